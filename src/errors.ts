@@ -1,0 +1,66 @@
+/**
+ * Every failure depthkit reports, as a closed set. A code is stable: scripts may branch on it.
+ * `docs/errors.md` says when each is raised and what to do; a test keeps the two in step.
+ */
+export const errorCodes = [
+  // Input
+  "INVALID_ARGUMENT", // an argument, option or file field is outside what is allowed
+  "NOT_ENOUGH_TEXT", // a corpus holds fewer tokens than the call needs
+  "UNSUPPORTED_FORMAT", // a file's suffix or content is none that can be read
+  "FILE_NOT_FOUND", // a path that was given does not exist
+  "TARGET_NOT_EMPTY", // an export would overwrite something
+  "BUDGET_TOO_SMALL", // an estimator cannot work within the evaluations given
+  // Set-up
+  "PYTHON_NOT_FOUND", // no interpreter among the candidates
+  "PYTHON_TOO_OLD", // interpreters were found, none recent enough
+  "PYTHON_UNSUPPORTED", // not CPython, or not 64 bit
+  "VENV_UNAVAILABLE", // the interpreter has no venv or no ensurepip
+  "MODULE_MISSING", // the interpreter lacks a module the worker needs, or it fails to import
+  "ENVIRONMENT_MISSING", // set-up has not been run
+  "SETUP_FAILED", // a set-up step failed for a reason that has no code of its own
+  "DISK_FULL", // no space left
+  "NETWORK", // a package registry or the model hub could not be reached
+  // Models
+  "MODEL_NOT_FOUND", // no bundled name, folder, file or hub id matches
+  "MODEL_UNSUPPORTED", // an architecture no family describes
+  "MODEL_INVALID", // a checkpoint with missing or unexpected tensors, or a damaged file
+  "DEVICE_UNAVAILABLE", // the device asked for is not there
+  "EXPORT_UNSUPPORTED", // the target format cannot hold this subnetwork
+  "OUT_OF_MEMORY", // the device ran out of memory
+  "NOT_MEASURABLE", // a result would be NaN or infinite
+  // Bridge
+  "WORKER_START_FAILED", // the worker ended before it was ready
+  "WORKER_DIED", // the worker ended while calls were under way
+  "WORKER_UNRESPONSIVE", // the worker's heartbeat stopped
+  "VERSION_MISMATCH", // the two sides speak different contracts
+  "PROTOCOL", // a message that breaks the contract
+  "CLOSED", // a call on a handle or connection that was closed
+  "CANCELLED", // the caller's signal was aborted
+  "TIMEOUT", // a limit the caller set ran out
+  "INTERNAL", // a fault in depthkit itself
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
+
+export interface DepthkitErrorOptions {
+  cause?: unknown;
+  /** Machine-readable facts behind the message: the offending value, what is allowed. */
+  details?: Readonly<Record<string, unknown>>;
+}
+
+/** The one error class of the SDK. `code` says what kind of failure it is, `message` what to do about it. */
+export class DepthkitError extends Error {
+  override readonly name = "DepthkitError";
+  readonly code: ErrorCode;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, options: DepthkitErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.details = options.details ?? {};
+  }
+}
+
+export function isErrorCode(value: unknown): value is ErrorCode {
+  return (errorCodes as readonly unknown[]).includes(value);
+}
