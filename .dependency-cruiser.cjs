@@ -1,0 +1,34 @@
+/** The import walls of docs/architecture.md: who may know whom. */
+const layers = {
+  errors: [],
+  protocol: ["errors"],
+  transport: ["protocol", "errors"],
+  worker: ["errors"],
+  game: ["errors"],
+  shapley: ["game", "errors"],
+  selection: ["game", "shapley", "errors"],
+  client: ["protocol", "transport", "worker", "game", "selection", "errors"],
+  experiment: ["client", "shapley", "selection", "protocol", "worker", "errors"],
+  report: ["experiment", "errors"],
+  cli: ["index"],
+};
+const path = (layer) => (layer === "errors" || layer === "index" ? `^src/${layer}\\.ts$` : `^src/${layer}/`);
+
+module.exports = {
+  forbidden: [
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+    { name: "no-orphans", severity: "error", from: { orphan: true, path: "^src/" }, to: {} },
+    ...Object.entries(layers).map(([layer, allowed]) => ({
+      name: `${layer}-imports`,
+      comment: `${layer} may import only: ${allowed.join(", ") || "nothing"} (and libraries).`,
+      severity: "error",
+      from: { path: path(layer) },
+      to: { path: "^src/", pathNot: [path(layer), ...allowed.map(path)] },
+    })),
+  ],
+  options: {
+    tsConfig: { fileName: "tsconfig.json" },
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: "node_modules" },
+  },
+};

@@ -1,0 +1,46 @@
+"""Starts the worker: `python -m depthkit_worker`, with the client's token in DEPTHKIT_TOKEN.
+
+Prints one JSON line with the endpoint on standard output, then serves until standard input ends: that
+is how it learns of its parent's death, however that came about.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+
+PATIENCE = 2.0
+"""Seconds a running call gets to tidy up after the client is gone."""
+
+
+def main() -> None:
+    # Ctrl-C in a terminal reaches the whole process group; the client decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    token = os.environ.pop("DEPTHKIT_TOKEN", "")
+    if not token:
+        sys.exit("The worker is started by the depthkit SDK; DEPTHKIT_TOKEN is not set.")
+    # Libraries print to standard output; the ready line must not be lost among it.
+    ready_line = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    from depthkit_worker.server.server import Server
+
+    server = Server(token)
+
+    def watch_parent() -> None:
+        while os.read(0, 4096):
+            pass
+        server.stop(PATIENCE)
+        os._exit(0)
+
+    threading.Thread(target=watch_parent, name="parent", daemon=True).start()
+    with ready_line:
+        ready_line.write(json.dumps({"endpoint": server.endpoint, "pid": os.getpid()}) + "\n")
+    server.run()
+
+
+if __name__ == "__main__":
+    main()

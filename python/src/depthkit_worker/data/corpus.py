@@ -1,0 +1,184 @@
+"""A corpus: text as token sequences of the length a measurement runs on."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from depthkit_worker.data.text import Texts
+from depthkit_worker.data.tokens import (
+    BosPolicy,
+    Ids,
+    bos_token,
+    encode,
+    encode_stream,
+    ids_digest,
+    tokenizer_digest,
+)
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.job import Job
+
+Packing = Literal["pack", "none"]
+SEPARATOR = "\n\n"
+TEXTS_BETWEEN_CHECKS = 100
+PAD = 0
+
+
+@dataclass(frozen=True)
+class CorpusOptions:
+    """How text becomes sequences."""
+
+    length: int
+    """Tokens a sequence, a BOS token included; unpacked: at most."""
+    sequences: int | None = None
+    """How many to take from the front; None: all there are."""
+    packing: Packing = "pack"
+    separator: str = SEPARATOR
+    """Stands between two texts of a packed stream."""
+    bos: BosPolicy = "auto"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sequences that run together, on CPU."""
+
+    input_ids: torch.Tensor
+    """int64 (batch, sequence), the end of shorter ones padded."""
+    lengths: torch.Tensor
+    """int64 (batch,): tokens of each that count."""
+
+    @property
+    def padded(self) -> bool:
+        return bool((self.lengths != self.input_ids.shape[1]).any())
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Token sequences, with what names them. Equal lengths when packed."""
+
+    ids: Ids
+    """int32 (tokens,): the sequences one after another."""
+    starts: tuple[int, ...]
+    """Where in `ids` each sequence begins, and at the end the number of tokens."""
+    options: CorpusOptions
+    texts: Texts
+    bos_added: bool
+    """Whether each sequence starts with a BOS token."""
+    tokens_total: int
+    """Tokens of the whole text, BOS tokens of the sequences not among them."""
+    tokens_dropped: int
+    """Text tokens that went into no sequence."""
+    tokens_digest: str
+    """sha256 of `ids` as little-endian int32."""
+    tokenizer_digest: str
+
+    @property
+    def sequences(self) -> int:
+        return len(self.starts) - 1
+
+    @property
+    def tokens(self) -> int:
+        return self.starts[-1]
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """All sequences in order, `size` at a time."""
+        if size < 1:
+            raise DepthkitError("INVALID_ARGUMENT", f"Batch size {size} is not at least 1.", batchSize=size)
+        for first in range(0, self.sequences, size):
+            bounds = self.starts[first : first + size + 1]
+            lengths = np.diff(bounds)
+            ids = np.full((len(lengths), lengths.max()), PAD, dtype=np.int64)
+            for row, (start, end) in enumerate(itertools.pairwise(bounds)):
+                ids[row, : end - start] = self.ids[start:end]
+            yield Batch(torch.from_numpy(ids), torch.from_numpy(lengths.astype(np.int64)))
+
+
+def make_corpus(tokenizer: PreTrainedTokenizerBase, texts: Texts, options: CorpusOptions, job: Job) -> Corpus:
+    """Tokenise `texts` and cut them into sequences.
+
+    Packed: the texts joined by the separator, tokenised as one stream, cut into consecutive sequences of
+    equal length, the short rest dropped. Unpacked: a sequence a text, cut at the length. With BOS each
+    sequence starts with it and so holds one token of text less.
+    """
+    bos = bos_token(tokenizer, options.bos)
+    front = [] if bos is None else [bos]
+    room = options.length - len(front)
+    if options.length < 2 or (options.sequences is not None and options.sequences < 1):
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"A corpus of {options.sequences} sequences of {options.length} tokens was asked for. "
+            "It needs at least one sequence, and two tokens in each: the second is the first predicted.",
+            sequences=options.sequences,
+            length=options.length,
+        )
+    if options.packing == "pack":
+        rows, total = _packed(tokenizer, texts, options, room, job)
+    else:
+        rows, total = _unpacked(tokenizer, texts, options, room, job)
+    used = sum(map(len, rows))
+    ids = np.concatenate([part for row in rows for part in (np.asarray(front, dtype=np.int32), row)])
+    return Corpus(
+        ids=ids,
+        starts=(0, *np.cumsum([len(front) + len(row) for row in rows]).tolist()),
+        options=options,
+        texts=texts,
+        bos_added=bos is not None,
+        tokens_total=total,
+        tokens_dropped=total - used,
+        tokens_digest=ids_digest(ids),
+        tokenizer_digest=tokenizer_digest(tokenizer),
+    )
+
+
+def _packed(
+    tokenizer: PreTrainedTokenizerBase, texts: Texts, options: CorpusOptions, room: int, job: Job
+) -> tuple[list[Ids], int]:
+    stream = encode_stream(tokenizer, options.separator.join(texts.texts), job)
+    need = room * (options.sequences or 1)
+    if len(stream) < need:
+        raise DepthkitError(
+            "NOT_ENOUGH_TEXT",
+            f"{options.sequences or 1} sequences of {room} tokens of text were asked for, {need} tokens in "
+            f"all; the text has {len(stream)}. Ask for fewer or shorter sequences, or give more text.",
+            have=len(stream),
+            need=need,
+            unit="tokens",
+        )
+    count = options.sequences or len(stream) // room
+    return list(stream[: count * room].reshape(count, room)), len(stream)
+
+
+def _unpacked(
+    tokenizer: PreTrainedTokenizerBase, texts: Texts, options: CorpusOptions, room: int, job: Job
+) -> tuple[list[Ids], int]:
+    need = options.sequences or 1
+    rows: list[Ids] = []
+    total = 0
+    for first in range(0, len(texts.texts), TEXTS_BETWEEN_CHECKS):
+        job.check()
+        group = list(texts.texts[first : first + TEXTS_BETWEEN_CHECKS])
+        for ids in encode(tokenizer, group):
+            total += len(ids)
+            row = np.asarray(ids[:room], dtype=np.int32)
+            # A sequence of one token predicts nothing.
+            if len(row) + options.length - room >= 2 and (
+                options.sequences is None or len(rows) < options.sequences
+            ):
+                rows.append(row)
+        job.report("tokenise", first + len(group), len(texts.texts), "texts")
+    if len(rows) < need:
+        raise DepthkitError(
+            "NOT_ENOUGH_TEXT",
+            f"{need} sequences, each a text of its own, were asked for; {len(rows)} texts have the two "
+            "tokens a sequence needs. Ask for fewer sequences, or give more texts.",
+            have=len(rows),
+            need=need,
+            unit="texts",
+        )
+    return rows, total

@@ -1,0 +1,156 @@
+"""Reading `.txt`, `.jsonl` and `.jsonl.gz` files, exactly and with errors that name the place."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.job import Job
+
+SUFFIXES = (".txt", ".jsonl", ".jsonl.gz")
+
+BOM = b"\xef\xbb\xbf"
+LINES_BETWEEN_CHECKS = 1000
+DIGEST_BLOCK = 1 << 22
+
+
+def suffix_of(path: Path) -> str:
+    """The one of `SUFFIXES` that `path`, an existing file, ends in."""
+    suffix = next((suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)), None)
+    if suffix is None:
+        raise DepthkitError(
+            "UNSUPPORTED_FORMAT",
+            f"Cannot read {path}: its name ends in none of {', '.join(SUFFIXES)}. "
+            "Convert it, or hand the texts over as strings.",
+            path=str(path),
+            allowed=list(SUFFIXES),
+        )
+    if not path.is_file():
+        what = "it is not a file" if path.exists() else "there is no such file"
+        raise DepthkitError("FILE_NOT_FOUND", f"Cannot read {path}: {what}. Check the path.", path=str(path))
+    return suffix
+
+
+def read_txt(path: Path, *, strict: bool) -> str:
+    """A whole file as one text: no newline is touched, one byte order mark at the front is dropped."""
+    raw = path.read_bytes()
+    body = raw.removeprefix(BOM)
+    text = _decode(body, path, len(raw) - len(body))
+    if strict and not text:
+        raise _without_text(path, 1, "the file is empty")
+    return text
+
+
+def read_jsonl(path: Path, job: Job, *, text_field: str, strict: bool) -> tuple[list[str], int]:
+    """The texts of a file with a JSON object a line, and how many of its lines held none.
+
+    Blank lines are no records and are not counted.
+    """
+    texts: list[str] = []
+    skipped = 0
+    for number, (offset, line) in enumerate(_lines(path), start=1):
+        if number % LINES_BETWEEN_CHECKS == 0:
+            job.check()
+        if not line.strip():
+            continue
+        value = _object(_decode(line, path, offset), path, number).get(text_field)
+        if isinstance(value, str) and value:
+            _check_surrogates(value, path, number)
+            texts.append(value)
+        elif strict:
+            raise _without_text(path, number, f"field {text_field!r} is missing, empty or not a string")
+        else:
+            skipped += 1
+    return texts, skipped
+
+
+def file_digest(path: Path, job: Job) -> str:
+    """sha256 of a file's bytes as stored."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(DIGEST_BLOCK):
+            job.check()
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Offset in bytes (of the unpacked file) and content of each line, ended by LF, CRLF or CR."""
+    opener = gzip.open if path.name.lower().endswith(".gz") else open
+    offset = 0
+    try:
+        with cast("IO[bytes]", opener(path, "rb")) as file:
+            for chunk in file:  # binary files iterate by LF alone
+                body = chunk
+                if offset == 0:
+                    body = chunk.removeprefix(BOM)
+                    offset = len(chunk) - len(body)
+                ended = body.removesuffix(b"\n").removesuffix(b"\r")
+                for line in ended.split(b"\r"):
+                    yield offset, line
+                    offset += len(line) + 1
+                offset += len(body) - len(ended) - 1
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DepthkitError(
+            "UNSUPPORTED_FORMAT",
+            f"Cannot unpack {path}: {error}. The file is damaged or not gzip; pack it again.",
+            path=str(path),
+        ) from error
+
+
+def _decode(raw: bytes, path: Path, offset: int) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        place = offset + error.start
+        raise DepthkitError(
+            "UNSUPPORTED_FORMAT",
+            f"Cannot read {path}: byte {place} (0x{raw[error.start]:02x}) is not UTF-8 ({error.reason}). "
+            "Convert the file to UTF-8.",
+            path=str(path),
+            byte=place,
+        ) from error
+
+
+def _object(line: str, path: Path, number: int) -> dict[str, object]:
+    try:
+        # Other fields may hold anything, whole numbers longer than Python's int() reads among it.
+        value = json.loads(line, parse_int=float)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise _bad_line(path, number, f"it is not JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise _bad_line(path, number, "it is JSON but not an object")
+    return value
+
+
+def _check_surrogates(text: str, path: Path, number: int) -> None:
+    # JSON can escape half of a surrogate pair; no tokeniser and no digest could take it.
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise _bad_line(path, number, "its text escapes half a surrogate pair") from error
+
+
+def _bad_line(path: Path, number: int, reason: str) -> DepthkitError:
+    return DepthkitError(
+        "UNSUPPORTED_FORMAT",
+        f"Cannot read line {number} of {path}: {reason}. A .jsonl file has one JSON object a line.",
+        path=str(path),
+        line=number,
+    )
+
+
+def _without_text(path: Path, number: int, reason: str) -> DepthkitError:
+    return DepthkitError(
+        "INVALID_ARGUMENT",
+        f"Line {number} of {path} holds no text: {reason}. "
+        "Correct the file, or read it without strict to skip and count such lines.",
+        path=str(path),
+        line=number,
+    )

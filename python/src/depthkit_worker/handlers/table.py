@@ -1,0 +1,40 @@
+"""Which function answers which method. Names only: importing them imports torch, which waits until
+after the handshake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from depthkit_worker.protocol.wire import METHODS
+
+INLINE = frozenset({"worker.ping", "worker.status"})
+"""Answered by the I/O thread, at any time: they need neither torch nor the device."""
+
+METHOD_TO_FUNCTION = {
+    "worker.ping": "worker:ping",
+    "worker.sleep": "worker:sleep",
+    "worker.status": "worker:status",
+    "model.load": "model:load",
+    "model.unload": "model:unload",
+    "corpus.load": "corpus:load",
+    "corpus.unload": "corpus:unload",
+    "influence.measure": "influence:measure",
+    "evaluation.perplexity": "evaluation:perplexity",
+    "generation.generate": "generation:generate",
+    "export.huggingface": "export:huggingface",
+}
+
+if METHOD_TO_FUNCTION.keys() != METHODS.keys():
+    different = sorted(METHOD_TO_FUNCTION.keys() ^ METHODS.keys())
+    raise RuntimeError(f"Methods of the contract and handlers differ: {', '.join(different)}.")
+
+Handler = Callable[..., Any]
+
+
+def resolve(method: str) -> Handler:
+    """The handler `(session, params, call) -> result` of a method of the contract."""
+    module, function = METHOD_TO_FUNCTION[method].split(":")
+    handler: Handler = getattr(import_module(f"depthkit_worker.handlers.{module}"), function)
+    return handler

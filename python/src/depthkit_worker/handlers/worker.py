@@ -1,0 +1,68 @@
+"""Calls about the worker itself. Imported before the handshake: nothing heavy here."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+
+from depthkit_worker.protocol.wire import (
+    Empty,
+    WorkerPingParams,
+    WorkerPingResult,
+    WorkerSleepParams,
+    WorkerSleepResult,
+    WorkerStatusResult,
+)
+from depthkit_worker.server.call import Call
+from depthkit_worker.server.session import Session
+
+_STARTED = time.monotonic()
+
+
+def ping(session: Session, params: WorkerPingParams, call: Call) -> WorkerPingResult:
+    return WorkerPingResult(
+        value=params.value,
+        integer=params.integer,
+        text=params.text,
+        tensors=[call.attach_frame(call.frames[reference.tensor]) for reference in params.tensors],
+    )
+
+
+def sleep(session: Session, params: WorkerSleepParams, call: Call) -> WorkerSleepResult:
+    end = time.monotonic() + params.seconds
+    while (left := end - time.monotonic()) > 0:
+        call.check()
+        elapsed = params.seconds - left
+        call.report("sleeping", int(elapsed * 1000), int(params.seconds * 1000), "ms")
+        time.sleep(min(0.02, left))
+    return WorkerSleepResult(seconds=params.seconds)
+
+
+def _resident_bytes() -> int:
+    try:
+        with open("/proc/self/statm") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return _peak_resident_bytes()
+
+
+def _peak_resident_bytes() -> int:
+    # Linux counts in KiB, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def status(session: Session, params: Empty, call: Call) -> WorkerStatusResult:
+    return WorkerStatusResult(
+        pid=os.getpid(),
+        uptime_seconds=time.monotonic() - _STARTED,
+        ready=session.ready,
+        running=session.running,
+        queued=session.queued,
+        models=session.models.handles(),
+        corpora=session.corpora.handles(),
+        resident_bytes=_resident_bytes(),
+        peak_resident_bytes=_peak_resident_bytes(),
+    )

@@ -1,0 +1,37 @@
+"""Angular distance across spans of blocks (Gromov et al., arXiv 2403.17887, equation 7)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+TOKENS_AT_ONCE = 256
+"""Bounds the fp64 copies: tokens x (depth + 1) x hidden values."""
+
+
+def angular_distances(states: Tensor) -> Tensor:
+    """Sum over tokens of arccos(cos(x_l, x_m)) / pi for every pair of depths, fp64 (depth + 1, depth + 1).
+
+    `states` is the residual stream at every depth, (depth + 1, tokens, hidden). In fp64, because arccos
+    near 1 takes the root of a rounding error: fp32 would see 1e-4 between equal vectors.
+    """
+    depths, tokens, _ = states.shape
+    total = torch.zeros(depths, depths, dtype=torch.float64, device=states.device)
+    for first in range(0, tokens, TOKENS_AT_ONCE):
+        part = states[:, first : first + TOKENS_AT_ONCE].transpose(0, 1).double()
+        directions = torch.nn.functional.normalize(part, dim=-1)
+        cosines = (directions @ directions.transpose(1, 2)).clamp(-1, 1)
+        total += torch.arccos(cosines).sum(0)
+    return total / math.pi
+
+
+def by_span(pairs: Tensor) -> Tensor:
+    """[n - 1, l] for the span of n blocks from block l, 0 where there is none: (depth, depth), from
+    distances of pairs of depths (depth + 1, depth + 1)."""
+    depth = pairs.shape[0] - 1
+    spans = torch.zeros(depth, depth, dtype=pairs.dtype)
+    for n in range(1, depth + 1):
+        spans[n - 1, : depth - n + 1] = torch.diagonal(pairs, n)
+    return spans

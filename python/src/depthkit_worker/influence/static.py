@@ -1,0 +1,151 @@
+"""Static influence: every metric of every unit, and angular distances, from one pass over a corpus.
+
+cosine: block influence, ShortGPT, arXiv 2403.03853, equation 1; l1, l2, relative-l1, relative-l2: arXiv
+2407.16286; angular: arXiv 2403.17887. A low value marks the unit to remove first. x_out of the last block
+is the residual stream before the final norm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import torch
+from torch import LongTensor, Tensor
+
+from depthkit_worker.data.corpus import Batch, Corpus
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.influence.angular import angular_distances, by_span
+from depthkit_worker.influence.moments import Moments
+from depthkit_worker.influence.per_token import METRICS, Metric, norms, token_influences
+from depthkit_worker.job import Job
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.units import UNIT_KINDS, Unit, UnitKind
+
+AngularTokens = Literal["last", "all"]
+
+
+@dataclass(frozen=True)
+class InfluenceOptions:
+    batch_size: int = 1
+    angular_tokens: AngularTokens = "last"
+    """Which tokens of a sequence the angular distance is averaged over."""
+    skip_first_tokens: int = 0
+    """Tokens at the start of each sequence that are not counted: they carry outsized activations."""
+
+
+@dataclass(frozen=True)
+class Influence:
+    """Static influence of every unit of a decoder."""
+
+    values: Tensor
+    """fp64 (kinds, metrics, depth): mean over the tokens counted."""
+    standard_errors: Tensor
+    """fp64, as `values`: of the mean of the sequences' means. NaN where there is one sequence only."""
+    angular: Tensor
+    """fp64 (depth, depth): [n - 1, l] for the span of n blocks from block l; 0 where there is none."""
+    sequences: int
+    """Sequences with tokens that count."""
+    tokens: int
+    """Tokens counted."""
+    options: InfluenceOptions
+    kinds: tuple[UnitKind, ...] = UNIT_KINDS
+    metrics: tuple[Metric, ...] = METRICS
+
+
+def static_influence(decoder: Decoder, corpus: Corpus, options: InfluenceOptions, job: Job) -> Influence:
+    """Measure `decoder`, as it stands, on `corpus`. The output head is not run, and what is kept does not
+    grow with the corpus."""
+    if options.skip_first_tokens < 0:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"skipFirstTokens is {options.skip_first_tokens}; it is a number of tokens, 0 or more.",
+            skipFirstTokens=options.skip_first_tokens,
+        )
+    moments = Moments((len(UNIT_KINDS), len(METRICS), decoder.depth))
+    pairs = torch.zeros(decoder.depth + 1, decoder.depth + 1, dtype=torch.float64)
+    angular_count = done = 0
+    for batch in corpus.batches(options.batch_size):
+        counted = _counted(batch, options.skip_first_tokens)
+        angular_at = _last(counted) if options.angular_tokens == "last" else counted
+        sums, states = _run(decoder, batch, counted, angular_at, job)
+        _check_finite(sums)
+        moments.add(sums, counted.sum(1))
+        pairs += angular_distances(states).cpu()
+        angular_count += int(angular_at.sum())
+        done += len(batch.lengths)
+        job.report("influence", done, corpus.sequences, "sequences")
+    if moments.tokens == 0:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"No token is left to measure: skipFirstTokens is {options.skip_first_tokens} and the longest "
+            f"sequence has {corpus.options.length} tokens. Skip fewer.",
+            skipFirstTokens=options.skip_first_tokens,
+            length=corpus.options.length,
+        )
+    return Influence(
+        values=moments.mean(),
+        standard_errors=moments.standard_error(),
+        angular=by_span(pairs / angular_count),
+        sequences=moments.sequences,
+        tokens=moments.tokens,
+        options=options,
+    )
+
+
+@torch.no_grad()
+def _run(
+    decoder: Decoder, batch: Batch, counted: Tensor, angular_at: Tensor, job: Job
+) -> tuple[Tensor, Tensor]:
+    """Sums over the counted tokens of each sequence, fp64 (kinds, metrics, depth, batch) on CPU, and the
+    residual stream at every depth for the tokens `angular_at`, (depth + 1, tokens, hidden)."""
+    replay = decoder.begin(cast("LongTensor", batch.input_ids.to(decoder.device)))
+    hidden = replay.hidden
+    of_hidden = norms(hidden.float())
+    states = [_precise(hidden[angular_at.to(hidden.device)])]
+    sums: list[Tensor] = []
+    for index in range(decoder.depth):
+        job.check()
+        block = decoder.run_block_split(index, hidden, replay)
+        influences, of_hidden = token_influences(block, of_hidden)
+        # Not a product with the mask: it would let a pad's NaN or infinity through.
+        kept = torch.where(counted.to(influences.device), influences, 0.0)
+        sums.append(_precise(kept).sum(-1, dtype=torch.float64))
+        hidden = block.x_out
+        states.append(_precise(hidden[angular_at.to(hidden.device)]))
+    # Moved once a batch, so that the device is not waited for after every block.
+    return torch.stack([part.cpu() for part in sums], dim=2), torch.stack(
+        [state.to(states[-1].device) for state in states]
+    )
+
+
+def _precise(values: Tensor) -> Tensor:
+    """`values` where fp64 exists, which it does not on Apple's GPUs."""
+    return values.cpu() if values.device.type == "mps" else values
+
+
+def _counted(batch: Batch, skip_first: int) -> Tensor:
+    """Which tokens count, (batch, sequence): no pads, and not the first ones of a sequence."""
+    positions = torch.arange(batch.input_ids.shape[1])
+    return (positions >= skip_first) & (positions < batch.lengths[:, None])
+
+
+def _last(counted: Tensor) -> Tensor:
+    """The last of each sequence's counted tokens, (batch, sequence)."""
+    return counted & ~torch.nn.functional.pad(counted[:, 1:], (0, 1))
+
+
+def _check_finite(sums: Tensor) -> None:
+    """`sums`: (kinds, metrics, depth, batch)."""
+    broken = ~sums.isfinite().all(dim=3).all(dim=1)
+    for index in range(sums.shape[2]):
+        # In the order the units run, so that the one named is where the trouble starts.
+        for kind in ("attention", "feed-forward", "block"):
+            if broken[UNIT_KINDS.index(kind), index]:
+                unit = Unit(kind, index)
+                raise DepthkitError(
+                    "NOT_MEASURABLE",
+                    f"The influence of {unit} is not a finite number, and no unit before it has that fault. "
+                    "Look for NaN or infinity in its weights, or load the model in a wider dtype.",
+                    unit=str(unit),
+                )

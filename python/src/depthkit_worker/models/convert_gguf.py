@@ -1,0 +1,123 @@
+"""Turn a GGUF file into a plain Hugging Face folder of float32 weights.
+
+`python -m depthkit_worker.models.convert_gguf --gguf FILE --out FOLDER [--expect-sha256 HEX]`
+reports in JSON lines (see `child.py`). Reading a GGUF takes half a minute for 135M parameters and
+several times the model's memory, so it is done once, in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.job import Job
+from depthkit_worker.models.child import child_main, run_child
+from depthkit_worker.models.folders import partial_folder, put_in_place, sha256_of_files, sweep_partials
+from depthkit_worker.models.manifest import Manifest, read_manifest, write_manifest
+
+PHASE = "converting GGUF"
+STEPS = 4
+
+
+@dataclass(frozen=True)
+class Conversion:
+    gguf: Path
+    out: Path
+    expect_sha256: str | None = None
+
+
+def convert_in_child(conversion: Conversion, job: Job) -> None:
+    """Convert unless `conversion.out` is there and whole. Obeys a cancel within 50 ms."""
+    manifest = read_manifest(conversion.out)
+    if manifest is not None and manifest.sha256 == conversion.expect_sha256:
+        return
+    arguments = ["--gguf", str(conversion.gguf), "--out", str(conversion.out), "--stop-with-parent"]
+    if conversion.expect_sha256 is not None:
+        arguments += ["--expect-sha256", conversion.expect_sha256]
+
+    def clean_up(process: int) -> None:
+        shutil.rmtree(partial_folder(conversion.out, process), ignore_errors=True)
+
+    run_child("depthkit_worker.models.convert_gguf", arguments, job, clean_up)
+
+
+def convert(conversion: Conversion, process: int, job: Job) -> dict[str, str]:
+    """Convert in this process, whose number is `process`."""
+    gguf, out = conversion.gguf, conversion.out
+    if not gguf.is_file():
+        raise DepthkitError("FILE_NOT_FOUND", f"There is no GGUF file {gguf}.", path=str(gguf))
+    job.report(PHASE, 0, STEPS, "steps")
+    digest = sha256_of_files([gguf], job.check)
+    if conversion.expect_sha256 not in (None, digest):
+        raise DepthkitError(
+            "MODEL_INVALID",
+            f"{gguf} has the sha256 {digest}, and {conversion.expect_sha256} was expected: the file is "
+            "damaged or another version. Fetch it again.",
+            path=str(gguf),
+            sha256=digest,
+            expected=conversion.expect_sha256,
+        )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    sweep_partials(out)
+    partial = partial_folder(out, process)
+    partial.mkdir()
+    try:
+        _write_plain(gguf, partial, job)
+        write_manifest(partial, Manifest(gguf.name, digest), job.check)
+        put_in_place(partial, out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    job.report(PHASE, STEPS, STEPS, "steps")
+    return {"folder": str(out), "sha256": digest}
+
+
+def _write_plain(gguf: Path, folder: Path, job: Job) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from depthkit_worker.models.compatibility import add_legacy_keys
+    from depthkit_worker.models.quiet import quiet_transformers
+
+    quiet_transformers()
+    job.report(PHASE, 1, STEPS, "steps")
+    location, name = str(gguf.parent), gguf.name
+    try:
+        model = AutoModelForCausalLM.from_pretrained(location, gguf_file=name, dtype=torch.float32)
+        job.report(PHASE, 2, STEPS, "steps")
+        tokenizer = AutoTokenizer.from_pretrained(location, gguf_file=name)
+    except (ValueError, KeyError, OSError, NotImplementedError) as error:
+        raise DepthkitError(
+            "MODEL_INVALID",
+            f"transformers cannot read the GGUF file {gguf}: {error}",
+            path=str(gguf),
+        ) from error
+    job.report(PHASE, 3, STEPS, "steps")
+    # The weights are plain float32 by now, but the model remembers the quantiser and refuses to be saved.
+    model.hf_quantizer = None
+    model.is_quantized = False
+    del model.config.quantization_config
+    model.config._name_or_path = ""
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    add_legacy_keys(folder)
+
+
+def main() -> int:
+    import os
+
+    parser = argparse.ArgumentParser(prog="python -m depthkit_worker.models.convert_gguf")
+    parser.add_argument("--gguf", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--expect-sha256")
+    parser.add_argument("--stop-with-parent", action="store_true", help="end when standard input closes")
+    given = parser.parse_args()
+    conversion = Conversion(given.gguf.absolute(), given.out.absolute(), given.expect_sha256)
+    return child_main(lambda job: convert(conversion, os.getpid(), job), given.stop_with_parent)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""One uniform view of a loaded decoder, whatever its architecture.
+
+`Decoder` replays the model's own layers. The embedding and position code run once through the model's
+own forward, with recorders in the blocks' places, which yields the first hidden states and the
+arguments every block gets. From there on blocks can be run one at a time, skipped or shared between
+subnetworks. Running them all and then the head gives the model's own logits, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import LongTensor, Tensor, nn
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from depthkit_worker.models.families import Family, family_of
+from depthkit_worker.models.recorders import Recorded, Recorder, Replacement
+from depthkit_worker.models.source import IN_MEMORY, Source
+from depthkit_worker.models.split import BlockStates, split_block
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What the model's own forward hands its blocks for one batch."""
+
+    input_ids: LongTensor
+    """(batch, sequence)"""
+    hidden: Tensor
+    """x_0, what the first block reads: (batch, sequence, hidden)."""
+    arguments: tuple[Recorded, ...]
+    """One entry a block: everything it is called with besides the hidden states."""
+
+
+class Decoder:
+    """A model with its tokenizer, seen as a list of blocks. Not safe to share between threads."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase | None = None,
+        source: Source = IN_MEMORY,
+    ) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.source = source
+        self.family: Family = family_of(model.config)
+        self.depth = len(self.blocks)
+        self.parallel = self.family.parallel(model.config)
+        self._forward_options = _forward_options(model.config)
+
+    @property
+    def config(self) -> PreTrainedConfig:
+        return self.model.config
+
+    @property
+    def device(self) -> torch.device:
+        """Where token ids go; with several devices, the first one's."""
+        weight = self.model.get_input_embeddings().weight
+        assert isinstance(weight, Tensor)
+        return weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.model.dtype
+
+    @property
+    def blocks(self) -> nn.ModuleList:
+        """The blocks as they stand: where units are removed, what took their place."""
+        return _module_list(self.model, self.family.blocks)
+
+    @property
+    def attention_implementation(self) -> str:
+        return str(self.config._attn_implementation)
+
+    @cached_property
+    def hidden_size(self) -> int:
+        return int(self.config.hidden_size)
+
+    @cached_property
+    def vocabulary_size(self) -> int:
+        return int(self.config.vocab_size)
+
+    @cached_property
+    def context_length(self) -> int | None:
+        """The longest sequence the model was made for, in tokens; None where nothing limits it."""
+        length = getattr(self.config, "max_position_embeddings", None)
+        return None if length is None else int(length)
+
+    @cached_property
+    def parameters(self) -> int:
+        """Number of parameters, tied ones counted once."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+    def begin(self, input_ids: LongTensor) -> Replay:
+        """Embed `input_ids`, (batch, sequence), and learn what each block is called with."""
+        recorders = [Recorder(self.family.block_returns) for _ in range(self.depth)]
+        with self._in_place_of_blocks(recorders):
+            # The base model has everything up to the final norm: no need to pay for the head here.
+            self.model.base_model(input_ids=input_ids, **self._forward_options)
+        first = recorders[0].hidden
+        assert first is not None
+        return Replay(input_ids, first, tuple(recorder.recorded() for recorder in recorders))
+
+    def run_block(self, index: int, hidden: Tensor, replay: Replay) -> Tensor:
+        """x_{l+1} from x_l, both (batch, sequence, hidden). A removed unit is left out."""
+        recorded = replay.arguments[index]
+        output = self.blocks[index](hidden, *recorded.positional, **recorded.keywords)
+        result = output[0] if isinstance(output, tuple) else output
+        assert isinstance(result, Tensor)
+        return result
+
+    def run_block_split(self, index: int, hidden: Tensor, replay: Replay) -> BlockStates:
+        """The same, with what stands on the residual stream between the sublayers."""
+        with split_block(self.blocks[index], self.family, self.parallel, hidden) as observed:
+            x_out = self.run_block(index, hidden, replay)
+        return observed.states(x_out)
+
+    def logits(self, hidden: Tensor, replay: Replay) -> Tensor:
+        """The model's own norm, head, softcap and scale: (batch, sequence, hidden) to
+        (batch, sequence, vocabulary).
+
+        `hidden` is the residual stream after the last block, or its first positions.
+        """
+        with self._in_place_of_blocks([Replacement(hidden, self.family.block_returns)]):
+            output = self.model(
+                input_ids=replay.input_ids[:, : hidden.shape[1]], **self._forward_options
+            )
+        logits = output.logits
+        assert isinstance(logits, Tensor)
+        return logits
+
+    @contextmanager
+    def _in_place_of_blocks(self, modules: list[nn.Module] | list[Recorder]) -> Iterator[None]:
+        """Put `modules` where the model keeps its list of blocks."""
+        path, _, name = self.family.blocks.rpartition(".")
+        parent = self.model.get_submodule(path)
+        blocks = self.blocks
+        setattr(parent, name, nn.ModuleList(modules))
+        try:
+            yield
+        finally:
+            setattr(parent, name, blocks)
+
+
+def _module_list(model: nn.Module, path: str) -> nn.ModuleList:
+    found = model.get_submodule(path)
+    assert isinstance(found, nn.ModuleList)
+    return found
+
+
+def _forward_options(config: PreTrainedConfig) -> Mapping[str, Any]:
+    options: dict[str, Any] = {"use_cache": False, "return_dict": True}
+    # The router's load-balancing loss needs every block's outputs, which recorders do not have.
+    if hasattr(config, "output_router_logits"):
+        options["output_router_logits"] = False
+    return options

@@ -1,0 +1,50 @@
+"""What depthkit has to know of an architecture: names and wiring, no modelling code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from transformers import PreTrainedConfig
+
+
+def _never(_config: PreTrainedConfig) -> bool:
+    return False
+
+
+def _supported(_config: PreTrainedConfig) -> str | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Family:
+    """One architecture. Module names are relative to the model (dotted) or to one of its blocks."""
+
+    model_type: str
+    """The configuration's `model_type`, by which the family is found."""
+    architecture: str
+    """The transformers class with the language-model head."""
+    blocks: str = "model.layers"
+    """The module list that holds the blocks."""
+    attention: str = "self_attn"
+    feed_forward: tuple[str, ...] = ("mlp",)
+    """The block's children that make up the feed-forward sublayer, in the order they run."""
+    after_attention: str = "post_attention_layernorm"
+    """Sequential wiring: the block's child whose input is x_l + a_l."""
+    final_norm: str = "model.norm"
+    parallel: Callable[[PreTrainedConfig], bool] = _never
+    """Whether both sublayers read the block's input, which may hang on the configuration."""
+    block_returns: Literal["tensor", "tuple"] = "tensor"
+    sublayers_add_residual: bool = False
+    """Whether the sublayers take the residual as their second argument and return the sum."""
+    update_multiplier: str | None = None
+    """The configuration field that scales a_l and f_l before they are added."""
+    depth_key: str = "num_hidden_layers"
+    """The configuration file's key for the number of blocks."""
+    layer_lists: tuple[str, ...] = ("layer_types",)
+    """Configuration lists with one entry a block."""
+    dense_blocks: str | None = None
+    """Mixture of experts: the configuration list of the blocks whose feed-forward is dense."""
+    unsupported: Callable[[PreTrainedConfig], str | None] = _supported
+    """Why a configuration of this family is outside what depthkit describes; None where it is not."""

@@ -1,0 +1,28 @@
+"""Where a model's weights came from, so that a result can name them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Source:
+    """A loaded checkpoint.
+
+    `weights_digest` is the sha256 over the bytes of the weight files, one after the other in the order
+    of their names. The same tensors in other shards have another digest.
+    """
+
+    name: str
+    """The bundled name, folder, file or hub id that was asked for."""
+    revision: str | None
+    """A hub id's resolved commit; None for anything on disk."""
+    folder: Path | None
+    """The folder that was read; None for a model made in memory."""
+    weights_digest: str
+    stored_dtype: str
+    """The dtype most of the stored weights have, such as bfloat16."""
+
+
+IN_MEMORY = Source("in memory", None, None, "0" * 64, "float32")

@@ -1,0 +1,87 @@
+"""One request on its way through the worker: what its handler may do, and what it answers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from depthkit_worker.job import cancelled
+from depthkit_worker.protocol.envelope import TensorHeader, pack
+from depthkit_worker.protocol.frames import Frame
+from depthkit_worker.protocol.wire import TensorRef
+from depthkit_worker.server.failure import describe
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PROGRESS_INTERVAL = 0.1
+"""Seconds between two progress messages of a call; what comes faster is merged, the latest wins."""
+
+Buffer = bytes | memoryview
+Send = Callable[[list[Buffer]], object]
+"""Sends one message: the client's identity, the envelope, the tensor frames."""
+
+
+class Call:
+    """A `Job` that answers over the wire. Made by the I/O thread, used by the compute thread."""
+
+    def __init__(
+        self, client: bytes, request_id: int, method: str, frames: list[Frame], send: Send
+    ) -> None:
+        self.client = client
+        self.id = request_id
+        self.method = method
+        self.frames = frames
+        self._send = send
+        self._cancelled = threading.Event()
+        self._started = time.monotonic()
+        self._last_report = 0.0
+        self._last_phase = ""
+        self._attached: list[Frame] = []
+
+    def cancel(self) -> None:
+        self._cancelled.set()
+
+    def check(self) -> None:
+        if self._cancelled.is_set():
+            raise cancelled()
+
+    def report(self, phase: str, done: int, total: int | None, unit: str = "") -> None:
+        now = time.monotonic()
+        # A finished count and a new phase always go out: they are what a bar must not miss.
+        finished = total is not None and done >= total
+        if not finished and phase == self._last_phase and now - self._last_report < PROGRESS_INTERVAL:
+            return
+        self._last_report = now
+        self._last_phase = phase
+        progress = {
+            "phase": phase,
+            "done": done,
+            "total": total,
+            "unit": unit,
+            "seconds": now - self._started,
+        }
+        self._send([self.client, pack("prog", self.id, p=progress)])
+
+    def attach(self, array: np.ndarray) -> TensorRef:
+        """Add an array to the answer; it travels as a frame, without a copy when contiguous."""
+        import numpy as np
+
+        contiguous = np.ascontiguousarray(array)
+        return self.attach_frame(
+            Frame(contiguous.dtype.name, contiguous.shape, memoryview(contiguous).cast("B"))
+        )
+
+    def attach_frame(self, frame: Frame) -> TensorRef:
+        self._attached.append(frame)
+        return TensorRef(tensor=len(self._attached) - 1)
+
+    def answer(self, result: object) -> None:
+        headers = [TensorHeader(frame.dtype, list(frame.shape)) for frame in self._attached]
+        envelope = pack("res", self.id, p=result, b=headers)
+        self._send([self.client, envelope, *(frame.data for frame in self._attached)])
+
+    def fail(self, error: BaseException) -> None:
+        self._send([self.client, pack("err", self.id, e=describe(error))])

@@ -1,0 +1,35 @@
+"""Exceptions as data: what of a Python error crosses the wire."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+import msgspec
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.protocol.envelope import ErrorBody
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    torch = sys.modules.get("torch")
+    if isinstance(error, MemoryError):
+        return True
+    if torch is not None and isinstance(error, torch.OutOfMemoryError):
+        return True
+    # torch's CPU allocator raises a plain RuntimeError.
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def describe(error: BaseException) -> ErrorBody:
+    """The code, message and details of an error raised on purpose; the traceback of any other."""
+    if isinstance(error, DepthkitError):
+        return ErrorBody(error.code, error.message, error.details, "", "")
+    trace = "".join(traceback.format_exception(error))
+    name = type(error).__name__
+    if isinstance(error, msgspec.ValidationError | msgspec.DecodeError):
+        return ErrorBody("PROTOCOL", f"The worker refused the call's parameters: {error}", {}, name, trace)
+    if _out_of_memory(error):
+        message = f"The device ran out of memory: {error}. Try a smaller batchSize, a shorter length or a smaller dtype."
+        return ErrorBody("OUT_OF_MEMORY", message, {}, name, trace)
+    return ErrorBody("INTERNAL", f"{name}: {error}", {}, name, trace)

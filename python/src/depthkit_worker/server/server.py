@@ -1,0 +1,151 @@
+"""The I/O thread: always answers, whatever the compute thread is at."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import platform
+import time
+
+import msgspec
+import zmq
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.handlers.table import INLINE, resolve
+from depthkit_worker.protocol.envelope import (
+    PROTOCOL_VERSION,
+    Request,
+    decode_hello,
+    decode_request,
+    pack,
+)
+from depthkit_worker.protocol.frames import read_frames
+from depthkit_worker.protocol.wire import CONTRACT_DIGEST, METHODS
+from depthkit_worker.server.call import Buffer, Call
+from depthkit_worker.server.compute import Compute
+from depthkit_worker.server.session import Session
+
+HEARTBEAT_INTERVAL = 1.0
+"""Seconds between two signs of life. The client gives up after many missed ones."""
+
+COPY_BELOW = 65_536
+"""Bytes under which libzmq's copy is cheaper than keeping the buffer alive for it."""
+
+
+class Server:
+    """Binds a ROUTER socket on the loopback interface and serves the client that knows the token."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token.encode()
+        self._context = zmq.Context()
+        self._router = self._context.socket(zmq.ROUTER)
+        # Results are never dropped: a ROUTER at its high-water mark would do that without a word.
+        self._router.setsockopt(zmq.SNDHWM, 0)
+        self._router.setsockopt(zmq.RCVHWM, 0)
+        self._router.setsockopt(zmq.LINGER, 0)
+        port = self._router.bind_to_random_port("tcp://127.0.0.1")
+        self.endpoint = f"tcp://127.0.0.1:{port}"
+        self._outbox = self._context.socket(zmq.PULL)
+        self._outbox.setsockopt(zmq.RCVHWM, 0)
+        self._outbox.bind("inproc://outbox")
+        # Only the compute thread uses this end, after it was made here.
+        self._inbox = self._context.socket(zmq.PUSH)
+        self._inbox.setsockopt(zmq.SNDHWM, 0)
+        self._inbox.connect("inproc://outbox")
+        self._session = Session()
+        self._inline = {method: resolve(method) for method in INLINE}
+        self._clients: set[bytes] = set()
+        self._calls: dict[tuple[bytes, int], Call] = {}
+        self._compute = Compute(self._session, self._forget)
+
+    def run(self) -> None:
+        poller = zmq.Poller()
+        poller.register(self._router, zmq.POLLIN)
+        poller.register(self._outbox, zmq.POLLIN)
+        next_beat = time.monotonic() + HEARTBEAT_INTERVAL
+        while True:
+            wait = max(0.0, next_beat - time.monotonic())
+            ready = dict(poller.poll(wait * 1000))
+            if self._outbox in ready:
+                self._send(self._outbox.recv_multipart(copy=False))
+            if self._router in ready:
+                self._receive()
+            if time.monotonic() >= next_beat:
+                next_beat = time.monotonic() + HEARTBEAT_INTERVAL
+                for client in self._clients:
+                    self._send([client, pack("beat", 0, p={"seconds": time.monotonic()})])
+
+    def stop(self, patience: float) -> None:
+        """Cancel every call and wait up to `patience` seconds until the compute thread is idle, so that
+        temporary folders are gone before the process is."""
+        for call in list(self._calls.values()):
+            call.cancel()
+        deadline = time.monotonic() + patience
+        while self._session.running is not None and time.monotonic() < deadline:
+            time.sleep(0.005)
+
+    def _forget(self, call: Call) -> None:
+        self._calls.pop((call.client, call.id), None)
+
+    def _send(self, frames: list[Buffer | zmq.Frame]) -> None:
+        for index, frame in enumerate(frames):
+            more = zmq.SNDMORE if index < len(frames) - 1 else 0
+            size = len(frame)
+            self._router.send(frame, more, copy=size < COPY_BELOW)
+
+    def _receive(self) -> None:
+        frames = self._router.recv_multipart(copy=False)
+        client = frames[0].bytes
+        try:
+            request = decode_request(frames[1].buffer)
+        except (msgspec.MsgspecError, IndexError):
+            return  # not one of ours: nobody to answer
+        if request.t == "hello":
+            self._welcome(client, request)
+        elif client not in self._clients:
+            return  # a stranger on the loopback interface
+        elif request.t == "cancel":
+            call = self._calls.get((client, request.id))
+            if call is not None:
+                call.cancel()
+        elif request.t == "req":
+            self._start(client, request, [frame.buffer for frame in frames[2:]])
+
+    def _welcome(self, client: bytes, request: Request) -> None:
+        hello = decode_hello(request.p)
+        if not hmac.compare_digest(hello.token.encode(), self._token):
+            return
+        if (hello.protocol, hello.contract) != (PROTOCOL_VERSION, CONTRACT_DIGEST):
+            error = DepthkitError(
+                "VERSION_MISMATCH",
+                f"The SDK speaks protocol {hello.protocol}, contract {hello.contract[:12]}; this worker "
+                f"speaks {PROTOCOL_VERSION}, {CONTRACT_DIGEST[:12]}. Install both from one depthkit release.",
+            )
+            Call(client, request.id, "hello", [], self._send).fail(error)
+            return
+        self._clients.add(client)
+        facts = {"pid": os.getpid(), "python": platform.python_version()}
+        self._send([client, pack("welcome", request.id, p=facts)])
+        if not self._compute.is_alive():
+            self._compute.start()
+
+    def _start(self, client: bytes, request: Request, buffers: list[memoryview]) -> None:
+        here = Call(client, request.id, request.m, [], self._send)
+        try:
+            if request.m not in METHODS:
+                raise DepthkitError("PROTOCOL", f'The worker has no method "{request.m}".')
+            here.frames = read_frames(request.b, buffers)
+            if request.m in INLINE:
+                params = msgspec.msgpack.decode(request.p, type=METHODS[request.m][0])
+                here.answer(self._inline[request.m](self._session, params, here))
+                return
+        except Exception as error:
+            here.fail(error)
+            return
+        # From here on the call is the compute thread's, and so is the socket it answers through.
+        call = Call(client, request.id, request.m, here.frames, self._post)
+        self._calls[client, request.id] = call
+        self._compute.submit(call, request.p)
+
+    def _post(self, frames: list[Buffer]) -> None:
+        self._inbox.send_multipart(frames, copy=False)

@@ -1,0 +1,106 @@
+"""Removing units from a live model, and putting them back.
+
+A removed block passes the residual stream through; a removed sublayer is a module that computes
+nothing and adds nothing. Every block keeps its place in the list, so that what the model looks up by
+position (a sliding window, rotary positions or not) stays right. Only the numbers under which the
+attentions that stay file their keys and values change: they must run 0, 1, ..., because the library
+reads the length of a cache from its first entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.families import Family
+from depthkit_worker.models.recorders import as_block_output
+from depthkit_worker.models.units import Parts, Unit, removed_parts
+
+
+class PassThrough(nn.Module):
+    """In the place of a removed block."""
+
+    def __init__(self, family: Family) -> None:
+        super().__init__()
+        self._returns = family.block_returns
+
+    def forward(self, hidden_states: Tensor, *_positional: Any, **_keywords: Any) -> Any:
+        return as_block_output(hidden_states, self._returns)
+
+
+class NoAttention(nn.Module):
+    """In the place of a removed attention: zeros, or the residual where the sublayer adds it itself."""
+
+    def __init__(self, family: Family) -> None:
+        super().__init__()
+        self._adds_residual = family.sublayers_add_residual
+
+    def forward(
+        self, hidden_states: Tensor, *positional: Any, **_keywords: Any
+    ) -> tuple[Tensor, None]:
+        return (positional[0] if self._adds_residual else torch.zeros_like(hidden_states)), None
+
+
+class NoFeedForward(nn.Module):
+    """In the place of a removed feed-forward, or of the last of the modules it is made of."""
+
+    def __init__(self, family: Family) -> None:
+        super().__init__()
+        self._adds_residual = family.sublayers_add_residual
+
+    def forward(self, hidden_states: Tensor, *positional: Any) -> Tensor:
+        residual: Tensor = positional[0] if self._adds_residual else torch.zeros_like(hidden_states)
+        return residual
+
+
+@contextmanager
+def removed(decoder: Decoder, units: Iterable[Unit]) -> Iterator[None]:
+    """Inside, `decoder` and its model behave as if `units` were not there.
+
+    Holds for replay, for the model's own forward and for generation; a cache must be a
+    `DynamicCache()` made without a configuration, since one made with it fixes a kind of layer to
+    each of the old numbers. Contexts nest: the inner one removes more.
+    """
+    parts = removed_parts(units, decoder.depth)
+    with ExitStack() as restore:
+        for index, removed_here in enumerate(parts):
+            block = decoder.blocks[index]
+            if removed_here is Parts.BOTH:
+                _swap(decoder.blocks, str(index), PassThrough(decoder.family), restore)
+            elif removed_here and not isinstance(block, PassThrough):
+                _gate_sublayer(block, removed_here, decoder.family, restore)
+        _renumber_attentions(decoder, restore)
+        yield
+
+
+def _gate_sublayer(block: nn.Module, part: Parts, family: Family, restore: ExitStack) -> None:
+    if part is Parts.ATTENTION:
+        _swap(block, family.attention, NoAttention(family), restore)
+        return
+    *earlier, last = family.feed_forward
+    for name in earlier:
+        _swap(block, name, nn.Identity(), restore)
+    _swap(block, last, NoFeedForward(family), restore)
+
+
+def _renumber_attentions(decoder: Decoder, restore: ExitStack) -> None:
+    kept = 0
+    for block in decoder.blocks:
+        attention = getattr(block, decoder.family.attention, None)
+        if attention is None or isinstance(attention, NoAttention):
+            continue
+        for module in block.modules():
+            if isinstance(getattr(module, "layer_idx", None), int) and module.layer_idx != kept:
+                restore.callback(setattr, module, "layer_idx", module.layer_idx)
+                module.layer_idx = kept  # type: ignore[assignment]
+        kept += 1
+
+
+def _swap(parent: nn.Module, name: str, module: nn.Module, restore: ExitStack) -> None:
+    restore.callback(setattr, parent, name, getattr(parent, name))
+    setattr(parent, name, module)

@@ -1,0 +1,20 @@
+/** `npm run check`: everything that is wrong without running the product. */
+import { join } from "node:path";
+import { pythonTools } from "./python-tools.ts";
+import { root, runStep } from "./steps.ts";
+
+const bin = (name: string) => join(root, "node_modules", ".bin", name);
+runStep(bin("biome"), ["check", "--error-on-warnings", "."]);
+runStep(bin("tsc"), ["-p", "."]);
+runStep(bin("depcruise"), ["--config", ".dependency-cruiser.cjs", "src"]);
+runStep(process.execPath, ["--import", "tsx", "scripts/generate-contract.ts", "--check"]);
+
+const { python, env } = await pythonTools();
+const cwd = join(root, "python");
+runStep(python, ["-m", "ruff", "check", ".", "../tests/python"], { env, cwd });
+runStep(python, ["-m", "ruff", "format", "--check", ".", "../tests/python"], { env, cwd });
+runStep(python, ["-m", "mypy"], { env, cwd });
+runStep(python, ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"], {
+  env,
+  cwd,
+});

@@ -1,0 +1,70 @@
+/**
+ * Writes what is derived from the zod schemas: the wire contract as JSON Schema, its digest, the Python
+ * Structs, the golden messages, and the schema of a run's record. With `--check` it writes nothing and fails where a file differs.
+ */
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { recordSchema } from "../src/experiment/record.ts";
+import { methods } from "../src/protocol/methods.ts";
+import { emitPython, type JsonSchema } from "./emit-python.ts";
+import { goldenMessagesJson } from "./golden-messages.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+function wireSchema(): JsonSchema {
+  const { schemas } = z.toJSONSchema(z.globalRegistry, {
+    target: "draft-2020-12",
+    // What crosses the wire is the parsed form: defaults live in TypeScript, and every field is there.
+    io: "output",
+    uri: (id) => `#/$defs/${id}`,
+    unrepresentable: "throw",
+  });
+  const definitions = Object.entries(schemas as Record<string, JsonSchema>)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([id, { $schema: _schema, $id: _id, id: _name, ...rest }]) => [id, rest]);
+  const nameOf = (schema: z.ZodType) => `#/$defs/${z.globalRegistry.get(schema)?.id}`;
+  return {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    title: "depthkit wire contract",
+    "x-methods": Object.fromEntries(
+      Object.entries(methods).map(([method, { params, result }]) => [
+        method,
+        { params: nameOf(params), result: nameOf(result) },
+      ]),
+    ),
+    $defs: Object.fromEntries(definitions),
+  };
+}
+
+function recordJsonSchema(): unknown {
+  return z.toJSONSchema(recordSchema, { target: "draft-2020-12", io: "output", unrepresentable: "throw" });
+}
+
+const schema = wireSchema();
+const schemaText = `${JSON.stringify(schema, null, 2)}\n`;
+const digest = createHash("sha256").update(schemaText).digest("hex");
+const outputs: Record<string, string> = {
+  "schemas/wire.schema.json": schemaText,
+  "schemas/record.schema.json": `${JSON.stringify(recordJsonSchema(), null, 2)}\n`,
+  "schemas/golden-messages.json": goldenMessagesJson(),
+  "src/protocol/generated.ts": `// Written by \`npm run generate\`; do not edit.\n/** sha256 of \`schemas/wire.schema.json\`: both sides must have the same. */\nexport const contractDigest = "${digest}";\n`,
+  "python/src/depthkit_worker/protocol/wire.py": emitPython(schema, digest),
+};
+
+const check = process.argv.includes("--check");
+const stale = Object.entries(outputs).filter(([path, text]) => {
+  let current = "";
+  try {
+    current = readFileSync(root + path, "utf8");
+  } catch {
+    // A file that is not there yet counts as different.
+  }
+  return current !== text;
+});
+if (check && stale.length > 0) {
+  console.error(`Out of date: ${stale.map(([path]) => path).join(", ")}. Run: npm run generate`);
+  process.exit(1);
+}
+for (const [path, text] of stale) writeFileSync(root + path, text);

@@ -1,0 +1,162 @@
+/**
+ * Messages whose verdict both languages must share: each case is one edge of the contract. Written,
+ * packed, to `schemas/golden-messages.json`, which the tests of both sides read.
+ */
+import { encode } from "../src/protocol/codec.ts";
+
+interface GoldenMessage {
+  type: string;
+  valid: boolean;
+  why: string;
+  value: unknown;
+}
+
+const ping = { value: 1.5, integer: 7, text: "", tensors: [] };
+const load = {
+  source: "smollm2-135m",
+  revision: null,
+  dtype: "auto",
+  device: "cuda:1",
+  attention: "auto",
+  trustRemoteCode: false,
+  cacheFolder: "cache",
+};
+const perplexity = {
+  model: "model-1",
+  removed: ["block.3", "attention.29"],
+  data: { kind: "files", paths: ["a.txt"], textField: "text", strict: false },
+  rows: "raw",
+  separator: "\n\n",
+  chunk: null,
+  stride: null,
+  maxChunks: 3,
+  bos: "auto",
+  batchSize: 1,
+};
+
+export const goldenMessages: GoldenMessage[] = [
+  { type: "WorkerPingParams", valid: true, why: "plain", value: ping },
+  {
+    type: "WorkerPingParams",
+    valid: true,
+    why: "2^32 stays an integer",
+    value: { ...ping, integer: 2 ** 32 },
+  },
+  { type: "WorkerPingParams", valid: true, why: "2^40 bytes", value: { ...ping, integer: 2 ** 40 } },
+  {
+    type: "WorkerPingParams",
+    valid: true,
+    why: "the largest seed",
+    value: { ...ping, integer: 2 ** 53 - 1 },
+  },
+  {
+    type: "WorkerPingParams",
+    valid: true,
+    why: "a whole number in a float field",
+    value: { ...ping, value: 70e9 },
+  },
+  {
+    type: "WorkerPingParams",
+    valid: true,
+    why: "emoji count as code points",
+    value: { ...ping, text: "🙂".repeat(300) },
+  },
+  {
+    type: "WorkerPingParams",
+    valid: true,
+    why: "a tensor reference",
+    value: { ...ping, tensors: [{ tensor: 0 }] },
+  },
+  { type: "WorkerPingParams", valid: false, why: "2^53 is not exact", value: { ...ping, integer: 2 ** 53 } },
+  { type: "WorkerPingParams", valid: false, why: "negative count", value: { ...ping, integer: -1 } },
+  {
+    type: "WorkerPingParams",
+    valid: false,
+    why: "float in an integer field",
+    value: { ...ping, integer: 1.5 },
+  },
+  { type: "WorkerPingParams", valid: false, why: "NaN", value: { ...ping, value: Number.NaN } },
+  {
+    type: "WorkerPingParams",
+    valid: false,
+    why: "infinity",
+    value: { ...ping, value: Number.POSITIVE_INFINITY },
+  },
+  { type: "WorkerPingParams", valid: false, why: "text for a number", value: { ...ping, value: "1.5" } },
+  { type: "WorkerPingParams", valid: false, why: "unknown key", value: { ...ping, extra: 1 } },
+  { type: "WorkerPingParams", valid: false, why: "missing key", value: { value: 1, integer: 1, text: "" } },
+  { type: "WorkerPingParams", valid: false, why: "null for absent", value: { ...ping, text: null } },
+  { type: "ModelLoadParams", valid: true, why: "plain", value: load },
+  { type: "ModelLoadParams", valid: false, why: "an unknown dtype", value: { ...load, dtype: "f64" } },
+  { type: "ModelLoadParams", valid: false, why: "an unknown device", value: { ...load, device: "tpu" } },
+  {
+    type: "ModelLoadParams",
+    valid: false,
+    why: "a line end behind the device",
+    value: { ...load, device: "cpu\n" },
+  },
+  {
+    type: "ModelLoadParams",
+    valid: false,
+    why: "digits of another script",
+    value: { ...load, device: "cuda:١" },
+  },
+  { type: "ModelLoadParams", valid: false, why: "an empty source", value: { ...load, source: "" } },
+  { type: "ModelLoadParams", valid: false, why: "1 for true", value: { ...load, trustRemoteCode: 1 } },
+  { type: "EvaluationPerplexityParams", valid: true, why: "files", value: perplexity },
+  {
+    type: "EvaluationPerplexityParams",
+    valid: true,
+    why: "texts",
+    value: { ...perplexity, data: { kind: "texts", texts: ["a\u2028b\r\n", ""] } },
+  },
+  {
+    type: "EvaluationPerplexityParams",
+    valid: false,
+    why: "a kind of data that is none",
+    value: { ...perplexity, data: { kind: "url", texts: [] } },
+  },
+  {
+    type: "EvaluationPerplexityParams",
+    valid: false,
+    why: "keys of another kind of data",
+    value: { ...perplexity, data: { kind: "texts", texts: ["a"], paths: ["b"] } },
+  },
+  {
+    type: "EvaluationPerplexityParams",
+    valid: false,
+    why: "no texts",
+    value: { ...perplexity, data: { kind: "texts", texts: [] } },
+  },
+  {
+    type: "EvaluationPerplexityParams",
+    valid: false,
+    why: "a unit that is none",
+    value: { ...perplexity, removed: ["mlp.3"] },
+  },
+  {
+    type: "EvaluationPerplexityParams",
+    valid: false,
+    why: "chunk of one token",
+    value: { ...perplexity, chunk: 1 },
+  },
+  {
+    type: "EvaluationPerplexityParams",
+    valid: false,
+    why: "a handle of another kind",
+    value: { ...perplexity, model: "corpus-1" },
+  },
+  { type: "Empty", valid: true, why: "nothing", value: {} },
+  { type: "Empty", valid: false, why: "something", value: { a: 1 } },
+];
+
+/** JSON cannot write NaN and infinities; the packed form is what is decoded, the value is for people. */
+export function goldenMessagesJson(): string {
+  const cases = goldenMessages.map(({ type, valid, why, value }) => ({
+    type,
+    valid,
+    why,
+    packed: Buffer.from(encode(value)).toString("hex"),
+  }));
+  return `${JSON.stringify(cases, null, 2)}\n`;
+}

@@ -1,0 +1,140 @@
+import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Command } from "commander";
+import {
+  type ExportInfo,
+  formatCount,
+  formatNumber,
+  formatSeconds,
+  Influence,
+  type Plan,
+  pythonReference,
+  type RunRecord,
+  renderBars,
+  renderTable,
+  runPlan,
+} from "../index.ts";
+import { runCommand, withWorker } from "./command.ts";
+import { describeExport } from "./export.ts";
+import { wholeNumber } from "./options.ts";
+
+interface Flags {
+  remove: number;
+  out: string;
+  json: boolean;
+}
+
+export function registerDemo(program: Command): void {
+  program
+    .command("demo")
+    .description("Run the main job on the bundled model: measure, remove, compare, save.")
+    .option("--remove <n>", "blocks to remove from the model that is saved", wholeNumber(1), 4)
+    .option("--out <folder>", "where the record and the smaller model go", "depthkit-demo")
+    .option("--json", "print one JSON document", false)
+    .action(async (flags: Flags) => {
+      await runCommand(flags, async ({ signal, progress }) => {
+        const startedAt = performance.now();
+        const call = { signal, onProgress: progress.update };
+        const plan = demoPlan(await pythonReference(), flags.remove);
+        forgetFinishedRun(flags.out);
+        return withWorker(async (kit) => {
+          const record = await runPlan(kit, plan, { folder: flags.out, ...call });
+          const removed = record.removals.at(-1)?.removed ?? [];
+          await using model = await kit.loadModel(plan.model.source, call);
+          const saved = await model
+            .without(removed)
+            .export(join(flags.out, `smollm2-135m-without-${removed.length}-blocks`), {
+              format: "huggingface",
+              // The folder is the demo's own.
+              overwrite: true,
+              note: `The blocks of least cosine influence on ${record.corpus.tokens} tokens of the Python language reference.`,
+              ...call,
+            });
+          const seconds = (performance.now() - startedAt) / 1000;
+          return {
+            json: { record, export: saved, seconds },
+            text: describe(record, saved, seconds, flags.out),
+          };
+        });
+      });
+    });
+}
+
+/** Every other chapter calibrates, the rest evaluates: nothing is scored on text it was chosen by. */
+function demoPlan(chapters: readonly string[], remove: number): Plan {
+  const every = (start: number) => chapters.filter((_, index) => index % 2 === start);
+  const counts = [...new Set([1, Math.ceil(remove / 2), remove])];
+  return {
+    model: { source: "smollm2-135m" },
+    calibration: { data: { texts: every(0) }, sequences: 16, length: 256 },
+    choose: { units: "block", metric: "cosine", counts },
+    evaluation: { data: { texts: every(1) }, chunk: 512, maxChunks: 12 },
+    prompts: ["What is a prime number? Answer in one sentence."],
+    generation: { chat: true, maxNewTokens: 48 },
+  };
+}
+
+/** A run that was cut short goes on where it was; one that ended is run anew. */
+function forgetFinishedRun(folder: string): void {
+  if (!existsSync(join(folder, "record.json"))) return;
+  for (const name of ["record.json", "journal.jsonl"]) rmSync(join(folder, name), { force: true });
+}
+
+function describe(record: RunRecord, saved: ExportInfo, seconds: number, folder: string): string {
+  const { model, corpus, influence: data, removals } = record;
+  const dense = removals[0]?.perplexity;
+  const middle = [...data.values.block.cosine].sort((a, b) => a - b)[Math.floor(data.depth / 2)] ?? 0;
+  const bars = data.values.block.cosine.map((value, block) => ({
+    label: `block.${block}`,
+    value,
+    note: `${formatNumber(value)}  attention ${formatNumber(data.values.attention.cosine[block] ?? 0)}, feed-forward ${formatNumber(data.values["feed-forward"].cosine[block] ?? 0)}`,
+  }));
+  const least = (kind: "block" | "attention" | "feed-forward") =>
+    new Influence(data, kind)
+      .lowest(5)
+      .map((unit) => unit.slice(kind.length + 1))
+      .join(", ");
+  const rows = removals.map(({ removed, perplexity }) => [
+    removed.length === 0 ? "nothing" : removed.map((unit) => unit.replace("block.", "")).join(", "),
+    formatNumber(perplexity.perplexity),
+    dense === undefined ? "" : `x ${(perplexity.perplexity / dense.perplexity).toFixed(2)}`,
+  ]);
+  const texts = [removals[0], removals.at(-1)].map((removal) => {
+    const name =
+      removal?.removed.length === 0 ? "the whole model" : `without ${removal?.removed.length} blocks`;
+    return `${name}: ${removal?.generation?.generations[0]?.text.trim()}`;
+  });
+  return [
+    `1. Model: ${model.source}, ${model.depth} blocks, ${formatCount(model.parameters)} parameters, ${model.dtype} on ${model.device}`,
+    "",
+    `2. Cosine influence of each block on ${corpus.sequences} x ${corpus.length} tokens of the Python reference (low: remove first)`,
+    "",
+    renderBars(bars, { width: 32, limit: 3 * middle }),
+    "",
+    `   five least: blocks ${least("block")}; attention ${least("attention")}; feed-forward ${least("feed-forward")}`,
+    "",
+    dense === undefined
+      ? ""
+      : `3. Perplexity on other chapters (${dense.chunks} chunks of ${dense.chunk} tokens, stride ${dense.stride}, ` +
+        `BOS ${dense.bosAdded ? "added" : "not added"}, ${formatCount(dense.tokensScored)} tokens scored)`,
+    "",
+    renderTable(
+      [
+        { title: "blocks removed" },
+        { title: "perplexity", align: "right" },
+        { title: "against whole", align: "right" },
+      ],
+      rows,
+    ),
+    "",
+    `4. Asked: ${record.plan.prompts[0]}`,
+    "",
+    ...texts,
+    "",
+    "5. The smaller model, which any software that reads Hugging Face checkpoints loads",
+    "",
+    describeExport(saved),
+    "",
+    `The record of the run: ${join(folder, "record.json")}. All this took ${formatSeconds(seconds)}.`,
+  ].join("\n");
+}

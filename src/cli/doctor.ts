@@ -1,0 +1,87 @@
+import type { Command } from "commander";
+import { type DoctorReport, doctor } from "../index.ts";
+import { runCommand } from "./command.ts";
+import { exitCodes } from "./exit-codes.ts";
+
+export function registerDoctor(program: Command): void {
+  program
+    .command("doctor")
+    .description("Show the interpreter, versions, devices and cache a worker would use, and what is wrong.")
+    .option("--json", "print one JSON document", false)
+    .action((flags: { json: boolean }) =>
+      runCommand(flags, async ({ signal }) => {
+        const report = await doctor({ signal });
+        return {
+          json: report,
+          text: doctorText(report),
+          exitCode: report.healthy ? exitCodes.done : exitCodes.failed,
+        };
+      }),
+    );
+}
+
+export function doctorText(report: DoctorReport): string {
+  const { node, machine, python, cache, problems } = report;
+  const rows: [string, string][] = [
+    ["depthkit", `${node.depthkit}, Node ${node.version}, ${node.platform}`],
+    ["npm packages", versions(node.packages)],
+    [
+      "machine",
+      `${machine.cpu}, ${machine.cores} cores, ${size(machine.memoryBytes)} memory (${size(machine.freeMemoryBytes)} free)`,
+    ],
+    ["Python", interpreterText(python)],
+    ["packages", python.packages ? versions(python.packages) : "not known"],
+    ["devices", devicesText(python.devices)],
+    ["attention", attentionText(python.attention)],
+    ["cache", `${cache.folder} (${size(cache.freeBytes)} free)`],
+    ...cache.environments.map((entry): [string, string] => [
+      "  environment",
+      `${entry.name}, ${size(entry.bytes)}, ${entry.state}${entry.inUse ? ", in use" : ""}`,
+    ]),
+    ...cache.models.map((entry): [string, string] => [
+      "  model",
+      `${entry.name}, ${size(entry.bytes)}, ${entry.whole ? "ready" : "not whole"}`,
+    ]),
+  ];
+  if (python.inspectedBy === "script") {
+    rows.push(["note", "pythonia is not installed (it is optional): a plain script inspected Python"]);
+  }
+  const lines = rows.map(([name, text]) => `${name.padEnd(14)} ${text}`);
+  const found = problems.map(
+    ({ severity, code, message, remedy }) => `${severity} ${code}: ${message}\n  ${remedy}`,
+  );
+  return [...lines, "", ...(found.length > 0 ? found : ["No problems found."])].join("\n");
+}
+
+function interpreterText({ command, managed, interpreter, inspectedBy }: DoctorReport["python"]): string {
+  if (command === null) return "none";
+  const about = interpreter ? `${interpreter.implementation} ${interpreter.version}` : "does not answer";
+  const whose = managed ? "managed" : "DEPTHKIT_PYTHON";
+  return `${command} (${about}, ${whose}${inspectedBy ? `, asked by ${inspectedBy}` : ""})`;
+}
+
+function devicesText(devices: DoctorReport["python"]["devices"]): string {
+  if (!devices) return "not known";
+  const cuda = devices.cuda.map(
+    (device, index) =>
+      `cuda:${index} ${device.name} (${size(device.memoryBytes)}, compute ${device.capability})`,
+  );
+  return [`cpu (${devices.threads} threads)`, ...cuda, ...(devices.mps ? ["mps"] : [])].join(", ");
+}
+
+function attentionText(attention: DoctorReport["python"]["attention"]): string {
+  if (!attention) return "not known";
+  const { flash, memoryEfficient, math, flashAttn } = attention;
+  const kernels = [flash && "flash", memoryEfficient && "memory-efficient", math && "math"].filter(Boolean);
+  return `eager, sdpa (${kernels.join(", ")})${flashAttn === null ? "" : `, flash-attn ${flashAttn}`}`;
+}
+
+function versions(packages: Readonly<Record<string, string | null>>): string {
+  return Object.entries(packages)
+    .map(([name, version]) => `${name} ${version ?? "not installed"}`)
+    .join(", ");
+}
+
+function size(bytes: number): string {
+  return bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+}

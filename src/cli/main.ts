@@ -1,0 +1,45 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from "commander";
+import { packageVersion } from "../index.ts";
+import { registerDemo } from "./demo.ts";
+import { registerDoctor } from "./doctor.ts";
+import { registerEvaluate } from "./evaluate.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { registerExport } from "./export.ts";
+import { registerGenerate } from "./generate.ts";
+import { registerInfluence } from "./influence.ts";
+import { registerSetup } from "./setup.ts";
+
+const program = new Command("depthkit")
+  .description("Take Hugging Face LLMs apart along their depth: measure, remove, compare, save.")
+  .version(packageVersion())
+  .showHelpAfterError("(depthkit <command> --help lists what it takes)")
+  .addHelpText("after", "\nExit codes: 0 done, 1 failed, 2 wrong arguments, 3 set-up needed, 130 cancelled.")
+  .exitOverride();
+
+// Subcommands copy the settings above when they are made.
+for (const register of [
+  registerSetup,
+  registerDoctor,
+  registerInfluence,
+  registerEvaluate,
+  registerGenerate,
+  registerExport,
+  registerDemo,
+]) {
+  register(program);
+}
+
+// A reader that has seen enough (`| head`) is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(exitCodes.done);
+  throw error;
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  // Help and version are errors to commander, with exit code 0; everything else is wrong usage.
+  process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+}

@@ -1,0 +1,56 @@
+import type { Command } from "commander";
+import { type SetupProgress, type SetupResult, setup } from "../index.ts";
+import { runCommand } from "./command.ts";
+import type { ProgressView } from "./terminal/progress-view.ts";
+
+interface SetupFlags {
+  force: boolean;
+  prune: boolean;
+  json: boolean;
+}
+
+export function registerSetup(program: Command): void {
+  program
+    .command("setup")
+    .description("Prepare the worker's Python environment and the bundled model; once is enough.")
+    .option("--force", "make both anew even where they look whole", false)
+    .option("--prune", "also remove the environments of other versions of depthkit", false)
+    .option("--json", "print one JSON document", false)
+    .action((flags: SetupFlags) =>
+      runCommand(flags, async ({ signal, progress }) => {
+        const { force, prune } = flags;
+        const result = await setup({ force, prune, signal, onProgress: showSetup(progress) });
+        return { json: result, text: textOf(result) };
+      }),
+    );
+}
+
+/** Shows set-up's progress in a view; in a log each message once, though pip comes back to some. */
+export function showSetup(
+  view: ProgressView,
+  repeat = process.stderr.isTTY,
+): (progress: SetupProgress) => void {
+  const told = new Set<string>();
+  let current = "";
+  return ({ step, message, done, total, unit }) => {
+    if (step === "done" || (!repeat && message !== current && told.has(message))) return;
+    told.add(message);
+    current = message;
+    const scale = unit === "bytes" ? 1e6 : 1;
+    view.update({
+      phase: message,
+      done: Math.floor((done ?? 0) / scale),
+      total: total === undefined ? null : Math.ceil(total / scale),
+      unit: unit === "bytes" ? "MB" : (unit ?? ""),
+    });
+  };
+}
+
+function textOf({ python, managed, model, pruned }: SetupResult): string {
+  return [
+    "Ready.",
+    `  Python       ${python}${managed ? "" : " (DEPTHKIT_PYTHON)"}`,
+    `  ${model.name} ${model.folder}`,
+    ...pruned.map((folder) => `  removed      ${folder}`),
+  ].join("\n");
+}

@@ -1,0 +1,73 @@
+import { SingleBar } from "cli-progress";
+import type { Progress } from "../../index.ts";
+
+export interface ProgressView {
+  update(progress: Pick<Progress, "phase" | "done" | "total" | "unit">): void;
+  stop(): void;
+}
+
+/**
+ * Progress on standard error, so that standard output holds results alone: a bar in a terminal, else a
+ * plain line for each phase and each tenth of it.
+ */
+export function progressView(stream: NodeJS.WriteStream = process.stderr): ProgressView {
+  return stream.isTTY ? barView(stream) : lineView(stream);
+}
+
+function barView(stream: NodeJS.WriteStream): ProgressView {
+  let bar: SingleBar | undefined;
+  let shown = "";
+  const stop = () => {
+    bar?.stop();
+    bar = undefined;
+  };
+  return {
+    update({ phase, done, total, unit }) {
+      if (phase !== shown) {
+        stop();
+        shown = phase;
+      }
+      if (total === null || total === 0) {
+        if (bar === undefined) stream.write(`\r\u001b[K${phase}${done > 0 ? ` ${done} ${unit}` : ""} ...`);
+        return;
+      }
+      if (bar === undefined) {
+        stream.write("\r\u001b[K");
+        bar = new SingleBar({
+          stream,
+          format: `${phase} [{bar}] {percentage}% {value}/{total} ${unit} {eta_formatted}`,
+          hideCursor: true,
+          clearOnComplete: true,
+          gracefulExit: false, // the command decides what Ctrl-C does
+        });
+        bar.start(total, done);
+      }
+      bar.update(done);
+      if (done >= total) stop();
+    },
+    stop() {
+      stop();
+      stream.write("\r\u001b[K");
+    },
+  };
+}
+
+function lineView(stream: NodeJS.WriteStream): ProgressView {
+  let shown = "";
+  let tenth = -1;
+  return {
+    update({ phase, done, total, unit }) {
+      if (phase !== shown) {
+        shown = phase;
+        tenth = 0;
+        stream.write(`${phase}\n`);
+        return;
+      }
+      const now = total === null || total === 0 ? 0 : Math.floor((10 * done) / total);
+      if (now <= tenth) return;
+      tenth = now;
+      stream.write(`${phase} ${now * 10}%${unit === "" ? "" : ` (${done} of ${total} ${unit})`}\n`);
+    },
+    stop() {},
+  };
+}

@@ -1,0 +1,219 @@
+import { z } from "zod";
+import { DepthkitError, isErrorCode } from "../errors.ts";
+import { decode, encode } from "../protocol/codec.ts";
+import { type Progress, progress } from "../protocol/common.ts";
+import { type ErrorReply, hello, parseReply, type Reply, type Request } from "../protocol/envelope.ts";
+import { type MethodName, methods, type Params, type Result } from "../protocol/methods.ts";
+import { fromFrame, type Tensor, type TensorRef, toFrame } from "../protocol/tensor.ts";
+import type { Transport, TransportListener } from "../transport/transport.ts";
+
+export interface CallOptions {
+  /** Aborting rejects the call with CANCELLED at once; the worker stops at its next step. */
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+export interface Answer<M extends MethodName> {
+  result: Result<M>;
+  /** The array a reference in the result stands for. */
+  tensor(reference: TensorRef): Tensor;
+}
+
+interface Pending {
+  what: string;
+  resolve(reply: { p: unknown; tensors: Tensor[] }): void;
+  reject(error: unknown): void;
+  onProgress: ((progress: Progress) => void) | undefined;
+}
+
+/**
+ * Calls to one worker: matches answers to calls, forwards progress and cancels. Every call settles:
+ * with its answer, its error, or the reason the connection ended.
+ */
+export class Connection {
+  readonly #transport: Transport;
+  readonly #pending = new Map<number, Pending>();
+  readonly #onBeat: () => void;
+  #lastId = 0;
+  #ended: DepthkitError | undefined;
+
+  constructor(connect: (listener: TransportListener) => Transport, onBeat: () => void = () => {}) {
+    this.#onBeat = onBeat;
+    this.#transport = connect({
+      onMessage: (frames) => this.#receive(frames),
+      onFailure: (error) =>
+        this.end(
+          new DepthkitError("PROTOCOL", `The connection to the worker broke: ${error.message}`, {
+            cause: error,
+          }),
+        ),
+    });
+  }
+
+  /** Opens the conversation; VERSION_MISMATCH where the two sides speak different contracts. */
+  async hello(token: string, timeoutMs: number): Promise<{ pid: number; python: string }> {
+    const greeting = this.#request("hello", (id) => ({ t: "hello", id, p: hello(token) }), [], {});
+    const timer = setTimeout(
+      () => this.end(new DepthkitError("TIMEOUT", `The worker did not answer hello within ${timeoutMs} ms.`)),
+      timeoutMs,
+    );
+    try {
+      return (await greeting).p as { pid: number; python: string };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async call<M extends MethodName>(
+    method: M,
+    params: Params<M>,
+    options: CallOptions & { tensors?: readonly Tensor[] } = {},
+  ): Promise<Answer<M>> {
+    const schema = methods[method];
+    const parsed = schema.params.safeParse(params);
+    if (!parsed.success) {
+      throw new DepthkitError("INVALID_ARGUMENT", `${method}: ${z.prettifyError(parsed.error)}`, {
+        cause: parsed.error,
+      });
+    }
+    const tensors = options.tensors ?? [];
+    const headers = tensors.map(({ dtype, shape }) => ({ d: dtype, s: shape }));
+    const reply = await this.#request(
+      method,
+      (id) => ({ t: "req", id, m: method, p: parsed.data, b: headers }),
+      tensors.map(toFrame),
+      options,
+    );
+    const result = schema.result.safeParse(reply.p);
+    if (!result.success) {
+      throw new DepthkitError(
+        "PROTOCOL",
+        `The worker's answer to ${method} breaks the contract: ${z.prettifyError(result.error)}`,
+      );
+    }
+    return {
+      // The table pairs each method with its result; TypeScript cannot follow that through the lookup.
+      result: result.data as Result<M>,
+      tensor({ tensor: index }) {
+        const tensor = reply.tensors[index];
+        if (tensor === undefined)
+          throw new DepthkitError("PROTOCOL", `${method} refers to tensor ${index}, which did not come.`);
+        return tensor;
+      },
+    };
+  }
+
+  /** Rejects every pending and every later call with `reason`. The first reason stays. */
+  end(reason: DepthkitError): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = reason;
+    this.#transport.close();
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const { what, reject } of pending) {
+      // An error of its own for each call: its stack and its method are then those of the call.
+      reject(
+        new DepthkitError(reason.code, `${what}: ${reason.message}`, {
+          cause: reason,
+          details: reason.details,
+        }),
+      );
+    }
+  }
+
+  #request(
+    what: string,
+    message: (id: number) => Request,
+    frames: Uint8Array[],
+    { signal, onProgress }: CallOptions,
+  ): Promise<{ p: unknown; tensors: Tensor[] }> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    if (signal?.aborted) return Promise.reject(cancelled(what, signal));
+    this.#lastId += 1;
+    const id = this.#lastId;
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        if (!this.#pending.delete(id)) return;
+        this.#transport.send([encode({ t: "cancel", id } satisfies Request)]);
+        reject(cancelled(what, signal));
+      };
+      const settle =
+        <T>(how: (value: T) => void) =>
+        (value: T) => {
+          signal?.removeEventListener("abort", onAbort);
+          how(value);
+        };
+      this.#pending.set(id, { what, resolve: settle(resolve), reject: settle(reject), onProgress });
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.#transport.send([encode(message(id)), ...frames]);
+    });
+  }
+
+  /** A listener that throws fails its own call, and no other. */
+  #progress(id: number, { onProgress, reject }: Pending, report: Progress): void {
+    try {
+      onProgress?.(report);
+    } catch (error) {
+      if (!this.#pending.delete(id)) return;
+      this.#transport.send([encode({ t: "cancel", id } satisfies Request)]);
+      reject(error);
+    }
+  }
+
+  #receive(frames: Uint8Array[]): void {
+    try {
+      const [envelope, ...tensorFrames] = frames;
+      if (envelope === undefined) return;
+      this.#dispatch(parseReply(decode(envelope)), tensorFrames);
+    } catch (error) {
+      // A message that cannot be read leaves some call without an answer: better none than a hang.
+      this.end(
+        error instanceof DepthkitError
+          ? error
+          : new DepthkitError("PROTOCOL", `Unreadable message from the worker: ${error}`, { cause: error }),
+      );
+    }
+  }
+
+  #dispatch(reply: Reply, frames: Uint8Array[]): void {
+    this.#onBeat();
+    if (reply.t === "beat") return;
+    const pending = this.#pending.get(reply.id);
+    if (pending === undefined) return; // cancelled meanwhile
+    switch (reply.t) {
+      case "prog":
+        this.#progress(reply.id, pending, progress.parse(reply.p));
+        return;
+      case "welcome":
+        this.#pending.delete(reply.id);
+        pending.resolve({ p: reply.p, tensors: [] });
+        return;
+      case "res": {
+        this.#pending.delete(reply.id);
+        const tensors = reply.b.map((header, index) => fromFrame(header, frames[index] ?? new Uint8Array()));
+        pending.resolve({ p: reply.p, tensors });
+        return;
+      }
+      case "err":
+        this.#pending.delete(reply.id);
+        pending.reject(remoteError(pending.what, reply.e));
+        return;
+    }
+  }
+}
+
+function cancelled(what: string, signal: AbortSignal | undefined): DepthkitError {
+  return new DepthkitError("CANCELLED", `${what} was cancelled.`, { cause: signal?.reason });
+}
+
+/** The worker's error as ours: its code and message, the Python traceback as data. */
+function remoteError(what: string, error: ErrorReply): DepthkitError {
+  const python = error.type === "" ? {} : { python: { type: error.type, traceback: error.traceback } };
+  const details = { method: what, ...error.details, ...python };
+  if (isErrorCode(error.code)) return new DepthkitError(error.code, error.message, { details });
+  return new DepthkitError(
+    "PROTOCOL",
+    `${what} failed with the unknown code ${error.code}: ${error.message}`,
+    { details },
+  );
+}

@@ -1,0 +1,147 @@
+import { DepthkitError } from "../errors.ts";
+import { type UnitKind, type UnitName, unitKinds } from "../protocol/common.ts";
+import { type InfluenceMetric, influenceMetrics } from "../protocol/influence.ts";
+import { lowest, ranking } from "../selection/rank.ts";
+import { leastSpan, type Span } from "../selection/span.ts";
+import type { CallOptions, Connection } from "./connection.ts";
+import type { Corpus } from "./corpus.ts";
+
+export interface InfluenceOptions extends CallOptions {
+  /** The kind of unit that `lowest`, `highest` and `ranking` speak of. Default `block`. */
+  units?: UnitKind;
+  /** The metric they go by. Default `cosine`. */
+  metric?: InfluenceMetric;
+  /** Sequences at a time. Default 4; the values do not depend on it. */
+  batchSize?: number;
+  /** Tokens the angular distance is averaged over: the last of each sequence (default), or all. */
+  angularTokens?: "last" | "all";
+  /** Leave out this many tokens at the start of each sequence, whose activations dwarf the rest. */
+  skipFirstTokens?: number;
+}
+
+/** One number for every kind, metric and block. */
+export type InfluenceTable = Record<UnitKind, Record<InfluenceMetric, number[]>>;
+
+export interface InfluenceData {
+  depth: number;
+  values: InfluenceTable;
+  standardErrors: InfluenceTable;
+  /** `angular[n - 1][l]`: mean angular distance, in units of pi, across the n blocks from block l. */
+  angular: number[][];
+  angularTokens: "last" | "all";
+  skipFirstTokens: number;
+  sequences: number;
+  tokens: number;
+  seconds: number;
+}
+
+export interface RankedUnit {
+  unit: UnitName;
+  value: number;
+  standardError: number;
+}
+
+/**
+ * The static influence of every unit: how far it moves the residual stream. Low means: remove first.
+ * All kinds and metrics come from one pass (ShortGPT, arXiv 2403.03853; arXiv 2407.16286; for angular
+ * distances arXiv 2403.17887).
+ */
+export class Influence {
+  readonly data: InfluenceData;
+  readonly #kind: UnitKind;
+  readonly #metric: InfluenceMetric;
+
+  constructor(data: InfluenceData, kind: UnitKind = "block", metric: InfluenceMetric = "cosine") {
+    this.data = data;
+    this.#kind = kind;
+    this.#metric = metric;
+  }
+
+  /** The same measurement, seen by another kind of unit or metric; nothing is measured again. */
+  by(kind: UnitKind, metric: InfluenceMetric = this.#metric): Influence {
+    return new Influence(this.data, kind, metric);
+  }
+
+  /** Every unit of the kind with its value, lowest first; equal values in order of depth. */
+  ranking(): RankedUnit[] {
+    const values = this.data.values[this.#kind][this.#metric];
+    const errors = this.data.standardErrors[this.#kind][this.#metric];
+    return ranking(values).map((index) => ({
+      unit: `${this.#kind}.${index}`,
+      value: at(values, index),
+      standardError: at(errors, index),
+    }));
+  }
+
+  /** The `count` units to remove first. */
+  lowest(count: number): UnitName[] {
+    return lowest(this.data.values[this.#kind][this.#metric], count).map(
+      (index) => `${this.#kind}.${index}` as const,
+    );
+  }
+
+  /** The `count` units to keep by all means. */
+  highest(count: number): UnitName[] {
+    const all = this.data.depth;
+    return this.lowest(all).reverse().slice(0, Math.min(count, all));
+  }
+
+  /** The run of `length` blocks with the least angular distance between its ends. */
+  span(length: number): Span & { units: UnitName[] } {
+    const span = leastSpan(this.data.angular, length);
+    return { ...span, units: Array.from({ length }, (_, offset) => `block.${span.start + offset}` as const) };
+  }
+
+  toJSON(): InfluenceData {
+    return this.data;
+  }
+}
+
+function at(values: readonly number[], index: number): number {
+  const value = values[index];
+  if (value === undefined) throw new DepthkitError("INTERNAL", `There is no value for block ${index}.`);
+  return value;
+}
+
+export async function measureInfluence(
+  connection: Connection,
+  model: { model: string; depth: number },
+  corpus: Corpus,
+  { units, metric, batchSize = 4, angularTokens = "last", skipFirstTokens = 0, ...call }: InfluenceOptions,
+): Promise<Influence> {
+  const params = {
+    model: model.model,
+    corpus: corpus.info.corpus,
+    batchSize,
+    angularTokens,
+    skipFirstTokens,
+  };
+  const { result, tensor } = await connection.call("influence.measure", params, call);
+  const { depth } = model;
+  const rows = (values: ArrayLike<number>, from: number) =>
+    Array.from({ length: depth }, (_, l) => values[from + l] ?? 0);
+  const table = (values: ArrayLike<number>): InfluenceTable =>
+    record(unitKinds, (kind) =>
+      record(influenceMetrics, (name) => {
+        const row = result.kinds.indexOf(kind) * result.metrics.length + result.metrics.indexOf(name);
+        return rows(values, row * depth);
+      }),
+    );
+  const angular = tensor(result.angular).data;
+  const data: InfluenceData = {
+    depth,
+    values: table(tensor(result.values).data),
+    standardErrors: table(tensor(result.standardErrors).data),
+    angular: Array.from({ length: depth }, (_, n) => rows(angular, n * depth).slice(0, depth - n)),
+    angularTokens: result.angularTokens,
+    skipFirstTokens: result.skipFirstTokens,
+    sequences: result.sequences,
+    tokens: result.tokens,
+    seconds: result.seconds,
+  };
+  return new Influence(data, units, metric);
+}
+
+function record<K extends string, V>(keys: readonly K[], value: (key: K) => V): Record<K, V> {
+  return Object.fromEntries(keys.map((key) => [key, value(key)])) as Record<K, V>;
+}

@@ -1,0 +1,122 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import type { UnitKind, UnitName } from "../protocol/common.ts";
+import type { ModelInfo } from "../protocol/model.ts";
+import { cacheFolder } from "../worker/cache-folder.ts";
+import type { CallOptions, Connection } from "./connection.ts";
+import { type Corpus, type LoadCorpusOptions, loadCorpus } from "./corpus.ts";
+import { type Influence, type InfluenceOptions, measureInfluence } from "./influence.ts";
+import {
+  type ExportOptions,
+  type GenerateOptions,
+  type GenerateResult,
+  type PerplexityOptions,
+  Subnetwork,
+  unitsOf,
+} from "./subnetwork.ts";
+import type { TextData } from "./text-data.ts";
+
+export interface LoadModelOptions extends CallOptions {
+  /** Branch, tag or commit of a hub id. */
+  revision?: string;
+  /** Default `auto`: the dtype the checkpoint is stored in. */
+  dtype?: "auto" | "float32" | "bfloat16" | "float16";
+  /** Default `auto`: the first CUDA device, else MPS, else the CPU. */
+  device?: "auto" | "cpu" | "cuda" | `cuda:${number}` | "mps";
+  /** The attention implementation. Default `auto`: the library's choice. */
+  attention?: "auto" | "eager" | "sdpa" | "flash_attention_2";
+  /** Let the checkpoint run code of its own. Default false. */
+  trustRemoteCode?: boolean;
+}
+
+/** A model in the worker's memory. */
+export class Model {
+  readonly info: ModelInfo;
+  readonly #connection: Connection;
+  readonly #whole: Subnetwork;
+
+  constructor(connection: Connection, info: ModelInfo) {
+    this.#connection = connection;
+    this.info = info;
+    this.#whole = new Subnetwork(connection, info, []);
+  }
+
+  /** Number of blocks. */
+  get depth(): number {
+    return this.info.depth;
+  }
+
+  /** Every unit of a kind, by depth. */
+  units(kind: UnitKind): UnitName[] {
+    return unitsOf(kind, this.depth);
+  }
+
+  /**
+   * Reads and tokenises text for measuring.
+   *
+   * @throws DepthkitError NOT_ENOUGH_TEXT with the tokens there are and the tokens needed,
+   * FILE_NOT_FOUND, UNSUPPORTED_FORMAT, INVALID_ARGUMENT
+   */
+  loadCorpus(data: TextData, options: LoadCorpusOptions = {}): Promise<Corpus> {
+    return loadCorpus(this.#connection, this.info.model, data, options);
+  }
+
+  /** Measures the static influence of every unit in one pass over the corpus, all metrics together. */
+  influence(corpus: Corpus, options: InfluenceOptions = {}): Promise<Influence> {
+    return measureInfluence(this.#connection, this.info, corpus, options);
+  }
+
+  /** The model without these units, such as `block.7` or `attention.3`. Nothing is computed yet. */
+  without(units: readonly string[]): Subnetwork {
+    return this.#whole.without(units);
+  }
+
+  /** Perplexity of the whole model: see {@link Subnetwork.perplexity}. */
+  perplexity(data: TextData, options?: PerplexityOptions) {
+    return this.#whole.perplexity(data, options);
+  }
+
+  /** Text by the whole model: see {@link Subnetwork.generate}. */
+  generate(prompts: string | readonly string[], options?: GenerateOptions): Promise<GenerateResult> {
+    return this.#whole.generate(prompts, options);
+  }
+
+  /** Saves the whole model: see {@link Subnetwork.export}. */
+  export(folder: string, options: ExportOptions) {
+    return this.#whole.export(folder, options);
+  }
+
+  /** Frees its memory in the worker. */
+  async close(): Promise<void> {
+    await this.#connection.call("model.unload", { model: this.info.model });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+export async function loadModel(
+  connection: Connection,
+  source: string,
+  {
+    revision,
+    dtype = "auto",
+    device = "auto",
+    attention = "auto",
+    trustRemoteCode = false,
+    ...call
+  }: LoadModelOptions,
+): Promise<Model> {
+  const params = {
+    // The worker keeps the folder it was started in; a relative path means the caller's.
+    source: existsSync(source) ? resolve(source) : source,
+    revision: revision ?? null,
+    dtype,
+    device,
+    attention,
+    trustRemoteCode,
+    cacheFolder: cacheFolder(),
+  };
+  return new Model(connection, (await connection.call("model.load", params, call)).result);
+}

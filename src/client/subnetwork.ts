@@ -1,0 +1,184 @@
+import { resolve } from "node:path";
+import { DepthkitError } from "../errors.ts";
+import type { BosPolicy, UnitName } from "../protocol/common.ts";
+import type { Perplexity } from "../protocol/evaluation.ts";
+import type { ExportInfo } from "../protocol/export.ts";
+import type { Generation } from "../protocol/generation.ts";
+import type { ModelInfo } from "../protocol/model.ts";
+import type { CallOptions, Connection } from "./connection.ts";
+import { type TextData, toDataSource } from "./text-data.ts";
+import { checkUnits, type parseUnit } from "./units.ts";
+
+export interface PerplexityOptions extends CallOptions {
+  /** `raw` (default): the text as it is; `wikitext`: the published protocol's rows (docs/methods.md). */
+  rows?: "raw" | "wikitext";
+  /** Stands between two texts. Default: a blank line. */
+  separator?: string;
+  /** Tokens a chunk. Default 2,048, or the model's limit where that is less. */
+  chunk?: number;
+  /** Tokens from one chunk's start to the next; each token is scored once. Default: the chunk. */
+  stride?: number;
+  /** Stop after this many chunks. */
+  maxChunks?: number;
+  /** Whether each chunk starts with the BOS token. Default `auto`: where the tokeniser adds it itself. */
+  bos?: BosPolicy;
+  /** Chunks at a time. Default 1. */
+  batchSize?: number;
+}
+
+export interface GenerateOptions extends CallOptions {
+  /** Wrap the prompt as a user's turn in the model's chat template. Default false. */
+  chat?: boolean;
+  /** Default 64. */
+  maxNewTokens?: number;
+  /** 0 (default) is greedy: the likeliest token each time. */
+  temperature?: number;
+  /** Sample from the likeliest tokens that hold this much probability. Default 1. */
+  topP?: number;
+  /** For sampling. Default 0. */
+  seed?: number;
+  /** Stop once one of these strings was written. */
+  stop?: readonly string[];
+  /** Default true. False computes every step anew: slow, and the reference the cache is tested against. */
+  cache?: boolean;
+}
+
+export interface GenerateResult {
+  generations: Generation[];
+  /** Bytes of KV cache that one token takes in this subnetwork. */
+  kvBytesPerToken: number;
+  seconds: number;
+}
+
+export interface ExportOptions extends CallOptions {
+  /** A plain Hugging Face checkpoint, which stock transformers loads. */
+  format: "huggingface";
+  /** Replace what the folder holds. Default: a folder that is not empty is refused. */
+  overwrite?: boolean;
+  /** Default `auto`: the dtype the source is stored in. */
+  dtype?: "auto" | "float32" | "bfloat16" | "float16";
+  /** How the units were chosen, for the model card. */
+  note?: string;
+}
+
+/**
+ * A model with a set of units removed: an immutable value. It holds no weights of its own; the worker
+ * gates the removed units while it works on it, and restores the model exactly.
+ */
+export class Subnetwork {
+  readonly model: ModelInfo;
+  /** The removed units, by depth. */
+  readonly removed: readonly UnitName[];
+  readonly #connection: Connection;
+
+  constructor(connection: Connection, model: ModelInfo, removed: readonly string[]) {
+    this.#connection = connection;
+    this.model = model;
+    this.removed = Object.freeze(checkUnits(removed, model.depth));
+  }
+
+  /** Numbers of the blocks of which at least one sublayer stays. */
+  get keptBlocks(): number[] {
+    const gone = new Set(this.removed);
+    return Array.from({ length: this.model.depth }, (_, block) => block).filter(
+      (block) =>
+        !gone.has(`block.${block}`) && !(gone.has(`attention.${block}`) && gone.has(`feed-forward.${block}`)),
+    );
+  }
+
+  /** A subnetwork without these units too. */
+  without(units: readonly string[]): Subnetwork {
+    return new Subnetwork(this.#connection, this.model, [...this.removed, ...units]);
+  }
+
+  /**
+   * Perplexity on a text. The result carries its protocol: data digest, chunk, stride, BOS, tokens.
+   *
+   * @throws DepthkitError NOT_ENOUGH_TEXT, FILE_NOT_FOUND, UNSUPPORTED_FORMAT, INVALID_ARGUMENT,
+   * NOT_MEASURABLE, CANCELLED
+   */
+  async perplexity(
+    data: TextData,
+    {
+      rows = "raw",
+      separator = "\n\n",
+      chunk,
+      stride,
+      maxChunks,
+      bos = "auto",
+      batchSize = 1,
+      ...call
+    }: PerplexityOptions = {},
+  ): Promise<Perplexity> {
+    const params = {
+      ...this.#subject(),
+      data: toDataSource(data),
+      rows,
+      separator,
+      chunk: chunk ?? null,
+      stride: stride ?? null,
+      maxChunks: maxChunks ?? null,
+      bos,
+      batchSize,
+    };
+    return (await this.#connection.call("evaluation.perplexity", params, call)).result;
+  }
+
+  /**
+   * Continues each prompt. Removed attention has no KV cache.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, CANCELLED
+   */
+  async generate(
+    prompts: string | readonly string[],
+    {
+      chat = false,
+      maxNewTokens = 64,
+      temperature = 0,
+      topP = 1,
+      seed = 0,
+      stop = [],
+      cache = true,
+      ...call
+    }: GenerateOptions = {},
+  ): Promise<GenerateResult> {
+    const texts = typeof prompts === "string" ? [prompts] : [...prompts];
+    const params = {
+      ...this.#subject(),
+      prompts: texts,
+      chat,
+      maxNewTokens,
+      temperature,
+      topP,
+      seed,
+      stop: [...stop],
+      cache,
+    };
+    return (await this.#connection.call("generation.generate", params, call)).result;
+  }
+
+  /**
+   * Saves it as a checkpoint of its own, in a folder that appears whole or not at all.
+   *
+   * @throws DepthkitError TARGET_NOT_EMPTY, EXPORT_UNSUPPORTED, DISK_FULL, CANCELLED
+   */
+  async export(
+    folder: string,
+    { format, overwrite = false, dtype = "auto", note = "", ...call }: ExportOptions,
+  ): Promise<ExportInfo> {
+    if (format !== "huggingface") {
+      throw new DepthkitError("INVALID_ARGUMENT", `Cannot export as "${format}"; formats: huggingface.`);
+    }
+    const params = { ...this.#subject(), target: resolve(folder), overwrite, dtype, note };
+    return (await this.#connection.call("export.huggingface", params, call)).result;
+  }
+
+  #subject() {
+    return { model: this.model.model, removed: [...this.removed] };
+  }
+}
+
+/** Every unit of a kind, by depth. */
+export function unitsOf(kind: ReturnType<typeof parseUnit>["kind"], depth: number): UnitName[] {
+  return Array.from({ length: depth }, (_, block) => `${kind}.${block}` as const);
+}

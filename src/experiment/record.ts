@@ -1,0 +1,44 @@
+import { z } from "zod";
+import { unitKinds, unitName } from "../protocol/common.ts";
+import { corpusInfo } from "../protocol/corpus.ts";
+import { perplexityResult } from "../protocol/evaluation.ts";
+import { generationGenerateResult } from "../protocol/generation.ts";
+import { influenceMetrics } from "../protocol/influence.ts";
+import { modelInfo } from "../protocol/model.ts";
+import { planSchema } from "./plan.ts";
+
+const table = z.record(z.enum(unitKinds), z.record(z.enum(influenceMetrics), z.array(z.number())));
+
+export const influenceDataSchema = z.object({
+  depth: z.int(),
+  values: table,
+  standardErrors: table,
+  angular: z.array(z.array(z.number())),
+  angularTokens: z.enum(["last", "all"]),
+  skipFirstTokens: z.int(),
+  sequences: z.int(),
+  tokens: z.int(),
+  seconds: z.number(),
+});
+
+export const removalSchema = z.object({
+  removed: z.array(unitName),
+  perplexity: perplexityResult,
+  generation: generationGenerateResult.nullable().describe("Null where the plan has no prompts."),
+});
+export type Removal = z.infer<typeof removalSchema>;
+
+/** What a run leaves: what was asked, of what, with what, and what came out. */
+export const recordSchema = z.object({
+  recordVersion: z.literal(1),
+  depthkitVersion: z.string(),
+  pythonVersion: z.string(),
+  startedAt: z.iso.datetime(),
+  finishedAt: z.iso.datetime(),
+  plan: planSchema,
+  model: modelInfo,
+  corpus: corpusInfo,
+  influence: influenceDataSchema,
+  removals: z.array(removalSchema).describe("The whole model first, then one entry a count, as asked."),
+});
+export type RunRecord = z.infer<typeof recordSchema>;

@@ -1,0 +1,47 @@
+/** depthkit: take Hugging Face LLMs apart along their depth. */
+export type { CallOptions } from "./client/connection.ts";
+export { Corpus, type LoadCorpusOptions } from "./client/corpus.ts";
+export { Depthkit, type StartOptions } from "./client/depthkit.ts";
+export {
+  Influence,
+  type InfluenceData,
+  type InfluenceOptions,
+  type InfluenceTable,
+  type RankedUnit,
+} from "./client/influence.ts";
+export { type LoadModelOptions, Model } from "./client/model.ts";
+export {
+  type ExportOptions,
+  type GenerateOptions,
+  type GenerateResult,
+  type PerplexityOptions,
+  Subnetwork,
+} from "./client/subnetwork.ts";
+export type { TextData } from "./client/text-data.ts";
+export { checkUnits, parseUnit, type Unit } from "./client/units.ts";
+export {
+  DepthkitError,
+  type DepthkitErrorOptions,
+  type ErrorCode,
+  errorCodes,
+  isErrorCode,
+} from "./errors.ts";
+export { type Plan, planSchema } from "./experiment/plan.ts";
+export { type RunRecord, recordSchema } from "./experiment/record.ts";
+export { type RunOptions, runPlan } from "./experiment/run.ts";
+export type { BosPolicy, DataInfo, Progress, UnitKind, UnitName } from "./protocol/common.ts";
+export { unitKinds } from "./protocol/common.ts";
+export type { CorpusInfo } from "./protocol/corpus.ts";
+export type { Perplexity } from "./protocol/evaluation.ts";
+export type { ExportInfo } from "./protocol/export.ts";
+export type { Generation } from "./protocol/generation.ts";
+export { type InfluenceMetric, influenceMetrics } from "./protocol/influence.ts";
+export type { ModelInfo } from "./protocol/model.ts";
+export type { Tensor } from "./protocol/tensor.ts";
+export type { WorkerStatus } from "./protocol/worker.ts";
+export { type Bar, renderBars } from "./report/bars.ts";
+export { formatBytes, formatCount, formatNumber, formatSeconds } from "./report/format.ts";
+export { type Column, renderTable } from "./report/table.ts";
+export type { Span } from "./selection/span.ts";
+export { packageVersion } from "./worker/package-root.ts";
+export { pythonReference } from "./worker/python-reference.ts";

@@ -1,0 +1,68 @@
+/** Schemas that more than one method group uses. */
+import { z } from "zod";
+import { count, digest, finite, handle, named } from "./schema.ts";
+
+export const empty = named("Empty", z.strictObject({}));
+
+export const modelHandle = named("ModelHandle", handle("model"));
+export const corpusHandle = named("CorpusHandle", handle("corpus"));
+
+export const unitKinds = ["block", "attention", "feed-forward"] as const;
+export const unitKind = named("UnitKind", z.enum(unitKinds));
+export type UnitKind = (typeof unitKinds)[number];
+
+/** A removable part of the model: its kind and its block's number, from 0. */
+export type UnitName = `${UnitKind}.${number}`;
+export const unitName = named(
+  "UnitName",
+  z.string().regex(/^(block|attention|feed-forward)\.[0-9]{1,6}$(?!\n)/),
+) as unknown as z.ZodType<UnitName, UnitName>;
+
+export const bosPolicies = ["auto", "always", "never"] as const;
+/** `auto`: what the tokeniser itself adds; `always` refuses a tokeniser that has no BOS token. */
+export const bosPolicy = named("BosPolicy", z.enum(bosPolicies));
+export type BosPolicy = (typeof bosPolicies)[number];
+
+export const fileSource = named(
+  "FileSource",
+  z.strictObject({
+    kind: z.literal("files"),
+    paths: z.array(z.string().min(1)).min(1).describe("Absolute paths of .txt, .jsonl or .jsonl.gz files."),
+    textField: z.string().min(1).describe("The field of a JSON line that holds its text."),
+    strict: z.boolean().describe("Refuse lines without text, where otherwise they are counted and skipped."),
+  }),
+);
+export const textSource = named(
+  "TextSource",
+  z.strictObject({ kind: z.literal("texts"), texts: z.array(z.string()).min(1) }),
+);
+export const dataSource = named("DataSource", z.discriminatedUnion("kind", [fileSource, textSource]));
+export type DataSource = z.infer<typeof dataSource>;
+
+/** What was read, so that a number can name its data. */
+export const dataInfo = named(
+  "DataInfo",
+  z.object({
+    digest: digest().describe("sha256 of the text records, whatever file they came in."),
+    files: z.array(z.string()),
+    records: count(),
+    skipped: count().describe("Records without text, left out."),
+    lines: count(),
+    characters: count(),
+    bytes: count().describe("Bytes of the text in UTF-8."),
+  }),
+);
+export type DataInfo = z.infer<typeof dataInfo>;
+
+/** How far a long call is. `total` is null where it is not known beforehand. */
+export const progress = named(
+  "Progress",
+  z.object({
+    phase: z.string(),
+    done: count(),
+    total: count().nullable(),
+    unit: z.string().describe("What is counted, such as tokens or bytes; empty for plain steps."),
+    seconds: finite().describe("Since the call began."),
+  }),
+);
+export type Progress = z.infer<typeof progress>;

@@ -1,0 +1,43 @@
+import { z } from "zod";
+import { bosPolicy, corpusHandle, dataInfo, dataSource, modelHandle } from "./common.ts";
+import { count, digest, named } from "./schema.ts";
+
+export const packings = ["pack", "none"] as const;
+/** `pack`: one stream cut to equal length; `none`: one sequence a text, cut at the length. */
+export const packing = named("Packing", z.enum(packings));
+
+export const corpusLoadParams = named(
+  "CorpusLoadParams",
+  z.strictObject({
+    model: modelHandle,
+    data: dataSource,
+    sequences: count(1).nullable().describe("How many to take from the front; null: all there are."),
+    length: count(2).describe("Tokens a sequence."),
+    packing,
+    separator: z.string().describe("Stands between two texts of a packed stream."),
+    bos: bosPolicy,
+  }),
+);
+
+export const corpusInfo = named(
+  "CorpusInfo",
+  z.object({
+    corpus: corpusHandle,
+    data: dataInfo,
+    tokensDigest: digest().describe(
+      "sha256 of the token ids as little-endian int32, sequence after sequence.",
+    ),
+    sequences: count(1),
+    length: count(2),
+    tokens: count().describe("Tokens held."),
+    tokensTotal: count().describe("Tokens in the text as a whole."),
+    tokensDropped: count().describe("Tokens left out at the end."),
+    packing,
+    separator: z.string(),
+    bos: bosPolicy,
+    bosAdded: z.boolean().describe("Whether each sequence starts with a BOS token."),
+  }),
+);
+export type CorpusInfo = z.infer<typeof corpusInfo>;
+
+export const corpusUnloadParams = named("CorpusUnloadParams", z.strictObject({ corpus: corpusHandle }));

@@ -1,0 +1,41 @@
+import { z } from "zod";
+import { modelHandle, unitName } from "./common.ts";
+import { dtypeChoice } from "./model.ts";
+import { count, digest, finite, named } from "./schema.ts";
+
+export const exportHuggingfaceParams = named(
+  "ExportHuggingfaceParams",
+  z.strictObject({
+    model: modelHandle,
+    removed: z.array(unitName),
+    target: z.string().min(1).describe("Absolute path of the folder to write."),
+    overwrite: z.boolean(),
+    dtype: dtypeChoice.describe("auto: the dtype the source is stored in."),
+    note: z.string().describe("How the units were chosen, for the model card; may be empty."),
+  }),
+);
+
+export const exportedFile = named(
+  "ExportedFile",
+  z.object({ name: z.string(), bytes: count(), sha256: digest() }),
+);
+
+export const exportHuggingfaceResult = named(
+  "ExportHuggingfaceResult",
+  z.object({
+    folder: z.string(),
+    removed: z.array(unitName),
+    keptBlocks: z.array(count()),
+    files: z.array(exportedFile),
+    parametersBefore: count(),
+    parametersAfter: count(),
+    weightBytesBefore: count(),
+    weightBytesAfter: count(),
+    kvBytesPerTokenBefore: count(),
+    kvBytesPerTokenAfter: count(),
+    dtype: z.string(),
+    warnings: z.array(z.string()),
+    seconds: finite(),
+  }),
+);
+export type ExportInfo = z.infer<typeof exportHuggingfaceResult>;

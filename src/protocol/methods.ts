@@ -1,0 +1,37 @@
+/**
+ * The method table: every call the worker answers, with its params and result. The worker refuses to
+ * start when one of them has no handler.
+ */
+import type { z } from "zod";
+import { empty } from "./common.ts";
+import { corpusInfo, corpusLoadParams, corpusUnloadParams } from "./corpus.ts";
+import { evaluationPerplexityParams, perplexityResult } from "./evaluation.ts";
+import { exportHuggingfaceParams, exportHuggingfaceResult } from "./export.ts";
+import { generationGenerateParams, generationGenerateResult } from "./generation.ts";
+import { influenceMeasureParams, influenceMeasureResult } from "./influence.ts";
+import { modelInfo, modelLoadParams, modelUnloadParams } from "./model.ts";
+import {
+  workerPingParams,
+  workerPingResult,
+  workerSleepParams,
+  workerSleepResult,
+  workerStatusResult,
+} from "./worker.ts";
+
+export const methods = {
+  "worker.ping": { params: workerPingParams, result: workerPingResult },
+  "worker.sleep": { params: workerSleepParams, result: workerSleepResult },
+  "worker.status": { params: empty, result: workerStatusResult },
+  "model.load": { params: modelLoadParams, result: modelInfo },
+  "model.unload": { params: modelUnloadParams, result: empty },
+  "corpus.load": { params: corpusLoadParams, result: corpusInfo },
+  "corpus.unload": { params: corpusUnloadParams, result: empty },
+  "influence.measure": { params: influenceMeasureParams, result: influenceMeasureResult },
+  "evaluation.perplexity": { params: evaluationPerplexityParams, result: perplexityResult },
+  "generation.generate": { params: generationGenerateParams, result: generationGenerateResult },
+  "export.huggingface": { params: exportHuggingfaceParams, result: exportHuggingfaceResult },
+} as const;
+
+export type MethodName = keyof typeof methods;
+export type Params<M extends MethodName> = z.input<(typeof methods)[M]["params"]>;
+export type Result<M extends MethodName> = z.output<(typeof methods)[M]["result"]>;

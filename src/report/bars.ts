@@ -1,0 +1,33 @@
+const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+
+export interface Bar {
+  label: string;
+  value: number;
+  /** Printed behind the bar, such as the value with its error. */
+  note?: string;
+}
+
+/**
+ * A horizontal bar chart in plain text, on a linear scale from 0 to the largest value. Values differ by
+ * orders of magnitude at a model's ends; `limit` cuts the scale there, and a cut bar ends in `»`.
+ */
+export function renderBars(
+  bars: readonly Bar[],
+  { width = 48, limit }: { width?: number; limit?: number } = {},
+): string {
+  const largest = Math.max(0, ...bars.map(({ value }) => value));
+  const scale = limit === undefined ? largest : Math.min(limit, largest);
+  const labelWidth = Math.max(0, ...bars.map(({ label }) => label.length));
+  return bars
+    .map(({ label, value, note }) =>
+      `${label.padEnd(labelWidth)} ${bar(value, scale, width).padEnd(width + 1)} ${note ?? ""}`.trimEnd(),
+    )
+    .join("\n");
+}
+
+function bar(value: number, scale: number, width: number): string {
+  if (scale <= 0 || value <= 0) return "";
+  if (value > scale) return `${"█".repeat(width)}»`;
+  const eighths = Math.round((value / scale) * width * 8);
+  return "█".repeat(Math.floor(eighths / 8)) + (EIGHTHS[eighths % 8] ?? "");
+}

@@ -1,0 +1,23 @@
+export interface Column {
+  title: string;
+  /** Numbers read best at the right. Default left. */
+  align?: "left" | "right";
+}
+
+/** A table in plain text: a header, a rule, the rows; columns as wide as their longest cell. */
+export function renderTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+  const widths = columns.map(({ title }, index) =>
+    Math.max(title.length, ...rows.map((row) => (row[index] ?? "").length)),
+  );
+  const line = (cells: readonly string[]) =>
+    columns
+      .map(({ align }, index) => {
+        const cell = cells[index] ?? "";
+        const width = widths[index] ?? 0;
+        return align === "right" ? cell.padStart(width) : cell.padEnd(width);
+      })
+      .join("  ")
+      .trimEnd();
+  const rule = widths.map((width) => "-".repeat(width)).join("  ");
+  return [line(columns.map(({ title }) => title)), rule, ...rows.map(line)].join("\n");
+}

@@ -1,0 +1,65 @@
+import { delimiter } from "node:path";
+import { z } from "zod";
+import { DepthkitError } from "../errors.ts";
+import { throwIfCancelled } from "./cancelled.ts";
+import { pythonPath } from "./package-root.ts";
+import { installerEnvironment } from "./pip.ts";
+import { pipFailureReason } from "./pip-failure.ts";
+import { exitText } from "./run-child.ts";
+import { runModule } from "./run-module.ts";
+import type { OnSetupProgress } from "./setup-progress.ts";
+
+export interface ConvertOptions {
+  python: string;
+  /** False for an interpreter of the user's own, whose PYTHONPATH is kept. */
+  managed: boolean;
+  gguf: string;
+  sha256: string;
+  out: string;
+  temporary: string;
+  signal?: AbortSignal | undefined;
+  onProgress?: OnSetupProgress | undefined;
+}
+
+/** One line of the converter's standard output. */
+const line = z.object({ done: z.int().nonnegative(), total: z.int().nonnegative() });
+
+/** Turns a GGUF file into a folder that transformers loads. Its manifest is written last. */
+export async function convertGguf(options: ConvertOptions): Promise<void> {
+  const what = "Converting the bundled model";
+  options.onProgress?.({ step: "model-convert", message: what });
+  const args = ["--gguf", options.gguf, "--out", options.out, "--expect-sha256", options.sha256];
+  const result = await runModule(options.python, ["depthkit_worker.models.convert_gguf", ...args], {
+    isolated: false,
+    env: { ...installerEnvironment(options.temporary), PYTHONPATH: modulePath(options.managed) },
+    signal: options.signal,
+    onLine: (text, stream) => {
+      const progress = stream === "stdout" ? parse(text) : undefined;
+      if (progress)
+        options.onProgress?.({ step: "model-convert", message: what, ...progress, unit: "tensors" });
+    },
+  });
+  throwIfCancelled(options.signal, what);
+  if (result.code === 0) return;
+  const output = result.lines.slice(-12);
+  const full = pipFailureReason(result.lines) === "no-space";
+  throw new DepthkitError(
+    full ? "DISK_FULL" : "SETUP_FAILED",
+    `${what} failed: ${full ? `the disk of ${options.out} is full` : exitText(result)}. ` +
+      `Run it again: npx depthkit setup\nIts last lines:\n${output.map((text) => `  ${text}`).join("\n")}`,
+    { details: { output } },
+  );
+}
+
+function modulePath(managed: boolean): string {
+  const inherited = managed ? undefined : process.env["PYTHONPATH"];
+  return [pythonPath("src"), ...(inherited ? [inherited] : [])].join(delimiter);
+}
+
+function parse(text: string): z.infer<typeof line> | undefined {
+  try {
+    return line.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,90 @@
+import { z } from "zod";
+import { errorCodes } from "../errors.ts";
+
+const bytes = z.number().nonnegative();
+
+/** What Python tells of itself, a section at a time, so that a crash in one keeps those before it. */
+export const pythonSections = {
+  interpreter: z.object({
+    executable: z.string(),
+    version: z.string(),
+    implementation: z.string(),
+    prefix: z.string(),
+  }),
+  /** Version by package; null where it is not installed. */
+  packages: z.record(z.string(), z.string().nullable()),
+  devices: z.object({
+    torch: z.string(),
+    threads: z.int(),
+    /** The CUDA version torch was built for; null for a build without. */
+    cudaBuild: z.string().nullable(),
+    cuda: z.array(z.object({ name: z.string(), memoryBytes: bytes, capability: z.string() })),
+    mps: z.boolean(),
+  }),
+  attention: z.object({
+    flash: z.boolean(),
+    memoryEfficient: z.boolean(),
+    math: z.boolean(),
+    /** Version of the package flash-attn; null where it is not installed. */
+    flashAttn: z.string().nullable(),
+  }),
+} as const;
+
+export type PythonSection = keyof typeof pythonSections;
+export const pythonSectionNames = Object.keys(pythonSections) as PythonSection[];
+export type PythonFacts = { [S in PythonSection]?: z.infer<(typeof pythonSections)[S]> };
+
+/** What the inspecting process sends, by IPC or as lines of JSON. */
+export const inspectorMessage = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("begin"), section: z.string() }),
+  z.object({ kind: z.literal("section"), section: z.string(), value: z.unknown() }),
+  z.object({ kind: z.literal("failed"), section: z.string(), error: z.string() }),
+  z.object({ kind: z.literal("ended"), how: z.string() }),
+  z.object({ kind: z.literal("end") }),
+]);
+export type InspectorMessage = z.infer<typeof inspectorMessage>;
+
+const problem = z.object({
+  severity: z.enum(["error", "warning"]),
+  code: z.enum(errorCodes),
+  message: z.string(),
+  remedy: z.string(),
+});
+export type Problem = z.infer<typeof problem>;
+
+export const doctorReport = z.object({
+  node: z.object({
+    version: z.string(),
+    platform: z.string(),
+    depthkit: z.string(),
+    /** Version by package; null where it is not installed. */
+    packages: z.record(z.string(), z.string().nullable()),
+  }),
+  machine: z.object({ cpu: z.string(), cores: z.int(), memoryBytes: bytes, freeMemoryBytes: bytes }),
+  python: z.object({
+    /** The interpreter a worker would start with; null when there is none. */
+    command: z.string().nullable(),
+    managed: z.boolean(),
+    inspectedBy: z.enum(["pythonia", "script"]).nullable(),
+    interpreter: pythonSections.interpreter.nullable(),
+    packages: pythonSections.packages.nullable(),
+    devices: pythonSections.devices.nullable(),
+    attention: pythonSections.attention.nullable(),
+  }),
+  cache: z.object({
+    folder: z.string(),
+    freeBytes: bytes,
+    environments: z.array(
+      z.object({
+        name: z.string(),
+        bytes,
+        state: z.enum(["ready", "damaged", "unfinished", "missing"]),
+        inUse: z.boolean(),
+      }),
+    ),
+    models: z.array(z.object({ name: z.string(), bytes, whole: z.boolean() })),
+  }),
+  problems: z.array(problem),
+  healthy: z.boolean(),
+});
+export type DoctorReport = z.infer<typeof doctorReport>;

@@ -1,0 +1,142 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { DepthkitError } from "../errors.ts";
+import { packageRoot } from "./package-root.ts";
+import { explainStartFailure } from "./start-failure.ts";
+import { resolveWorkerPython } from "./worker-python.ts";
+
+const STDERR_KEPT_CHARACTERS = 64_000;
+const STDERR_LINES_SHOWN = 12;
+/** How long a worker may take to tidy up before it is killed; it gives a running call two seconds. */
+const CLOSE_PATIENCE_MS = 3_000;
+
+export interface LaunchOptions {
+  /** An interpreter of the caller's own, in place of the managed environment and DEPTHKIT_PYTHON. */
+  python?: string;
+  /** Also print what the worker writes to its standard error. */
+  verbose?: boolean;
+  /** How long the worker may take until it listens, in milliseconds. */
+  startTimeoutMs?: number;
+}
+
+/** How a worker process ended: one of the two is set. */
+export interface WorkerExit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+export interface WorkerProcess {
+  readonly pid: number;
+  readonly endpoint: string;
+  /** The secret that opens the endpoint. */
+  readonly token: string;
+  /** Settles when the process has ended, whoever ended it. */
+  readonly exited: Promise<WorkerExit>;
+  /** The last lines the worker wrote to its standard error. */
+  stderrTail(): string;
+  /** Ends the worker in good order, by force where it does not obey. */
+  close(): Promise<void>;
+  /** Ends it at once. */
+  kill(): void;
+}
+
+/**
+ * Starts a worker and waits until it listens.
+ *
+ * @throws DepthkitError ENVIRONMENT_MISSING, PYTHON_NOT_FOUND, PYTHON_TOO_OLD, MODULE_MISSING,
+ * WORKER_START_FAILED, TIMEOUT
+ */
+export async function launchWorker(options: LaunchOptions = {}): Promise<WorkerProcess> {
+  const { python, env } = await resolveWorkerPython(options.python);
+  const token = randomBytes(16).toString("hex");
+  // -P: a file named random.py in the caller's folder must not become a module of the worker.
+  const child = spawn(python, ["-P", "-m", "depthkit_worker"], {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: { ...process.env, ...env, PYTHONPATH: pythonPath(env), DEPTHKIT_TOKEN: token },
+    windowsHide: true,
+  });
+  let stderr = "";
+  child.stderr.setEncoding("utf8");
+  child.stderr.on("data", (text: string) => {
+    stderr = (stderr + text).slice(-STDERR_KEPT_CHARACTERS);
+    if (options.verbose) process.stderr.write(text);
+  });
+  const exited = new Promise<WorkerExit>((resolve) => {
+    // "close" comes after the pipes have ended, so that the last words are in `stderr` by then.
+    child.once("close", (code, signal) => resolve({ code, signal }));
+    child.once("error", () => resolve({ code: null, signal: null }));
+  });
+  // A write to a worker that is gone is reported by its exit, not by the pipe.
+  child.stdin.on("error", () => {});
+
+  const stderrTail = () => stderr.trimEnd().split("\n").slice(-STDERR_LINES_SHOWN).join("\n");
+  const kill = () => void child.kill("SIGKILL");
+  try {
+    const { endpoint, pid } = await readyLine(child, options.startTimeoutMs ?? 30_000, exited, {
+      python,
+      stderrTail,
+    });
+    const close = async () => {
+      child.stdin.end();
+      const timer = setTimeout(kill, CLOSE_PATIENCE_MS);
+      await exited;
+      clearTimeout(timer);
+    };
+    return { pid, endpoint, token, exited, stderrTail, close, kill };
+  } catch (error) {
+    kill();
+    throw error;
+  }
+}
+
+function pythonPath(env: Record<string, string>): string {
+  const own = join(packageRoot(), "python", "src");
+  const inherited = env["PYTHONPATH"];
+  return inherited ? `${own}${process.platform === "win32" ? ";" : ":"}${inherited}` : own;
+}
+
+async function readyLine(
+  child: ChildProcess,
+  timeoutMs: number,
+  exited: Promise<WorkerExit>,
+  about: { python: string; stderrTail: () => string },
+): Promise<{ endpoint: string; pid: number }> {
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    const line = await new Promise<string>((resolve, reject) => {
+      let text = "";
+      child.stdout?.setEncoding("utf8");
+      child.stdout?.on("data", (part: string) => {
+        text += part;
+        const end = text.indexOf("\n");
+        if (end >= 0) resolve(text.slice(0, end));
+      });
+      const fail = async (exit: Partial<WorkerExit>, spawnError?: Error) =>
+        reject(
+          await explainStartFailure({
+            python: about.python,
+            exitCode: exit.code ?? null,
+            signal: exit.signal ?? null,
+            stderr: about.stderrTail(),
+            ...(spawnError === undefined ? {} : { spawnError }),
+          }),
+        );
+      child.once("error", (error) => void fail({}, error));
+      void exited.then((exit) => fail(exit));
+      timer = setTimeout(
+        () =>
+          reject(
+            new DepthkitError(
+              "TIMEOUT",
+              `The worker did not listen within ${timeoutMs / 1000} s of its start (${about.python}). ${about.stderrTail()}`,
+            ),
+          ),
+        timeoutMs,
+      );
+    });
+    return JSON.parse(line) as { endpoint: string; pid: number };
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,92 @@
+import { DepthkitError, type ErrorCode } from "../errors.ts";
+
+const noSpace = /\[Errno (28|122)\]|No space left on device|Disk quota exceeded|\[WinError 112\]/;
+const wrongHash = /DO NOT MATCH THE HASHES|Hashes are required in --require-hashes mode/;
+const noPermission = /\[Errno (13|30)\]|Permission denied|Read-only file system|\[WinError 5\]/;
+const noConnection =
+  /NewConnectionError|ConnectTimeoutError|ReadTimeoutError|NameResolutionError|name resolution|getaddrinfo failed|ProxyError|SSLError|SSLCertVerificationError|Max retries exceeded|Connection (reset|refused|aborted)|ConnectionResetError|RemoteDisconnected|IncompleteRead|50[0-9] Server Error/;
+const lookedUp = /\(from versions: ([^)]*)\)/;
+const noMatch = /No matching distribution found for ([^\s;]+)/;
+const noEnsurepip = /ensurepip is not available|No module named '?ensurepip/;
+
+export type PipFailureReason =
+  | "no-space"
+  | "wrong-hash"
+  | "no-matching-wheel"
+  | "no-connection"
+  | "no-permission"
+  | "no-ensurepip"
+  | "conflict"
+  | "other";
+
+/** Why pip (or venv, which calls it) failed, from the lines it printed. */
+export function pipFailureReason(lines: readonly string[]): PipFailureReason {
+  const text = lines.join("\n");
+  if (noSpace.test(text)) return "no-space";
+  if (wrongHash.test(text)) return "wrong-hash";
+  if (noEnsurepip.test(text)) return "no-ensurepip";
+  const versions = lookedUp.exec(text)?.[1]?.trim();
+  // A pinned name of which no version at all is known: the index was not reached. With retries at 0 pip
+  // prints nothing else about it.
+  if (versions === "none" || versions === "") return "no-connection";
+  if (versions !== undefined) return "no-matching-wheel";
+  if (/ResolutionImpossible|conflicting dependencies/.test(text)) return "conflict";
+  if (noConnection.test(text)) return "no-connection";
+  if (noPermission.test(text)) return "no-permission";
+  return "other";
+}
+
+const codeOf: Record<PipFailureReason, ErrorCode> = {
+  "no-space": "DISK_FULL",
+  "wrong-hash": "SETUP_FAILED",
+  "no-matching-wheel": "SETUP_FAILED",
+  "no-connection": "NETWORK",
+  "no-permission": "SETUP_FAILED",
+  "no-ensurepip": "VENV_UNAVAILABLE",
+  conflict: "SETUP_FAILED",
+  other: "SETUP_FAILED",
+};
+
+/** The error a failed pip run is reported as. `what` says what it was for: "Installing the packages". */
+export function pipError(
+  what: string,
+  folder: string,
+  lines: readonly string[],
+  exit: string,
+): DepthkitError {
+  const reason = pipFailureReason(lines);
+  const tail = lines.filter((line) => line.trim() !== "" && !line.startsWith("Progress ")).slice(-12);
+  return new DepthkitError(
+    codeOf[reason],
+    `${what} failed: ${explanation(reason, folder, lines, exit)}\npip's last lines:\n${tail.map((line) => `  ${line}`).join("\n")}`,
+    { details: { reason, exit, output: tail } },
+  );
+}
+
+function explanation(
+  reason: PipFailureReason,
+  folder: string,
+  lines: readonly string[],
+  exit: string,
+): string {
+  switch (reason) {
+    case "no-space":
+      return `the disk of ${folder} is full. An environment takes about 2.5 GB with a CPU build of torch, about 8 GB with a CUDA build. Free some space, or set DEPTHKIT_HOME to a folder on a larger disk.`;
+    case "wrong-hash":
+      return "a downloaded file is not the one that was pinned. Check the package index (PIP_INDEX_URL, pip's configuration) and run the command again.";
+    case "no-matching-wheel": {
+      const wanted = noMatch.exec(lines.join("\n"))?.[1] ?? "a package";
+      return `the package index has no file of ${wanted} for this Python and this machine. Use CPython 3.11 to 3.13 on 64-bit Linux (glibc), macOS or Windows, or set DEPTHKIT_PYTHON to an interpreter that has these packages.`;
+    }
+    case "no-connection":
+      return "the package index could not be reached. Check the network, a proxy (HTTPS_PROXY) and pip's index settings (PIP_INDEX_URL, PIP_NO_INDEX), and run the command again; pip keeps what it has downloaded.";
+    case "no-permission":
+      return `${folder} cannot be written to. Set DEPTHKIT_HOME to a folder of your own.`;
+    case "no-ensurepip":
+      return "this Python has no ensurepip, without which an environment has no pip. On Debian or Ubuntu: sudo apt install python3-venv.";
+    case "conflict":
+      return "the pinned versions contradict a constraint of this machine (PIP_CONSTRAINT, pip's configuration). Lift that constraint for this command.";
+    case "other":
+      return `${exit}.`;
+  }
+}

@@ -1,0 +1,28 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { DepthkitError } from "../errors.ts";
+import { resolveWorkerPython } from "./worker-python.ts";
+
+const SCRIPT = `
+import json, sys
+from pydoc_data.topics import topics
+json.dump([topics[name] for name in sorted(topics)], sys.stdout)
+`;
+
+/**
+ * The chapters of the Python language reference that come with every Python: plain English prose about
+ * a technical matter, some 400 kB, for trying things out where no other text is at hand.
+ */
+export async function pythonReference(): Promise<string[]> {
+  const { python } = await resolveWorkerPython();
+  try {
+    const { stdout } = await promisify(execFile)(python, ["-I", "-c", SCRIPT], { maxBuffer: 64_000_000 });
+    return JSON.parse(stdout) as string[];
+  } catch (error) {
+    throw new DepthkitError(
+      "FILE_NOT_FOUND",
+      `Could not read the language reference (pydoc_data.topics) of ${python}: ${error instanceof Error ? error.message : error}`,
+      { cause: error },
+    );
+  }
+}

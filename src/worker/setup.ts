@@ -1,0 +1,56 @@
+import { type BundledModel, ensureBundledModel } from "./bundled-model.ts";
+import { ensureEnvironment, pruneEnvironments } from "./environment.ts";
+import { ownInterpreter, verifyOwnInterpreter } from "./own-interpreter.ts";
+import { workerRequirements } from "./requirements.ts";
+import type { OnSetupProgress } from "./setup-progress.ts";
+
+export interface SetupOptions {
+  /** Aborting ends what is running, removes what is half done and rejects with CANCELLED. */
+  signal?: AbortSignal | undefined;
+  onProgress?: OnSetupProgress | undefined;
+  /** Make environment and model anew even where they look whole. */
+  force?: boolean | undefined;
+  /** Also remove the environments of other versions of depthkit. */
+  prune?: boolean | undefined;
+}
+
+export interface SetupResult {
+  python: string;
+  /** False when DEPTHKIT_PYTHON names an interpreter of the user's own. */
+  managed: boolean;
+  /** The managed environment's folder. */
+  environment: string | undefined;
+  model: BundledModel;
+  /** The environments that `prune` removed. */
+  pruned: string[];
+}
+
+/**
+ * Prepares what a worker needs: its Python environment and the bundled model. Returns at once, without
+ * starting a process, where both are in order.
+ *
+ * @throws DepthkitError PYTHON_NOT_FOUND, PYTHON_TOO_OLD, PYTHON_UNSUPPORTED, VENV_UNAVAILABLE,
+ * MODULE_MISSING, DISK_FULL, NETWORK, SETUP_FAILED, CANCELLED
+ */
+export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
+  const { signal, onProgress, force } = options;
+  const own = ownInterpreter();
+  let python: string;
+  let environment: string | undefined;
+  if (own) {
+    await verifyOwnInterpreter({
+      python: own,
+      requirements: workerRequirements(),
+      force,
+      signal,
+      onProgress,
+    });
+    python = own;
+  } else {
+    ({ python, folder: environment } = await ensureEnvironment({ force, signal, onProgress }));
+  }
+  const model = await ensureBundledModel({ python, managed: !own, force, signal, onProgress });
+  const pruned = options.prune ? await pruneEnvironments(environment) : [];
+  onProgress?.({ step: "done", message: "The worker's Python environment and the bundled model are ready" });
+  return { python, managed: !own, environment, model, pruned };
+}
