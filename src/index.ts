@@ -45,3 +45,7 @@ export { type Column, renderTable } from "./report/table.ts";
 export type { Span } from "./selection/span.ts";
 export { packageVersion } from "./worker/package-root.ts";
 export { pythonReference } from "./worker/python-reference.ts";
+export { type DoctorOptions, doctor } from "./worker/doctor.ts";
+export type { DoctorReport } from "./worker/doctor-report.ts";
+export { type SetupOptions, type SetupResult, setup } from "./worker/setup.ts";
+export type { SetupProgress } from "./worker/setup-progress.ts";

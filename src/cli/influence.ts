@@ -100,7 +100,7 @@ function describe(model: Model, corpus: Corpus, influence: Influence, flags: Fla
     .map(({ unit, value, standardError }) => ({
       label: unit,
       value,
-      note: `${formatNumber(value)} ± ${formatNumber(standardError, 2)}`,
+      note: `${formatNumber(value)}${standardError === null ? "" : ` ± ${formatNumber(standardError, 2)}`}`,
     }));
   const spans = [1, 2, 3, 4, 6, 8]
     .filter((length) => length < model.depth)

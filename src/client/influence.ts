@@ -20,12 +20,13 @@ export interface InfluenceOptions extends CallOptions {
 }
 
 /** One number for every kind, metric and block. */
-export type InfluenceTable = Record<UnitKind, Record<InfluenceMetric, number[]>>;
+export type InfluenceTable<T = number> = Record<UnitKind, Record<InfluenceMetric, T[]>>;
 
 export interface InfluenceData {
   depth: number;
   values: InfluenceTable;
-  standardErrors: InfluenceTable;
+  /** Of the mean over sequences; null where a single sequence tells nothing of it. */
+  standardErrors: InfluenceTable<number | null>;
   /** `angular[n - 1][l]`: mean angular distance, in units of pi, across the n blocks from block l. */
   angular: number[][];
   angularTokens: "last" | "all";
@@ -38,7 +39,7 @@ export interface InfluenceData {
 export interface RankedUnit {
   unit: UnitName;
   value: number;
-  standardError: number;
+  standardError: number | null;
 }
 
 /**
@@ -97,7 +98,7 @@ export class Influence {
   }
 }
 
-function at(values: readonly number[], index: number): number {
+function at<T>(values: readonly T[], index: number): T {
   const value = values[index];
   if (value === undefined) throw new DepthkitError("INTERNAL", `There is no value for block ${index}.`);
   return value;
@@ -120,18 +121,18 @@ export async function measureInfluence(
   const { depth } = model;
   const rows = (values: ArrayLike<number>, from: number) =>
     Array.from({ length: depth }, (_, l) => values[from + l] ?? 0);
-  const table = (values: ArrayLike<number>): InfluenceTable =>
+  const table = <T>(values: ArrayLike<number>, convert: (value: number) => T): InfluenceTable<T> =>
     record(unitKinds, (kind) =>
       record(influenceMetrics, (name) => {
         const row = result.kinds.indexOf(kind) * result.metrics.length + result.metrics.indexOf(name);
-        return rows(values, row * depth);
+        return rows(values, row * depth).map(convert);
       }),
     );
   const angular = tensor(result.angular).data;
   const data: InfluenceData = {
     depth,
-    values: table(tensor(result.values).data),
-    standardErrors: table(tensor(result.standardErrors).data),
+    values: table(tensor(result.values).data, (value) => value),
+    standardErrors: table(tensor(result.standardErrors).data, (value) => (Number.isNaN(value) ? null : value)),
     angular: Array.from({ length: depth }, (_, n) => rows(angular, n * depth).slice(0, depth - n)),
     angularTokens: result.angularTokens,
     skipFirstTokens: result.skipFirstTokens,

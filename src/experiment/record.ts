@@ -7,12 +7,13 @@ import { influenceMetrics } from "../protocol/influence.ts";
 import { modelInfo } from "../protocol/model.ts";
 import { planSchema } from "./plan.ts";
 
-const table = z.record(z.enum(unitKinds), z.record(z.enum(influenceMetrics), z.array(z.number())));
+const table = <T extends z.ZodType>(value: T) =>
+  z.record(z.enum(unitKinds), z.record(z.enum(influenceMetrics), z.array(value)));
 
 export const influenceDataSchema = z.object({
   depth: z.int(),
-  values: table,
-  standardErrors: table,
+  values: table(z.number()),
+  standardErrors: table(z.number().nullable()),
   angular: z.array(z.array(z.number())),
   angularTokens: z.enum(["last", "all"]),
   skipFirstTokens: z.int(),

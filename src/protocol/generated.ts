@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "a1ba2d50d599d96f0d4cd3814bffd68781bdf8b8d18b6ee73d17f629f38ef2c8";
+export const contractDigest = "6fbada3b4d915a49102d8bdbe9ab548149b381256879af12f6b199222a75829c";

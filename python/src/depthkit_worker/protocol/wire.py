@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-CONTRACT_DIGEST = "a1ba2d50d599d96f0d4cd3814bffd68781bdf8b8d18b6ee73d17f629f38ef2c8"
+CONTRACT_DIGEST = "6fbada3b4d915a49102d8bdbe9ab548149b381256879af12f6b199222a75829c"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -171,7 +171,7 @@ class InfluenceMeasureResult(Struct, frozen=True, kw_only=True, forbid_unknown_f
     values: TensorRef
     """float64 (kinds, metrics, depth): mean over the tokens counted."""
     standard_errors: TensorRef
-    """float64, as values: of the mean over sequences."""
+    """float64, as values: of the mean over sequences; NaN with one sequence."""
     angular: TensorRef
     """float64 (depth, depth): [n - 1, l] for the span of n blocks from l; 0 beyond."""
     angular_tokens: AngularTokens

@@ -1,0 +1,125 @@
+"""Perplexity of a text stream, with everything a number needs to be compared with another."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from depthkit_worker.data.stream import TextStream
+from depthkit_worker.data.tokens import BosPolicy, bos_token
+from depthkit_worker.evaluation.scoring import IGNORED, finite, score
+from depthkit_worker.evaluation.windows import Window, Windows, lay_windows
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.job import Job
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.units import Unit
+from depthkit_worker.subnetworks.gates import removed
+
+
+@dataclass(frozen=True)
+class PerplexityOptions:
+    chunk: int | None = None
+    """Tokens of text a chunk; None: 2,048, or what the model's limit leaves where that is less."""
+    stride: int | None = None
+    """Tokens from one chunk's start to the next; None: the chunk, so that no two overlap."""
+    max_chunks: int | None = None
+    bos: BosPolicy = "never"
+    """Whether a BOS token stands in front of every chunk. It is not one of the chunk's tokens, and lets
+    the chunk's first token be scored."""
+    batch_size: int = 1
+
+
+@dataclass(frozen=True)
+class Perplexity:
+    """A perplexity and what it was measured on. Losses are in nats."""
+
+    perplexity: float
+    """exp of `loss`."""
+    loss: float
+    """Mean cross entropy of the tokens scored."""
+    loss_sum: float
+    mean_of_sequences: float
+    """Mean over chunks of exp(mean loss of the chunk): never below `perplexity` when chunks score alike."""
+    word_perplexity: float | None
+    """exp(loss_sum / words_scored); None where `unaligned` says why."""
+    bits_per_byte: float | None
+    """loss_sum / ln 2 / bytes_scored; None where `unaligned` says why."""
+    words_scored: int | None
+    """Words that begin in a token that was scored."""
+    bytes_scored: int | None
+    """UTF-8 bytes of the stream behind the tokens scored, separators included."""
+    unaligned: str | None
+    stream: TextStream
+    windows: Windows
+    bos: BosPolicy
+    bos_added: bool
+    tokens_total: int
+    tokens_scored: int
+    tokens_dropped: int
+    """Tokens behind the last chunk, or beyond `max_chunks`."""
+    chunks: int
+    batch_size: int
+
+
+def perplexity(
+    decoder: Decoder,
+    stream: TextStream,
+    options: PerplexityOptions,
+    job: Job,
+    *,
+    units: Iterable[Unit] = (),
+) -> Perplexity:
+    """Perplexity of `decoder` without `units` on `stream`.
+
+    The stream is cut in chunks; each token is scored once, in the first chunk that holds it, given the
+    tokens before it in that chunk; a chunk's first token is not scored unless BOS stands before it.
+    """
+    if options.batch_size < 1:
+        raise DepthkitError(
+            "INVALID_ARGUMENT", f"Batch size {options.batch_size} is not at least 1.", batchSize=options.batch_size
+        )
+    if decoder.tokenizer is None:
+        raise DepthkitError("INVALID_ARGUMENT", "Perplexity needs a tokenizer, and this model has none.")
+    bos = bos_token(decoder.tokenizer, options.bos)
+    windows = lay_windows(
+        len(stream.ids),
+        chunk=options.chunk,
+        stride=options.stride,
+        max_chunks=options.max_chunks,
+        limit=decoder.context_length,
+        bos=bos is not None,
+    )
+    with removed(decoder, units):
+        losses = np.concatenate([loss for loss in _chunk_losses(decoder, stream, windows, bos, options, job)])
+    scored = np.array([window.end - window.scored_from for window in windows])
+    total = float(losses.sum())
+    tokens = int(scored.sum())
+    words, size = _words_and_bytes(stream, windows)
+    loss = finite(total / tokens, "loss")
+    return Perplexity(
+        perplexity=finite(_exp(loss), "perplexity"),
+        loss=loss,
+        loss_sum=total,
+        mean_of_sequences=finite(
+            math.fsum(map(_exp, losses / scored)) / len(scored), "mean perplexity of the chunks"
+        ),
+        word_perplexity=_exp(total / words) if words else None,
+        bits_per_byte=total / math.log(2) / size if size else None,
+        words_scored=words,
+        bytes_scored=size,
+        unaligned=None if stream.ends is not None else "the tokeniser changes the text, so tokens have no place in it",
+        stream=stream,
+        windows=windows,
+        bos=options.bos,
+        bos_added=bos is not None,
+        tokens_total=len(stream.ids),
+        tokens_scored=tokens,
+        tokens_dropped=windows.dropped,
+        chunks=len(scored),
+        batch_size=options.batch_size,
+    )

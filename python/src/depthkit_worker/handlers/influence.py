@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import time
+
+from depthkit_worker.data.tokens import tokenizer_digest
+from depthkit_worker.handlers.sources import check_tokenizer
+from depthkit_worker.influence.static import InfluenceOptions, static_influence
+from depthkit_worker.protocol.wire import InfluenceMeasureParams, InfluenceMeasureResult
+from depthkit_worker.server.call import Call
+from depthkit_worker.server.session import Session
+
+
+def measure(session: Session, params: InfluenceMeasureParams, call: Call) -> InfluenceMeasureResult:
+    started = time.monotonic()
+    decoder = session.models.get(params.model)
+    corpus = session.corpora.get(params.corpus)
+    check_tokenizer(corpus.tokenizer_digest, tokenizer_digest(decoder.tokenizer))
+    options = InfluenceOptions(
+        batch_size=params.batch_size,
+        angular_tokens=params.angular_tokens,
+        skip_first_tokens=params.skip_first_tokens,
+    )
+    influence = static_influence(decoder, corpus, options, call)
+    return InfluenceMeasureResult(
+        kinds=list(influence.kinds),
+        metrics=list(influence.metrics),
+        values=call.attach(influence.values.numpy()),
+        standard_errors=call.attach(influence.standard_errors.numpy()),
+        angular=call.attach(influence.angular.numpy()),
+        angular_tokens=params.angular_tokens,
+        skip_first_tokens=params.skip_first_tokens,
+        sequences=influence.sequences,
+        tokens=influence.tokens,
+        seconds=time.monotonic() - started,
+    )

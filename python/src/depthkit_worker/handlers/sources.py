@@ -1,0 +1,41 @@
+"""Wire forms that several method groups share, as the library's own types and back."""
+
+from __future__ import annotations
+
+from depthkit_worker.data.text import Texts, texts_from_files, texts_from_strings
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.job import Job
+from depthkit_worker.models.units import Unit
+from depthkit_worker.protocol.wire import DataInfo, FileSource, TextSource
+
+
+def read_texts(source: FileSource | TextSource, job: Job) -> Texts:
+    if isinstance(source, FileSource):
+        return texts_from_files(source.paths, job, text_field=source.text_field, strict=source.strict)
+    return texts_from_strings(source.texts)
+
+
+def data_info(texts: Texts) -> DataInfo:
+    return DataInfo(
+        digest=texts.digest,
+        files=list(texts.files),
+        records=texts.records,
+        skipped=texts.skipped,
+        lines=texts.lines,
+        characters=texts.characters,
+        bytes=texts.bytes,
+    )
+
+
+def parse_units(names: list[str]) -> list[Unit]:
+    return [Unit.parse(name) for name in names]
+
+
+def check_tokenizer(corpus_digest: str, model_digest: str) -> None:
+    """A corpus holds token ids: under another tokeniser they are other words."""
+    if corpus_digest != model_digest:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            "The corpus was tokenised for a model with another tokeniser "
+            f"({corpus_digest[:12]}, not {model_digest[:12]}). Load it again from this model.",
+        )

@@ -1,0 +1,36 @@
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { requiredModules } from "../../../src/worker/required-modules.ts";
+import { pinOf, requirementsHash, workerRequirements } from "../../../src/worker/requirements.ts";
+import { temporaryFolder, writeFile } from "./temporary-folder.ts";
+
+function hashOf(requirements: string, constraints: string): string {
+  const folder = temporaryFolder();
+  return requirementsHash({
+    requirements: writeFile(join(folder, "requirements.txt"), requirements),
+    constraints: writeFile(join(folder, "constraints.txt"), constraints),
+    modules: [],
+    neededBytes: 0,
+  });
+}
+
+test("the hash changes with a pin of either file, and with nothing else", () => {
+  const before = hashOf("a==1\nb==2\n", "c==3\n");
+  expect(before).toMatch(/^[0-9a-f]{12}$/);
+  expect(hashOf("# why\r\na==1\r\nb==2  # and this\r\n\r\n", "c==3")).toBe(before);
+  expect(hashOf("a==1\nb==3\n", "c==3\n")).not.toBe(before);
+  expect(hashOf("a==1\nb==2\n", "c==4\n")).not.toBe(before);
+  expect(hashOf("a==1\n", "b==2\nc==3\n")).not.toBe(before);
+});
+
+test("every package the worker imports is pinned", () => {
+  for (const { package: name } of requiredModules) expect(pinOf(name)).toMatch(new RegExp(`^${name}==[0-9]`));
+  expect(pinOf("no-such-package")).toBe("no-such-package");
+});
+
+test("every requirement is pinned in the constraints to the same version", () => {
+  const { requirements, constraints } = workerRequirements();
+  for (const { package: name } of requiredModules) {
+    expect(pinOf(name, constraints)).toBe(pinOf(name, requirements));
+  }
+});
