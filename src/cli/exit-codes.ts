@@ -23,6 +23,8 @@ const setupCodes: readonly ErrorCode[] = [
   "MODULE_MISSING",
   "ENVIRONMENT_MISSING",
   "SETUP_FAILED",
+  "DISK_FULL",
+  "NETWORK",
 ];
 
 export function exitCodeOf(error: unknown): number {

@@ -27,6 +27,7 @@ export const exportHuggingfaceResult = named(
     removed: z.array(unitName),
     keptBlocks: z.array(count()),
     files: z.array(exportedFile),
+    weightsDigest: digest().describe("As of a loaded model: sha256 over the weight files."),
     parametersBefore: count(),
     parametersAfter: count(),
     weightBytesBefore: count(),

@@ -12,11 +12,14 @@ export function interpreterCandidates(platform: NodeJS.Platform = process.platfo
       plain("py", "-3.12"),
       plain("py", "-3.11"),
       plain("py", "-3.13"),
+      plain("py", "-3.14"),
       plain("py", "-3"),
       plain("python"),
     ];
   }
-  return ["python3", "python3.12", "python3.11", "python3.13", "python"].map((name) => plain(name));
+  return ["python3", "python3.12", "python3.11", "python3.13", "python3.14", "python"].map((name) =>
+    plain(name),
+  );
 }
 
 export interface FindOptions {

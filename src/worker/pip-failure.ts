@@ -76,7 +76,7 @@ function explanation(
       return "a downloaded file is not the one that was pinned. Check the package index (PIP_INDEX_URL, pip's configuration) and run the command again.";
     case "no-matching-wheel": {
       const wanted = noMatch.exec(lines.join("\n"))?.[1] ?? "a package";
-      return `the package index has no file of ${wanted} for this Python and this machine. Use CPython 3.11 to 3.13 on 64-bit Linux (glibc), macOS or Windows, or set DEPTHKIT_PYTHON to an interpreter that has these packages.`;
+      return `the package index has no file of ${wanted} for this Python and this machine. Use CPython 3.11 to 3.14 on 64-bit Linux (glibc), macOS or Windows, or set DEPTHKIT_PYTHON to an interpreter that has these packages.`;
     }
     case "no-connection":
       return "the package index could not be reached. Check the network, a proxy (HTTPS_PROXY) and pip's index settings (PIP_INDEX_URL, PIP_NO_INDEX), and run the command again; pip keeps what it has downloaded.";

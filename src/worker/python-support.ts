@@ -2,7 +2,7 @@ import { DepthkitError } from "../errors.ts";
 import type { Interpreter } from "./interpreter-probe.ts";
 
 const OLDEST_MINOR = 11;
-const NEWEST_MINOR = 13;
+const NEWEST_MINOR = 14;
 export const supportedPythons = `64-bit CPython 3.${OLDEST_MINOR} to 3.${NEWEST_MINOR}`;
 
 export type Support = { kind: "supported" } | { kind: "too-old" | "unsupported"; reason: string };

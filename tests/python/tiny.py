@@ -58,7 +58,7 @@ SHAPE: dict[str, Any] = {
 NO_GROUPS = {key: value for key, value in SHAPE.items() if key != "num_key_value_heads"}
 EXPERTS: dict[str, Any] = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 24}
 TOKENS: dict[str, Any] = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
-MIXED = ["sliding_attention", "sliding_attention", "full_attention"] * 2
+MIXED = ("sliding_attention", "sliding_attention", "full_attention") * 2
 
 
 def _falcon(**options: Any) -> FalconConfig:
@@ -76,7 +76,7 @@ FAMILY_MODELS: dict[str, Callable[[], PreTrainedConfig]] = {
     "mistral": lambda: MistralConfig(**SHAPE, sliding_window=None),
     "mistral-sliding": lambda: MistralConfig(**SHAPE, sliding_window=5),
     "qwen2": lambda: Qwen2Config(**SHAPE),
-    "qwen2-sliding": lambda: Qwen2Config(**SHAPE, use_sliding_window=True, sliding_window=5, layer_types=MIXED),
+    "qwen2-sliding": lambda: Qwen2Config(**SHAPE, use_sliding_window=True, sliding_window=5, layer_types=list(MIXED)),
     "qwen3": lambda: Qwen3Config(**SHAPE, head_dim=8),
     "phi3": lambda: Phi3Config(**SHAPE, sliding_window=None),
     "starcoder2": lambda: Starcoder2Config(**SHAPE, sliding_window=None),
@@ -84,12 +84,10 @@ FAMILY_MODELS: dict[str, Callable[[], PreTrainedConfig]] = {
     "qwen2_moe": lambda: Qwen2MoeConfig(
         **SHAPE, **EXPERTS, shared_expert_intermediate_size=24, mlp_only_layers=[1, 4], decoder_sparse_step=1
     ),
-    "qwen3_moe": lambda: Qwen3MoeConfig(
-        **SHAPE, **EXPERTS, head_dim=8, mlp_only_layers=[2], decoder_sparse_step=2
-    ),
-    "gemma2": lambda: Gemma2Config(**SHAPE, head_dim=8, sliding_window=5, layer_types=MIXED),
+    "qwen3_moe": lambda: Qwen3MoeConfig(**SHAPE, **EXPERTS, mlp_only_layers=[2], decoder_sparse_step=2),
+    "gemma2": lambda: Gemma2Config(**SHAPE, head_dim=8, sliding_window=5, layer_types=list(MIXED)),
     "gemma3_text": lambda: Gemma3TextConfig(
-        **SHAPE, head_dim=8, sliding_window=5, layer_types=MIXED, final_logit_softcapping=20.0
+        **SHAPE, head_dim=8, sliding_window=5, layer_types=list(MIXED), final_logit_softcapping=20.0
     ),
     "olmo2": lambda: Olmo2Config(**SHAPE),
     "cohere": lambda: CohereConfig(**SHAPE, logit_scale=0.5),
@@ -144,12 +142,16 @@ def random_model(config: PreTrainedConfig, seed: int = 0, dtype: torch.dtype = t
                 nn.init.normal_(parameter, std=0.1)
             else:
                 nn.init.uniform_(parameter, 0.5, 1.5)
-    return model.to(dtype).eval().requires_grad_(False)
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(dtype)
+    model.eval()
+    model.requires_grad_(False)
+    return model
 
 
-def t_llama(depth: int = DEPTH, tied: bool = False) -> PreTrainedModel:
+def t_llama(depth: int = DEPTH, tied: bool = False, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
     """T-llama, or T-tied, of cases.md."""
-    return random_model(t_llama_config(depth, tied))
+    return random_model(t_llama_config(depth, tied), dtype=dtype)
 
 
 def t_llama_config(depth: int = DEPTH, tied: bool = False) -> LlamaConfig:

@@ -22,6 +22,10 @@ def main() -> None:
     token = os.environ.pop("DEPTHKIT_TOKEN", "")
     if not token:
         sys.exit("The worker is started by the depthkit SDK; DEPTHKIT_TOKEN is not set.")
+    # torch's threads wait for each other by spinning, and where another program wants the cores too the
+    # one that is waited for does not get one: a forward pass then takes ten times as long. Asleep they
+    # cost microseconds. Read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Libraries print to standard output; the ready line must not be lost among it.
     ready_line = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

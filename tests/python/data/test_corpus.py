@@ -8,15 +8,15 @@ import time
 
 import numpy as np
 import pytest
+from transformers import PreTrainedTokenizerBase
+
+from data.builders import BOS, LLAMA3_SPLIT, TRAINING, byte_level, sentence_piece
 from depthkit_worker.data import tokens
 from depthkit_worker.data.corpus import Corpus, CorpusOptions, make_corpus
 from depthkit_worker.data.text import texts_from_strings
 from depthkit_worker.data.tokens import bos_token, encode, encode_stream, splits_locally, tokenizer_digest
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.job import Unattended
-from transformers import PreTrainedTokenizerBase
-
-from .builders import BOS, LLAMA3_SPLIT, TRAINING, byte_level, sentence_piece
 
 TEXTS = ["The quick fox.", "It's 12345 years old.\n", "naïve café", "東京 🙂"] * 10
 
@@ -104,7 +104,22 @@ def test_unpacked_texts_keep_to_themselves() -> None:
 
 def random_text(characters: int) -> str:
     rng = random.Random(5)
-    parts = [*TRAINING, " ", "  ", "\n", "\n\n", "\t", "x.\n", "\r\n", "1234567", "'ll", "é", "🙂", "—", "\u2028"]
+    parts = [
+        *TRAINING,
+        " ",
+        "  ",
+        "\n",
+        "\n\n",
+        "\t",
+        "x.\n",
+        "\r\n",
+        "1234567",
+        "'ll",
+        "é",
+        "🙂",
+        "—",
+        "\u2028",
+    ]
     text = ""
     while len(text) < characters:
         part = rng.choice(parts)

@@ -8,6 +8,8 @@ import json
 from pathlib import Path
 
 import pytest
+
+from data.resources import shared
 from depthkit_worker.data.text import Texts, count_lines, lines_of, texts_from_files, texts_from_strings
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.job import Unattended
@@ -45,8 +47,8 @@ def test_dat1_separators_inside_json_strings_are_text(tmp_path: Path) -> None:
     assert (texts.records, texts.lines) == (4, 5)
 
 
-def test_dat1_wikitext_has_its_lines(shared: Path) -> None:
-    texts = read(shared / "data/wikitext2.test.txt")
+def test_dat1_wikitext_has_its_lines() -> None:
+    texts = read(shared() / "data/wikitext2.test.txt")
     assert (texts.lines, texts.bytes, texts.characters) == (4358, 1_290_590, 1_288_556)
     assert texts.file_digests[0].startswith("173c87a5") and texts.file_digests[0].endswith("7dd08")
 
@@ -105,7 +107,10 @@ def test_a_missing_file_is_named_before_others_are_read(tmp_path: Path) -> None:
 
 
 def test_bytes_that_are_not_utf8_are_named_by_offset(tmp_path: Path) -> None:
-    for name, before in (("f.txt", b"\xef\xbb\xbfab"), ("f.jsonl", b'\xef\xbb\xbf{"text": "x"}\r\n{"text": "')):
+    for name, before in (
+        ("f.txt", b"\xef\xbb\xbfab"),
+        ("f.jsonl", b'\xef\xbb\xbf{"text": "x"}\r\n{"text": "'),
+    ):
         path = tmp_path / name
         path.write_bytes(before + b'\xff"}')
         error = refused(path)

@@ -40,7 +40,7 @@ describe.skipIf(process.platform === "win32")("findInterpreter", () => {
     await expect(findInterpreter({ candidates })).rejects.toMatchObject({
       code: "PYTHON_TOO_OLD",
       message: expect.stringMatching(
-        /3\.11 to 3\.13[\s\S]*a: Python 3\.8\.18[\s\S]*b: Python 3\.10\.13[\s\S]*older than/,
+        /3\.11 to 3\.14[\s\S]*a: Python 3\.8\.18[\s\S]*b: Python 3\.10\.13[\s\S]*older than/,
       ),
     });
   });
@@ -48,7 +48,7 @@ describe.skipIf(process.platform === "win32")("findInterpreter", () => {
   test.each([
     [{ implementation: "PyPy" }, "PyPy 3.12.1"],
     [{ bits: 32 }, "32-bit"],
-    [{ version: [3, 15, 0] }, "newer than 3.13"],
+    [{ version: [3, 15, 0] }, "newer than 3.14"],
   ])("%j is unsupported", async (answer, reason) => {
     const candidates = plain(fakePython(join(temporaryFolder(), "python"), answer));
     await expect(findInterpreter({ candidates })).rejects.toMatchObject({

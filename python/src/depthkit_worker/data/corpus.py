@@ -167,9 +167,7 @@ def _unpacked(
             total += len(ids)
             row = np.asarray(ids[:room], dtype=np.int32)
             # A sequence of one token predicts nothing.
-            if len(row) + options.length - room >= 2 and (
-                options.sequences is None or len(rows) < options.sequences
-            ):
+            if len(row) + options.length - room >= 2 and (options.sequences is None or len(rows) < options.sequences):
                 rows.append(row)
         job.report("tokenise", first + len(group), len(texts.texts), "texts")
     if len(rows) < need:

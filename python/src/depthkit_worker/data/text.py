@@ -57,9 +57,7 @@ def texts_from_strings(strings: Sequence[str], *, strict: bool = False) -> Texts
     return _describe(kept, (), (), records=len(kept), skipped=len(strings) - len(kept))
 
 
-def texts_from_files(
-    paths: Sequence[str | Path], job: Job, *, text_field: str = "text", strict: bool = False
-) -> Texts:
+def texts_from_files(paths: Sequence[str | Path], job: Job, *, text_field: str = "text", strict: bool = False) -> Texts:
     """Read `.txt`, `.jsonl` and `.jsonl.gz` files, in the order given.
 
     Of a JSON line only `text_field` is looked at. Lines where it is missing, null, not a string or empty

@@ -76,9 +76,7 @@ def splits_locally(tokenizer: PreTrainedTokenizerBase) -> bool:
         and any(step["type"] == "ByteLevel" for step in steps)
         and any(step["type"] == "Split" or step.get("use_regex", False) for step in steps)
         and all(step["type"] in LOCAL_STEPS and not step.get("add_prefix_space", False) for step in steps)
-        and not any(
-            token["lstrip"] or token["rstrip"] or token["single_word"] for token in pipeline["added_tokens"]
-        )
+        and not any(token["lstrip"] or token["rstrip"] or token["single_word"] for token in pipeline["added_tokens"])
     )
 
 
@@ -95,11 +93,7 @@ def _pieces(tokenizer: PreTrainedTokenizerBase, text: str) -> Iterator[str]:
     start = 0
     while start < len(text):
         end = next(
-            (
-                cut.start()
-                for cut in CUT.finditer(text, start + SEGMENT)
-                if _harmless(tokenizer, text, cut.start())
-            ),
+            (cut.start() for cut in CUT.finditer(text, start + SEGMENT) if _harmless(tokenizer, text, cut.start())),
             len(text),
         )
         yield text[start:end]

@@ -81,7 +81,7 @@ def generate(
     _check_options(options)
     units = tuple(units)
     cached = options.cache and _keeps_attention(decoder, units)
-    writer = _Writer(decoder, _tokenizer(decoder), options, _end_ids(decoder), cached)
+    writer = _Writer(decoder, decoder.require_tokenizer(), options, _end_ids(decoder), cached)
     encoded = [_encode(writer, prompt) for prompt in prompts]
     total = len(prompts) * options.max_new_tokens
     generations = []
@@ -124,7 +124,7 @@ class _Watch(StoppingCriteria):
         self._job = job
         self._before, self._total = done_of
 
-    def __call__(self, input_ids: LongTensor, scores: Tensor, **_: Any) -> Tensor:  # type: ignore[override]
+    def __call__(self, input_ids: LongTensor, scores: Tensor, **_: Any) -> Tensor:
         self._job.check()
         written = input_ids[0, self._prompt_tokens :]
         self._job.report(PHASE, self._before + len(written), self._total, "tokens")
@@ -223,12 +223,6 @@ def _decode(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> str:
     text = tokenizer.decode(ids, skip_special_tokens=True)
     assert isinstance(text, str)
     return text
-
-
-def _tokenizer(decoder: Decoder) -> PreTrainedTokenizerBase:
-    if decoder.tokenizer is None:
-        raise DepthkitError("INVALID_ARGUMENT", f"{decoder.source.name} has no tokenizer to write text with.")
-    return decoder.tokenizer
 
 
 def _check_options(options: GenerateOptions) -> None:

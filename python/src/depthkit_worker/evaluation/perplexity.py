@@ -113,9 +113,7 @@ def perplexity(
         perplexity=finite(_exp(loss), "perplexity"),
         loss=loss,
         loss_sum=total,
-        mean_of_sequences=finite(
-            math.fsum(map(_exp, losses / scored)) / len(scored), "mean perplexity of the chunks"
-        ),
+        mean_of_sequences=finite(math.fsum(map(_exp, losses / scored)) / len(scored), "mean perplexity of the chunks"),
         word_perplexity=_exp(total / words) if words else None,
         bits_per_byte=total / math.log(2) / size if size else None,
         words_scored=words,

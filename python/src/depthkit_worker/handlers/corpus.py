@@ -8,7 +8,7 @@ from depthkit_worker.server.session import Session
 
 
 def load(session: Session, params: CorpusLoadParams, call: Call) -> CorpusInfo:
-    tokenizer = session.models.get(params.model).tokenizer
+    tokenizer = session.models.get(params.model).require_tokenizer()
     options = CorpusOptions(
         length=params.length,
         sequences=params.sequences,

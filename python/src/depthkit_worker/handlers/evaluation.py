@@ -19,7 +19,7 @@ def perplexity(session: Session, params: EvaluationPerplexityParams, call: Call)
     started = time.monotonic()
     decoder = session.models.get(params.model)
     texts = read_texts(params.data, call)
-    stream = _stream(session, decoder.tokenizer, texts, params, call)
+    stream = _stream(session, decoder.require_tokenizer(), texts, params, call)
     options = PerplexityOptions(
         chunk=params.chunk,
         stride=params.stride,
@@ -60,8 +60,6 @@ def _stream(
 ) -> TextStream:
     key = (texts.digest, tokenizer_digest(tokenizer), params.rows, params.separator)
     if session.last_stream is None or session.last_stream[0] != key:
-        stream = make_stream(
-            tokenizer, texts, call, rows=params.rows, separator=params.separator
-        )
+        stream = make_stream(tokenizer, texts, call, rows=params.rows, separator=params.separator)
         session.last_stream = (key, stream)
     return session.last_stream[1]

@@ -14,7 +14,7 @@ def measure(session: Session, params: InfluenceMeasureParams, call: Call) -> Inf
     started = time.monotonic()
     decoder = session.models.get(params.model)
     corpus = session.corpora.get(params.corpus)
-    check_tokenizer(corpus.tokenizer_digest, tokenizer_digest(decoder.tokenizer))
+    check_tokenizer(corpus.tokenizer_digest, tokenizer_digest(decoder.require_tokenizer()))
     options = InfluenceOptions(
         batch_size=params.batch_size,
         angular_tokens=params.angular_tokens,

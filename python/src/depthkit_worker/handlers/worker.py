@@ -6,6 +6,7 @@ import os
 import resource
 import sys
 import time
+from pathlib import Path
 
 from depthkit_worker.protocol.wire import (
     Empty,
@@ -42,8 +43,8 @@ def sleep(session: Session, params: WorkerSleepParams, call: Call) -> WorkerSlee
 
 def _resident_bytes() -> int:
     try:
-        with open("/proc/self/statm") as statm:
-            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return _peak_resident_bytes()
 

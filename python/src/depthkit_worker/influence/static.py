@@ -94,9 +94,7 @@ def static_influence(decoder: Decoder, corpus: Corpus, options: InfluenceOptions
 
 
 @torch.no_grad()
-def _run(
-    decoder: Decoder, batch: Batch, counted: Tensor, angular_at: Tensor, job: Job
-) -> tuple[Tensor, Tensor]:
+def _run(decoder: Decoder, batch: Batch, counted: Tensor, angular_at: Tensor, job: Job) -> tuple[Tensor, Tensor]:
     """Sums over the counted tokens of each sequence, fp64 (kinds, metrics, depth, batch) on CPU, and the
     residual stream at every depth for the tokens `angular_at`, (depth + 1, tokens, hidden)."""
     replay = decoder.begin(cast("LongTensor", batch.input_ids.to(decoder.device)))

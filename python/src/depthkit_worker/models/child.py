@@ -50,6 +50,8 @@ def run_child(
             if not finished:
                 child.kill()
             child.wait()
+            assert child.stdin is not None
+            child.stdin.close()
             if not finished:
                 clean_up(child.pid)
         if result is None:

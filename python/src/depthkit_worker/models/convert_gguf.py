@@ -97,8 +97,7 @@ def _write_plain(gguf: Path, folder: Path, job: Job) -> None:
         ) from error
     job.report(PHASE, 3, STEPS, "steps")
     # The weights are plain float32 by now, but the model remembers the quantiser and refuses to be saved.
-    model.hf_quantizer = None
-    model.is_quantized = False
+    model.__dict__.update(hf_quantizer=None, is_quantized=False)
     del model.config.quantization_config
     model.config._name_or_path = ""
     model.save_pretrained(folder)

@@ -8,7 +8,7 @@ subnetworks. Running them all and then the head gives the model's own logits, bi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +18,7 @@ import torch
 from torch import LongTensor, Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.families import Family, family_of
 from depthkit_worker.models.recorders import Recorded, Recorder, Replacement
 from depthkit_worker.models.source import IN_MEMORY, Source
@@ -73,6 +74,12 @@ class Decoder:
         """The blocks as they stand: where units are removed, what took their place."""
         return _module_list(self.model, self.family.blocks)
 
+    def require_tokenizer(self) -> PreTrainedTokenizerBase:
+        """The tokenizer, for a call that cannot do without."""
+        if self.tokenizer is None:
+            raise DepthkitError("INVALID_ARGUMENT", f"The model {self.source.name} has no tokenizer.")
+        return self.tokenizer
+
     @property
     def attention_implementation(self) -> str:
         return str(self.config._attn_implementation)
@@ -127,15 +134,13 @@ class Decoder:
         `hidden` is the residual stream after the last block, or its first positions.
         """
         with self._in_place_of_blocks([Replacement(hidden, self.family.block_returns)]):
-            output = self.model(
-                input_ids=replay.input_ids[:, : hidden.shape[1]], **self._forward_options
-            )
+            output = self.model(input_ids=replay.input_ids[:, : hidden.shape[1]], **self._forward_options)
         logits = output.logits
         assert isinstance(logits, Tensor)
         return logits
 
     @contextmanager
-    def _in_place_of_blocks(self, modules: list[nn.Module] | list[Recorder]) -> Iterator[None]:
+    def _in_place_of_blocks(self, modules: Sequence[nn.Module]) -> Iterator[None]:
         """Put `modules` where the model keeps its list of blocks."""
         path, _, name = self.family.blocks.rpartition(".")
         parent = self.model.get_submodule(path)

@@ -33,8 +33,7 @@ def choose_device(asked: str) -> torch.device:
     if name not in devices:
         raise DepthkitError(
             "DEVICE_UNAVAILABLE",
-            f"Device {asked!r} is not there. This machine's PyTorch {torch.__version__} sees "
-            f"{', '.join(devices)}.",
+            f"Device {asked!r} is not there. This machine's PyTorch {torch.__version__} sees {', '.join(devices)}.",
             device=asked,
             available=devices,
         )

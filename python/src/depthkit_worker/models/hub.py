@@ -39,7 +39,7 @@ def fetch_in_child(model: HubModel, job: Job) -> Path:
 def fetch(model: HubModel, job: Job) -> str:
     import httpx2
     from huggingface_hub import errors, snapshot_download
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
     named = model.id if model.revision is None else f"{model.id} at revision {model.revision}"

@@ -96,8 +96,7 @@ def _config(folder: Path, trust_remote_code: bool) -> PreTrainedConfig:
     if model_type not in FAMILIES:
         raise DepthkitError(
             "MODEL_UNSUPPORTED",
-            f"{folder} has the architecture {model_type!r}, which depthkit does not know. It knows "
-            f"{', '.join(known)}.",
+            f"{folder} has the architecture {model_type!r}, which depthkit does not know. It knows {', '.join(known)}.",
             modelType=model_type,
             known=known,
         )
@@ -122,7 +121,7 @@ def _weights(
     folder: Path, config: PreTrainedConfig, dtype: torch.dtype, device: torch.device, options: LoadOptions
 ) -> PreTrainedModel:
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             config=config,
             dtype=dtype,
@@ -140,6 +139,7 @@ def _weights(
         raise DepthkitError(
             "MODEL_INVALID", f"The weights in {folder} cannot be loaded: {error}", folder=str(folder)
         ) from error
+    model, report = loaded
     _refuse_faults(folder, report)
     expected = family_of(config).architecture
     if type(model).__name__ != expected:
@@ -148,8 +148,10 @@ def _weights(
             f"{folder} brings its own class {type(model).__name__} where depthkit describes {expected}.",
             architecture=type(model).__name__,
         )
-    loaded: PreTrainedModel = model.eval().requires_grad_(False)
-    return loaded
+    assert isinstance(model, PreTrainedModel)
+    model.eval()
+    model.requires_grad_(False)
+    return model
 
 
 def _refuse_faults(folder: Path, report: dict[str, Any]) -> None:

@@ -44,7 +44,7 @@ class Replacement(nn.Module):
         self._hidden = hidden
         self._returns = returns
 
-    def forward(self, hidden_states: Tensor, *_positional: Any, **_keywords: Any) -> Any:
+    def forward(self, *_positional: Any, **_keywords: Any) -> Any:
         return as_block_output(self._hidden, self._returns)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -77,12 +78,11 @@ def check_units(units: Iterable[Unit], depth: int) -> tuple[Unit, ...]:
     if outside:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"There is no {_listed(outside)} in this model of {depth} blocks. "
-            f"Block numbers go from 0 to {depth - 1}.",
+            f"There is no {_listed(outside)} in this model of {depth} blocks. Block numbers go from 0 to {depth - 1}.",
             units=[str(unit) for unit in outside],
             depth=depth,
         )
-    repeated = [unit for unit, following in zip(ordered, ordered[1:], strict=False) if unit == following]
+    repeated = [unit for unit, following in itertools.pairwise(ordered) if unit == following]
     if repeated:
         raise DepthkitError(
             "INVALID_ARGUMENT",

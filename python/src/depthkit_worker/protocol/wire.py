@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-CONTRACT_DIGEST = "6fbada3b4d915a49102d8bdbe9ab548149b381256879af12f6b199222a75829c"
+CONTRACT_DIGEST = "08699bb8c66b8cee1bf5f0b79306b9339e43a242a2f7471e76f94fe4d7dce361"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -95,6 +95,8 @@ class ExportHuggingfaceResult(Struct, frozen=True, kw_only=True, forbid_unknown_
     removed: list[UnitName]
     kept_blocks: list[Annotated[int, Meta(ge=0, le=9007199254740991)]]
     files: list[ExportedFile]
+    weights_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """As of a loaded model: sha256 over the weight files."""
     parameters_before: Annotated[int, Meta(ge=0, le=9007199254740991)]
     parameters_after: Annotated[int, Meta(ge=0, le=9007199254740991)]
     weight_bytes_before: Annotated[int, Meta(ge=0, le=9007199254740991)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from depthkit_worker.job import cancelled
@@ -20,16 +20,14 @@ PROGRESS_INTERVAL = 0.1
 """Seconds between two progress messages of a call; what comes faster is merged, the latest wins."""
 
 Buffer = bytes | memoryview
-Send = Callable[[list[Buffer]], object]
+Send = Callable[[Sequence[Buffer]], object]
 """Sends one message: the client's identity, the envelope, the tensor frames."""
 
 
 class Call:
     """A `Job` that answers over the wire. Made by the I/O thread, used by the compute thread."""
 
-    def __init__(
-        self, client: bytes, request_id: int, method: str, frames: list[Frame], send: Send
-    ) -> None:
+    def __init__(self, client: bytes, request_id: int, method: str, frames: list[Frame], send: Send) -> None:
         self.client = client
         self.id = request_id
         self.method = method
@@ -70,9 +68,7 @@ class Call:
         import numpy as np
 
         contiguous = np.ascontiguousarray(array)
-        return self.attach_frame(
-            Frame(contiguous.dtype.name, contiguous.shape, memoryview(contiguous).cast("B"))
-        )
+        return self.attach_frame(Frame(contiguous.dtype.name, contiguous.shape, contiguous.data.cast("B")))
 
     def attach_frame(self, frame: Frame) -> TensorRef:
         self._attached.append(frame)

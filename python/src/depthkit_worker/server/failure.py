@@ -30,6 +30,8 @@ def describe(error: BaseException) -> ErrorBody:
     if isinstance(error, msgspec.ValidationError | msgspec.DecodeError):
         return ErrorBody("PROTOCOL", f"The worker refused the call's parameters: {error}", {}, name, trace)
     if _out_of_memory(error):
-        message = f"The device ran out of memory: {error}. Try a smaller batchSize, a shorter length or a smaller dtype."
+        message = (
+            f"The device ran out of memory: {error}. Try a smaller batchSize, a shorter length or a smaller dtype."
+        )
         return ErrorBody("OUT_OF_MEMORY", message, {}, name, trace)
     return ErrorBody("INTERNAL", f"{name}: {error}", {}, name, trace)

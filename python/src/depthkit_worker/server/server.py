@@ -6,6 +6,7 @@ import hmac
 import os
 import platform
 import time
+from collections.abc import Sequence
 
 import msgspec
 import zmq
@@ -65,7 +66,7 @@ class Server:
         next_beat = time.monotonic() + HEARTBEAT_INTERVAL
         while True:
             wait = max(0.0, next_beat - time.monotonic())
-            ready = dict(poller.poll(wait * 1000))
+            ready = dict(poller.poll(int(wait * 1000)))
             if self._outbox in ready:
                 self._send(self._outbox.recv_multipart(copy=False))
             if self._router in ready:
@@ -87,7 +88,7 @@ class Server:
     def _forget(self, call: Call) -> None:
         self._calls.pop((call.client, call.id), None)
 
-    def _send(self, frames: list[Buffer | zmq.Frame]) -> None:
+    def _send(self, frames: Sequence[Buffer | zmq.Frame]) -> None:
         for index, frame in enumerate(frames):
             more = zmq.SNDMORE if index < len(frames) - 1 else 0
             size = len(frame)
@@ -147,5 +148,5 @@ class Server:
         self._calls[client, request.id] = call
         self._compute.submit(call, request.p)
 
-    def _post(self, frames: list[Buffer]) -> None:
+    def _post(self, frames: Sequence[Buffer]) -> None:
         self._inbox.send_multipart(frames, copy=False)

@@ -44,9 +44,7 @@ class Registry(Generic[T]):
 
     def _closed(self, handle: str) -> DepthkitError:
         held = ", ".join(self._items) or "none"
-        return DepthkitError(
-            "CLOSED", f"The worker holds no {self._kind} named {handle}; it was closed. Held: {held}."
-        )
+        return DepthkitError("CLOSED", f"The worker holds no {self._kind} named {handle}; it was closed. Held: {held}.")
 
 
 class Session:

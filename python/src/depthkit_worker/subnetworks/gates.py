@@ -40,9 +40,7 @@ class NoAttention(nn.Module):
         super().__init__()
         self._adds_residual = family.sublayers_add_residual
 
-    def forward(
-        self, hidden_states: Tensor, *positional: Any, **_keywords: Any
-    ) -> tuple[Tensor, None]:
+    def forward(self, hidden_states: Tensor, *positional: Any, **_keywords: Any) -> tuple[Tensor, None]:
         return (positional[0] if self._adds_residual else torch.zeros_like(hidden_states)), None
 
 

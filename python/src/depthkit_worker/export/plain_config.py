@@ -1,0 +1,54 @@
+"""The configuration of a model whose removed blocks are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from transformers import PreTrainedConfig
+
+from depthkit_worker.models.families import Family
+
+# Lists that may happen to be as long as the model is deep and have nothing to do with its blocks.
+NEVER_PER_BLOCK = frozenset(
+    {"architectures", "eos_token_id", "bos_token_id", "pad_token_id", "suppress_tokens", "begin_suppress_tokens"}
+)
+
+
+@dataclass(frozen=True)
+class CutConfig:
+    config: PreTrainedConfig
+    warnings: tuple[str, ...]
+
+
+def cut_config(config: PreTrainedConfig, family: Family, kept: Sequence[int], depth: int) -> CutConfig:
+    """`config`, of a model of `depth` blocks, for the model that has only the blocks `kept`."""
+    content = config.to_dict()
+    content[family.depth_key] = len(kept)
+    warnings = []
+    for name, value in content.items():
+        if not isinstance(value, list) or len(value) != depth or name in NEVER_PER_BLOCK:
+            continue
+        if name == family.dense_blocks:
+            continue
+        content[name] = [value[index] for index in kept]
+        if name not in family.layer_lists:
+            warnings.append(
+                f"The configuration's list {name} has {depth} entries, one a block as far as depthkit can "
+                f"tell; those of the kept blocks were kept."
+            )
+    if family.dense_blocks is not None:
+        content.update(_dense_blocks(config, family.dense_blocks, kept))
+    return CutConfig(type(config).from_dict(content), tuple(warnings))
+
+
+def _dense_blocks(config: PreTrainedConfig, key: str, kept: Sequence[int]) -> dict[str, Any]:
+    """Which of the kept blocks have a dense feed-forward, by their new numbers.
+
+    The original rule (every `decoder_sparse_step`th block has experts) counts from the old numbers, so
+    the dense blocks are listed one by one and the rule is switched off.
+    """
+    listed, step = set(getattr(config, key) or ()), int(config.decoder_sparse_step)
+    dense = [new for new, old in enumerate(kept) if old in listed or config.num_experts == 0 or (old + 1) % step != 0]
+    return {key: dense, "decoder_sparse_step": 1}

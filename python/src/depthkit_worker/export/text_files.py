@@ -1,0 +1,46 @@
+"""The small files beside an exported model's weights."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from depthkit_worker.export.generation_config import FILE, PassedOn
+from depthkit_worker.models.decoder import Decoder
+
+# What tokenizers of the known families are made of. Copied byte for byte: other runtimes read files
+# that the library, saving the tokenizer anew, would leave out.
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "spiece.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "chat_template.jinja",
+    "chat_template.json",
+)
+
+
+def write_tokenizer(decoder: Decoder, folder: Path) -> None:
+    """The source's tokenizer and chat template."""
+    if decoder.source.folder is None:
+        if decoder.tokenizer is not None:
+            decoder.tokenizer.save_pretrained(folder)
+        return
+    for name in TOKENIZER_FILES:
+        if (decoder.source.folder / name).is_file():
+            shutil.copyfile(decoder.source.folder / name, folder / name)
+    templates = decoder.source.folder / "additional_chat_templates"
+    if templates.is_dir():
+        shutil.copytree(templates, folder / templates.name)
+
+
+def write_generation_settings(settings: PassedOn, folder: Path) -> None:
+    if settings.content is not None:
+        text = json.dumps(settings.content, indent=2, sort_keys=True, ensure_ascii=False)
+        (folder / FILE).write_text(text + "\n", encoding="utf-8")

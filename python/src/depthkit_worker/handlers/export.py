@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from depthkit_worker.export.huggingface import ExportOptions, export_huggingface
+from depthkit_worker.handlers.sources import parse_units
+from depthkit_worker.protocol.wire import ExportedFile, ExportHuggingfaceParams, ExportHuggingfaceResult
+from depthkit_worker.server.call import Call
+from depthkit_worker.server.session import Session
+
+
+def huggingface(session: Session, params: ExportHuggingfaceParams, call: Call) -> ExportHuggingfaceResult:
+    started = time.monotonic()
+    decoder = session.models.get(params.model)
+    options = ExportOptions(overwrite=params.overwrite, dtype=params.dtype, method_note=params.note)
+    result = export_huggingface(decoder, parse_units(params.removed), Path(params.target), options, call)
+    return ExportHuggingfaceResult(
+        folder=str(result.folder),
+        removed=[str(unit) for unit in result.removed],
+        kept_blocks=list(result.kept_blocks),
+        files=[ExportedFile(name=file.name, bytes=file.bytes, sha256=file.sha256) for file in result.files],
+        weights_digest=result.weights_digest,
+        parameters_before=result.parameters_before,
+        parameters_after=result.parameters_after,
+        weight_bytes_before=result.weight_bytes_before,
+        weight_bytes_after=result.weight_bytes_after,
+        kv_bytes_per_token_before=result.kv_bytes_per_token_before,
+        kv_bytes_per_token_after=result.kv_bytes_per_token_after,
+        dtype=result.dtype,
+        warnings=list(result.warnings),
+        seconds=time.monotonic() - started,
+    )

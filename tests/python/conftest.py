@@ -1,0 +1,45 @@
+"""What all tests of the worker share: one thread, and the bundled model."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from depthkit_worker.models.bundled import bundled_folder
+from depthkit_worker.models.manifest import read_manifest
+from depthkit_worker.models.quiet import quiet_transformers
+
+
+def pytest_configure() -> None:
+    # Tiny models gain nothing from more threads, and on a busy machine every barrier between threads
+    # waits for the slowest core: minutes in place of seconds.
+    torch.set_num_threads(1)
+    quiet_transformers()
+
+
+def _cache_folder() -> Path:
+    home = os.environ.get("DEPTHKIT_HOME")
+    if home:
+        return Path(home)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "depthkit"
+
+
+@pytest.fixture(scope="session")
+def bundled_model() -> Path:
+    """The folder of SmolLM2-135M, as set-up converts it."""
+    given = os.environ.get("DEPTHKIT_TEST_MODEL")
+    folder = Path(given) if given else bundled_folder("smollm2-135m", _cache_folder())
+    if read_manifest(folder) is None:
+        pytest.fail(f"The bundled model is not in {folder}. Run `npx depthkit setup`, or set DEPTHKIT_TEST_MODEL.")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def smollm2_tokenizer(bundled_model: Path) -> PreTrainedTokenizerBase:
+    tokenizer = AutoTokenizer.from_pretrained(bundled_model)
+    assert isinstance(tokenizer, PreTrainedTokenizerBase)
+    return tokenizer

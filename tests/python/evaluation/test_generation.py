@@ -1,0 +1,168 @@
+"""Generation with a cache against computing the whole text anew for every token."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.evaluation.generation import GenerateOptions, Generation, generate
+from depthkit_worker.job import Unattended, cancelled
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.load import LoadOptions, load_model
+from depthkit_worker.models.units import Unit
+from depthkit_worker.subnetworks.gates import removed
+from tiny import FAMILY_MODELS, VOCABULARY, t_llama, tiny_model
+
+PROMPT = "t7 t30 t11 t54 t80 t4 t66"
+REMOVALS = {
+    "nothing": [],
+    "block-0-attention": [Unit("attention", 0)],
+    "mixed": [Unit("block", 0), Unit("attention", 2), Unit("feed-forward", 3)],
+    "every-attention": [Unit("attention", index) for index in range(6)],
+}
+
+
+@pytest.fixture(scope="module")
+def words() -> PreTrainedTokenizerBase:
+    """A tokenizer whose token N is the word tN."""
+    vocabulary = {f"t{number}": number for number in range(VOCABULARY)}
+    plain = Tokenizer(models.WordLevel(vocabulary, unk_token="t0"))
+    plain.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return PreTrainedTokenizerFast(tokenizer_object=plain, unk_token="t0")
+
+
+def write(
+    decoder: Decoder, options: GenerateOptions, units: list[Unit] | None = None, prompt: str = PROMPT
+) -> Generation:
+    return generate(decoder, units or [], [prompt], options, Unattended()).generations[0]
+
+
+def anew(decoder: Decoder, units: list[Unit], prompt_ids: list[int], length: int) -> tuple[int, ...]:
+    ids = list(prompt_ids)
+    with removed(decoder, units):
+        while len(ids) < len(prompt_ids) + length:
+            logits = decoder.model(input_ids=torch.tensor([ids]), use_cache=False).logits
+            ids.append(int(logits[0, -1].argmax()))
+            if ids[-1] == decoder.config.eos_token_id:
+                break
+    return tuple(ids[len(prompt_ids) :])
+
+
+@pytest.mark.parametrize("removal", REMOVALS)
+@pytest.mark.parametrize("name", FAMILY_MODELS)
+def test_cached_ids_are_those_of_full_recomputation(name: str, removal: str, words: PreTrainedTokenizerBase) -> None:
+    decoder = Decoder(tiny_model(name), words)
+    units = REMOVALS[removal]
+    cached = write(decoder, GenerateOptions(8), units)
+    assert cached.token_ids == anew(decoder, units, words(PROMPT)["input_ids"], 8)
+
+
+def test_run1_greedy_with_cache_is_greedy_without(smollm2_tokenizer: PreTrainedTokenizerBase) -> None:
+    decoder = Decoder(t_llama(), smollm2_tokenizer)
+    units = [Unit("block", 2)]
+    results = [write(decoder, GenerateOptions(32, cache=cache), units, "Hello there") for cache in (True, False)]
+    assert results[0] == results[1]
+    assert len(results[0].token_ids) == 32 or results[0].finish == "end-of-text"
+
+
+def test_a_removed_attention_has_no_keys_and_values(words: PreTrainedTokenizerBase) -> None:
+    decoder = Decoder(tiny_model("llama"), words)
+    units = [Unit("attention", 0), Unit("block", 3), Unit("feed-forward", 4)]
+    sizes = [
+        generate(decoder, left_out, [], GenerateOptions(1), Unattended()).kv_bytes_per_token for left_out in ([], units)
+    ]
+    # 2 KV heads of 8 numbers, keys and values, 4 bytes each, in 6 and in 4 blocks.
+    assert sizes == [6 * 2 * 2 * 8 * 4, 4 * 2 * 2 * 8 * 4]
+
+
+def test_sampling_is_the_seeds(words: PreTrainedTokenizerBase) -> None:
+    decoder = Decoder(tiny_model("llama"), words)
+    first, again, other = (write(decoder, GenerateOptions(12, temperature=1.5, seed=seed)) for seed in (1, 1, 2))
+    assert first == again
+    assert first.token_ids != other.token_ids
+    greedy = write(decoder, GenerateOptions(12))
+    assert write(decoder, GenerateOptions(12, temperature=1.0, top_p=1e-6)) == greedy
+
+
+def test_sampling_leaves_the_random_state_of_others_alone(words: PreTrainedTokenizerBase) -> None:
+    decoder = Decoder(tiny_model("llama"), words)
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    write(decoder, GenerateOptions(3, temperature=1.0))
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_a_text_ends_before_a_stop_string(words: PreTrainedTokenizerBase) -> None:
+    decoder = Decoder(tiny_model("llama"), words)
+    free = write(decoder, GenerateOptions(8))
+    third = f"t{free.token_ids[2]}"
+    stopped = write(decoder, GenerateOptions(8, stop=(third,)))
+    assert stopped.finish == "stop"
+    assert third not in stopped.text
+    assert free.text.startswith(stopped.text)
+    assert len(stopped.token_ids) <= 3
+
+
+def test_the_shipped_sampling_defaults_stay_out_of_it(words: PreTrainedTokenizerBase) -> None:
+    decoder = Decoder(tiny_model("llama"), words)
+    greedy = write(decoder, GenerateOptions(8))
+    shipped = decoder.model.generation_config
+    shipped.update(do_sample=True, temperature=5.0, repetition_penalty=9.0)
+    assert write(decoder, GenerateOptions(8)) == greedy
+    assert decoder.model.generation_config is shipped
+
+
+def test_a_cancel_ends_generation_and_leaves_the_model_whole(words: PreTrainedTokenizerBase) -> None:
+    class ThreeTokens(Unattended):
+        seen = 0
+
+        def report(self, phase: str, done: int, total: int | None, unit: str = "") -> None:
+            self.seen = done
+
+        def check(self) -> None:
+            if self.seen >= 3:
+                raise cancelled()
+
+    decoder = Decoder(tiny_model("llama"), words)
+    modules, job = list(decoder.model.named_modules()), ThreeTokens()
+    with pytest.raises(DepthkitError, match="cancelled"):
+        generate(decoder, [Unit("block", 1)], [PROMPT], GenerateOptions(50), job)
+    assert job.seen == 3
+    assert list(decoder.model.named_modules()) == modules
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        GenerateOptions(0),
+        GenerateOptions(1, temperature=-1.0),
+        GenerateOptions(1, temperature=float("nan")),
+        GenerateOptions(1, top_p=0.0),
+        GenerateOptions(1, stop=("",)),
+        GenerateOptions(1, chat=True),
+        GenerateOptions(300),
+    ],
+)
+def test_what_cannot_be_done_is_refused_first(options: GenerateOptions, words: PreTrainedTokenizerBase) -> None:
+    decoder = Decoder(tiny_model("llama"), words)
+    with pytest.raises(DepthkitError) as failure:
+        write(decoder, options)
+    assert failure.value.code == "INVALID_ARGUMENT"
+
+
+def test_the_bundled_model_answers_in_its_chat_template(bundled_model: Path) -> None:
+    options = LoadOptions(str(bundled_model), bundled_model.parent, device="cpu")
+    decoder = load_model(options, Unattended())
+    answer = write(decoder, GenerateOptions(24, chat=True), prompt="What is the capital of France?")
+    assert "Paris" in answer.text
+    assert "<|im_end|>" not in answer.text
+    started = time.monotonic()
+    assert write(decoder, GenerateOptions(1), [Unit("block", 12)], "One two three").token_ids
+    assert time.monotonic() - started < 30

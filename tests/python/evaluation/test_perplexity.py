@@ -1,0 +1,244 @@
+"""Perplexity and loss against closed forms, brute force and reference figures."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import LlamaConfig, PreTrainedTokenizerBase
+
+from data.builders import TRAINING, byte_level, sentence_piece
+from data.resources import golden, shared, smollm2
+from depthkit_worker.data.stream import TextStream, make_stream
+from depthkit_worker.data.text import texts_from_files, texts_from_strings
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.evaluation import scoring
+from depthkit_worker.evaluation.perplexity import Perplexity, PerplexityOptions, perplexity
+from depthkit_worker.evaluation.scoring import corpus_loss
+from depthkit_worker.job import Unattended, cancelled
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.units import Unit
+from depthkit_worker.subnetworks.gates import removed
+from influence.builders import corpus_of, llama, random_rows, tiny
+from tiny import SHAPE, random_model
+
+TEXT = "".join(TRAINING) * 32
+
+
+def decoder_for(tokenizer: PreTrainedTokenizerBase, *, uniform: bool = False, limit: int = 4096) -> Decoder:
+    """A random Llama with the tokeniser's vocabulary; T-uniform: with a head of zeros."""
+    shape = {**SHAPE, "vocab_size": len(tokenizer), "max_position_embeddings": limit}
+    if uniform:
+        shape["num_hidden_layers"] = 1
+    model = random_model(LlamaConfig(**shape))
+    if uniform:
+        model.lm_head.weight.zero_()
+    return Decoder(model, tokenizer)
+
+
+def stream_of(decoder: Decoder, text: str = TEXT) -> TextStream:
+    assert decoder.tokenizer is not None
+    return make_stream(decoder.tokenizer, texts_from_strings([text]), Unattended())
+
+
+def measure(decoder: Decoder, stream: TextStream, *units: Unit, **options: object) -> Perplexity:
+    return perplexity(decoder, stream, PerplexityOptions(**options), Unattended(), units=units)  # type: ignore[arg-type]
+
+
+def refused(decoder: Decoder, stream: TextStream, **options: object) -> DepthkitError:
+    with pytest.raises(DepthkitError) as caught:
+        measure(decoder, stream, **options)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"chunk": 128}, {"chunk": 512}, {"chunk": 2048}, {"chunk": 128, "stride": 50}, {"bos": "always"}],
+)
+@pytest.mark.parametrize("make", [byte_level, sentence_piece])
+def test_ppl1_uniform_logits_give_the_vocabulary(make: type, options: dict[str, object]) -> None:
+    decoder = decoder_for(make(bos=True), uniform=True)
+    stream = stream_of(decoder, "plain words\n" * 200 if make is sentence_piece else TEXT)
+    size = decoder.vocabulary_size
+    result = measure(decoder, stream, **options)
+    assert result.perplexity == pytest.approx(size, rel=1e-6)
+    assert result.mean_of_sequences == pytest.approx(size, rel=1e-6)
+    assert result.words_scored and result.bytes_scored
+    assert result.word_perplexity == pytest.approx(size ** (result.tokens_scored / result.words_scored), rel=1e-5)
+    assert result.bits_per_byte == pytest.approx(math.log2(size) * result.tokens_scored / result.bytes_scored, rel=1e-6)
+    assert result.tokens_total == len(stream.ids) == result.tokens_dropped + result.windows.chunks[-1].end
+
+
+def test_ppl1_denominators_are_those_of_the_text_scored() -> None:
+    decoder = decoder_for(byte_level(bos=True), uniform=True)
+    text = "One naïve café — 東京 🙂.\n\n  Two\tthree\n"
+    stream = stream_of(decoder, text)
+    # BOS and a single chunk as long as the text: every token is scored, so every word and byte.
+    whole = measure(decoder, stream, chunk=len(stream.ids), bos="always")
+    assert (whole.words_scored, whole.bytes_scored) == (len(text.split()), len(text.encode()))
+    # Without BOS the first token goes unscored, and the word that it begins with it.
+    assert decoder.tokenizer is not None
+    first = str(decoder.tokenizer.decode(stream.ids[:1].tolist()))
+    part = measure(decoder, stream, chunk=len(stream.ids))
+    assert part.bytes_scored == len(text.encode()) - len(first.encode())
+    assert part.words_scored == len(text.split()) - 1
+
+
+def test_a_tokeniser_that_changes_the_text_has_no_denominators() -> None:
+    decoder = decoder_for(sentence_piece(), uniform=True)
+    result = measure(decoder, stream_of(decoder, "a ▁ mark " * 50), chunk=16)
+    assert result.word_perplexity is result.bits_per_byte is result.words_scored is None
+    assert result.unaligned and math.isfinite(result.perplexity)
+
+
+def test_ppl3_bos_adds_one_scored_token_a_chunk() -> None:
+    decoder = decoder_for(byte_level(bos=True))
+    stream = stream_of(decoder)
+    never, always = (measure(decoder, stream, chunk=128, bos=policy) for policy in ("never", "always"))
+    assert always.tokens_scored - never.tokens_scored == always.chunks == never.chunks
+    assert always.bos_added and not never.bos_added
+    assert not measure(decoder, stream, chunk=128, bos="auto").bos_added
+    adding = decoder_for(byte_level(bos=True, adds_bos=True))
+    assert measure(adding, stream_of(adding), chunk=128, bos="auto").bos_added
+
+
+def test_ppl3_no_bos_token_is_a_typed_error() -> None:
+    decoder = decoder_for(byte_level())
+    assert refused(decoder, stream_of(decoder), chunk=64, bos="always").code == "INVALID_ARGUMENT"
+    assert not measure(decoder, stream_of(decoder), chunk=64, bos="auto").bos_added
+
+
+@pytest.mark.parametrize("stride", [64, 63, 20, 1])
+@pytest.mark.parametrize("bos", ["never", "always"])
+def test_each_token_is_scored_once_as_by_brute_force(stride: int, bos: str) -> None:
+    decoder = decoder_for(byte_level(bos=True))
+    stream = stream_of(decoder, TEXT[:1200])
+    units = (Unit("attention", 1), Unit("block", 4))
+    result = measure(decoder, stream, *units, chunk=64, stride=stride, bos=bos, max_chunks=5, batch_size=2)
+    front = [decoder.tokenizer.bos_token_id] if bos == "always" and decoder.tokenizer else []
+    losses: dict[int, float] = {}
+    means = []
+    with removed(decoder, units):
+        for start in range(0, 5 * stride, stride):
+            ids = [*front, *stream.ids[start : start + 64].tolist()]
+            logits = decoder.model(torch.tensor([ids])).logits[0].double()
+            each = torch.nn.functional.cross_entropy(logits[:-1], torch.tensor(ids[1:]), reduction="none")
+            new = {
+                start + n + 1 - len(front): float(loss)
+                for n, loss in enumerate(each)
+                if start + n + 1 - len(front) not in losses
+            }
+            # A chunk's first token, once passed over, stays unscored.
+            new = {place: loss for place, loss in new.items() if stride == 64 or place >= len(losses) + 1 - len(front)}
+            means.append(math.exp(np.mean(list(new.values()))))
+            losses |= new
+    assert result.tokens_scored == len(losses)
+    assert result.loss == pytest.approx(np.mean(list(losses.values())), rel=1e-6)
+    assert result.mean_of_sequences == pytest.approx(np.mean(means), rel=1e-6)
+    assert result.tokens_dropped == len(stream.ids) - 64 - 4 * stride
+
+
+def test_numbers_do_not_hang_on_the_batch_or_the_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = decoder_for(byte_level())
+    stream = stream_of(decoder)
+    one = measure(decoder, stream, chunk=96, max_chunks=7)
+    assert measure(decoder, stream, chunk=96, max_chunks=7, batch_size=3).loss == pytest.approx(one.loss, rel=1e-6)
+    monkeypatch.setattr(scoring, "SLICE_BYTES", 1)
+    assert measure(decoder, stream, chunk=96, max_chunks=7, batch_size=3).loss == pytest.approx(one.loss, rel=1e-6)
+
+
+def test_the_chunk_keeps_to_the_models_limit() -> None:
+    decoder = decoder_for(byte_level(bos=True), limit=100)
+    stream = stream_of(decoder)
+    assert measure(decoder, stream, max_chunks=1).windows.chunk == 100
+    assert measure(decoder, stream, max_chunks=1, bos="always").windows.chunk == 99
+    error = refused(decoder, stream, chunk=101)
+    assert error.code == "INVALID_ARGUMENT" and error.details["limit"] == 100
+    roomy = decoder_for(byte_level(), limit=8192)
+    assert measure(roomy, stream_of(roomy), max_chunks=1).windows.chunk == 2048
+
+
+@pytest.mark.parametrize("options", [{"stride": 0}, {"stride": 65}, {"max_chunks": 0}, {"batch_size": 0}, {"chunk": 1}])
+def test_options_out_of_range_are_refused(options: dict[str, object]) -> None:
+    decoder = decoder_for(byte_level())
+    assert refused(decoder, stream_of(decoder), **{"chunk": 64, **options}).code == "INVALID_ARGUMENT"
+
+
+def test_too_little_text_is_said_with_both_numbers() -> None:
+    decoder = decoder_for(byte_level())
+    error = refused(decoder, stream_of(decoder, "a b c"), chunk=64)
+    assert (error.code, error.details["need"]) == ("NOT_ENOUGH_TEXT", 64) and error.details["have"] < 6
+
+
+def test_infinity_and_nan_are_not_results() -> None:
+    decoder = decoder_for(byte_level())
+    stream = stream_of(decoder)
+    decoder.model.lm_head.weight.mul_(1e4)
+    assert refused(decoder, stream, chunk=64, max_chunks=1).code == "NOT_MEASURABLE"
+    decoder.model.lm_head.weight[0, 0] = torch.nan
+    assert refused(decoder, stream, chunk=64, max_chunks=1).code == "NOT_MEASURABLE"
+
+
+def test_a_cancel_leaves_the_model_whole() -> None:
+    class Impatient(Unattended):
+        def check(self) -> None:
+            raise cancelled()
+
+    decoder = decoder_for(byte_level())
+    stream, blocks = stream_of(decoder), list(decoder.blocks)
+    with pytest.raises(DepthkitError, match="cancelled"):
+        perplexity(decoder, stream, PerplexityOptions(chunk=64), Impatient(), units=[Unit("block", 1)])
+    assert list(decoder.blocks) == blocks
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
+def test_met3_pads_never_count_in_the_loss(name: str) -> None:
+    decoder, rows = tiny(name), random_rows(7, 40, 200)
+    together = corpus_loss(decoder, corpus_of(rows), Unattended(), batch_size=3)
+    alone = [corpus_loss(decoder, corpus_of([row]), Unattended()) for row in rows]
+    assert together.tokens == sum(len(row) - 1 for row in rows)
+    weighted = sum(one.loss * one.tokens for one in alone) / together.tokens
+    assert together.loss == pytest.approx(weighted, rel=1e-6)
+    for row, one in zip(rows, alone, strict=True):
+        logits = decoder.model(torch.tensor([row])).logits[0, :-1].double()
+        assert one.loss == pytest.approx(
+            float(torch.nn.functional.cross_entropy(logits, torch.tensor(row[1:]))), rel=1e-6
+        )
+
+
+def test_half_precision_logits_are_widened() -> None:
+    decoder, rows = llama(dtype=torch.bfloat16), random_rows(30)
+    logits = decoder.model(torch.tensor(rows)).logits[0, :-1].double()
+    expected = float(torch.nn.functional.cross_entropy(logits, torch.tensor(rows[0][1:])))
+    assert corpus_loss(decoder, corpus_of(rows), Unattended()).loss == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("chunk, chunks", [(128, 64), (512, 16), (2048, 4)])
+def test_smollm2_matches_the_reference_figures(bundled_model: Path, chunk: int, chunks: int) -> None:
+    if chunk != 512 and not os.environ.get("DEPTHKIT_SLOW_TESTS"):
+        pytest.skip("half a minute each on two cores; set DEPTHKIT_SLOW_TESTS to run all three")
+    expected = golden("smollm2.json")["perplexity_wikitext2_first_chunks"]
+    decoder, job = smollm2(bundled_model), Unattended()
+    assert decoder.tokenizer is not None
+    texts = texts_from_files([shared() / "data/wikitext2.test.txt"], job)
+    stream = make_stream(decoder.tokenizer, texts, job, rows="wikitext")
+    assert len(stream.ids) == expected["tokens"] and stream.ids[:16].tolist() == expected["first_ids"]
+    assert stream.bytes_between(0, len(stream.ids)) == len(stream.text.encode())
+    assert stream.words_between(0, len(stream.ids)) == len(stream.text.split())
+    result = measure(decoder, stream, chunk=chunk, max_chunks=chunks, batch_size=max(1, 1024 // chunk))
+    figures = expected[f"{chunk}x{chunks}"]
+    assert (result.tokens_scored, result.chunks) == (figures["scored_tokens"], figures["chunks"])
+    assert result.perplexity == pytest.approx(figures["ppl"], rel=1e-4)
+
+
+def test_wikitext_rows_need_the_empty_lines_that_json_lost() -> None:
+    tokenizer, job = byte_level(), Unattended()
+    lines = texts_from_strings(["a\r\n\n b\n"])
+    assert make_stream(tokenizer, lines, job, rows="wikitext").text == "a\n\n\n\n\n b\n"
+    json_lines = texts_from_files([shared() / "data/wikitext2_valid_tokenised.jsonl"], job)
+    with pytest.raises(DepthkitError, match=r"\.txt"):
+        make_stream(tokenizer, json_lines, job, rows="wikitext")

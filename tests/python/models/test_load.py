@@ -1,0 +1,237 @@
+"""Loading: what is refused, what is repaired, and that a conversion is whole or not there."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import PreTrainedTokenizerBase
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.job import Unattended, cancelled
+from depthkit_worker.models import child
+from depthkit_worker.models.convert_gguf import Conversion, convert_in_child
+from depthkit_worker.models.devices import available_devices
+from depthkit_worker.models.folders import partial_folder, sha256_of_files
+from depthkit_worker.models.load import ALIGNMENT_BYTES, LoadOptions, load_model
+from depthkit_worker.models.manifest import MANIFEST, Manifest, read_manifest, write_manifest
+from tiny import SMOLLM2_VOCABULARY, t_llama, token_ids
+
+
+@pytest.fixture
+def source(tmp_path: Path, smollm2_tokenizer: PreTrainedTokenizerBase) -> Path:
+    folder = tmp_path / "source"
+    t_llama().save_pretrained(folder)
+    smollm2_tokenizer.save_pretrained(folder)
+    return folder
+
+
+def options(source: Path | str, cache: Path, **others: object) -> LoadOptions:
+    return LoadOptions(str(source), cache, **{"device": "cpu", **others})  # type: ignore[arg-type]
+
+
+def refusal(given: LoadOptions) -> DepthkitError:
+    with pytest.raises(DepthkitError) as failure:
+        load_model(given, Unattended())
+    return failure.value
+
+
+def change_config(folder: Path, **changes: object) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_a_loaded_model_is_the_saved_one(source: Path, tmp_path: Path) -> None:
+    decoder = load_model(options(source, tmp_path), Unattended())
+    ids = token_ids(2, 9, SMOLLM2_VOCABULARY)
+    assert torch.equal(decoder.model(input_ids=ids).logits, t_llama()(input_ids=ids).logits)
+    assert decoder.source.weights_digest == sha256_of_files([source / "model.safetensors"], lambda: None)
+    assert decoder.source.stored_dtype == "float32"
+    assert not any(parameter.requires_grad for parameter in decoder.model.parameters())
+    assert not decoder.model.training
+    assert {parameter.data_ptr() % ALIGNMENT_BYTES for parameter in decoder.model.parameters()} == {0}
+
+
+def test_auto_is_the_stored_dtype(source: Path, tmp_path: Path) -> None:
+    t_llama(dtype=torch.bfloat16).save_pretrained(source)
+    assert load_model(options(source, tmp_path), Unattended()).dtype == torch.bfloat16
+    wide = load_model(options(source, tmp_path, dtype="float32"), Unattended())
+    assert (wide.dtype, wide.source.stored_dtype) == (torch.float32, "bfloat16")
+
+
+def test_run3_missing_and_unexpected_tensors_are_listed(source: Path, tmp_path: Path) -> None:
+    weights = source / "model.safetensors"
+    kept = {name: tensor for name, tensor in load_file(weights).items() if ".layers.2." not in name}
+    save_file(kept, weights, metadata={"format": "pt"})
+    change_config(source, num_hidden_layers=5)
+    failure = refusal(options(source, tmp_path))
+    assert failure.code == "MODEL_INVALID"
+    assert "model.layers.2.mlp.up_proj.weight" in failure.details["missing"]
+    assert "model.layers.5.mlp.up_proj.weight" in failure.details["unexpected"]
+    assert {name.split(".")[2] for name in failure.details["missing"]} == {"2"}
+    assert {name.split(".")[2] for name in failure.details["unexpected"]} == {"5"}
+
+
+def test_run3_a_missing_head_is_missing_unless_tied(tmp_path: Path, smollm2_tokenizer: PreTrainedTokenizerBase) -> None:
+    folder = tmp_path / "tied"
+    t_llama(tied=True).save_pretrained(folder)
+    smollm2_tokenizer.save_pretrained(folder)
+    decoder = load_model(options(folder, tmp_path), Unattended())
+    head, embedding = decoder.model.get_output_embeddings(), decoder.model.get_input_embeddings()
+    assert head.weight is embedding.weight
+    change_config(folder, tie_word_embeddings=False)
+    assert refusal(options(folder, tmp_path)).details["missing"] == ["lm_head.weight"]
+
+
+def test_run3_a_tensor_of_another_shape_is_listed(source: Path, tmp_path: Path) -> None:
+    change_config(source, intermediate_size=96)
+    failure = refusal(options(source, tmp_path))
+    assert failure.code == "MODEL_INVALID"
+    assert "model.layers.0.mlp.up_proj.weight" in failure.details["mismatched"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda folder: (folder / "config.json").unlink(), "no config.json"),
+        (lambda folder: (folder / "config.json").write_text("{"), "not JSON"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "no weights"),
+        (lambda folder: os.truncate(folder / "model.safetensors", 1000), "damaged"),
+        (lambda folder: (folder / "tokenizer.json").unlink(), "no tokenizer"),
+    ],
+)
+def test_a_damaged_folder_is_refused(damage: object, said: str, source: Path, tmp_path: Path) -> None:
+    assert callable(damage)
+    damage(source)
+    failure = refusal(options(source, tmp_path))
+    assert failure.code == "MODEL_INVALID"
+    assert said in failure.message
+
+
+def test_an_architecture_nobody_described_is_refused(source: Path, tmp_path: Path) -> None:
+    change_config(source, model_type="my_llama")
+    failure = refusal(options(source, tmp_path))
+    assert failure.code == "MODEL_UNSUPPORTED"
+    assert "my_llama" in failure.message
+    assert "gpt_neox" in failure.message
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"device": "cuda:99"}, "DEVICE_UNAVAILABLE"),
+        ({"device": "tpu"}, "INVALID_ARGUMENT"),
+        ({"attention": "flash_attention_2"}, "INVALID_ARGUMENT"),
+        ({"revision": "main"}, "INVALID_ARGUMENT"),
+    ],
+)
+def test_options_that_cannot_be_met_are_refused(given: dict[str, str], code: str, source: Path, tmp_path: Path) -> None:
+    failure = refusal(options(source, tmp_path, **given))
+    assert failure.code == code
+    if "device" in given:
+        assert failure.details["available"] == available_devices()
+
+
+@pytest.mark.parametrize("name", ["./no/such/folder", "/no/such/folder", "nothing.gguf", "two words"])
+def test_a_model_that_is_nowhere_is_not_found(name: str, tmp_path: Path) -> None:
+    assert refusal(options(name, tmp_path)).code == "MODEL_NOT_FOUND"
+
+
+def test_a_bundled_name_before_set_up_says_what_to_run(tmp_path: Path) -> None:
+    failure = refusal(options("smollm2-135m", tmp_path))
+    assert failure.code == "MODEL_NOT_FOUND"
+    assert "npx depthkit setup" in failure.message
+
+
+def test_a_hub_id_without_a_network_is_a_network_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    assert refusal(options("nobody/nothing", tmp_path)).code == "NETWORK"
+
+
+def test_a_manifest_notices_an_interrupted_or_cut_folder(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(b"12345")
+    assert read_manifest(tmp_path) is None
+    write_manifest(tmp_path, Manifest("a.gguf", "f" * 64), lambda: None)
+    assert read_manifest(tmp_path) == Manifest("a.gguf", "f" * 64)
+    os.truncate(tmp_path / "weights", 4)
+    assert read_manifest(tmp_path) is None
+    (tmp_path / MANIFEST).write_text("{")
+    assert read_manifest(tmp_path) is None
+
+
+def test_a_file_that_is_no_gguf_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    fake = tmp_path / "fake.gguf"
+    fake.write_bytes(b"not a model" * 100)
+    assert refusal(options(fake, tmp_path / "cache")).code == "MODEL_INVALID"
+    assert list((tmp_path / "cache" / "models").iterdir()) == []
+
+
+def test_a_gguf_of_another_digest_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.gguf").write_bytes(b"x")
+    with pytest.raises(DepthkitError, match="was expected"):
+        convert_in_child(Conversion(tmp_path / "a.gguf", tmp_path / "out", "0" * 64), Unattended())
+
+
+def test_a_cancel_kills_the_child_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child sleeps for ever in a partial folder of its own making."""
+    script = tmp_path / "sleeper.py"
+    script.write_text("import os, time\nos.mkdir(f'{os.getpid()}.partial')\ntime.sleep(600)\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    class OnceItRuns(Unattended):
+        def check(self) -> None:
+            if list(tmp_path.glob("*.partial")):
+                self.asked = time.monotonic()
+                raise cancelled()
+
+    job, ended = OnceItRuns(), []
+
+    def clean_up(process: int) -> None:
+        ended.append(process)
+        shutil.rmtree(tmp_path / f"{process}.partial")
+
+    with pytest.raises(DepthkitError, match="cancelled"):
+        child.run_child("sleeper", [], job, clean_up)
+    assert time.monotonic() - job.asked < 1
+    assert len(ended) == 1
+    with pytest.raises(ProcessLookupError):
+        os.kill(ended[0], 0)
+
+
+def test_a_child_that_dies_is_an_error_with_its_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dying.py").write_text("import sys\nsys.exit('out of luck')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(DepthkitError, match="out of luck") as failure:
+        child.run_child("dying", [], Unattended())
+    assert failure.value.code == "INTERNAL"
+    assert sys.executable
+
+
+def test_partial_folders_stand_beside_their_target(tmp_path: Path) -> None:
+    assert partial_folder(tmp_path / "model", 7).parent == tmp_path
+
+
+def test_the_bundled_model_is_the_one_of_the_reference_figures(bundled_model: Path) -> None:
+    """The loss of the golden figures' first two sequences of 128 tokens, all blocks present."""
+    shared = Path(__file__).parents[4] / "shared"
+    game = json.loads((shared / "golden" / "game10.json").read_text())
+    golden = json.loads((shared / "golden" / "smollm2.json").read_text())
+    decoder = load_model(options(bundled_model, bundled_model.parent), Unattended())
+    lines = (shared / "data" / "calib_wikitext2_train.jsonl").read_text().split("\n")
+    text = "\n\n".join(json.loads(line)["text"] for line in lines[:40] if line)
+    assert decoder.tokenizer is not None
+    ids = decoder.tokenizer(text, add_special_tokens=False)["input_ids"][:256]
+    assert ids[:16] == golden["influence_8x128"]["first_ids"]
+    batch = torch.tensor(ids).view(2, 128)
+    logits = decoder.model(input_ids=batch, use_cache=False).logits[:, :-1]
+    loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1).double(), batch[:, 1:].flatten())
+    assert float(loss) == pytest.approx(game["loss"][1023], abs=1e-4)
