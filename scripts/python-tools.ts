@@ -40,5 +40,5 @@ export async function pythonTools(): Promise<PythonTools> {
     renameSync(partial, folder);
   }
   const path = [folder, join(root, "python", "src")].join(delimiter);
-  return { python, env: { PYTHONPATH: path, PYTHONDONTWRITEBYTECODE: "" } };
+  return { python, env: { PYTHONPATH: path, PYTHONDONTWRITEBYTECODE: "", OMP_WAIT_POLICY: "PASSIVE" } };
 }

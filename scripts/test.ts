@@ -13,7 +13,7 @@ runStep(bin("tsdown"), ["--logLevel", "warn"]);
 
 const junit = join(reports, "python.xml");
 const { python, env } = await pythonTools();
-const pytest = runStep(python, ["-m", "pytest", "-q", "-rs", `--junitxml=${junit}`], {
+const pytest = runStep(python, ["-m", "pytest", "-q", "-n", "2", "-rs", `--junitxml=${junit}`], {
   env,
   cwd: join(root, "python"),
   keepGoing: true,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 
 import numpy as np
@@ -219,8 +218,6 @@ def test_half_precision_logits_are_widened() -> None:
 
 @pytest.mark.parametrize("chunk, chunks", [(128, 64), (512, 16), (2048, 4)])
 def test_smollm2_matches_the_reference_figures(bundled_model: Path, chunk: int, chunks: int) -> None:
-    if chunk != 512 and not os.environ.get("DEPTHKIT_SLOW_TESTS"):
-        pytest.skip("half a minute each on two cores; set DEPTHKIT_SLOW_TESTS to run all three")
     expected = golden("smollm2.json")["perplexity_wikitext2_first_chunks"]
     decoder, job = smollm2(bundled_model), Unattended()
     assert decoder.tokenizer is not None

@@ -52,7 +52,7 @@ class Perplexity:
     mean_of_sequences: float
     """Mean over chunks of exp(mean loss of the chunk): never below `perplexity` when chunks score alike."""
     word_perplexity: float | None
-    """exp(loss_sum / words_scored); None where `unaligned` says why."""
+    """exp(loss_sum / words_scored); None where `unaligned` says why, no word begins or no float holds it."""
     bits_per_byte: float | None
     """loss_sum / ln 2 / bytes_scored; None where `unaligned` says why."""
     words_scored: int | None
@@ -114,7 +114,7 @@ def perplexity(
         loss=loss,
         loss_sum=total,
         mean_of_sequences=finite(math.fsum(map(_exp, losses / scored)) / len(scored), "mean perplexity of the chunks"),
-        word_perplexity=_exp(total / words) if words else None,
+        word_perplexity=_exp(total / words) if words and total / words < LARGEST else None,
         bits_per_byte=total / math.log(2) / size if size else None,
         words_scored=words,
         bytes_scored=size,

@@ -113,7 +113,10 @@ class Server:
             self._start(client, request, [frame.buffer for frame in frames[2:]])
 
     def _welcome(self, client: bytes, request: Request) -> None:
-        hello = decode_hello(request.p)
+        try:
+            hello = decode_hello(request.p)
+        except msgspec.MsgspecError:
+            return
         if not hmac.compare_digest(hello.token.encode(), self._token):
             return
         if (hello.protocol, hello.contract) != (PROTOCOL_VERSION, CONTRACT_DIGEST):
