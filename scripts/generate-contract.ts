@@ -29,9 +29,13 @@ function wireSchema(): JsonSchema {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     title: "depthkit wire contract",
     "x-methods": Object.fromEntries(
-      Object.entries(methods).map(([method, { params, result }]) => [
+      Object.entries(methods).map(([method, schemas]) => [
         method,
-        { params: nameOf(params), result: nameOf(result) },
+        {
+          params: nameOf(schemas.params),
+          ...("part" in schemas ? { part: nameOf(schemas.part) } : {}),
+          result: nameOf(schemas.result),
+        },
       ]),
     ),
     $defs: Object.fromEntries(definitions),

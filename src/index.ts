@@ -17,6 +17,12 @@ export {
   type PerplexityOptions,
   Subnetwork,
 } from "./client/subnetwork.ts";
+export {
+  type EvaluateSubnetworksOptions,
+  SubnetworkEvaluation,
+  type SubnetworkScore,
+  type SubnetworkScores,
+} from "./client/subnetwork-evaluation.ts";
 export type { TextData } from "./client/text-data.ts";
 export { checkUnits, parseUnit, type Unit } from "./client/units.ts";
 export {
@@ -37,6 +43,7 @@ export type { ExportInfo } from "./protocol/export.ts";
 export type { Generation } from "./protocol/generation.ts";
 export { type InfluenceMetric, influenceMetrics } from "./protocol/influence.ts";
 export type { ModelInfo } from "./protocol/model.ts";
+export { type Measure, measures } from "./protocol/subnetworks.ts";
 export type { Tensor } from "./protocol/tensor.ts";
 export type { WorkerStatus } from "./protocol/worker.ts";
 export { type Bar, renderBars } from "./report/bars.ts";

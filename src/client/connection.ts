@@ -3,7 +3,7 @@ import { DepthkitError, isErrorCode } from "../errors.ts";
 import { decode, encode } from "../protocol/codec.ts";
 import { type Progress, progress } from "../protocol/common.ts";
 import { type ErrorReply, hello, parseReply, type Reply, type Request } from "../protocol/envelope.ts";
-import { type MethodName, methods, type Params, type Result } from "../protocol/methods.ts";
+import { type MethodName, methods, type Params, type Part, type Result } from "../protocol/methods.ts";
 import { fromFrame, type Tensor, type TensorRef, toFrame } from "../protocol/tensor.ts";
 import type { Transport, TransportListener } from "../transport/transport.ts";
 
@@ -19,10 +19,21 @@ export interface Answer<M extends MethodName> {
   tensor(reference: TensorRef): Tensor;
 }
 
+/** A body and the frames it refers to, not yet checked against a schema. */
+interface Body {
+  p: unknown;
+  tensors: Tensor[];
+}
+
+interface Listeners extends CallOptions {
+  onBody?: (body: Body) => void;
+}
+
 interface Pending {
   what: string;
-  resolve(reply: { p: unknown; tensors: Tensor[] }): void;
+  resolve(reply: Body): void;
   reject(error: unknown): void;
+  onBody: ((body: Body) => void) | undefined;
   onProgress: ((progress: Progress) => void) | undefined;
 }
 
@@ -67,7 +78,11 @@ export class Connection {
   async call<M extends MethodName>(
     method: M,
     params: Params<M>,
-    options: CallOptions & { tensors?: readonly Tensor[] } = {},
+    options: CallOptions & {
+      tensors?: readonly Tensor[];
+      /** Called for what a method sends before its result, as it comes. */
+      onPart?: (part: Part<M>, tensor: Answer<M>["tensor"]) => void;
+    } = {},
   ): Promise<Answer<M>> {
     const schema = methods[method];
     const parsed = schema.params.safeParse(params);
@@ -78,29 +93,17 @@ export class Connection {
     }
     const tensors = options.tensors ?? [];
     const headers = tensors.map(({ dtype, shape }) => ({ d: dtype, s: shape }));
-    const reply = await this.#request(
-      method,
-      (id) => ({ t: "req", id, m: method, p: parsed.data, b: headers }),
-      tensors.map(toFrame),
-      options,
-    );
-    const result = schema.result.safeParse(reply.p);
-    if (!result.success) {
-      throw new DepthkitError(
-        "PROTOCOL",
-        `The worker's answer to ${method} breaks the contract: ${z.prettifyError(result.error)}`,
-      );
+    const { onPart } = options;
+    const listeners: Listeners = { signal: options.signal, onProgress: options.onProgress };
+    if (onPart !== undefined && "part" in schema) {
+      const { part } = schema;
+      listeners.onBody = (body) => onPart(checked(method, part, body) as Part<M>, tensorOf(method, body));
     }
-    return {
-      // The table pairs each method with its result; TypeScript cannot follow that through the lookup.
-      result: result.data as Result<M>,
-      tensor({ tensor: index }) {
-        const tensor = reply.tensors[index];
-        if (tensor === undefined)
-          throw new DepthkitError("PROTOCOL", `${method} refers to tensor ${index}, which did not come.`);
-        return tensor;
-      },
-    };
+    const message = (id: number): Request => ({ t: "req", id, m: method, p: parsed.data, b: headers });
+    const reply = await this.#request(method, message, tensors.map(toFrame), listeners);
+    // The table pairs each method with its result; TypeScript cannot follow that through the lookup.
+    const result = checked(method, schema.result, reply) as Result<M>;
+    return { result, tensor: tensorOf(method, reply) };
   }
 
   /** Rejects every pending and every later call with `reason`. The first reason stays. */
@@ -125,8 +128,8 @@ export class Connection {
     what: string,
     message: (id: number) => Request,
     frames: Uint8Array[],
-    { signal, onProgress }: CallOptions,
-  ): Promise<{ p: unknown; tensors: Tensor[] }> {
+    { signal, onProgress, onBody }: Listeners,
+  ): Promise<Body> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     if (signal?.aborted) return Promise.reject(cancelled(what, signal));
     this.#lastId += 1;
@@ -143,16 +146,16 @@ export class Connection {
           signal?.removeEventListener("abort", onAbort);
           how(value);
         };
-      this.#pending.set(id, { what, resolve: settle(resolve), reject: settle(reject), onProgress });
+      this.#pending.set(id, { what, resolve: settle(resolve), reject: settle(reject), onProgress, onBody });
       signal?.addEventListener("abort", onAbort, { once: true });
       this.#transport.send([encode(message(id)), ...frames]);
     });
   }
 
   /** A listener that throws fails its own call, and no other. */
-  #progress(id: number, { onProgress, reject }: Pending, report: Progress): void {
+  #tell(id: number, { reject }: Pending, listener: () => void): void {
     try {
-      onProgress?.(report);
+      listener();
     } catch (error) {
       if (!this.#pending.delete(id)) return;
       this.#transport.send([encode({ t: "cancel", id } satisfies Request)]);
@@ -182,24 +185,46 @@ export class Connection {
     if (pending === undefined) return; // cancelled meanwhile
     switch (reply.t) {
       case "prog":
-        this.#progress(reply.id, pending, progress.parse(reply.p));
+        this.#tell(reply.id, pending, () => pending.onProgress?.(progress.parse(reply.p)));
+        return;
+      case "part":
+        this.#tell(reply.id, pending, () => pending.onBody?.(bodyOf(reply, frames)));
         return;
       case "welcome":
         this.#pending.delete(reply.id);
         pending.resolve({ p: reply.p, tensors: [] });
         return;
-      case "res": {
+      case "res":
         this.#pending.delete(reply.id);
-        const tensors = reply.b.map((header, index) => fromFrame(header, frames[index] ?? new Uint8Array()));
-        pending.resolve({ p: reply.p, tensors });
+        pending.resolve(bodyOf(reply, frames));
         return;
-      }
       case "err":
         this.#pending.delete(reply.id);
         pending.reject(remoteError(pending.what, reply.e));
         return;
     }
   }
+}
+
+function bodyOf({ p, b }: Extract<Reply, { t: "res" | "part" }>, frames: Uint8Array[]): Body {
+  return { p, tensors: b.map((header, index) => fromFrame(header, frames[index] ?? new Uint8Array())) };
+}
+
+function checked<T extends z.ZodType>(method: string, schema: T, { p }: Body): z.output<T> {
+  const result = schema.safeParse(p);
+  if (result.success) return result.data;
+  throw new DepthkitError(
+    "PROTOCOL",
+    `The worker's answer to ${method} breaks the contract: ${z.prettifyError(result.error)}`,
+  );
+}
+
+function tensorOf(method: string, { tensors }: Body): (reference: TensorRef) => Tensor {
+  return ({ tensor: index }) => {
+    const tensor = tensors[index];
+    if (tensor !== undefined) return tensor;
+    throw new DepthkitError("PROTOCOL", `${method} refers to tensor ${index}, which did not come.`);
+  };
 }
 
 function cancelled(what: string, signal: AbortSignal | undefined): DepthkitError {

@@ -14,6 +14,11 @@ import {
   Subnetwork,
   unitsOf,
 } from "./subnetwork.ts";
+import {
+  type EvaluateSubnetworksOptions,
+  evaluateSubnetworks,
+  type SubnetworkEvaluation,
+} from "./subnetwork-evaluation.ts";
 import type { TextData } from "./text-data.ts";
 
 export interface LoadModelOptions extends CallOptions {
@@ -69,6 +74,20 @@ export class Model {
   /** The model without these units, such as `block.7` or `attention.3`. Nothing is computed yet. */
   without(units: readonly string[]): Subnetwork {
     return this.#whole.without(units);
+  }
+
+  /**
+   * Scores many subnetworks at once: what they share is computed once (docs/engine.md). Values come as
+   * they are finished when iterated over, and all together from `result`.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, CLOSED, CANCELLED, OUT_OF_MEMORY
+   */
+  evaluateSubnetworks(
+    corpus: Corpus,
+    subnetworks: readonly (Subnetwork | readonly string[])[],
+    options: EvaluateSubnetworksOptions = {},
+  ): SubnetworkEvaluation {
+    return evaluateSubnetworks(this.#connection, this.info, corpus, subnetworks, options);
   }
 
   /** Perplexity of the whole model: see {@link Subnetwork.perplexity}. */

@@ -34,6 +34,7 @@ export function hello(token: string): Hello {
 const reply = z.discriminatedUnion("t", [
   z.object({ t: z.literal("welcome"), id: z.int(), p: z.object({ pid: z.int(), python: z.string() }) }),
   z.object({ t: z.literal("res"), id: z.int(), p: z.unknown(), b: tensorHeaders }),
+  z.object({ t: z.literal("part"), id: z.int(), p: z.unknown(), b: tensorHeaders }),
   z.object({ t: z.literal("prog"), id: z.int(), p: z.unknown() }),
   z.object({
     t: z.literal("err"),

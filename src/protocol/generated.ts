@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "08699bb8c66b8cee1bf5f0b79306b9339e43a242a2f7471e76f94fe4d7dce361";
+export const contractDigest = "e4ce2a14feeedd839f6a504c782acd87b5e6f75c0c738cf0320b7e74ad3693b4";

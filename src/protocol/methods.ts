@@ -11,6 +11,11 @@ import { generationGenerateParams, generationGenerateResult } from "./generation
 import { influenceMeasureParams, influenceMeasureResult } from "./influence.ts";
 import { modelInfo, modelLoadParams, modelUnloadParams } from "./model.ts";
 import {
+  subnetworksEvaluateParams,
+  subnetworksEvaluatePart,
+  subnetworksEvaluateResult,
+} from "./subnetworks.ts";
+import {
   workerPingParams,
   workerPingResult,
   workerSleepParams,
@@ -26,6 +31,11 @@ export const methods = {
   "model.unload": { params: modelUnloadParams, result: empty },
   "corpus.load": { params: corpusLoadParams, result: corpusInfo },
   "corpus.unload": { params: corpusUnloadParams, result: empty },
+  "subnetworks.evaluate": {
+    params: subnetworksEvaluateParams,
+    part: subnetworksEvaluatePart,
+    result: subnetworksEvaluateResult,
+  },
   "influence.measure": { params: influenceMeasureParams, result: influenceMeasureResult },
   "evaluation.perplexity": { params: evaluationPerplexityParams, result: perplexityResult },
   "generation.generate": { params: generationGenerateParams, result: generationGenerateResult },
@@ -34,4 +44,8 @@ export const methods = {
 
 export type MethodName = keyof typeof methods;
 export type Params<M extends MethodName> = z.input<(typeof methods)[M]["params"]>;
+/** What a method that streams sends before its result. */
+export type Part<M extends MethodName> = (typeof methods)[M] extends { part: infer P extends z.ZodType }
+  ? z.output<P>
+  : never;
 export type Result<M extends MethodName> = z.output<(typeof methods)[M]["result"]>;

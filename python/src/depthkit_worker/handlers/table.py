@@ -20,6 +20,7 @@ METHOD_TO_FUNCTION = {
     "model.unload": "model:unload",
     "corpus.load": "corpus:load",
     "corpus.unload": "corpus:unload",
+    "subnetworks.evaluate": "subnetworks:evaluate",
     "influence.measure": "influence:measure",
     "evaluation.perplexity": "evaluation:perplexity",
     "generation.generate": "generation:generate",

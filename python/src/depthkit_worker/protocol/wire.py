@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-CONTRACT_DIGEST = "08699bb8c66b8cee1bf5f0b79306b9339e43a242a2f7471e76f94fe4d7dce361"
+CONTRACT_DIGEST = "e4ce2a14feeedd839f6a504c782acd87b5e6f75c0c738cf0320b7e74ad3693b4"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -258,6 +258,52 @@ class Progress(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     """Since the call began."""
 
 
+class ScoredPositions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    every: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """The k-th, 2k-th, ... position of each sequence; 1: all."""
+    last: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
+    """Only the last k positions; null: all."""
+
+
+class SubnetworksEvaluateParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    corpus: CorpusHandle
+    units: Annotated[list[UnitName], Meta(min_length=1)]
+    """The columns of kept."""
+    kept: TensorRef
+    """uint8 (subnetworks, ceil(units / 8)): bit u % 8 of byte u // 8, lowest first, is set where unit u stays."""
+    measures: Annotated[list[Measure], Meta(min_length=1)]
+    positions: ScoredPositions
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
+    """Sequences a batch; null: as many as pay and fit."""
+    memory_budget: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
+    """Bytes beside the model; null: chosen for the device."""
+
+
+class SubnetworksEvaluatePart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    rows: TensorRef
+    """uint32 (k): the subnetworks that are finished."""
+    values: TensorRef
+    """float64 (k, measures)."""
+
+
+class SubnetworksEvaluateResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    values: TensorRef
+    """float64 (subnetworks, measures); NaN or infinite where a row is notFinite."""
+    measures: list[Measure]
+    counts: list[Annotated[int, Meta(ge=0, le=9007199254740991)]]
+    """Positions each measure is a mean over."""
+    distinct: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Subnetworks computed; the others equal one of them."""
+    not_finite: list[Annotated[int, Meta(ge=0, le=9007199254740991)]]
+    block_evaluations: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Blocks run on a batch, a sublayer counting as its share."""
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    notes: list[str]
+    """What did not go as planned, such as batches halved for memory."""
+    seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+
+
 class TensorRef(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     tensor: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Index of the frame, from 0, among this message's tensors."""
@@ -312,6 +358,7 @@ DataSource: TypeAlias = FileSource | TextSource
 DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 FinishReason: TypeAlias = Literal["length", "end-of-text", "stop"]
 InfluenceMetric: TypeAlias = Literal["cosine", "l1", "l2", "relative-l1", "relative-l2"]
+Measure: TypeAlias = Literal["loss", "kl", "logit-distance"]
 ModelHandle: TypeAlias = Annotated[str, Meta(pattern="^model-[0-9]+$(?!\\n)")]
 Packing: TypeAlias = Literal["pack", "none"]
 RowMode: TypeAlias = Literal["raw", "wikitext"]
@@ -326,6 +373,7 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "model.unload": (ModelUnloadParams, Empty),
     "corpus.load": (CorpusLoadParams, CorpusInfo),
     "corpus.unload": (CorpusUnloadParams, Empty),
+    "subnetworks.evaluate": (SubnetworksEvaluateParams, SubnetworksEvaluateResult),
     "influence.measure": (InfluenceMeasureParams, InfluenceMeasureResult),
     "evaluation.perplexity": (EvaluationPerplexityParams, PerplexityResult),
     "generation.generate": (GenerationGenerateParams, GenerationGenerateResult),

@@ -74,10 +74,18 @@ class Call:
         self._attached.append(frame)
         return TensorRef(tensor=len(self._attached) - 1)
 
+    def part(self, result: object) -> None:
+        """Send what is finished already, with the arrays attached since the last part."""
+        self._send_with_frames("part", result)
+
     def answer(self, result: object) -> None:
-        headers = [TensorHeader(frame.dtype, list(frame.shape)) for frame in self._attached]
-        envelope = pack("res", self.id, p=result, b=headers)
-        self._send([self.client, envelope, *(frame.data for frame in self._attached)])
+        self._send_with_frames("res", result)
+
+    def _send_with_frames(self, kind: str, body: object) -> None:
+        frames, self._attached = self._attached, []
+        headers = [TensorHeader(frame.dtype, list(frame.shape)) for frame in frames]
+        envelope = pack(kind, self.id, p=body, b=headers)
+        self._send([self.client, envelope, *(frame.data for frame in frames)])
 
     def fail(self, error: BaseException) -> None:
         self._send([self.client, pack("err", self.id, e=describe(error))])

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from depthkit_worker.data.tokens import tokenizer_digest
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.handlers.sources import check_tokenizer, parse_units
+from depthkit_worker.protocol.frames import Frame
+from depthkit_worker.protocol.wire import (
+    SubnetworksEvaluateParams,
+    SubnetworksEvaluatePart,
+    SubnetworksEvaluateResult,
+)
+from depthkit_worker.server.call import Call
+from depthkit_worker.server.session import Session
+from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
+from depthkit_worker.subnetworks.masks import Subnetworks, unpack_masks
+from depthkit_worker.subnetworks.positions import ScoredPositions
+
+
+def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) -> SubnetworksEvaluateResult:
+    decoder = session.models.get(params.model)
+    corpus = session.corpora.get(params.corpus)
+    check_tokenizer(corpus.tokenizer_digest, tokenizer_digest(decoder.require_tokenizer()))
+    units = tuple(parse_units(params.units))
+    kept = unpack_masks(_masks(call, params.kept.tensor), len(units))
+    options = EngineOptions(
+        measures=tuple(params.measures),
+        batch_size=params.batch_size,
+        memory_budget=params.memory_budget,
+        positions=ScoredPositions(every=params.positions.every, last=params.positions.last),
+    )
+
+    def send(rows: NDArray[np.int64], values: NDArray[np.float64]) -> None:
+        part = SubnetworksEvaluatePart(rows=call.attach(rows.astype(np.uint32)), values=call.attach(values))
+        call.part(part)
+
+    result = evaluate_subnetworks(decoder, corpus, Subnetworks(units, kept), options, call, send)
+    return SubnetworksEvaluateResult(
+        values=call.attach(result.values),
+        measures=list(result.measures),
+        counts=list(result.counts),
+        distinct=result.distinct,
+        not_finite=list(result.not_finite),
+        block_evaluations=result.block_evaluations,
+        batch_size=result.batch_size,
+        notes=list(result.notes),
+        seconds=result.seconds,
+    )
+
+
+def _masks(call: Call, index: int) -> NDArray[np.uint8]:
+    frame = call.frames[index] if index < len(call.frames) else Frame("", (), memoryview(b""))
+    if frame.dtype != "uint8":
+        raise DepthkitError("INVALID_ARGUMENT", f"kept refers to frame {index}, which is no uint8 array.")
+    return np.frombuffer(frame.data, dtype=np.uint8).reshape(frame.shape)
