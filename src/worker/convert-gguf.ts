@@ -21,32 +21,38 @@ export interface ConvertOptions {
   onProgress?: OnSetupProgress | undefined;
 }
 
-/** One line of the converter's standard output. */
-const line = z.object({ done: z.int().nonnegative(), total: z.int().nonnegative() });
+/** The lines of the converter's standard output that matter here; `child.py` writes them. */
+const line = z.union([
+  z.object({ done: z.int().nonnegative(), total: z.int().nonnegative() }),
+  z.object({ error: z.object({ code: z.string(), message: z.string() }) }),
+]);
 
-/** Turns a GGUF file into a folder that transformers loads. Its manifest is written last. */
+/** Turns a GGUF file into a folder that transformers loads, with a manifest of its files. */
 export async function convertGguf(options: ConvertOptions): Promise<void> {
   const what = "Converting the bundled model";
   options.onProgress?.({ step: "model-convert", message: what });
   const args = ["--gguf", options.gguf, "--out", options.out, "--expect-sha256", options.sha256];
+  let told: string | undefined;
   const result = await runModule(options.python, ["depthkit_worker.models.convert_gguf", ...args], {
     isolated: false,
     env: { ...installerEnvironment(options.temporary), PYTHONPATH: modulePath(options.managed) },
     signal: options.signal,
     onLine: (text, stream) => {
-      const progress = stream === "stdout" ? parse(text) : undefined;
-      if (progress)
-        options.onProgress?.({ step: "model-convert", message: what, ...progress, unit: "tensors" });
+      const message = stream === "stdout" ? parse(text) : undefined;
+      if (!message) return;
+      if ("error" in message) told = message.error.message;
+      else options.onProgress?.({ step: "model-convert", message: what, ...message, unit: "steps" });
     },
   });
   throwIfCancelled(options.signal, what);
   if (result.code === 0) return;
   const output = result.lines.slice(-12);
   const full = pipFailureReason(result.lines) === "no-space";
+  const cause = full ? `the disk of ${options.out} is full.` : (told ?? `${exitText(result)}.`);
   throw new DepthkitError(
     full ? "DISK_FULL" : "SETUP_FAILED",
-    `${what} failed: ${full ? `the disk of ${options.out} is full` : exitText(result)}. ` +
-      `Run it again: npx depthkit setup\nIts last lines:\n${output.map((text) => `  ${text}`).join("\n")}`,
+    `${what} failed: ${cause} ${full ? "Free some space and run" : "Run"} it again: npx depthkit setup\n` +
+      `Its last lines:\n${output.map((text) => `  ${text}`).join("\n")}`,
     { details: { output } },
   );
 }

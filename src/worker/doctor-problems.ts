@@ -48,7 +48,8 @@ export function inspectionProblems(
       remedy: remedyFor([name]),
     });
   }
-  if (failure && !absent.includes("torch")) {
+  const toldAlready = absent.includes("torch") && failure?.error.includes("No module named 'torch'");
+  if (failure && !toldAlready) {
     const importing = failure.section === "devices" || failure.section === "attention";
     problems.push({
       severity: "error",

@@ -19,7 +19,7 @@ export interface SetupProgress {
   message: string;
   done?: number;
   total?: number;
-  unit?: "bytes" | "packages" | "modules" | "tensors";
+  unit?: "bytes" | "packages" | "modules" | "steps";
 }
 
 export type OnSetupProgress = (progress: SetupProgress) => void;

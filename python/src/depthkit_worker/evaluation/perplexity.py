@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import itertools
 import math
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from depthkit_worker.data.stream import TextStream
 from depthkit_worker.data.tokens import BosPolicy, bos_token
-from depthkit_worker.evaluation.scoring import IGNORED, finite, score
-from depthkit_worker.evaluation.windows import Window, Windows, lay_windows
+from depthkit_worker.data.windows import Windows, lay_windows
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.evaluation.scoring import IGNORED, finite, score
 from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.subnetworks.gates import removed
+
+Array = NDArray[np.float64]
+
+LARGEST = math.log(sys.float_info.max)
+UNALIGNED = "the tokeniser changes the text, so its tokens have no place in it"
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,9 @@ def perplexity(
     """
     if options.batch_size < 1:
         raise DepthkitError(
-            "INVALID_ARGUMENT", f"Batch size {options.batch_size} is not at least 1.", batchSize=options.batch_size
+            "INVALID_ARGUMENT",
+            f"Batch size {options.batch_size} is not at least 1.",
+            batchSize=options.batch_size,
         )
     if decoder.tokenizer is None:
         raise DepthkitError("INVALID_ARGUMENT", "Perplexity needs a tokenizer, and this model has none.")
@@ -95,8 +103,8 @@ def perplexity(
         bos=bos is not None,
     )
     with removed(decoder, units):
-        losses = np.concatenate([loss for loss in _chunk_losses(decoder, stream, windows, bos, options, job)])
-    scored = np.array([window.end - window.scored_from for window in windows])
+        losses = np.concatenate(list(_chunk_losses(decoder, stream, windows, bos, options.batch_size, job)))
+    scored = np.array([window.end - window.scored_from for window in windows.chunks])
     total = float(losses.sum())
     tokens = int(scored.sum())
     words, size = _words_and_bytes(stream, windows)
@@ -112,7 +120,7 @@ def perplexity(
         bits_per_byte=total / math.log(2) / size if size else None,
         words_scored=words,
         bytes_scored=size,
-        unaligned=None if stream.ends is not None else "the tokeniser changes the text, so tokens have no place in it",
+        unaligned=UNALIGNED if stream.ends is None else None,
         stream=stream,
         windows=windows,
         bos=options.bos,
@@ -123,3 +131,39 @@ def perplexity(
         chunks=len(scored),
         batch_size=options.batch_size,
     )
+
+
+def _chunk_losses(
+    decoder: Decoder, stream: TextStream, windows: Windows, bos: int | None, batch_size: int, job: Job
+) -> Iterator[Array]:
+    """Summed loss of each chunk, fp64 (batch,), batch after batch."""
+    front = int(bos is not None)
+    chunks = windows.chunks
+    for first in range(0, len(chunks), batch_size):
+        batch = chunks[first : first + batch_size]
+        input_ids = torch.full((len(batch), front + windows.chunk), bos or 0)
+        targets = torch.full_like(input_ids, IGNORED)
+        for row, window in enumerate(batch):
+            input_ids[row, front:] = torch.from_numpy(stream.ids[window.start : window.end].astype(np.int64))
+            # A token is predicted one position before its own.
+            scored = window.scored_from - window.start + front
+            targets[row, scored - 1 : -1] = input_ids[row, scored:]
+        yield score(decoder, input_ids, targets, job).sum(1).numpy()
+        job.report("perplexity", first + len(batch), len(chunks), "chunks")
+
+
+def _words_and_bytes(stream: TextStream, windows: Windows) -> tuple[int | None, int | None]:
+    """Words and bytes behind the tokens scored: the same tokens as in the losses, no more and no less."""
+    words = size = 0
+    for window in windows.chunks:
+        words_here = stream.words_between(window.scored_from, window.end)
+        bytes_here = stream.bytes_between(window.scored_from, window.end)
+        if words_here is None or bytes_here is None:
+            return None, None
+        words += words_here
+        size += bytes_here
+    return words, size
+
+
+def _exp(loss: float) -> float:
+    return math.exp(loss) if loss < LARGEST else math.inf

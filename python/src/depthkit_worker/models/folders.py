@@ -64,8 +64,11 @@ def _is_running(process: int) -> bool:
 
 
 def _sync(folder: Path) -> None:
+    # safetensors writes files only their owner can read; give all files what the folder itself got.
+    mode = folder.stat().st_mode & 0o666
     for path in folder.rglob("*"):
         if path.is_file():
+            path.chmod(mode)
             with path.open("rb+") as file:
                 os.fsync(file.fileno())
     _sync_folder(folder)

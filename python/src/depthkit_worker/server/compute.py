@@ -49,12 +49,12 @@ class Compute(threading.Thread):
         try:
             self._handlers = {method: resolve(method) for method in METHOD_TO_FUNCTION}
             self._session.ready = True
-        except ImportError as error:
+        except ModuleNotFoundError as error:
             self._import_error = DepthkitError(
                 "MODULE_MISSING",
-                f"The worker's Python could not import {error.name or 'a module'}: {error}. "
+                f"The worker's Python has no module {error.name}. "
                 "Run: npx depthkit setup; or, with DEPTHKIT_PYTHON, install it there with pip.",
-                module=error.name or "",
+                module=str(error.name),
             )
         except Exception as error:
             self._import_error = error

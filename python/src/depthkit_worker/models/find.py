@@ -1,0 +1,89 @@
+"""From what the user calls a model to the folder that holds it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.job import Job
+from depthkit_worker.models.bundled import BUNDLED, bundled_folder
+from depthkit_worker.models.convert_gguf import Conversion, convert_in_child
+from depthkit_worker.models.folders import sha256_of_files
+from depthkit_worker.models.hub import HubModel, fetch_in_child
+from depthkit_worker.models.manifest import read_manifest
+
+GGUF_DIGEST_LETTERS = 16
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Found:
+    folder: Path
+    revision: str | None
+    """The commit, for a hub id."""
+
+
+@dataclass(frozen=True)
+class Sought:
+    source: str
+    revision: str | None
+    cache_folder: Path
+    trust_remote_code: bool
+
+
+def find_model(sought: Sought, job: Job) -> Found:
+    """The folder of a bundled name, a folder, a .gguf file (converted once) or a hub id (fetched)."""
+    path = Path(sought.source)
+    local = sought.source in BUNDLED or path.exists()
+    if local and sought.revision is not None:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"Revision {sought.revision!r} was given for {sought.source}, which is on this machine. Only a "
+            "model of the Hugging Face hub has revisions.",
+            revision=sought.revision,
+        )
+    if sought.source in BUNDLED:
+        return Found(_bundled(sought), None)
+    if path.is_dir():
+        return Found(path.resolve(), None)
+    if path.is_file():
+        return Found(_converted(path.resolve(), sought.cache_folder, job), None)
+    if path.suffix == ".gguf" or _HUB_ID.fullmatch(sought.source) is None:
+        raise DepthkitError(
+            "MODEL_NOT_FOUND",
+            f"There is no folder or file {sought.source}. A model is a bundled name ({', '.join(BUNDLED)}), "
+            "a folder, a .gguf file or a hub id such as HuggingFaceTB/SmolLM2-360M.",
+            source=sought.source,
+            bundled=list(BUNDLED),
+        )
+    folder = fetch_in_child(HubModel(sought.source, sought.revision, sought.trust_remote_code), job)
+    return Found(folder, folder.name)
+
+
+def _bundled(sought: Sought) -> Path:
+    folder = bundled_folder(sought.source, sought.cache_folder)
+    manifest = read_manifest(folder)
+    if manifest is None or manifest.sha256 != BUNDLED[sought.source]:
+        raise DepthkitError(
+            "MODEL_NOT_FOUND",
+            f"The bundled model {sought.source} is not in {folder}, or not whole. Run `npx depthkit setup`.",
+            source=sought.source,
+            folder=str(folder),
+        )
+    return folder
+
+
+def _converted(gguf: Path, cache_folder: Path, job: Job) -> Path:
+    if gguf.suffix != ".gguf":
+        raise DepthkitError(
+            "UNSUPPORTED_FORMAT",
+            f"{gguf} is a file that is no .gguf. A model is a folder with a config.json, or a .gguf file.",
+            source=str(gguf),
+        )
+    digest = sha256_of_files([gguf], job.check)
+    folder = cache_folder / "models" / f"gguf-{digest[:GGUF_DIGEST_LETTERS]}"
+    convert_in_child(Conversion(gguf, folder, digest), job)
+    return folder

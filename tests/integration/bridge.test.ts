@@ -1,0 +1,251 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Dealer } from "zeromq";
+import { Depthkit } from "../../src/index.ts";
+import { encode } from "../../src/protocol/codec.ts";
+import { launchWorker } from "../../src/worker/launch.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const ping = (value: number) => ({ value, integer: 0, text: "", tensors: [] });
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function gone(pid: number, withinMs: number): Promise<boolean> {
+  const end = Date.now() + withinMs;
+  while (Date.now() < end) {
+    if (!alive(pid)) return true;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return !alive(pid);
+}
+
+/** Runs a script of this project in a Node of its own; gives its exit code, output and time to exit. */
+async function runScript(body: string, env: Record<string, string> = {}) {
+  const script = `import { Depthkit } from "./src/index.ts";\n${body}`;
+  const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], {
+    cwd: root,
+    env: { ...process.env, ...env },
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (text) => {
+    stdout += text;
+  });
+  child.stderr.on("data", (text) => {
+    stderr += text;
+  });
+  const [code, signal] = (await once(child, "close")) as [number | null, string | null];
+  return { code, signal, stdout, stderr, endedAt: Date.now() };
+}
+
+describe("one worker", () => {
+  let kit: Depthkit;
+  beforeAll(async () => {
+    kit = await Depthkit.start();
+  });
+  afterAll(() => kit.close());
+
+  test("hello is answered before torch is imported", async () => {
+    await using fresh = await Depthkit.start();
+    expect((await fresh.status()).ready).toBe(false);
+  });
+
+  test("BRG1: 200 calls at once, beside a 64 MiB tensor, each get their own answer", async () => {
+    const data = new Float32Array(16 << 20).map((_, index) => index);
+    const upload = kit.connection.call(
+      "worker.ping",
+      { ...ping(0), tensors: [{ tensor: 0 }] },
+      { tensors: [{ dtype: "float32", shape: [16, 1 << 20], data }] },
+    );
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, (_, index) => kit.connection.call("worker.ping", ping(index))),
+    );
+    expect(answers.map(({ result }) => result.value)).toEqual(
+      Array.from({ length: 200 }, (_, index) => index),
+    );
+    const { result, tensor } = await upload;
+    const [reference] = result.tensors;
+    if (reference === undefined) throw new Error("no tensor came back");
+    const back = tensor(reference);
+    expect(back.shape).toEqual([16, 1 << 20]);
+    expect(
+      Buffer.compare(
+        Buffer.from(back.data.buffer, back.data.byteOffset, back.data.byteLength),
+        Buffer.from(data.buffer),
+      ),
+    ).toBe(0);
+  });
+
+  test.each([2 ** 32, 2 ** 40, 70e9, 2 ** 53 - 1])(
+    "BRG9: the integer %d goes there and back",
+    async (integer) => {
+      const { result } = await kit.connection.call("worker.ping", { ...ping(1.5), integer });
+      expect(result).toMatchObject({ integer, value: 1.5 });
+    },
+  );
+
+  test.each([1, -0, 0.1, 1e300, 2 ** 40])("BRG9: the number %d goes there and back", async (value) => {
+    const { result } = await kit.connection.call("worker.ping", ping(value));
+    expect(result.value === value).toBe(true);
+  });
+
+  test("BRG9: an integer that a double cannot hold is an error, not rounded", async () => {
+    await expect(
+      kit.connection.call("worker.ping", { ...ping(1), integer: 2 ** 53 + 2 }),
+    ).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+  });
+
+  test("status is answered while a call runs; the call reports progress", async () => {
+    const phases = new Set<string>();
+    const sleep = kit.connection.call(
+      "worker.sleep",
+      { seconds: 1 },
+      { onProgress: ({ phase }) => phases.add(phase) },
+    );
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const started = performance.now();
+    await kit.status();
+    expect(performance.now() - started).toBeLessThan(500);
+    await sleep;
+    expect([...phases]).toEqual(["sleeping"]);
+  });
+
+  test("a cancelled call rejects at once, and the worker is free for the next soon after", async () => {
+    const controller = new AbortController();
+    const sleep = kit.connection.call("worker.sleep", { seconds: 60 }, { signal: controller.signal });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const started = performance.now();
+    controller.abort();
+    await expect(sleep).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(performance.now() - started).toBeLessThan(100);
+    await kit.connection.call("worker.sleep", { seconds: 0 });
+    expect(performance.now() - started).toBeLessThan(1000);
+  });
+
+  test("a stranger without the token gets no answer, and the worker goes on", async () => {
+    const worker = await launchWorker();
+    const stranger = new Dealer({ linger: 0, receiveTimeout: 300 });
+    stranger.connect(worker.endpoint);
+    await stranger.send(encode({ t: "hello", id: 1, p: { protocol: 1, contract: "", token: "guess" } }));
+    await stranger.send(encode({ t: "req", id: 2, m: "worker.status", p: {}, b: [] }));
+    await stranger.send("no message at all");
+    await stranger.send(encode({ t: "hello", id: 3, p: { unexpected: true } }));
+    await expect(stranger.receive()).rejects.toThrow();
+    stranger.close();
+    expect(alive(worker.pid)).toBe(true);
+    await worker.close();
+  });
+
+  test("another contract is refused by both names", async () => {
+    const worker = await launchWorker();
+    const client = new Dealer({ linger: 0, receiveTimeout: 5000 });
+    client.connect(worker.endpoint);
+    await client.send(
+      encode({ t: "hello", id: 1, p: { protocol: 1, contract: "0".repeat(64), token: worker.token } }),
+    );
+    const [reply] = await client.receive();
+    expect(String(reply)).toContain("VERSION_MISMATCH");
+    client.close();
+    await worker.close();
+  });
+});
+
+describe("endings", () => {
+  test("a killed worker rejects every pending call at once, with signal and last words", async () => {
+    const kit = await Depthkit.start();
+    const calls = [
+      kit.connection.call("worker.sleep", { seconds: 60 }),
+      kit.connection.call("worker.sleep", { seconds: 60 }),
+    ];
+    const settled = Promise.allSettled(calls);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const started = performance.now();
+    process.kill(kit.pid, "SIGKILL");
+    for (const result of await settled) {
+      expect(result).toMatchObject({
+        status: "rejected",
+        reason: { code: "WORKER_DIED", details: { signal: "SIGKILL" } },
+      });
+    }
+    expect(performance.now() - started).toBeLessThan(500);
+    await expect(kit.status()).rejects.toMatchObject({ code: "WORKER_DIED" });
+    await kit.close();
+  });
+
+  test("close rejects what is under way with CLOSED and leaves no process", async () => {
+    const kit = await Depthkit.start();
+    const sleep = kit.connection.call("worker.sleep", { seconds: 60 });
+    const rejected = expect(sleep).rejects.toMatchObject({ code: "CLOSED" });
+    await kit.close();
+    await rejected;
+    expect(alive(kit.pid)).toBe(false);
+    await expect(kit.status()).rejects.toMatchObject({ code: "CLOSED" });
+  });
+
+  test("BRG3: a program exits by itself within a second of closing, also with a call under way", async () => {
+    const { code, stdout, endedAt } = await runScript(`
+      const kit = await Depthkit.start();
+      kit.connection.call("worker.sleep", { seconds: 60 }).catch(() => {});
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await kit.close();
+      console.log(Date.now());
+    `);
+    expect(code).toBe(0);
+    expect(endedAt - Number(stdout)).toBeLessThan(1000);
+  });
+
+  test("BRG3: a program whose start failed exits by itself, with its own error", async () => {
+    const { code, stderr } = await runScript(`await Depthkit.start();`, { DEPTHKIT_PYTHON: "/nope" });
+    expect(code).toBe(1);
+    expect(stderr).toContain("PYTHON_NOT_FOUND");
+  });
+
+  test("the worker ends when its parent is killed, idle or busy", async () => {
+    for (const work of ["", `kit.connection.call("worker.sleep", { seconds: 60 }).catch(() => {});`]) {
+      const { stdout, signal } = await runScript(`
+        const kit = await Depthkit.start();
+        ${work}
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        process.stdout.write(String(kit.pid), () => process.kill(process.pid, "SIGKILL"));
+      `);
+      expect(signal).toBe("SIGKILL");
+      expect(await gone(Number(stdout), 5000)).toBe(true);
+    }
+  });
+
+  test("BRG5: a temporary folder with a long name is no hindrance", async () => {
+    const base = mkdtempSync(join(tmpdir(), "depthkit-"));
+    const { code, stderr } = await runScript(
+      `const kit = await Depthkit.start(); await kit.status(); await kit.close();`,
+      {
+        TMPDIR: join(base, "x".repeat(120)),
+      },
+    );
+    rmSync(base, { recursive: true });
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+  });
+
+  test("BRG5: an interpreter that is not there, too old, or without torch is told apart", async () => {
+    await expect(Depthkit.start({ python: "/nope" })).rejects.toMatchObject({ code: "PYTHON_NOT_FOUND" });
+  });
+
+  test("an interpreter that ends at once reports its last words", async () => {
+    await expect(Depthkit.start({ python: "/bin/false" })).rejects.toMatchObject({
+      code: expect.stringMatching(/WORKER_START_FAILED|PYTHON/),
+    });
+  });
+});

@@ -1,0 +1,184 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "depthkit-cli-"));
+  const text = Array.from(
+    { length: 300 },
+    (_, index) => `Line ${index} of a plain text about nothing much.`,
+  ).join("\n");
+  writeFileSync(join(folder, "text.txt"), text);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function start(args: readonly string[], env: Record<string, string> = {}): ChildProcess {
+  const cli = ["--import", join(root, "node_modules/tsx/dist/loader.mjs"), join(root, "src/cli/main.ts")];
+  return spawn(process.execPath, [...cli, ...args], { cwd: folder, env: { ...process.env, ...env } });
+}
+
+async function finish(child: ChildProcess) {
+  let stdout = "";
+  let stderr = "";
+  child.stdout?.on("data", (text) => {
+    stdout += text;
+  });
+  child.stderr?.on("data", (text) => {
+    stderr += text;
+  });
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, stdout, stderr };
+}
+
+const run = (args: readonly string[], env?: Record<string, string>) => finish(start(args, env));
+const model = ["--model", "smollm2-135m", "--device", "cpu"];
+
+test("influence --json is one document on standard output, progress goes elsewhere", async () => {
+  const args = ["influence", ...model, "--data", "text.txt", "--sequences", "2", "--length", "64", "--json"];
+  const { code, stdout, stderr } = await run(args);
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  expect(JSON.parse(stdout)).toMatchObject({
+    model: { depth: 30 },
+    corpus: { sequences: 2 },
+    influence: { tokens: 128 },
+  });
+  expect(stderr).toContain("influence");
+});
+
+test("influence draws a bar for each block and ranks them", async () => {
+  const { code, stdout } = await run([
+    "influence",
+    ...model,
+    "--data",
+    "text.txt",
+    "--sequences",
+    "2",
+    "--length",
+    "64",
+  ]);
+  expect(code).toBe(0);
+  expect(stdout.match(/^block\.\d+ +█/gm)).toHaveLength(30);
+  expect(stdout).toContain("Lowest first:");
+});
+
+test("SEL1: evaluate prints what a run of removed blocks means, removed and kept", async () => {
+  const args = [
+    "evaluate",
+    ...model,
+    "--remove",
+    "2-3",
+    "--dense",
+    "--data",
+    "text.txt",
+    "--chunk",
+    "64",
+    "--max-chunks",
+    "2",
+  ];
+  const { code, stdout } = await run(args);
+  expect(code).toBe(0);
+  expect(stdout).toContain("block.2, block.3");
+  expect(stdout).toContain("0, 1, 4, 5");
+  expect(stdout.match(/^perplexity +[0-9.]+$/gm)).toHaveLength(2);
+});
+
+test("generate and export, end to end", async () => {
+  const generated = await run([
+    "generate",
+    ...model,
+    "--prompt",
+    "One, two,",
+    "--max-new-tokens",
+    "4",
+    "--json",
+  ]);
+  expect(JSON.parse(generated.stdout).generations[0].tokenIds).toHaveLength(4);
+  const exported = await run(["export", ...model, "--remove", "12-14", "--out", "smaller", "--json"]);
+  expect(JSON.parse(exported.stdout).export).toMatchObject({ removed: ["block.12", "block.13", "block.14"] });
+  expect(JSON.parse(readFileSync(join(folder, "smaller", "config.json"), "utf8")).num_hidden_layers).toBe(27);
+  const again = await run(["export", ...model, "--remove", "12-14", "--out", "smaller"]);
+  expect(again).toMatchObject({ code: 2, stdout: "" });
+  expect(again.stderr).toContain("TARGET_NOT_EMPTY");
+});
+
+test.each([
+  [["influence", "--data", "text.txt"], "required option '--model"],
+  [["evaluate", ...model, "--data", "text.txt", "--remove", "2:4"], "first-last"],
+  [["evaluate", ...model, "--data", "text.txt", "--chunk", "one"], "no whole number"],
+  [["generate", ...model, "--prompt", "x", "--seed", "9007199254740993"], "no whole number"],
+  [["influense"], "Did you mean influence"],
+  [["export", ...model, "--out", "x", "--format", "gguf"], "Allowed choices are huggingface"],
+])("wrong arguments end with 2 and say what is allowed: %j", async (args, words) => {
+  const { code, stdout, stderr } = await run(args);
+  expect(code).toBe(2);
+  expect(stderr).toContain(words);
+  expect(stdout).toBe("");
+});
+
+test("a block the model does not have, and a file that is not there, end with 2", async () => {
+  const beyond = await run(["evaluate", ...model, "--data", "text.txt", "--remove", "30", "--json"]);
+  expect(beyond.code).toBe(2);
+  expect(JSON.parse(beyond.stdout)).toMatchObject({ error: { code: "INVALID_ARGUMENT" } });
+  const absent = await run(["evaluate", ...model, "--data", "absent.txt"]);
+  expect(absent).toMatchObject({ code: 2 });
+  expect(absent.stderr).toContain("absent.txt");
+});
+
+test("BRG5: no interpreter ends with 3, without set-up too, and says what to run", async () => {
+  const nope = await run(["generate", ...model, "--prompt", "x"], { DEPTHKIT_PYTHON: "/nope" });
+  expect(nope.code).toBe(3);
+  expect(nope.stderr).toContain("PYTHON_NOT_FOUND");
+  const empty = await run(["generate", ...model, "--prompt", "x"], {
+    DEPTHKIT_HOME: join(folder, "home"),
+    DEPTHKIT_PYTHON: "",
+  });
+  expect(empty.code).toBe(3);
+  expect(empty.stderr).toContain("npx depthkit setup");
+});
+
+test("Ctrl-C ends a long command with 130 in well under a second and leaves nothing", async () => {
+  const child = start(["generate", ...model, "--prompt", "x", "--max-new-tokens", "2000", "--no-cache"]);
+  let interruptedAt = 0;
+  child.stderr?.on("data", (text) => {
+    if (interruptedAt > 0 || !String(text).includes("generating")) return;
+    interruptedAt = performance.now();
+    child.kill("SIGINT");
+  });
+  const { code, stdout, stderr } = await finish(child);
+  expect(performance.now() - interruptedAt).toBeLessThan(2000);
+  expect(code).toBe(130);
+  expect(stdout).toBe("");
+  expect(stderr).toContain("Cancelled.");
+});
+
+test("help and version end with 0", async () => {
+  const help = await run(["--help"]);
+  expect(help.code).toBe(0);
+  for (const name of ["setup", "doctor", "influence", "evaluate", "generate", "export", "demo"]) {
+    expect(help.stdout).toContain(name);
+  }
+  expect((await run(["--version"])).stdout.trim()).toMatch(/^\d+\.\d+\.\d+$/);
+});
+
+test("the demo does the main job and says where the smaller model lies", async () => {
+  const { code, stdout } = await run(["demo", "--remove", "2", "--json"]);
+  expect(code).toBe(0);
+  const { record, export: saved } = JSON.parse(stdout);
+  expect(existsSync(join(saved.folder, "config.json"))).toBe(true);
+  const [whole, one, two] = record.removals.map(
+    (removal: { perplexity: { perplexity: number } }) => removal.perplexity.perplexity,
+  );
+  expect(whole).toBeLessThan(one);
+  expect(one).toBeLessThan(two);
+  expect(readdirSync(join(folder, "depthkit-demo")).sort()).toEqual([
+    "journal.jsonl",
+    "record.json",
+    "smollm2-135m-without-2-blocks",
+  ]);
+}, 300_000);

@@ -1,0 +1,125 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { doctor } from "../../src/worker/doctor.ts";
+import { doctorReport } from "../../src/worker/doctor-report.ts";
+import { availableInspector, inspectors } from "../../src/worker/inspect-python.ts";
+import { findInterpreter } from "../../src/worker/interpreter.ts";
+import { isRunning } from "../../src/worker/lock.ts";
+import { setup } from "../../src/worker/setup.ts";
+import { fakePython, temporaryFolder, writeFile } from "../unit/worker/temporary-folder.ts";
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+/** Points DEPTHKIT_PYTHON at a real interpreter that has this instead of torch. */
+async function withTorch(source: string): Promise<string> {
+  const { executable } = await findInterpreter();
+  const folder = temporaryFolder();
+  writeFile(join(folder, "torch", "__init__.py"), source);
+  vi.stubEnv("DEPTHKIT_PYTHON", executable);
+  vi.stubEnv("PYTHONPATH", folder);
+  return folder;
+}
+
+const used = inspectors.filter((name) => name === "script" || availableInspector() === "pythonia");
+
+describe.each(used)("doctor by %s", { timeout: 120_000 }, (inspector) => {
+  test("a prepared machine is healthy, and its report has all parts", async () => {
+    await setup();
+    const report = await doctor({ inspector, timeoutMs: 90_000 });
+    expect(doctorReport.parse(report)).toEqual(report);
+    expect(report.problems).toEqual([]);
+    expect(report.healthy).toBe(true);
+    expect(report.python).toMatchObject({
+      inspectedBy: inspector,
+      interpreter: { implementation: "CPython" },
+    });
+    expect(report.python.packages?.["pyzmq"]).toMatch(/^[0-9]+\.[0-9]/);
+    expect(report.python.devices?.threads).toBeGreaterThan(0);
+    expect(report.node.packages["zeromq"]).toMatch(/^[0-9]/);
+    expect(report.cache.models.map(({ whole }) => whole)).toContain(true);
+  });
+
+  describe.skipIf(process.platform === "win32")("an interpreter that", () => {
+    test("crashes at the import of torch", async () => {
+      await withTorch("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n");
+      const report = await doctor({ inspector });
+      expect(report.healthy).toBe(false);
+      expect(report.python.interpreter?.version).toMatch(/^3\./);
+      expect(report.python.devices).toBeNull();
+      expect(report.problems.map(({ message }) => message).join("\n")).toMatch(
+        /torch .*failed: Python ended with SIGSEGV/,
+      );
+    });
+
+    test("hangs at the import of torch", async () => {
+      const pids = join(temporaryFolder(), "pids");
+      await withTorch(
+        `import os, time\nprint(os.getpid(), os.getppid(), file=open(${JSON.stringify(pids)}, "w"), flush=True)\ntime.sleep(99)\n`,
+      );
+      const begun = performance.now();
+      const report = await doctor({ inspector, timeoutMs: 4_000 });
+      expect(performance.now() - begun).toBeLessThan(20_000);
+      expect(report.problems.map(({ message }) => message).join("\n")).toContain("no answer within 4 s");
+      // Python, and the process between it and this one where there is such.
+      const started = readFileSync(pids, "utf8")
+        .trim()
+        .split(" ")
+        .map(Number)
+        .filter((pid) => pid !== process.pid);
+      await vi.waitFor(() => expect(started.filter(isRunning)).toEqual([]), 5_000);
+    });
+
+    test("raises at the import of torch", async () => {
+      await withTorch("raise ImportError('libcudart.so.13: cannot open shared object file')\n");
+      const { problems } = await doctor({ inspector });
+      expect(problems.map(({ message }) => message).join("\n")).toContain("ImportError: libcudart.so.13");
+    });
+
+    test("has two GPUs", async () => {
+      await withTorch(`
+__version__ = "2.13.0+cu130"
+from types import SimpleNamespace as N
+def get_num_threads(): return 4
+version = N(cuda="13.0")
+cuda = N(device_count=lambda: 2, get_device_properties=lambda i: N(name=f"GPU {i}", total_memory=80 * 10**9, major=9, minor=i))
+backends = N(mps=N(is_available=lambda: False))
+`);
+      const { python } = await doctor({ inspector });
+      expect(python.devices).toEqual({
+        torch: "2.13.0+cu130",
+        threads: 4,
+        cudaBuild: "13.0",
+        mps: false,
+        cuda: [
+          { name: "GPU 0", memoryBytes: 80e9, capability: "9.0" },
+          { name: "GPU 1", memoryBytes: 80e9, capability: "9.1" },
+        ],
+      });
+    });
+  });
+});
+
+test("DEPTHKIT_PYTHON that does not exist is a problem with a remedy", async () => {
+  vi.stubEnv("DEPTHKIT_PYTHON", "/nope");
+  const report = await doctor();
+  expect(report.healthy).toBe(false);
+  expect(report.problems[0]).toMatchObject({ code: "PYTHON_NOT_FOUND", severity: "error" });
+  expect(report.problems[0]?.remedy).toContain("DEPTHKIT_PYTHON");
+});
+
+test.skipIf(process.platform === "win32")("DEPTHKIT_PYTHON that is too old is a problem", async () => {
+  vi.stubEnv("DEPTHKIT_PYTHON", fakePython(join(temporaryFolder(), "python"), { version: [3, 8, 18] }));
+  expect((await doctor()).problems[0]).toMatchObject({ code: "PYTHON_TOO_OLD" });
+});
+
+test("without set-up: the command to run", async () => {
+  vi.stubEnv("DEPTHKIT_HOME", temporaryFolder());
+  vi.stubEnv("DEPTHKIT_PYTHON", "");
+  const report = await doctor();
+  expect(report.healthy).toBe(false);
+  expect(report.problems.map(({ code }) => code)).toEqual(["ENVIRONMENT_MISSING", "MODEL_NOT_FOUND"]);
+  expect(report.problems[0]?.remedy).toBe("Run: npx depthkit setup");
+});

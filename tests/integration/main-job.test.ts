@@ -1,0 +1,244 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Depthkit, influenceMetrics, type Model, type Plan, runPlan, unitKinds } from "../../src/index.ts";
+import { dataFile, describeWithSharedData, golden } from "./shared-data.ts";
+
+const sentences = Array.from(
+  { length: 400 },
+  (_, index) => `Sentence number ${index} speaks of the number ${index * index}.`,
+);
+const texts = { texts: sentences };
+
+let kit: Depthkit;
+let model: Model;
+let folder: string;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "depthkit-test-"));
+  kit = await Depthkit.start();
+  model = await kit.loadModel("smollm2-135m", { device: "cpu" });
+});
+afterAll(async () => {
+  await kit.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe("loading", () => {
+  test("a model says what it is", () => {
+    expect(model.info).toMatchObject({
+      source: "smollm2-135m",
+      modelType: "llama",
+      depth: 30,
+      hiddenSize: 576,
+      vocabularySize: 49152,
+      parameters: 134_515_008,
+      parallel: false,
+      dtype: "float32",
+      device: "cpu",
+    });
+    expect(model.info.weightsDigest).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  test("a name that is nothing is MODEL_NOT_FOUND; an absent device lists those there are", async () => {
+    await expect(kit.loadModel(join(folder, "nothing-here"))).rejects.toMatchObject({
+      code: "MODEL_NOT_FOUND",
+    });
+    await expect(kit.loadModel("smollm2-135m", { device: "cuda:7" })).rejects.toMatchObject({
+      code: "DEVICE_UNAVAILABLE",
+    });
+  });
+
+  test("an argument outside the contract never reaches the worker", async () => {
+    const options = { device: "tpu" as "cpu" };
+    await expect(kit.loadModel("smollm2-135m", options)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+});
+
+describe("corpora", () => {
+  test("a corpus says what was read and what was dropped", async () => {
+    await using corpus = await model.loadCorpus(texts, { sequences: 4, length: 32 });
+    expect(corpus.info).toMatchObject({
+      sequences: 4,
+      length: 32,
+      tokens: 128,
+      packing: "pack",
+      bosAdded: false,
+    });
+    expect(corpus.info.tokensTotal - corpus.info.tokensDropped).toBe(128);
+    expect(corpus.info.data).toMatchObject({ records: 400, skipped: 0 });
+  });
+
+  test("DAT3: too little text is an error with both numbers", async () => {
+    const call = model.loadCorpus({ texts: ["Ten short lines."] }, { sequences: 128, length: 2048 });
+    await expect(call).rejects.toMatchObject({ code: "NOT_ENOUGH_TEXT", details: { need: 262144, have: 4 } });
+  });
+
+  test("a file that is not there and a format that is none", async () => {
+    await expect(model.loadCorpus(join(folder, "no.txt"))).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
+    writeFileSync(join(folder, "a.csv"), "a,b\n");
+    await expect(model.loadCorpus(join(folder, "a.csv"))).rejects.toMatchObject({
+      code: "UNSUPPORTED_FORMAT",
+    });
+  });
+
+  test("a closed corpus is CLOSED, never another one", async () => {
+    const corpus = await model.loadCorpus(texts, { sequences: 1, length: 16 });
+    await corpus.close();
+    await expect(model.influence(corpus)).rejects.toMatchObject({ code: "CLOSED" });
+  });
+});
+
+describe("subnetworks", () => {
+  test("nothing removed is the model itself, and removing leaves no trace", async () => {
+    const options = { chunk: 64, maxChunks: 2 };
+    const before = await model.perplexity(texts, options);
+    const without = await model
+      .without(["block.3", "attention.7", "feed-forward.20"])
+      .perplexity(texts, options);
+    const after = await model.without([]).perplexity(texts, options);
+    expect(after.loss).toBe(before.loss);
+    expect(without.loss).toBeGreaterThan(before.loss);
+    expect(before).toMatchObject({ chunk: 64, stride: 64, chunks: 2, tokensScored: 126, bosAdded: false });
+  });
+
+  test("both sublayers of a block are the block", async () => {
+    const options = { chunk: 64, maxChunks: 1 };
+    const parts = model.without(["attention.5", "feed-forward.5"]);
+    const whole = model.without(["block.5"]);
+    expect((await parts.perplexity(texts, options)).loss).toBe((await whole.perplexity(texts, options)).loss);
+    expect(parts.keptBlocks).toEqual(whole.keptBlocks);
+  });
+
+  test("RUN1: the cache gives the text that computing every step anew gives, block 0's attention gone included", async () => {
+    for (const removed of [[], ["block.14"], ["attention.0", "attention.9"]]) {
+      const subnetwork = model.without(removed);
+      const options = { maxNewTokens: 12 };
+      const cached = await subnetwork.generate("The capital of France is", options);
+      const anew = await subnetwork.generate("The capital of France is", { ...options, cache: false });
+      expect(cached.generations[0]?.tokenIds).toEqual(anew.generations[0]?.tokenIds);
+    }
+    const whole = await model.generate("Hi", { maxNewTokens: 1 });
+    const fewer = await model.without(["attention.1", "block.2"]).generate("Hi", { maxNewTokens: 1 });
+    expect(fewer.kvBytesPerToken / whole.kvBytesPerToken).toBeCloseTo(28 / 30, 10);
+  });
+
+  test("a long call is cancelled in well under a second, and the worker goes on", async () => {
+    const controller = new AbortController();
+    const started = performance.now();
+    let aborted = 0;
+    const call = model.generate("Count: 1, 2, 3", {
+      maxNewTokens: 500,
+      cache: false,
+      signal: controller.signal,
+      onProgress: () => {
+        if (aborted === 0) aborted = performance.now();
+        controller.abort();
+      },
+    });
+    await expect(call).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(performance.now() - aborted).toBeLessThan(500);
+    await kit.connection.call("worker.sleep", { seconds: 0 });
+    expect(performance.now() - started).toBeLessThan(30_000);
+  });
+
+  test("an export is whole, says what it is, and is refused where something lies", async () => {
+    const target = join(folder, "smaller");
+    const pruned = model.without(["block.14", "block.17"]);
+    const info = await pruned.export(target, { format: "huggingface", note: "chosen by hand" });
+    expect(info).toMatchObject({ folder: target, removed: ["block.14", "block.17"], dtype: "float32" });
+    expect(info.parametersBefore - info.parametersAfter).toBe(2 * 3_540_096);
+    expect(readdirSync(target)).toEqual(
+      expect.arrayContaining(["config.json", "model.safetensors", "tokenizer.json", "README.md"]),
+    );
+    expect(readFileSync(join(target, "README.md"), "utf8")).toContain("chosen by hand");
+    await expect(pruned.export(target, { format: "huggingface" })).rejects.toMatchObject({
+      code: "TARGET_NOT_EMPTY",
+    });
+    expect(readdirSync(folder).filter((name) => name.startsWith(".") || name.includes("tmp"))).toEqual([]);
+
+    await using smaller = await kit.loadModel(target, { device: "cpu" });
+    expect(smaller.depth).toBe(28);
+    const options = { chunk: 64, maxChunks: 2 };
+    expect((await smaller.perplexity(texts, options)).loss).toBe(
+      (await pruned.perplexity(texts, options)).loss,
+    );
+  });
+
+  test("sublayers alone have no plain checkpoint", async () => {
+    const call = model.without(["attention.3"]).export(join(folder, "no"), { format: "huggingface" });
+    await expect(call).rejects.toMatchObject({ code: "EXPORT_UNSUPPORTED" });
+    expect(readdirSync(folder)).not.toContain("no");
+  });
+});
+
+describe("a plan", () => {
+  const plan: Plan = {
+    model: { source: "smollm2-135m", device: "cpu" },
+    calibration: { data: texts, sequences: 2, length: 64 },
+    choose: { units: "attention", metric: "relative-l2", counts: [1, 3] },
+    evaluation: { data: texts, chunk: 64, maxChunks: 2 },
+    prompts: ["One, two,"],
+    generation: { maxNewTokens: 4 },
+  };
+
+  test("leaves a record, and a second run takes what the journal has", async () => {
+    const runFolder = join(folder, "run");
+    const record = await runPlan(kit, plan, { folder: runFolder });
+    expect(record.removals.map(({ removed }) => removed.length)).toEqual([0, 1, 3]);
+    expect(record.removals[2]?.removed.every((unit) => unit.startsWith("attention."))).toBe(true);
+    expect(JSON.parse(readFileSync(join(runFolder, "record.json"), "utf8"))).toEqual(record);
+
+    const phases = new Set<string>();
+    const again = await runPlan(kit, plan, {
+      folder: runFolder,
+      onProgress: ({ phase }) => phases.add(phase),
+    });
+    const { startedAt: _s, finishedAt: _f, model: _m, ...rest } = again;
+    expect(record).toMatchObject({ ...rest, corpus: { ...rest.corpus, corpus: record.corpus.corpus } });
+    expect([...phases].filter((phase) => phase === "perplexity" || phase === "influence")).toEqual([]);
+  });
+
+  test("outside its schema it is refused with the place", async () => {
+    const wrong = { ...plan, choose: { ...plan.choose, metric: "cosinus" as "cosine" } };
+    await expect(runPlan(kit, wrong, { folder: join(folder, "never") })).rejects.toThrow("choose.metric");
+    expect(readdirSync(folder)).not.toContain("never");
+  });
+});
+
+describeWithSharedData("reference figures, through the bridge", () => {
+  test("influence on 8 x 128 tokens", async () => {
+    const figures = golden("smollm2.json").influence_8x128;
+    const data = dataFile("calib_wikitext2_train.jsonl");
+    await using corpus = await model.loadCorpus(data, { sequences: 8, length: 128 });
+    const influence = await model.influence(corpus);
+    for (const kind of unitKinds) {
+      for (const metric of influenceMetrics) {
+        for (const [block, value] of influence.data.values[kind][metric].entries()) {
+          const expected = figures[kind][block][metric];
+          expect(Math.abs(value / expected - 1), `${metric} of ${kind}.${block}`).toBeLessThan(1e-4);
+        }
+      }
+    }
+    for (const [length, distances] of Object.entries<number[]>(figures.angular_last)) {
+      for (const [start, expected] of distances.entries()) {
+        const value = influence.data.angular[Number(length) - 1]?.[start] ?? Number.NaN;
+        expect(Math.abs(value / expected - 1), `angular ${length} from ${start}`).toBeLessThan(1e-4);
+      }
+    }
+  });
+
+  test("perplexity of the first chunks of WikiText-2, the published way", async () => {
+    const figure = golden("smollm2.json").perplexity_wikitext2_first_chunks["512x16"];
+    const options = { rows: "wikitext", chunk: 512, maxChunks: 16 } as const;
+    const result = await model.perplexity(dataFile("wikitext2.test.txt"), options);
+    expect(Math.abs(result.perplexity / figure.ppl - 1)).toBeLessThan(1e-4);
+    expect(result).toMatchObject({
+      chunks: 16,
+      tokensScored: figure.scored_tokens,
+      tokensTotal: 306453,
+      bosAdded: false,
+    });
+    expect(result.data).toMatchObject({ bytes: 1_290_590, characters: 1_288_556, lines: 4358 });
+  });
+});

@@ -1,0 +1,193 @@
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { DepthkitError } from "../../src/errors.ts";
+import { isBundledModelReady } from "../../src/worker/bundled-model.ts";
+import { environmentsFolder } from "../../src/worker/cache-folder.ts";
+import { ensureEnvironment, pruneEnvironments } from "../../src/worker/environment.ts";
+import { markerFile } from "../../src/worker/environment-marker.ts";
+import { environmentState } from "../../src/worker/environment-state.ts";
+import { findInterpreter } from "../../src/worker/interpreter.ts";
+import { type Requirements, requirementsHash } from "../../src/worker/requirements.ts";
+import { setup } from "../../src/worker/setup.ts";
+import type { SetupProgress } from "../../src/worker/setup-progress.ts";
+import { resolveWorkerPython } from "../../src/worker/worker-python.ts";
+import { temporaryFolder, writeFile } from "../unit/worker/temporary-folder.ts";
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+describe("set-up on this machine", () => {
+  test("a second call returns at once and changes nothing", { timeout: 600_000 }, async () => {
+    const first = await setup();
+    const made = first.environment && statSync(markerFile(first.environment)).mtimeMs;
+    const messages: SetupProgress[] = [];
+    const begun = performance.now();
+    const second = await setup({ onProgress: (progress) => messages.push(progress) });
+    const elapsed = performance.now() - begun;
+    expect(second).toEqual(first);
+    expect(messages.map(({ step }) => step)).toEqual(["done"]);
+    expect(elapsed).toBeLessThan(250);
+    expect(second.environment && statSync(markerFile(second.environment)).mtimeMs).toBe(made);
+    expect(isBundledModelReady()).toBe(true);
+  });
+
+  test("the worker's interpreter is found in milliseconds", async () => {
+    await setup();
+    const begun = performance.now();
+    const { python } = await resolveWorkerPython();
+    expect(performance.now() - begun).toBeLessThan(100);
+    expect(existsSync(python)).toBe(true);
+  });
+});
+
+/** A cache of its own, and an environment small enough to be made in a test. */
+function smallEnvironment(pin = "six==1.17.0"): Requirements {
+  const folder = temporaryFolder();
+  vi.stubEnv("DEPTHKIT_HOME", folder);
+  return {
+    requirements: writeFile(join(folder, "requirements.txt"), `${pin}\n`),
+    constraints: writeFile(join(folder, "constraints.txt"), "six==1.17.0\n"),
+    modules: [{ module: "six", package: "six" }],
+    neededBytes: 1e6,
+  };
+}
+
+/** Makes it, or skips the test where there is no package index to make it from. */
+async function made(requirements: Requirements, skip: (note: string) => void, force = false) {
+  try {
+    return await ensureEnvironment({ requirements, force });
+  } catch (error) {
+    if (error instanceof DepthkitError && error.code === "NETWORK") skip("no package index can be reached");
+    throw error;
+  }
+}
+
+describe("the managed environment", { timeout: 300_000 }, () => {
+  test("is made in place of an unfinished one, left alone, replaced when damaged", async ({ skip }) => {
+    const requirements = smallEnvironment();
+    const { version } = await findInterpreter();
+    const name = `py${version[0]}${version[1]}-${process.platform}-${process.arch}-${requirementsHash(requirements)}`;
+    const leftover = writeFile(join(environmentsFolder(), name, "lib", "half-written"), "");
+    const first = await made(requirements, skip);
+    expect(first.marker.versions).toEqual({ six: "1.17.0" });
+    expect(readdirSync(environmentsFolder())).toEqual([name]);
+    expect(existsSync(leftover)).toBe(false);
+    expect(existsSync(join(first.folder, "tmp"))).toBe(false);
+
+    const again = await made(requirements, skip);
+    expect(again.marker.createdAt).toBe(first.marker.createdAt);
+
+    rmSync(first.python);
+    const messages: string[] = [];
+    const repaired = await ensureEnvironment({
+      requirements,
+      onProgress: ({ message }) => messages.push(message),
+    });
+    expect(messages.join("\n")).toMatch(/damaged: its interpreter is gone/);
+    expect(repaired.marker.createdAt).not.toBe(first.marker.createdAt);
+    expect(existsSync(repaired.python)).toBe(true);
+
+    writeFile(requirements.constraints, "six==1.17.0\nidna==3.10\n");
+    expect(environmentState(requirements)).toEqual({ kind: "missing" });
+    const older = join(environmentsFolder(), "py311-linux-x64-0123456789ab");
+    mkdirSync(older);
+    expect(await pruneEnvironments(repaired.folder)).toEqual([older]);
+    expect(readdirSync(environmentsFolder())).toEqual([name]);
+  });
+
+  test("two at once make it once", async ({ skip }) => {
+    const requirements = smallEnvironment();
+    const [one, other] = await Promise.all([made(requirements, skip), made(requirements, skip)]);
+    expect(one.marker.createdAt).toBe(other.marker.createdAt);
+  });
+
+  test.each(["environment", "download"] as const)("cancelled at %s leaves nothing", async (step) => {
+    const requirements = smallEnvironment();
+    const controller = new AbortController();
+    const making = ensureEnvironment({
+      requirements,
+      signal: controller.signal,
+      onProgress: (progress) => {
+        if (progress.step === step) setTimeout(() => controller.abort(), 300);
+      },
+    }).catch((error: unknown) => error);
+    const failure = await making;
+    // Without an index it fails before the second step; then there is nothing to cancel.
+    if (failure instanceof DepthkitError && failure.code !== "NETWORK")
+      expect(failure.code).toBe("CANCELLED");
+    expect(readdirSync(environmentsFolder())).toEqual([]);
+  });
+
+  test("no network: NETWORK with what to check, and nothing left behind", async () => {
+    const requirements = smallEnvironment();
+    vi.stubEnv("PIP_INDEX_URL", "http://127.0.0.1:9/");
+    vi.stubEnv("PIP_EXTRA_INDEX_URL", "http://127.0.0.1:9/");
+    vi.stubEnv("PIP_FIND_LINKS", "");
+    vi.stubEnv("PIP_RETRIES", "0");
+    vi.stubEnv("PIP_CONFIG_FILE", process.platform === "win32" ? "nul" : "/dev/null");
+    await expect(ensureEnvironment({ requirements })).rejects.toMatchObject({
+      code: "NETWORK",
+      message: expect.stringMatching(/index could not be reached/),
+    });
+    expect(readdirSync(environmentsFolder())).toEqual([]);
+  });
+
+  test("a pin that no index has: SETUP_FAILED, which names it", async ({ skip }) => {
+    const requirements = smallEnvironment("six==999.0");
+    writeFile(requirements.constraints, "");
+    await expect(made(requirements, skip)).rejects.toMatchObject({
+      code: "SETUP_FAILED",
+      details: { reason: "no-matching-wheel" },
+      message: expect.stringContaining("six==999.0"),
+    });
+    expect(readdirSync(environmentsFolder())).toEqual([]);
+  });
+
+  test("too little space: DISK_FULL before anything is begun", async () => {
+    const requirements = { ...smallEnvironment(), neededBytes: 1e18 };
+    await expect(ensureEnvironment({ requirements })).rejects.toMatchObject({
+      code: "DISK_FULL",
+      message: expect.stringMatching(/needs about .* GB in .*free\. Free some space, or set DEPTHKIT_HOME/),
+    });
+    expect(readdirSync(environmentsFolder())).toEqual([]);
+  });
+
+  test("a cache that is a file: SETUP_FAILED, which names DEPTHKIT_HOME", async () => {
+    const requirements = smallEnvironment();
+    vi.stubEnv("DEPTHKIT_HOME", requirements.requirements);
+    await expect(ensureEnvironment({ requirements })).rejects.toMatchObject({
+      code: "SETUP_FAILED",
+      message: expect.stringContaining("DEPTHKIT_HOME"),
+    });
+  });
+});
+
+describe.skipIf(process.platform === "win32")("DEPTHKIT_PYTHON", () => {
+  test("without the modules: MODULE_MISSING, which names them and the command", async () => {
+    const { executable } = await findInterpreter();
+    const home = temporaryFolder();
+    const bare = join(home, "bare");
+    mkdirSync(bare);
+    vi.stubEnv("DEPTHKIT_HOME", home);
+    // A module of this name that fails stands in for one that is absent, whatever this Python has.
+    writeFile(join(bare, "torch.py"), "raise ImportError('libcudart.so.13: cannot open shared object file')");
+    writeFile(join(bare, "msgspec.py"), "raise ModuleNotFoundError(\"No module named 'msgspec'\")");
+    vi.stubEnv("PYTHONPATH", bare);
+    vi.stubEnv("DEPTHKIT_PYTHON", executable);
+    const failure = setup();
+    await expect(failure).rejects.toMatchObject({ code: "MODULE_MISSING" });
+    await expect(failure).rejects.toThrow(/msgspec: ModuleNotFoundError[\s\S]*torch: ImportError: libcudart/);
+    await expect(failure).rejects.toThrow(/-m pip install .*"msgspec==.*"torch==/);
+  });
+
+  test("that does not exist: PYTHON_NOT_FOUND", async () => {
+    vi.stubEnv("DEPTHKIT_HOME", temporaryFolder());
+    vi.stubEnv("DEPTHKIT_PYTHON", "/nope");
+    await expect(setup()).rejects.toMatchObject({
+      code: "PYTHON_NOT_FOUND",
+      message: expect.stringContaining("/nope"),
+    });
+  });
+});
