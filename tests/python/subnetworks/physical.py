@@ -6,13 +6,13 @@ import copy
 from collections.abc import Collection
 
 import numpy as np
-import torch
+from torch import LongTensor, Tensor, nn
+from transformers import PreTrainedModel
+
 from depthkit_worker.data.corpus import Corpus, CorpusOptions
 from depthkit_worker.data.text import texts_from_strings
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
-from torch import LongTensor, Tensor, nn
-from transformers import PreTrainedModel
 
 ATTENTION_ENDS = ("self_attn.o_proj", "attention.dense")
 FEED_FORWARD_ENDS = ("mlp.down_proj", "mlp.dense_4h_to_h", "mlp.experts.down_proj", "mlp.shared_expert.down_proj")
@@ -72,7 +72,9 @@ def corpus_of(rows: Collection[LongTensor | Tensor]) -> Corpus:
     starts = (0, *np.cumsum([len(row) for row in arrays]).tolist())
     longest = max(map(len, arrays))
     texts = texts_from_strings(["none"])
-    return Corpus(np.concatenate(arrays), starts, CorpusOptions(longest), texts, False, starts[-1], 0, "0" * 64, "0" * 64)
+    return Corpus(
+        np.concatenate(arrays), starts, CorpusOptions(longest), texts, False, starts[-1], 0, "0" * 64, "0" * 64
+    )
 
 
 def all_masks(units: int) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
 from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.job import Unattended, cancelled
@@ -17,18 +20,13 @@ from depthkit_worker.subnetworks.masks import Subnetworks, one_removed, pack_mas
 from depthkit_worker.subnetworks.positions import MEASURES, ScoredPositions
 from depthkit_worker.subnetworks.steps import Stepper
 from depthkit_worker.subnetworks.trie import Trie, walk
-from numpy.typing import NDArray
-from tiny import DEPTH, FAMILY_MODELS, tiny_model, token_ids
-from torch import Tensor, nn
-
 from subnetworks.physical import Physical, all_masks, corpus_of, measures_by_definition
+from tiny import DEPTH, FAMILY_MODELS, tiny_model, token_ids
 
 IDS = token_ids(2, 11)
 EVERYTHING = EngineOptions(MEASURES)
-MIXED = tuple(
-    Unit.parse(name)
-    for name in "attention.0 feed-forward.0 attention.1 feed-forward.1 block.2 attention.3 feed-forward.4 block.5".split()
-)
+SUBLAYERS = ("attention.0", "feed-forward.0", "attention.1", "feed-forward.1", "attention.3", "feed-forward.4")
+MIXED = tuple(Unit.parse(name) for name in (*SUBLAYERS, "block.2", "block.5"))
 
 
 def evaluate(
@@ -183,7 +181,7 @@ def test_a_repair_stands_in_the_place_of_its_unit(name: str, attention: str) -> 
             blocks[2].mlp = _Adds(constants[units[2]], attention=False)
         if not kept[0]:
             blocks[2] = _Adds(constants[units[0]], attention=False)
-            blocks[2].forward = lambda x, **_: x + constants[units[0]]  # type: ignore[method-assign]
+            blocks[2].forward = lambda x, **_: x + constants[units[0]]
         expected = measures_by_definition(model(input_ids=IDS, use_cache=False).logits, dense, IDS)
         np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-6)
     assert result.distinct == 5
@@ -204,9 +202,7 @@ def test_a_cancel_stops_anywhere_and_leaves_the_model_whole() -> None:
     before = engine_logits(decoder)
     for after in (0, 1, 7, 20, 35):
         with pytest.raises(DepthkitError) as caught:
-            evaluate_subnetworks(
-                decoder, corpus_of(list(IDS)), one_removed(MIXED), EVERYTHING, _Stops(after)
-            )
+            evaluate_subnetworks(decoder, corpus_of(list(IDS)), one_removed(MIXED), EVERYTHING, _Stops(after))
         assert caught.value.code == "CANCELLED"
     assert torch.equal(engine_logits(decoder), before)
 
@@ -231,14 +227,19 @@ def test_packed_masks_are_read_from_the_lowest_bit() -> None:
     packed = pack_masks(masks)
     assert packed.shape == (20, 2) and packed[0, 0] & 1 == masks[0, 0] and packed[0, 1] & 4 == 4 * masks[0, 10]
     np.testing.assert_array_equal(unpack_masks(packed, 11), masks)
-    for wrong in (packed[:, :1], packed | np.uint8(128), packed.astype(np.int8)):
+    for wrong in (packed[:, :1], (packed | 128).astype(np.uint8), packed.astype(np.int8)):
         with pytest.raises(DepthkitError):
             unpack_masks(wrong, 11)
 
 
 @pytest.mark.parametrize(
     "options",
-    [EngineOptions(()), EngineOptions(("loss", "loss")), EngineOptions(batch_size=0), EngineOptions(positions=ScoredPositions(0))],
+    [
+        EngineOptions(()),
+        EngineOptions(("loss", "loss")),
+        EngineOptions(batch_size=0),
+        EngineOptions(positions=ScoredPositions(0)),
+    ],
 )
 def test_options_that_make_no_sense_are_refused(options: EngineOptions) -> None:
     with pytest.raises(DepthkitError) as caught:

@@ -21,7 +21,7 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.subnetworks.executor import Evaluation, Executor, LocalExecutor
 from depthkit_worker.subnetworks.masks import Subnetworks, block_codes
 from depthkit_worker.subnetworks.plan import Plan, make_plan
-from depthkit_worker.subnetworks.positions import MEASURES, Measure, ScoredPositions
+from depthkit_worker.subnetworks.positions import ALL_POSITIONS, MEASURES, Measure, ScoredPositions
 from depthkit_worker.subnetworks.steps import shares_of, step_cost
 
 PHASE = "subnetworks"
@@ -36,7 +36,7 @@ class EngineOptions:
     """Sequences a batch; None: as many as pay and fit `memory_budget`."""
     memory_budget: int | None = None
     """Bytes beside the model; None: 1 GiB on CPU, most of what is free on a GPU."""
-    positions: ScoredPositions = ScoredPositions()
+    positions: ScoredPositions = ALL_POSITIONS
 
 
 @dataclass(frozen=True)

@@ -203,5 +203,3 @@ def _too_small(corpus: Corpus, error: BaseException) -> DepthkitError:
         "Use shorter sequences, score fewer positions, or load the model in a narrower dtype.",
         length=corpus.options.length,
     )
-
-

@@ -49,9 +49,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     text = str(error)
-    return any(
-        part in text for part in ("can't allocate memory", "not enough memory", "could not create a memory")
-    )
+    return any(part in text for part in ("can't allocate memory", "not enough memory", "could not create a memory"))
 
 
 def release(device: torch.device) -> None:

@@ -70,9 +70,7 @@ def _stretches(codes: NDArray[np.uint8]) -> list[NDArray[np.int64]]:
     differs = codes[1:] != codes[:-1]
     agreed = np.where(differs.any(1), differs.argmax(1), codes.shape[1])
     computed = np.cumsum(codes == WHOLE, axis=1)
-    common = [
-        0 if depth == 0 else int(computed[row, depth - 1]) for row, depth in enumerate(agreed.tolist())
-    ]
+    common = [0 if depth == 0 else int(computed[row, depth - 1]) for row, depth in enumerate(agreed.tolist())]
     stretches: list[NDArray[np.int64]] = []
     first = 0
     while len(codes) - first > MOST_ROWS:

@@ -39,6 +39,9 @@ class ScoredPositions:
             )
 
 
+ALL_POSITIONS = ScoredPositions()
+
+
 @dataclass(frozen=True)
 class Scored:
     """The positions of one batch that go through the head."""

@@ -99,9 +99,7 @@ class Scorer:
             values["kl"] = weighted - dense_log_sum + log_sum
         if tally.squares:
             values["logit-distance"] = torch.stack(tally.squares).cpu().double().sum(0).sqrt()
-        return torch.stack(
-            [values[measure][self._scored.counted[measure]].sum() for measure in self._measures]
-        )
+        return torch.stack([values[measure][self._scored.counted[measure]].sum() for measure in self._measures])
 
 
 def _add_exponentials(tally: _Tally, logits: Tensor) -> None:

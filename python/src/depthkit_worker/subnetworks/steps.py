@@ -67,9 +67,7 @@ class Stepper:
             states[NO_BLOCK] = self._repaired("block", index, x)
         return states
 
-    def _sequential(
-        self, index: int, x: Tensor, codes: Collection[int], replay: Replay
-    ) -> dict[int, Tensor]:
+    def _sequential(self, index: int, x: Tensor, codes: Collection[int], replay: Replay) -> dict[int, Tensor]:
         states: dict[int, Tensor] = {}
         if WHOLE in codes and NO_FEED_FORWARD in codes:
             both = self._decoder.run_block_split(index, x, replay)
@@ -88,9 +86,7 @@ class Stepper:
                 states[NEITHER] = self._repaired("feed-forward", index, middle)
         return states
 
-    def _parallel(
-        self, index: int, x: Tensor, codes: Collection[int], replay: Replay
-    ) -> dict[int, Tensor]:
+    def _parallel(self, index: int, x: Tensor, codes: Collection[int], replay: Replay) -> dict[int, Tensor]:
         states: dict[int, Tensor] = {}
         computed = [code for code in (WHOLE, NO_ATTENTION, NO_FEED_FORWARD) if code in codes]
         if len(computed) > 1:
@@ -123,11 +119,7 @@ class Stepper:
     def _repair(self, kind: str, index: int) -> Repair | None:
         # Looked up by name and number: the mapping is empty in nearly every call.
         return next(
-            (
-                repair
-                for unit, repair in self._repairs.items()
-                if unit.index == index and unit.kind == kind
-            ),
+            (repair for unit, repair in self._repairs.items() if unit.index == index and unit.kind == kind),
             None,
         )
 

@@ -9,6 +9,7 @@ each where sublayers are removed), however deep the model.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
@@ -47,10 +48,7 @@ class Trie:
             return [Branch(int(self.codes[first, depth]), first, end)]
         column = self.codes[first:end, depth]
         cuts = [0, *(np.flatnonzero(np.diff(column)) + 1).tolist(), end - first]
-        branches = [
-            Branch(int(column[low]), first + low, first + high)
-            for low, high in zip(cuts, cuts[1:], strict=False)
-        ]
+        branches = [Branch(int(column[low]), first + low, first + high) for low, high in itertools.pairwise(cuts)]
         return sorted(branches, key=self._order)
 
     def _order(self, branch: Branch) -> tuple[bool, int]:
@@ -76,8 +74,8 @@ def walk_cost(trie: Trie, parallel: bool, shares: Shares) -> WalkCost:
             branches = trie.branches(first, end, depth)
             codes = [branch.code for branch in branches]
             total += step_cost(codes, parallel, shares)
-            # What the step reads stands beside everything it gives.
-            most = max(most, len(waiting) + 1 + len(branches))
+            # What the step reads stands beside everything it gives; the replay keeps the first state.
+            most = max(most, 1 + len(waiting) + 1 + len(branches))
             depth += 1
             waiting += [(branch.first, branch.end, depth) for branch in reversed(branches[1:])]
             first, end = branches[0].first, branches[0].end
