@@ -76,6 +76,16 @@ def removed(decoder: Decoder, units: Iterable[Unit]) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def gated_block(block: nn.Module, part: Parts, family: Family) -> Iterator[None]:
+    """Inside, `block` alone runs without one sublayer. For replay without a cache: attentions keep
+    their numbers. A block that stands for a removed one has no sublayers left to gate."""
+    with ExitStack() as restore:
+        if not isinstance(block, PassThrough):
+            _gate_sublayer(block, part, family, restore)
+        yield
+
+
 def _gate_sublayer(block: nn.Module, part: Parts, family: Family, restore: ExitStack) -> None:
     if part is Parts.ATTENTION:
         _swap(block, family.attention, NoAttention(family), restore)

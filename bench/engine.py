@@ -1,0 +1,247 @@
+"""The engine against one plain forward a subnetwork, and against the limit, in one run.
+
+Published way: transformers' own forward with the removed units out of the model, logits of all
+positions and the loss from them, once a subnetwork. Limit: distinct block evaluations times the time
+of one, plus distinct heads times the time of one. The plain forwards and the single blocks and heads
+run between the engine's own steps, so that a busy machine slows all of them alike.
+
+    PYTHONPATH=python/src python bench/engine.py MODEL_FOLDER TEXTS.jsonl [--shape 4x128] [--seconds 60]
+
+`--seconds` stops a workload after that much engine time; the rest is then put down at the speed so
+far, by the work the plan says is left, and the table shows the share that was run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from depthkit_worker.data.corpus import Corpus, CorpusOptions, make_corpus
+from depthkit_worker.data.text import texts_from_strings
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.job import Unattended, cancelled
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.units import UNIT_KINDS, Unit
+from depthkit_worker.subnetworks.engine import EngineOptions, EngineResult, evaluate_subnetworks
+from depthkit_worker.subnetworks.executor import Evaluation
+from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.head import Head
+from depthkit_worker.subnetworks.masks import Subnetworks, block_codes, one_removed
+from depthkit_worker.subnetworks.plan import make_plan
+from depthkit_worker.subnetworks.positions import ALL_POSITIONS, Measure, scored_rows
+from depthkit_worker.subnetworks.scoring import Scorer
+
+LOSS: tuple[Measure, ...] = ("loss",)
+SAMPLES = 20
+"""About how many plain forwards a workload is compared with, spread over its run."""
+
+
+@dataclass
+class Clock:
+    """Wall and processor seconds of one kind of work."""
+
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    def time(self, work: Callable[[], object]) -> None:
+        wall, cpu = time.perf_counter(), time.process_time()
+        work()
+        self.wall.append(time.perf_counter() - wall)
+        self.cpu.append(time.process_time() - cpu)
+
+
+class Watch(Unattended):
+    """Times the engine from the inside, pausing its clock for what runs in between."""
+
+    def __init__(self, between: Callable[[], None], seconds: float, every: float) -> None:
+        self.engine = Clock()
+        self.longest = 0.0
+        self.done = 0
+        self._between, self._seconds, self._every = between, seconds, every
+        self._since_between = 0.0
+        self._started = (time.perf_counter(), time.process_time())
+
+    def report(self, phase: str, done: int, total: int | None, unit: str = "") -> None:
+        self.done = done
+
+    def check(self) -> None:
+        now = (time.perf_counter(), time.process_time())
+        wall, cpu = now[0] - self._started[0], now[1] - self._started[1]
+        self.engine.wall.append(wall)
+        self.engine.cpu.append(cpu)
+        self.longest = max(self.longest, cpu / torch.get_num_threads())
+        self._since_between += wall
+        if self._since_between > self._every:
+            self._since_between = 0.0
+            self._between()
+        self._started = (time.perf_counter(), time.process_time())
+        if sum(self.engine.wall) > self._seconds:
+            raise cancelled()
+
+
+def walks(units: int, count: int, length: int, seed: int) -> NDArray[np.bool_]:
+    """Random removal walks: a row for every step of each, and one for the whole model."""
+    generator = np.random.default_rng(seed)
+    rows = [np.ones(units, dtype=np.bool_)]
+    for _ in range(count):
+        kept = np.ones(units, dtype=np.bool_)
+        for unit in generator.permutation(units)[:length]:
+            kept = kept.copy()
+            kept[unit] = False
+            rows.append(kept)
+    return np.array(rows)
+
+
+def random_sets(units: int, count: int, keep: int, seed: int) -> NDArray[np.bool_]:
+    generator = np.random.default_rng(seed)
+    return np.array([generator.permutation(units) < keep for _ in range(count)])
+
+
+def workloads(depth: int) -> dict[str, tuple[Subnetworks, float]]:
+    """Each with the speed-up to show."""
+    blocks = tuple(Unit("block", index) for index in range(depth))
+    sublayers = tuple(Unit(kind, index) for index in range(depth) for kind in UNIT_KINDS[1:])
+    return {
+        "leave-one-out, 30 blocks": (one_removed(blocks), 1.85),
+        "8 permutation walks": (Subnetworks(blocks, walks(depth, 8, depth, 1)), 1.8),
+        "40 removal walks of 12": (Subnetworks(blocks, walks(depth, 40, 12, 2)), 2.1),
+        "600 random of 22 blocks": (Subnetworks(blocks, random_sets(depth, 600, 22, 3)), 1.45),
+        "256 random halves": (Subnetworks(blocks, random_sets(depth, 256, depth // 2, 4)), 1.25),
+        "leave-one-out, 60 sublayers": (one_removed(sublayers), 1.8),
+    }
+
+
+class Yardsticks:
+    """The plain forward, one block and one head, timed."""
+
+    def __init__(self, decoder: Decoder, corpus: Corpus, subnetworks: Subnetworks) -> None:
+        self.decoder, self.subnetworks = decoder, subnetworks
+        self.batch = next(corpus.batches(corpus.sequences))
+        self.plain, self.block, self.head = Clock(), Clock(), Clock()
+        self.losses: dict[int, float] = {}
+        rows = np.random.default_rng(5).permutation(len(subnetworks.kept))
+        self._rows = itertools.cycle(rows.tolist())
+        self._blocks = itertools.cycle(range(decoder.depth))
+        self._replay = decoder.begin(self.batch.input_ids)  # type: ignore[arg-type]
+        states = [self._replay.hidden]
+        for index in range(decoder.depth):
+            states.append(decoder.run_block(index, states[-1], self._replay))
+        self._states = states
+        self._scorer = Scorer(Head(decoder), scored_rows(self.batch, ALL_POSITIONS, LOSS), None, lambda: None)
+
+    def run(self) -> None:
+        row = next(self._rows)
+        kept = self.subnetworks.kept[row]
+        gone = [unit for unit, stays in zip(self.subnetworks.units, kept, strict=True) if not stays]
+        with removed(self.decoder, [unit for unit in gone if unit.kind != "block"]):
+            blocks = {unit.index for unit in gone if unit.kind == "block"}
+            layers = self.decoder.blocks
+            self.decoder.model.model.layers = nn.ModuleList(  # Llama's name for its list of blocks
+                [block for index, block in enumerate(layers) if index not in blocks]
+            )
+            try:
+                self.plain.time(lambda: self._forward(row))
+            finally:
+                self.decoder.model.model.layers = layers
+        for _ in range(3):
+            index = next(self._blocks)
+            self.block.time(lambda index=index: self.decoder.run_block(index, self._states[index], self._replay))  # type: ignore[misc]
+        self.head.time(lambda: self._scorer.score([self._scorer.read(self._states[-1])]))
+
+    def _forward(self, row: int) -> None:
+        ids = self.batch.input_ids
+        self.losses[row] = float(self.decoder.model(input_ids=ids, labels=ids, use_cache=False).loss)
+
+
+@torch.inference_mode()
+def run(decoder: Decoder, corpus: Corpus, name: str, subnetworks: Subnetworks, goal: float, seconds: float) -> None:
+    options = EngineOptions(LOSS, batch_size=corpus.sequences)
+    evaluation = Evaluation(np.unique(block_codes(subnetworks, decoder.depth), axis=0), LOSS, ALL_POSITIONS)
+    plan = make_plan(decoder, corpus, evaluation, corpus.sequences, None)
+    sticks = Yardsticks(decoder, corpus, subnetworks)
+    sticks.run()
+    for clock in (sticks.plain, sticks.block, sticks.head):  # the first of each warms up
+        clock.wall.clear()
+        clock.cpu.clear()
+    every = min(seconds, len(subnetworks.kept)) / SAMPLES
+    watch = Watch(sticks.run, seconds, every)
+    values: dict[int, float] = {}
+    heads_done = 0
+
+    def on_values(rows: NDArray[np.int64], found: NDArray[np.float64]) -> None:
+        nonlocal heads_done
+        heads_done += 1
+        values.update(zip(rows.tolist(), found[:, 0].tolist(), strict=True))
+
+    result: EngineResult | None = None
+    try:
+        result = evaluate_subnetworks(decoder, corpus, subnetworks, options, watch, on_values)
+    except DepthkitError as error:
+        if error.code != "CANCELLED":
+            raise
+    both = values.keys() & sticks.losses.keys()
+    worst = max((abs(values[row] / sticks.losses[row] - 1) for row in both), default=float("nan"))
+    line = [f"{name:28}"]
+    for kind in ("wall", "cpu"):
+        # Means, since whole costs are compared.
+        plain, block, head = (
+            statistics.fmean(getattr(clock, kind)) for clock in (sticks.plain, sticks.block, sticks.head)
+        )
+        limit = plan.evaluations * block + plan.heads * head
+        engine = sum(getattr(watch.engine, kind))
+        share = 1.0
+        if result is None:
+            blocks_done = watch.done - heads_done * plan.head_cost
+            share = (blocks_done * block + heads_done * head) / limit
+            engine /= share
+        published = plain * len(subnetworks.kept)
+        line.append(
+            f"{kind} x{published / engine:.2f} limit {engine / limit:.3f}"
+            f" (engine {engine:.1f} s, published {published:.1f} s, block {block * 1e3:.1f} ms,"
+            f" head {head / block:.1f} blocks)"
+        )
+    line.append(
+        f"goal x{goal} | {len(subnetworks.kept)} asked, {plan.heads} distinct, {plan.evaluations:.1f} blocks, "
+        f"{plan.states} states, run {share:.0%}, {len(sticks.plain.wall)} plain, worst loss difference {worst:.1e}, "
+        f"longest without a check {watch.longest * 1e3:.0f} ms"
+    )
+    print("\n  ".join(line), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("model", type=Path)
+    parser.add_argument("texts", type=Path)
+    parser.add_argument("--shape", default="4x128")
+    parser.add_argument("--seconds", type=float, default=float("inf"))
+    parser.add_argument("--only", default="")
+    parser.add_argument("--threads", type=int)
+    given = parser.parse_args()
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    model = AutoModelForCausalLM.from_pretrained(given.model, dtype=torch.float32).eval()
+    decoder = Decoder(model, AutoTokenizer.from_pretrained(given.model))
+    sequences, length = map(int, given.shape.split("x"))
+    texts = [json.loads(line)["text"] for line in given.texts.read_text().splitlines()[:200]]
+    assert decoder.tokenizer is not None
+    corpus = make_corpus(decoder.tokenizer, texts_from_strings(texts), CorpusOptions(length, sequences), Unattended())
+    print(f"{given.shape} tokens, {torch.get_num_threads()} threads, torch {torch.__version__}", flush=True)
+    for name, (subnetworks, goal) in workloads(decoder.depth).items():
+        if given.only in name:
+            run(decoder, corpus, name, subnetworks, goal, given.seconds)
+
+
+if __name__ == "__main__":
+    main()

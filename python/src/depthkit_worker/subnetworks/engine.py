@@ -1,0 +1,179 @@
+"""What does the model score with these units removed? Asked thousands of times, answered together.
+
+Prefix sharing (docs/engine.md): the subnetworks form a trie over depth, and what they have in common is
+computed once. Each distinct subnetwork runs the head once, on the scored positions, and one pass of the
+head yields every measure.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from depthkit_worker.data.corpus import Corpus
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.job import Job
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.subnetworks.executor import Evaluation, Executor, LocalExecutor
+from depthkit_worker.subnetworks.masks import Subnetworks, block_codes
+from depthkit_worker.subnetworks.plan import Plan, make_plan
+from depthkit_worker.subnetworks.positions import ALL_POSITIONS, MEASURES, Measure, ScoredPositions
+from depthkit_worker.subnetworks.steps import shares_of, step_cost
+
+PHASE = "subnetworks"
+OnValues = Callable[[NDArray[np.int64], NDArray[np.float64]], None]
+"""Called with the rows of the request that are finished, (k,), and their values, (k, measures)."""
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    measures: tuple[Measure, ...] = ("loss",)
+    batch_size: int | None = None
+    """Sequences a batch; None: as many as pay and fit `memory_budget`."""
+    memory_budget: int | None = None
+    """Bytes beside the model; None: 1 GiB on CPU, most of what is free on a GPU."""
+    positions: ScoredPositions = ALL_POSITIONS
+
+
+@dataclass(frozen=True)
+class EngineResult:
+    values: NDArray[np.float64]
+    """(subnetworks, measures), rows as asked: loss and kl in nats, means over `counts` positions."""
+    measures: tuple[Measure, ...]
+    counts: tuple[int, ...]
+    """Positions that each measure is a mean over."""
+    distinct: int
+    """Subnetworks that were computed; the others were the same as one of them."""
+    not_finite: tuple[int, ...]
+    """Rows with a value that is NaN or infinite: logits that overflowed, or broken weights."""
+    block_evaluations: float
+    """Blocks run on a batch, a sublayer alone counting as its share."""
+    batch_size: int
+    states: int
+    """States of the residual stream that were kept at most."""
+    notes: tuple[str, ...]
+    """What did not go as planned: batches that had to be halved."""
+    seconds: float
+
+
+class _Watch:
+    """Counts work against the plan and passes on what the job and the result want to know."""
+
+    def __init__(self, decoder: Decoder, plan: Plan, job: Job) -> None:
+        self._parallel = decoder.parallel
+        self._shares = shares_of(decoder)
+        self._plan = plan
+        self._job = job
+        self._done = 0.0
+        self.blocks = 0.0
+        self.notes: list[str] = []
+
+    def step(self, codes: Iterable[int], sequences: int) -> None:
+        cost = step_cost(list(codes), self._parallel, self._shares) * sequences / self._plan.batch_size
+        self.blocks += cost
+        self._advance(cost)
+
+    def head(self, sequences: int) -> None:
+        self._advance(self._plan.head_cost * sequences / self._plan.batch_size)
+
+    def check(self) -> None:
+        self._job.check()
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def _advance(self, cost: float) -> None:
+        self._job.check()
+        self._done += cost
+        # Work done again after running out of memory was not planned: never say more than there is.
+        total = max(1, round(self._plan.total))
+        self._job.report(PHASE, min(total, round(self._done)), total, "block evaluations")
+
+
+def evaluate_subnetworks(
+    decoder: Decoder,
+    corpus: Corpus,
+    subnetworks: Subnetworks,
+    options: EngineOptions,
+    job: Job,
+    on_values: OnValues | None = None,
+    executor: Executor | None = None,
+) -> EngineResult:
+    """The measures of every one of `subnetworks` of `decoder`, as it stands, on `corpus`.
+
+    A head run counts in the progress as the block evaluations it is worth, so that time left is time
+    so far times work left by work done.
+    """
+    started = time.monotonic()
+    _check(options)
+    codes, to_distinct = np.unique(block_codes(subnetworks, decoder.depth), axis=0, return_inverse=True)
+    evaluation = Evaluation(codes, options.measures, options.positions, subnetworks.repairs)
+    plan = make_plan(decoder, corpus, evaluation, options.batch_size, options.memory_budget)
+    watch = _Watch(decoder, plan, job)
+    rows_of = _groups(to_distinct.reshape(-1), len(codes))
+    executor = LocalExecutor(decoder, corpus) if executor is None else executor
+
+    values = np.full((len(subnetworks.kept), len(options.measures)), np.nan)
+    sums = np.zeros((len(codes), len(options.measures)))
+    counts = np.zeros((len(codes), len(options.measures)), dtype=np.int64)
+    missing = np.full(len(codes), corpus.sequences)
+    for part in executor.run(evaluation, plan.pieces, watch):
+        sums[part.row] += part.sums
+        counts[part.row] += part.counts
+        missing[part.row] -= part.sequences
+        if missing[part.row] == 0:
+            rows = rows_of[part.row]
+            values[rows] = _means(sums[part.row], counts[part.row], options)
+            if on_values is not None:
+                on_values(rows, values[rows])
+    return EngineResult(
+        values=values,
+        measures=options.measures,
+        counts=tuple(counts[0].tolist()),
+        distinct=len(codes),
+        not_finite=tuple(np.flatnonzero(~np.isfinite(values).all(1)).tolist()),
+        block_evaluations=watch.blocks,
+        batch_size=plan.batch_size,
+        states=plan.states,
+        notes=tuple(watch.notes),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _groups(to_distinct: NDArray[np.int64], distinct: int) -> list[NDArray[np.int64]]:
+    """For each distinct row, the rows of the request it answers."""
+    order = np.argsort(to_distinct, kind="stable")
+    return np.split(order, np.searchsorted(to_distinct[order], np.arange(1, distinct)))
+
+
+def _means(sums: NDArray[np.float64], counts: NDArray[np.int64], options: EngineOptions) -> NDArray[np.float64]:
+    if (counts == 0).any():
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"No position is left to score: {options.positions} and the sequences are too short for it.",
+            every=options.positions.every,
+            last=options.positions.last,
+        )
+    return sums / counts
+
+
+def _check(options: EngineOptions) -> None:
+    measures = options.measures
+    if not measures or len(set(measures)) < len(measures) or not set(measures) <= set(MEASURES):
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"Measures {list(measures)} were asked for. Name at least one of {', '.join(MEASURES)}, each once.",
+            measures=list(measures),
+            allowed=list(MEASURES),
+        )
+    if options.batch_size is not None and options.batch_size < 1:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"Batch size {options.batch_size} is not at least 1.",
+            batchSize=options.batch_size,
+        )
+    options.positions.check()

@@ -1,0 +1,205 @@
+"""Who does the work: a list of independent pieces, each some subnetworks on some of the corpus.
+
+A piece needs a decoder, the corpus and the plain data of an `Evaluation`, and nothing of any other
+piece, so that pieces may run anywhere and in any order. `LocalExecutor` runs them here, one by one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import LongTensor, Tensor
+
+from depthkit_worker.data.corpus import Corpus
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.units import Unit
+from depthkit_worker.subnetworks.head import Head
+from depthkit_worker.subnetworks.masks import Repair
+from depthkit_worker.subnetworks.memory import is_out_of_memory, release
+from depthkit_worker.subnetworks.positions import COMPARING, Measure, ScoredPositions, scored_rows
+from depthkit_worker.subnetworks.scoring import Scorer
+from depthkit_worker.subnetworks.steps import Stepper
+from depthkit_worker.subnetworks.trie import Trie, walk
+
+SHARED_BY = 16
+"""Subnetworks scored together when a measure compares with the dense model, whose logits are computed
+again each time: 1/16 of the head's work, for 16 final states kept."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is asked, as plain data."""
+
+    codes: NDArray[np.uint8]
+    """(distinct subnetworks, depth), sorted; see `block_codes`."""
+    measures: tuple[Measure, ...]
+    positions: ScoredPositions
+    repairs: Mapping[Unit, Repair] = field(default_factory=dict)
+
+    @property
+    def compares(self) -> bool:
+        return any(measure in COMPARING for measure in self.measures)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Rows of `Evaluation.codes`, on sequences of the corpus."""
+
+    rows: NDArray[np.int64]
+    first: int
+    end: int
+    """The sequences `first` to `end`, which run as one batch."""
+
+    @property
+    def sequences(self) -> int:
+        return self.end - self.first
+
+
+@dataclass(frozen=True)
+class RowSums:
+    """One subnetwork on one piece's sequences."""
+
+    row: int
+    sequences: int
+    sums: NDArray[np.float64]
+    """(measures,): over the positions counted."""
+    counts: NDArray[np.int64]
+    """(measures,): how many those are."""
+
+
+class Progress(Protocol):
+    """What an executor tells while it works."""
+
+    def step(self, codes: Iterable[int], sequences: int) -> None:
+        """A block was evaluated for `codes`; may raise to stop the work."""
+
+    def check(self) -> None:
+        """Between shorter steps; may raise to stop the work."""
+
+    def head(self, sequences: int) -> None:
+        """The head was run on a final state."""
+
+    def note(self, text: str) -> None:
+        """Something the result should say."""
+
+
+class Executor(Protocol):
+    def run(self, evaluation: Evaluation, pieces: Iterable[Piece], progress: Progress) -> Iterator[RowSums]:
+        """The sums of every row of every piece, as they come; a row's sequences may come in parts."""
+
+
+class LocalExecutor:
+    """Runs pieces one after the other on one decoder, as it stands."""
+
+    def __init__(self, decoder: Decoder, corpus: Corpus) -> None:
+        self._decoder = decoder
+        self._corpus = corpus
+        self._head = Head(decoder)
+
+    def run(self, evaluation: Evaluation, pieces: Iterable[Piece], progress: Progress) -> Iterator[RowSums]:
+        """Where the memory runs out, what is left of the piece goes on in halves of its sequences, and
+        later pieces are cut as small."""
+        waiting = deque(pieces)
+        most: int | None = None
+        while waiting:
+            piece = waiting.popleft()
+            if most is not None and piece.sequences > most:
+                waiting.extendleft(reversed(_halves(piece)))
+                continue
+            scored: set[int] = set()
+            try:
+                for sums in self._run_piece(evaluation, piece, progress):
+                    scored.add(sums.row)
+                    yield sums
+                continue
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if piece.sequences == 1:
+                    raise _too_small(self._corpus, error) from error
+            # Outside the except clause: the error holds the frames, and with them the tensors.
+            release(self._decoder.device)
+            most = max(1, piece.sequences // 2)
+            progress.note(f"out of memory with {piece.sequences} sequences a batch; went on with {most}")
+            rest = np.array([row for row in piece.rows if int(row) not in scored], dtype=np.int64)
+            waiting.extendleft(reversed(_halves(replace(piece, rows=rest))))
+
+    @torch.inference_mode()
+    def _run_piece(self, evaluation: Evaluation, piece: Piece, progress: Progress) -> Iterator[RowSums]:
+        batch = next(_share(self._corpus, piece).batches(piece.sequences))
+        replay = self._decoder.begin(cast("LongTensor", batch.input_ids.to(self._decoder.device)))
+        at = scored_rows(batch, evaluation.positions, evaluation.measures)
+        counts = np.array([int(rows.sum()) for rows in at.counted.values()], dtype=np.int64)
+        trie, wanted = _trie(evaluation, piece)
+        stepper = Stepper(self._decoder, evaluation.repairs)
+        scorer: Scorer | None = None
+        if trie.reference is None:
+            scorer = Scorer(self._head, at, None, progress.check)
+        group: list[tuple[int, Tensor]] = []
+        shared_by = SHARED_BY if evaluation.compares else 1
+        ends = walk(trie, stepper, replay, lambda codes: progress.step(codes, piece.sequences))
+        for place, state in ends:
+            if scorer is None:  # the dense model comes first
+                scorer = Scorer(self._head, at, state, progress.check)
+            if wanted[place] >= 0:
+                group.append((wanted[place], scorer.read(state)))
+            del state
+            if len(group) == shared_by:
+                yield from self._score(scorer, group, counts, piece, progress)
+        if group and scorer is not None:
+            yield from self._score(scorer, group, counts, piece, progress)
+
+    def _score(
+        self,
+        scorer: Scorer,
+        group: list[tuple[int, Tensor]],
+        counts: NDArray[np.int64],
+        piece: Piece,
+        progress: Progress,
+    ) -> Iterator[RowSums]:
+        """Scores and empties `group`."""
+        sums = scorer.score([state for _, state in group]).numpy()
+        rows = [row for row, _ in group]
+        group.clear()
+        for row, of_row in zip(rows, sums, strict=True):
+            progress.head(piece.sequences)
+            yield RowSums(row, piece.sequences, of_row, counts)
+
+
+def _trie(evaluation: Evaluation, piece: Piece) -> tuple[Trie, list[int]]:
+    """The piece's trie and, for each of its rows, the row of the evaluation (-1: nobody asked)."""
+    codes = evaluation.codes[piece.rows]
+    wanted: list[int] = piece.rows.tolist()
+    if not evaluation.compares:
+        return Trie(codes), wanted
+    if codes[0].any():  # sorted, so the dense model is the first row or not there
+        codes = np.concatenate([np.zeros_like(codes[:1]), codes])
+        wanted = [-1, *wanted]
+    return Trie(codes, reference=0), wanted
+
+
+def _share(corpus: Corpus, piece: Piece) -> Corpus:
+    begin = corpus.starts[piece.first]
+    starts = tuple(start - begin for start in corpus.starts[piece.first : piece.end + 1])
+    return replace(corpus, ids=corpus.ids[begin : begin + starts[-1]], starts=starts)
+
+
+def _halves(piece: Piece) -> list[Piece]:
+    middle = piece.first + -(-piece.sequences // 2)
+    return [replace(piece, end=middle), replace(piece, first=middle)]
+
+
+def _too_small(corpus: Corpus, error: BaseException) -> DepthkitError:
+    return DepthkitError(
+        "OUT_OF_MEMORY",
+        f"One sequence of {corpus.options.length} tokens does not fit into memory beside the model: {error}. "
+        "Use shorter sequences, score fewer positions, or load the model in a narrower dtype.",
+        length=corpus.options.length,
+    )

@@ -1,0 +1,110 @@
+"""The output head in tiles of the vocabulary, so that logits never exist as a whole.
+
+A tile of logits is small enough to stay in the processor's cache while every measure reads it. The
+numbers are the model's own, bit for bit: a matrix product gives the same elements whether its columns
+are computed together or apart. That is checked once, when a head is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.models.decoder import Decoder
+
+TILE_BYTES = {"cpu": 2 << 20, "cuda": 256 << 20}
+"""fp32 logits at a time. On CPU a core's share of the cache; measured in docs/engine.md."""
+LEAST_COLUMNS = 256
+PROBE = (3, 5)
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Some of the vocabulary."""
+
+    columns: slice
+    weight: Tensor
+    """(columns, hidden)"""
+    bias: Tensor | None
+
+
+class Head:
+    """Final norm, head and what the model does to its logits, taken apart."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        head = decoder.model.get_output_embeddings()
+        if not isinstance(head, nn.Linear):
+            raise _unknown(decoder, f"its output embeddings are a {type(head).__name__}, not a linear layer")
+        self._norm = decoder.model.get_submodule(decoder.family.final_norm)
+        self._weight: Tensor = head.weight
+        self._bias: Tensor | None = head.bias
+        config = decoder.config
+        self._multiplier = getattr(config, "logit_scale", None) if config.model_type == "cohere" else None
+        self._divisor = getattr(config, "logits_scaling", None)
+        self._softcap = getattr(config, "final_logit_softcapping", None)
+        _check(self, decoder)
+
+    @property
+    def vocabulary(self) -> int:
+        return self._weight.shape[0]
+
+    @property
+    def device(self) -> torch.device:
+        return self._weight.device
+
+    def read(self, hidden: Tensor) -> Tensor:
+        """What the head multiplies, (rows, hidden), from final states (rows, hidden)."""
+        normed: Tensor = self._norm(hidden)
+        return normed.to(self.device)
+
+    def tiles(self, rows: int) -> Iterator[Tile]:
+        """The vocabulary, cut for `rows` rows at a time."""
+        limit = TILE_BYTES.get(self.device.type, TILE_BYTES["cuda"])
+        columns = max(LEAST_COLUMNS, limit // (4 * rows) // LEAST_COLUMNS * LEAST_COLUMNS)
+        for first in range(0, self.vocabulary, columns):
+            part = slice(first, min(first + columns, self.vocabulary))
+            yield Tile(part, self._weight[part], None if self._bias is None else self._bias[part])
+
+    def logits(self, normed: Tensor, tile: Tile) -> Tensor:
+        """fp32 (rows, columns): the caller's to write to."""
+        logits = nn.functional.linear(normed, tile.weight, tile.bias)
+        # In the model's dtype, as the model does it, and in the order the families have it.
+        if self._multiplier is not None:
+            logits *= self._multiplier
+        if self._divisor is not None:
+            logits /= self._divisor
+        if self._softcap is not None:
+            logits = (logits / self._softcap).tanh_() * self._softcap
+        return logits.float()
+
+
+@torch.inference_mode()
+def _check(head: Head, decoder: Decoder) -> None:
+    """Refuse a model whose logits are not what `head` makes of its final states."""
+    ids = torch.arange(PROBE[0] * PROBE[1], device=decoder.device).view(PROBE) % decoder.vocabulary_size
+    replay = decoder.begin(ids)  # type: ignore[arg-type]
+    expected = decoder.logits(replay.hidden, replay).flatten(0, 1).float()
+    normed = head.read(replay.hidden.flatten(0, 1))
+    got = torch.cat([head.logits(normed, tile) for tile in head.tiles(len(normed))], dim=1)
+    if got.shape != expected.shape:
+        raise _unknown(decoder, f"it gives {expected.shape[1]} logits a token, its head {got.shape[1]}")
+    scale = expected.abs().max().clamp_min(1e-6)
+    off = float((got - expected.to(got.device)).abs().max() / scale)
+    # Low precision leaves room for the order of additions, and no more.
+    if not off <= max(TOLERANCE, 4 * torch.finfo(head._weight.dtype).eps):
+        raise _unknown(decoder, f"its logits differ from norm and head by {off:.1e} of their size")
+
+
+def _unknown(decoder: Decoder, why: str) -> DepthkitError:
+    model_type = decoder.config.model_type
+    return DepthkitError(
+        "MODEL_UNSUPPORTED",
+        f"The output head of this {model_type} model cannot be taken apart: {why}. The engine knows a final "
+        "norm, a linear layer, a scale and a soft cap.",
+        modelType=model_type,
+    )

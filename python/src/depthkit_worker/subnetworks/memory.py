@@ -1,0 +1,59 @@
+"""How much runs at a time, and what to do when that was too much."""
+
+from __future__ import annotations
+
+import gc
+
+import torch
+
+from depthkit_worker.data.corpus import Corpus
+from depthkit_worker.models.decoder import Decoder
+
+CPU_BYTES = 1 << 30
+CPU_TOKENS = 512
+"""A batch that keeps two to eight cores busy; larger ones leave the cache (docs/engine.md)."""
+GPU_TOKENS = 16_384
+GPU_SHARE = 0.8
+"""Of the memory that is free beside the model."""
+BLOCK_STATES = 12
+"""States of the residual stream, or as large, that live inside a block besides its feed-forward's."""
+FEED_FORWARD_STATES = 3
+
+
+def bytes_per_token(decoder: Decoder, states: int) -> int:
+    """Memory an evaluation takes for every token of a batch when it keeps `states` states."""
+    intermediate = getattr(decoder.config, "intermediate_size", None) or 4 * decoder.hidden_size
+    numbers = (states + BLOCK_STATES) * decoder.hidden_size + FEED_FORWARD_STATES * int(intermediate)
+    return numbers * decoder.dtype.itemsize
+
+
+def batch_sequences(decoder: Decoder, corpus: Corpus, states: int, budget: int | None) -> int:
+    """Sequences a batch, so that what is kept fits `budget` bytes (None: what the device has)."""
+    length = corpus.options.length
+    cpu = decoder.device.type == "cpu"
+    tokens = CPU_TOKENS if cpu else GPU_TOKENS
+    if budget is None:
+        budget = CPU_BYTES if cpu else _free_bytes(decoder.device)
+    fitting = budget // (length * bytes_per_token(decoder, states))
+    return max(1, min(fitting, -(-tokens // length), corpus.sequences))
+
+
+def _free_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0] * GPU_SHARE)
+    return CPU_BYTES
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether `error` says that an allocation failed. On CPU PyTorch has no class for it."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error)
+    return any(part in text for part in ("can't allocate memory", "not enough memory", "could not create a memory"))
+
+
+def release(device: torch.device) -> None:
+    """Give back what a failed piece left behind."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()

@@ -1,0 +1,90 @@
+"""Cutting the work into pieces that lose little sharing, and knowing beforehand what it costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from depthkit_worker.data.corpus import Corpus
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.subnetworks.executor import SHARED_BY, Evaluation, Piece
+from depthkit_worker.subnetworks.masks import WHOLE
+from depthkit_worker.subnetworks.memory import batch_sequences
+from depthkit_worker.subnetworks.steps import shares_of
+from depthkit_worker.subnetworks.trie import Trie, WalkCost, walk_cost
+
+LEAST_ROWS, MOST_ROWS = 64, 128
+"""Subnetworks a piece of a corpus of several batches. Values are finished piece by piece, and two pieces
+share nothing: a cut costs the blocks that the subnetworks on its two sides have in common."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    pieces: tuple[Piece, ...]
+    batch_size: int
+    """Sequences."""
+    evaluations: float
+    """Distinct block evaluations, counted a batch."""
+    heads: int
+    """Runs of the head, counted a batch."""
+    head_cost: float
+    """Block evaluations that one run of the head is worth, by the multiplications in it."""
+    states: int
+    """States of the residual stream kept at most."""
+
+    @property
+    def total(self) -> float:
+        return self.evaluations + self.heads * self.head_cost
+
+
+def make_plan(
+    decoder: Decoder, corpus: Corpus, evaluation: Evaluation, batch_size: int | None, budget: int | None
+) -> Plan:
+    """Subnetworks first, then the corpus: a stretch of subnetworks is finished before the next begins."""
+    whole = _cost(decoder, evaluation, np.arange(len(evaluation.codes)))
+    states = whole.states + (SHARED_BY if evaluation.compares else 1)
+    size = batch_size or batch_sequences(decoder, corpus, states, budget)
+    shares = [(first, min(first + size, corpus.sequences)) for first in range(0, corpus.sequences, size)]
+    stretches = [np.arange(len(evaluation.codes))] if len(shares) == 1 else _stretches(evaluation.codes)
+    pieces = tuple(Piece(rows, first, end) for rows in stretches for first, end in shares)
+    evaluations = sum(_cost(decoder, evaluation, rows).evaluations for rows in stretches) * len(shares)
+    heads = len(evaluation.codes) * len(shares)
+    return Plan(pieces, size, evaluations, heads, _head_cost(decoder, corpus, evaluation), states)
+
+
+def _cost(decoder: Decoder, evaluation: Evaluation, rows: NDArray[np.int64]) -> WalkCost:
+    codes = evaluation.codes[rows]
+    reference = None
+    if evaluation.compares:
+        reference = 0
+        if codes[0].any():
+            codes = np.concatenate([np.zeros_like(codes[:1]), codes])
+    return walk_cost(Trie(codes, reference), decoder.parallel, shares_of(decoder))
+
+
+def _stretches(codes: NDArray[np.uint8]) -> list[NDArray[np.int64]]:
+    """Rows in stretches, cut where neighbours have the fewest computed blocks in common."""
+    # How far each row agrees with the one before it, in blocks that are computed.
+    differs = codes[1:] != codes[:-1]
+    agreed = np.where(differs.any(1), differs.argmax(1), codes.shape[1])
+    computed = np.cumsum(codes == WHOLE, axis=1)
+    common = [0 if depth == 0 else int(computed[row, depth - 1]) for row, depth in enumerate(agreed.tolist())]
+    stretches: list[NDArray[np.int64]] = []
+    first = 0
+    while len(codes) - first > MOST_ROWS:
+        cut = min(range(first + LEAST_ROWS, first + MOST_ROWS + 1), key=lambda row: common[row - 1])
+        stretches.append(np.arange(first, cut))
+        first = cut
+    return [*stretches, np.arange(first, len(codes))]
+
+
+def _head_cost(decoder: Decoder, corpus: Corpus, evaluation: Evaluation) -> float:
+    block = sum(parameter.numel() for parameter in decoder.blocks.parameters()) / decoder.depth
+    positions = evaluation.positions
+    scored = corpus.options.length / positions.every
+    if positions.last is not None:
+        scored = min(scored, positions.last)
+    head = decoder.vocabulary_size * decoder.hidden_size * scored / corpus.options.length
+    return head / block if block else 1.0

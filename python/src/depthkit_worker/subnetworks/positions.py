@@ -1,0 +1,73 @@
+"""Which positions of a batch each measure averages over."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from depthkit_worker.data.corpus import Batch
+from depthkit_worker.errors import DepthkitError
+
+Measure = Literal["loss", "kl", "logit-distance"]
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+COMPARING: tuple[Measure, ...] = ("kl", "logit-distance")
+"""Those that compare with the dense model."""
+
+
+@dataclass(frozen=True)
+class ScoredPositions:
+    """All positions a measure is defined at, or a share of them that stands for all.
+
+    `loss` is defined wherever a next token follows, `kl` and `logit-distance` everywhere. `every` k takes
+    the k-th, 2k-th, ... position of a sequence, `last` k the last k a measure is defined at.
+    """
+
+    every: int = 1
+    last: int | None = None
+
+    def check(self) -> None:
+        if self.every < 1 or (self.last is not None and self.last < 1):
+            raise DepthkitError(
+                "INVALID_ARGUMENT",
+                f"Scored positions {self} were asked for. every and last are numbers of positions, 1 or more.",
+                every=self.every,
+                last=self.last,
+            )
+
+
+ALL_POSITIONS = ScoredPositions()
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The positions of one batch that go through the head."""
+
+    rows: Tensor
+    """int64 (rows,): places in the batch, flattened to (batch x sequence)."""
+    targets: Tensor
+    """int64 (rows,): the next token; 0 where `loss` does not count the row."""
+    counted: dict[Measure, Tensor]
+    """Of each measure asked for, which rows it averages over: bool (rows,)."""
+
+
+def scored_rows(batch: Batch, positions: ScoredPositions, measures: Collection[Measure]) -> Scored:
+    """What `measures` need of `batch`, on CPU."""
+    places = torch.arange(batch.input_ids.shape[1])
+    lengths = batch.lengths[:, None]
+    counted = {}
+    for measure in measures:
+        end = lengths - 1 if measure == "loss" else lengths
+        at = (places < end) & ((places + 1) % positions.every == 0)
+        if positions.last is not None:
+            at &= places >= end - positions.last
+        counted[measure] = at.flatten()
+    rows = torch.stack(list(counted.values())).any(0).nonzero()[:, 0]
+    counted = {measure: at[rows] for measure, at in counted.items()}
+    targets = batch.input_ids.roll(-1, 1).flatten()[rows]
+    if "loss" in counted:
+        targets = targets.masked_fill(~counted["loss"], 0)
+    return Scored(rows, targets, counted)

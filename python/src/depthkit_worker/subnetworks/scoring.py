@@ -1,0 +1,118 @@
+"""From final states to measures: one pass of the head over the vocabulary serves them all.
+
+With z the dense model's logits and y a subnetwork's, at one position:
+loss = log sum exp(y) - y[target]; kl = sum p (z - y) - log sum exp(z) + log sum exp(y), p = softmax(z);
+logit-distance = sqrt(sum (z - y)^2). Each is a sum over the vocabulary, taken tile by tile: exponentials
+in fp32 relative to the tile's own highest logit, tiles put together in fp64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from depthkit_worker.subnetworks.head import Head, Tile
+from depthkit_worker.subnetworks.positions import Measure, Scored
+
+
+@dataclass
+class _Tally:
+    """Sums of one model's logits, one entry a tile, each (rows,) fp32."""
+
+    highest: list[Tensor] = field(default_factory=list)
+    exponentials: list[Tensor] = field(default_factory=list)
+    """Relative to `highest`."""
+    target: Tensor | None = None
+    differences: list[Tensor] = field(default_factory=list)
+    """sum of exp(z - highest of z) (z - y)"""
+    squares: list[Tensor] = field(default_factory=list)
+    """sum of (z - y)^2"""
+
+
+class Scorer:
+    """Scores final states of one batch, several at a time."""
+
+    def __init__(self, head: Head, scored: Scored, reference: Tensor | None, check: Callable[[], None]) -> None:
+        """`reference`: the dense model's final state (batch, sequence, hidden), where a measure needs it."""
+        self._head = head
+        self._scored = scored
+        self._measures: tuple[Measure, ...] = tuple(scored.counted)
+        self._rows = scored.rows
+        self._targets = scored.targets.to(head.device)
+        self._check = check
+        self._reference = None if reference is None else self.read(reference)
+
+    def read(self, state: Tensor) -> Tensor:
+        """The scored rows of a final state (batch, sequence, hidden), normed: (rows, hidden)."""
+        flat = state.flatten(0, 1)
+        if len(self._rows) < len(flat):
+            flat = flat[self._rows.to(flat.device)]
+        return self._head.read(flat)
+
+    def score(self, states: Sequence[Tensor]) -> Tensor:
+        """Sums over the scored positions, fp64 (states, measures) on CPU, of what `read` gave."""
+        tallies = [_Tally() for _ in states]
+        dense = _Tally()
+        for tile in self._head.tiles(len(self._rows)):
+            z = shifted = None
+            if self._reference is not None:
+                self._check()
+                z = self._head.logits(self._reference, tile)
+                if "kl" in self._measures:
+                    shifted = z.clone()
+                    _add_exponentials(dense, shifted)
+            for state, tally in zip(states, tallies, strict=True):
+                self._check()
+                self._add(tally, self._head.logits(state, tile), tile, z, shifted)
+        return torch.stack([self._sums(tally, dense) for tally in tallies])
+
+    def _add(self, tally: _Tally, y: Tensor, tile: Tile, z: Tensor | None, p: Tensor | None) -> None:
+        if "loss" in self._measures:
+            self._take_target(tally, y, tile)
+        if z is not None:
+            difference = z - y
+            if p is not None:
+                tally.differences.append(torch.linalg.vecdot(difference, p))
+            if "logit-distance" in self._measures:
+                tally.squares.append(torch.linalg.vecdot(difference, difference))
+        if "loss" in self._measures or p is not None:
+            _add_exponentials(tally, y)
+
+    def _take_target(self, tally: _Tally, y: Tensor, tile: Tile) -> None:
+        place = self._targets - tile.columns.start
+        inside = (place >= 0) & (place < y.shape[1])
+        found = y.gather(1, place.clamp(0, y.shape[1] - 1)[:, None])[:, 0]
+        tally.target = found if tally.target is None else torch.where(inside, found, tally.target)
+
+    def _sums(self, tally: _Tally, dense: _Tally) -> Tensor:
+        values: dict[Measure, Tensor] = {}
+        if tally.exponentials:
+            log_sum, _ = _log_sum(tally)
+        if tally.target is not None:
+            values["loss"] = log_sum - tally.target.cpu().double()
+        if tally.differences:
+            dense_log_sum, scale = _log_sum(dense)
+            weighted = (scale * torch.stack(tally.differences).cpu().double()).sum(0)
+            values["kl"] = weighted - dense_log_sum + log_sum
+        if tally.squares:
+            values["logit-distance"] = torch.stack(tally.squares).cpu().double().sum(0).sqrt()
+        return torch.stack([values[measure][self._scored.counted[measure]].sum() for measure in self._measures])
+
+
+def _add_exponentials(tally: _Tally, logits: Tensor) -> None:
+    """Turns `logits` into exp(logits - highest) in place."""
+    highest = logits.amax(1, keepdim=True)
+    tally.highest.append(highest[:, 0])
+    tally.exponentials.append(logits.sub_(highest).exp_().sum(1))
+
+
+def _log_sum(tally: _Tally) -> tuple[Tensor, Tensor]:
+    """fp64 on CPU: log sum exp over all tiles (rows,), and what turns a tile's exponentials into
+    probabilities (tiles, rows)."""
+    highest = torch.stack(tally.highest).cpu().double()
+    log_sums = highest + torch.stack(tally.exponentials).cpu().double().log()
+    log_sum = log_sums.logsumexp(0)
+    return log_sum, (highest - log_sum).exp()

@@ -1,0 +1,157 @@
+"""What the engine keeps, what it computes, and what it does when memory runs out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import weakref
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from depthkit_worker.data.corpus import Corpus
+from depthkit_worker.job import Unattended
+from depthkit_worker.models.decoder import Decoder, Replay
+from depthkit_worker.models.units import UNIT_KINDS, Unit
+from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
+from depthkit_worker.subnetworks.executor import Evaluation
+from depthkit_worker.subnetworks.masks import Subnetworks, block_codes
+from depthkit_worker.subnetworks.plan import make_plan
+from depthkit_worker.subnetworks.positions import ALL_POSITIONS
+from depthkit_worker.subnetworks.steps import Stepper, shares_of
+from depthkit_worker.subnetworks.trie import Trie, walk, walk_cost
+from subnetworks.physical import corpus_of
+from tiny import DEPTH, t_llama, tiny_model, token_ids
+
+BLOCKS = tuple(Unit("block", index) for index in range(DEPTH))
+SUBLAYERS = tuple(Unit(kind, index) for index in range(DEPTH) for kind in UNIT_KINDS[1:])
+
+
+def distinct_codes(rows: int, units: tuple[Unit, ...], depth: int = DEPTH, seed: int = 0) -> NDArray[np.uint8]:
+    kept = np.random.default_rng(seed).random((rows, len(units))) < 0.7
+    return np.unique(block_codes(Subnetworks(units, kept), depth), axis=0)
+
+
+class _Counting(Stepper):
+    """Counts the states that are alive after every step, and the blocks that were run."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        super().__init__(decoder, {})
+        self.alive: set[int] = set()
+        self.most = 0
+        self.runs = 0
+
+    def run(self, index: int, x: Tensor, codes: Collection[int], replay: Replay) -> dict[int, Tensor]:
+        states = super().run(index, x, codes, replay)
+        self.runs += 0 in codes
+        for state in [x, *states.values()]:
+            if id(state) not in self.alive:
+                self.alive.add(id(state))
+                weakref.finalize(state, self.alive.discard, id(state))
+        self.most = max(self.most, len(self.alive))
+        return states
+
+
+@pytest.mark.parametrize("units", [BLOCKS, SUBLAYERS])
+@pytest.mark.parametrize("reference", [None, 0])
+@torch.inference_mode()
+def test_no_more_states_are_kept_than_planned(units: tuple[Unit, ...], reference: int | None) -> None:
+    codes = distinct_codes(200, units)
+    decoder = Decoder(tiny_model("llama"))
+    counting = _Counting(decoder)
+    trie = Trie(codes, reference)
+    rows = []
+    for row, state in walk(trie, counting, decoder.begin(token_ids(1, 4)), lambda _: None):
+        rows.append(row)
+        del state
+    assert sorted(rows) == list(range(len(codes)))
+    planned = walk_cost(trie, decoder.parallel, shares_of(decoder))
+    assert counting.most <= planned.states
+    if units == BLOCKS:
+        # A block is run once for every distinct set of blocks kept up to and with it.
+        expected = sum(len({row[: index + 1].tobytes() for row in codes if row[index] == 0}) for index in range(DEPTH))
+        assert counting.runs == planned.evaluations == expected
+
+
+def test_states_grow_with_the_logarithm_of_the_subnetworks() -> None:
+    depth = 60
+    units = tuple(Unit("block", index) for index in range(depth))
+    kept: dict[int, int] = {}
+    for rows in (256, 2048):
+        trie = Trie(distinct_codes(rows, units, depth))
+        kept[rows] = walk_cost(trie, False, shares_of(Decoder(tiny_model("llama")))).states
+        assert kept[rows] <= np.log2(rows) + 5
+    walks = Trie(np.tril(np.ones((depth, depth), dtype=np.uint8) * 3)[::-1].copy())
+    assert walk_cost(walks, False, shares_of(Decoder(tiny_model("llama")))).states <= 5
+    assert kept[2048] - kept[256] <= 4
+
+
+def test_a_smaller_budget_makes_smaller_batches() -> None:
+    decoder = Decoder(tiny_model("llama"))
+    corpus = corpus_of(list(token_ids(16, 64)))
+    evaluation = Evaluation(distinct_codes(50, BLOCKS), ("loss",), ALL_POSITIONS)
+    sizes = [make_plan(decoder, corpus, evaluation, None, budget).batch_size for budget in (1, 1 << 20, 1 << 30)]
+    assert sizes == sorted(sizes) and sizes[0] == 1 and sizes[-1] == 8, sizes
+    assert len(make_plan(decoder, corpus, evaluation, None, 1).pieces) == 16
+
+
+def starved(megabytes: int | None) -> dict[str, object]:
+    """An evaluation in a process of its own, with so much memory beside what it starts with."""
+    paths = [str(Path(__file__).parents[1]), *sys.path]
+    run = subprocess.run(
+        [sys.executable, "-c", _STARVED, str(megabytes or 0)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    found = json.loads(run.stdout.splitlines()[-1])
+    assert isinstance(found, dict)
+    return found
+
+
+_STARVED = """
+import json, resource, sys
+from subnetworks.test_engine_memory import starved_evaluation
+print(json.dumps(starved_evaluation(int(sys.argv[1]))))
+"""
+
+
+def starved_evaluation(megabytes: int) -> dict[str, object]:
+    """Runs in the child: limits the address space once everything is loaded and warm."""
+    import resource
+
+    torch.set_num_threads(1)
+    decoder = Decoder(t_llama())
+    request = Subnetworks(BLOCKS, ~np.eye(DEPTH, dtype=np.bool_))
+    evaluate = lambda corpus, size: evaluate_subnetworks(  # noqa: E731
+        decoder, corpus, request, EngineOptions(("loss", "kl"), batch_size=size), Unattended()
+    )
+    evaluate(_long_corpus(1), 1)
+    if megabytes:
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + (megabytes << 20),) * 2)
+    result = evaluate(_long_corpus(8), 8)
+    return {"values": result.values.tolist(), "notes": list(result.notes), "counts": list(result.counts)}
+
+
+def _long_corpus(sequences: int) -> Corpus:
+    return corpus_of(list(token_ids(sequences, 512, 49152, seed=3)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit on a process's memory is set in Linux's way")
+def test_out_of_memory_halves_the_batch_and_goes_on() -> None:
+    whole, little = starved(None), starved(40)
+    assert whole["notes"] == []
+    notes = little["notes"]
+    assert isinstance(notes, list) and notes and notes[0].startswith("out of memory with 8 sequences a batch"), notes
+    assert little["counts"] == whole["counts"] == [8 * 511, 8 * 512]
+    np.testing.assert_allclose(np.array(little["values"]), np.array(whole["values"]), rtol=1e-5)
