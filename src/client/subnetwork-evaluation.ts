@@ -88,7 +88,9 @@ export function evaluateSubnetworks(
   subnetworks: readonly (Subnetwork | readonly string[])[],
   options: EvaluateSubnetworksOptions,
 ): SubnetworkEvaluation {
-  return new SubnetworkEvaluation((onScores) => run(connection, model, corpus, subnetworks, options, onScores));
+  return new SubnetworkEvaluation((onScores) =>
+    run(connection, model, corpus, subnetworks, options, onScores),
+  );
 }
 
 async function run(
@@ -96,11 +98,20 @@ async function run(
   model: { model: string; depth: number },
   corpus: Corpus,
   subnetworks: readonly (Subnetwork | readonly string[])[],
-  { measures = ["loss"], scoredPositions = "all", batchSize, memoryBudget, ...call }: EvaluateSubnetworksOptions,
+  {
+    measures = ["loss"],
+    scoredPositions = "all",
+    batchSize,
+    memoryBudget,
+    ...call
+  }: EvaluateSubnetworksOptions,
   onScores: (scores: SubnetworkScore[]) => void,
 ): Promise<SubnetworkScores> {
   if (subnetworks.length === 0) {
-    throw new DepthkitError("INVALID_ARGUMENT", "evaluateSubnetworks was given no subnetwork; it needs at least one.");
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      "evaluateSubnetworks was given no subnetwork; it needs at least one.",
+    );
   }
   const removed = subnetworks.map((subnetwork) =>
     "removed" in subnetwork ? [...subnetwork.removed] : checkUnits(subnetwork, model.depth),
@@ -134,8 +145,16 @@ async function run(
   };
 }
 
-function scoreOf(index: number, values: Tensor["data"], row: number, measures: readonly Measure[]): SubnetworkScore {
-  const entries = measures.map((name, column) => [name, values[row * measures.length + column] ?? Number.NaN]);
+function scoreOf(
+  index: number,
+  values: Tensor["data"],
+  row: number,
+  measures: readonly Measure[],
+): SubnetworkScore {
+  const entries = measures.map((name, column) => [
+    name,
+    values[row * measures.length + column] ?? Number.NaN,
+  ]);
   return { index, values: Object.fromEntries(entries) };
 }
 

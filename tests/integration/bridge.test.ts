@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,6 +9,7 @@ import { Dealer } from "zeromq";
 import { Depthkit } from "../../src/index.ts";
 import { encode } from "../../src/protocol/codec.ts";
 import { launchWorker } from "../../src/worker/launch.ts";
+import { resolveWorkerPython } from "../../src/worker/worker-python.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const ping = (value: number) => ({ value, integer: 0, text: "", tensors: [] });
@@ -241,6 +242,24 @@ describe("endings", () => {
 
   test("BRG5: an interpreter that is not there, too old, or without torch is told apart", async () => {
     await expect(Depthkit.start({ python: "/nope" })).rejects.toMatchObject({ code: "PYTHON_NOT_FOUND" });
+  });
+
+  test("BRG5: without torch the worker starts, and every call that needs it says what is missing", async () => {
+    const base = mkdtempSync(join(tmpdir(), "depthkit-"));
+    mkdirSync(join(base, "torch"));
+    writeFileSync(
+      join(base, "torch", "__init__.py"),
+      "raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')",
+    );
+    const { python } = await resolveWorkerPython();
+    const { code, stderr } = await runScript(
+      `const kit = await Depthkit.start();
+       try { await kit.loadModel("smollm2-135m"); } finally { await kit.close(); }`,
+      { DEPTHKIT_PYTHON: python, PYTHONPATH: base },
+    );
+    rmSync(base, { recursive: true });
+    expect(code).toBe(1);
+    expect(stderr).toContain("has no module torch");
   });
 
   test("an interpreter that ends at once reports its last words", async () => {

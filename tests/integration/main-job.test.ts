@@ -172,6 +172,47 @@ describe("subnetworks", () => {
   });
 });
 
+describe("many subnetworks at once", () => {
+  test("values come as they are finished, and all together, one a subnetwork in the order asked", async () => {
+    await using corpus = await model.loadCorpus(texts, { sequences: 2, length: 32 });
+    const asked = [[], ["block.3"], model.without(["attention.7", "feed-forward.7"]), ["block.7"]];
+    const evaluation = model.evaluateSubnetworks(corpus, asked, { measures: ["loss", "kl"] });
+    const seen = new Map<number, number>();
+    for await (const { index, values } of evaluation) seen.set(index, values.loss ?? Number.NaN);
+    const { scores, distinct, counts } = await evaluation.result;
+    expect([...seen.keys()].sort()).toEqual([0, 1, 2, 3]);
+    for (const { index, values } of scores) expect(seen.get(index)).toBe(values.loss);
+    expect(distinct).toBe(3);
+    expect(counts).toEqual([62, 64]);
+    expect(scores[0]?.values.kl).toBe(0);
+    expect(scores[2]?.values).toEqual(scores[3]?.values);
+    expect(scores[1]?.values.loss).toBeGreaterThan(scores[0]?.values.loss ?? 0);
+  });
+
+  test("a cancelled evaluation ends its iterator and its result", async () => {
+    await using corpus = await model.loadCorpus(texts, { sequences: 4, length: 64 });
+    const controller = new AbortController();
+    const asked = model.units("block").map((unit) => [unit]);
+    const evaluation = model.evaluateSubnetworks(corpus, asked, { signal: controller.signal });
+    setTimeout(() => controller.abort(), 300);
+    const read = async () => {
+      for await (const _ of evaluation);
+    };
+    await expect(read()).rejects.toMatchObject({ code: "CANCELLED" });
+    await expect(evaluation.result).rejects.toMatchObject({ code: "CANCELLED" });
+  });
+
+  test("none, and units that do not exist, are refused", async () => {
+    await using corpus = await model.loadCorpus(texts, { sequences: 1, length: 16 });
+    await expect(model.evaluateSubnetworks(corpus, []).result).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+    await expect(model.evaluateSubnetworks(corpus, [["block.30"]]).result).rejects.toThrow(
+      "numbered 0 to 29",
+    );
+  });
+});
+
 describe("a plan", () => {
   const plan: Plan = {
     model: { source: "smollm2-135m", device: "cpu" },
@@ -224,6 +265,23 @@ describeWithSharedData("reference figures, through the bridge", () => {
       for (const [start, expected] of distances.entries()) {
         const value = influence.data.angular[Number(length) - 1]?.[start] ?? Number.NaN;
         expect(Math.abs(value / expected - 1), `angular ${length} from ${start}`).toBeLessThan(1e-4);
+      }
+    }
+  });
+
+  test("leave-one-out values of some units", async () => {
+    const figures = golden("smollm2.json").loo_8x128;
+    const data = dataFile("calib_wikitext2_train.jsonl");
+    await using corpus = await model.loadCorpus(data, { sequences: 8, length: 128 });
+    const units = ["block.0", "block.14", "attention.5", "feed-forward.29"];
+    const measures = ["loss", "kl", "logit-distance"] as const;
+    const { result } = model.evaluateSubnetworks(corpus, [[], ...units.map((unit) => [unit])], { measures });
+    const { scores } = await result;
+    expect(Math.abs((scores[0]?.values.loss ?? 0) / figures.dense_loss - 1)).toBeLessThan(1e-4);
+    for (const [index, unit] of units.entries()) {
+      for (const name of measures) {
+        const value = scores[index + 1]?.values[name] ?? Number.NaN;
+        expect(Math.abs(value / figures.units[unit][name] - 1), `${name} without ${unit}`).toBeLessThan(1e-4);
       }
     }
   });
