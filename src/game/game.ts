@@ -37,7 +37,7 @@ export interface FunctionGameOptions {
 }
 
 /** A game from a plain function: a number, or one number for each value. */
-export function gameFromFunction(valueOf: ValueOf, options: FunctionGameOptions): Game {
+export function gameFromFunction(evaluate: ValueOf, options: FunctionGameOptions): Game {
   const players =
     typeof options.players === "number"
       ? Array.from({ length: options.players }, (_, i) => `player.${i}`)
@@ -52,7 +52,7 @@ export function gameFromFunction(valueOf: ValueOf, options: FunctionGameOptions)
       throwIfCancelled(signal, "Evaluating coalitions");
       const matrix = new Float64Array(coalitions.length * values.length);
       coalitions.forEach((coalition, row) => {
-        const answer = valueOf(coalition);
+        const answer = evaluate(coalition);
         const numbers = typeof answer === "number" ? [answer] : answer;
         if (numbers.length !== values.length) {
           throw new DepthkitError(

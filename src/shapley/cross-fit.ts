@@ -1,0 +1,135 @@
+import type { Coalition } from "../game/coalition.ts";
+import { ErrorSum, type ValueDraft } from "./draft.ts";
+import type { Functional } from "./functional.ts";
+import { foldCount } from "./removal-sample.ts";
+import { fitSurrogate } from "./surrogate/fit.ts";
+import type { Surrogate } from "./surrogate/surrogate.ts";
+
+/** The draws of one size. */
+export interface SizeSample {
+  /** How many coalitions of this size there are, less those that are certain. */
+  readonly population: number;
+  readonly drawn: readonly Coalition[];
+  /** For a size of the pool: the chance that a pooled draw is of this size. */
+  readonly chance?: number;
+}
+
+export interface CrossFitInput {
+  /** Coalitions whose values count as they are: whole sizes and the pilot. */
+  readonly certain: readonly Coalition[];
+  readonly sizes: readonly SizeSample[];
+  readonly valueOf: (coalition: Coalition) => number;
+  /** Puts training coalitions into an order whose every beginning is a fair selection. */
+  readonly arrange: (training: readonly Coalition[]) => readonly Coalition[];
+}
+
+interface Draw {
+  readonly coalition: Coalition;
+  readonly size: number;
+  readonly fold: number;
+}
+
+/**
+ * Regression-adjusted estimates of linear maps of a game, unbiased whatever the regression is worth (the difference
+ * estimator of survey sampling, Cassel, Sarndal and Wretman 1976, with cross-fitting; for Shapley values Witter et
+ * al., arXiv 2506.11849). For each fold a model is fitted to everything outside it. What was fitted to is known; over
+ * all other coalitions the map is applied to the model, and the fold, a simple random sample of them within each size,
+ * estimates what the model got wrong there. The folds' mean weighs each draw's error by population / draws, which
+ * gives its sampling variance.
+ */
+export function crossFit(input: CrossFitInput, functionals: readonly Functional[]): ValueDraft[] {
+  const { certain, sizes } = input;
+  const draws = dealIntoFolds(sizes);
+  const folds = Math.min(foldCount, draws.length);
+  const poolDraws = draws.filter((draw) => sizes[draw.size]?.chance !== undefined).length;
+  const estimates = functionals.map((functional) => new Float64Array(functional.size));
+  const influences = functionals.map(() => sizes.map((): Float64Array[] => []));
+  for (let fold = 0; fold < folds; fold++) {
+    const inside = draws.filter((draw) => draw.fold === fold);
+    const outside = draws.filter((draw) => draw.fold !== fold);
+    const training = input.arrange([...certain, ...outside.map((draw) => draw.coalition)]);
+    const model = fitSurrogate(training, Float64Array.from(training, input.valueOf));
+    const parts = functionals.map((functional) => model.apply(functional));
+    const correct = (coalition: Coalition, weight: number): void => {
+      const error = weight * (input.valueOf(coalition) - model.predict(coalition));
+      for (const [f, functional] of functionals.entries())
+        functional.add(parts[f] as Float64Array, coalition, error);
+    };
+    for (const coalition of certain) correct(coalition, 1);
+    for (const { coalition, size } of outside) {
+      // In a size of which next to nothing is seen, what was fitted to has no share worth the time.
+      if ((sizes[size] as SizeSample).population < 1e9) correct(coalition, 1);
+    }
+    const insideBySize = countBySize(inside, sizes.length);
+    const outsideBySize = countBySize(outside, sizes.length);
+    const insidePool = inside.filter((draw) => sizes[draw.size]?.chance !== undefined).length;
+    for (const { coalition, size } of inside) {
+      const { population, chance, drawn } = sizes[size] as SizeSample;
+      const unseen = population - (outsideBySize[size] as number);
+      const weight =
+        chance === undefined ? unseen / (insideBySize[size] as number) : unseen / (chance * insidePool);
+      const error = input.valueOf(coalition) - model.predict(coalition);
+      const fullWeight = chance === undefined ? population / drawn.length : population / (chance * poolDraws);
+      for (const [f, functional] of functionals.entries()) {
+        functional.add(parts[f] as Float64Array, coalition, weight * error);
+        const influence = new Float64Array(functional.size);
+        functional.add(influence, coalition, fullWeight * error);
+        influences[f]?.[size]?.push(influence);
+      }
+    }
+    for (const [f, part] of parts.entries()) {
+      const estimate = estimates[f] as Float64Array;
+      for (let i = 0; i < part.length; i++)
+        estimate[i] = (estimate[i] as number) + (part[i] as number) / folds;
+    }
+  }
+  return functionals.map((functional, f) => {
+    const errors = new ErrorSum(functional.size);
+    const pool: Float64Array[] = [];
+    for (const [s, { population, chance, drawn }] of sizes.entries()) {
+      const own = influences[f]?.[s] as Float64Array[];
+      if (chance === undefined) addInfluences(errors, own, 1 - drawn.length / population);
+      else pool.push(...own);
+    }
+    addInfluences(errors, pool, 1);
+    return errors.finish(estimates[f] as Float64Array);
+  });
+}
+
+/** Fits the model that goes with an estimate: to everything. */
+export function fitToAll(input: CrossFitInput): Surrogate {
+  const training = input.arrange([...input.certain, ...input.sizes.flatMap(({ drawn }) => drawn)]);
+  return fitSurrogate(training, Float64Array.from(training, input.valueOf));
+}
+
+/** Deals each size's draws, which come in random order, to the folds in turn; the pool is dealt as one. */
+function dealIntoFolds(sizes: readonly SizeSample[]): Draw[] {
+  let turn = 0;
+  const own = sizes.filter(({ chance }) => chance === undefined);
+  const pooled = sizes.filter(({ chance }) => chance !== undefined);
+  return [...own, ...pooled].flatMap((sample) => {
+    const size = sizes.indexOf(sample);
+    return sample.drawn.map((coalition) => ({ coalition, size, fold: turn++ % foldCount }));
+  });
+}
+
+function countBySize(draws: readonly Draw[], sizes: number): number[] {
+  const counts = new Array<number>(sizes).fill(0);
+  for (const { size } of draws) counts[size] = (counts[size] as number) + 1;
+  return counts;
+}
+
+/** Adds a simple random sample's influences on a mean: deviations from their mean, times the unseen share. */
+function addInfluences(errors: ErrorSum, influences: readonly Float64Array[], unseen: number): void {
+  const n = influences.length;
+  if (n === 0 || unseen <= 0) return;
+  const size = (influences[0] as Float64Array).length;
+  const mean = new Float64Array(size);
+  if (n > 1) {
+    for (const influence of influences) {
+      for (let i = 0; i < size; i++) mean[i] = (mean[i] as number) + (influence[i] as number) / n;
+    }
+  }
+  const scale = Math.sqrt(unseen * (n > 1 ? n / (n - 1) : 1));
+  for (const influence of influences) errors.add(influence.map((x, i) => scale * (x - (mean[i] as number))));
+}
