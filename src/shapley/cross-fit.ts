@@ -3,7 +3,6 @@ import { ErrorSum, type ValueDraft } from "./draft.ts";
 import type { Functional } from "./functional.ts";
 import { foldCount } from "./removal-sample.ts";
 import { fitSurrogate } from "./surrogate/fit.ts";
-import type { Surrogate } from "./surrogate/surrogate.ts";
 
 /** The draws of one size. */
 export interface SizeSample {
@@ -23,6 +22,13 @@ export interface CrossFitInput {
   readonly arrange: (training: readonly Coalition[]) => readonly Coalition[];
 }
 
+export interface CrossFit {
+  /** One a linear map. */
+  readonly drafts: readonly ValueDraft[];
+  /** What the last fold's model found. */
+  readonly description: string;
+}
+
 interface Draw {
   readonly coalition: Coalition;
   readonly size: number;
@@ -37,18 +43,20 @@ interface Draw {
  * estimates what the model got wrong there. The folds' mean weighs each draw's error by population / draws, which
  * gives its sampling variance.
  */
-export function crossFit(input: CrossFitInput, functionals: readonly Functional[]): ValueDraft[] {
+export function crossFit(input: CrossFitInput, functionals: readonly Functional[]): CrossFit {
   const { certain, sizes } = input;
   const draws = dealIntoFolds(sizes);
   const folds = Math.min(foldCount, draws.length);
   const poolDraws = draws.filter((draw) => sizes[draw.size]?.chance !== undefined).length;
   const estimates = functionals.map((functional) => new Float64Array(functional.size));
   const influences = functionals.map(() => sizes.map((): Float64Array[] => []));
+  let description = "";
   for (let fold = 0; fold < folds; fold++) {
     const inside = draws.filter((draw) => draw.fold === fold);
     const outside = draws.filter((draw) => draw.fold !== fold);
     const training = input.arrange([...certain, ...outside.map((draw) => draw.coalition)]);
     const model = fitSurrogate(training, Float64Array.from(training, input.valueOf));
+    description = model.description;
     const parts = functionals.map((functional) => model.apply(functional));
     const correct = (coalition: Coalition, weight: number): void => {
       const error = weight * (input.valueOf(coalition) - model.predict(coalition));
@@ -83,7 +91,7 @@ export function crossFit(input: CrossFitInput, functionals: readonly Functional[
         estimate[i] = (estimate[i] as number) + (part[i] as number) / folds;
     }
   }
-  return functionals.map((functional, f) => {
+  const drafts = functionals.map((functional, f) => {
     const errors = new ErrorSum(functional.size);
     const pool: Float64Array[] = [];
     for (const [s, { population, chance, drawn }] of sizes.entries()) {
@@ -94,12 +102,7 @@ export function crossFit(input: CrossFitInput, functionals: readonly Functional[
     addInfluences(errors, pool, 1);
     return errors.finish(estimates[f] as Float64Array);
   });
-}
-
-/** Fits the model that goes with an estimate: to everything. */
-export function fitToAll(input: CrossFitInput): Surrogate {
-  const training = input.arrange([...input.certain, ...input.sizes.flatMap(({ drawn }) => drawn)]);
-  return fitSurrogate(training, Float64Array.from(training, input.valueOf));
+  return { drafts, description };
 }
 
 /** Deals each size's draws, which come in random order, to the folds in turn; the pool is dealt as one. */

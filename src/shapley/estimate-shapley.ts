@@ -45,7 +45,7 @@ export async function estimateShapley(game: Game, options: EstimateOptions = {})
     floors: floorsOf(game, options.cap),
     signal: options.signal,
     batchSize: options.batchSize ?? 256,
-    growth: options.stop === undefined ? 2 : 1.25,
+    growth: options.stop !== undefined ? 1.25 : options.trace === false ? Number.POSITIVE_INFINITY : 2,
     onLook: (draft, current) => {
       trace.push(tracePoint(draft, current));
       return isSettled(draft, game, options);
@@ -178,10 +178,7 @@ function infoOf(session: Session, { estimator, requested, target, outcome, trace
     efficiencyGap: byValue(gap),
     trace,
     surrogates: Object.fromEntries(
-      (outcome.surrogates ?? []).map((surrogate, value) => [
-        game.values[value] as string,
-        surrogate.description,
-      ]),
+      (outcome.surrogates ?? []).map((surrogate, value) => [game.values[value] as string, surrogate]),
     ),
   };
 }

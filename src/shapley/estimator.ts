@@ -2,7 +2,6 @@ import { DepthkitError } from "../errors.ts";
 import type { Draft } from "./draft.ts";
 import type { Functional } from "./functional.ts";
 import type { Session } from "./session.ts";
-import type { Surrogate } from "./surrogate/surrogate.ts";
 import { describeTarget, type Target } from "./target.ts";
 
 export const methods = [
@@ -29,8 +28,8 @@ export interface Outcome extends Partial<EstimatorTraits> {
   readonly draft: Draft;
   /** Estimates of the further linear maps that were asked for. */
   readonly extras?: readonly Draft[];
-  /** The fitted models of the game, one a value, where the estimator has them. */
-  readonly surrogates?: readonly Surrogate[];
+  /** What the fitted models of the game found, one text a value, where the estimator has them. */
+  readonly surrogates?: readonly string[];
 }
 
 /** One way to estimate a target. */

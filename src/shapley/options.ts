@@ -44,6 +44,8 @@ export interface EstimateOptions {
   readonly interactions?: boolean;
   /** Also estimate Banzhaf values (methods "exact" and "regression", target "shapley"). */
   readonly banzhaf?: boolean;
+  /** Look at the estimate on the way, each time the evaluations have doubled, and keep what was seen. Default true. */
+  readonly trace?: boolean;
   /** Coalitions in one call of the game at most; has no effect on the result. Default 256. */
   readonly batchSize?: number;
   readonly signal?: AbortSignal | undefined;

@@ -24,7 +24,7 @@ export interface SizePlan {
 export const foldCount = 4;
 
 /** The part of the draws spent on learning how values spread, when the allocation is adaptive. */
-const pilotShare = 0.25;
+const pilotShare = 0.15;
 
 /**
  * Samples coalitions that lack 2 to `reach` players, size by size and without replacement. First a pilot, in

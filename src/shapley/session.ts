@@ -22,7 +22,7 @@ export interface SessionOptions {
   readonly floors: Float64Array;
   readonly signal?: AbortSignal | undefined;
   readonly batchSize: number;
-  /** By how much the evaluations grow from one look at the estimate to the next. */
+  /** By how much the evaluations grow from one look at the estimate to the next; Infinity for no looks. */
   readonly growth: number;
   /** Called at each look; true ends the sampling. */
   readonly onLook: (draft: Draft, session: Session) => boolean;
@@ -60,7 +60,7 @@ export class Session {
     this.seed = options.seed;
     this.table = new ValueTable(options.floors);
     this.#startedAt = options.now();
-    this.#nextLook = Math.min(options.budget.evaluations, 16);
+    this.#nextLook = Number.isFinite(options.growth) ? 16 : Number.POSITIVE_INFINITY;
   }
 
   get floors(): Float64Array {

@@ -1,7 +1,7 @@
 import { DepthkitError } from "../../errors.ts";
 import { Coalition } from "../../game/coalition.ts";
-import { type CrossFitInput, crossFit, fitToAll, type SizeSample } from "../cross-fit.ts";
-import type { Draft } from "../draft.ts";
+import { type CrossFitInput, crossFit, type SizeSample } from "../cross-fit.ts";
+import type { Draft, ValueDraft } from "../draft.ts";
 import type { Estimator } from "../estimator.ts";
 import { type Functional, horizonValue } from "../functional.ts";
 import { randomStream } from "../random.ts";
@@ -12,8 +12,9 @@ import { coalitionsWithin } from "../target.ts";
 export interface RegressionOptions {
   readonly name: "regression";
   /**
-   * `adaptive` (the default): a quarter of the draws learns at which sizes values spread, the rest goes there. `fixed`:
-   * by leverage alone, so that the coalitions depend on the seed and the budget and on no value.
+   * `fixed` (the default): by leverage alone, so that the coalitions depend on the seed and the budget and on no value.
+   * `adaptive`: some draws first learn at which sizes values spread, the rest go there; better for the Shapley value
+   * of a game most of whose coalitions are worth the same, as capped ones are.
    */
   readonly allocation?: "adaptive" | "fixed";
 }
@@ -24,7 +25,7 @@ export interface RegressionOptions {
  * much of the game the model explains.
  */
 export function regression(options: RegressionOptions = { name: "regression" }): Estimator {
-  const adaptive = (options.allocation ?? "adaptive") === "adaptive";
+  const adaptive = options.allocation === "adaptive";
   return {
     method: "regression",
     unbiased: true,
@@ -58,10 +59,12 @@ export function regression(options: RegressionOptions = { name: "regression" }):
           ),
       });
       const target = horizonValue(players, reach);
+      let descriptions: readonly string[] = [];
       const draftsOf = (functionals: readonly Functional[]): Draft[] => {
-        const perValue = session.game.values.map((_, value) => crossFit(inputFor(value), functionals));
+        const fits = session.game.values.map((_, value) => crossFit(inputFor(value), functionals));
+        descriptions = fits.map(({ description }) => description);
         return functionals.map((_, f) => ({
-          values: perValue.map((drafts) => drafts[f] as (typeof drafts)[number]),
+          values: fits.map(({ drafts }) => drafts[f] as ValueDraft),
           draws: session.evaluations,
         }));
       };
@@ -81,11 +84,7 @@ export function regression(options: RegressionOptions = { name: "regression" }):
         );
       }
       const [draft, ...extraDrafts] = draftsOf([target, ...extras]);
-      return {
-        draft: draft as Draft,
-        extras: extraDrafts,
-        surrogates: session.game.values.map((_, value) => fitToAll(inputFor(value))),
-      };
+      return { draft: draft as Draft, extras: extraDrafts, surrogates: descriptions };
     },
   };
 }

@@ -38,96 +38,141 @@ export interface Evidence {
   readonly gradient: Float64Array;
 }
 
-/** Rasmussen and Williams, Gaussian Processes for Machine Learning, equations 5.8 and 5.9, plus the prior. */
-export function evidenceOf(
-  theta: Float64Array,
-  points: readonly Point[],
-  y: Float64Array,
-): Evidence | undefined {
-  const m = points.length;
-  const n = (theta.length - 4) / 2;
-  const parameters = parametersOf(theta);
-  const { logCorrelation } = parameters;
-  const bases = points.map((point) => baseOf(parameters, point));
-  const product = new Float64Array(m * m);
-  const common = new Float64Array(m * m);
-  const factor = new Float64Array(m * m);
-  for (let a = 0; a < m; a++) {
-    const { absent } = points[a] as Point;
-    for (let b = 0; b <= a; b++) {
-      const { mask } = points[b] as Point;
-      let count = 0;
-      let shared = 0;
-      for (const i of absent) {
-        if (mask[i] === 1) {
-          count++;
-          shared += logCorrelation[i] as number;
+/**
+ * The evidence of hyperparameters given some coalitions and their values: Rasmussen and Williams, Gaussian Processes
+ * for Machine Learning, equations 5.8 and 5.9, plus the prior. What the points share is found once, the buffers serve
+ * every call.
+ */
+export class EvidenceProblem {
+  readonly #points: readonly Point[];
+  readonly #y: Float64Array;
+  readonly #prior: ReturnType<typeof priorOf>;
+  /** The absent players common to points a >= b, pair after pair, and where each pair's begin. */
+  readonly #shared: Uint16Array;
+  readonly #starts: Uint32Array;
+  readonly #product: Float64Array;
+  readonly #factor: Float64Array;
+
+  constructor(players: number, points: readonly Point[], y: Float64Array) {
+    const m = points.length;
+    this.#points = points;
+    this.#y = y;
+    this.#prior = priorOf(players);
+    this.#product = new Float64Array(m * m);
+    this.#factor = new Float64Array(m * m);
+    const shared: number[] = [];
+    this.#starts = new Uint32Array((m * (m + 1)) / 2 + 1);
+    let pair = 0;
+    for (let a = 0; a < m; a++) {
+      for (let b = 0; b <= a; b++) {
+        const { mask } = points[b] as Point;
+        for (const i of (points[a] as Point).absent) if (mask[i] === 1) shared.push(i);
+        this.#starts[++pair] = shared.length;
+      }
+    }
+    this.#shared = Uint16Array.from(shared);
+  }
+
+  /** Undefined where the covariance matrix is not positive definite. */
+  at(theta: Float64Array): Evidence | undefined {
+    const m = this.#points.length;
+    const n = (theta.length - 4) / 2;
+    const parameters = parametersOf(theta);
+    const factor = this.#covariances(parameters);
+    if (!choleskyInPlace(factor, m)) return undefined;
+    const alpha = choleskySolve(factor, m, this.#y);
+    let value = 0;
+    for (let a = 0; a < m; a++) {
+      value += 0.5 * (this.#y[a] as number) * (alpha[a] as number) + Math.log(factor[a * m + a] as number);
+    }
+    const gradient = this.#gradient(parameters, alpha, choleskyInverse(factor, m), n);
+    for (let i = 0; i < theta.length; i++) {
+      const spread = this.#prior.spread[i] as number;
+      const z = ((theta[i] as number) - (this.#prior.mean[i] as number)) / spread;
+      value += 0.5 * z * z;
+      gradient[i] = (gradient[i] as number) + z / spread;
+    }
+    return { value, gradient };
+  }
+
+  #covariances(parameters: KernelParameters): Float64Array {
+    const m = this.#points.length;
+    const { logCorrelation, product, linear, pairwise, noise } = parameters;
+    const bases = Float64Array.from(this.#points, (point) => baseOf(parameters, point));
+    const shared = this.#shared;
+    const starts = this.#starts;
+    let pair = 0;
+    for (let a = 0; a < m; a++) {
+      for (let b = 0; b <= a; b++, pair++) {
+        const start = starts[pair] as number;
+        const end = starts[pair + 1] as number;
+        let sum = 0;
+        for (let s = start; s < end; s++) sum += logCorrelation[shared[s] as number] as number;
+        const k = product * Math.exp((bases[a] as number) + (bases[b] as number) - 2 * sum);
+        const count = end - start;
+        this.#product[a * m + b] = k;
+        this.#factor[a * m + b] =
+          k + constantVariance + linear * count + (pairwise * count * (count - 1)) / 2;
+      }
+      const diagonal = a * m + a;
+      this.#factor[diagonal] = (this.#factor[diagonal] as number) * (1 + 1e-9) + noise;
+    }
+    return this.#factor;
+  }
+
+  /** From dV/dK = (K^-1 - alpha alpha')/2; each pair of points is met once and counts twice. */
+  #gradient(
+    parameters: KernelParameters,
+    alpha: Float64Array,
+    inverse: Float64Array,
+    n: number,
+  ): Float64Array {
+    const m = this.#points.length;
+    const gradient = new Float64Array(2 * n + 4);
+    const perPoint = new Float64Array(m);
+    const shared = this.#shared;
+    const starts = this.#starts;
+    let byProduct = 0;
+    let byLinear = 0;
+    let byPairwise = 0;
+    let byNoise = 0;
+    let pair = 0;
+    for (let a = 0; a < m; a++) {
+      for (let b = 0; b <= a; b++, pair++) {
+        const at = a * m + b;
+        const once = (inverse[at] as number) - (alpha[a] as number) * (alpha[b] as number);
+        const weight = a === b ? 0.5 * once : once;
+        const start = starts[pair] as number;
+        const end = starts[pair + 1] as number;
+        const count = end - start;
+        const g = weight * (this.#product[at] as number);
+        byProduct += g;
+        byLinear += weight * count;
+        byPairwise += (weight * count * (count - 1)) / 2;
+        if (a === b) byNoise += weight;
+        perPoint[a] = (perPoint[a] as number) + g;
+        perPoint[b] = (perPoint[b] as number) + g;
+        for (let s = start; s < end; s++) {
+          const i = n + 1 + (shared[s] as number);
+          gradient[i] = (gradient[i] as number) - 2 * g;
         }
       }
-      const at = a * m + b;
-      const k = parameters.product * Math.exp((bases[a] as number) + (bases[b] as number) - 2 * shared);
-      product[at] = k;
-      common[at] = count;
-      factor[at] =
-        k + constantVariance + parameters.linear * count + (parameters.pairwise * count * (count - 1)) / 2;
     }
-    const diagonal = a * m + a;
-    factor[diagonal] = (factor[diagonal] as number) * (1 + 1e-9) + parameters.noise;
-  }
-  if (!choleskyInPlace(factor, m)) return undefined;
-  const alpha = choleskySolve(factor, m, y);
-  const weights = choleskyInverse(factor, m);
-  let value = 0;
-  for (let a = 0; a < m; a++) {
-    value += 0.5 * (y[a] as number) * (alpha[a] as number) + Math.log(factor[a * m + a] as number);
-  }
-  // weights becomes (K^-1 - alpha alpha')/2, the derivative of the value by each entry of K; pairs are met once.
-  const gradient = new Float64Array(theta.length);
-  const perPoint = new Float64Array(m);
-  let byProduct = 0;
-  let byLinear = 0;
-  let byPairwise = 0;
-  let byNoise = 0;
-  for (let a = 0; a < m; a++) {
-    const { absent } = points[a] as Point;
-    for (let b = 0; b <= a; b++) {
-      const at = a * m + b;
-      const weight =
-        ((weights[at] as number) - (alpha[a] as number) * (alpha[b] as number)) * (a === b ? 0.5 : 1);
-      const count = common[at] as number;
-      const g = weight * (product[at] as number);
-      byProduct += g;
-      byLinear += weight * count;
-      byPairwise += (weight * count * (count - 1)) / 2;
-      if (a === b) byNoise += weight;
-      perPoint[a] = (perPoint[a] as number) + g;
-      perPoint[b] = (perPoint[b] as number) + g;
-      if (count === 0) continue;
-      const { mask } = points[b] as Point;
+    for (const [a, { absent }] of this.#points.entries()) {
       for (const i of absent) {
-        if (mask[i] === 1) gradient[n + 1 + i] = (gradient[n + 1 + i] as number) - 2 * g;
+        gradient[1 + i] = (gradient[1 + i] as number) + (perPoint[a] as number);
+        gradient[n + 1 + i] = (gradient[n + 1 + i] as number) + (perPoint[a] as number);
       }
     }
-  }
-  for (let a = 0; a < m; a++) {
-    for (const i of (points[a] as Point).absent) {
-      gradient[1 + i] = (gradient[1 + i] as number) + (perPoint[a] as number);
-      gradient[n + 1 + i] = (gradient[n + 1 + i] as number) + (perPoint[a] as number);
+    for (let i = 0; i < n; i++) {
+      // d log(correlation) / d logit = 1 - correlation.
+      const slope = 1 - Math.exp(parameters.logCorrelation[i] as number);
+      gradient[n + 1 + i] = (gradient[n + 1 + i] as number) * slope;
     }
+    gradient[0] = byProduct;
+    gradient[2 * n + 1] = byLinear * parameters.linear;
+    gradient[2 * n + 2] = byPairwise * parameters.pairwise;
+    gradient[2 * n + 3] = byNoise * parameters.noise;
+    return gradient;
   }
-  for (let i = 0; i < n; i++) {
-    // d log(correlation) / d logit = 1 - correlation.
-    gradient[n + 1 + i] = (gradient[n + 1 + i] as number) * (1 - Math.exp(logCorrelation[i] as number));
-  }
-  gradient[0] = byProduct;
-  gradient[2 * n + 1] = byLinear * parameters.linear;
-  gradient[2 * n + 2] = byPairwise * parameters.pairwise;
-  gradient[2 * n + 3] = byNoise * parameters.noise;
-  const prior = priorOf(n);
-  for (let i = 0; i < theta.length; i++) {
-    const z = ((theta[i] as number) - (prior.mean[i] as number)) / (prior.spread[i] as number);
-    value += 0.5 * z * z;
-    gradient[i] = (gradient[i] as number) + z / (prior.spread[i] as number);
-  }
-  return { value, gradient };
 }

@@ -1,7 +1,7 @@
 import type { Coalition } from "../../game/coalition.ts";
 import { type Functional, pairIndex } from "../functional.ts";
 import { choleskyInPlace, choleskySolve } from "./cholesky.ts";
-import { constantVariance, evidenceOf, parametersOf, priorOf } from "./evidence.ts";
+import { constantVariance, EvidenceProblem, parametersOf, priorOf } from "./evidence.ts";
 import { baseOf, covariance, type KernelParameters, type Point, pointOf } from "./kernel.ts";
 import { rprop } from "./rprop.ts";
 import type { Surrogate } from "./surrogate.ts";
@@ -92,7 +92,7 @@ export interface KernelFitLimits {
   readonly iterations: number;
 }
 
-export const defaultLimits: KernelFitLimits = { shape: 96, points: 512, iterations: 40 };
+export const defaultLimits: KernelFitLimits = { shape: 64, points: 512, iterations: 24 };
 
 /** Fits the hyperparameters by evidence to the first `shape` coalitions and the model to the first `points`. */
 export function fitKernel(
@@ -108,7 +108,7 @@ export function fitKernel(
   const spread = Math.sqrt(some.reduce((sum, v) => sum + (v - mean) ** 2, 0) / some.length);
   const shapePoints = points.slice(0, some.length);
   const scaled = some.map((v) => (v - mean) / spread);
-  const theta =
-    spread > 0 ? rprop(prior.mean, (x) => evidenceOf(x, shapePoints, scaled), limits.iterations) : prior.mean;
+  const problem = new EvidenceProblem(players, shapePoints, scaled);
+  const theta = spread > 0 ? rprop(prior.mean, (x) => problem.at(x), limits.iterations) : prior.mean;
   return new KernelSurrogate(parametersOf(theta), points, y.slice(0, points.length));
 }
