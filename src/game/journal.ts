@@ -128,11 +128,11 @@ async function readJournal(path: string, header: JournalHeader): Promise<ReadJou
     throw cause;
   }
   const expected = headerText(header);
+  // The last piece is what follows the last line end: nothing, or a line whose end, at least, is missing.
   const lines = text.split("\n");
-  const torn = lines.pop() ?? "";
   const at = lines.indexOf(expected);
   // Only what a torn header leaves behind may come before the header; anything else is another key's file.
-  const before = at < 0 ? [...lines, torn] : lines.slice(0, at);
+  const before = at < 0 ? lines : lines.slice(0, at);
   if (!before.every((line) => expected.startsWith(line))) {
     throw new DepthkitError(
       "UNSUPPORTED_FORMAT",
@@ -140,13 +140,13 @@ async function readJournal(path: string, header: JournalHeader): Promise<ReadJou
       { details: { expected, found: before[0] } },
     );
   }
-  const body = at < 0 ? [] : lines.slice(at + 1);
+  const body = at < 0 ? [] : lines.slice(at + 1).filter((line) => line !== "");
   const decoded = body.map((line) => decodeEntry(line, header.values.length));
   const entries = decoded.filter((entry) => entry !== undefined);
   return {
     entries,
-    damaged: decoded.length - entries.length + (torn === "" ? 0 : 1),
+    damaged: decoded.length - entries.length,
     empty: at < 0,
-    needsNewline: torn !== "",
+    needsNewline: lines.at(-1) !== "",
   };
 }
