@@ -81,7 +81,12 @@ export function certain(estimate: Float64Array): ValueDraft {
   };
 }
 
-/** The mean of independent, identically distributed vectors, with its error. Needs at least two of them. */
+/**
+ * The mean of independent, identically distributed vectors, with its error. Needs at least two of them. Each variance
+ * is drawn towards the mean of all as if by one observation more (a moderated t, Smyth 2004): with a few walks a
+ * player may by chance have shown only one side of a skewed marginal, and an interval from that alone would be far
+ * too short (70% in place of 95% with two or three walks of a depth game).
+ */
 export function meanDraft(vectors: readonly Float64Array[]): ValueDraft {
   const size = vectors[0]?.length ?? 0;
   const mean = new Float64Array(size);
@@ -91,5 +96,16 @@ export function meanDraft(vectors: readonly Float64Array[]): ValueDraft {
   const errors = new ErrorSum(size);
   const scale = 1 / Math.sqrt(vectors.length * (vectors.length - 1));
   for (const vector of vectors) errors.add(vector.map((x, i) => scale * (x - (mean[i] as number))));
-  return errors.finish(mean, vectors.length - 1);
+  const degrees = vectors.length - 1;
+  const raw = errors.finish(mean, degrees + 1);
+  const pooled = raw.variance.reduce((sum, v) => sum + v, 0) / size;
+  const variance = raw.variance.map((v) => (degrees * v + pooled) / (degrees + 1));
+  const stretch = variance.map((v, i) =>
+    (raw.variance[i] as number) > 0 ? Math.sqrt(v / (raw.variance[i] as number)) : 0,
+  );
+  return {
+    ...raw,
+    variance,
+    factors: raw.factors.map((row) => row.map((x, i) => x * (stretch[i] as number))),
+  };
 }

@@ -61,7 +61,8 @@ describe("Journal", () => {
         await using journal = await open();
         expect(await new CachedGame(game, journal).evaluate(sets)).toEqual(answer);
       }
-      expect(calls.size).toBeGreaterThan(0);
+      // Where only the line end is missing, the line is whole all the same.
+      if (length < whole.length - 1) expect(calls.size).toBeGreaterThan(0);
       await using again = await open();
       expect([...again.entries()]).toHaveLength(4);
     }

@@ -66,9 +66,9 @@ export function spy(inner: Game): { game: Game; calls: Map<string, number>; batc
 /** The plain definition: mean over removal orders of each player's marginal, among the first `reach` removals. */
 export async function bruteForce(game: Game, reach = game.players.length): Promise<number[]> {
   const n = game.players.length;
-  const { Coalition: Set } = await import("../../../src/game/coalition.ts");
+  const { Coalition: Subset } = await import("../../../src/game/coalition.ts");
   const all = Array.from({ length: 2 ** n }, (_, bits) =>
-    Set.of(
+    Subset.of(
       n,
       Array.from({ length: n }, (_, i) => i).filter((i) => (bits >> i) & 1),
     ),
