@@ -136,23 +136,31 @@ export function pairInteraction(players: number, reach: number): Functional {
 function leaveOneOutSums(factors: Float64Array, weights: Float64Array): Float64Array {
   const n = factors.length;
   const reach = weights.length;
-  const carried: Float64Array[] = [];
-  let current = weights;
-  for (let i = n - 1; i >= 0; i--) {
-    carried[i] = current;
+  // Row i holds the weights carried back through the factors after the i-th.
+  const carried = new Float64Array(n * reach);
+  carried.set(weights, (n - 1) * reach);
+  for (let i = n - 1; i > 0; i--) {
     const x = factors[i] as number;
-    current = Float64Array.from(current, (value, a) => value + x * (carried[i]?.[a + 1] ?? 0));
+    const row = i * reach;
+    const before = row - reach;
+    for (let a = 0; a < reach; a++) {
+      const next = a + 1 < reach ? (carried[row + a + 1] as number) : 0;
+      carried[before + a] = (carried[row + a] as number) + x * next;
+    }
   }
   const result = new Float64Array(n);
   const prefix = new Float64Array(reach);
   prefix[0] = 1;
   for (let i = 0; i < n; i++) {
-    const after = carried[i] as Float64Array;
+    const row = i * reach;
+    const reached = Math.min(reach, i + 1);
     let sum = 0;
-    for (let a = 0; a < reach; a++) sum += (prefix[a] as number) * (after[a] as number);
+    for (let a = 0; a < reached; a++) sum += (prefix[a] as number) * (carried[row + a] as number);
     result[i] = sum;
     const x = factors[i] as number;
-    for (let a = reach - 1; a > 0; a--) prefix[a] = (prefix[a] as number) + x * (prefix[a - 1] as number);
+    for (let a = Math.min(reach - 1, i + 1); a > 0; a--) {
+      prefix[a] = (prefix[a] as number) + x * (prefix[a - 1] as number);
+    }
   }
   return result;
 }

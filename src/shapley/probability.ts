@@ -1,6 +1,7 @@
 import type { ValueDraft } from "./draft.ts";
 import { randomStream } from "./random.ts";
 import { ascending } from "./statistics.ts";
+import { choleskyInPlace } from "./surrogate/cholesky.ts";
 
 const simulations = 2000;
 
@@ -16,8 +17,9 @@ export interface LowestProbabilities {
  * with the covariance of the draft, widened to Student's t by one chi-square draw for all players at once.
  */
 export function lowestProbabilities(draft: ValueDraft, k: number): LowestProbabilities {
-  const { estimate, factors } = draft;
+  const { estimate } = draft;
   const players = estimate.length;
+  const factors = compress(draft.factors, players);
   const each = new Float64Array(players);
   const chosen = new Set(ascending(estimate).slice(0, k));
   if (factors.length === 0) {
@@ -40,6 +42,32 @@ export function lowestProbabilities(draft: ValueDraft, k: number): LowestProbabi
     if (lowest.every((i) => chosen.has(i))) together += 1 / simulations;
   }
   return { each, together };
+}
+
+/** As few rows as there are players, with the same covariance: the columns of its Cholesky factor. */
+function compress(factors: readonly Float64Array[], players: number): readonly Float64Array[] {
+  if (factors.length <= players) return factors;
+  const covariance = new Float64Array(players * players);
+  let trace = 0;
+  for (const row of factors) {
+    for (let i = 0; i < players; i++) {
+      const x = row[i] as number;
+      trace += x * x;
+      for (let j = 0; j <= i; j++) {
+        covariance[i * players + j] = (covariance[i * players + j] as number) + x * (row[j] as number);
+      }
+    }
+  }
+  // Efficiency makes the matrix singular; a speck on the diagonal carries the factorisation over that.
+  for (let i = 0; i < players; i++) {
+    covariance[i * players + i] = (covariance[i * players + i] as number) + 1e-12 * trace;
+  }
+  if (!choleskyInPlace(covariance, players)) return factors;
+  return Array.from({ length: players }, (_, column) =>
+    Float64Array.from({ length: players }, (_, i) =>
+      i < column ? 0 : (covariance[i * players + column] as number),
+    ),
+  );
 }
 
 /** A chi-square over its degrees of freedom, by Wilson and Hilferty's cube. */

@@ -1,6 +1,6 @@
 /**
- * Cholesky factors in one flat array, row-major. ml-matrix's own decomposition is used where a system is solved once;
- * this one serves the fit's inner loop, where its row objects took four fifths of the time.
+ * Cholesky factors in one flat array, row-major, lower triangle. ml-matrix solves what is solved once; this serves the
+ * fit's inner loop, which factors and inverts a small matrix a few hundred times and needs no object a row.
  */
 export function choleskyInPlace(a: Float64Array, n: number): boolean {
   for (let j = 0; j < n; j++) {

@@ -111,7 +111,9 @@ describe("SHA5: every budget gives a result or says what it needs", () => {
       for (let players = 2; players <= 10; players++) {
         const inner = randomGame(players, players);
         const most = 2 ** players + 5;
-        const step = players <= 5 ? 1 : players <= 7 && method !== "regression" ? 3 : Math.ceil(most / 9);
+        const few = method === "regression" ? 5 : 7;
+        const step =
+          players <= 4 ? 1 : players <= few ? 3 : Math.ceil(most / (method === "regression" ? 5 : 9));
         for (let evaluations = 2; evaluations <= most; evaluations += step) {
           const { game, calls } = spy(inner);
           const target = method === "leave-one-out" ? ({ horizon: 1 } as const) : ("shapley" as const);
