@@ -10,9 +10,9 @@ fits boosted trees and takes seconds a run, so it gets at most 20 seeds.
 import json
 import sys
 import warnings
+from importlib.metadata import version
 
 import numpy as np
-import shapiq
 from shapiq import approximator as ap
 
 PLAYERS = 10
@@ -79,7 +79,7 @@ def main() -> None:
                 "regret": float(np.mean(regrets)),
                 "evaluations": asked / runs,
                 "seeds": runs,
-                "version": shapiq.__version__,
+                "version": version("shapiq"),
             }
             print(json.dumps(row), flush=True)
 

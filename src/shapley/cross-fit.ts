@@ -49,7 +49,7 @@ export function crossFit(input: CrossFitInput, functionals: readonly Functional[
   const folds = Math.min(foldCount, draws.length);
   const poolDraws = draws.filter((draw) => sizes[draw.size]?.chance !== undefined).length;
   const estimates = functionals.map((functional) => new Float64Array(functional.size));
-  const influences = functionals.map(() => sizes.map((): Float64Array[] => []));
+  const influences = sizes.map((): Influence[] => []);
   let description = "";
   for (let fold = 0; fold < folds; fold++) {
     const inside = draws.filter((draw) => draw.fold === fold);
@@ -77,13 +77,11 @@ export function crossFit(input: CrossFitInput, functionals: readonly Functional[
       const weight =
         chance === undefined ? unseen / (insideBySize[size] as number) : unseen / (chance * insidePool);
       const error = input.valueOf(coalition) - model.predict(coalition);
-      const fullWeight = chance === undefined ? population / drawn.length : population / (chance * poolDraws);
       for (const [f, functional] of functionals.entries()) {
         functional.add(parts[f] as Float64Array, coalition, weight * error);
-        const influence = new Float64Array(functional.size);
-        functional.add(influence, coalition, fullWeight * error);
-        influences[f]?.[size]?.push(influence);
       }
+      const fullWeight = chance === undefined ? population / drawn.length : population / (chance * poolDraws);
+      influences[size]?.push({ coalition, amount: fullWeight * error });
     }
     for (const [f, part] of parts.entries()) {
       const estimate = estimates[f] as Float64Array;
@@ -93,13 +91,13 @@ export function crossFit(input: CrossFitInput, functionals: readonly Functional[
   }
   const drafts = functionals.map((functional, f) => {
     const errors = new ErrorSum(functional.size);
-    const pool: Float64Array[] = [];
+    const pool: Influence[] = [];
     for (const [s, { population, chance, drawn }] of sizes.entries()) {
-      const own = influences[f]?.[s] as Float64Array[];
-      if (chance === undefined) addInfluences(errors, own, 1 - drawn.length / population);
-      else pool.push(...own);
+      const own = influences[s] as Influence[];
+      if (chance === undefined) addInfluences(errors, functional, own, 1 - drawn.length / population);
+      else for (const influence of own) pool.push(influence);
     }
-    addInfluences(errors, pool, 1);
+    addInfluences(errors, functional, pool, 1);
     return errors.finish(estimates[f] as Float64Array);
   });
   return { drafts, description };
@@ -122,17 +120,28 @@ function countBySize(draws: readonly Draw[], sizes: number): number[] {
   return counts;
 }
 
+/** A draw's part in the error: `amount` times its coefficients. Kept apart, since 100,000 vectors do not fit. */
+interface Influence {
+  readonly coalition: Coalition;
+  readonly amount: number;
+}
+
 /** Adds a simple random sample's influences on a mean: deviations from their mean, times the unseen share. */
-function addInfluences(errors: ErrorSum, influences: readonly Float64Array[], unseen: number): void {
+function addInfluences(
+  errors: ErrorSum,
+  functional: Functional,
+  influences: readonly Influence[],
+  unseen: number,
+): void {
   const n = influences.length;
   if (n === 0 || unseen <= 0) return;
-  const size = (influences[0] as Float64Array).length;
-  const mean = new Float64Array(size);
-  if (n > 1) {
-    for (const influence of influences) {
-      for (let i = 0; i < size; i++) mean[i] = (mean[i] as number) + (influence[i] as number) / n;
-    }
-  }
+  const mean = new Float64Array(functional.size);
+  if (n > 1) for (const { coalition, amount } of influences) functional.add(mean, coalition, amount / n);
   const scale = Math.sqrt(unseen * (n > 1 ? n / (n - 1) : 1));
-  for (const influence of influences) errors.add(influence.map((x, i) => scale * (x - (mean[i] as number))));
+  const contribution = new Float64Array(functional.size);
+  for (const { coalition, amount } of influences) {
+    for (let i = 0; i < contribution.length; i++) contribution[i] = -scale * (mean[i] as number);
+    functional.add(contribution, coalition, scale * amount);
+    errors.add(contribution);
+  }
 }

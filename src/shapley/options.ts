@@ -23,7 +23,7 @@ export interface Progress {
 export interface EstimateOptions {
   /** Default "regression". */
   readonly method?: MethodChoice;
-  /** Default: `{ horizon: ceil(players / 2) }`; for methods that take one target only, that one. */
+  /** Default: `{ horizon: ceil(0.4 players) }`; for methods that take one target only, that one. */
   readonly target?: Target;
   /**
    * The loss from which on a value named so counts no more, by value name (the game's value being its negative); `true`
@@ -88,7 +88,7 @@ export function defaultTarget(method: Method, players: number): Target {
     case "present-absent":
       return "shapley";
     default:
-      return { horizon: Math.ceil(players / 2) };
+      return { horizon: Math.ceil(0.4 * players) };
   }
 }
 
