@@ -1,0 +1,178 @@
+import { DepthkitError } from "../errors.ts";
+
+/** The largest number of players a game may have. */
+export const maxPlayers = 512;
+
+/**
+ * A set of players out of `players`, packed 32 to a word. Immutable; two coalitions of the same game are equal
+ * exactly when their keys are. Iterating yields the members in ascending order.
+ */
+export class Coalition implements Iterable<number> {
+  readonly players: number;
+  readonly #words: Uint32Array;
+  #size = -1;
+  #key: string | undefined;
+
+  private constructor(players: number, words: Uint32Array) {
+    this.players = players;
+    this.#words = words;
+  }
+
+  static empty(players: number): Coalition {
+    return new Coalition(players, allocate(players));
+  }
+
+  static full(players: number): Coalition {
+    const words = allocate(players).fill(0xffffffff);
+    const rest = players & 31;
+    if (rest !== 0) words[words.length - 1] = 2 ** rest - 1;
+    return new Coalition(players, words);
+  }
+
+  /** The coalition of exactly these members. */
+  static of(players: number, members: Iterable<number>): Coalition {
+    const words = allocate(players);
+    for (const member of members) {
+      checkMember(players, member);
+      words[member >>> 5] = (words[member >>> 5] as number) | (1 << (member & 31));
+    }
+    return new Coalition(players, words);
+  }
+
+  /** Everyone but these. */
+  static without(players: number, removed: Iterable<number>): Coalition {
+    return Coalition.of(players, removed).complement();
+  }
+
+  /** The inverse of `key`. */
+  static fromKey(players: number, key: string): Coalition {
+    const words = allocate(players);
+    const digits = Math.ceil(players / 4);
+    if (key.length !== digits || !/^[0-9a-f]+$/.test(key)) {
+      throw new DepthkitError(
+        "INVALID_ARGUMENT",
+        `Reading a coalition of ${players} players: got the key "${key}"; it must have ${digits} lower-case hexadecimal digits. Take it from Coalition.key.`,
+      );
+    }
+    for (let word = 0; word < words.length; word++) {
+      const end = key.length - 8 * word;
+      words[word] = Number.parseInt(key.slice(Math.max(0, end - 8), end), 16);
+    }
+    const beyond = players & 31;
+    if (beyond !== 0 && (words[words.length - 1] as number) >= 2 ** beyond) {
+      throw new DepthkitError(
+        "INVALID_ARGUMENT",
+        `Reading a coalition: the key "${key}" names a player above ${players - 1}, the last of ${players}.`,
+      );
+    }
+    return new Coalition(players, words);
+  }
+
+  /** The set as a hexadecimal number, player 0 the lowest bit: canonical, a map key and what journals hold. */
+  get key(): string {
+    if (this.#key === undefined) {
+      let key = "";
+      for (const word of this.#words) key = word.toString(16).padStart(8, "0") + key;
+      this.#key = key.slice(key.length - Math.ceil(this.players / 4));
+    }
+    return this.#key;
+  }
+
+  /** How many members. */
+  get size(): number {
+    if (this.#size < 0) {
+      this.#size = 0;
+      for (const word of this.#words) this.#size += bitCount(word);
+    }
+    return this.#size;
+  }
+
+  has(player: number): boolean {
+    return (((this.#words[player >>> 5] ?? 0) >>> (player & 31)) & 1) === 1;
+  }
+
+  with(player: number): Coalition {
+    checkMember(this.players, player);
+    const words = this.#words.slice();
+    words[player >>> 5] = (words[player >>> 5] as number) | (1 << (player & 31));
+    return new Coalition(this.players, words);
+  }
+
+  without(player: number): Coalition {
+    checkMember(this.players, player);
+    const words = this.#words.slice();
+    words[player >>> 5] = (words[player >>> 5] as number) & ~(1 << (player & 31));
+    return new Coalition(this.players, words);
+  }
+
+  complement(): Coalition {
+    const words = Coalition.full(this.players).#words;
+    for (let i = 0; i < words.length; i++) words[i] = (words[i] as number) & ~(this.#words[i] as number);
+    return new Coalition(this.players, words);
+  }
+
+  equals(other: Coalition): boolean {
+    return this.players === other.players && this.key === other.key;
+  }
+
+  /** The first player that is in one of the two and not in the other; `players` when there is none. */
+  firstDifference(other: Coalition): number {
+    for (let i = 0; i < this.#words.length; i++) {
+      const difference = ((this.#words[i] as number) ^ (other.#words[i] as number)) >>> 0;
+      if (difference !== 0) return 32 * i + (31 - Math.clz32(difference & -difference));
+    }
+    return this.players;
+  }
+
+  /** How many members are `from` or later. */
+  sizeFrom(from: number): number {
+    const start = from >>> 5;
+    if (start >= this.#words.length) return 0;
+    let size = bitCount(((this.#words[start] as number) >>> (from & 31)) >>> 0);
+    for (let i = start + 1; i < this.#words.length; i++) size += bitCount(this.#words[i] as number);
+    return size;
+  }
+
+  *[Symbol.iterator](): Generator<number, void, undefined> {
+    for (let i = 0; i < this.#words.length; i++) {
+      let word = this.#words[i] as number;
+      while (word !== 0) {
+        yield 32 * i + (31 - Math.clz32(word & -word));
+        word = (word & (word - 1)) >>> 0;
+      }
+    }
+  }
+
+  /** The players that are not members, ascending. */
+  absent(): number[] {
+    return [...this.complement()];
+  }
+
+  toString(): string {
+    return `{${[...this].join(", ")}} of ${this.players}`;
+  }
+}
+
+function allocate(players: number): Uint32Array<ArrayBuffer> {
+  if (!Number.isInteger(players) || players < 1 || players > maxPlayers) {
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      `Making a coalition: got ${players} players; a game has 1 to ${maxPlayers}. Put units into groups to have fewer.`,
+    );
+  }
+  return new Uint32Array(Math.ceil(players / 32));
+}
+
+function checkMember(players: number, member: number): void {
+  if (Number.isInteger(member) && member >= 0 && member < players) return;
+  throw new DepthkitError(
+    "INVALID_ARGUMENT",
+    `Making a coalition of ${players} players: got the member ${member}; members are integers from 0 to ${players - 1}.`,
+  );
+}
+
+function bitCount(word: number): number {
+  let v = word - ((word >>> 1) & 0x55555555);
+  v = (v & 0x33333333) + ((v >>> 2) & 0x33333333);
+  return Math.imul((v + (v >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}

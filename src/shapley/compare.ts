@@ -1,0 +1,41 @@
+import { DepthkitError } from "../errors.ts";
+import type { ShapleyEstimate } from "./estimate.ts";
+import { ascending, correlation, ranksOf } from "./statistics.ts";
+
+export interface Comparison {
+  /** Spearman's rank correlation; NaN where all of one side's values are equal. */
+  readonly rankCorrelation: number;
+  /** Pearson's correlation of the values. */
+  readonly correlation: number;
+  /** By k = 1 .. n - 1: the share of the k lowest that both have in common. */
+  readonly lowestOverlap: readonly number[];
+  /** Root of the mean squared difference of the values. */
+  readonly rootMeanSquare: number;
+}
+
+/** How alike two estimates of the same players are, whatever methods and targets they come from. */
+export function compareEstimates(a: ShapleyEstimate, b: ShapleyEstimate, value?: string): Comparison {
+  const missing = a.info.players.find((player) => !b.info.players.includes(player));
+  if (missing !== undefined || a.info.players.length !== b.info.players.length) {
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      `Comparing two estimates: they are of different players (${a.info.players.length} and ${b.info.players.length}${missing === undefined ? "" : `, "${missing}" only in the first`}). Compare estimates of one game.`,
+    );
+  }
+  const inB = new Map(b.players(value).map(({ player, value: number }) => [player, number]));
+  const left = a.players(value).map(({ value: number }) => number);
+  const right = a.info.players.map((player) => inB.get(player) as number);
+  const orderLeft = ascending(left);
+  const orderRight = ascending(right);
+  const lowestOverlap = Array.from({ length: Math.max(0, left.length - 1) }, (_, at) => {
+    const chosen = new Set(orderLeft.slice(0, at + 1));
+    return orderRight.slice(0, at + 1).filter((i) => chosen.has(i)).length / (at + 1);
+  });
+  const squares = left.reduce((sum, x, i) => sum + (x - (right[i] as number)) ** 2, 0);
+  return {
+    rankCorrelation: correlation(ranksOf(left), ranksOf(right)),
+    correlation: correlation(left, right),
+    lowestOverlap,
+    rootMeanSquare: Math.sqrt(squares / left.length),
+  };
+}

@@ -1,0 +1,172 @@
+import { DepthkitError } from "../errors.ts";
+import type { Draft, ValueDraft } from "./draft.ts";
+import { pairIndex } from "./functional.ts";
+import { type LowestProbabilities, lowestProbabilities } from "./probability.ts";
+import type { StopReason } from "./session.ts";
+import { ascending, tQuantile } from "./statistics.ts";
+import type { Target } from "./target.ts";
+
+/** A player's estimate, in the units of the game's value. */
+export interface PlayerEstimate {
+  readonly player: string;
+  readonly value: number;
+  readonly standardError: number;
+  /** 95% confidence interval, by Student's t. */
+  readonly interval: readonly [low: number, high: number];
+}
+
+/** A pair's interaction: positive when the two need each other, negative when each stands in for the other. */
+export interface PairEstimate extends Omit<PlayerEstimate, "player"> {
+  readonly players: readonly [string, string];
+}
+
+export interface TracePoint {
+  readonly evaluations: number;
+  readonly cost: number;
+  readonly seconds: number;
+  /** Values and standard errors by value name, in the order of the players. */
+  readonly values: Readonly<
+    Record<string, { readonly value: Float64Array; readonly standardError: Float64Array }>
+  >;
+}
+
+export interface EstimateInfo {
+  readonly players: readonly string[];
+  readonly values: readonly string[];
+  /** The estimator that ran: "exact" when the budget allowed for every coalition. */
+  readonly method: string;
+  /** The one that was asked for. */
+  readonly requested: string;
+  readonly target: Target;
+  readonly seed: number;
+  readonly unbiased: boolean;
+  readonly efficient: boolean;
+  /** Coalitions evaluated at the game, each once; also the number of distinct ones. */
+  readonly evaluations: number;
+  /** Coalitions the estimator used, repeats included. */
+  readonly draws: number;
+  /** Block evaluations, where the game tells; 0 where not. */
+  readonly cost: number;
+  readonly seconds: number;
+  readonly stopped: StopReason;
+  /** By value: the loss at which it was capped, and how many coalitions were. */
+  readonly capped: Readonly<Record<string, { readonly at: number; readonly coalitions: number }>>;
+  /** By value: sum of the players' values less (v(all) - v(none)); null where v(none) was not evaluated. */
+  readonly efficiencyGap: Readonly<Record<string, number | null>>;
+  readonly trace: readonly TracePoint[];
+  /** By value: what the regression's model of the game found. */
+  readonly surrogates: Readonly<Record<string, string>>;
+}
+
+export interface EstimateParts {
+  readonly info: EstimateInfo;
+  readonly draft: Draft;
+  readonly interactions?: Draft | undefined;
+  readonly banzhaf?: Draft | undefined;
+}
+
+/** What `estimateShapley` gives: numbers with their errors, how they came about, and what they rank lowest. */
+export class ShapleyEstimate {
+  readonly info: EstimateInfo;
+  readonly #parts: EstimateParts;
+
+  constructor(parts: EstimateParts) {
+    this.info = parts.info;
+    this.#parts = parts;
+  }
+
+  /** Every player's estimate, in the game's order. `value` defaults to the game's first. */
+  players(value?: string): PlayerEstimate[] {
+    const draft = this.draft(value);
+    return this.info.players.map((player, i) => ({ player, ...estimateAt(draft, i) }));
+  }
+
+  /** The players from the lowest estimate to the highest. */
+  ranking(value?: string): string[] {
+    return ascending(this.draft(value).estimate).map((i) => this.info.players[i] as string);
+  }
+
+  /** The k players with the lowest estimates, lowest first: what to remove first. */
+  lowest(k: number, value?: string): string[] {
+    return this.ranking(value).slice(0, this.#checkCount(k));
+  }
+
+  /** The k players with the highest estimates, highest first. */
+  highest(k: number, value?: string): string[] {
+    return this.ranking(value).reverse().slice(0, this.#checkCount(k));
+  }
+
+  /** For each of the k lowest, the chance that it truly is among the k lowest; and for all of them together. */
+  lowestProbabilities(
+    k: number,
+    value?: string,
+  ): { each: { player: string; probability: number }[]; together: number } {
+    const draft = this.draft(value);
+    const { each, together }: LowestProbabilities = lowestProbabilities(draft, this.#checkCount(k));
+    const chosen = ascending(draft.estimate).slice(0, k);
+    return {
+      each: chosen.map((i) => ({ player: this.info.players[i] as string, probability: each[i] as number })),
+      together,
+    };
+  }
+
+  /** Pairwise interactions, strongest first; asked for with `interactions: true`. */
+  interactions(value?: string): PairEstimate[] {
+    const draft = this.#extra("interactions", value);
+    const { players } = this.info;
+    const pairs: PairEstimate[] = [];
+    for (const [i, first] of players.entries()) {
+      for (const [j, second] of players.entries()) {
+        if (i < j)
+          pairs.push({ players: [first, second], ...estimateAt(draft, pairIndex(players.length, i, j)) });
+      }
+    }
+    return pairs.sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
+  }
+
+  /** Banzhaf values in the game's order; asked for with `banzhaf: true`. */
+  banzhaf(value?: string): PlayerEstimate[] {
+    const draft = this.#extra("banzhaf", value);
+    return this.info.players.map((player, i) => ({ player, ...estimateAt(draft, i) }));
+  }
+
+  /** The raw numbers of one value. */
+  draft(value?: string): ValueDraft {
+    return this.#parts.draft.values[this.#valueAt(value)] as ValueDraft;
+  }
+
+  #extra(name: "interactions" | "banzhaf", value: string | undefined): ValueDraft {
+    const draft = this.#parts[name];
+    if (draft === undefined) {
+      throw new DepthkitError(
+        "INVALID_ARGUMENT",
+        `Reading ${name} of an estimate: they were not asked for. Call estimateShapley with \`${name}: true\` and the method "exact" or "regression".`,
+      );
+    }
+    return draft.values[this.#valueAt(value)] as ValueDraft;
+  }
+
+  #valueAt(value: string | undefined): number {
+    const at = value === undefined ? 0 : this.info.values.indexOf(value);
+    if (at >= 0) return at;
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      `Reading an estimate: there is no value "${value}"; the game's values are ${this.info.values.join(", ")}.`,
+    );
+  }
+
+  #checkCount(k: number): number {
+    if (Number.isInteger(k) && k >= 0 && k <= this.info.players.length) return k;
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      `Reading an estimate: got k = ${k}; it is an integer from 0 to ${this.info.players.length}, the number of players.`,
+    );
+  }
+}
+
+function estimateAt(draft: ValueDraft, i: number): Omit<PlayerEstimate, "player"> {
+  const value = draft.estimate[i] as number;
+  const standardError = Math.sqrt(draft.variance[i] as number);
+  const reach = standardError === 0 ? 0 : tQuantile(0.975, draft.degrees[i] as number) * standardError;
+  return { value, standardError, interval: [value - reach, value + reach] };
+}

@@ -1,0 +1,152 @@
+import { DepthkitError } from "../errors.ts";
+import type { Game } from "../game/game.ts";
+import { type Estimator, type Method, methods } from "./estimator.ts";
+import { exact } from "./estimators/exact.ts";
+import { kernel } from "./estimators/kernel.ts";
+import { leaveOneOut } from "./estimators/leave-one-out.ts";
+import { type PermutationOptions, permutation } from "./estimators/permutation.ts";
+import { type PresentAbsentOptions, presentAbsent } from "./estimators/present-absent.ts";
+import { type RegressionOptions, regression } from "./estimators/regression.ts";
+import { stratified } from "./estimators/stratified.ts";
+import type { Target } from "./target.ts";
+
+/** A method by its name, or with options of its own. */
+export type MethodChoice = Method | PermutationOptions | PresentAbsentOptions | RegressionOptions;
+
+export interface Progress {
+  readonly evaluations: number;
+  readonly budget: number;
+  readonly cost: number;
+  readonly seconds: number;
+}
+
+export interface EstimateOptions {
+  /** Default "regression". */
+  readonly method?: MethodChoice;
+  /** Default: `{ horizon: ceil(0.4 players) }`; for methods that take one target only, that one. */
+  readonly target?: Target;
+  /**
+   * The loss from which on a value named so counts no more, by value name (the game's value being its negative); `true`
+   * (the default) takes the game's own caps, `false` none.
+   */
+  readonly cap?: boolean | Readonly<Record<string, number>>;
+  /** At most this many coalitions are evaluated, v(all) and v(none) included; default 20 a player. */
+  readonly evaluations?: number;
+  /** No batch is started after this time. */
+  readonly seconds?: number;
+  /** At most this many block evaluations; the game must tell what they cost. */
+  readonly cost?: number;
+  /** Stop as soon as the `lowest` k are, as a set, the k lowest at this confidence. */
+  readonly stop?: { readonly lowest: number; readonly confidence?: number; readonly value?: string };
+  /** From 0 to 2^53 - 1; default 0. */
+  readonly seed?: number;
+  /** Also estimate pairwise interactions (methods "exact" and "regression"). */
+  readonly interactions?: boolean;
+  /** Also estimate Banzhaf values (methods "exact" and "regression", target "shapley"). */
+  readonly banzhaf?: boolean;
+  /** Look at the estimate on the way, each time the evaluations have doubled, and keep what was seen. Default true. */
+  readonly trace?: boolean;
+  /** Coalitions in one call of the game at most; has no effect on the result. Default 256. */
+  readonly batchSize?: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+type Plain<M> = M extends Method ? { readonly name: M } : never;
+
+export function estimatorFor(choice: MethodChoice): Estimator {
+  const options = typeof choice === "string" ? ({ name: choice } as Plain<Method>) : choice;
+  switch (options.name) {
+    case "exact":
+      return exact;
+    case "leave-one-out":
+      return leaveOneOut;
+    case "present-absent":
+      return presentAbsent(options);
+    case "permutation":
+      return permutation(options);
+    case "stratified":
+      return stratified;
+    case "kernel":
+      return kernel;
+    case "regression":
+      return regression(options);
+    default:
+      throw new DepthkitError(
+        "INVALID_ARGUMENT",
+        `Choosing an estimator: there is no method "${String((options satisfies never as { name: unknown }).name)}"; there are ${methods.join(", ")}.`,
+      );
+  }
+}
+
+/** The target to use when none is given. */
+export function defaultTarget(method: Method, players: number): Target {
+  switch (method) {
+    case "leave-one-out":
+      return { horizon: 1 };
+    case "kernel":
+    case "present-absent":
+      return "shapley";
+    default:
+      return { horizon: Math.ceil(0.4 * players) };
+  }
+}
+
+/** The least number each value may take; -Infinity where there is no cap. */
+export function floorsOf(game: Game, cap: EstimateOptions["cap"] = true): Float64Array {
+  const caps = cap === true ? (game.caps ?? {}) : cap === false ? {} : cap;
+  for (const [name, at] of Object.entries(caps)) {
+    if (!game.values.includes(name) || !Number.isFinite(at)) {
+      throw new DepthkitError(
+        "INVALID_ARGUMENT",
+        `Capping values: got ${at} for "${name}"; caps are finite numbers for the game's values, ${game.values.join(", ")}.`,
+      );
+    }
+  }
+  return Float64Array.from(game.values, (name) => -(caps[name] ?? Number.POSITIVE_INFINITY));
+}
+
+export function checkLimits(options: EstimateOptions, game: Game): void {
+  const positive = { evaluations: options.evaluations, batchSize: options.batchSize };
+  for (const [name, value] of Object.entries(positive)) {
+    if (value === undefined || (Number.isInteger(value) && value >= 1)) continue;
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      `Estimating: got ${name} = ${value}; it is an integer from 1 on.`,
+    );
+  }
+  for (const [name, value] of Object.entries({ seconds: options.seconds, cost: options.cost })) {
+    if (value === undefined || value > 0) continue;
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      `Estimating: got ${name} = ${value}; it is a number above 0.`,
+    );
+  }
+  if (options.cost !== undefined && game.costOf === undefined) {
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      `Estimating: got a budget of ${options.cost} block evaluations, but this game has no costOf to count them. Limit evaluations or seconds.`,
+    );
+  }
+  const { stop } = options;
+  if (stop === undefined) return;
+  const confidence = stop.confidence ?? 0.95;
+  const players = game.players.length;
+  if (
+    !Number.isInteger(stop.lowest) ||
+    stop.lowest < 1 ||
+    stop.lowest >= players ||
+    !(confidence > 0 && confidence < 1)
+  ) {
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      `Estimating: got stop = { lowest: ${stop.lowest}, confidence: ${confidence} }; lowest is an integer from 1 to ${players - 1}, confidence a number between 0 and 1.`,
+    );
+  }
+  if (stop.value !== undefined && !game.values.includes(stop.value)) {
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      `Estimating: stop names the value "${stop.value}"; the game's values are ${game.values.join(", ")}.`,
+    );
+  }
+}

@@ -1,0 +1,38 @@
+import type { Coalition } from "../../game/coalition.ts";
+import type { Functional } from "../functional.ts";
+import { defaultLimits, fitKernel } from "./kernel-surrogate.ts";
+import type { Surrogate } from "./surrogate.ts";
+import { Trend } from "./trend.ts";
+
+/** Covariances between points that predicting a whole sample may take, in player comparisons. */
+const predictionWork = 4e9;
+
+/**
+ * Fits a model of a value: a Gaussian process where all coalitions fit into one; beyond that a least-squares trend
+ * over all of them and the process on what it leaves, over as many as the time allows. `coalitions` come in an order
+ * whose every beginning is a fair selection.
+ */
+export function fitSurrogate(coalitions: readonly Coalition[], y: Float64Array): Surrogate {
+  const rows = coalitions.length;
+  const players = (coalitions[0] as Coalition).players;
+  if (rows <= defaultLimits.points) return fitKernel(coalitions, y);
+  const points = Math.min(defaultLimits.points, Math.max(128, Math.floor(predictionWork / (rows * players))));
+  const limits = { ...defaultLimits, points };
+  const trend = Trend.fit(coalitions, y);
+  if (trend === undefined) return fitKernel(coalitions, y, limits);
+  const used = coalitions.slice(0, points);
+  const rest = fitKernel(
+    used,
+    Float64Array.from(used, (coalition, row) => (y[row] as number) - trend.predict(coalition)),
+    limits,
+  );
+  return {
+    description: `${trend.description} on ${rows} coalitions, then a ${rest.description}`,
+    predict: (coalition) => trend.predict(coalition) + rest.predict(coalition),
+    apply(functional: Functional) {
+      const sums = trend.apply(functional);
+      const more = rest.apply(functional);
+      return sums.map((sum, i) => sum + (more[i] as number));
+    },
+  };
+}

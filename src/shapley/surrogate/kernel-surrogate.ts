@@ -1,0 +1,114 @@
+import type { Coalition } from "../../game/coalition.ts";
+import { type Functional, pairIndex } from "../functional.ts";
+import { choleskyInPlace, choleskySolve } from "./cholesky.ts";
+import { constantVariance, EvidenceProblem, parametersOf, priorOf } from "./evidence.ts";
+import { baseOf, covariance, type KernelParameters, type Point, pointOf } from "./kernel.ts";
+import { rprop } from "./rprop.ts";
+import type { Surrogate } from "./surrogate.ts";
+
+/** A Gaussian process over coalitions, fitted to what was evaluated. */
+export class KernelSurrogate implements Surrogate {
+  readonly parameters: KernelParameters;
+  readonly #points: readonly Point[];
+  readonly #bases: readonly number[];
+  /** The coefficient of each point's covariance, in the value's unit. */
+  readonly #alpha: Float64Array;
+  readonly #constant: number;
+
+  constructor(parameters: KernelParameters, points: readonly Point[], y: Float64Array) {
+    const mean = y.reduce((sum, v) => sum + v, 0) / y.length;
+    this.parameters = parameters;
+    this.#points = points;
+    this.#bases = points.map((point) => baseOf(parameters, point));
+    const m = points.length;
+    const factor = new Float64Array(m * m);
+    for (let noise = parameters.noise; ; noise = 10 * noise + 1e-9) {
+      for (let a = 0; a < m; a++) {
+        for (let b = 0; b <= a; b++) {
+          factor[a * m + b] =
+            this.#covariance(points[a] as Point, this.#bases[a] as number, b) + constantVariance;
+        }
+        factor[a * m + a] = (factor[a * m + a] as number) * (1 + 1e-9) + noise;
+      }
+      if (choleskyInPlace(factor, m)) break;
+    }
+    this.#alpha = choleskySolve(
+      factor,
+      m,
+      y.map((v) => v - mean),
+    );
+    this.#constant = mean + constantVariance * this.#alpha.reduce((sum, a) => sum + a, 0);
+  }
+
+  get description(): string {
+    const { product, linear, pairwise, noise } = this.parameters;
+    const share = (x: number) => x.toExponential(1);
+    return `Gaussian process on ${this.#points.length} coalitions: product ${share(product)}, linear ${share(linear)}, pairwise ${share(pairwise)}, noise ${share(noise)} of the variance`;
+  }
+
+  predict(coalition: Coalition): number {
+    const point = pointOf(coalition);
+    const base = baseOf(this.parameters, point);
+    let sum = this.#constant;
+    for (let b = 0; b < this.#points.length; b++)
+      sum += (this.#alpha[b] as number) * this.#covariance(point, base, b);
+    return sum;
+  }
+
+  apply(functional: Functional): Float64Array {
+    const { players } = functional;
+    const { logScale, logCorrelation, product, linear, pairwise } = this.parameters;
+    const sums = new Float64Array(functional.size);
+    const lines = new Float64Array(players);
+    const pairs = new Float64Array((players * (players - 1)) / 2);
+    for (const [b, { absent, mask }] of this.#points.entries()) {
+      const alpha = this.#alpha[b] as number;
+      const factors = logScale.map((scale, i) =>
+        Math.exp(scale + (mask[i] === 1 ? -1 : 1) * (logCorrelation[i] as number)),
+      );
+      functional.addProduct(sums, factors, alpha * product * Math.exp(this.#bases[b] as number));
+      for (const [at, i] of absent.entries()) {
+        lines[i] = (lines[i] as number) + alpha * linear;
+        for (const j of absent.slice(at + 1)) {
+          const pair = pairIndex(players, i, j);
+          pairs[pair] = (pairs[pair] as number) + alpha * pairwise;
+        }
+      }
+    }
+    functional.addPolynomial(sums, lines, pairs);
+    return sums;
+  }
+
+  #covariance(point: Point, base: number, b: number): number {
+    return covariance(this.parameters, point, base, this.#points[b] as Point, this.#bases[b] as number);
+  }
+}
+
+export interface KernelFitLimits {
+  /** Coalitions that the hyperparameters are fitted to. */
+  readonly shape: number;
+  /** Coalitions that the model passes through. */
+  readonly points: number;
+  readonly iterations: number;
+}
+
+export const defaultLimits: KernelFitLimits = { shape: 64, points: 512, iterations: 24 };
+
+/** Fits the hyperparameters by evidence to the first `shape` coalitions and the model to the first `points`. */
+export function fitKernel(
+  coalitions: readonly Coalition[],
+  y: Float64Array,
+  limits: KernelFitLimits = defaultLimits,
+): KernelSurrogate {
+  const players = (coalitions[0] as Coalition).players;
+  const points = coalitions.slice(0, limits.points).map(pointOf);
+  const prior = priorOf(players);
+  const some = y.slice(0, Math.min(limits.shape, points.length));
+  const mean = some.reduce((sum, v) => sum + v, 0) / some.length;
+  const spread = Math.sqrt(some.reduce((sum, v) => sum + (v - mean) ** 2, 0) / some.length);
+  const shapePoints = points.slice(0, some.length);
+  const scaled = some.map((v) => (v - mean) / spread);
+  const problem = new EvidenceProblem(players, shapePoints, scaled);
+  const theta = spread > 0 ? rprop(prior.mean, (x) => problem.at(x), limits.iterations) : prior.mean;
+  return new KernelSurrogate(parametersOf(theta), points, y.slice(0, points.length));
+}

@@ -1,0 +1,91 @@
+import { CholeskyDecomposition, Matrix } from "ml-matrix";
+import type { Coalition } from "../../game/coalition.ts";
+import { type Functional, pairIndex } from "../functional.ts";
+import type { Surrogate } from "./surrogate.ts";
+
+/** Pairs are fitted only while the normal equations stay small. */
+const mostFeatures = 600;
+const rowsPerFeature = 4;
+
+/** A constant, one number for each absent player and, when there are data enough, one for each absent pair. */
+export class Trend implements Surrogate {
+  readonly description: string;
+  readonly #constant: number;
+  readonly #lines: Float64Array;
+  readonly #pairs: Float64Array | undefined;
+
+  private constructor(constant: number, lines: Float64Array, pairs: Float64Array | undefined) {
+    this.#constant = constant;
+    this.#lines = lines;
+    this.#pairs = pairs;
+    this.description = pairs === undefined ? "linear least squares" : "pairwise least squares";
+  }
+
+  /** By least squares over all rows; undefined when there are fewer than four rows a coefficient. */
+  static fit(coalitions: readonly Coalition[], y: Float64Array): Trend | undefined {
+    const players = (coalitions[0] as Coalition).players;
+    const pairCount = (players * (players - 1)) / 2;
+    const withPairs = 1 + players + pairCount;
+    const usePairs = withPairs <= mostFeatures && coalitions.length >= rowsPerFeature * withPairs;
+    const features = usePairs ? withPairs : 1 + players;
+    if (coalitions.length < rowsPerFeature * features) return undefined;
+    const normal = new Float64Array(features * features);
+    const right = new Float64Array(features);
+    for (const [row, coalition] of coalitions.entries()) {
+      const active = activeFeatures(players, coalition.absent(), usePairs);
+      const value = y[row] as number;
+      for (const [at, i] of active.entries()) {
+        right[i] = (right[i] as number) + value;
+        for (let k = 0; k <= at; k++) {
+          const cell = i * features + (active[k] as number);
+          normal[cell] = (normal[cell] as number) + 1;
+        }
+      }
+    }
+    const ridge = 1e-6 * coalitions.length;
+    const matrix = Matrix.zeros(features, features);
+    for (let i = 0; i < features; i++) {
+      for (let j = 0; j <= i; j++) {
+        const entry = (normal[i * features + j] as number) + (i === j ? ridge : 0);
+        matrix.set(i, j, entry);
+        matrix.set(j, i, entry);
+      }
+    }
+    const solution = new CholeskyDecomposition(matrix).solve(Matrix.columnVector(right)).to1DArray();
+    const lines = Float64Array.from(solution.slice(1, players + 1));
+    const pairs = usePairs ? Float64Array.from(solution.slice(players + 1)) : undefined;
+    return new Trend(solution[0] as number, lines, pairs);
+  }
+
+  predict(coalition: Coalition): number {
+    let sum = this.#constant;
+    const absent = coalition.absent();
+    for (const [at, i] of absent.entries()) {
+      sum += this.#lines[i] as number;
+      if (this.#pairs === undefined) continue;
+      for (const j of absent.slice(at + 1)) sum += this.#pairs[pairIndex(coalition.players, i, j)] as number;
+    }
+    return sum;
+  }
+
+  apply(functional: Functional): Float64Array {
+    const { players } = functional;
+    const sums = new Float64Array(functional.size);
+    functional.addPolynomial(
+      sums,
+      this.#lines,
+      this.#pairs ?? new Float64Array((players * (players - 1)) / 2),
+    );
+    return sums;
+  }
+}
+
+/** The columns that are 1 in a coalition's row, ascending: the constant, its absent players, their pairs. */
+function activeFeatures(players: number, absent: readonly number[], usePairs: boolean): number[] {
+  const active = [0, ...absent.map((i) => 1 + i)];
+  if (!usePairs) return active;
+  for (const [at, i] of absent.entries()) {
+    for (const j of absent.slice(at + 1)) active.push(1 + players + pairIndex(players, i, j));
+  }
+  return active;
+}
