@@ -10,6 +10,7 @@ export {
   type RankedUnit,
 } from "./client/influence.ts";
 export { type LoadModelOptions, Model } from "./client/model.ts";
+export { ModelGame, type ModelGameOptions } from "./client/model-game.ts";
 export {
   type ExportOptions,
   type GenerateOptions,
@@ -35,6 +36,9 @@ export {
 export { type Plan, planSchema } from "./experiment/plan.ts";
 export { type RunRecord, recordSchema } from "./experiment/record.ts";
 export { type RunOptions, runPlan } from "./experiment/run.ts";
+export { Coalition } from "./game/coalition.ts";
+export { type Game, gameFromFunction } from "./game/game.ts";
+export type { ValueDefinition } from "./game/unit-game.ts";
 export type { BosPolicy, DataInfo, Progress, UnitKind, UnitName } from "./protocol/common.ts";
 export { unitKinds } from "./protocol/common.ts";
 export type { CorpusInfo } from "./protocol/corpus.ts";
@@ -50,6 +54,11 @@ export { type Bar, renderBars } from "./report/bars.ts";
 export { formatBytes, formatCount, formatNumber, formatSeconds } from "./report/format.ts";
 export { type Column, renderTable } from "./report/table.ts";
 export type { Span } from "./selection/span.ts";
+export { type Comparison, compareEstimates } from "./shapley/compare.ts";
+export { ShapleyEstimate } from "./shapley/estimate.ts";
+export { estimateShapley } from "./shapley/estimate-shapley.ts";
+export type { EstimateOptions } from "./shapley/options.ts";
+export type { Target } from "./shapley/target.ts";
 export { type DoctorOptions, doctor } from "./worker/doctor.ts";
 export type { DoctorReport } from "./worker/doctor-report.ts";
 export { packageVersion } from "./worker/package-root.ts";

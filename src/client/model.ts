@@ -6,6 +6,7 @@ import { cacheFolder } from "../worker/cache-folder.ts";
 import type { CallOptions, Connection } from "./connection.ts";
 import { type Corpus, type LoadCorpusOptions, loadCorpus } from "./corpus.ts";
 import { type Influence, type InfluenceOptions, measureInfluence } from "./influence.ts";
+import { type ModelGame, type ModelGameOptions, modelGame } from "./model-game.ts";
 import {
   type ExportOptions,
   type GenerateOptions,
@@ -88,6 +89,16 @@ export class Model {
     options: EvaluateSubnetworksOptions = {},
   ): SubnetworkEvaluation {
     return evaluateSubnetworks(this.#connection, this.info, corpus, subnetworks, options);
+  }
+
+  /**
+   * The game whose players are units and whose value is a measure on the corpus: what
+   * `estimateShapley` estimates over. Evaluated coalitions are kept, in a journal where one is named.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT
+   */
+  game(corpus: Corpus, options: ModelGameOptions = {}): Promise<ModelGame> {
+    return modelGame(this.#connection, this.info, corpus, options);
   }
 
   /** Perplexity of the whole model: see {@link Subnetwork.perplexity}. */

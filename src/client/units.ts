@@ -19,9 +19,12 @@ export function parseUnit(name: string): Unit {
   return { kind: known, block: Number(number) };
 }
 
-/** Checks units against a model's depth; gives them by depth, each once. */
+/**
+ * Checks units against a model's depth; gives them by depth, each once. A group, as the players of a game
+ * are named, is its units: `block.3+block.4`.
+ */
 export function checkUnits(names: readonly string[], depth: number): UnitName[] {
-  const units = names.map(parseUnit);
+  const units = names.flatMap((name) => name.split("+")).map(parseUnit);
   for (const { kind, block } of units) {
     if (block < depth) continue;
     throw new DepthkitError(

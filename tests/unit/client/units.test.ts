@@ -20,6 +20,10 @@ test("units come back by depth, each once", () => {
   ]);
 });
 
+test("a group is its units", () => {
+  expect(checkUnits(["block.4+block.3", "block.1"], 10)).toEqual(["block.1", "block.3", "block.4"]);
+});
+
 test("a block beyond the model is refused with the numbers there are", () => {
   expect(() => checkUnits(["block.10"], 10)).toThrow("numbered 0 to 9");
 });
