@@ -28,10 +28,9 @@ describe("a game over the model", () => {
     const estimate = async () => {
       await using game = await model.game(corpus, { groups: 5, value: ["loss", "kl"], journal: folder });
       const result = await estimateShapley(game, {
-        method: "permutation",
+        method: "exact",
         target: { horizon: 2 },
-        evaluations: 14,
-        seed: 3,
+        evaluations: 16,
       });
       return { result, evaluated: game.counts.evaluated };
     };
