@@ -175,14 +175,15 @@ export function kernelDraft(session: Session, design: PairDesign, pairs: readonl
     const moved = apply(solver, step);
     for (let i = 0; i < players; i++) estimate[i] = (estimate[i] as number) + (moved[i] as number);
     const errors = new ErrorSum(players);
-    // With many rows to a player a row's own pull on the fit is next to its mean: (n - 1) / rows.
-    const many = rows.length > manyRows * players;
+    // With thousands of rows a row's own pull on the fit is next to its mean: (n - 1) / rows.
+    const many = rows.length > manyRows;
     const folded: Float64Array[] = [];
+    let sampledSoFar = 0;
     for (const [t, row] of rows.entries()) {
       if (row.unseen === 0) continue;
       const weighted = Math.sqrt(row.unseen) * row.weight * residualOf(row, t);
       if (many) {
-        foldInto(folded, t, row.signs, weighted / (1 - (players - 1) / rows.length));
+        foldInto(folded, sampledSoFar++, row.signs, weighted / (1 - (players - 1) / rows.length));
         continue;
       }
       const direction = apply(solver, row.signs);
@@ -195,8 +196,8 @@ export function kernelDraft(session: Session, design: PairDesign, pairs: readonl
   return { values, draws: 2 + 2 * pairs.length };
 }
 
-/** Rows a player from which on errors are folded before they are turned into directions. */
-const manyRows = 4;
+/** Rows from which on errors are folded before they are turned into directions. */
+const manyRows = 4096;
 const foldedRows = 1024;
 
 /** Adds `amount` times a row, with a sign that alternates from round to round, to one of 1,024 sums. */
