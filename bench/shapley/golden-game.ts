@@ -3,8 +3,11 @@
  * root-mean-square error against the exact values, share of 95% intervals that hold them, block evaluations under
  * prefix sharing, and regret: the loss after removing the lowest k, less that of the best k removals, mean of k = 1..5.
  *
- *   npx tsx bench/shapley/golden-game.ts [seeds = 200] [target: shapley | 3 | 5, default all] [budgets, default 32,64,128,256]
+ *   npx tsx bench/shapley/golden-game.ts [seeds = 200] [target: shapley, 3, 4 or 5; all] [budgets = 32,64,128,256] [methods = .]
+ *
+ * With SHAPIQ_PYTHON set to an interpreter that has shapiq, its Shapley approximators join the table.
  */
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Coalition } from "../../src/game/coalition.ts";
@@ -91,8 +94,29 @@ const chosen = process.argv[3];
 const budgets = (process.argv[4] ?? "32,64,128,256").split(",").map(Number);
 const targets: Target[] =
   chosen === undefined
-    ? ["shapley", { horizon: 3 }, { horizon: 5 }]
+    ? ["shapley", { horizon: 3 }, { horizon: 4 }, { horizon: 5 }]
     : [chosen === "shapley" ? chosen : { horizon: Number(chosen) }];
+
+const wanted = new RegExp(process.argv[5] ?? ".");
+
+function shapiqRows(): void {
+  const python = process.env["SHAPIQ_PYTHON"];
+  if (python === undefined) return;
+  const script = fileURLToPath(new URL("shapiq_compare.py", import.meta.url));
+  const { stdout, status } = spawnSync(python, [script, path, String(seeds), budgets.join(",")], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (status !== 0) throw new Error(`The comparison with shapiq ended with ${status}`);
+  for (const line of stdout.trim().split("\n")) {
+    const { method, budget, rmse, regret, evaluations, error } = JSON.parse(line);
+    const cells =
+      error === undefined
+        ? [rmse.toFixed(4), "", evaluations.toFixed(1), "", "", regret.toFixed(3)]
+        : [error, "", "", "", "", ""];
+    console.log(`| shapley | ${budget} | shapiq ${method} | ${cells.join(" | ")} | |`);
+  }
+}
 
 const loo = await estimateShapley(game, { method: "leave-one-out" });
 console.log(
@@ -112,7 +136,7 @@ for (const target of targets) {
   );
   for (const evaluations of budgets) {
     for (const [label, method] of Object.entries(contenders)) {
-      if (label === "kernel" && target !== "shapley") continue;
+      if (!wanted.test(label) || (label === "kernel" && target !== "shapley")) continue;
       try {
         const cells = await row(method, target, evaluations, seeds, truth);
         console.log(`| ${name} | ${evaluations} | ${label} | ${cells.join(" | ")} |`);
@@ -123,4 +147,5 @@ for (const target of targets) {
       }
     }
   }
+  if (target === "shapley") shapiqRows();
 }

@@ -145,7 +145,13 @@ export class Coalition implements Iterable<number> {
 
   /** The players that are not members, ascending. */
   absent(): number[] {
-    return [...this.complement()];
+    const absent: number[] = [];
+    for (let i = 0; i < this.#words.length; i++) {
+      const width = Math.min(32, this.players - 32 * i);
+      const word = this.#words[i] as number;
+      for (let bit = 0; bit < width; bit++) if (((word >>> bit) & 1) === 0) absent.push(32 * i + bit);
+    }
+    return absent;
   }
 
   toString(): string {

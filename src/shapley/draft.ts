@@ -42,8 +42,9 @@ export class ErrorSum {
     this.#factors[slot] = row;
     for (let i = 0; i < contribution.length; i++) {
       const c = contribution[i] as number;
-      this.#variance[i] = (this.#variance[i] as number) + c * c;
-      this.#fourth[i] = (this.#fourth[i] as number) + c ** 4;
+      const square = c * c;
+      this.#variance[i] = (this.#variance[i] as number) + square;
+      this.#fourth[i] = (this.#fourth[i] as number) + square * square;
       row[i] = (row[i] as number) + sign * c;
     }
     this.#count++;

@@ -16,10 +16,14 @@ export interface Functional {
   add(sums: Float64Array, coalition: Coalition, weight: number): void;
   /** Adds the map's image of the game T -> product of factors[i] over the players i absent from T, times `weight`. */
   addProduct(sums: Float64Array, factors: Float64Array, weight: number): void;
-  /**
-   * Adds its image of the game in which each absent player counts `lines[i]` and each pair of them `pairs[pairIndex]`.
-   */
-  addPolynomial(sums: Float64Array, lines: Float64Array, pairs: Float64Array): void;
+  /** Adds its image of the game in which each absent player counts `lines[i]`, and each pair of them what `pairs` say. */
+  addPolynomial(sums: Float64Array, lines: Float64Array, pairs: PairEffects): void;
+}
+
+/** Effects of pairs: what those of each player sum up to, and, for who needs them, all by `pairIndex`. */
+export interface PairEffects {
+  readonly perPlayer: Float64Array;
+  all(): Float64Array;
 }
 
 /**
@@ -30,6 +34,7 @@ export function semivalue(players: number, weights: Float64Array): Functional {
   const reach = weights.length;
   const perCoalition = weights.map((weight, t) => weight / choose(players - 1, t));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const scratch = new Float64Array(players * reach);
   // How often another given player is gone already when one goes.
   const earlier = weights.reduce((sum, weight, t) => sum + (weight * t) / Math.max(1, players - 1), 0);
   return {
@@ -44,20 +49,15 @@ export function semivalue(players: number, weights: Float64Array): Functional {
       for (let i = 0; i < players; i++) sums[i] = (sums[i] as number) + (coalition.has(i) ? present : absent);
     },
     addProduct(sums, factors, weight) {
-      const mean = leaveOneOutSums(factors, perCoalition);
+      const mean = leaveOneOutSums(factors, perCoalition, scratch);
       for (let i = 0; i < players; i++) {
         sums[i] = (sums[i] as number) + weight * (1 - (factors[i] as number)) * (mean[i] as number);
       }
     },
     addPolynomial(sums, lines, pairs) {
-      let at = 0;
       for (let i = 0; i < players; i++) {
-        sums[i] = (sums[i] as number) - total * (lines[i] as number);
-        for (let j = i + 1; j < players; j++, at++) {
-          const part = earlier * (pairs[at] as number);
-          sums[i] = (sums[i] as number) - part;
-          sums[j] = (sums[j] as number) - part;
-        }
+        sums[i] =
+          (sums[i] as number) - total * (lines[i] as number) - earlier * (pairs.perPlayer[i] as number);
       }
     },
   };
@@ -91,6 +91,7 @@ export function pairIndex(players: number, i: number, j: number): number {
 export function pairInteraction(players: number, reach: number): Functional {
   const terms = reach - 1;
   const perCoalition = Float64Array.from({ length: terms }, (_, t) => 1 / (terms * choose(players - 2, t)));
+  const scratch = new Float64Array(players * terms);
   return {
     players,
     size: (players * (players - 1)) / 2,
@@ -114,7 +115,7 @@ export function pairInteraction(players: number, reach: number): Functional {
       for (let i = 0; i < players; i++) {
         const others = factors.slice();
         others[i] = 0;
-        const mean = leaveOneOutSums(others, perCoalition);
+        const mean = leaveOneOutSums(others, perCoalition, scratch);
         const outer = weight * (1 - (factors[i] as number));
         for (let j = i + 1; j < players; j++) {
           const at = pairIndex(players, i, j);
@@ -123,7 +124,7 @@ export function pairInteraction(players: number, reach: number): Functional {
       }
     },
     addPolynomial(sums, _lines, pairs) {
-      for (let at = 0; at < sums.length; at++) sums[at] = (sums[at] as number) + (pairs[at] as number);
+      for (const [at, effect] of pairs.all().entries()) sums[at] = (sums[at] as number) + effect;
     },
   };
 }
@@ -131,13 +132,12 @@ export function pairInteraction(players: number, reach: number): Functional {
 /**
  * For each i, the sum over t of weights[t] times the t-th elementary symmetric polynomial of the factors without the
  * i-th: prefix polynomials forward, the weights carried backward through the suffixes. O(n x reach), and no division,
- * so nothing cancels.
+ * so nothing cancels. `carried` is room for n x reach numbers.
  */
-function leaveOneOutSums(factors: Float64Array, weights: Float64Array): Float64Array {
+function leaveOneOutSums(factors: Float64Array, weights: Float64Array, carried: Float64Array): Float64Array {
   const n = factors.length;
   const reach = weights.length;
-  // Row i holds the weights carried back through the factors after the i-th.
-  const carried = new Float64Array(n * reach);
+  // Row i comes to hold the weights carried back through the factors after the i-th.
   carried.set(weights, (n - 1) * reach);
   for (let i = n - 1; i > 0; i--) {
     const x = factors[i] as number;

@@ -35,6 +35,7 @@ export interface Unit {
   readonly coalitions: readonly Coalition[];
 }
 
+const longRun = 4096;
 const roundSize = 256;
 /** Draws of known coalitions cost nothing; past this many times the budget they are the end all the same. */
 const drawsPerEvaluation = 16;
@@ -160,7 +161,10 @@ export class Session {
 
   /** Looks at the estimate; true when sampling is to end. */
   look(draft: Draft): boolean {
-    this.#nextLook = Math.max(this.evaluations + 1, Math.ceil(this.evaluations * this.#options.growth));
+    const { growth } = this.#options;
+    // A look takes as long as solving does, so a long run has fewer of them.
+    const factor = this.evaluations >= longRun ? growth ** 2 : growth;
+    this.#nextLook = Math.max(this.evaluations + 1, Math.ceil(this.evaluations * factor));
     if (!this.#options.onLook(draft, this)) return false;
     this.#stopped = "settled";
     return true;

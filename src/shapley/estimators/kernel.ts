@@ -175,17 +175,39 @@ export function kernelDraft(session: Session, design: PairDesign, pairs: readonl
     const moved = apply(solver, step);
     for (let i = 0; i < players; i++) estimate[i] = (estimate[i] as number) + (moved[i] as number);
     const errors = new ErrorSum(players);
+    // With thousands of rows a row's own pull on the fit is next to its mean: (n - 1) / rows.
+    const many = rows.length > manyRows;
+    const folded: Float64Array[] = [];
+    let sampledSoFar = 0;
     for (const [t, row] of rows.entries()) {
       if (row.unseen === 0) continue;
+      const weighted = Math.sqrt(row.unseen) * row.weight * residualOf(row, t);
+      if (many) {
+        foldInto(folded, sampledSoFar++, row.signs, weighted / (1 - (players - 1) / rows.length));
+        continue;
+      }
       const direction = apply(solver, row.signs);
-      const leverage = row.weight * dot(direction, row.signs);
-      const influence =
-        (Math.sqrt(row.unseen) * row.weight * residualOf(row, t)) / Math.max(1e-3, 1 - Math.min(1, leverage));
-      errors.add(direction.map((d) => influence * d));
+      const leverage = Math.min(1, row.weight * dot(direction, row.signs));
+      errors.add(direction.map((d) => (weighted / Math.max(1e-3, 1 - leverage)) * d));
     }
+    for (const row of folded) errors.add(apply(solver, row));
     return errors.finish(estimate, Math.max(1, sampled - (players - 1)));
   });
   return { values, draws: 2 + 2 * pairs.length };
+}
+
+/** Rows from which on errors are folded before they are turned into directions. */
+const manyRows = 4096;
+const foldedRows = 1024;
+
+/** Adds `amount` times a row, with a sign that alternates from round to round, to one of 1,024 sums. */
+function foldInto(folded: Float64Array[], t: number, row: Float64Array, amount: number): void {
+  const slot = t % foldedRows;
+  const sum = folded[slot] ?? new Float64Array(row.length);
+  folded[slot] = sum;
+  const round = Math.floor(t / foldedRows);
+  const signed = Math.imul(slot + 1, Math.imul(round, 0x9e3779b1)) >>> 31 === 0 ? amount : -amount;
+  for (let i = 0; i < row.length; i++) sum[i] = (sum[i] as number) + signed * (row[i] as number);
 }
 
 /** The inverse of the weighted normal matrix on the directions whose sum is 0. */

@@ -120,18 +120,22 @@ function addStratum(estimate: Float64Array, errors: ErrorSum, sample: StratumSam
   const absence = removed / players;
   const meanCoefficient = absence * absent + (1 - absence) * present;
   const whole = n === population;
-  const contributions = coalitions.map((coalition, t) => {
+  const contributionOf = (t: number, into: Float64Array): Float64Array => {
+    const coalition = coalitions[t] as Coalition;
     const deviation = (values[t] as number) - mean;
-    return Float64Array.from({ length: players }, (_, i) => {
-      const coefficient = coalition.has(i) ? present : absent;
-      return population * (meanCoefficient * mean + (coefficient - meanCoefficient) * deviation);
-    });
-  });
+    const level = population * meanCoefficient * mean;
+    const here = level + population * (present - meanCoefficient) * deviation;
+    const gone = level + population * (absent - meanCoefficient) * deviation;
+    for (let i = 0; i < players; i++) into[i] = coalition.has(i) ? here : gone;
+    return into;
+  };
   // n - 1 in place of n makes the covariance unbiased; for a whole size it is the plain sum.
   const unbias = whole || n < 2 ? 1 : ((population - 1) / population) * (n / (n - 1));
   const level = population * meanCoefficient * mean;
   const average = new Float64Array(players);
-  for (const contribution of contributions) {
+  const contribution = new Float64Array(players);
+  for (let t = 0; t < n; t++) {
+    contributionOf(t, contribution);
     for (let i = 0; i < players; i++) average[i] = (average[i] as number) + (contribution[i] as number) / n;
   }
   for (let i = 0; i < players; i++) {
@@ -140,8 +144,12 @@ function addStratum(estimate: Float64Array, errors: ErrorSum, sample: StratumSam
   if (whole || n < 2) return;
   // Each draw's influence, the level's share included; a sample of n loses two of its freedoms to the two means.
   const scale = Math.sqrt((1 - n / population) / (n * Math.max(1, n - 2)));
-  for (const [t, contribution] of contributions.entries()) {
+  for (let t = 0; t < n; t++) {
     const deviation = population * meanCoefficient * ((values[t] as number) - mean);
-    errors.add(contribution.map((x, i) => scale * (x - (average[i] as number) + deviation)));
+    contributionOf(t, contribution);
+    for (let i = 0; i < players; i++) {
+      contribution[i] = scale * ((contribution[i] as number) - (average[i] as number) + deviation);
+    }
+    errors.add(contribution);
   }
 }

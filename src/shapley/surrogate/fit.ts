@@ -6,6 +6,8 @@ import { Trend } from "./trend.ts";
 
 /** Covariances between points that predicting a whole sample may take, in player comparisons. */
 const predictionWork = 4e9;
+/** Points times players squared that the model's own Shapley values may take. */
+const imageWork = 5e7;
 
 /**
  * Fits a model of a value: a Gaussian process where all coalitions fit into one; beyond that a least-squares trend
@@ -15,9 +17,12 @@ const predictionWork = 4e9;
 export function fitSurrogate(coalitions: readonly Coalition[], y: Float64Array): Surrogate {
   const rows = coalitions.length;
   const players = (coalitions[0] as Coalition).players;
-  if (rows <= defaultLimits.points) return fitKernel(coalitions, y);
-  const points = Math.min(defaultLimits.points, Math.max(128, Math.floor(predictionWork / (rows * players))));
+  const points = Math.min(
+    defaultLimits.points,
+    Math.max(128, Math.floor(Math.min(predictionWork / (rows * players), imageWork / players ** 2))),
+  );
   const limits = { ...defaultLimits, points };
+  if (rows <= points) return fitKernel(coalitions, y);
   const trend = Trend.fit(coalitions, y);
   if (trend === undefined) return fitKernel(coalitions, y, limits);
   const used = coalitions.slice(0, points);

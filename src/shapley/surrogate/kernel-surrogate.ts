@@ -60,23 +60,34 @@ export class KernelSurrogate implements Surrogate {
     const { logScale, logCorrelation, product, linear, pairwise } = this.parameters;
     const sums = new Float64Array(functional.size);
     const lines = new Float64Array(players);
-    const pairs = new Float64Array((players * (players - 1)) / 2);
+    const perPlayer = new Float64Array(players);
     for (const [b, { absent, mask }] of this.#points.entries()) {
       const alpha = this.#alpha[b] as number;
       const factors = logScale.map((scale, i) =>
         Math.exp(scale + (mask[i] === 1 ? -1 : 1) * (logCorrelation[i] as number)),
       );
       functional.addProduct(sums, factors, alpha * product * Math.exp(this.#bases[b] as number));
-      for (const [at, i] of absent.entries()) {
+      for (const i of absent) {
         lines[i] = (lines[i] as number) + alpha * linear;
-        for (const j of absent.slice(at + 1)) {
-          const pair = pairIndex(players, i, j);
-          pairs[pair] = (pairs[pair] as number) + alpha * pairwise;
+        perPlayer[i] = (perPlayer[i] as number) + alpha * pairwise * (absent.length - 1);
+      }
+    }
+    functional.addPolynomial(sums, lines, { perPlayer, all: () => this.#pairEffects(players) });
+    return sums;
+  }
+
+  #pairEffects(players: number): Float64Array {
+    const pairs = new Float64Array((players * (players - 1)) / 2);
+    for (const [b, { absent }] of this.#points.entries()) {
+      const effect = (this.#alpha[b] as number) * this.parameters.pairwise;
+      for (let first = 0; first < absent.length; first++) {
+        for (let second = first + 1; second < absent.length; second++) {
+          const at = pairIndex(players, absent[first] as number, absent[second] as number);
+          pairs[at] = (pairs[at] as number) + effect;
         }
       }
     }
-    functional.addPolynomial(sums, lines, pairs);
-    return sums;
+    return pairs;
   }
 
   #covariance(point: Point, base: number, b: number): number {

@@ -6,6 +6,8 @@ import type { Surrogate } from "./surrogate.ts";
 /** Pairs are fitted only while the normal equations stay small. */
 const mostFeatures = 600;
 const rowsPerFeature = 4;
+/** More rows than so many a coefficient improve the fit by less than their time is worth. */
+const mostRowsPerFeature = 16;
 
 /** A constant, one number for each absent player and, when there are data enough, one for each absent pair. */
 export class Trend implements Surrogate {
@@ -31,10 +33,12 @@ export class Trend implements Surrogate {
     if (coalitions.length < rowsPerFeature * features) return undefined;
     const normal = new Float64Array(features * features);
     const right = new Float64Array(features);
-    for (const [row, coalition] of coalitions.entries()) {
+    const used = coalitions.slice(0, mostRowsPerFeature * features);
+    for (const [row, coalition] of used.entries()) {
       const active = activeFeatures(players, coalition.absent(), usePairs);
       const value = y[row] as number;
-      for (const [at, i] of active.entries()) {
+      for (let at = 0; at < active.length; at++) {
+        const i = active[at] as number;
         right[i] = (right[i] as number) + value;
         for (let k = 0; k <= at; k++) {
           const cell = i * features + (active[k] as number);
@@ -42,7 +46,7 @@ export class Trend implements Surrogate {
         }
       }
     }
-    const ridge = 1e-6 * coalitions.length;
+    const ridge = 1e-6 * used.length;
     const matrix = Matrix.zeros(features, features);
     for (let i = 0; i < features; i++) {
       for (let j = 0; j <= i; j++) {
@@ -60,10 +64,13 @@ export class Trend implements Surrogate {
   predict(coalition: Coalition): number {
     let sum = this.#constant;
     const absent = coalition.absent();
-    for (const [at, i] of absent.entries()) {
+    for (let at = 0; at < absent.length; at++) {
+      const i = absent[at] as number;
       sum += this.#lines[i] as number;
       if (this.#pairs === undefined) continue;
-      for (const j of absent.slice(at + 1)) sum += this.#pairs[pairIndex(coalition.players, i, j)] as number;
+      for (let next = at + 1; next < absent.length; next++) {
+        sum += this.#pairs[pairIndex(coalition.players, i, absent[next] as number)] as number;
+      }
     }
     return sum;
   }
@@ -71,11 +78,17 @@ export class Trend implements Surrogate {
   apply(functional: Functional): Float64Array {
     const { players } = functional;
     const sums = new Float64Array(functional.size);
-    functional.addPolynomial(
-      sums,
-      this.#lines,
-      this.#pairs ?? new Float64Array((players * (players - 1)) / 2),
-    );
+    const pairs = this.#pairs ?? new Float64Array((players * (players - 1)) / 2);
+    const perPlayer = new Float64Array(players);
+    let at = 0;
+    for (let i = 0; i < players; i++) {
+      for (let j = i + 1; j < players; j++, at++) {
+        const effect = pairs[at] as number;
+        perPlayer[i] = (perPlayer[i] as number) + effect;
+        perPlayer[j] = (perPlayer[j] as number) + effect;
+      }
+    }
+    functional.addPolynomial(sums, this.#lines, { perPlayer, all: () => pairs });
     return sums;
   }
 }

@@ -50,7 +50,13 @@ describe("linear maps of games", () => {
       const lines = Float64Array.from({ length: 7 }, () => random.normal());
       const pairs = Float64Array.from({ length: 21 }, () => random.normal());
       const polynomial = new Float64Array(functional.size);
-      functional.addPolynomial(polynomial, lines, pairs);
+      const perPlayer = Float64Array.from({ length: 7 }, (_, i) =>
+        [0, 1, 2, 3, 4, 5, 6].reduce(
+          (sum, j) => (j === i ? sum : sum + (pairs[pairIndex(7, Math.min(i, j), Math.max(i, j))] as number)),
+          0,
+        ),
+      );
+      functional.addPolynomial(polynomial, lines, { perPlayer, all: () => pairs });
       const worthOf = (c: Coalition) => {
         let sum = 0;
         const absent = c.absent();

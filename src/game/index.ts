@@ -1,0 +1,21 @@
+export { type CacheCounts, CachedGame, type StoredValue, type ValueStore } from "./cache.ts";
+export { Coalition, maxPlayers } from "./coalition.ts";
+export { compareByDepth, prefixCost, sortByDepth } from "./depth-order.ts";
+export {
+  type EvaluateOptions,
+  type FunctionGameOptions,
+  type Game,
+  gameFromFunction,
+  type ValueOf,
+} from "./game.ts";
+export { Journal, type JournalOptions } from "./journal.ts";
+export type { JournalKey } from "./journal-format.ts";
+export {
+  groupUnits,
+  type MeasureColumns,
+  type SubnetworkEvaluator,
+  type UnitGameOptions,
+  unitGame,
+  type ValueDefinition,
+  valueOfMeasure,
+} from "./unit-game.ts";
