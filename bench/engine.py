@@ -175,7 +175,7 @@ def run(decoder: Decoder, corpus: Corpus, name: str, subnetworks: Subnetworks, g
     for clock in (sticks.plain, sticks.block, sticks.head):  # the first of each warms up
         clock.wall.clear()
         clock.cpu.clear()
-    every = min(seconds, len(subnetworks.kept)) / SAMPLES
+    every = min(seconds, 2 * len(subnetworks.kept)) / SAMPLES
     watch = Watch(sticks.run, seconds, every)
     values: dict[int, float] = {}
     heads_done = 0
