@@ -1,9 +1,9 @@
 """The engine against one plain forward a subnetwork, and against the limit, in one run.
 
 Published way: transformers' own forward with the removed units out of the model, logits of all
-positions and the loss from them, once a subnetwork. Limit: distinct block evaluations times the time
-of one, plus distinct heads times the time of one. The plain forwards and the single blocks and heads
-run between the engine's own steps, so that a busy machine slows all of them alike.
+positions and the loss from them, once a subnetwork, in a process of its own. Limit: distinct block
+evaluations times the time of one, plus distinct heads times the time of one. Plain forwards and single
+blocks and heads run between the engine's own steps, so that a busy machine slows all of them alike.
 
     PYTHONPATH=python/src python bench/engine.py MODEL_FOLDER TEXTS.jsonl [--shape 4x128] [--seconds 60]
 
@@ -14,18 +14,21 @@ far, by the work the plan says is left, and the table shows the share that was r
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 import json
+import multiprocessing
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import LongTensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from depthkit_worker.data.corpus import Corpus, CorpusOptions, make_corpus
@@ -109,7 +112,10 @@ def random_sets(units: int, count: int, keep: int, seed: int) -> NDArray[np.bool
     return np.array([generator.permutation(units) < keep for _ in range(count)])
 
 
-def workloads(depth: int) -> dict[str, tuple[Subnetworks, float]]:
+Workload = tuple[Subnetworks, float]
+
+
+def workloads(depth: int) -> dict[str, Workload]:
     """Each with the speed-up to show."""
     blocks = tuple(Unit("block", index) for index in range(depth))
     sublayers = tuple(Unit(kind, index) for index in range(depth) for kind in UNIT_KINDS[1:])
@@ -123,59 +129,78 @@ def workloads(depth: int) -> dict[str, tuple[Subnetworks, float]]:
     }
 
 
+def load(folder: Path) -> Decoder:
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    return Decoder(model, AutoTokenizer.from_pretrained(folder))
+
+
+@torch.inference_mode()
+def plain_forwards(folder: Path, threads: int, ids: LongTensor, requests: Connection) -> None:
+    """The published way, in a process that nothing of the engine has touched: for each list of units that
+    comes in, the loss of one forward with them removed, and its wall and processor seconds."""
+    torch.set_num_threads(threads)
+    decoder = load(folder)
+    layers = decoder.blocks
+    while True:
+        gone: list[Unit] = requests.recv()
+        blocks = {unit.index for unit in gone if unit.kind == "block"}
+        clock = Clock()
+        losses: list[float] = []
+        with removed(decoder, [unit for unit in gone if unit.kind != "block"]):
+            # Llama's name for its list of blocks.
+            decoder.model.model.layers = nn.ModuleList(
+                [block for index, block in enumerate(layers) if index not in blocks]
+            )
+            clock.time(lambda: losses.append(float(decoder.model(input_ids=ids, labels=ids, use_cache=False).loss)))  # noqa: B023
+            decoder.model.model.layers = layers
+        requests.send((losses[0], clock.wall[0], clock.cpu[0]))
+
+
 class Yardsticks:
     """The plain forward, one block and one head, timed."""
 
-    def __init__(self, decoder: Decoder, corpus: Corpus, subnetworks: Subnetworks) -> None:
+    def __init__(self, decoder: Decoder, corpus: Corpus, subnetworks: Subnetworks, plain: Connection) -> None:
         self.decoder, self.subnetworks = decoder, subnetworks
-        self.batch = next(corpus.batches(corpus.sequences))
+        batch = next(corpus.batches(corpus.sequences))
+        self._plain = plain
         self.plain, self.block, self.head = Clock(), Clock(), Clock()
         self.losses: dict[int, float] = {}
         rows = np.random.default_rng(5).permutation(len(subnetworks.kept))
         self._rows = itertools.cycle(rows.tolist())
         self._blocks = itertools.cycle(range(decoder.depth))
-        self._replay = decoder.begin(self.batch.input_ids)  # type: ignore[arg-type]
-        states = [self._replay.hidden]
+        self._replay = decoder.begin(batch.input_ids)  # type: ignore[arg-type]
+        self._states = [self._replay.hidden]
         for index in range(decoder.depth):
-            states.append(decoder.run_block(index, states[-1], self._replay))
-        self._states = states
-        self._scorer = Scorer(Head(decoder), scored_rows(self.batch, ALL_POSITIONS, LOSS), None, lambda: None)
+            self._states.append(decoder.run_block(index, self._states[-1], self._replay))
+        self._scorer = Scorer(Head(decoder), scored_rows(batch, ALL_POSITIONS, LOSS), None, lambda: None)
 
     def run(self) -> None:
         row = next(self._rows)
         kept = self.subnetworks.kept[row]
-        gone = [unit for unit, stays in zip(self.subnetworks.units, kept, strict=True) if not stays]
-        with removed(self.decoder, [unit for unit in gone if unit.kind != "block"]):
-            blocks = {unit.index for unit in gone if unit.kind == "block"}
-            layers = self.decoder.blocks
-            self.decoder.model.model.layers = nn.ModuleList(  # Llama's name for its list of blocks
-                [block for index, block in enumerate(layers) if index not in blocks]
-            )
-            try:
-                self.plain.time(lambda: self._forward(row))
-            finally:
-                self.decoder.model.model.layers = layers
+        self._plain.send([unit for unit, stays in zip(self.subnetworks.units, kept, strict=True) if not stays])
+        self.losses[row], wall, cpu = self._plain.recv()
+        self.plain.wall.append(wall)
+        self.plain.cpu.append(cpu)
         for _ in range(3):
-            index = next(self._blocks)
-            self.block.time(lambda index=index: self.decoder.run_block(index, self._states[index], self._replay))  # type: ignore[misc]
+            self.block.time(functools.partial(self._run_block, next(self._blocks)))
         self.head.time(lambda: self._scorer.score([self._scorer.read(self._states[-1])]))
 
-    def _forward(self, row: int) -> None:
-        ids = self.batch.input_ids
-        self.losses[row] = float(self.decoder.model(input_ids=ids, labels=ids, use_cache=False).loss)
+    def _run_block(self, index: int) -> None:
+        self.decoder.run_block(index, self._states[index], self._replay)
 
 
 @torch.inference_mode()
-def run(decoder: Decoder, corpus: Corpus, name: str, subnetworks: Subnetworks, goal: float, seconds: float) -> None:
+def run(decoder: Decoder, corpus: Corpus, name: str, work: Workload, plain: Connection, seconds: float) -> None:
+    subnetworks, goal = work
     options = EngineOptions(LOSS, batch_size=corpus.sequences)
     evaluation = Evaluation(np.unique(block_codes(subnetworks, decoder.depth), axis=0), LOSS, ALL_POSITIONS)
     plan = make_plan(decoder, corpus, evaluation, corpus.sequences, None)
-    sticks = Yardsticks(decoder, corpus, subnetworks)
+    sticks = Yardsticks(decoder, corpus, subnetworks, plain)
     sticks.run()
     for clock in (sticks.plain, sticks.block, sticks.head):  # the first of each warms up
         clock.wall.clear()
         clock.cpu.clear()
-    every = min(seconds, len(subnetworks.kept)) / SAMPLES
+    every = min(seconds, 2 * len(subnetworks.kept)) / SAMPLES
     watch = Watch(sticks.run, seconds, every)
     values: dict[int, float] = {}
     heads_done = 0
@@ -229,18 +254,23 @@ def main() -> None:
     parser.add_argument("--only", default="")
     parser.add_argument("--threads", type=int)
     given = parser.parse_args()
-    if given.threads:
-        torch.set_num_threads(given.threads)
-    model = AutoModelForCausalLM.from_pretrained(given.model, dtype=torch.float32).eval()
-    decoder = Decoder(model, AutoTokenizer.from_pretrained(given.model))
+    threads = given.threads or torch.get_num_threads()
+    torch.set_num_threads(threads)
+    decoder = load(given.model)
     sequences, length = map(int, given.shape.split("x"))
     texts = [json.loads(line)["text"] for line in given.texts.read_text().splitlines()[:200]]
     assert decoder.tokenizer is not None
     corpus = make_corpus(decoder.tokenizer, texts_from_strings(texts), CorpusOptions(length, sequences), Unattended())
     print(f"{given.shape} tokens, {torch.get_num_threads()} threads, torch {torch.__version__}", flush=True)
-    for name, (subnetworks, goal) in workloads(decoder.depth).items():
+    ids = next(corpus.batches(sequences)).input_ids
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    child = context.Process(target=plain_forwards, args=(given.model, threads, ids, there), daemon=True)
+    child.start()
+    for name, work in workloads(decoder.depth).items():
         if given.only in name:
-            run(decoder, corpus, name, subnetworks, goal, given.seconds)
+            run(decoder, corpus, name, work, here, given.seconds)
+    child.kill()
 
 
 if __name__ == "__main__":

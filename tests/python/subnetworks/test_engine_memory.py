@@ -15,8 +15,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from transformers import LlamaConfig
 
-from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder, Replay
 from depthkit_worker.models.units import UNIT_KINDS, Unit
@@ -28,7 +28,7 @@ from depthkit_worker.subnetworks.positions import ALL_POSITIONS
 from depthkit_worker.subnetworks.steps import Stepper, shares_of
 from depthkit_worker.subnetworks.trie import Trie, walk, walk_cost
 from subnetworks.physical import corpus_of
-from tiny import DEPTH, t_llama, tiny_model, token_ids
+from tiny import DEPTH, SHAPE, random_model, tiny_model, token_ids
 
 BLOCKS = tuple(Unit("block", index) for index in range(DEPTH))
 SUBLAYERS = tuple(Unit(kind, index) for index in range(DEPTH) for kind in UNIT_KINDS[1:])
@@ -102,56 +102,40 @@ def test_a_smaller_budget_makes_smaller_batches() -> None:
     assert len(make_plan(decoder, corpus, evaluation, None, 1).pieces) == 16
 
 
-def starved(megabytes: int | None) -> dict[str, object]:
-    """An evaluation in a process of its own, with so much memory beside what it starts with."""
-    paths = [str(Path(__file__).parents[1]), *sys.path]
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit on a process's memory is set in Linux's way")
+def test_out_of_memory_halves_the_batch_and_goes_on() -> None:
+    """Allocations fail for real, in a process of its own."""
     run = subprocess.run(
-        [sys.executable, "-c", _STARVED, str(megabytes or 0)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
+        [sys.executable, "-c", "from subnetworks.test_engine_memory import starve; starve(megabytes=16)"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])},
         capture_output=True,
         text=True,
         check=False,
     )
     assert run.returncode == 0, run.stderr[-2000:]
-    found = json.loads(run.stdout.splitlines()[-1])
-    assert isinstance(found, dict)
-    return found
+    whole, little = json.loads(run.stdout.splitlines()[-1])
+    assert whole["notes"] == []
+    assert little["notes"][0].startswith("out of memory with 32 sequences a batch; went on with 16"), little
+    assert little["counts"] == whole["counts"] == [32 * 127, 32 * 128]
+    np.testing.assert_allclose(little["values"], whole["values"], rtol=1e-5)
 
 
-_STARVED = """
-import json, resource, sys
-from subnetworks.test_engine_memory import starved_evaluation
-print(json.dumps(starved_evaluation(int(sys.argv[1]))))
-"""
-
-
-def starved_evaluation(megabytes: int) -> dict[str, object]:
-    """Runs in the child: limits the address space once everything is loaded and warm."""
+def starve(megabytes: int) -> None:
+    """Runs in the child: the same evaluation twice, then with so much memory beside what is in use."""
+    import ctypes
     import resource
 
     torch.set_num_threads(1)
-    decoder = Decoder(t_llama())
-    request = Subnetworks(BLOCKS, ~np.eye(DEPTH, dtype=np.bool_))
-    evaluate = lambda corpus, size: evaluate_subnetworks(  # noqa: E731
-        decoder, corpus, request, EngineOptions(("loss", "kl"), batch_size=size), Unattended()
-    )
-    evaluate(_long_corpus(1), 1)
-    if megabytes:
-        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + (megabytes << 20),) * 2)
-    result = evaluate(_long_corpus(8), 8)
-    return {"values": result.values.tolist(), "notes": list(result.notes), "counts": list(result.counts)}
-
-
-def _long_corpus(sequences: int) -> Corpus:
-    return corpus_of(list(token_ids(sequences, 512, 49152, seed=3)))
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the limit on a process's memory is set in Linux's way")
-def test_out_of_memory_halves_the_batch_and_goes_on() -> None:
-    whole, little = starved(None), starved(40)
-    assert whole["notes"] == []
-    notes = little["notes"]
-    assert isinstance(notes, list) and notes and notes[0].startswith("out of memory with 8 sequences a batch"), notes
-    assert little["counts"] == whole["counts"] == [8 * 511, 8 * 512]
-    np.testing.assert_allclose(np.array(little["values"]), np.array(whole["values"]), rtol=1e-5)
+    decoder = Decoder(random_model(LlamaConfig(**SHAPE | {"vocab_size": 1024, "hidden_size": 64})))
+    request = Subnetworks(BLOCKS[:3], ~np.eye(3, dtype=np.bool_))
+    corpus = corpus_of(list(token_ids(32, 128, 1024, seed=3)))
+    found = []
+    for starved in (False, True):
+        if starved:
+            ctypes.CDLL(None).malloc_trim(0)  # or the second run lives on what the first one freed
+            pages = int(Path("/proc/self/statm").read_text().split()[0])
+            resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (megabytes << 20),) * 2)
+        options = EngineOptions(("loss", "kl"), batch_size=32)
+        result = evaluate_subnetworks(decoder, corpus, request, options, Unattended())
+        found.append({"values": result.values.tolist(), "notes": result.notes, "counts": result.counts})
+    print(json.dumps(found))

@@ -22,7 +22,7 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.subnetworks.head import Head
 from depthkit_worker.subnetworks.masks import Repair
-from depthkit_worker.subnetworks.memory import is_out_of_memory, release
+from depthkit_worker.subnetworks.memory import freed_memory_kept, is_out_of_memory, release
 from depthkit_worker.subnetworks.positions import COMPARING, Measure, ScoredPositions, scored_rows
 from depthkit_worker.subnetworks.scoring import Scorer
 from depthkit_worker.subnetworks.steps import Stepper
@@ -104,6 +104,10 @@ class LocalExecutor:
         self._head = Head(decoder)
 
     def run(self, evaluation: Evaluation, pieces: Iterable[Piece], progress: Progress) -> Iterator[RowSums]:
+        with freed_memory_kept(self._decoder.device):
+            yield from self._run(evaluation, pieces, progress)
+
+    def _run(self, evaluation: Evaluation, pieces: Iterable[Piece], progress: Progress) -> Iterator[RowSums]:
         """Where the memory runs out, what is left of the piece goes on in halves of its sequences, and
         later pieces are cut as small."""
         waiting = deque(pieces)

@@ -17,6 +17,10 @@ from torch import Tensor
 from depthkit_worker.subnetworks.head import Head, Tile
 from depthkit_worker.subnetworks.positions import Measure, Scored
 
+LEAST_EXPONENT = -80.0
+"""Below this exp is 0 for every sum here (1e-35 of the highest term), and where its result would underflow
+it takes ten times as long on CPU. Subnetworks that lost much give such logits."""
+
 
 @dataclass
 class _Tally:
@@ -106,7 +110,7 @@ def _add_exponentials(tally: _Tally, logits: Tensor) -> None:
     """Turns `logits` into exp(logits - highest) in place."""
     highest = logits.amax(1, keepdim=True)
     tally.highest.append(highest[:, 0])
-    tally.exponentials.append(logits.sub_(highest).exp_().sum(1))
+    tally.exponentials.append(logits.sub_(highest).clamp_(min=LEAST_EXPONENT).exp_().sum(1))
 
 
 def _log_sum(tally: _Tally) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,97 @@
+"""The engine on SmolLM2-135M against figures from programs that share nothing with this project.
+
+A sample that takes seconds; `bench/engine_golden.py` goes through all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from depthkit_worker.data.corpus import Corpus, CorpusOptions, make_corpus
+from depthkit_worker.data.text import texts_from_strings
+from depthkit_worker.job import Unattended
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.units import Unit
+from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
+from depthkit_worker.subnetworks.masks import Subnetworks, one_removed
+from depthkit_worker.subnetworks.positions import MEASURES
+
+DEFAULT_SHARED = Path(__file__).parents[4] / "shared"
+SHARED = Path(os.environ.get("DEPTHKIT_SHARED") or DEFAULT_SHARED)
+KINDS = {"block": "block", "attn": "attention", "ffn": "feed-forward"}
+BLOCKS = tuple(Unit("block", index) for index in range(30))
+
+pytestmark = pytest.mark.skipif(
+    not (SHARED / "golden").is_dir(), reason=f"there are no reference figures in {SHARED}; set DEPTHKIT_SHARED"
+)
+
+
+@pytest.fixture(scope="module")
+def decoder(bundled_model: Path) -> Decoder:
+    model = AutoModelForCausalLM.from_pretrained(bundled_model, dtype=torch.float32)
+    return Decoder(model.eval(), AutoTokenizer.from_pretrained(bundled_model))
+
+
+def corpus(decoder: Decoder, sequences: int) -> Corpus:
+    lines = (SHARED / "data" / "calib_wikitext2_train.jsonl").read_text(encoding="utf-8").splitlines()[:40]
+    texts = texts_from_strings([json.loads(line)["text"] for line in lines])
+    assert decoder.tokenizer is not None
+    return make_corpus(decoder.tokenizer, texts, CorpusOptions(128, sequences), Unattended())
+
+
+def golden(name: str) -> Any:
+    return json.loads((SHARED / "golden" / name).read_text())
+
+
+def test_leave_one_out_of_each_kind_of_unit(decoder: Decoder) -> None:
+    names = ["block.14", "block.29", "attn.24", "attn.29", "ffn.22", "ffn.27"]
+    units = [Unit.parse(f"{KINDS[kind]}.{index}") for kind, index in (name.split(".") for name in names)]
+    expected = golden("smollm2.json")["loo_8x128"]["units"]
+    result = evaluate_subnetworks(
+        decoder, corpus(decoder, 8), one_removed(units), EngineOptions(MEASURES), Unattended()
+    )
+    assert result.counts == (8 * 127, 8 * 128, 8 * 128)
+    np.testing.assert_allclose(result.values, [[expected[name][m] for m in MEASURES] for name in names], rtol=1e-4)
+
+
+def test_the_first_two_steps_of_the_greedy_path(decoder: Decoder) -> None:
+    steps = golden("smollm2.json")["greedy_block_8x128"][:2]
+    removals = [[step["removed"] for step in steps[: count + 1]] for count in range(2)]
+    kept = np.array([[index not in removal for index in range(30)] for removal in removals])
+    result = evaluate_subnetworks(decoder, corpus(decoder, 8), Subnetworks(BLOCKS, kept), EngineOptions(), Unattended())
+    np.testing.assert_allclose(result.values[:, 0], [step["loss"] for step in steps], rtol=1e-4)
+
+
+def test_coalitions_of_the_game_of_ten(decoder: Decoder) -> None:
+    game = golden("game10.json")
+    coalitions = np.array([0, 1, 128, 600, 1007, 1022, 1023])
+    kept = np.repeat((coalitions[:, None] >> np.arange(10) & 1).astype(np.bool_), 3, axis=1)
+    result = evaluate_subnetworks(
+        decoder, corpus(decoder, 2), Subnetworks(BLOCKS, kept), EngineOptions(("loss", "kl")), Unattended()
+    )
+    expected = [[game[key][index] for key in ("loss", "kl")] for index in coalitions]
+    np.testing.assert_allclose(result.values, expected, rtol=1e-4, atol=1e-6)
+
+
+@torch.inference_mode()
+def test_a_cancel_is_looked_for_after_every_block_and_tile(decoder: Decoder) -> None:
+    """Counted in block evaluations, since a busy machine's clock says little: nothing takes longer than
+    one block or one tile of the head, and at this size a block takes some 40 ms."""
+
+    class Job(Unattended):
+        checks = 0
+
+        def check(self) -> None:
+            self.checks += 1
+
+    job = Job()
+    result = evaluate_subnetworks(decoder, corpus(decoder, 1), one_removed(BLOCKS[-3:]), EngineOptions(), job)
+    assert job.checks >= result.block_evaluations + 3 * (49152 // 4096)
