@@ -36,9 +36,16 @@ export {
 export { type Plan, planSchema } from "./experiment/plan.ts";
 export { type RunRecord, recordSchema } from "./experiment/record.ts";
 export { type RunOptions, runPlan } from "./experiment/run.ts";
-export { Coalition } from "./game/coalition.ts";
-export { type Game, gameFromFunction } from "./game/game.ts";
-export type { ValueDefinition } from "./game/unit-game.ts";
+export {
+  CachedGame,
+  Coalition,
+  type FunctionGameOptions,
+  type Game,
+  gameFromFunction,
+  Journal,
+  type JournalOptions,
+  type ValueDefinition,
+} from "./game/index.ts";
 export type { BosPolicy, DataInfo, Progress, UnitKind, UnitName } from "./protocol/common.ts";
 export { unitKinds } from "./protocol/common.ts";
 export type { CorpusInfo } from "./protocol/corpus.ts";
@@ -54,11 +61,19 @@ export { type Bar, renderBars } from "./report/bars.ts";
 export { formatBytes, formatCount, formatNumber, formatSeconds } from "./report/format.ts";
 export { type Column, renderTable } from "./report/table.ts";
 export type { Span } from "./selection/span.ts";
-export { type Comparison, compareEstimates } from "./shapley/compare.ts";
-export { ShapleyEstimate } from "./shapley/estimate.ts";
-export { estimateShapley } from "./shapley/estimate-shapley.ts";
-export type { EstimateOptions } from "./shapley/options.ts";
-export type { Target } from "./shapley/target.ts";
+export {
+  type Comparison,
+  compareEstimates,
+  type EstimateInfo,
+  type EstimateOptions,
+  estimateShapley,
+  type Method,
+  type PairEstimate,
+  type PlayerEstimate,
+  ShapleyEstimate,
+  type Target,
+  type TracePoint,
+} from "./shapley/index.ts";
 export { type DoctorOptions, doctor } from "./worker/doctor.ts";
 export type { DoctorReport } from "./worker/doctor-report.ts";
 export { packageVersion } from "./worker/package-root.ts";

@@ -63,7 +63,7 @@ export async function modelGame(
   { players = "block", groups, value = "loss", journal, ...engine }: ModelGameOptions,
 ): Promise<ModelGame> {
   const units = playersOf(players, groups, model.depth);
-  const values = [value].flat().map((one) => valueOf(one as Measure | ValueDefinition, model.vocabularySize));
+  const values = [value].flat().map((one) => toValue(one as Measure | ValueDefinition, model.vocabularySize));
   const game = unitGame({
     players: units,
     values,
@@ -128,7 +128,7 @@ function kindOf(kind: string): UnitKind {
   );
 }
 
-function valueOf(value: Measure | ValueDefinition, vocabularySize: number): ValueDefinition {
+function toValue(value: Measure | ValueDefinition, vocabularySize: number): ValueDefinition {
   if (typeof value !== "string") return value;
   if (!measures.includes(value)) {
     throw new DepthkitError(
