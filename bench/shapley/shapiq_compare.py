@@ -2,14 +2,15 @@
 
     python bench/shapley/shapiq_compare.py TABLE.json SEEDS BUDGET,BUDGET,...
 
-Needs `pip install shapiq lightgbm` (read with shapiq 1.4.1). Prints one JSON object a method and budget: root-mean-square
-error of the Shapley values of -min(loss, ln 49152) over seeds and players, and the regret of the ranking. ProxySPEX
+Needs `pip install shapiq lightgbm` (read with shapiq 1.4.1). Prints one JSON object a method and budget:
+root-mean-square error of the Shapley values of -min(loss, ln 49152) over seeds and players, and the regret of the ranking. ProxySPEX
 fits boosted trees and takes seconds a run, so it gets at most 20 seeds.
 """
 
 import json
 import sys
 import warnings
+from pathlib import Path
 from importlib.metadata import version
 
 import numpy as np
@@ -38,8 +39,7 @@ def methods():
 def main() -> None:
     warnings.filterwarnings("ignore")
     path, seeds, budgets = sys.argv[1], int(sys.argv[2]), [int(b) for b in sys.argv[3].split(",")]
-    with open(path, encoding="utf8") as file:
-        table = json.load(file)
+    table = json.loads(Path(path).read_text(encoding="utf8"))
     loss = np.array(table["loss"])
     capped = -np.minimum(loss, CAP)
     exact = np.array(table["exact"]["shapley of -min(loss, ln 49152)"])
