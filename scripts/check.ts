@@ -11,8 +11,8 @@ runStep(process.execPath, ["--import", "tsx", "scripts/generate-contract.ts", "-
 
 const { python, env } = await pythonTools();
 const cwd = join(root, "python");
-runStep(python, ["-m", "ruff", "check", ".", "../tests/python"], { env, cwd });
-runStep(python, ["-m", "ruff", "format", "--check", ".", "../tests/python"], { env, cwd });
+runStep(python, ["-m", "ruff", "check", ".", "../tests/python", "../bench"], { env, cwd });
+runStep(python, ["-m", "ruff", "format", "--check", ".", "../tests/python", "../bench"], { env, cwd });
 runStep(python, ["-m", "mypy"], { env, cwd });
 runStep(python, ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"], {
   env,

@@ -3,15 +3,15 @@
     python bench/shapley/shapiq_compare.py TABLE.json SEEDS BUDGET,BUDGET,...
 
 Needs `pip install shapiq lightgbm` (read with shapiq 1.4.1). Prints one JSON object a method and budget:
-root-mean-square error of the Shapley values of -min(loss, ln 49152) over seeds and players, and the regret of the ranking. ProxySPEX
-fits boosted trees and takes seconds a run, so it gets at most 20 seeds.
+root-mean-square error of the Shapley values of -min(loss, ln 49152) over seeds and players, and the regret of
+the ranking. ProxySPEX fits boosted trees and takes seconds a run, so it gets at most 20 seeds.
 """
 
 import json
 import sys
 import warnings
-from pathlib import Path
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 from shapiq import approximator as ap
@@ -54,9 +54,7 @@ def main() -> None:
 
     def regret(values) -> float:
         order = np.argsort(values, kind="stable")
-        costs = [
-            loss[1023 - powers[order[:k]].sum()] - table["best removals"][str(k)][0] for k in range(1, 6)
-        ]
+        costs = [loss[1023 - powers[order[:k]].sum()] - table["best removals"][str(k)][0] for k in range(1, 6)]
         return float(np.mean(costs))
 
     for name, make in methods().items():
