@@ -221,7 +221,7 @@ def run(decoder: Decoder, corpus: Corpus, name: str, work: Workload, plain: Conn
     line = [f"{name:28}"]
     for kind in ("wall", "cpu"):
         # Means, since whole costs are compared.
-        plain, block, head = (
+        forward, block, head = (
             statistics.fmean(getattr(clock, kind)) for clock in (sticks.plain, sticks.block, sticks.head)
         )
         limit = plan.evaluations * block + plan.heads * head
@@ -231,7 +231,7 @@ def run(decoder: Decoder, corpus: Corpus, name: str, work: Workload, plain: Conn
             blocks_done = watch.done - heads_done * plan.head_cost
             share = (blocks_done * block + heads_done * head) / limit
             engine /= share
-        published = plain * len(subnetworks.kept)
+        published = forward * len(subnetworks.kept)
         line.append(
             f"{kind} x{published / engine:.2f} limit {engine / limit:.3f}"
             f" (engine {engine:.1f} s, published {published:.1f} s, block {block * 1e3:.1f} ms,"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -229,10 +227,10 @@ def test_packed_masks_are_read_from_the_lowest_bit() -> None:
     packed = pack_masks(masks)
     assert packed.shape == (20, 2) and packed[0, 0] & 1 == masks[0, 0] and packed[0, 1] & 4 == 4 * masks[0, 10]
     np.testing.assert_array_equal(unpack_masks(packed, 11), masks)
-    wrong: list[Any] = [packed[:, :1], (packed | 128).astype(np.uint8), packed.astype(np.int8)]
-    for masks_of_another_form in wrong:
+    beyond = np.bitwise_or(packed, np.uint8(128))
+    for wrong in (packed[:, :1], beyond, packed.view(np.int8)):
         with pytest.raises(DepthkitError):
-            unpack_masks(masks_of_another_form, 11)
+            unpack_masks(wrong, 11)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
