@@ -270,7 +270,8 @@ def main() -> None:
     for name, work in workloads(decoder.depth).items():
         if given.only in name:
             run(decoder, corpus, name, work, here, given.seconds)
-    child.kill()
+    child.terminate()
+    child.join()
 
 
 if __name__ == "__main__":
