@@ -68,7 +68,7 @@ function demoPlan(chapters: readonly string[], remove: number): Plan {
     model: { source: "smollm2-135m" },
     calibration: { data: { texts: every(0) }, sequences: 16, length: 256 },
     choose: { units: "block", metric: "cosine", counts },
-    evaluation: { data: { texts: every(1) }, chunk: 512, maxChunks: 12 },
+    evaluation: { data: { texts: every(1) }, chunk: 512, maxChunks: 6 },
     prompts: ["What is a prime number? Answer in one sentence."],
     generation: { chat: true, maxNewTokens: 48 },
   };
