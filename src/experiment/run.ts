@@ -1,4 +1,5 @@
-import { mkdirSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import type { CallOptions } from "../client/connection.ts";
@@ -46,6 +47,7 @@ export async function runPlan(
       weights: model.info.weightsDigest,
       dtype: model.info.dtype,
       device: model.info.device,
+      attention: model.info.attention,
     };
     const measured = await journal.step(
       { influence: corpus.info.tokensDigest, subject },
@@ -59,6 +61,7 @@ export async function runPlan(
       const key = {
         removed,
         evaluation: parsed.data.evaluation,
+        files: fileDigests(parsed.data.evaluation.data),
         prompts: plan.prompts,
         generation: plan.generation,
         subject,
@@ -108,4 +111,18 @@ type Defined<T> = T extends string ? T : { [K in keyof T]: Exclude<T[K], undefin
 function defined<T extends string | object>(options: T): Defined<T> {
   if (typeof options === "string") return options as Defined<T>;
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Defined<T>;
+}
+
+/** A file keeps its name when its text changes; a step's key must not. */
+function fileDigests(data: Plan["evaluation"]["data"]): string[] {
+  if (typeof data === "object" && "texts" in data) return [];
+  const paths = typeof data === "string" ? [data] : data.files;
+  return paths.map((path) => {
+    try {
+      return createHash("sha256").update(readFileSync(path)).digest("hex");
+    } catch (cause) {
+      const message = `Reading the plan's evaluation text: ${path} cannot be read. Check the path.`;
+      throw new DepthkitError("FILE_NOT_FOUND", message, { cause });
+    }
+  });
 }
