@@ -174,7 +174,7 @@ export class Subnetwork {
   }
 
   #subject() {
-    return { model: this.model.model, removed: [...this.removed] };
+    return { model: this.model.model, removed: [...this.removed], repairs: [] };
   }
 }
 

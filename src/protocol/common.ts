@@ -6,6 +6,7 @@ export const empty = named("Empty", z.strictObject({}));
 
 export const modelHandle = named("ModelHandle", handle("model"));
 export const corpusHandle = named("CorpusHandle", handle("corpus"));
+export const repairHandle = named("RepairHandle", handle("repair"));
 
 export const unitKinds = ["block", "attention", "feed-forward"] as const;
 export const unitKind = named("UnitKind", z.enum(unitKinds));
@@ -17,6 +18,13 @@ export const unitName = named(
   "UnitName",
   z.string().regex(/^(block|attention|feed-forward)\.[0-9]{1,6}$(?!\n)/),
 ) as unknown as z.ZodType<UnitName, UnitName>;
+
+/** The subnetwork that a call works on, as fields of its params. */
+export const subject = {
+  model: modelHandle,
+  removed: z.array(unitName),
+  repairs: z.array(repairHandle).describe("In the order they were made."),
+};
 
 export const bosPolicies = ["auto", "always", "never"] as const;
 /** `auto`: what the tokeniser itself adds; `always` refuses a tokeniser that has no BOS token. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { bosPolicy, dataInfo, dataSource, modelHandle, unitName } from "./common.ts";
+import { bosPolicy, dataInfo, dataSource, subject } from "./common.ts";
 import { count, finite, named } from "./schema.ts";
 
 export const rowModes = ["raw", "wikitext"] as const;
@@ -9,8 +9,7 @@ export const rowMode = named("RowMode", z.enum(rowModes));
 export const evaluationPerplexityParams = named(
   "EvaluationPerplexityParams",
   z.strictObject({
-    model: modelHandle,
-    removed: z.array(unitName),
+    ...subject,
     data: dataSource,
     rows: rowMode,
     separator: z.string(),

@@ -1,13 +1,12 @@
 import { z } from "zod";
-import { modelHandle, unitName } from "./common.ts";
+import { subject, unitName } from "./common.ts";
 import { dtypeChoice } from "./model.ts";
 import { count, digest, finite, named } from "./schema.ts";
 
 export const exportHuggingfaceParams = named(
   "ExportHuggingfaceParams",
   z.strictObject({
-    model: modelHandle,
-    removed: z.array(unitName),
+    ...subject,
     target: z.string().min(1).describe("Absolute path of the folder to write."),
     overwrite: z.boolean(),
     dtype: dtypeChoice.describe("auto: the dtype the source is stored in."),

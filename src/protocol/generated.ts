@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "e4ce2a14feeedd839f6a504c782acd87b5e6f75c0c738cf0320b7e74ad3693b4";
+export const contractDigest = "02bf92da71fc8243bb8227a97ba06a354de10303e7e4b3ead3c909b5e3f02063";

@@ -1,12 +1,11 @@
 import { z } from "zod";
-import { modelHandle, unitName } from "./common.ts";
+import { subject } from "./common.ts";
 import { count, finite, named } from "./schema.ts";
 
 export const generationGenerateParams = named(
   "GenerationGenerateParams",
   z.strictObject({
-    model: modelHandle,
-    removed: z.array(unitName),
+    ...subject,
     prompts: z.array(z.string()).min(1),
     chat: z.boolean().describe("Wrap each prompt as a user's turn in the model's chat template."),
     maxNewTokens: count(1),

@@ -23,6 +23,7 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import kv_bytes_per_token
 from depthkit_worker.models.units import Parts, Unit, removed_parts
 from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.repairs import Repair
 
 FinishReason = Literal["length", "end-of-text", "stop"]
 PHASE = "generating"
@@ -75,7 +76,13 @@ class _Writer:
 
 
 def generate(
-    decoder: Decoder, units: Iterable[Unit], prompts: Sequence[str], options: GenerateOptions, job: Job
+    decoder: Decoder,
+    units: Iterable[Unit],
+    prompts: Sequence[str],
+    options: GenerateOptions,
+    job: Job,
+    *,
+    repairs: Sequence[Repair] = (),
 ) -> GenerationResult:
     """What the model without `units` writes after each of `prompts`."""
     _check_options(options)
@@ -85,7 +92,7 @@ def generate(
     encoded = [_encode(writer, prompt) for prompt in prompts]
     total = len(prompts) * options.max_new_tokens
     generations = []
-    with removed(decoder, units), _plain_defaults(decoder), torch.no_grad():
+    with removed(decoder, units, repairs), _plain_defaults(decoder), torch.no_grad():
         for index, (prompt, ids) in enumerate(zip(prompts, encoded, strict=True)):
             watch = _Watch(writer, len(ids), job, (index * options.max_new_tokens, total))
             written = _continue(writer, ids, watch)

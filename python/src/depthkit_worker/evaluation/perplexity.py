@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,7 @@ from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.repairs import Repair
 
 Array = NDArray[np.float64]
 
@@ -79,8 +80,9 @@ def perplexity(
     job: Job,
     *,
     units: Iterable[Unit] = (),
+    repairs: Sequence[Repair] = (),
 ) -> Perplexity:
-    """Perplexity of `decoder` without `units` on `stream`.
+    """Perplexity of `decoder` without `units`, with `repairs`, on `stream`.
 
     The stream is cut in chunks; each token is scored once, in the first chunk that holds it, given the
     tokens before it in that chunk; a chunk's first token is not scored unless BOS stands before it.
@@ -102,7 +104,7 @@ def perplexity(
         limit=decoder.context_length,
         bos=bos is not None,
     )
-    with removed(decoder, units):
+    with removed(decoder, units, repairs):
         losses = np.concatenate(list(_chunk_losses(decoder, stream, windows, bos, options.batch_size, job)))
     scored = np.array([window.end - window.scored_from for window in windows.chunks])
     total = float(losses.sum())

@@ -9,7 +9,7 @@ from depthkit_worker.data.text import Texts
 from depthkit_worker.data.tokens import tokenizer_digest
 from depthkit_worker.evaluation.perplexity import PerplexityOptions
 from depthkit_worker.evaluation.perplexity import perplexity as measure_perplexity
-from depthkit_worker.handlers.sources import data_info, parse_units, read_texts
+from depthkit_worker.handlers.sources import data_info, read_texts, subject
 from depthkit_worker.protocol.wire import EvaluationPerplexityParams, PerplexityResult
 from depthkit_worker.server.call import Call
 from depthkit_worker.server.session import Session
@@ -17,7 +17,8 @@ from depthkit_worker.server.session import Session
 
 def perplexity(session: Session, params: EvaluationPerplexityParams, call: Call) -> PerplexityResult:
     started = time.monotonic()
-    decoder = session.models.get(params.model)
+    on = subject(session, params)
+    decoder = on.decoder
     texts = read_texts(params.data, call)
     stream = _stream(session, decoder.require_tokenizer(), texts, params, call)
     options = PerplexityOptions(
@@ -27,8 +28,7 @@ def perplexity(session: Session, params: EvaluationPerplexityParams, call: Call)
         bos=params.bos,
         batch_size=params.batch_size,
     )
-    units = parse_units(params.removed)
-    result = measure_perplexity(decoder, stream, options, call, units=units)
+    result = measure_perplexity(decoder, stream, options, call, units=on.units, repairs=on.repairs)
     return PerplexityResult(
         perplexity=result.perplexity,
         loss=result.loss,

@@ -4,7 +4,7 @@ import time
 
 from depthkit_worker.evaluation.generation import GenerateOptions
 from depthkit_worker.evaluation.generation import generate as write_text
-from depthkit_worker.handlers.sources import parse_units
+from depthkit_worker.handlers.sources import subject
 from depthkit_worker.protocol.wire import Generation, GenerationGenerateParams, GenerationGenerateResult
 from depthkit_worker.server.call import Call
 from depthkit_worker.server.session import Session
@@ -12,7 +12,7 @@ from depthkit_worker.server.session import Session
 
 def generate(session: Session, params: GenerationGenerateParams, call: Call) -> GenerationGenerateResult:
     started = time.monotonic()
-    decoder = session.models.get(params.model)
+    on = subject(session, params)
     options = GenerateOptions(
         max_new_tokens=params.max_new_tokens,
         temperature=params.temperature,
@@ -22,7 +22,7 @@ def generate(session: Session, params: GenerationGenerateParams, call: Call) -> 
         chat=params.chat,
         cache=params.cache,
     )
-    result = write_text(decoder, parse_units(params.removed), params.prompts, options, call)
+    result = write_text(on.decoder, on.units, params.prompts, options, call, repairs=on.repairs)
     return GenerationGenerateResult(
         generations=[
             Generation(

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Protocol
+
 from depthkit_worker.data.text import Texts, texts_from_files, texts_from_strings
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.job import Job
+from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.protocol.wire import DataInfo, FileSource, TextSource
+from depthkit_worker.server.session import Session
+from depthkit_worker.subnetworks.repairs import Repair
 
 
 def read_texts(source: FileSource | TextSource, job: Job) -> Texts:
@@ -29,6 +35,31 @@ def data_info(texts: Texts) -> DataInfo:
 
 def parse_units(names: list[str]) -> list[Unit]:
     return [Unit.parse(name) for name in names]
+
+
+class SubjectParams(Protocol):
+    """The fields of params that name a subnetwork."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def removed(self) -> list[str]: ...
+    @property
+    def repairs(self) -> list[str]: ...
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The subnetwork a call works on."""
+
+    decoder: Decoder
+    units: tuple[Unit, ...]
+    repairs: tuple[Repair, ...]
+
+
+def subject(session: Session, params: SubjectParams) -> Subject:
+    repairs = tuple(session.repairs.get(handle) for handle in params.repairs)
+    return Subject(session.models.get(params.model), tuple(parse_units(params.removed)), repairs)
 
 
 def check_tokenizer(corpus_digest: str, model_digest: str) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-CONTRACT_DIGEST = "e4ce2a14feeedd839f6a504c782acd87b5e6f75c0c738cf0320b7e74ad3693b4"
+CONTRACT_DIGEST = "02bf92da71fc8243bb8227a97ba06a354de10303e7e4b3ead3c909b5e3f02063"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -66,6 +66,8 @@ class Empty(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
 class EvaluationPerplexityParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
     removed: list[UnitName]
+    repairs: list[RepairHandle]
+    """In the order they were made."""
     data: DataSource
     rows: RowMode
     separator: str
@@ -81,6 +83,8 @@ class EvaluationPerplexityParams(Struct, frozen=True, kw_only=True, forbid_unkno
 class ExportHuggingfaceParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
     removed: list[UnitName]
+    repairs: list[RepairHandle]
+    """In the order they were made."""
     target: Annotated[str, Meta(min_length=1)]
     """Absolute path of the folder to write."""
     overwrite: bool
@@ -136,6 +140,8 @@ class Generation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
 class GenerationGenerateParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
     removed: list[UnitName]
+    repairs: list[RepairHandle]
+    """In the order they were made."""
     prompts: Annotated[list[str], Meta(min_length=1)]
     chat: bool
     """Wrap each prompt as a user's turn in the model's chat template."""
@@ -361,6 +367,7 @@ InfluenceMetric: TypeAlias = Literal["cosine", "l1", "l2", "relative-l1", "relat
 Measure: TypeAlias = Literal["loss", "kl", "logit-distance"]
 ModelHandle: TypeAlias = Annotated[str, Meta(pattern="^model-[0-9]+$(?!\\n)")]
 Packing: TypeAlias = Literal["pack", "none"]
+RepairHandle: TypeAlias = Annotated[str, Meta(pattern="^repair-[0-9]+$(?!\\n)")]
 RowMode: TypeAlias = Literal["raw", "wikitext"]
 UnitKind: TypeAlias = Literal["block", "attention", "feed-forward"]
 UnitName: TypeAlias = Annotated[str, Meta(pattern="^(block|attention|feed-forward)\\.[0-9]{1,6}$(?!\\n)")]

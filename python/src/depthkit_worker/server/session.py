@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from depthkit_worker.data.corpus import Corpus
     from depthkit_worker.data.stream import TextStream
     from depthkit_worker.models.decoder import Decoder
+    from depthkit_worker.subnetworks.repairs import Repair
 
 T = TypeVar("T")
 
@@ -56,6 +57,7 @@ class Session:
         self.queued = 0
         self.models: Registry[Decoder] = Registry("model")
         self.corpora: Registry[Corpus] = Registry("corpus")
+        self.repairs: Registry[Repair] = Registry("repair")
         self.last_stream: tuple[tuple[str, ...], TextStream] | None = None
         """What perplexity was last measured on, with what it was made from: one subnetwork after the
         other is scored on the same text, which is tokenised once."""

@@ -9,7 +9,7 @@ reads the length of a cache from its first entry.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.families import Family
 from depthkit_worker.models.recorders import as_block_output
 from depthkit_worker.models.units import Parts, Unit, removed_parts
+from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, WeightChange, check_repairs, merged_edits
 
 
 class PassThrough(nn.Module):
@@ -57,14 +58,17 @@ class NoFeedForward(nn.Module):
 
 
 @contextmanager
-def removed(decoder: Decoder, units: Iterable[Unit]) -> Iterator[None]:
-    """Inside, `decoder` and its model behave as if `units` were not there.
+def removed(decoder: Decoder, units: Iterable[Unit], repairs: Sequence[Repair] = ()) -> Iterator[None]:
+    """Inside, `decoder` and its model behave as if `units` were not there and `repairs` were.
 
     Holds for replay, for the model's own forward and for generation; a cache must be a
     `DynamicCache()` made without a configuration, since one made with it fixes a kind of layer to
     each of the old numbers. Contexts nest: the inner one removes more.
     """
+    units = tuple(units)
     parts = removed_parts(units, decoder.depth)
+    check_repairs(repairs, units, decoder.depth)
+    edits = merged_edits(repairs)
     with ExitStack() as restore:
         for index, removed_here in enumerate(parts):
             block = decoder.blocks[index]
@@ -72,6 +76,8 @@ def removed(decoder: Decoder, units: Iterable[Unit]) -> Iterator[None]:
                 _swap(decoder.blocks, str(index), PassThrough(decoder.family), restore)
             elif removed_here and not isinstance(block, PassThrough):
                 _gate_sublayer(block, removed_here, decoder.family, restore)
+        for index, edit in edits.items():
+            _apply_edit(decoder, index, edit, restore)
         _renumber_attentions(decoder, restore)
         yield
 
@@ -94,6 +100,63 @@ def _gate_sublayer(block: nn.Module, part: Parts, family: Family, restore: ExitS
     for name in earlier:
         _swap(block, name, nn.Identity(), restore)
     _swap(block, last, NoFeedForward(family), restore)
+
+
+@contextmanager
+def changed_weights(block: nn.Module, changes: Mapping[str, WeightChange]) -> Iterator[None]:
+    """Inside, the named parameters of `block` have other values. The old ones come back as they were:
+    they are put aside, not computed back."""
+    with ExitStack() as restore:
+        _change_weights(block, changes, restore)
+        yield
+
+
+def _apply_edit(decoder: Decoder, index: int, edit: BlockEdit, restore: ExitStack) -> None:
+    if edit.replacement is not None:
+        _swap(decoder.blocks, str(index), edit.replacement, restore)
+    block = decoder.blocks[index]
+    _change_weights(block, edit.weights, restore)
+    if edit.before is None and edit.beside is None and edit.after is None:
+        return
+    hooks = _EditHooks(edit)
+    restore.callback(block.register_forward_pre_hook(hooks.in_front, with_kwargs=True).remove)
+    restore.callback(block.register_forward_hook(hooks.behind).remove)
+
+
+class _EditHooks:
+    """The updates of one block's edit, around the block wherever it is called from."""
+
+    def __init__(self, edit: BlockEdit) -> None:
+        self._edit = edit
+        self._input: Tensor | None = None
+
+    def in_front(self, _block: nn.Module, positional: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        named = not positional
+        x: Tensor = keywords["hidden_states"] if named else positional[0]
+        if self._edit.before is not None:
+            x = x + self._edit.before(x)
+        # Kept only where it is read again: a hook outlives the call.
+        self._input = None if self._edit.beside is None else x
+        return ((), {**keywords, "hidden_states": x}) if named else ((x, *positional[1:]), keywords)
+
+    def behind(self, _block: nn.Module, _positional: tuple[Any, ...], output: Any) -> Any:
+        y: Tensor = output[0] if isinstance(output, tuple) else output
+        if self._edit.beside is not None:
+            assert self._input is not None
+            y = y + self._edit.beside(self._input)
+            self._input = None
+        if self._edit.after is not None:
+            y = y + self._edit.after(y)
+        return (y, *output[1:]) if isinstance(output, tuple) else y
+
+
+def _change_weights(block: nn.Module, changes: Mapping[str, WeightChange], restore: ExitStack) -> None:
+    for name, change in changes.items():
+        path, _, last = name.rpartition(".")
+        module = block.get_submodule(path)
+        before = module.get_parameter(last)
+        restore.callback(setattr, module, last, before)
+        setattr(module, last, nn.Parameter(change(before.detach()), requires_grad=False))
 
 
 def _renumber_attentions(decoder: Decoder, restore: ExitStack) -> None:

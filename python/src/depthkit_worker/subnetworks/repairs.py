@@ -1,0 +1,124 @@
+"""What takes the place of removed units, or heals the blocks that stay, as the engine and the gates
+apply it. The methods that make repairs are in `depthkit_worker.repair`.
+
+A repair says what becomes of each block it touches. Its modules see the residual stream and nothing
+inside a block, so that one description fits every family: a removed attention of a sequential block is
+made up for in front of the block, a removed feed-forward behind it; in a parallel block both read the
+block's input and add to its output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.models.units import Unit, UnitKind, removed_parts
+
+WeightChange = Callable[[Tensor], Tensor]
+"""From a parameter's value to the value in its place: a new tensor, never a change of the old one."""
+
+
+@dataclass(frozen=True, eq=False)
+class BlockEdit:
+    """What one block becomes. An *update* is a module from a stream (batch, sequence, hidden) to what is
+    added to it, of the same shape."""
+
+    before: nn.Module | None = None
+    """Update of the stream in front of the block."""
+    beside: nn.Module | None = None
+    """Update read from what the block reads, added to what the block gives. For a removed block, or a
+    run of them that begins here, it stands in the block's place."""
+    after: nn.Module | None = None
+    """Update of the stream behind the block."""
+    replacement: nn.Module | None = None
+    """A decoder block of the model's own class that runs in the removed block's place."""
+    weights: Mapping[str, WeightChange] = field(default_factory=dict)
+    """Changes to the block's parameters, by their names in the block."""
+
+
+@dataclass(frozen=True, eq=False)
+class Repair:
+    """An immutable value, made for one model. It fills one gap, or heals what is left of the model."""
+
+    method: str
+    removed: tuple[Unit, ...]
+    """The units whose removal it makes up for, in order: it applies wherever all of them are removed."""
+    edits: Mapping[int, BlockEdit]
+    """By the block's number."""
+    digest: str
+    """sha256 of its tensors, settings, removed units and the repairs it builds on."""
+    base: tuple[str, ...] = ()
+    """Digests of the repairs that were in place when it was made; it holds only on top of them."""
+
+
+def slot_of(kind: UnitKind, parallel: bool) -> str:
+    """The field of `BlockEdit` where an update in a removed unit's place goes."""
+    if kind == "block" or parallel:
+        return "beside"
+    return "before" if kind == "attention" else "after"
+
+
+def merged_edits(repairs: Sequence[Repair]) -> dict[int, BlockEdit]:
+    """The edits of several repairs of one subnetwork, in the order they were made."""
+    merged: dict[int, BlockEdit] = {}
+    for repair in repairs:
+        for index, edit in repair.edits.items():
+            merged[index] = _merge(merged[index], edit, repair, index) if index in merged else edit
+    return merged
+
+
+def _merge(first: BlockEdit, second: BlockEdit, repair: Repair, index: int) -> BlockEdit:
+    slots: dict[str, nn.Module | None] = {}
+    for slot in ("before", "beside", "after", "replacement"):
+        here, there = getattr(first, slot), getattr(second, slot)
+        if here is not None and there is not None:
+            raise DepthkitError(
+                "INVALID_ARGUMENT",
+                f"The repair {repair.method} puts something in a place at block {index} that another repair "
+                "has filled. Two repairs of one subnetwork fill different places, or the second heals the rest.",
+                method=repair.method,
+                block=index,
+            )
+        slots[slot] = there if here is None else here
+    weights = dict(first.weights)
+    for name, change in second.weights.items():
+        weights[name] = _in_turn(weights[name], change) if name in weights else change
+    return BlockEdit(**slots, weights=weights)
+
+
+def _in_turn(first: WeightChange, second: WeightChange) -> WeightChange:
+    return lambda tensor: second(first(tensor))
+
+
+def check_repairs(repairs: Sequence[Repair], removed: Sequence[Unit], depth: int) -> None:
+    """Refuse a repair of what is not removed, or one without the repairs it was made on top of."""
+    gone = removed_parts(removed, depth)
+    before: list[str] = []
+    for repair in repairs:
+        needed = removed_parts(repair.removed, depth)
+        if any(need not in there for need, there in zip(needed, gone, strict=True)):
+            raise DepthkitError(
+                "INVALID_ARGUMENT",
+                f"The repair {repair.method} makes up for {_listed(repair.removed)}, and the subnetwork is without "
+                f"{_listed(removed)}. Remove those units too, or leave the repair out.",
+                method=repair.method,
+                repairs=[str(unit) for unit in repair.removed],
+                removed=[str(unit) for unit in removed],
+            )
+        missing = [digest for digest in repair.base if digest not in before]
+        if missing:
+            raise DepthkitError(
+                "INVALID_ARGUMENT",
+                f"The repair {repair.method} was made on top of another one ({missing[0][:12]}), which is not "
+                "applied before it. Apply them in the order they were made.",
+                method=repair.method,
+                missing=missing,
+            )
+        before.append(repair.digest)
+
+
+def _listed(units: Sequence[Unit]) -> str:
+    return ", ".join(str(unit) for unit in units) or "nothing"
