@@ -51,7 +51,9 @@ class Repair:
     digest: str
     """sha256 of its tensors, settings, removed units and the repairs it builds on."""
     base: tuple[str, ...] = ()
-    """Digests of the repairs that were in place when it was made; it holds only on top of them."""
+    """Digests of the repairs it was made on top of, without which it means nothing."""
+    settings: str = "{}"
+    """How it was made, as JSON."""
 
 
 def slot_of(kind: UnitKind, parallel: bool) -> str:
