@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "1de2cc1c8907418eccfce499aa59c52d692ab535f77be03c4d33ee5db6b553a2";
+export const contractDigest = "a3d0d43d19e87ca8a6dbc10f6d8e3b6e323f7f0eea42039baeeeb41baa6d96b0";

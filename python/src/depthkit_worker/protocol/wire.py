@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-CONTRACT_DIGEST = "1de2cc1c8907418eccfce499aa59c52d692ab535f77be03c4d33ee5db6b553a2"
+CONTRACT_DIGEST = "a3d0d43d19e87ca8a6dbc10f6d8e3b6e323f7f0eea42039baeeeb41baa6d96b0"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class BiasRepair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="bias"):
@@ -387,12 +387,16 @@ class RepairLoadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class RepairLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    removed: list[UnitName]
+    """All units that the saved subnetwork is without."""
     repairs: list[RepairInfo]
 
 
 class RepairSaveParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
-    repairs: Annotated[list[RepairHandle], Meta(min_length=1)]
+    removed: list[UnitName]
+    repairs: list[RepairHandle]
+    """In the order they were made."""
     folder: Annotated[str, Meta(min_length=1)]
     """Absolute path of the folder to write."""
     overwrite: bool
@@ -426,6 +430,10 @@ class SubnetworksEvaluateParams(Struct, frozen=True, kw_only=True, forbid_unknow
     """The columns of kept."""
     kept: TensorRef
     """uint8 (subnetworks, ceil(units / 8)): bit u % 8 of byte u // 8, lowest first, is set where unit u stays."""
+    repairs: list[RepairHandle]
+    """In the order they were made."""
+    repaired: TensorRef | None
+    """uint8 (subnetworks, ceil(repairs / 8)), as kept: set where a repair is in place; null: wherever its units are removed."""
     measures: Annotated[list[Measure], Meta(min_length=1)]
     positions: ScoredPositions
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
