@@ -59,9 +59,10 @@ function typeOf(schema: JsonSchema, where: string): string {
       });
     case "integer":
     case "number":
-      expectOnly(schema, ["type", "minimum", "maximum"], where);
+      expectOnly(schema, ["type", "minimum", "exclusiveMinimum", "maximum"], where);
       return annotated(schema["type"] === "integer" ? "int" : "float", {
         ge: schema["minimum"],
+        gt: schema["exclusiveMinimum"],
         le: schema["maximum"],
       });
     case "array":

@@ -24,6 +24,7 @@ const load = {
 const perplexity = {
   model: "model-1",
   removed: ["block.3", "attention.29"],
+  repairs: ["repair-1"],
   data: { kind: "files", paths: ["a.txt"], textField: "text", strict: false },
   rows: "raw",
   separator: "\n\n",

@@ -11,11 +11,19 @@ export {
 } from "./client/influence.ts";
 export { type LoadModelOptions, Model } from "./client/model.ts";
 export { ModelGame, type ModelGameOptions } from "./client/model-game.ts";
+export type {
+  RepairMethodOptions,
+  RepairOptions,
+  RepairReference,
+  TrainingOptions,
+} from "./client/repair.ts";
 export {
   type ExportOptions,
   type GenerateOptions,
   type GenerateResult,
   type PerplexityOptions,
+  RepairedSubnetwork,
+  type SaveOptions,
   Subnetwork,
 } from "./client/subnetwork.ts";
 export {
@@ -54,6 +62,7 @@ export type { ExportInfo } from "./protocol/export.ts";
 export type { Generation } from "./protocol/generation.ts";
 export { type InfluenceMetric, influenceMetrics } from "./protocol/influence.ts";
 export type { ModelInfo } from "./protocol/model.ts";
+export type { RepairInfo, RepairReport, TrainingPoint } from "./protocol/repair.ts";
 export { type Measure, measures } from "./protocol/subnetworks.ts";
 export type { Tensor } from "./protocol/tensor.ts";
 export type { WorkerStatus } from "./protocol/worker.ts";

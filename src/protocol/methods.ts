@@ -11,6 +11,16 @@ import { generationGenerateParams, generationGenerateResult } from "./generation
 import { influenceMeasureParams, influenceMeasureResult } from "./influence.ts";
 import { modelInfo, modelLoadParams, modelUnloadParams } from "./model.ts";
 import {
+  repairFitParams,
+  repairFitResult,
+  repairLoadParams,
+  repairLoadResult,
+  repairSaveParams,
+  repairSaveResult,
+  repairUnloadParams,
+  trainingPoint,
+} from "./repair.ts";
+import {
   subnetworksEvaluateParams,
   subnetworksEvaluatePart,
   subnetworksEvaluateResult,
@@ -39,6 +49,10 @@ export const methods = {
   "influence.measure": { params: influenceMeasureParams, result: influenceMeasureResult },
   "evaluation.perplexity": { params: evaluationPerplexityParams, result: perplexityResult },
   "generation.generate": { params: generationGenerateParams, result: generationGenerateResult },
+  "repair.fit": { params: repairFitParams, part: trainingPoint, result: repairFitResult },
+  "repair.save": { params: repairSaveParams, result: repairSaveResult },
+  "repair.load": { params: repairLoadParams, result: repairLoadResult },
+  "repair.unload": { params: repairUnloadParams, result: empty },
   "export.huggingface": { params: exportHuggingfaceParams, result: exportHuggingfaceResult },
 } as const;
 

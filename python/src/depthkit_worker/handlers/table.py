@@ -24,6 +24,10 @@ METHOD_TO_FUNCTION = {
     "influence.measure": "influence:measure",
     "evaluation.perplexity": "evaluation:perplexity",
     "generation.generate": "generation:generate",
+    "repair.fit": "repair:fit",
+    "repair.save": "repair:save",
+    "repair.load": "repair:load",
+    "repair.unload": "repair:unload",
     "export.huggingface": "export:huggingface",
 }
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import resource
-import sys
 import time
-from pathlib import Path
 
+from depthkit_worker.process_memory import peak_resident_bytes, resident_bytes
 from depthkit_worker.protocol.wire import (
     Empty,
     WorkerPingParams,
@@ -41,20 +39,6 @@ def sleep(session: Session, params: WorkerSleepParams, call: Call) -> WorkerSlee
     return WorkerSleepResult(seconds=params.seconds)
 
 
-def _resident_bytes() -> int:
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return _peak_resident_bytes()
-
-
-def _peak_resident_bytes() -> int:
-    # Linux counts in KiB, macOS in bytes.
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
 def status(session: Session, params: Empty, call: Call) -> WorkerStatusResult:
     return WorkerStatusResult(
         pid=os.getpid(),
@@ -64,6 +48,6 @@ def status(session: Session, params: Empty, call: Call) -> WorkerStatusResult:
         queued=session.queued,
         models=session.models.handles(),
         corpora=session.corpora.handles(),
-        resident_bytes=_resident_bytes(),
-        peak_resident_bytes=_peak_resident_bytes(),
+        resident_bytes=resident_bytes(),
+        peak_resident_bytes=peak_resident_bytes(),
     )

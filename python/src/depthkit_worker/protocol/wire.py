@@ -6,8 +6,12 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-CONTRACT_DIGEST = "02bf92da71fc8243bb8227a97ba06a354de10303e7e4b3ead3c909b5e3f02063"
+CONTRACT_DIGEST = "a3d0d43d19e87ca8a6dbc10f6d8e3b6e323f7f0eea42039baeeeb41baa6d96b0"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
+
+class BiasRepair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="bias"):
+    training: Training
+
 
 class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     corpus: CorpusHandle
@@ -61,6 +65,12 @@ class DataInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
 
 class Empty(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     pass
+
+
+class EmulatedUpdate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="emulated-update"):
+    reference: RepairReference
+    scale: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """What the mean is multiplied by; 1: the mean."""
 
 
 class EvaluationPerplexityParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -127,6 +137,24 @@ class FileSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """Refuse lines without text, where otherwise they are counted and skipped."""
 
 
+class FoldRepair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="fold"):
+    reference: RepairReference
+    ridge: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] | None
+    """Towards the identity, in units of the input's mean square; null: infinite, a bias alone."""
+
+
+class GapError(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """Squared error of the stream behind the gap, by the square of the update that was removed."""
+
+    removed: list[UnitName]
+    removed_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Without the repair."""
+    repaired_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    removed_error_all: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """The same with the first tokens counted."""
+    repaired_error_all: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+
+
 class Generation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     prompt: str
     text: str
@@ -190,6 +218,36 @@ class InfluenceMeasureResult(Struct, frozen=True, kw_only=True, forbid_unknown_f
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
 
+class LoraRepair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="lora"):
+    rank: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    alpha: Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)]
+    dropout: Annotated[float, Meta(ge=0, le=1)]
+    targets: Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
+    """`attention`, `feed-forward` or names of linear modules in a block."""
+    first: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
+    """First block that is healed, by its number in the whole model; null: 0."""
+    last: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
+    """Last block that is healed; null: the last there is."""
+    experts: MaskedExperts | None
+    """Masked rank-1 experts in place of plain LoRA."""
+    training: Training
+
+
+class LowRank(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="low-rank"):
+    rank: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    input: AdapterInput
+    reference: RepairReference
+    ridge: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)]
+    """In units of the mean square of the input."""
+    training: Training | None
+    """null: closed-form, which is otherwise where training starts."""
+
+
+class MaskedExperts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    probability: Annotated[float, Meta(ge=0, le=1)]
+    """That a rank-1 expert is left out of a forward pass."""
+
+
 class ModelInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
     source: str
@@ -228,6 +286,22 @@ class ModelUnloadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     model: ModelHandle
 
 
+class Objective(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """Weights of the sum that training lowers."""
+
+    kl: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)]
+    """KL from the dense model's logits, stored as its top ones."""
+    loss: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)]
+    """Next-token cross entropy."""
+    hidden: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)]
+    """Squared error of the stream behind each gap, by the stream's own square."""
+
+
+class PatchRepair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="patch"):
+    training: Training | None
+    """null: untrained."""
+
+
 class PerplexityResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     perplexity: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """exp of the mean cross entropy, in nats, of the tokens scored."""
@@ -264,6 +338,84 @@ class Progress(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     """Since the call began."""
 
 
+class RepairFitParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    removed: list[UnitName]
+    repairs: list[RepairHandle]
+    """In the order they were made."""
+    corpus: CorpusHandle
+    method: RepairMethod
+    skip_tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """First tokens of each sequence that no statistic counts."""
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
+    """Sequences a pass of measuring; null: chosen for the device."""
+
+
+class RepairFitResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    repairs: list[RepairInfo]
+    """One a gap, from the bottom up, or one for the model as a whole."""
+    gaps: list[GapError]
+    """Where the method fits the stream behind each gap."""
+    training: TrainingReport | None
+    sequences: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens measured on."""
+    skip_tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    weights_unchanged: bool
+    """The dense weights are bit for bit what they were, by checksum."""
+    peak_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Highest memory of the process, or of the device, during the call."""
+    notes: list[str]
+    seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+
+
+class RepairInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    repair: RepairHandle
+    method: str
+    removed: list[UnitName]
+    """The units it makes up for."""
+    parameters: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Numbers it adds to the model in memory; 0 where it changes weights only."""
+    digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    base: list[Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]]
+    """Digests of the repairs it was made on top of."""
+
+
+class RepairLoadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    folder: Annotated[str, Meta(min_length=1)]
+
+
+class RepairLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    removed: list[UnitName]
+    """All units that the saved subnetwork is without."""
+    repairs: list[RepairInfo]
+
+
+class RepairSaveParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    removed: list[UnitName]
+    repairs: list[RepairHandle]
+    """In the order they were made."""
+    folder: Annotated[str, Meta(min_length=1)]
+    """Absolute path of the folder to write."""
+    overwrite: bool
+
+
+class RepairSaveResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    folder: str
+    bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
+
+
+class RepairUnloadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    repair: RepairHandle
+
+
+class ReplacementBlock(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="replacement-block"):
+    training: Training | None
+    """null: the span's first block as it is."""
+
+
 class ScoredPositions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     every: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """The k-th, 2k-th, ... position of each sequence; 1: all."""
@@ -278,6 +430,10 @@ class SubnetworksEvaluateParams(Struct, frozen=True, kw_only=True, forbid_unknow
     """The columns of kept."""
     kept: TensorRef
     """uint8 (subnetworks, ceil(units / 8)): bit u % 8 of byte u // 8, lowest first, is set where unit u stays."""
+    repairs: list[RepairHandle]
+    """In the order they were made."""
+    repaired: TensorRef | None
+    """uint8 (subnetworks, ceil(repairs / 8)), as kept: set where a repair is in place; null: wherever its units are removed."""
     measures: Annotated[list[Measure], Meta(min_length=1)]
     positions: ScoredPositions
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
@@ -319,6 +475,67 @@ class TextSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     texts: Annotated[list[str], Meta(min_length=1)]
 
 
+class Training(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    objective: Objective
+    teacher_top: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Of the dense model's logits at a position, how many are kept for kl."""
+    steps: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Optimiser steps."""
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Sequences a forward pass."""
+    accumulation: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Forward passes a step."""
+    learning_rate: Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)]
+    warmup: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Steps of linear warm-up; a cosine to 0 follows."""
+    clip: Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)] | None
+    """Largest norm of the gradient; null: not clipped."""
+    weight_decay: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)]
+    activation_checkpointing: bool
+    validation: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Sequences held out from the corpus's end; 0: none, the last state is kept."""
+    validate_every: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Steps from one validation to the next."""
+    patience: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
+    """Validations without improvement before it stops; null: never."""
+    folder: Annotated[str, Meta(min_length=1)] | None
+    """Absolute path for checkpoints; an interrupted training resumes from it."""
+    save_every: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Steps from one checkpoint to the next."""
+    seed: Annotated[int, Meta(ge=0, le=9007199254740991)]
+
+
+class TrainingPoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    step: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    objective: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """Of this step's batch; null for the state before the first step."""
+    validation: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """On the held-out sequences, where they were scored after this step."""
+    learning_rate: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    gradient_norm: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    tokens_per_second: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    seconds_left: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+
+
+class TrainingReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    trained: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Parameters that were trained."""
+    steps: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Optimiser steps that were taken."""
+    best_step: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """The step whose state was kept."""
+    tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Tokens that went through training passes."""
+    stopped: Literal["steps", "patience"]
+    resumed_from: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
+    """The step of the checkpoint it went on from."""
+    skipped_checkpoints: list[str]
+    """Checkpoints that were incomplete or damaged."""
+    change: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Norm of the change of all trained parameters."""
+    points: list[TrainingPoint]
+
+
 class WorkerPingParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     value: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     integer: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -356,6 +573,7 @@ class WorkerStatusResult(Struct, frozen=True, kw_only=True, forbid_unknown_field
     peak_resident_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
 
 
+AdapterInput: TypeAlias = Literal["normed", "raw"]
 AngularTokens: TypeAlias = Literal["last", "all"]
 AttentionChoice: TypeAlias = Literal["auto", "eager", "sdpa", "flash_attention_2"]
 BosPolicy: TypeAlias = Literal["auto", "always", "never"]
@@ -368,6 +586,8 @@ Measure: TypeAlias = Literal["loss", "kl", "logit-distance"]
 ModelHandle: TypeAlias = Annotated[str, Meta(pattern="^model-[0-9]+$(?!\\n)")]
 Packing: TypeAlias = Literal["pack", "none"]
 RepairHandle: TypeAlias = Annotated[str, Meta(pattern="^repair-[0-9]+$(?!\\n)")]
+RepairMethod: TypeAlias = EmulatedUpdate | BiasRepair | LowRank | FoldRepair | PatchRepair | ReplacementBlock | LoraRepair
+RepairReference: TypeAlias = Literal["dense", "pruned"]
 RowMode: TypeAlias = Literal["raw", "wikitext"]
 UnitKind: TypeAlias = Literal["block", "attention", "feed-forward"]
 UnitName: TypeAlias = Annotated[str, Meta(pattern="^(block|attention|feed-forward)\\.[0-9]{1,6}$(?!\\n)")]
@@ -384,6 +604,10 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "influence.measure": (InfluenceMeasureParams, InfluenceMeasureResult),
     "evaluation.perplexity": (EvaluationPerplexityParams, PerplexityResult),
     "generation.generate": (GenerationGenerateParams, GenerationGenerateResult),
+    "repair.fit": (RepairFitParams, RepairFitResult),
+    "repair.save": (RepairSaveParams, RepairSaveResult),
+    "repair.load": (RepairLoadParams, RepairLoadResult),
+    "repair.unload": (RepairUnloadParams, Empty),
     "export.huggingface": (ExportHuggingfaceParams, ExportHuggingfaceResult),
 }
 """Method name to its params and its result."""

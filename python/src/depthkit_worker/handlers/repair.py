@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+
+import msgspec
+
+from depthkit_worker.data.tokens import tokenizer_digest
+from depthkit_worker.handlers.repair_methods import fit_of
+from depthkit_worker.handlers.sources import check_tokenizer, subject
+from depthkit_worker.models.checksum import weights_checksum
+from depthkit_worker.peak_memory import PeakMemory
+from depthkit_worker.protocol import wire
+from depthkit_worker.protocol.wire import (
+    Empty,
+    RepairFitParams,
+    RepairFitResult,
+    RepairInfo,
+    RepairLoadParams,
+    RepairLoadResult,
+    RepairSaveParams,
+    RepairSaveResult,
+    RepairUnloadParams,
+)
+from depthkit_worker.repair.method import Base, GapFit, TrainingPoint, TrainingReport
+from depthkit_worker.repair.storage import added_parameters, load_repairs, make_repair, save_repairs
+from depthkit_worker.server.call import Call
+from depthkit_worker.server.session import Session
+from depthkit_worker.subnetworks.repairs import Repair, check_repairs
+
+
+def fit(session: Session, params: RepairFitParams, call: Call) -> RepairFitResult:
+    started = time.monotonic()
+    on = subject(session, params)
+    corpus = session.corpora.get(params.corpus)
+    check_tokenizer(corpus.tokenizer_digest, tokenizer_digest(on.decoder.require_tokenizer()))
+    check_repairs(on.repairs, on.units, on.decoder.depth)
+    base = Base(on.decoder, on.units, on.repairs, corpus, params.skip_tokens, params.batch_size)
+    method = fit_of(params.method, lambda point: call.part(_point(point)))
+    memory = PeakMemory(on.decoder.device)
+    before = weights_checksum(on.decoder)
+    fitted = method(base, call)
+    unchanged = weights_checksum(on.decoder) == before
+    settings = msgspec.json.encode(params.method).decode()
+    kind = str(params.method.__struct_config__.tag)
+    repairs = [make_repair(on.decoder, kind, fill.removed, fill.edits, settings, fill.base) for fill in fitted.fills]
+    return RepairFitResult(
+        repairs=[_info(session, repair) for repair in repairs],
+        gaps=[_gap(gap) for gap in fitted.gaps],
+        training=None if fitted.training is None else _training(fitted.training),
+        sequences=corpus.sequences,
+        tokens=corpus.tokens,
+        skip_tokens=params.skip_tokens,
+        weights_unchanged=unchanged,
+        peak_bytes=memory.bytes(),
+        notes=list(fitted.notes),
+        seconds=time.monotonic() - started,
+    )
+
+
+def save(session: Session, params: RepairSaveParams, call: Call) -> RepairSaveResult:
+    on = subject(session, params)
+    folder = Path(params.folder)
+    size = save_repairs(on.decoder, on.units, on.repairs, folder, params.overwrite)
+    return RepairSaveResult(folder=str(folder), bytes=size)
+
+
+def load(session: Session, params: RepairLoadParams, call: Call) -> RepairLoadResult:
+    units, repairs = load_repairs(session.models.get(params.model), Path(params.folder))
+    return RepairLoadResult(
+        removed=[str(unit) for unit in units],
+        repairs=[_info(session, repair) for repair in repairs],
+    )
+
+
+def unload(session: Session, params: RepairUnloadParams, call: Call) -> Empty:
+    session.repairs.drop(params.repair)
+    return Empty()
+
+
+def _info(session: Session, repair: Repair) -> RepairInfo:
+    return RepairInfo(
+        repair=session.repairs.add(repair),
+        method=repair.method,
+        removed=[str(unit) for unit in repair.removed],
+        parameters=added_parameters(repair),
+        digest=repair.digest,
+        base=list(repair.base),
+    )
+
+
+def _gap(gap: GapFit) -> wire.GapError:
+    return wire.GapError(**{**dataclasses.asdict(gap), "removed": [str(unit) for unit in gap.removed]})
+
+
+def _point(point: TrainingPoint) -> wire.TrainingPoint:
+    return wire.TrainingPoint(**dataclasses.asdict(point))
+
+
+def _training(report: TrainingReport) -> wire.TrainingReport:
+    return wire.TrainingReport(
+        trained=report.trained,
+        steps=report.steps,
+        best_step=report.best_step,
+        tokens=report.tokens,
+        stopped=report.stopped,
+        resumed_from=report.resumed_from,
+        skipped_checkpoints=list(report.skipped_checkpoints),
+        change=report.change,
+        points=[_point(point) for point in report.points],
+    )

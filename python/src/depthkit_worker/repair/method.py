@@ -1,0 +1,126 @@
+"""What every repair method is given and gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from depthkit_worker.data.corpus import Corpus
+from depthkit_worker.job import Job
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.units import Unit
+from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
+
+Reference = Literal["dense", "pruned"]
+
+
+@dataclass(frozen=True)
+class Base:
+    """The subnetwork that is repaired, and on what."""
+
+    decoder: Decoder
+    """The dense model, nothing removed. Whoever changes it restores it bit for bit."""
+    units: tuple[Unit, ...]
+    repairs: tuple[Repair, ...]
+    """In place already, in the order they were made."""
+    corpus: Corpus
+    skip_tokens: int = 0
+    """First tokens of each sequence that no statistic counts: their activations dwarf the rest."""
+    batch_size: int | None = None
+
+
+@dataclass(frozen=True)
+class GapFit:
+    """Squared error of the stream behind a gap, by the square of the removed update (fp64 sums)."""
+
+    removed: tuple[Unit, ...]
+    removed_error: float
+    repaired_error: float
+    removed_error_all: float
+    """With the first tokens counted."""
+    repaired_error_all: float
+
+
+@dataclass(frozen=True)
+class TrainingPoint:
+    step: int
+    objective: float | None
+    validation: float | None
+    learning_rate: float
+    gradient_norm: float | None
+    tokens_per_second: float
+    seconds_left: float | None
+
+
+OnPoint = Callable[[TrainingPoint], None]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Weights of the sum that training lowers."""
+
+    kl: float = 1.0
+    loss: float = 0.0
+    hidden: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """See `Training` in src/protocol/repair.ts for what each is."""
+
+    objective: Objective = Objective()
+    teacher_top: int = 100
+    steps: int = 100
+    batch_size: int = 4
+    accumulation: int = 1
+    learning_rate: float = 1e-3
+    warmup: int = 10
+    clip: float | None = 1.0
+    weight_decay: float = 0.0
+    activation_checkpointing: bool = False
+    validation: int = 0
+    validate_every: int = 20
+    patience: int | None = None
+    folder: Path | None = None
+    save_every: int = 50
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    trained: int
+    steps: int
+    best_step: int
+    tokens: int
+    stopped: Literal["steps", "patience"]
+    resumed_from: int | None
+    skipped_checkpoints: tuple[str, ...]
+    change: float
+    points: tuple[TrainingPoint, ...]
+
+
+@dataclass(frozen=True)
+class Fill:
+    """What one repair does, before it has a digest."""
+
+    removed: tuple[Unit, ...]
+    """The units of the gap; for what heals the model as a whole, all that are removed."""
+    edits: Mapping[int, BlockEdit]
+    base: tuple[str, ...] = ()
+    """Digests of the repairs it means nothing without, such as those that LoRA was trained on top of."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    fills: tuple[Fill, ...]
+    """One a gap, from the bottom up, or one for the model as a whole."""
+    gaps: tuple[GapFit, ...] = ()
+    training: TrainingReport | None = None
+    notes: tuple[str, ...] = field(default=())
+
+
+Fit = Callable[[Base, Job], Fitted]
+"""A method with its settings bound. `repair/<method>.py` exports `fit_<method>(options, base, job)`, and
+`fit_<method>(options, on_point, base, job)` where it can train."""

@@ -1,0 +1,283 @@
+"""A repair as plain tensors and settings, and a folder of them on disk.
+
+A folder holds `repair.json`, which names the model's digest, the removed units and the settings of each
+repair, and `repair.safetensors` with all their tensors. It appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.folders import partial_folder, put_in_place
+from depthkit_worker.models.units import Unit, normalise
+from depthkit_worker.repair.updates import Constant, Linear, LowRank, Product, Sum
+from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, WeightChange, check_repairs
+
+FORMAT = "depthkit-repair"
+VERSION = 1
+SLOTS = ("before", "beside", "after")
+
+
+@dataclass(frozen=True)
+class Described:
+    """A repair's edits as JSON, and the tensors that the JSON names."""
+
+    edits: list[dict[str, Any]]
+    tensors: dict[str, Tensor]
+
+
+def describe(edits: Mapping[int, BlockEdit]) -> Described:
+    described: list[dict[str, Any]] = []
+    tensors: dict[str, Tensor] = {}
+
+    def put(where: str, **named: Tensor | None) -> None:
+        for name, tensor in named.items():
+            if tensor is not None:
+                tensors[f"{where}.{name}"] = tensor.detach()
+
+    for index in sorted(edits):
+        edit = edits[index]
+        for slot in SLOTS:
+            module = getattr(edit, slot)
+            if module is None:
+                continue
+            where = f"{index}.{slot}"
+            entry: dict[str, Any] = {"block": index, "place": slot}
+            match module:
+                case Constant():
+                    entry["kind"] = "constant"
+                    put(where, vector=module.vector)
+                case LowRank():
+                    entry |= {"kind": "low-rank", "reads": module.reads, "eps": module.eps}
+                    put(where, down=module.down, up=module.up, bias=module.bias)
+                case Linear():
+                    entry["kind"] = "linear"
+                    put(where, matrix=module.matrix, bias=module.bias)
+                case _:
+                    raise TypeError(f"no stored form for {type(module).__name__}")
+            described.append(entry)
+        if edit.replacement is not None:
+            described.append({"block": index, "place": "replacement", "kind": "block"})
+            for name, tensor in edit.replacement.state_dict().items():
+                tensors[f"{index}.replacement.{name}"] = tensor.detach()
+        for name, change in edit.weights.items():
+            where = f"{index}.weights.{name}"
+            entry = {"block": index, "place": "weights", "name": name}
+            match change:
+                case Product():
+                    entry |= {"kind": "product", "outputFirst": change.output_first}
+                    put(where, matrix=change.matrix)
+                case Sum():
+                    entry |= {"kind": "sum", "scale": change.scale}
+                    put(where, a=change.a, b=change.b)
+                case _:
+                    raise TypeError(f"no stored form for {type(change).__name__}")
+            described.append(entry)
+    return Described(described, tensors)
+
+
+def make_repair(
+    decoder: Decoder,
+    method: str,
+    removed: Sequence[Unit],
+    edits: Mapping[int, BlockEdit],
+    settings: str,
+    base: Sequence[str] = (),
+) -> Repair:
+    """A repair with the digest of all that determines what it does. `settings`: JSON."""
+    described = describe(edits)
+    content = {
+        "model": decoder.source.weights_digest,
+        "method": method,
+        "removed": [str(unit) for unit in removed],
+        "edits": described.edits,
+        "settings": settings,
+        "base": list(base),
+    }
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
+    for name in sorted(described.tensors):
+        tensor = described.tensors[name].cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().data)
+    return Repair(method, tuple(removed), dict(edits), digest.hexdigest(), tuple(base), settings)
+
+
+def added_parameters(repair: Repair) -> int:
+    """Numbers that the repair adds to the model in memory. A replacement block counts whole."""
+    modules = (
+        module
+        for edit in repair.edits.values()
+        for module in (edit.before, edit.beside, edit.after, edit.replacement)
+        if module is not None
+    )
+    return sum(parameter.numel() for module in modules for parameter in module.parameters())
+
+
+def save_repairs(
+    decoder: Decoder, units: Sequence[Unit], repairs: Sequence[Repair], folder: Path, overwrite: bool
+) -> int:
+    """Write the subnetwork without `units`, with `repairs` in the order they were made; the bytes written."""
+    check_repairs(repairs, units, decoder.depth)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not overwrite:
+        raise DepthkitError(
+            "TARGET_NOT_EMPTY",
+            f"Saving a repair to {folder}: there is something already. Choose another folder, or overwrite.",
+            folder=str(folder),
+        )
+    if overwrite and folder.is_dir() and any(folder.iterdir()) and not (folder / "repair.json").is_file():
+        raise DepthkitError(
+            "TARGET_NOT_EMPTY",
+            f"Saving a repair to {folder}: it holds files and no repair.json, so they are not replaced.",
+            folder=str(folder),
+        )
+    tensors: dict[str, Tensor] = {}
+    entries = []
+    for number, repair in enumerate(repairs):
+        described = describe(repair.edits)
+        entries.append(
+            {
+                "method": repair.method,
+                "removed": [str(unit) for unit in repair.removed],
+                "settings": json.loads(repair.settings),
+                "base": list(repair.base),
+                "digest": repair.digest,
+                "edits": described.edits,
+            }
+        )
+        for name, tensor in described.tensors.items():
+            tensors[f"{number}.{name}"] = tensor.cpu().contiguous().clone()
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": {"name": decoder.source.name, "weightsDigest": decoder.source.weights_digest},
+        "removed": [str(unit) for unit in normalise(units, decoder.depth)],
+        "repairs": entries,
+    }
+    partial = partial_folder(folder, os.getpid())
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        save_file(tensors, partial / "repair.safetensors")
+        (partial / "repair.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        size = sum(path.stat().st_size for path in partial.iterdir())
+        put_in_place(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return size
+
+
+def load_repairs(decoder: Decoder, folder: Path) -> tuple[tuple[Unit, ...], tuple[Repair, ...]]:
+    """The units and repairs that `save_repairs` wrote, for the same model's weights."""
+    content = _read(folder)
+    wanted, here = content["model"]["weightsDigest"], decoder.source.weights_digest
+    if wanted != here:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"The repair in {folder} was made for {content['model']['name']} with weights {wanted[:12]}; the model "
+            f"{decoder.source.name} has weights {here[:12]}. Load the model it was made for, or make it again.",
+            madeFor=wanted,
+            model=here,
+        )
+    try:
+        tensors = load_file(folder / "repair.safetensors")
+        units = tuple(Unit.parse(name) for name in content["removed"])
+        repairs = tuple(
+            _restore(decoder, entry, f"{number}.", tensors) for number, entry in enumerate(content["repairs"])
+        )
+    except (SafetensorError, OSError, LookupError, TypeError, ValueError, RuntimeError) as error:
+        raise _damaged(folder, str(error)) from error
+    for repair, entry in zip(repairs, content["repairs"], strict=True):
+        if repair.digest != entry["digest"]:
+            raise _damaged(folder, f"the tensors of {repair.method} are not those it was saved with")
+    return units, repairs
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    path = folder / "repair.json"
+    if not path.is_file():
+        raise DepthkitError("FILE_NOT_FOUND", f"There is no repair in {folder}: repair.json is missing.")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _damaged(folder, str(error)) from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("version") != VERSION:
+        raise DepthkitError(
+            "UNSUPPORTED_FORMAT",
+            f"{path} is no repair that this depthkit reads: it needs format {FORMAT}, version {VERSION}.",
+        )
+    return content
+
+
+def _restore(decoder: Decoder, entry: dict[str, Any], prefix: str, tensors: Mapping[str, Tensor]) -> Repair:
+    edits: dict[int, dict[str, Any]] = {}
+    for edit in entry["edits"]:
+        index, place = int(edit["block"]), str(edit["place"])
+        here = edits.setdefault(index, {})
+        if place == "weights":
+            where = f"{prefix}{index}.weights.{edit['name']}."
+            here.setdefault("weights", {})[edit["name"]] = _change(edit, where, tensors)
+        elif place == "replacement":
+            here["replacement"] = _block(decoder, index, f"{prefix}{index}.replacement.", tensors)
+        else:
+            here[place] = _update(edit, f"{prefix}{index}.{place}.", tensors, decoder)
+    return make_repair(
+        decoder,
+        entry["method"],
+        [Unit.parse(name) for name in entry["removed"]],
+        {index: BlockEdit(**places) for index, places in edits.items()},
+        json.dumps(entry["settings"], sort_keys=True),
+        entry["base"],
+    )
+
+
+def _update(edit: dict[str, Any], where: str, tensors: Mapping[str, Tensor], decoder: Decoder) -> nn.Module:
+    def get(name: str) -> Tensor:
+        return tensors[where + name].to(decoder.device)
+
+    match edit["kind"]:
+        case "constant":
+            return Constant(get("vector"))
+        case "low-rank":
+            return LowRank(get("down"), get("up"), get("bias"), edit["reads"], edit["eps"])
+        case "linear":
+            return Linear(get("matrix"), get("bias") if f"{where}bias" in tensors else None)
+    raise ValueError(f"no update of kind {edit['kind']!r}")
+
+
+def _change(edit: dict[str, Any], where: str, tensors: Mapping[str, Tensor]) -> WeightChange:
+    match edit["kind"]:
+        case "product":
+            return Product(tensors[f"{where}matrix"], edit["outputFirst"])
+        case "sum":
+            return Sum(tensors[f"{where}a"], tensors[f"{where}b"], edit["scale"])
+    raise ValueError(f"no weight change of kind {edit['kind']!r}")
+
+
+def _block(decoder: Decoder, index: int, where: str, tensors: Mapping[str, Tensor]) -> nn.Module:
+    block = copy.deepcopy(decoder.blocks[index])
+    state = {name.removeprefix(where): tensor for name, tensor in tensors.items() if name.startswith(where)}
+    block.load_state_dict(state)
+    return block.requires_grad_(False)
+
+
+def _damaged(folder: Path, why: str) -> DepthkitError:
+    return DepthkitError(
+        "MODEL_INVALID",
+        f"The repair in {folder} is damaged: {why}. Make it again, or copy it anew.",
+        folder=str(folder),
+    )

@@ -1,0 +1,98 @@
+"""What stands in a gap: modules from the residual stream to what is added to it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+AdapterInput = Literal["normed", "raw"]
+
+
+def root_mean_square_norm(x: Tensor, eps: float) -> Tensor:
+    """x by the root of its mean square, over the last dimension; sums in fp32 at least."""
+    wide = x.float() if x.dtype.itemsize < 4 else x
+    return (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)).to(x.dtype)
+
+
+class Constant(nn.Module):
+    """The same vector at every token: an emulated update or a trained bias."""
+
+    def __init__(self, vector: Tensor) -> None:
+        super().__init__()
+        self.vector = nn.Parameter(vector, requires_grad=False)
+        """(hidden,)"""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.vector.expand_as(x)
+
+
+class LowRank(nn.Module):
+    """norm(x) V U + b, norm the stream divided by its root mean square, or x itself where `input` is raw.
+
+    No norm weight: it is a factor of V's rows.
+    """
+
+    def __init__(self, down: Tensor, up: Tensor, bias: Tensor, reads: AdapterInput, eps: float) -> None:
+        super().__init__()
+        self.down = nn.Parameter(down, requires_grad=False)
+        """V: (hidden, rank)"""
+        self.up = nn.Parameter(up, requires_grad=False)
+        """U: (rank, hidden)"""
+        self.bias = nn.Parameter(bias, requires_grad=False)
+        """b: (hidden,)"""
+        self.reads: AdapterInput = reads
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        z = root_mean_square_norm(x, self.eps) if self.reads == "normed" else x
+        update: Tensor = z @ self.down @ self.up + self.bias
+        return update
+
+
+class Linear(nn.Module):
+    """x M + b on the raw stream: a patch P is M = P - I."""
+
+    def __init__(self, matrix: Tensor, bias: Tensor | None = None) -> None:
+        super().__init__()
+        self.matrix = nn.Parameter(matrix, requires_grad=False)
+        """M: (hidden, hidden)"""
+        self.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        update: Tensor = x @ self.matrix
+        return update if self.bias is None else update + self.bias
+
+
+class Product:
+    """A weight change: the output side of a weight multiplied by T, so that y becomes y T.
+
+    `output_first`: whether the weight is (out, in), as nn.Linear keeps it, or (in, out), as GPT-2 does; a
+    bias (out,) is changed the same way in both.
+    """
+
+    def __init__(self, matrix: Tensor, output_first: bool) -> None:
+        self.matrix = matrix
+        """T: (hidden, hidden)"""
+        self.output_first = output_first
+
+    def __call__(self, weight: Tensor) -> Tensor:
+        wide = torch.promote_types(weight.dtype, torch.float32)
+        matrix = self.matrix.to(weight.device, wide)
+        value = weight.to(wide)
+        value = matrix.T @ value if self.output_first and value.ndim == 2 else value @ matrix
+        return value.to(weight.dtype)
+
+
+class Sum:
+    """A weight change: W + scale B A, as LoRA merges."""
+
+    def __init__(self, a: Tensor, b: Tensor, scale: float) -> None:
+        self.a, self.b, self.scale = a, b, scale
+        """A: (rank, second dimension of W), B: (first dimension of W, rank)"""
+
+    def __call__(self, weight: Tensor) -> Tensor:
+        wide = torch.promote_types(weight.dtype, torch.float32)
+        change = self.b.to(weight.device, wide) @ self.a.to(weight.device, wide)
+        return (weight.to(wide) + self.scale * change).to(weight.dtype)
