@@ -71,6 +71,12 @@ class Item:
         """Tokens that the model reads for the longest choice."""
         return len(self.trunk) + max(map(len, self.tails)) - 1
 
+    @property
+    def single_token(self) -> bool:
+        """Whether the choices are one token each, all different, behind one and the same prompt."""
+        alone = all(len(tail) == scored == 1 for tail, scored in zip(self.tails, self.scored, strict=True))
+        return alone and len({int(tail[0]) for tail in self.tails}) == len(self.tails)
+
     def sequence(self, choice: int) -> Ids:
         """Context and continuation of one choice."""
         return np.concatenate([self.trunk, self.tails[choice]])

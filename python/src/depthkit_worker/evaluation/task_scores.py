@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +43,7 @@ class _Watch:
         self._done = 0
         self.notes: list[str] = []
 
-    def step(self, codes: Iterable[int], sequences: int) -> None:
+    def step(self, index: int, codes: Collection[int], sequences: int) -> None:
         self._job.check()
 
     def check(self) -> None:
