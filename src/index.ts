@@ -50,6 +50,14 @@ export {
   errorCodes,
   isErrorCode,
 } from "./errors.ts";
+export {
+  type CompareRepairsOptions,
+  compareRepairs,
+  type NamedRepair,
+  type RepairComparison,
+  type RepairRow,
+  type Scores,
+} from "./experiment/compare-repairs.ts";
 export { type Plan, planSchema } from "./experiment/plan.ts";
 export { type RunRecord, recordSchema } from "./experiment/record.ts";
 export { type RunOptions, runPlan } from "./experiment/run.ts";

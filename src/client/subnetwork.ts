@@ -111,6 +111,11 @@ export class Subnetwork {
     );
   }
 
+  /** The model with nothing removed. */
+  get dense(): Subnetwork {
+    return new Subnetwork(this.#connection, this.model, []);
+  }
+
   /** A subnetwork without these units too; its repairs stay. */
   without(units: readonly string[]): Subnetwork {
     return new Subnetwork(this.#connection, this.model, [...this.removed, ...units], this.repairs);
