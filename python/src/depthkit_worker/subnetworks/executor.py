@@ -138,7 +138,9 @@ class LocalExecutor:
     def _run_piece(self, evaluation: Evaluation, piece: Piece, progress: Progress) -> Iterator[RowSums]:
         batch = self._data.batch(piece.first, piece.end, evaluation.positions, evaluation.measures)
         input_ids = cast("LongTensor", batch.input_ids.to(self._decoder.device))
+        progress.check()
         replay = self._decoder.begin(input_ids, batch.branching)
+        progress.check()
         at = batch.scored
         trie, wanted = _trie(evaluation, piece)
         stepper = Stepper(self._decoder, evaluation.variants)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import torch
 
+from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.models.decoder import Decoder
 
 CPU_BYTES = 1 << 30
@@ -41,6 +42,11 @@ def fitting_rows(decoder: Decoder, length: int, states: int, budget: int | None)
         budget = CPU_BYTES if cpu else _free_bytes(decoder.device)
     fitting = budget // (length * bytes_per_token(decoder, states))
     return max(1, min(fitting, -(-tokens // length)))
+
+
+def batch_sequences(decoder: Decoder, corpus: Corpus, states: int, budget: int | None) -> int:
+    """`fitting_rows` of a corpus, and no more than it has."""
+    return min(fitting_rows(decoder, corpus.options.length, states, budget), corpus.sequences)
 
 
 def _free_bytes(device: torch.device) -> int:
