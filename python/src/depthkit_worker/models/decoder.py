@@ -192,11 +192,15 @@ class Decoder:
             setattr(parent, name, blocks)
 
 
+def _same(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and torch.equal(one, other)
+
+
 def _check_masked(recorded: Sequence[Recorded], mask: Tensor, model_type: str) -> None:
     """Refuse a model that calls a block with another mask than it was given."""
     for index, call in enumerate(recorded):
         given = (*call.positional, *call.keywords.values())
-        if not any(isinstance(one, Tensor) and one.shape == mask.shape and torch.equal(one, mask) for one in given):
+        if not any(one is mask or (isinstance(one, Tensor) and _same(one, mask)) for one in given):
             raise DepthkitError(
                 "MODEL_UNSUPPORTED",
                 f"Block {index} of this {model_type} model does not get the attention mask it was given.",
