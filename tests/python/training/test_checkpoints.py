@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from depthkit_worker.errors import DepthkitError
@@ -16,7 +21,7 @@ from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.lora import LoraOptions, fit_lora
-from depthkit_worker.repair.method import Base, Fill, Fitted, TrainingOptions
+from depthkit_worker.repair.method import Base, Fill, Fitted, TrainingOptions, TrainingPoint
 from depthkit_worker.repair.training import train_fills
 from depthkit_worker.repair.updates import Constant, Sum
 from depthkit_worker.subnetworks.repairs import BlockEdit
@@ -235,3 +240,52 @@ def test_the_files_are_plain_tensors_and_json(tmp_path: Path) -> None:
     numbers = json.loads((folder / NUMBERS).read_text())
     assert (numbers["step"], numbers["position"]) == (7, 14)
     assert set(json.loads((folder / MARK).read_text())) == {NUMBERS, TENSORS}
+
+
+def test_a_full_disk_leaves_what_was_saved_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = llama()
+    stop_at(3, decoder, settings(tmp_path))
+
+    def full(*_arguments: object, **_options: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    with monkeypatch.context() as patch, pytest.raises(DepthkitError, match="saved before is whole") as caught:
+        patch.setattr("depthkit_worker.repair.training.checkpoints.save_file", full)
+        trained_constant(decoder, settings(tmp_path))
+    assert caught.value.code == "DISK_FULL"
+    assert visible(tmp_path) == ["step-00000002", "step-00000003", "training.json"]
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
+    _, report = trained_constant(decoder, settings(tmp_path))
+    assert report.resumed_from == 3
+
+
+def test_a_process_killed_while_it_saves_loses_at_most_a_step(tmp_path: Path) -> None:
+    """JOB1, with a real kill."""
+    script = (
+        "import sys; from pathlib import Path; from influence.builders import llama;"
+        "from training.builders import trained_constant; from training.test_checkpoints import settings;"
+        "trained_constant(llama(), settings(Path(sys.argv[1]), steps=4000, warmup=2))"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    folder = tmp_path / "run"
+    child = subprocess.Popen([sys.executable, "-c", script, str(folder)], env=environment)
+    try:
+        deadline = time.monotonic() + 60
+        while not list(folder.glob("step-0000001*")) and time.monotonic() < deadline:
+            assert child.poll() is None
+            time.sleep(0.01)
+    finally:
+        child.kill()
+        child.wait()
+    newest = max(int(path.name[5:]) for path in folder.glob("step-*"))
+    job = CancelAfter(10**9)
+    points = []
+
+    def stop(point: TrainingPoint) -> None:
+        points.append(point)
+        job.looks = 1
+
+    decoder = llama()
+    with pytest.raises(DepthkitError, match="cancelled"):
+        train_fills(base_of(decoder), [constant(decoder)], settings(folder, steps=4000), job, stop)
+    assert points[0].step in (newest, newest - 1)

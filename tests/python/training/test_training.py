@@ -17,6 +17,7 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.method import Fill, Objective, TrainingOptions, TrainingPoint
 from depthkit_worker.repair.training import train_fills
+from depthkit_worker.repair.training.passes import SLICE_BYTES
 from depthkit_worker.repair.training.schedule import learning_rate_factor
 from depthkit_worker.repair.updates import Constant, Linear, LowRank
 from depthkit_worker.subnetworks.gates import removed
@@ -66,7 +67,7 @@ def by_hand(decoder: Decoder, objective: Objective, skip_tokens: int = 0) -> tup
             hook = decoder.blocks[3].register_forward_hook(lambda _m, _a, out: streams.append(out))
             logits = decoder.model(ids, use_cache=False).logits
             hook.remove()
-        want, got = (stream[0] if isinstance(stream, tuple) else stream for stream in streams[-2:])
+        want, got = streams[-2:]
         p, q = dense.log_softmax(-1), logits.log_softmax(-1)
         kl.append(functional.kl_div(q, p, reduction="none", log_target=True).sum(-1).flatten())
         loss.append(functional.cross_entropy(logits[0, :-1], ids[0, 1:], reduction="none"))
@@ -104,7 +105,7 @@ def test_slices_of_the_head_and_of_the_batch_change_nothing(name: str, monkeypat
     whole = dataclasses.replace(SHORT, batch_size=6)
     split = dataclasses.replace(SHORT, batch_size=2, accumulation=3)
     expected, report = trained_constant(decoder, whole)
-    monkeypatch.setattr("depthkit_worker.repair.training.passes.SLICE_BYTES", 4 * 96 * 2 * 5)
+    monkeypatch.setitem(SLICE_BYTES, "cpu", 4 * 96 * 2 * 5)
     monkeypatch.setattr("depthkit_worker.repair.training.teacher.SLICE_BYTES", 4 * 96 * 2 * 3)
     got, again = trained_constant(decoder, split)
     torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-5)
@@ -117,10 +118,11 @@ def adapters(decoder: Decoder, parallel: bool) -> list[Fill]:
     h = decoder.hidden_size
     low_rank = LowRank(torch.randn(h, 3) * 0.1, torch.zeros(3, h), torch.zeros(h), "normed", 1e-6)
     attention, feed_forward = Unit("attention", 1), Unit("feed-forward", 4)
+    vector = Constant(torch.zeros(h))
     return [
-        Fill((attention,), {1: BlockEdit(**{"beside" if parallel else "before": low_rank})}),
+        Fill((attention,), {1: BlockEdit(beside=low_rank) if parallel else BlockEdit(before=low_rank)}),
         Fill(REMOVED, {2: BlockEdit(beside=Linear(torch.zeros(h, h), torch.zeros(h)))}),
-        Fill((feed_forward,), {4: BlockEdit(**{"beside" if parallel else "after": Constant(torch.zeros(h))})}),
+        Fill((feed_forward,), {4: BlockEdit(beside=vector) if parallel else BlockEdit(after=vector)}),
     ]
 
 
@@ -272,16 +274,18 @@ def test_hidden_error_without_a_gap_is_refused() -> None:
         train_fills(base_of(decoder, ()), [fill], SHORT, Unattended(), ignore)
 
 
+@pytest.mark.parametrize("checkpointing", [False, True])
 def test_nothing_is_left_on_disk_or_in_the_model_after_a_cancel(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpointing: bool
 ) -> None:
     monkeypatch.setenv("DEPTHKIT_HOME", str(tmp_path / "home"))
     decoder, looks = llama(), Looks()
     before = weights_checksum(decoder)
-    trained_constant(decoder, job=looks)
+    options = dataclasses.replace(SHORT, activation_checkpointing=checkpointing)
+    trained_constant(decoder, options, looks)
     for share in (0.05, 0.3, 0.6, 0.95):
         with pytest.raises(DepthkitError) as caught:
-            trained_constant(decoder, job=CancelAfter(int(looks.count * share)))
+            trained_constant(decoder, options, CancelAfter(int(looks.count * share)))
         assert caught.value.code == "CANCELLED"
         assert not list((tmp_path / "home").iterdir())
         assert not hooks_of(decoder.model)
