@@ -17,8 +17,8 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.method import Fill, Objective, TrainingOptions, TrainingPoint
 from depthkit_worker.repair.training import train_fills
-from depthkit_worker.repair.training.passes import SLICE_BYTES
 from depthkit_worker.repair.training.schedule import learning_rate_factor
+from depthkit_worker.repair.training.slices import SLICE_BYTES
 from depthkit_worker.repair.updates import Constant, Linear, LowRank
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
@@ -106,7 +106,6 @@ def test_slices_of_the_head_and_of_the_batch_change_nothing(name: str, monkeypat
     split = dataclasses.replace(SHORT, batch_size=2, accumulation=3)
     expected, report = trained_constant(decoder, whole)
     monkeypatch.setitem(SLICE_BYTES, "cpu", 4 * 96 * 2 * 5)
-    monkeypatch.setattr("depthkit_worker.repair.training.teacher.SLICE_BYTES", 4 * 96 * 2 * 3)
     got, again = trained_constant(decoder, split)
     torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-5)
     assert [p.objective for p in again.points] == pytest.approx([p.objective for p in report.points], rel=1e-4)

@@ -65,6 +65,7 @@ def train(
         teacher = stack.enter_context(
             teach(base.decoder, base.corpus, sequences, wanted, folder, options.batch_size, job)
         )
+        job.check()
         trained = stack.enter_context(surgery())
         _check_reached(trained, options, gaps)
         stack.enter_context(_learning(trained))

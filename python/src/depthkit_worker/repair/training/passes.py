@@ -23,10 +23,8 @@ from depthkit_worker.models.decoder import Decoder, Replay
 from depthkit_worker.repair.method import Objective
 from depthkit_worker.repair.training.objective import TopLogits, cross_entropy, kl_divergence, relative_error
 from depthkit_worker.repair.training.order import batch_of
+from depthkit_worker.repair.training.slices import slice_width
 from depthkit_worker.repair.training.teacher import Taught, Teacher
-
-SLICE_BYTES = {"cpu": 1 << 24, "cuda": 1 << 28}
-"""fp32 logits at a time, of which training holds about six copies. On CPU a cancel waits for a slice."""
 
 
 @dataclass(frozen=True)
@@ -179,8 +177,7 @@ class Passes:
         targets = next_tokens(batch).to(final.device)
         counted = (torch.arange(targets.shape[1]) < batch.lengths[:, None]).to(final.device)
         gradient = torch.zeros_like(final) if learn else None
-        limit = SLICE_BYTES.get(final.device.type, SLICE_BYTES["cuda"])
-        width = max(1, limit // (4 * decoder.vocabulary_size * len(final)))
+        width = slice_width(decoder, final)
         values: list[Tensor] = []
         for start in range(0, final.shape[1], width):
             self._job.check()

@@ -20,12 +20,12 @@ from torch import LongTensor, Tensor
 
 from depthkit_worker.data.corpus import Batch, Corpus
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.evaluation.scoring import SLICE_BYTES
 from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.repair.training.objective import TopLogits, restored, top_of
 from depthkit_worker.repair.training.order import batch_of
 from depthkit_worker.repair.training.scratch import is_full, scratch_folder
+from depthkit_worker.repair.training.slices import slice_width
 
 PHASE = "teacher"
 NAME = "teacher"
@@ -146,11 +146,13 @@ def _record(decoder: Decoder, batch: Batch, wanted: Wanted, file: IO[bytes], job
             streams.append(hidden.to("cpu", decoder.dtype))
     logits: tuple[Tensor, ...] = ()
     if wanted.top:
-        width = max(1, SLICE_BYTES // (4 * decoder.vocabulary_size * len(hidden)))
+        width = slice_width(decoder, hidden)
         parts = []
         for start in range(0, hidden.shape[1], width):
             job.check()
-            kept = top_of(decoder.logits(hidden[:, start : start + width], replay), wanted.top)
+            part_logits = decoder.logits(hidden[:, start : start + width], replay)
+            job.check()
+            kept = top_of(part_logits, wanted.top)
             parts.append(tuple(part.cpu() for part in kept))
         ids, differences, rest = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
         logits = (differences, ids, rest)
