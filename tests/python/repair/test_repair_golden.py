@@ -34,8 +34,8 @@ def test_perplexities_with_and_without_emulated_updates(bundled_model: Path) -> 
     expected = golden("smollm2.json")["emulated_update"]
     decoder = smollm2(bundled_model)
     corpus = calibration(decoder, 32, 128)
-    wikitext = texts_from_files([shared() / "data" / "wikitext2.test.txt"], rows="wikitext")
-    stream = make_stream(decoder.require_tokenizer(), wikitext, Unattended())
+    wikitext = texts_from_files([shared() / "data" / "wikitext2.test.txt"], Unattended())
+    stream = make_stream(decoder.require_tokenizer(), wikitext, Unattended(), rows="wikitext")
 
     def measured(count: int, repairs: tuple[Repair, ...] = ()) -> float:
         units = [Unit("block", index) for index in expected["cosine_order"][:count]]
