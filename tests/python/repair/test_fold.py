@@ -41,9 +41,9 @@ def refused(base: Base) -> str:
 def turn_of(fitted: Fitted, number: int = 0) -> tuple[Array, Array]:
     """T and b of one gap."""
     (edit,) = fitted.fills[number].edits.values()
-    assert isinstance(edit.after, Constant) and edit.weights
-    for change in edit.weights.values():
-        assert isinstance(change, Product)
+    assert isinstance(edit.after, Constant)
+    change = next(iter(edit.weights.values()))
+    assert isinstance(change, Product)
     return change.matrix.double().numpy(), edit.after.vector.double().numpy()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from torch import nn
 
@@ -16,7 +17,8 @@ from depthkit_worker.subnetworks.repairs import BlockEdit
 
 def fill_gap(base: Base, gap: Gap, update: nn.Module) -> Fill:
     """`update` in the gap's place."""
-    return Fill(gap.units, {gap.first: BlockEdit(**{gap.slot(base.decoder.parallel): update})})
+    slots: dict[str, Any] = {gap.slot(base.decoder.parallel): update}
+    return Fill(gap.units, {gap.first: BlockEdit(**slots)})
 
 
 def update_of(base: Base, gap: Gap, fill: Fill) -> nn.Module:
