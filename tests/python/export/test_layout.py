@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
-from transformers import DynamicCache
+from transformers import AutoModel, DynamicCache
 
+from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Parts, Unit, UnitKind, removed_parts
 from depthkit_worker.repair.storage import make_repair
 from depthkit_worker.repair.updates import Constant, Linear, LowRank
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, slot_of
-from export.checkpoints import block_numbers, greedy, logits, reload, save, saved_config
+from export.checkpoints import block_numbers, greedy, logits, reload, save, saved_config, tensor_names
 from tiny import FAMILY_MODELS, tiny_model, token_ids
 
 UNITS = [Unit("attention", 0), Unit("feed-forward", 1), Unit("block", 2), Unit("attention", 4)]
