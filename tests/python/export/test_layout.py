@@ -47,8 +47,8 @@ def constant(decoder: Decoder) -> Constant:
 
 
 def fill(decoder: Decoder, unit: Unit, update: nn.Module) -> Repair:
-    edit = BlockEdit(**{slot_of(unit.kind, decoder.parallel): update})
-    return make_repair(decoder, "by-hand", [unit], {unit.index: edit}, "{}")
+    slots: dict[str, Any] = {slot_of(unit.kind, decoder.parallel): update}
+    return make_repair(decoder, "by-hand", [unit], {unit.index: BlockEdit(**slots)}, "{}")
 
 
 def fills(decoder: Decoder) -> list[Repair]:
@@ -176,33 +176,38 @@ def test_saved_again_by_the_library_it_still_loads(tmp_path: Path) -> None:
     agree(decoder, UNITS, tmp_path / "again", repairs)
 
 
-@pytest.mark.parametrize("name", ["llama", "gemma3_text", "gpt_neox-parallel"])
-def test_a_process_with_transformers_alone_loads_it(name: str, tmp_path: Path) -> None:
-    """No depthkit on the path: the folder carries all the code there is."""
-    decoder = Decoder(tiny_model(name))
-    repairs = fills(decoder)
-    save(decoder, UNITS, tmp_path / "o", repairs=repairs)
+def test_a_process_with_transformers_alone_loads_it(tmp_path: Path) -> None:
+    """No depthkit on the path: the folder carries all the code there is. Three of them in one process."""
+    ids = token_ids(1, 7)
+    expected = []
+    for name in ("llama", "gemma3_text", "gpt_neox-parallel"):
+        decoder = Decoder(tiny_model(name))
+        repairs = fills(decoder)
+        save(decoder, UNITS, tmp_path / name, repairs=repairs)
+        with removed(decoder, UNITS, repairs):
+            expected += [greedy(decoder.model, ids, cache=DynamicCache())] * 2
     program = """
 import importlib.util, json, sys, torch
 from transformers import AutoModelForCausalLM
 assert importlib.util.find_spec("depthkit_worker") is None
-model = AutoModelForCausalLM.from_pretrained(sys.argv[1], trust_remote_code=True)
-ids = torch.tensor(json.loads(sys.argv[2]))
+ids = torch.tensor(json.loads(sys.argv[1]))
 options = dict(attention_mask=torch.ones_like(ids), max_new_tokens=10, do_sample=False, pad_token_id=0)
-print(json.dumps([model.generate(ids, use_cache=cache, **options)[0].tolist() for cache in (True, False)]))
+written = []
+for folder in sys.argv[2:]:
+    model = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True)
+    written += [model.generate(ids, use_cache=cache, **options)[0].tolist() for cache in (True, False)]
+print(json.dumps(written))
 """
-    ids = token_ids(1, 7)
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     kept = os.pathsep.join(path for path in paths if path and not (Path(path) / "depthkit_worker").exists())
     environment = {**os.environ, "PYTHONPATH": kept, "HF_MODULES_CACHE": str(tmp_path / "modules")}
-    written = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "o"), json.dumps(ids.tolist())],
+    folders = [str(tmp_path / name) for name in ("llama", "gemma3_text", "gpt_neox-parallel")]
+    run = subprocess.run(
+        [sys.executable, "-c", program, json.dumps(ids.tolist()), *folders],
         capture_output=True,
         text=True,
         check=True,
         cwd=tmp_path,
         env=environment,
     )
-    with removed(decoder, UNITS, repairs):
-        expected = greedy(decoder.model, ids, cache=DynamicCache())
-    assert json.loads(written.stdout.splitlines()[-1]) == [expected, expected]
+    assert json.loads(run.stdout.splitlines()[-1]) == expected

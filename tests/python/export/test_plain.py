@@ -19,7 +19,7 @@ from depthkit_worker.repair.updates import Constant, Product, Sum
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
 from export.checkpoints import greedy, logits, reload, save, saved_config, tensor_names
-from tiny import FAMILY_MODELS, tiny_model, token_ids
+from tiny import FAMILY_MODELS, random_model, tiny_model, token_ids
 
 WITH_BIAS = [
     name
@@ -122,7 +122,7 @@ def test_a_tied_head_is_untied_before_the_embeddings_change(tmp_path: Path) -> N
     result = save(decoder, BLOCKS[:1], tmp_path / "o", repairs=repairs)
     assert saved_config(tmp_path / "o")["tie_word_embeddings"] is False
     model = reload(tmp_path / "o")
-    assert torch.equal(model.get_output_embeddings().weight, decoder.model.get_input_embeddings().weight)
+    assert torch.equal(model.get_parameter("lm_head.weight"), decoder.model.get_parameter("model.embed_tokens.weight"))
     assert "untied" in result.notes[0]
 
 
@@ -208,9 +208,7 @@ def test_a_replacement_block_runs_under_the_place_of_its_run(name: str, tmp_path
 
 
 def test_bfloat16_constants_stay_within_the_bound(tmp_path: Path) -> None:
-    model = tiny_model("llama")
-    model.to(torch.bfloat16)
-    decoder = Decoder(model)
+    decoder = Decoder(random_model(FAMILY_MODELS["llama"](), dtype=torch.bfloat16))
     repairs = [
         by_hand(decoder, BLOCKS[1:], {3: BlockEdit(beside=Constant(random(32).to(torch.bfloat16)))}),
     ]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-CONTRACT_DIGEST = "1de2cc1c8907418eccfce499aa59c52d692ab535f77be03c4d33ee5db6b553a2"
+CONTRACT_DIGEST = "d002189d971b9efe4135cda7d9f5a1ef71c76149d8aa7febe90c4b23d81534a4"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class BiasRepair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="bias"):
@@ -106,8 +106,11 @@ class ExportHuggingfaceParams(Struct, frozen=True, kw_only=True, forbid_unknown_
 
 class ExportHuggingfaceResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     folder: str
+    layout: Literal["plain", "depthkit"]
+    """plain: any software that reads the architecture; depthkit: one layer a kept attention, with code of its own."""
     removed: list[UnitName]
     kept_blocks: list[Annotated[int, Meta(ge=0, le=9007199254740991)]]
+    """Blocks of which at least one sublayer stays."""
     files: list[ExportedFile]
     weights_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
     """As of a loaded model: sha256 over the weight files."""
@@ -118,6 +121,10 @@ class ExportHuggingfaceResult(Struct, frozen=True, kw_only=True, forbid_unknown_
     kv_bytes_per_token_before: Annotated[int, Meta(ge=0, le=9007199254740991)]
     kv_bytes_per_token_after: Annotated[int, Meta(ge=0, le=9007199254740991)]
     dtype: str
+    max_logit_difference: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """To the subnetwork in memory, in the loaded dtype, on a fixed batch; null over several devices."""
+    notes: list[str]
+    """What was folded where, why this layout, and which software reads it."""
     warnings: list[str]
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
