@@ -193,7 +193,7 @@ class Yardsticks:
 def run(decoder: Decoder, corpus: Corpus, name: str, work: Workload, plain: Connection, seconds: float) -> None:
     subnetworks, goal = work
     options = EngineOptions(LOSS, batch_size=corpus.sequences)
-    evaluation = Evaluation(np.unique(block_codes(subnetworks, decoder.depth), axis=0), LOSS, ALL_POSITIONS)
+    evaluation = Evaluation(np.unique(block_codes(subnetworks, decoder.depth).codes, axis=0), LOSS, ALL_POSITIONS)
     plan = make_plan(decoder, corpus, evaluation, corpus.sequences, None)
     sticks = Yardsticks(decoder, corpus, subnetworks, plain)
     sticks.run()

@@ -1,116 +1,39 @@
 /**
- * `npm run bench`: the speeds the project promises, each against its yardstick in the same run, since
- * machines differ and are noisy. Prints one table; medians, with the spread of the rounds.
+ * `npm run bench [-- NAME...]`: the figures the project promises, each against its yardstick in the same run,
+ * since machines differ and are noisy. Without names all run, one after the other; some take many minutes.
  */
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
 import { delimiter, join } from "node:path";
-import { createInterface } from "node:readline";
-import { Depthkit, renderTable, setup } from "../src/index.ts";
+import { setup } from "../src/index.ts";
 import { resolveWorkerPython } from "../src/worker/worker-python.ts";
-import { root } from "./steps.ts";
-
-const ROUNDS = 7;
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
-
-function show(values: readonly number[], unit: string): string {
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  return `${median(values).toPrecision(3)} ${unit} (${low.toPrecision(3)} to ${high.toPrecision(3)})`;
-}
-
-async function startTimes(): Promise<number[]> {
-  const times: number[] = [];
-  for (let round = 0; round < ROUNDS; round += 1) {
-    const started = performance.now();
-    const kit = await Depthkit.start();
-    times.push((performance.now() - started) / 1000);
-    await kit.close();
-  }
-  return times;
-}
-
-async function roundTrips(python: string, kit: Depthkit) {
-  const pair = spawn(python, [join(root, "bench", "pyzmq_pair.py")], { stdio: ["pipe", "pipe", "inherit"] });
-  const lines = createInterface({ input: pair.stdout })[Symbol.asyncIterator]();
-  const ours: number[] = [];
-  const theirs: number[] = [];
-  const params = { value: 1.5, integer: 7, text: "", tensors: [] };
-  for (let round = 0; round < ROUNDS; round += 1) {
-    pair.stdin.write("1000\n");
-    theirs.push(Number((await lines.next()).value));
-    const times: number[] = [];
-    for (let call = 0; call < 1000; call += 1) {
-      const started = performance.now();
-      await kit.connection.call("worker.ping", params);
-      times.push((performance.now() - started) * 1000);
-    }
-    ours.push(median(times));
-  }
-  pair.stdin.end();
-  await once(pair, "close");
-  return { ours, theirs };
-}
+import { root, runStep } from "./steps.ts";
 
 const { model } = await setup();
 const { python } = await resolveWorkerPython();
-const rows: string[][] = [];
-const note = (...row: [string, string, string]) => {
-  rows.push(row);
-  console.error(row.join("  ")); // a bench takes minutes: say what is known
+const env = {
+  OMP_WAIT_POLICY: "PASSIVE", // as the worker sets it
+  PYTHONPATH: [join(root, "python", "src"), process.env["PYTHONPATH"]].join(delimiter),
+};
+const texts = join(root, "..", "shared", "data", "calib_wikitext2_train.jsonl");
+
+const typescript = (...args: string[]) => runStep(process.execPath, ["--import", "tsx", ...args]);
+const inPython = (...args: string[]) => runStep(python, args, { env });
+
+const benches: Record<string, () => void> = {
+  bridge: () => typescript("bench/bridge.ts"),
+  engine: () => inPython("bench/engine.py", model.folder, texts, "--threads", "2", "--seconds", "60"),
+  "engine-memory": () => inPython("bench/engine_memory.py"),
+  shapley: () => typescript("bench/shapley/golden-game.ts"),
+  "shapley-scale": () => typescript("bench/shapley/scale.ts"),
+  blocks: () => typescript("bench/shapley/blocks.ts"),
 };
 
-note("spawn to hello", show(await startTimes(), "s"), "under 0.3 s");
-
-const kit = await Depthkit.start();
-try {
-  const loads: number[] = [];
-  const first = await kit.loadModel("smollm2-135m", { device: "cpu" }); // also waits for torch's import
-  await first.close();
-  for (let round = 0; round < 3; round += 1) {
-    const started = performance.now();
-    const loaded = await kit.loadModel("smollm2-135m", { device: "cpu" });
-    loads.push((performance.now() - started) / 1000);
-    await loaded.close();
-  }
-  note("smollm2-135m loaded (fp32, CPU)", show(loads, "s"), "under 3 s");
-  const { ours, theirs } = await roundTrips(python, kit);
-  note("bare call, round trip", show(ours, "us"), "");
-  note("the same between two Pythons over pyzmq", show(theirs, "us"), "");
-  const ratios = ours.map((value, index) => value / (theirs[index] ?? Number.NaN));
-  note("ratio", show(ratios, "x"), "at most 2x");
-} finally {
-  await kit.close();
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => benches[name] === undefined);
+if (unknown.length > 0) {
+  console.error(`There is no bench ${unknown.join(", ")}; benches: ${Object.keys(benches).join(", ")}.`);
+  process.exit(2);
 }
-
-for (const [sequences, length, batch] of [
-  [8, 128, 8],
-  [4, 512, 1],
-] as const) {
-  const args = [model.folder, sequences, length, batch, ROUNDS].map(String);
-  const output = execFileSync(python, [join(root, "bench", "influence.py"), ...args], {
-    encoding: "utf8",
-    env: {
-      ...process.env,
-      OMP_WAIT_POLICY: "PASSIVE", // as the worker sets it
-      PYTHONPATH: [join(root, "python", "src"), process.env["PYTHONPATH"]].join(delimiter),
-    },
-  });
-  const result = JSON.parse(output.trim().split("\n").at(-1) ?? "") as {
-    forwardSeconds: number;
-    ratios: number[];
-  };
-  const what = `${sequences} x ${length} tokens, batch ${batch}`;
-  note(`plain forward, ${what}`, `${result.forwardSeconds.toPrecision(3)} s`, "");
-  note(`all static metrics, ${what}, against it`, show(result.ratios, "x"), "at most 1.3x");
+for (const name of asked.length > 0 ? asked : Object.keys(benches)) {
+  console.error(`\n== ${name}`);
+  benches[name]?.();
 }
-
-console.log(
-  renderTable(
-    [{ title: "what" }, { title: `median of ${ROUNDS} (lowest to highest)` }, { title: "goal" }],
-    rows,
-  ),
-);

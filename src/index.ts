@@ -11,11 +11,19 @@ export {
 } from "./client/influence.ts";
 export { type LoadModelOptions, Model } from "./client/model.ts";
 export { ModelGame, type ModelGameOptions } from "./client/model-game.ts";
+export type {
+  RepairMethodOptions,
+  RepairOptions,
+  RepairReference,
+  TrainingOptions,
+} from "./client/repair.ts";
 export {
   type ExportOptions,
   type GenerateOptions,
   type GenerateResult,
   type PerplexityOptions,
+  RepairedSubnetwork,
+  type SaveOptions,
   Subnetwork,
 } from "./client/subnetwork.ts";
 export {
@@ -33,6 +41,14 @@ export {
   errorCodes,
   isErrorCode,
 } from "./errors.ts";
+export {
+  type CompareRepairsOptions,
+  compareRepairs,
+  type NamedRepair,
+  type RepairComparison,
+  type RepairRow,
+  type Scores,
+} from "./experiment/compare-repairs.ts";
 export { type Plan, planSchema } from "./experiment/plan.ts";
 export { type RunRecord, recordSchema } from "./experiment/record.ts";
 export { type RunOptions, runPlan } from "./experiment/run.ts";
@@ -54,6 +70,7 @@ export type { ExportInfo } from "./protocol/export.ts";
 export type { Generation } from "./protocol/generation.ts";
 export { type InfluenceMetric, influenceMetrics } from "./protocol/influence.ts";
 export type { ModelInfo } from "./protocol/model.ts";
+export type { RepairInfo, RepairReport, TrainingPoint } from "./protocol/repair.ts";
 export { type Measure, measures } from "./protocol/subnetworks.ts";
 export type { Tensor } from "./protocol/tensor.ts";
 export type { WorkerStatus } from "./protocol/worker.ts";

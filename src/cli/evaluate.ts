@@ -5,23 +5,13 @@ import {
   formatSeconds,
   type Perplexity,
   renderTable,
-  type UnitName,
+  type Subnetwork,
 } from "../index.ts";
 import { runCommand, withWorker } from "./command.ts";
-import {
-  addDataFlags,
-  addModelFlags,
-  addRemoveFlag,
-  type DataFlags,
-  type ModelFlags,
-  modelOptions,
-  separatorText,
-  textData,
-  wholeNumber,
-} from "./options.ts";
+import { addDataFlags, type DataFlags, separatorText, textData, wholeNumber } from "./options.ts";
+import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
-interface Flags extends ModelFlags, DataFlags {
-  remove: UnitName[];
+interface Flags extends SubjectFlags, DataFlags {
   dense: boolean;
   rows: "raw" | "wikitext";
   chunk?: number;
@@ -30,11 +20,13 @@ interface Flags extends ModelFlags, DataFlags {
   batchSize: number;
 }
 
+type Result = Pick<Subnetwork, "removed" | "repairs" | "keptBlocks"> & { perplexity: Perplexity };
+
 export function registerEvaluate(program: Command): void {
   const command = program
     .command("evaluate")
     .description("Measure the perplexity of the model, or of what is left of it without some units.");
-  addRemoveFlag(addDataFlags(addModelFlags(command)))
+  addDataFlags(addSubjectFlags(command))
     .option("--dense", "score the whole model as well", false)
     .addOption(
       new Option("--rows <mode>", "raw: the text as it is; wikitext: the published protocol's rows")
@@ -53,11 +45,12 @@ export function registerEvaluate(program: Command): void {
       await runCommand(flags, ({ signal, progress }) =>
         withWorker(async (kit) => {
           const call = { signal, onProgress: progress.update };
-          const model = await kit.loadModel(flags.model, { ...modelOptions(flags), ...call });
-          const pruned = model.without(flags.remove);
-          const subjects = flags.dense && pruned.removed.length > 0 ? [model.without([]), pruned] : [pruned];
-          const results: { removed: readonly UnitName[]; keptBlocks: number[]; perplexity: Perplexity }[] =
-            [];
+          const { model, subnetwork: pruned } = await loadSubject(kit, flags, call);
+          const subjects =
+            flags.dense && pruned.removed.length + pruned.repairs.length > 0
+              ? [model.without([]), pruned]
+              : [pruned];
+          const results: Result[] = [];
           for (const subject of subjects) {
             const perplexity = await subject.perplexity(textData(flags), {
               rows: flags.rows,
@@ -69,7 +62,8 @@ export function registerEvaluate(program: Command): void {
               batchSize: flags.batchSize,
               ...call,
             });
-            results.push({ removed: subject.removed, keptBlocks: subject.keptBlocks, perplexity });
+            const { removed, repairs, keptBlocks } = subject;
+            results.push({ removed, repairs, keptBlocks, perplexity });
           }
           return { json: { model: model.info, results }, text: results.map(describe).join("\n\n") };
         }),
@@ -77,18 +71,11 @@ export function registerEvaluate(program: Command): void {
     });
 }
 
-function describe({
-  removed,
-  keptBlocks,
-  perplexity,
-}: {
-  removed: readonly UnitName[];
-  keptBlocks: number[];
-  perplexity: Perplexity;
-}): string {
+function describe({ removed, repairs, keptBlocks, perplexity }: Result): string {
   const optional = (value: number | null) => (value === null ? "not defined here" : formatNumber(value));
   const rows = [
     ["removed", removed.length === 0 ? "nothing" : removed.join(", ")],
+    ["repaired by", [...new Set(repairs.map(({ method }) => method))].join(", ") || "nothing"],
     ["kept blocks", keptBlocks.join(", ")],
     ["perplexity", formatNumber(perplexity.perplexity, 6)],
     ["loss", `${formatNumber(perplexity.loss, 6)} nats a token`],

@@ -1,17 +1,9 @@
 import { type Command, Option } from "commander";
-import {
-  type ExportInfo,
-  formatBytes,
-  formatCount,
-  formatSeconds,
-  renderTable,
-  type UnitName,
-} from "../index.ts";
+import { type ExportInfo, formatBytes, formatCount, formatSeconds, renderTable } from "../index.ts";
 import { runCommand, withWorker } from "./command.ts";
-import { addModelFlags, addRemoveFlag, type ModelFlags, modelOptions } from "./options.ts";
+import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
-interface Flags extends ModelFlags {
-  remove: UnitName[];
+interface Flags extends SubjectFlags {
   out: string;
   overwrite: boolean;
   format: "huggingface";
@@ -23,7 +15,7 @@ export function registerExport(program: Command): void {
   const command = program
     .command("export")
     .description("Save the model without some units as a checkpoint that other software loads.");
-  addRemoveFlag(addModelFlags(command))
+  addSubjectFlags(command)
     .requiredOption("--out <folder>", "the folder to write; it appears whole or not at all")
     .addOption(new Option("--format <format>").choices(["huggingface"]).default("huggingface"))
     .option("--overwrite", "replace what the folder holds", false)
@@ -37,8 +29,8 @@ export function registerExport(program: Command): void {
       await runCommand(flags, ({ signal, progress }) =>
         withWorker(async (kit) => {
           const call = { signal, onProgress: progress.update };
-          const model = await kit.loadModel(flags.model, { ...modelOptions(flags), ...call });
-          const info = await model.without(flags.remove).export(flags.out, {
+          const { model, subnetwork } = await loadSubject(kit, flags, call);
+          const info = await subnetwork.export(flags.out, {
             format: flags.format,
             overwrite: flags.overwrite,
             dtype: flags.saveDtype,

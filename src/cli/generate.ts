@@ -1,18 +1,11 @@
 import type { Command } from "commander";
-import { formatBytes, formatSeconds, type UnitName } from "../index.ts";
+import { formatBytes, formatSeconds } from "../index.ts";
 import { runCommand, withWorker } from "./command.ts";
-import {
-  addModelFlags,
-  addRemoveFlag,
-  type ModelFlags,
-  modelOptions,
-  realNumber,
-  wholeNumber,
-} from "./options.ts";
+import { realNumber, wholeNumber } from "./options.ts";
+import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
-interface Flags extends ModelFlags {
+interface Flags extends SubjectFlags {
   prompt: string[];
-  remove: UnitName[];
   chat: boolean;
   maxNewTokens: number;
   temperature: number;
@@ -26,7 +19,7 @@ export function registerGenerate(program: Command): void {
   const command = program
     .command("generate")
     .description("Let the model, or what is left of it without some units, continue a prompt.");
-  addRemoveFlag(addModelFlags(command))
+  addSubjectFlags(command)
     .requiredOption("--prompt <texts...>", "what to continue")
     .option("--chat", "wrap the prompt as a user's turn in the model's chat template", false)
     .option("--max-new-tokens <n>", "tokens to write at most", wholeNumber(1), 64)
@@ -44,8 +37,7 @@ export function registerGenerate(program: Command): void {
       await runCommand(flags, ({ signal, progress }) =>
         withWorker(async (kit) => {
           const call = { signal, onProgress: progress.update };
-          const model = await kit.loadModel(flags.model, { ...modelOptions(flags), ...call });
-          const subnetwork = model.without(flags.remove);
+          const { model, subnetwork } = await loadSubject(kit, flags, call);
           const { prompt, chat, maxNewTokens, temperature, topP, seed, stop, cache } = flags;
           const options = { chat, maxNewTokens, temperature, topP, seed, stop, cache, ...call };
           const result = await subnetwork.generate(prompt, options);

@@ -14,21 +14,10 @@ import {
   unitKinds,
 } from "../index.ts";
 import { runCommand, withWorker } from "./command.ts";
-import {
-  addDataFlags,
-  addModelFlags,
-  type DataFlags,
-  type ModelFlags,
-  modelOptions,
-  separatorText,
-  textData,
-  wholeNumber,
-} from "./options.ts";
+import { addCorpusFlags, type CorpusFlags, corpusOptions } from "./corpus-flags.ts";
+import { addModelFlags, type ModelFlags, modelOptions, textData, wholeNumber } from "./options.ts";
 
-interface Flags extends ModelFlags, DataFlags {
-  sequences?: number;
-  length: number;
-  packing: "pack" | "none";
+interface Flags extends ModelFlags, CorpusFlags {
   units: UnitKind;
   metric: InfluenceMetric;
   batchSize: number;
@@ -42,14 +31,7 @@ export function registerInfluence(program: Command): void {
     .description(
       "Measure how far each block, attention and feed-forward sublayer moves the residual stream.",
     );
-  addDataFlags(addModelFlags(command))
-    .option("--sequences <n>", "sequences to take; all where left out", wholeNumber(1))
-    .option("--length <n>", "tokens a sequence", wholeNumber(2), 512)
-    .addOption(
-      new Option("--packing <how>", "pack: one stream cut to length; none: a sequence a text")
-        .choices(["pack", "none"])
-        .default("pack"),
-    )
+  addCorpusFlags(addModelFlags(command))
     .addOption(new Option("--units <kind>", "the kind of unit to chart").choices(unitKinds).default("block"))
     .addOption(
       new Option("--metric <name>", "the metric to chart").choices(influenceMetrics).default("cosine"),
@@ -66,14 +48,7 @@ export function registerInfluence(program: Command): void {
         withWorker(async (kit) => {
           const call = { signal, onProgress: progress.update };
           const model = await kit.loadModel(flags.model, { ...modelOptions(flags), ...call });
-          const corpus = await model.loadCorpus(textData(flags), {
-            ...(flags.sequences === undefined ? {} : { sequences: flags.sequences }),
-            length: flags.length,
-            packing: flags.packing,
-            bos: flags.bos,
-            separator: separatorText(flags.separator),
-            ...call,
-          });
+          const corpus = await model.loadCorpus(textData(flags), { ...corpusOptions(flags), ...call });
           const influence = await model.influence(corpus, {
             units: flags.units,
             metric: flags.metric,

@@ -8,7 +8,9 @@ import { exitCodes } from "./exit-codes.ts";
 import { registerExport } from "./export.ts";
 import { registerGenerate } from "./generate.ts";
 import { registerInfluence } from "./influence.ts";
+import { registerRepair } from "./repair.ts";
 import { registerSetup } from "./setup.ts";
+import { registerShapley } from "./shapley.ts";
 
 const program = new Command("depthkit")
   .description("Take Hugging Face LLMs apart along their depth: measure, remove, compare, save.")
@@ -22,6 +24,8 @@ for (const register of [
   registerSetup,
   registerDoctor,
   registerInfluence,
+  registerShapley,
+  registerRepair,
   registerEvaluate,
   registerGenerate,
   registerExport,

@@ -16,7 +16,7 @@ import { checkUnits } from "./units.ts";
 
 type Engine = Pick<
   EvaluateSubnetworksOptions,
-  "scoredPositions" | "batchSize" | "memoryBudget" | "onProgress"
+  "scoredPositions" | "batchSize" | "memoryBudget" | "repairs" | "onProgress"
 >;
 
 export interface ModelGameOptions extends Engine {
@@ -95,6 +95,7 @@ export async function modelGame(
     length: corpus.info.length,
     positions: JSON.stringify(engine.scoredPositions ?? "all"),
     // A function has no name that tells it from another: its text is part of what determines the value.
+    repairs: JSON.stringify((engine.repairs ?? []).map(({ digest }) => digest)),
     values: JSON.stringify(values.map(({ name, measures: used, compute }) => [name, used, String(compute)])),
   };
   const names = { players: game.players, values: game.values };

@@ -78,6 +78,18 @@ export class Model {
   }
 
   /**
+   * The subnetwork that {@link Subnetwork.save} wrote, with its repairs.
+   *
+   * @throws DepthkitError FILE_NOT_FOUND, UNSUPPORTED_FORMAT, MODEL_INVALID, and INVALID_ARGUMENT where it
+   * was made for other weights
+   */
+  async loadSubnetwork(folder: string, call: CallOptions = {}): Promise<Subnetwork> {
+    const params = { model: this.info.model, folder: resolve(folder) };
+    const { result } = await this.#connection.call("repair.load", params, call);
+    return new Subnetwork(this.#connection, this.info, result.removed, result.repairs);
+  }
+
+  /**
    * Scores many subnetworks at once: what they share is computed once (docs/engine.md). Values come as
    * they are finished when iterated over, and all together from `result`.
    *

@@ -1,5 +1,6 @@
 import { DepthkitError } from "../errors.ts";
 import type { UnitName } from "../protocol/common.ts";
+import type { RepairInfo } from "../protocol/repair.ts";
 import type { Measure } from "../protocol/subnetworks.ts";
 import type { Tensor } from "../protocol/tensor.ts";
 import type { CallOptions, Connection } from "./connection.ts";
@@ -12,6 +13,11 @@ export interface EvaluateSubnetworksOptions extends CallOptions {
   measures?: readonly Measure[];
   /** Positions of each sequence that are scored. Default all. */
   scoredPositions?: "all" | { every: number } | { last: number };
+  /**
+   * Repairs to put in place wherever their units are removed, such as those of emulated updates of many
+   * units. Default: each subnetwork has its own.
+   */
+  repairs?: readonly RepairInfo[];
   /** Sequences a batch. Default: as many as pay and fit. */
   batchSize?: number;
   /** Bytes the evaluation may take beside the model. */
@@ -103,6 +109,7 @@ async function run(
     scoredPositions = "all",
     batchSize,
     memoryBudget,
+    repairs: everywhere,
     ...call
   }: EvaluateSubnetworksOptions,
   onScores: (scores: SubnetworkScore[]) => void,
@@ -117,11 +124,15 @@ async function run(
     "removed" in subnetwork ? [...subnetwork.removed] : checkUnits(subnetwork, model.depth),
   );
   const { units, kept } = masks(removed);
+  const own = subnetworks.map((subnetwork) => ("removed" in subnetwork ? subnetwork.repairs : []));
+  const { repairs, repaired } = everywhere === undefined ? ownRepairs(own) : sharedRepairs(everywhere, own);
   const params = {
     model: model.model,
     corpus: corpus.info.corpus,
     units,
     kept: { tensor: 0 },
+    repairs: repairs.map(({ repair }) => repair),
+    repaired: repaired === undefined ? null : { tensor: 1 },
     measures: [...measures],
     positions: {
       every: typeof scoredPositions === "object" && "every" in scoredPositions ? scoredPositions.every : 1,
@@ -132,7 +143,7 @@ async function run(
   };
   const { result, tensor } = await connection.call("subnetworks.evaluate", params, {
     ...call,
-    tensors: [kept],
+    tensors: repaired === undefined ? [kept] : [kept, repaired],
     onPart: (part, partTensor) => {
       const values = partTensor(part.values).data;
       onScores(Array.from(partTensor(part.rows).data, (index, row) => scoreOf(index, values, row, measures)));
@@ -163,17 +174,44 @@ function masks(removed: readonly (readonly UnitName[])[]): { units: UnitName[]; 
   // A subnetwork that removes nothing needs a column too.
   const units = [...new Set(removed.flat())];
   if (units.length === 0) units.push("block.0");
-  const column = new Map(units.map((unit, index) => [unit, index]));
-  const width = Math.ceil(units.length / 8);
-  const data = new Uint8Array(removed.length * width).fill(0xff);
-  const rest = units.length % 8;
-  for (const [row, gone] of removed.entries()) {
-    if (rest !== 0) data[(row + 1) * width - 1] = 2 ** rest - 1;
-    for (const unit of gone) {
-      const bit = column.get(unit) ?? 0;
-      const at = row * width + (bit >>> 3);
-      data[at] = (data[at] ?? 0) & ~(1 << (bit & 7));
+  const gone = removed.map((names) => new Set(names));
+  return { units, kept: packBits(gone.map((names) => units.map((unit) => !names.has(unit)))) };
+}
+
+interface PlacedRepairs {
+  repairs: readonly RepairInfo[];
+  /** Which subnetwork has which; undefined: each that its units are removed from. */
+  repaired?: Tensor<"uint8">;
+}
+
+function ownRepairs(own: readonly (readonly RepairInfo[])[]): PlacedRepairs {
+  const repairs = [...new Map(own.flat().map((repair) => [repair.repair, repair])).values()];
+  if (repairs.length === 0) return { repairs };
+  return { repairs, repaired: packBits(own.map((ones) => repairs.map((repair) => ones.includes(repair)))) };
+}
+
+function sharedRepairs(
+  repairs: readonly RepairInfo[],
+  own: readonly (readonly RepairInfo[])[],
+): PlacedRepairs {
+  if (own.some((ones) => ones.length > 0)) {
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      "evaluateSubnetworks was given `repairs` for all and a subnetwork with repairs of its own; use one of the two.",
+    );
+  }
+  return { repairs };
+}
+
+/** Bit c % 8 of byte c // 8 of a row, lowest first, says what column c holds. */
+function packBits(rows: readonly (readonly boolean[])[]): Tensor<"uint8"> {
+  const width = Math.ceil((rows[0]?.length ?? 0) / 8);
+  const data = new Uint8Array(rows.length * width);
+  for (const [row, bits] of rows.entries()) {
+    for (const [column, bit] of bits.entries()) {
+      const at = row * width + (column >>> 3);
+      if (bit) data[at] = (data[at] ?? 0) | (1 << (column & 7));
     }
   }
-  return { units, kept: { dtype: "uint8", shape: [removed.length, width], data } };
+  return { dtype: "uint8", shape: [rows.length, width], data };
 }

@@ -5,7 +5,10 @@ import type { Perplexity } from "../protocol/evaluation.ts";
 import type { ExportInfo } from "../protocol/export.ts";
 import type { Generation } from "../protocol/generation.ts";
 import type { ModelInfo } from "../protocol/model.ts";
+import type { RepairInfo, RepairReport } from "../protocol/repair.ts";
 import type { CallOptions, Connection } from "./connection.ts";
+import type { Corpus } from "./corpus.ts";
+import { type RepairOptions, toRepairMethod } from "./repair.ts";
 import { type TextData, toDataSource } from "./text-data.ts";
 import { checkUnits, type parseUnit } from "./units.ts";
 
@@ -64,20 +67,33 @@ export interface ExportOptions extends CallOptions {
   note?: string;
 }
 
+export interface SaveOptions extends CallOptions {
+  /** Replace a subnetwork saved there before. Default: a folder that is not empty is refused. */
+  overwrite?: boolean;
+}
+
 /**
- * A model with a set of units removed: an immutable value. It holds no weights of its own; the worker
+ * A model with a set of units removed, and maybe repairs: an immutable value. It holds no weights of its own; the worker
  * gates the removed units while it works on it, and restores the model exactly.
  */
 export class Subnetwork {
   readonly model: ModelInfo;
   /** The removed units, by depth. */
   readonly removed: readonly UnitName[];
+  /** What stands in for removed units or heals the rest, in the order it was made. */
+  readonly repairs: readonly RepairInfo[];
   readonly #connection: Connection;
 
-  constructor(connection: Connection, model: ModelInfo, removed: readonly string[]) {
+  constructor(
+    connection: Connection,
+    model: ModelInfo,
+    removed: readonly string[],
+    repairs: readonly RepairInfo[] = [],
+  ) {
     this.#connection = connection;
     this.model = model;
     this.removed = Object.freeze(checkUnits(removed, model.depth));
+    this.repairs = Object.freeze([...repairs]);
   }
 
   /** Numbers of the blocks of which at least one sublayer stays. */
@@ -89,9 +105,51 @@ export class Subnetwork {
     );
   }
 
-  /** A subnetwork without these units too. */
+  /** The model with nothing removed. */
+  get dense(): Subnetwork {
+    return new Subnetwork(this.#connection, this.model, []);
+  }
+
+  /** A subnetwork without these units too; its repairs stay. */
   without(units: readonly string[]): Subnetwork {
-    return new Subnetwork(this.#connection, this.model, [...this.removed, ...units]);
+    return new Subnetwork(this.#connection, this.model, [...this.removed, ...units], this.repairs);
+  }
+
+  /**
+   * Puts something cheap where units were removed, or heals the blocks that stay: a new subnetwork, with a
+   * report of what was won. Repairs add up: an emulated update here, LoRA on top. docs/repair.md says what
+   * each method computes and costs.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, NOT_MEASURABLE, OUT_OF_MEMORY, CANCELLED
+   */
+  async repair(corpus: Corpus, options: RepairOptions): Promise<RepairedSubnetwork> {
+    const { skipTokens = 0, batchSize, onTraining, signal, onProgress } = options;
+    const params = {
+      ...this.#subject(),
+      corpus: corpus.info.corpus,
+      method: toRepairMethod(options, corpus.info.sequences),
+      skipTokens,
+      batchSize: batchSize ?? null,
+    };
+    const call = {
+      ...(signal === undefined ? {} : { signal }),
+      ...(onProgress === undefined ? {} : { onProgress }),
+      ...(onTraining === undefined ? {} : { onPart: onTraining }),
+    };
+    const { result } = await this.#connection.call("repair.fit", params, call);
+    const repairs = [...this.repairs, ...result.repairs];
+    return new RepairedSubnetwork(this.#connection, this.model, this.removed, repairs, result);
+  }
+
+  /**
+   * Saves the removed units and the repairs, in a folder that appears whole or not at all;
+   * {@link Model.loadSubnetwork} reads it, for the same model. To save the model itself, see `export`.
+   *
+   * @throws DepthkitError TARGET_NOT_EMPTY, DISK_FULL
+   */
+  async save(folder: string, { overwrite = false, ...call }: SaveOptions = {}): Promise<void> {
+    const params = { ...this.#subject(), folder: resolve(folder), overwrite };
+    await this.#connection.call("repair.save", params, call);
   }
 
   /**
@@ -177,7 +235,28 @@ export class Subnetwork {
   }
 
   #subject() {
-    return { model: this.model.model, removed: [...this.removed], repairs: [] };
+    return {
+      model: this.model.model,
+      removed: [...this.removed],
+      repairs: this.repairs.map(({ repair }) => repair),
+    };
+  }
+}
+
+/** A subnetwork that {@link Subnetwork.repair} made. */
+export class RepairedSubnetwork extends Subnetwork {
+  /** What the repair was fitted on, what it won at each gap, and how training went. */
+  readonly report: RepairReport;
+
+  constructor(
+    connection: Connection,
+    model: ModelInfo,
+    removed: readonly string[],
+    repairs: readonly RepairInfo[],
+    report: RepairReport,
+  ) {
+    super(connection, model, removed, repairs);
+    this.report = report;
   }
 }
 

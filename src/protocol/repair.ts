@@ -221,8 +221,7 @@ export type RepairReport = z.infer<typeof repairFitResult>;
 export const repairSaveParams = named(
   "RepairSaveParams",
   z.strictObject({
-    model: modelHandle,
-    repairs: z.array(repairHandle).min(1),
+    ...subject,
     folder: z.string().min(1).describe("Absolute path of the folder to write."),
     overwrite: z.boolean(),
   }),
@@ -231,6 +230,12 @@ export const repairLoadParams = named(
   "RepairLoadParams",
   z.strictObject({ model: modelHandle, folder: z.string().min(1) }),
 );
-export const repairLoadResult = named("RepairLoadResult", z.object({ repairs: z.array(repairInfo) }));
+export const repairLoadResult = named(
+  "RepairLoadResult",
+  z.object({
+    removed: z.array(unitName).describe("All units that the saved subnetwork is without."),
+    repairs: z.array(repairInfo),
+  }),
+);
 export const repairSaveResult = named("RepairSaveResult", z.object({ folder: z.string(), bytes: count() }));
 export const repairUnloadParams = named("RepairUnloadParams", z.strictObject({ repair: repairHandle }));

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { corpusHandle, modelHandle, unitName } from "./common.ts";
+import { corpusHandle, modelHandle, repairHandle, unitName } from "./common.ts";
 import { count, finite, named } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
@@ -24,6 +24,12 @@ export const subnetworksEvaluateParams = named(
     kept: tensorRef.describe(
       "uint8 (subnetworks, ceil(units / 8)): bit u % 8 of byte u // 8, lowest first, is set where unit u stays.",
     ),
+    repairs: z.array(repairHandle).describe("In the order they were made."),
+    repaired: tensorRef
+      .nullable()
+      .describe(
+        "uint8 (subnetworks, ceil(repairs / 8)), as kept: set where a repair is in place; null: wherever its units are removed.",
+      ),
     measures: z.array(measure).min(1),
     positions: scoredPositions,
     batchSize: count(1).nullable().describe("Sequences a batch; null: as many as pay and fit."),

@@ -130,6 +130,26 @@ export class ShapleyEstimate {
     return this.info.players.map((player, i) => ({ player, ...estimateAt(draft, i) }));
   }
 
+  /** Plain data: how the estimate came about and, by value, every player's estimate. */
+  toJSON() {
+    const { values, trace, ...info } = this.info;
+    return {
+      ...info,
+      trace: trace.map(({ evaluations, cost, seconds, values: at }) => ({
+        evaluations,
+        cost,
+        seconds,
+        values: Object.fromEntries(
+          Object.entries(at).map(([name, { value, standardError }]) => [
+            name,
+            { value: Array.from(value), standardError: Array.from(standardError) },
+          ]),
+        ),
+      })),
+      estimates: Object.fromEntries(values.map((name) => [name, this.players(name)])),
+    };
+  }
+
   /** The raw numbers of one value. */
   draft(value?: string): ValueDraft {
     return this.#parts.draft.values[this.#valueAt(value)] as ValueDraft;

@@ -13,11 +13,13 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import UNIT_KINDS, Unit
+from depthkit_worker.repair.updates import Constant
 from depthkit_worker.subnetworks.engine import EngineOptions, EngineResult, evaluate_subnetworks
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.head import Head
 from depthkit_worker.subnetworks.masks import Subnetworks, one_removed, pack_masks, unpack_masks
 from depthkit_worker.subnetworks.positions import MEASURES, ScoredPositions
+from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, slot_of, update_at
 from depthkit_worker.subnetworks.steps import Stepper
 from depthkit_worker.subnetworks.trie import Trie, walk
 from subnetworks.physical import Physical, all_masks, corpus_of, measures_by_definition
@@ -87,7 +89,7 @@ def engine_logits(decoder: Decoder, siblings: bool = True) -> Tensor:
         codes = np.concatenate([codes, 2 * np.eye(decoder.depth, dtype=np.uint8)[::-1]])
     replay = decoder.begin(IDS)
     head = Head(decoder)
-    for row, state in walk(Trie(codes), Stepper(decoder, {}), replay, lambda _codes: None):
+    for row, state in walk(Trie(codes), Stepper(decoder), replay, lambda *_: None):
         if row == 0:
             normed = head.read(state.flatten(0, 1))
             return torch.cat([head.logits(normed, tile) for tile in head.tiles(len(normed))], 1).view(*IDS.shape, -1)
@@ -162,15 +164,22 @@ class _Adds(nn.Module):
         return (update, None) if self.attention else update
 
 
+def repair_of(unit: Unit, edit: BlockEdit) -> Repair:
+    return Repair("by hand", (unit,), {unit.index: edit}, digest=str(unit))
+
+
 @pytest.mark.parametrize(("name", "attention"), [("llama", "self_attn"), ("gpt_neox-parallel", "attention")])
 @torch.inference_mode()
 def test_a_repair_stands_in_the_place_of_its_unit(name: str, attention: str) -> None:
     decoder = Decoder(tiny_model(name))
     constants = {Unit(kind, 2): torch.randn(32) for kind in UNIT_KINDS}
-    repairs = {unit: (lambda x, c=constant: x + c) for unit, constant in constants.items()}
+    repairs = tuple(
+        repair_of(unit, update_at(slot_of(unit.kind, decoder.parallel), Constant(constant)))
+        for unit, constant in constants.items()
+    )
     units = tuple(Unit(kind, 2) for kind in UNIT_KINDS)
     masks = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0], [1, 0, 0], [1, 1, 1]], dtype=np.bool_)
-    result = evaluate(decoder, Subnetworks(units, masks, repairs))
+    result = evaluate(decoder, Subnetworks(units, masks, repairs, repaired=~masks))
     dense = decoder.model(input_ids=IDS).logits
     for kept, values in zip(masks, result.values, strict=True):
         model = tiny_model(name)

@@ -25,7 +25,7 @@ from depthkit_worker.subnetworks.executor import Evaluation
 from depthkit_worker.subnetworks.masks import Subnetworks, block_codes
 from depthkit_worker.subnetworks.plan import make_plan
 from depthkit_worker.subnetworks.positions import ALL_POSITIONS
-from depthkit_worker.subnetworks.steps import Stepper, shares_of
+from depthkit_worker.subnetworks.steps import Shares, StepCost, Stepper, step_cost
 from depthkit_worker.subnetworks.trie import Trie, walk, walk_cost
 from subnetworks.physical import corpus_of
 from tiny import DEPTH, SHAPE, random_model, tiny_model, token_ids
@@ -36,14 +36,14 @@ SUBLAYERS = tuple(Unit(kind, index) for index in range(DEPTH) for kind in UNIT_K
 
 def distinct_codes(rows: int, units: tuple[Unit, ...], depth: int = DEPTH, seed: int = 0) -> NDArray[np.uint8]:
     kept = np.random.default_rng(seed).random((rows, len(units))) < 0.7
-    return np.unique(block_codes(Subnetworks(units, kept), depth), axis=0)
+    return np.unique(block_codes(Subnetworks(units, kept), depth).codes, axis=0)
 
 
 class _Counting(Stepper):
     """Counts the states that are alive after every step, and the blocks that were run."""
 
     def __init__(self, decoder: Decoder) -> None:
-        super().__init__(decoder, {})
+        super().__init__(decoder)
         self.alive: set[int] = set()
         self.most = 0
         self.runs = 0
@@ -68,16 +68,19 @@ def test_no_more_states_are_kept_than_planned(units: tuple[Unit, ...], reference
     counting = _Counting(decoder)
     trie = Trie(codes, reference)
     rows = []
-    for row, state in walk(trie, counting, decoder.begin(token_ids(1, 4)), lambda _: None):
+    for row, state in walk(trie, counting, decoder.begin(token_ids(1, 4)), lambda *_: None):
         rows.append(row)
         del state
     assert sorted(rows) == list(range(len(codes)))
-    planned = walk_cost(trie, decoder.parallel, shares_of(decoder))
+    planned = walk_cost(trie, step_cost(decoder, ()))
     assert counting.most <= planned.states
     if units == BLOCKS:
         # A block is run once for every distinct set of blocks kept up to and with it.
         expected = sum(len({row[: index + 1].tobytes() for row in codes if row[index] == 0}) for index in range(DEPTH))
         assert counting.runs == planned.evaluations == expected
+
+
+COST = StepCost(parallel=False, shares=Shares(0.4, 0.6))
 
 
 def test_states_grow_with_the_logarithm_of_the_subnetworks() -> None:
@@ -86,10 +89,10 @@ def test_states_grow_with_the_logarithm_of_the_subnetworks() -> None:
     kept: dict[int, int] = {}
     for rows in (256, 2048):
         trie = Trie(distinct_codes(rows, units, depth))
-        kept[rows] = walk_cost(trie, False, shares_of(Decoder(tiny_model("llama")))).states
+        kept[rows] = walk_cost(trie, COST).states
         assert kept[rows] <= np.log2(rows) + 5
     walks = Trie(np.tril(np.ones((depth, depth), dtype=np.uint8) * 3)[::-1].copy())
-    assert walk_cost(walks, False, shares_of(Decoder(tiny_model("llama")))).states <= 5
+    assert walk_cost(walks, COST).states <= 5
     assert kept[2048] - kept[256] <= 4
 
 

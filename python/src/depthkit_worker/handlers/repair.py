@@ -60,15 +60,18 @@ def fit(session: Session, params: RepairFitParams, call: Call) -> RepairFitResul
 
 
 def save(session: Session, params: RepairSaveParams, call: Call) -> RepairSaveResult:
-    decoder = session.models.get(params.model)
-    repairs = [session.repairs.get(handle) for handle in params.repairs]
+    on = subject(session, params)
     folder = Path(params.folder)
-    return RepairSaveResult(folder=str(folder), bytes=save_repairs(decoder, repairs, folder, params.overwrite))
+    size = save_repairs(on.decoder, on.units, on.repairs, folder, params.overwrite)
+    return RepairSaveResult(folder=str(folder), bytes=size)
 
 
 def load(session: Session, params: RepairLoadParams, call: Call) -> RepairLoadResult:
-    repairs = load_repairs(session.models.get(params.model), Path(params.folder))
-    return RepairLoadResult(repairs=[_info(session, repair) for repair in repairs])
+    units, repairs = load_repairs(session.models.get(params.model), Path(params.folder))
+    return RepairLoadResult(
+        removed=[str(unit) for unit in units],
+        repairs=[_info(session, repair) for repair in repairs],
+    )
 
 
 def unload(session: Session, params: RepairUnloadParams, call: Call) -> Empty:

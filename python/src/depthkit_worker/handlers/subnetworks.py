@@ -25,6 +25,8 @@ def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) ->
     check_tokenizer(corpus.tokenizer_digest, tokenizer_digest(decoder.require_tokenizer()))
     units = tuple(parse_units(params.units))
     kept = unpack_masks(_masks(call, params.kept.tensor), len(units))
+    repairs = tuple(session.repairs.get(handle) for handle in params.repairs)
+    repaired = None if params.repaired is None else unpack_masks(_masks(call, params.repaired.tensor), len(repairs))
     options = EngineOptions(
         measures=tuple(params.measures),
         batch_size=params.batch_size,
@@ -36,7 +38,7 @@ def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) ->
         part = SubnetworksEvaluatePart(rows=call.attach(rows.astype(np.uint32)), values=call.attach(values))
         call.part(part)
 
-    result = evaluate_subnetworks(decoder, corpus, Subnetworks(units, kept), options, call, send)
+    result = evaluate_subnetworks(decoder, corpus, Subnetworks(units, kept, repairs, repaired), options, call, send)
     return SubnetworksEvaluateResult(
         values=call.attach(result.values),
         measures=list(result.measures),
@@ -53,5 +55,5 @@ def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) ->
 def _masks(call: Call, index: int) -> NDArray[np.uint8]:
     frame = call.frames[index] if index < len(call.frames) else Frame("", (), memoryview(b""))
     if frame.dtype != "uint8":
-        raise DepthkitError("INVALID_ARGUMENT", f"kept refers to frame {index}, which is no uint8 array.")
+        raise DepthkitError("INVALID_ARGUMENT", f"The masks refer to frame {index}, which is no uint8 array.")
     return np.frombuffer(frame.data, dtype=np.uint8).reshape(frame.shape)

@@ -113,10 +113,11 @@ class Decoder:
         assert first is not None
         return Replay(input_ids, first, tuple(recorder.recorded() for recorder in recorders))
 
-    def run_block(self, index: int, hidden: Tensor, replay: Replay) -> Tensor:
-        """x_{l+1} from x_l, both (batch, sequence, hidden). A removed unit is left out."""
+    def run_block(self, index: int, hidden: Tensor, replay: Replay, block: nn.Module | None = None) -> Tensor:
+        """x_{l+1} from x_l, both (batch, sequence, hidden). A removed unit is left out. `block`: one that
+        runs in the place of block `index`, called as that one is."""
         recorded = replay.arguments[index]
-        output = self.blocks[index](hidden, *recorded.positional, **recorded.keywords)
+        output = (self.blocks[index] if block is None else block)(hidden, *recorded.positional, **recorded.keywords)
         result = output[0] if isinstance(output, tuple) else output
         assert isinstance(result, Tensor)
         return result

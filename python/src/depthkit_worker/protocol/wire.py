@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-CONTRACT_DIGEST = "d002189d971b9efe4135cda7d9f5a1ef71c76149d8aa7febe90c4b23d81534a4"
+CONTRACT_DIGEST = "59b09829bf83b276f5846357adf35c767616ec4de9bbe97d92919ce5a4899ca6"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class BiasRepair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="bias"):
@@ -394,12 +394,16 @@ class RepairLoadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class RepairLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    removed: list[UnitName]
+    """All units that the saved subnetwork is without."""
     repairs: list[RepairInfo]
 
 
 class RepairSaveParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
-    repairs: Annotated[list[RepairHandle], Meta(min_length=1)]
+    removed: list[UnitName]
+    repairs: list[RepairHandle]
+    """In the order they were made."""
     folder: Annotated[str, Meta(min_length=1)]
     """Absolute path of the folder to write."""
     overwrite: bool
@@ -433,6 +437,10 @@ class SubnetworksEvaluateParams(Struct, frozen=True, kw_only=True, forbid_unknow
     """The columns of kept."""
     kept: TensorRef
     """uint8 (subnetworks, ceil(units / 8)): bit u % 8 of byte u // 8, lowest first, is set where unit u stays."""
+    repairs: list[RepairHandle]
+    """In the order they were made."""
+    repaired: TensorRef | None
+    """uint8 (subnetworks, ceil(repairs / 8)), as kept: set where a repair is in place; null: wherever its units are removed."""
     measures: Annotated[list[Measure], Meta(min_length=1)]
     positions: ScoredPositions
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] | None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Parts, Unit, UnitKind, removed_parts
-from depthkit_worker.subnetworks.repairs import Repair, slot_of
+from depthkit_worker.subnetworks.repairs import Repair, Slot, slot_of
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Gap:
     def units(self) -> tuple[Unit, ...]:
         return tuple(Unit(self.kind, index) for index in range(self.first, self.last + 1))
 
-    def slot(self, parallel: bool) -> str:
+    def slot(self, parallel: bool) -> Slot:
         """The field of block `first`'s edit that an update in the gap's place goes to."""
         return slot_of(self.kind, parallel)
 

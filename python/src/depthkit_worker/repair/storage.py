@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.folders import partial_folder, put_in_place
-from depthkit_worker.models.units import Unit
+from depthkit_worker.models.units import Unit, normalise
 from depthkit_worker.repair.updates import Constant, Linear, LowRank, Product, Sum
-from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, WeightChange
+from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, WeightChange, check_repairs
 
 FORMAT = "depthkit-repair"
 VERSION = 1
@@ -128,8 +128,11 @@ def added_parameters(repair: Repair) -> int:
     return sum(parameter.numel() for module in modules for parameter in module.parameters())
 
 
-def save_repairs(decoder: Decoder, repairs: Sequence[Repair], folder: Path, overwrite: bool) -> int:
-    """Write `repairs`, in the order they were made, and give the bytes written."""
+def save_repairs(
+    decoder: Decoder, units: Sequence[Unit], repairs: Sequence[Repair], folder: Path, overwrite: bool
+) -> int:
+    """Write the subnetwork without `units`, with `repairs` in the order they were made; the bytes written."""
+    check_repairs(repairs, units, decoder.depth)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not overwrite:
         raise DepthkitError(
             "TARGET_NOT_EMPTY",
@@ -162,6 +165,7 @@ def save_repairs(decoder: Decoder, repairs: Sequence[Repair], folder: Path, over
         "format": FORMAT,
         "version": VERSION,
         "model": {"name": decoder.source.name, "weightsDigest": decoder.source.weights_digest},
+        "removed": [str(unit) for unit in normalise(units, decoder.depth)],
         "repairs": entries,
     }
     partial = partial_folder(folder, os.getpid())
@@ -177,8 +181,8 @@ def save_repairs(decoder: Decoder, repairs: Sequence[Repair], folder: Path, over
     return size
 
 
-def load_repairs(decoder: Decoder, folder: Path) -> tuple[Repair, ...]:
-    """What `save_repairs` wrote, for the same model's weights."""
+def load_repairs(decoder: Decoder, folder: Path) -> tuple[tuple[Unit, ...], tuple[Repair, ...]]:
+    """The units and repairs that `save_repairs` wrote, for the same model's weights."""
     content = _read(folder)
     wanted, here = content["model"]["weightsDigest"], decoder.source.weights_digest
     if wanted != here:
@@ -191,15 +195,16 @@ def load_repairs(decoder: Decoder, folder: Path) -> tuple[Repair, ...]:
         )
     try:
         tensors = load_file(folder / "repair.safetensors")
+        units = tuple(Unit.parse(name) for name in content["removed"])
         repairs = tuple(
             _restore(decoder, entry, f"{number}.", tensors) for number, entry in enumerate(content["repairs"])
         )
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (SafetensorError, OSError, LookupError, TypeError, ValueError, RuntimeError) as error:
         raise _damaged(folder, str(error)) from error
     for repair, entry in zip(repairs, content["repairs"], strict=True):
         if repair.digest != entry["digest"]:
             raise _damaged(folder, f"the tensors of {repair.method} are not those it was saved with")
-    return repairs
+    return units, repairs
 
 
 def _read(folder: Path) -> dict[str, Any]:

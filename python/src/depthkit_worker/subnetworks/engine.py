@@ -8,7 +8,7 @@ head yields every measure.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ from depthkit_worker.subnetworks.executor import Evaluation, Executor, LocalExec
 from depthkit_worker.subnetworks.masks import Subnetworks, block_codes
 from depthkit_worker.subnetworks.plan import Plan, make_plan
 from depthkit_worker.subnetworks.positions import ALL_POSITIONS, MEASURES, Measure, ScoredPositions
-from depthkit_worker.subnetworks.steps import shares_of, step_cost
+from depthkit_worker.subnetworks.steps import StepCost, step_cost
 
 PHASE = "subnetworks"
 OnValues = Callable[[NDArray[np.int64], NDArray[np.float64]], None]
@@ -63,17 +63,16 @@ class EngineResult:
 class _Watch:
     """Counts work against the plan and passes on what the job and the result want to know."""
 
-    def __init__(self, decoder: Decoder, plan: Plan, job: Job) -> None:
-        self._parallel = decoder.parallel
-        self._shares = shares_of(decoder)
+    def __init__(self, cost: StepCost, plan: Plan, job: Job) -> None:
+        self._cost = cost
         self._plan = plan
         self._job = job
         self._done = 0.0
         self.blocks = 0.0
         self.notes: list[str] = []
 
-    def step(self, codes: Iterable[int], sequences: int) -> None:
-        cost = step_cost(list(codes), self._parallel, self._shares) * sequences / self._plan.batch_size
+    def step(self, index: int, codes: Collection[int], sequences: int) -> None:
+        cost = self._cost.of(index, codes) * sequences / self._plan.batch_size
         self.blocks += cost
         self._advance(cost)
 
@@ -110,10 +109,11 @@ def evaluate_subnetworks(
     """
     started = time.monotonic()
     _check(options)
-    codes, to_distinct = np.unique(block_codes(subnetworks, decoder.depth), axis=0, return_inverse=True)
-    evaluation = Evaluation(codes, options.measures, options.positions, subnetworks.repairs)
+    coded = block_codes(subnetworks, decoder.depth)
+    codes, to_distinct = np.unique(coded.codes, axis=0, return_inverse=True)
+    evaluation = Evaluation(codes, options.measures, options.positions, coded.variants)
     plan = make_plan(decoder, corpus, evaluation, options.batch_size, options.memory_budget)
-    watch = _Watch(decoder, plan, job)
+    watch = _Watch(step_cost(decoder, coded.variants), plan, job)
     rows_of = _groups(to_distinct.reshape(-1), len(codes))
     executor = LocalExecutor(decoder, corpus) if executor is None else executor
 

@@ -7,8 +7,8 @@ piece, so that pieces may run anywhere and in any order. `LocalExecutor` runs th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 import numpy as np
@@ -19,9 +19,8 @@ from torch import LongTensor, Tensor
 from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.units import Unit
 from depthkit_worker.subnetworks.head import Head
-from depthkit_worker.subnetworks.masks import Repair
+from depthkit_worker.subnetworks.masks import Variants
 from depthkit_worker.subnetworks.memory import freed_memory_kept, is_out_of_memory, release
 from depthkit_worker.subnetworks.positions import COMPARING, Measure, ScoredPositions, scored_rows
 from depthkit_worker.subnetworks.scoring import Scorer
@@ -41,7 +40,7 @@ class Evaluation:
     """(distinct subnetworks, depth), sorted; see `block_codes`."""
     measures: tuple[Measure, ...]
     positions: ScoredPositions
-    repairs: Mapping[Unit, Repair] = field(default_factory=dict)
+    variants: Variants = ()
 
     @property
     def compares(self) -> bool:
@@ -77,8 +76,8 @@ class RowSums:
 class Progress(Protocol):
     """What an executor tells while it works."""
 
-    def step(self, codes: Iterable[int], sequences: int) -> None:
-        """A block was evaluated for `codes`; may raise to stop the work."""
+    def step(self, index: int, codes: Collection[int], sequences: int) -> None:
+        """Block `index` was evaluated for `codes`; may raise to stop the work."""
 
     def check(self) -> None:
         """Between shorter steps; may raise to stop the work."""
@@ -142,13 +141,13 @@ class LocalExecutor:
         at = scored_rows(batch, evaluation.positions, evaluation.measures)
         counts = np.array([int(rows.sum()) for rows in at.counted.values()], dtype=np.int64)
         trie, wanted = _trie(evaluation, piece)
-        stepper = Stepper(self._decoder, evaluation.repairs)
+        stepper = Stepper(self._decoder, evaluation.variants)
         scorer: Scorer | None = None
         if trie.reference is None:
             scorer = Scorer(self._head, at, None, progress.check)
         group: list[tuple[int, Tensor]] = []
         shared_by = SHARED_BY if evaluation.compares else 1
-        ends = walk(trie, stepper, replay, lambda codes: progress.step(codes, piece.sequences))
+        ends = walk(trie, stepper, replay, lambda index, codes: progress.step(index, codes, piece.sequences))
         for place, state in ends:
             if scorer is None:  # the dense model comes first
                 scorer = Scorer(self._head, at, state, progress.check)

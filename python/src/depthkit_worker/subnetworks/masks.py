@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.units import Unit, check_units
+from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, check_repairs, merged_edits
 
-Repair = Callable[[Tensor], Tensor]
-"""What takes a removed unit's place: the residual stream before it to the one behind it, both
-(batch, sequence, hidden). Identity is no repair."""
-
-# What a block has lost, as the trie of subnetworks spells it. The first four are the values of `Parts`.
+# What a block has lost, as the trie of subnetworks spells it: the values of `Parts`.
 WHOLE, NO_ATTENTION, NO_FEED_FORWARD, NEITHER = 0, 1, 2, 3
-NO_BLOCK = 4
-"""The block went as one unit. Told apart from `NEITHER` only where repairs make the two differ."""
+FIRST_VARIANT = 4
+"""From here on a code is a block's variant: what it has lost together with what a repair makes of it."""
+MOST_VARIANTS = 256 - FIRST_VARIANT
 
-_BIT = {"attention": NO_ATTENTION, "feed-forward": NO_FEED_FORWARD, "block": NO_BLOCK}
+_BIT = {"attention": NO_ATTENTION, "feed-forward": NO_FEED_FORWARD, "block": NEITHER}
 
 
 @dataclass(frozen=True)
@@ -32,9 +29,31 @@ class Subnetworks:
     """In the order of the columns of `kept`; kinds may be mixed."""
     kept: NDArray[np.bool_]
     """(subnetworks, units): True where the unit stays."""
-    repairs: Mapping[Unit, Repair] = field(default_factory=dict)
-    """In place of these units wherever they are removed. A block removed as one unit takes the block's
-    repair; one that lost both sublayers takes the attention's, then the feed-forward's."""
+    repairs: tuple[Repair, ...] = ()
+    """In the order they were made."""
+    repaired: NDArray[np.bool_] | None = None
+    """(subnetworks, repairs): True where the repair is in place. None: wherever its units are removed."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A block that a repair touches."""
+
+    lost: int
+    """One of the first four codes."""
+    edit: BlockEdit
+
+
+Variants = tuple[tuple[Variant, ...], ...]
+"""Of each block; code c >= FIRST_VARIANT of block l is entry c - FIRST_VARIANT of entry l. Empty where
+nothing is repaired."""
+
+
+@dataclass(frozen=True)
+class Coded:
+    codes: NDArray[np.uint8]
+    """(subnetworks, depth). Two rows are equal exactly where the two subnetworks compute the same."""
+    variants: Variants = ()
 
 
 def unpack_masks(packed: NDArray[np.uint8], units: int) -> NDArray[np.bool_]:
@@ -64,22 +83,74 @@ def pack_masks(kept: NDArray[np.bool_]) -> NDArray[np.uint8]:
     return np.packbits(kept, axis=1, bitorder="little")
 
 
-def block_codes(subnetworks: Subnetworks, depth: int) -> NDArray[np.uint8]:
-    """What each subnetwork leaves of each block, (subnetworks, depth), one code a block.
-
-    Two rows are equal exactly where the two subnetworks compute the same.
-    """
+def block_codes(subnetworks: Subnetworks, depth: int) -> Coded:
+    """What each subnetwork makes of each block, one code a block."""
     check_units(subnetworks.units, depth)
-    check_units(subnetworks.repairs, depth)
     _check_shape(subnetworks)
     codes = np.zeros((len(subnetworks.kept), depth), dtype=np.uint8)
     for column, unit in enumerate(subnetworks.units):
         codes[:, unit.index] |= np.where(subnetworks.kept[:, column], 0, _BIT[unit.kind]).astype(np.uint8)
-    repaired = {unit.index for unit in subnetworks.repairs}
-    for index in range(depth):
-        as_block = codes[:, index] >= NO_BLOCK
-        codes[as_block, index] = NO_BLOCK if index in repaired else NEITHER
-    return codes
+    if not subnetworks.repairs:
+        return Coded(codes)
+    return _with_repairs(subnetworks, codes)
+
+
+def _with_repairs(subnetworks: Subnetworks, lost: NDArray[np.uint8]) -> Coded:
+    depth = lost.shape[1]
+    there = _fitting(subnetworks.repairs, lost)
+    wanted = there if subnetworks.repaired is None else subnetworks.repaired
+    codes = lost.copy()
+    numbers: list[dict[tuple[int, tuple[int, ...]], int]] = [{} for _ in range(depth)]
+    variants: list[list[Variant]] = [[] for _ in range(depth)]
+    sets, set_of = np.unique(wanted, axis=0, return_inverse=True)
+    for number, chosen in enumerate(sets):
+        if not chosen.any():
+            continue
+        rows = np.flatnonzero(set_of.reshape(-1) == number)
+        applied = [repair for repair, is_chosen in zip(subnetworks.repairs, chosen, strict=True) if is_chosen]
+        # Where one does not fit, its row is named in the refusal; else any row stands for all.
+        misfits = rows[~there[rows][:, chosen].all(1)]
+        row = int(misfits[0] if len(misfits) else rows[0])
+        check_repairs(applied, _removed(subnetworks, row), depth)
+        for index, edit in merged_edits(applied).items():
+            touching = tuple(
+                np.flatnonzero(
+                    [on and index in repair.edits for on, repair in zip(chosen, subnetworks.repairs, strict=True)]
+                ).tolist()
+            )
+            for code in np.unique(lost[rows, index]).tolist():
+                key = (code, touching)
+                if key not in numbers[index]:
+                    numbers[index][key] = len(variants[index])
+                    variants[index].append(Variant(code, edit))
+                codes[rows[lost[rows, index] == code], index] = _variant_code(numbers[index][key], index)
+    return Coded(codes, tuple(tuple(of_block) for of_block in variants))
+
+
+def _fitting(repairs: Sequence[Repair], lost: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """(subnetworks, repairs): whether all units that a repair makes up for are removed."""
+    there = np.ones((len(lost), len(repairs)), dtype=np.bool_)
+    for column, repair in enumerate(repairs):
+        for unit in repair.removed:
+            bit = _BIT[unit.kind]
+            there[:, column] &= (lost[:, unit.index] & bit) == bit
+    return there
+
+
+def _removed(subnetworks: Subnetworks, row: int) -> list[Unit]:
+    return [unit for unit, kept in zip(subnetworks.units, subnetworks.kept[row], strict=True) if not kept]
+
+
+def _variant_code(number: int, index: int) -> int:
+    if number >= MOST_VARIANTS:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"More than {MOST_VARIANTS} different repairs of block {index} were asked for in one evaluation. "
+            "Evaluate the subnetworks in several calls.",
+            block=index,
+            most=MOST_VARIANTS,
+        )
+    return FIRST_VARIANT + number
 
 
 def _check_shape(subnetworks: Subnetworks) -> None:
@@ -91,6 +162,14 @@ def _check_shape(subnetworks: Subnetworks) -> None:
             f"array has shape {list(kept.shape)}.",
             shape=list(kept.shape),
             units=[str(unit) for unit in units],
+        )
+    repairs, repaired = subnetworks.repairs, subnetworks.repaired
+    if repaired is not None and repaired.shape != (len(kept), len(repairs)):
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"{len(kept)} subnetworks and {len(repairs)} repairs need {len(kept)} rows of {len(repairs)} values "
+            f"that say which repair is in place; the array has shape {list(repaired.shape)}.",
+            shape=list(repaired.shape),
         )
 
 

@@ -12,7 +12,7 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.subnetworks.executor import SHARED_BY, Evaluation, Piece
 from depthkit_worker.subnetworks.masks import WHOLE
 from depthkit_worker.subnetworks.memory import batch_sequences
-from depthkit_worker.subnetworks.steps import shares_of
+from depthkit_worker.subnetworks.steps import step_cost
 from depthkit_worker.subnetworks.trie import Trie, WalkCost, walk_cost
 
 LEAST_ROWS, MOST_ROWS = 64, 128
@@ -61,7 +61,7 @@ def _cost(decoder: Decoder, evaluation: Evaluation, rows: NDArray[np.int64]) -> 
         reference = 0
         if codes[0].any():
             codes = np.concatenate([np.zeros_like(codes[:1]), codes])
-    return walk_cost(Trie(codes, reference), decoder.parallel, shares_of(decoder))
+    return walk_cost(Trie(codes, reference), step_cost(decoder, evaluation.variants))
 
 
 def _stretches(codes: NDArray[np.uint8]) -> list[NDArray[np.int64]]:

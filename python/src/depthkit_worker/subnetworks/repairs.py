@@ -11,12 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from torch import Tensor, nn
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.models.units import Unit, UnitKind, removed_parts
+from depthkit_worker.models.units import Parts, Unit, UnitKind, removed_parts
 
+PARTS_OF: Mapping[UnitKind, tuple[Parts, ...]] = {
+    "block": (Parts.ATTENTION, Parts.FEED_FORWARD),
+    "attention": (Parts.ATTENTION,),
+    "feed-forward": (Parts.FEED_FORWARD,),
+}
+Slot = Literal["before", "beside", "after"]
 WeightChange = Callable[[Tensor], Tensor]
 """From a parameter's value to the value in its place: a new tensor, never a change of the old one."""
 
@@ -56,39 +63,84 @@ class Repair:
     """How it was made, as JSON."""
 
 
-def slot_of(kind: UnitKind, parallel: bool) -> str:
+def update_at(slot: Slot, update: nn.Module) -> BlockEdit:
+    """The edit that is one update."""
+    match slot:
+        case "before":
+            return BlockEdit(before=update)
+        case "beside":
+            return BlockEdit(beside=update)
+        case "after":
+            return BlockEdit(after=update)
+
+
+def slot_of(kind: UnitKind, parallel: bool) -> Slot:
     """The field of `BlockEdit` where an update in a removed unit's place goes."""
     if kind == "block" or parallel:
         return "beside"
     return "before" if kind == "attention" else "after"
 
 
+class _Together(nn.Module):
+    """Updates that read the same stream and are added to it together."""
+
+    def __init__(self, updates: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self._updates = nn.ModuleList(updates)
+
+    def forward(self, x: Tensor) -> Tensor:
+        total: Tensor = self._updates[0](x)
+        for update in self._updates[1:]:
+            total = total + update(x)
+        return total
+
+
 def merged_edits(repairs: Sequence[Repair]) -> dict[int, BlockEdit]:
     """The edits of several repairs of one subnetwork, in the order they were made."""
+    _check_apart(repairs)
     merged: dict[int, BlockEdit] = {}
     for repair in repairs:
         for index, edit in repair.edits.items():
-            merged[index] = _merge(merged[index], edit, repair, index) if index in merged else edit
+            merged[index] = _merge(merged[index], edit) if index in merged else edit
     return merged
 
 
-def _merge(first: BlockEdit, second: BlockEdit, repair: Repair, index: int) -> BlockEdit:
-    slots: dict[str, nn.Module | None] = {}
-    for slot in ("before", "beside", "after", "replacement"):
-        here, there = getattr(first, slot), getattr(second, slot)
-        if here is not None and there is not None:
-            raise DepthkitError(
-                "INVALID_ARGUMENT",
-                f"The repair {repair.method} puts something in a place at block {index} that another repair "
-                "has filled. Two repairs of one subnetwork fill different places, or the second heals the rest.",
-                method=repair.method,
-                block=index,
-            )
-        slots[slot] = there if here is None else here
+def _check_apart(repairs: Sequence[Repair]) -> None:
+    """Refuse two repairs that put something in the same gap."""
+    filled: dict[tuple[int, Parts], Repair] = {}
+    for repair in repairs:
+        if not any(edit.replacement or edit.before or edit.beside or edit.after for edit in repair.edits.values()):
+            continue  # it changes weights of blocks that stay
+        for unit in repair.removed:
+            for part in PARTS_OF[unit.kind]:
+                other = filled.setdefault((unit.index, part), repair)
+                if other is not repair:
+                    raise DepthkitError(
+                        "INVALID_ARGUMENT",
+                        f"Two repairs stand in for {unit}: {other.method} and {repair.method}. One place takes one; "
+                        "leave out one of them, or heal the blocks that stay with lora.",
+                        unit=str(unit),
+                        methods=[other.method, repair.method],
+                    )
+
+
+def _merge(first: BlockEdit, second: BlockEdit) -> BlockEdit:
     weights = dict(first.weights)
     for name, change in second.weights.items():
         weights[name] = _in_turn(weights[name], change) if name in weights else change
-    return BlockEdit(**slots, weights=weights)
+    return BlockEdit(
+        before=_both(first.before, second.before),
+        beside=_both(first.beside, second.beside),
+        after=_both(first.after, second.after),
+        replacement=first.replacement or second.replacement,
+        weights=weights,
+    )
+
+
+def _both(first: nn.Module | None, second: nn.Module | None) -> nn.Module | None:
+    if first is None or second is None:
+        return first or second
+    return _Together((first, second))
 
 
 def _in_turn(first: WeightChange, second: WeightChange) -> WeightChange:

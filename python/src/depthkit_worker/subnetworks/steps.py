@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from depthkit_worker.models.decoder import Decoder, Replay
-from depthkit_worker.models.units import Parts, Unit
-from depthkit_worker.subnetworks.gates import gated_block
+from depthkit_worker.models.units import Parts
+from depthkit_worker.subnetworks.gates import changed_weights, gated_block
 from depthkit_worker.subnetworks.masks import (
+    FIRST_VARIANT,
     NEITHER,
     NO_ATTENTION,
-    NO_BLOCK,
     NO_FEED_FORWARD,
     WHOLE,
-    Repair,
+    Variant,
+    Variants,
 )
 
 
@@ -39,90 +40,137 @@ def shares_of(decoder: Decoder) -> Shares:
     return Shares(0.5, 0.5)
 
 
-def step_cost(codes: Collection[int], parallel: bool, shares: Shares) -> float:
-    """Block evaluations that `Stepper.run` spends on `codes`."""
-    if WHOLE in codes or (parallel and NO_ATTENTION in codes and NO_FEED_FORWARD in codes):
-        # The whole block passes through the state between its sublayers; in parallel wiring its two
-        # updates stand apart as well.
-        return 1.0 if parallel or NO_ATTENTION not in codes else 1.0 + shares.feed_forward
-    cost = shares.attention if NO_FEED_FORWARD in codes else 0.0
-    return cost + (shares.feed_forward if NO_ATTENTION in codes else 0.0)
+@dataclass(frozen=True)
+class StepCost:
+    """What a step spends, in block evaluations."""
+
+    parallel: bool
+    shares: Shares
+    variants: Variants = ()
+
+    def of(self, index: int, codes: Collection[int]) -> float:
+        """Of `Stepper.run` on block `index` for `codes`."""
+        plain, alone = _sorted_out(index, codes, self.variants)
+        return self._plain(plain) + sum(self._alone(variant) for variant in alone.values())
+
+    def _plain(self, codes: Collection[int]) -> float:
+        if WHOLE in codes or (self.parallel and NO_ATTENTION in codes and NO_FEED_FORWARD in codes):
+            # The whole block passes through the state between its sublayers; in parallel wiring its two
+            # updates stand apart as well.
+            return 1.0 if self.parallel or NO_ATTENTION not in codes else 1.0 + self.shares.feed_forward
+        cost = self.shares.attention if NO_FEED_FORWARD in codes else 0.0
+        return cost + (self.shares.feed_forward if NO_ATTENTION in codes else 0.0)
+
+    def _alone(self, variant: Variant) -> float:
+        return 1.0 if variant.edit.replacement is not None else self._plain({variant.lost})
+
+
+def step_cost(decoder: Decoder, variants: Variants) -> StepCost:
+    return StepCost(decoder.parallel, shares_of(decoder), variants)
+
+
+def _sorted_out(index: int, codes: Collection[int], variants: Variants) -> tuple[set[int], dict[int, Variant]]:
+    """The plain codes to compute, those that variants begin with included, and the variants that run by
+    themselves: on another stream, with other weights or another block."""
+    plain = {code for code in codes if code < FIRST_VARIANT}
+    alone: dict[int, Variant] = {}
+    for code in codes:
+        if code >= FIRST_VARIANT:
+            variant = variants[index][code - FIRST_VARIANT]
+            edit = variant.edit
+            if edit.before is None and edit.replacement is None and not edit.weights:
+                plain.add(variant.lost)
+            else:
+                alone[code] = variant
+    return plain, alone
 
 
 class Stepper:
     """Takes states through blocks of `decoder`, as it stands."""
 
-    def __init__(self, decoder: Decoder, repairs: Mapping[Unit, Repair]) -> None:
+    def __init__(self, decoder: Decoder, variants: Variants = ()) -> None:
         self._decoder = decoder
-        self._repairs = repairs
+        self._variants = variants
 
     def run(self, index: int, x: Tensor, codes: Collection[int], replay: Replay) -> dict[int, Tensor]:
         """The state behind block `index` for each of `codes`, all (batch, sequence, hidden). States may
         be one and the same tensor: nobody writes to them."""
+        if not self._variants:
+            return self._plain(index, x, codes, replay)
+        plain, alone = _sorted_out(index, codes, self._variants)
+        states = self._plain(index, x, plain, replay)
+        return {
+            code: states[code] if code < FIRST_VARIANT else self._variant(index, x, code, states, alone, replay)
+            for code in codes
+        }
+
+    def _variant(
+        self,
+        index: int,
+        x: Tensor,
+        code: int,
+        plain: dict[int, Tensor],
+        alone: dict[int, Variant],
+        replay: Replay,
+    ) -> Tensor:
+        variant = self._variants[index][code - FIRST_VARIANT]
+        edit = variant.edit
+        if edit.before is not None:
+            x = x + edit.before(x)
+        y = self._alone(index, x, variant, replay) if code in alone else plain[variant.lost]
+        if edit.beside is not None:
+            y = y + edit.beside(x)
+        return y if edit.after is None else y + edit.after(y)
+
+    def _alone(self, index: int, x: Tensor, variant: Variant, replay: Replay) -> Tensor:
+        replacement = variant.edit.replacement
+        if replacement is not None:
+            return self._decoder.run_block(index, x, replay, replacement)
+        if variant.lost == NEITHER:
+            return x
+        with changed_weights(self._decoder.blocks[index], variant.edit.weights):
+            if variant.lost == WHOLE:
+                return self._decoder.run_block(index, x, replay)
+            return self._without(Parts(variant.lost), index, x, replay)
+
+    def _plain(self, index: int, x: Tensor, codes: Collection[int], replay: Replay) -> dict[int, Tensor]:
+        states = {NEITHER: x} if NEITHER in codes else {}
         if self._decoder.parallel:
-            states = self._parallel(index, x, codes, replay)
-        else:
-            states = self._sequential(index, x, codes, replay)
-        if NO_BLOCK in codes:
-            states[NO_BLOCK] = self._repaired("block", index, x)
-        return states
+            return states | self._parallel(index, x, codes, replay)
+        return states | self._sequential(index, x, codes, replay)
 
     def _sequential(self, index: int, x: Tensor, codes: Collection[int], replay: Replay) -> dict[int, Tensor]:
         states: dict[int, Tensor] = {}
         if WHOLE in codes and NO_FEED_FORWARD in codes:
             both = self._decoder.run_block_split(index, x, replay)
-            states[WHOLE], middle = both.x_out, both.attention_out
-            states[NO_FEED_FORWARD] = self._repaired("feed-forward", index, middle)
+            states[WHOLE], states[NO_FEED_FORWARD] = both.x_out, both.attention_out
         elif WHOLE in codes:
             states[WHOLE] = self._decoder.run_block(index, x, replay)
         elif NO_FEED_FORWARD in codes:
-            middle = self._without(Parts.FEED_FORWARD, index, x, replay)
-            states[NO_FEED_FORWARD] = self._repaired("feed-forward", index, middle)
-        if NO_ATTENTION in codes or NEITHER in codes:
-            middle = self._repaired("attention", index, x)
-            if NO_ATTENTION in codes:
-                states[NO_ATTENTION] = self._without(Parts.ATTENTION, index, middle, replay)
-            if NEITHER in codes:
-                states[NEITHER] = self._repaired("feed-forward", index, middle)
+            states[NO_FEED_FORWARD] = self._without(Parts.FEED_FORWARD, index, x, replay)
+        if NO_ATTENTION in codes:
+            states[NO_ATTENTION] = self._without(Parts.ATTENTION, index, x, replay)
         return states
 
     def _parallel(self, index: int, x: Tensor, codes: Collection[int], replay: Replay) -> dict[int, Tensor]:
-        states: dict[int, Tensor] = {}
         computed = [code for code in (WHOLE, NO_ATTENTION, NO_FEED_FORWARD) if code in codes]
         if len(computed) > 1:
             # One computation of the two updates gives all the combinations of them.
             parts = self._decoder.run_block_split(index, x, replay)
-            states[WHOLE] = parts.x_out
-            states[NO_ATTENTION], states[NO_FEED_FORWARD] = parts.feed_forward_out, parts.attention_out
-            for code in {WHOLE, NO_ATTENTION, NO_FEED_FORWARD} - set(computed):
-                del states[code]
-        elif WHOLE in codes:
-            states[WHOLE] = self._decoder.run_block(index, x, replay)
-        elif NO_ATTENTION in codes:
-            states[NO_ATTENTION] = self._without(Parts.ATTENTION, index, x, replay)
-        elif NO_FEED_FORWARD in codes:
-            states[NO_FEED_FORWARD] = self._without(Parts.FEED_FORWARD, index, x, replay)
-        if NEITHER in codes:
-            states[NEITHER] = x
-        # Both sublayers read x, and so does what stands in for one: its update is added to the others.
-        for code, kind in ((NO_ATTENTION, "attention"), (NO_FEED_FORWARD, "feed-forward")):
-            for state in {code, NEITHER} & states.keys():
-                repair = self._repair(kind, index)
-                if repair is not None:
-                    states[state] = states[state] + (repair(x) - x)
-        return states
+            all_three = {
+                WHOLE: parts.x_out,
+                NO_ATTENTION: parts.feed_forward_out,
+                NO_FEED_FORWARD: parts.attention_out,
+            }
+            return {code: all_three[code] for code in computed}
+        if WHOLE in codes:
+            return {WHOLE: self._decoder.run_block(index, x, replay)}
+        if NO_ATTENTION in codes:
+            return {NO_ATTENTION: self._without(Parts.ATTENTION, index, x, replay)}
+        if NO_FEED_FORWARD in codes:
+            return {NO_FEED_FORWARD: self._without(Parts.FEED_FORWARD, index, x, replay)}
+        return {}
 
     def _without(self, part: Parts, index: int, x: Tensor, replay: Replay) -> Tensor:
         with gated_block(self._decoder.blocks[index], part, self._decoder.family):
             return self._decoder.run_block(index, x, replay)
-
-    def _repair(self, kind: str, index: int) -> Repair | None:
-        # Looked up by name and number: the mapping is empty in nearly every call.
-        return next(
-            (repair for unit, repair in self._repairs.items() if unit.index == index and unit.kind == kind),
-            None,
-        )
-
-    def _repaired(self, kind: str, index: int, x: Tensor) -> Tensor:
-        repair = self._repair(kind, index)
-        return x if repair is None else repair(x)

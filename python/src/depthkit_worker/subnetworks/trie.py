@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from depthkit_worker.models.decoder import Replay
-from depthkit_worker.subnetworks.steps import Shares, Stepper, step_cost
+from depthkit_worker.subnetworks.steps import StepCost, Stepper
 
-Spend = Callable[[Collection[int]], None]
-"""Called after each step of a walk with the codes it computed; may raise to stop the walk."""
+Spend = Callable[[int, Collection[int]], None]
+"""Called after each step of a walk with the block and the codes computed; may raise to stop the walk."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class WalkCost:
     """The most states of the residual stream that are kept at a time."""
 
 
-def walk_cost(trie: Trie, parallel: bool, shares: Shares) -> WalkCost:
+def walk_cost(trie: Trie, cost: StepCost) -> WalkCost:
     """What `walk` will spend on one batch."""
     total, most = 0.0, 0
     waiting = [(0, len(trie.codes), 0)]
@@ -73,7 +73,7 @@ def walk_cost(trie: Trie, parallel: bool, shares: Shares) -> WalkCost:
         while depth < trie.depth:
             branches = trie.branches(first, end, depth)
             codes = [branch.code for branch in branches]
-            total += step_cost(codes, parallel, shares)
+            total += cost.of(depth, codes)
             # What the step reads stands beside everything it gives; the replay keeps the first state.
             most = max(most, 1 + len(waiting) + 1 + len(branches))
             depth += 1
@@ -91,7 +91,7 @@ def walk(trie: Trie, stepper: Stepper, replay: Replay, spend: Spend) -> Iterator
             branches = trie.branches(first, end, depth)
             codes = [branch.code for branch in branches]
             states = stepper.run(depth, x, codes, replay)
-            spend(codes)
+            spend(depth, codes)
             depth += 1
             for branch in reversed(branches[1:]):
                 waiting.append((states.pop(branch.code), branch.first, branch.end, depth))

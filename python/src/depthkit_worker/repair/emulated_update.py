@@ -1,0 +1,35 @@
+"""Emulated updates, arXiv 2407.16286: what a removed unit adds on average, added at every token.
+
+In the dense model the means of a run of blocks add up to that of the run, so that one pass serves them all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from depthkit_worker.job import Job
+from depthkit_worker.repair.gaps import Gap, require_gaps
+from depthkit_worker.repair.method import Base, Fill, Fitted, Reference
+from depthkit_worker.repair.moments import GapMoments, affine_of
+from depthkit_worker.repair.placing import fill_gap, update_of
+from depthkit_worker.repair.statistics import fit_gaps
+from depthkit_worker.repair.updates import Constant
+
+
+@dataclass(frozen=True)
+class EmulatedUpdateOptions:
+    reference: Reference = "dense"
+    scale: float = 1.0
+    """What the mean is multiplied by."""
+
+
+def fit_emulated_update(options: EmulatedUpdateOptions, base: Base, job: Job) -> Fitted:
+    def fill(gap: Gap, moments: GapMoments) -> Fill:
+        return fill_gap(base, gap, Constant(moments.cast(options.scale * moments.mean())))
+
+    gaps = require_gaps(base.decoder, base.units, base.repairs, "emulated-update")
+    fitted = fit_gaps(base, gaps, options.reference, GapMoments, fill, job)
+    return Fitted(
+        fills=tuple(made for made, _ in fitted),
+        gaps=tuple(moments.gap_fit(affine_of(update_of(base, moments.gap, made))) for made, moments in fitted),
+    )

@@ -1,0 +1,159 @@
+"""ReplaceMe, arXiv 2505.02819: a gap folded into the feed-forward right before it, so that nothing is added.
+
+With F what that feed-forward adds to the stream and d the update that was removed, T and b lower
+||F T + b - (F + d)||^2 + a ||T - I||^2; the down projection becomes W T. In M = T - I this is ridge
+regression from F to d, and an infinite ridge leaves b alone, the emulated update.
+
+What enters the stream right before the gap must be the feed-forward's output itself, so a feed-forward serves
+- a removed block or run of blocks above it, in sequential and in parallel wiring alike;
+- a removed attention in the next block, in sequential wiring. (In parallel wiring the feed-forward beside
+  that attention reads the same stream and would see the change, so it is refused.)
+A removed feed-forward has its own attention right before it, which stays; that is refused, and so are families
+that norm a sublayer's output, and mixtures of experts, where no single matrix makes the output. A multiplier
+of updates (Granite) is a number and commutes with T.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NoReturn
+
+import torch
+from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.job import Job
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.units import Parts, removed_parts
+from depthkit_worker.repair.gaps import Gap, require_gaps
+from depthkit_worker.repair.method import Base, Fill, Fitted, Reference
+from depthkit_worker.repair.moments import Affine, GapMoments
+from depthkit_worker.repair.statistics import fit_gaps
+from depthkit_worker.repair.updates import Constant, Product
+from depthkit_worker.subnetworks.repairs import BlockEdit, merged_edits
+
+PROJECTIONS = ("down_proj", "c_proj", "dense_4h_to_h")
+"""What families call the matrix that ends a feed-forward."""
+OUTPUT_NORM = "post_feedforward_layernorm"
+
+
+@dataclass(frozen=True)
+class FoldOptions:
+    reference: Reference = "dense"
+    ridge: float | None = 0.0
+    """Towards the identity, in units of the mean square of F; None: infinite, a bias alone."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """The feed-forward that takes a gap in."""
+
+    block: int
+    name: str
+    """Of the projection, in the block."""
+    projection: nn.Module
+
+
+def fit_fold(options: FoldOptions, base: Base, job: Job) -> Fitted:
+    gaps = require_gaps(base.decoder, base.units, base.repairs, "fold")
+    places = _places(base, gaps, options.reference)
+
+    def fill(gap: Gap, moments: GapMoments) -> Fill:
+        place, update = places[gap], fit(moments)
+        weights = {}
+        if update.matrix is not None:
+            identity = torch.eye(len(update.matrix), dtype=torch.float64, device=update.matrix.device)
+            precise = torch.promote_types(moments.dtype, torch.float32)
+            turn = Product((identity + update.matrix).to(moments.device, precise), not _is_conv1d(place.projection))
+            weights = {f"{place.name}.{name}": turn for name, _ in place.projection.named_parameters(recurse=False)}
+        bias = Constant(moments.cast(update.bias))
+        return Fill(gap.units, {place.block: BlockEdit(after=bias, weights=weights)})
+
+    def fit(moments: GapMoments) -> Affine:
+        return Affine(None, moments.mean()) if options.ridge is None else moments.ridge(options.ridge)
+
+    with _outputs(base.decoder, places.values()) as outputs:
+
+        def watch(gap: Gap) -> GapMoments:
+            return GapMoments(gap, lambda x: outputs[places[gap].block].view(x.shape))
+
+        fitted = fit_gaps(base, gaps, options.reference, watch, fill, job)
+    return Fitted(
+        fills=tuple(made for made, _ in fitted),
+        gaps=tuple(moments.gap_fit(fit(moments)) for _, moments in fitted),
+    )
+
+
+@contextmanager
+def _outputs(decoder: Decoder, places: Iterable[_Place]) -> Iterator[dict[int, Tensor]]:
+    """Inside, what each place's feed-forward last added to the stream, by its block."""
+    outputs: dict[int, Tensor] = {}
+    multiplier = decoder.family.update_multiplier
+    scale = 1.0 if multiplier is None else float(getattr(decoder.config, multiplier))
+
+    def keep(block: int) -> Callable[..., None]:
+        # A product is a copy as well: Falcon adds the attention to this very tensor.
+        return lambda _module, _positional, output: outputs.__setitem__(block, output * scale)
+
+    handles = [place.projection.register_forward_hook(keep(place.block)) for place in places]
+    try:
+        yield outputs
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _places(base: Base, gaps: Sequence[Gap], reference: Reference) -> dict[Gap, _Place]:
+    decoder = base.decoder
+    parts = removed_parts(base.units, decoder.depth)
+    edits = merged_edits(base.repairs)
+    places: dict[Gap, _Place] = {}
+    for gap in gaps:
+        if gap.kind == "feed-forward":
+            _refuse(gap, "the attention of the same block stands between it and any feed-forward before it")
+        if gap.kind == "attention" and decoder.parallel:
+            _refuse(gap, "in this model's parallel blocks the feed-forward beside it reads the same stream")
+        index = gap.first - 1
+        if index < 0:
+            _refuse(gap, "no feed-forward comes before it")
+        if Parts.FEED_FORWARD in parts[index]:
+            _refuse(gap, f"feed-forward.{index}, which comes right before it, is removed as well")
+        edit = edits.get(index)
+        if edit is not None and edit.after is not None:
+            _refuse(gap, f"another repair has put something behind block {index}")
+        place = _Place(index, *_projection(decoder, index, gap))
+        changed = [name for name in (edit.weights if edit else ()) if name.startswith(f"{place.name}.")]
+        if changed and reference == "dense":
+            _refuse(gap, f"a repair has changed {changed[0]} of block {index}; fit with reference pruned")
+        places[gap] = place
+    return places
+
+
+def _projection(decoder: Decoder, index: int, gap: Gap) -> tuple[str, nn.Module]:
+    """The matrix whose output the block adds to the stream, by its name in the block."""
+    block, last = decoder.blocks[index], decoder.family.feed_forward[-1]
+    if hasattr(block, OUTPUT_NORM):
+        _refuse(gap, f"{decoder.family.model_type} norms what a feed-forward gives before it is added")
+    module = block.get_submodule(last)
+    candidates = [(last, module), *((f"{last}.{name}", getattr(module, name, None)) for name in PROJECTIONS)]
+    linear = [(name, found) for name, found in candidates if isinstance(found, nn.Linear | Conv1D)]
+    if not linear:
+        _refuse(gap, f"the feed-forward of block {index} is a mixture of experts, with no single matrix at its end")
+    return linear[0]
+
+
+def _is_conv1d(module: nn.Module) -> bool:
+    return isinstance(module, Conv1D)
+
+
+def _refuse(gap: Gap, why: str) -> NoReturn:
+    names = ", ".join(str(unit) for unit in gap.units)
+    raise DepthkitError(
+        "INVALID_ARGUMENT",
+        f"Folding {names} into the feed-forward before it: {why}. A fold takes a removed block, run of blocks or "
+        "attention with a kept feed-forward right before it. Use emulated-update or low-rank there.",
+        units=[str(unit) for unit in gap.units],
+    )

@@ -1,0 +1,165 @@
+"""LoRA healing: low-rank changes of the blocks that stay, merged into their weights (arXiv 2403.17887)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import cast
+
+import torch
+from torch import LongTensor, Tensor
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.job import Job
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.repair.adapters import Adapter, AdapterOptions, adapted, places
+from depthkit_worker.repair.method import Base, Fill, Fitted, OnPoint, TrainingOptions
+from depthkit_worker.repair.training import Trained, train, training_notes
+from depthkit_worker.subnetworks.gates import PassThrough, removed
+from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, WeightChange
+
+CHECKED_TOKENS = 128
+MERGE_TOLERANCE = 1e-4
+"""Largest difference of a logit between merged weights and adapter in fp32, by the largest logit where that
+is over 1."""
+
+
+@dataclass(frozen=True)
+class LoraOptions:
+    rank: int = 8
+    alpha: float = 16.0
+    dropout: float = 0.0
+    targets: tuple[str, ...] = ("feed-forward",)
+    """`attention`, `feed-forward` or names of linear modules in a block."""
+    first: int | None = None
+    """The first block that is healed, by its number in the whole model."""
+    last: int | None = None
+    experts: float | None = None
+    """Masked rank-1 experts: the probability that one is left out of a forward pass."""
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+
+
+def fit_lora(options: LoraOptions, on_point: OnPoint, base: Base, job: Job) -> Fitted:
+    """Train adapters beside the blocks that stay and merge them. One repair for the model as a whole."""
+    blocks = _healed(options, base)
+    adapter_options = AdapterOptions(options.rank, options.alpha, options.dropout, options.experts)
+    probe = _probe(base)
+    changes: dict[int, dict[str, WeightChange]] = {}
+    adapter_logits: Tensor | None = None
+    with removed(base.decoder, base.units, base.repairs):
+        staying = [index for index in blocks if not isinstance(base.decoder.blocks[index], PassThrough)]
+        first = min((place.block for place in places(base.decoder, staying, options.targets)), default=0)
+
+    @contextmanager
+    def surgery() -> Iterator[Trained]:
+        nonlocal adapter_logits
+        with removed(base.decoder, base.units, base.repairs):
+            where = places(base.decoder, staying, options.targets)
+            with adapted(base.decoder, where, adapter_options) as adapters:
+                yield _trained(adapters)
+                adapter_logits = _logits(base.decoder, probe)
+                for adapter in adapters:
+                    name = f"{adapter.place.name}.weight"
+                    changes.setdefault(adapter.place.block, {})[name] = adapter.change()
+
+    report = train(base, surgery, first, _settings(options), options.training, job, on_point)
+    edits = {index: BlockEdit(weights=weights) for index, weights in changes.items()}
+    fill = Fill(base.units, edits, tuple(repair.digest for repair in base.repairs))
+    assert adapter_logits is not None
+    merge = _merge_note(base, fill, probe, adapter_logits)
+    return Fitted((fill,), training=report, notes=(merge, *training_notes(report)))
+
+
+def _healed(options: LoraOptions, base: Base) -> list[int]:
+    depth = base.decoder.depth
+    first = 0 if options.first is None else options.first
+    last = depth - 1 if options.last is None else options.last
+    if not 0 <= first <= last < depth:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"LoRA was to heal blocks {first} to {last} of a model of {depth}. Blocks go from 0 to {depth - 1}, "
+            "and the first is not behind the last.",
+            first=first,
+            last=last,
+            depth=depth,
+        )
+    for name, value in (("dropout", options.dropout), ("the experts' probability", options.experts)):
+        if value is not None and not 0 <= value < 1:
+            raise DepthkitError(
+                "INVALID_ARGUMENT",
+                f"LoRA's {name} is {value}; it is 0 or more and less than 1, where nothing would be left to train.",
+                value=value,
+            )
+    if options.rank < 1 or not options.alpha > 0 or not options.targets:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"LoRA of rank {options.rank} and alpha {options.alpha} on {list(options.targets)} was asked for. The rank "
+            "is 1 or more, alpha more than 0, and there is at least one target.",
+            rank=options.rank,
+            alpha=options.alpha,
+            targets=list(options.targets),
+        )
+    return list(range(first, last + 1))
+
+
+def _trained(adapters: list[Adapter]) -> Trained:
+    parameters = {
+        f"{adapter.place.block}.{adapter.place.name}.{name}": parameter
+        for adapter in adapters
+        for name, parameter in adapter.parameters.items()
+    }
+    modes = tuple(dropout for adapter in adapters for dropout in adapter.dropouts)
+    for module in modes:
+        module.eval()
+    return Trained(parameters, min(adapter.place.block for adapter in adapters), modes)
+
+
+def _settings(options: LoraOptions) -> dict[str, object]:
+    return {
+        "lora": {
+            "rank": options.rank,
+            "alpha": options.alpha,
+            "dropout": options.dropout,
+            "targets": list(options.targets),
+            "first": options.first,
+            "last": options.last,
+            "experts": options.experts,
+        }
+    }
+
+
+def _probe(base: Base) -> LongTensor:
+    """The front of the corpus's first sequence, (1, sequence)."""
+    start, end = base.corpus.starts[:2]
+    ids = torch.from_numpy(base.corpus.ids[start : min(end, start + CHECKED_TOKENS)].astype("int64"))[None]
+    return cast("LongTensor", ids.to(base.decoder.device))
+
+
+@torch.no_grad()
+def _logits(decoder: Decoder, ids: LongTensor) -> Tensor:
+    replay = decoder.begin(ids)
+    hidden = replay.hidden
+    for index in range(decoder.depth):
+        hidden = decoder.run_block(index, hidden, replay)
+    return decoder.logits(hidden, replay).float()
+
+
+def _merge_note(base: Base, fill: Fill, probe: LongTensor, adapter: Tensor) -> str:
+    """How far merged weights answer from the adapter they were merged from."""
+    repair = Repair("lora", fill.removed, fill.edits, "lora", fill.base)
+    with removed(base.decoder, base.units, (*base.repairs, repair)):
+        merged = _logits(base.decoder, probe)
+    difference = float((merged - adapter).abs().max())
+    largest = max(1.0, float(adapter.abs().max()))
+    # In low precision merging rounds, which is not a fault.
+    if base.decoder.dtype.itemsize >= 4 and not difference <= MERGE_TOLERANCE * largest:
+        raise DepthkitError(
+            "INTERNAL",
+            f"Merged into the weights, LoRA answers otherwise than beside them: a logit differs by {difference:.2e}, "
+            f"allowed is {MERGE_TOLERANCE * largest:.0e}. This is a fault in depthkit; please report it.",
+            difference=difference,
+        )
+    return (
+        f"merged weights against the adapter: largest difference of a logit {difference:.2e} on {probe.shape[1]} tokens"
+    )

@@ -1,0 +1,59 @@
+"""A linear update of few directions in a gap: norm(x) V U + b, fitted by reduced-rank least squares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.job import Job
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.repair.gaps import Gap, require_gaps
+from depthkit_worker.repair.method import Base, Fill, Fitted, OnPoint, Reference, TrainingOptions
+from depthkit_worker.repair.moments import GapMoments
+from depthkit_worker.repair.placing import fill_gap, finish
+from depthkit_worker.repair.statistics import fit_gaps
+from depthkit_worker.repair.updates import AdapterInput, LowRank, root_mean_square_norm
+
+EPS = 1e-6
+"""Of the norm, in models that have no root mean square norm to take it from."""
+
+
+@dataclass(frozen=True)
+class LowRankOptions:
+    rank: int
+    reads: AdapterInput = "normed"
+    reference: Reference = "dense"
+    ridge: float = 0.0
+    """In units of the mean square of what the update reads."""
+    training: TrainingOptions | None = None
+    """None: the closed form, which is otherwise where training starts."""
+
+
+def fit_low_rank(options: LowRankOptions, on_point: OnPoint, base: Base, job: Job) -> Fitted:
+    gaps = require_gaps(base.decoder, base.units, base.repairs, "low-rank")
+    hidden = base.decoder.hidden_size
+    if not 1 <= options.rank <= hidden:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"Fitting a low-rank repair of rank {options.rank}: the stream is {hidden} wide. Give 1 to {hidden}.",
+            rank=options.rank,
+            hidden=hidden,
+        )
+    eps = _eps(base.decoder)
+
+    def read(x: Tensor) -> Tensor:
+        return root_mean_square_norm(x, eps) if options.reads == "normed" else x
+
+    def fill(gap: Gap, moments: GapMoments) -> Fill:
+        down, up, bias = map(moments.cast, moments.reduced_rank(options.ridge, options.rank))
+        return fill_gap(base, gap, LowRank(down, up, bias, options.reads, eps))
+
+    fitted = fit_gaps(base, gaps, options.reference, lambda gap: GapMoments(gap, read), fill, job)
+    return finish(base, fitted, options.training, on_point, job)
+
+
+def _eps(decoder: Decoder) -> float:
+    """The model's own, so that its own kind of norm can take the adapter's norm over in an export."""
+    return float(getattr(decoder.config, "rms_norm_eps", EPS))

@@ -1,0 +1,64 @@
+"""LinearPatch, arXiv 2505.24680: the stream behind a gap scaled to its old size, direction by direction.
+
+x becomes x P with P = H diag(s) H'. H is a Hadamard matrix, which spreads the few huge channels of the
+stream over all directions; s_k is the ratio of the mean absolute activation behind the gap to that in front.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from depthkit_worker.job import Job
+from depthkit_worker.repair.gaps import Gap, require_gaps
+from depthkit_worker.repair.hadamard import hadamard
+from depthkit_worker.repair.method import Base, Fill, Fitted, OnPoint, TrainingOptions
+from depthkit_worker.repair.moments import GapMoments, wide
+from depthkit_worker.repair.placing import fill_gap, finish
+from depthkit_worker.repair.statistics import Tokens, fit_gaps
+from depthkit_worker.repair.updates import Linear
+
+
+@dataclass(frozen=True)
+class PatchOptions:
+    training: TrainingOptions | None = None
+    """None: as it is measured, which is otherwise where training starts."""
+
+
+def fit_patch(options: PatchOptions, on_point: OnPoint, base: Base, job: Job) -> Fitted:
+    gaps = require_gaps(base.decoder, base.units, base.repairs, "patch")
+    hidden = base.decoder.hidden_size
+    H = hadamard(hidden) / hidden**0.5
+
+    def fill(gap: Gap, sizes: _Sizes) -> Fill:
+        sizes.moments.mean()  # refuses a stream that is not finite
+        turned = H.to(sizes.behind.device)
+        patch = turned @ (sizes.ratios()[:, None] * turned.T)
+        identity = torch.eye(hidden, dtype=patch.dtype, device=patch.device)
+        return fill_gap(base, gap, Linear(sizes.moments.cast(patch - identity)))
+
+    fitted = fit_gaps(base, gaps, "dense", lambda gap: _Sizes(gap, H), fill, job)
+    return finish(base, [(made, sizes.moments) for made, sizes in fitted], options.training, on_point, job)
+
+
+class _Sizes:
+    """Summed absolute activations in front of a gap and behind it, in the turned basis: fp64 (hidden,)."""
+
+    def __init__(self, gap: Gap, H: Tensor) -> None:  # noqa: N803
+        self.moments = GapMoments(gap, lambda x: x)
+        self.front = torch.zeros(len(H), dtype=torch.float64)
+        self.behind = torch.zeros(len(H), dtype=torch.float64)
+        self._turn = H
+
+    def add(self, x_in: Tensor, x_out: Tensor, tokens: Tokens) -> None:
+        self.moments.add(x_in, x_out, tokens)
+        front, behind = wide(x_in, tokens.rest), wide(x_out, tokens.rest)
+        self._turn = self._turn.to(front.device)
+        self.front = self.front.to(front.device) + (front @ self._turn).abs().sum(0)
+        self.behind = self.behind.to(front.device) + (behind @ self._turn).abs().sum(0)
+
+    def ratios(self) -> Tensor:
+        """s; 1 in a direction that is empty in front of the gap, where no factor changes anything."""
+        return torch.where(self.front > 0, self.behind / self.front, 1.0)

@@ -1,0 +1,49 @@
+"""Updates in their gaps, and training them from where the closed form left them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from torch import nn
+
+from depthkit_worker.job import Job
+from depthkit_worker.repair.gaps import Gap
+from depthkit_worker.repair.method import Base, Fill, Fitted, OnPoint, TrainingOptions
+from depthkit_worker.repair.moments import GapMoments, affine_of
+from depthkit_worker.subnetworks.repairs import BlockEdit
+
+
+def fill_gap(base: Base, gap: Gap, update: nn.Module) -> Fill:
+    """`update` in the gap's place."""
+    return Fill(gap.units, {gap.first: BlockEdit(**{gap.slot(base.decoder.parallel): update})})
+
+
+def update_of(base: Base, gap: Gap, fill: Fill) -> nn.Module:
+    """What `fill_gap` was given, or what training made of it."""
+    update = getattr(fill.edits[gap.first], gap.slot(base.decoder.parallel))
+    assert isinstance(update, nn.Module)
+    return update
+
+
+def finish(
+    base: Base,
+    fitted: Sequence[tuple[Fill, GapMoments]],
+    training: TrainingOptions | None,
+    on_point: OnPoint,
+    job: Job,
+) -> Fitted:
+    """Closed forms with their errors, or what they are after training."""
+    fills = tuple(fill for fill, _ in fitted)
+    report = None
+    if training is not None:
+        from depthkit_worker.repair.training import train_fills
+
+        # Trained with all that was in place, and so worth nothing without it.
+        before = tuple(repair.digest for repair in base.repairs)
+        fills, report = train_fills(base, tuple(replace(fill, base=before) for fill in fills), training, job, on_point)
+    gaps = tuple(
+        moments.gap_fit(affine_of(update_of(base, moments.gap, fill)))
+        for fill, (_, moments) in zip(fills, fitted, strict=True)
+    )
+    return Fitted(fills, gaps, report)

@@ -1,0 +1,249 @@
+"""A folder of checkpoints that survives being killed at any moment.
+
+    training.json               what is trained, on what and how: another training is refused
+    step-00000050/state.json    counters, the curve, schedule
+    step-00000050/state.safetensors
+    step-00000050/complete.json sizes and sha256 of the other two, written last
+
+A checkpoint is written under a temporary name, flushed to disk and renamed. It counts when its mark is
+there and the files are those the mark names. The last two are kept.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.models.folders import partial_folder, put_in_place, sha256_of_files
+from depthkit_worker.repair.training.state import State
+
+FORMAT = "depthkit-training"
+VERSION = 1
+KEPT = 2
+IDENTITY = "training.json"
+NUMBERS = "state.json"
+TENSORS = "state.safetensors"
+MARK = "complete.json"
+START_TOLERANCE = 1e-3
+"""By how much a starting value's norm may differ on another machine: sums are added in another order there."""
+
+_NAME = re.compile(r"step-([0-9]{8,})", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Resumed:
+    step: int | None
+    """None: there was nothing to go on from."""
+    skipped: tuple[str, ...]
+    """Newer checkpoints that were incomplete or damaged, and why."""
+
+
+class Checkpoints:
+    """The checkpoints of one training. `identity`: all that makes it this training and no other, as JSON."""
+
+    def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
+        self._folder = folder
+        self.newest: int | None = None
+        """The step of the newest whole one."""
+        self._open({"format": FORMAT, "version": VERSION, "training": json.loads(json.dumps(identity))})
+
+    def resume(self, state: State) -> Resumed:
+        """Put the newest valid checkpoint into `state`."""
+        skipped: list[str] = []
+        for step, folder in self._found():
+            why = _fault(folder)
+            if why is None:
+                try:
+                    numbers = _json(folder / NUMBERS)
+                    self._check_start(numbers["start"], json.loads(json.dumps(state.start)))
+                    state.restore(numbers, load_file(folder / TENSORS))
+                except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+                    # Its files are those that were written, so it is not damage.
+                    raise DepthkitError(
+                        "UNSUPPORTED_FORMAT",
+                        f"Resuming the training in {self._folder}: {folder.name} was written by another version of "
+                        f"depthkit ({error}). Train in another folder.",
+                        folder=str(self._folder),
+                    ) from error
+                self.newest = step
+                return Resumed(step, tuple(skipped))
+            skipped.append(f"{folder.name}: {why}")
+        return Resumed(None, tuple(skipped))
+
+    def save(self, state: State) -> None:
+        if self.newest == state.step:
+            return
+        target = self._folder / f"step-{state.step:08}"
+        partial = partial_folder(target, os.getpid())
+        try:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            save_file(state.tensors(), partial / TENSORS)
+            (partial / NUMBERS).write_text(json.dumps(state.numbers()), encoding="utf-8")
+            files = {name: _described(partial / name) for name in (NUMBERS, TENSORS)}
+            for name in files:
+                _flush(partial / name)
+            (partial / MARK).write_text(json.dumps(files), encoding="utf-8")
+            put_in_place(partial, target)
+        except OSError as error:
+            raise DepthkitError(
+                "DISK_FULL" if error.errno == 28 else "INTERNAL",
+                f"Saving step {state.step} of the training to {self._folder} failed: {error}. What was saved before is "
+                "whole; make room and run the same training again, and it goes on from there.",
+                folder=str(self._folder),
+                step=state.step,
+            ) from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        self._prune(state.step)
+        self.newest = state.step
+
+    def _prune(self, newest: int) -> None:
+        """Keep the newest and the one before it. Later ones were skipped as damaged."""
+        kept = 0
+        for step, folder in self._found():
+            if step <= newest and kept < KEPT:
+                kept += 1
+                continue
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _found(self) -> list[tuple[int, Path]]:
+        """Checkpoints whole or not, the newest first."""
+        named = [(match, path) for path in self._folder.iterdir() if (match := _NAME.fullmatch(path.name))]
+        return sorted(((int(match[1]), path) for match, path in named), reverse=True)
+
+    def _open(self, content: dict[str, Any]) -> None:
+        folder, path = self._folder, self._folder / IDENTITY
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            others = [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
+        except OSError as error:
+            raise DepthkitError(
+                "INVALID_ARGUMENT",
+                f"Training cannot keep checkpoints in {folder}: {error}. Give a folder that can be written to.",
+                folder=str(folder),
+            ) from error
+        if path.is_file():
+            self._compare(content)
+        elif others:
+            raise DepthkitError(
+                "TARGET_NOT_EMPTY",
+                f"Training cannot keep checkpoints in {folder}: it holds {others[0]} and no {IDENTITY}, so it is "
+                "something else's. Give an empty folder, or one that does not exist yet.",
+                folder=str(folder),
+            )
+        else:
+            partial = folder / f".{IDENTITY}.{os.getpid()}.partial"
+            partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+            _flush(partial)
+            partial.replace(path)
+        for leftover in (*folder.glob(".step-*.partial"), *folder.glob(".step-*.old")):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+    def _compare(self, content: dict[str, Any]) -> None:
+        path = self._folder / IDENTITY
+        try:
+            there = _json(path)
+        except ValueError as error:
+            there = {"format": f"no JSON: {error}"}
+        if there.get("format") != FORMAT or there.get("version") != VERSION:
+            raise DepthkitError(
+                "UNSUPPORTED_FORMAT",
+                f"{path} describes no training that this depthkit goes on with: it needs format {FORMAT}, version "
+                f"{VERSION}. Train in another folder.",
+                folder=str(self._folder),
+            )
+        differences = _differences(there["training"], content["training"])
+        self._refuse(differences)
+
+    def _check_start(self, there: dict[str, Any], here: dict[str, Any]) -> None:
+        """Refuse a checkpoint whose parameters began elsewhere: they are those of another method."""
+        shapes = _differences(_shapes(there), _shapes(here), "shape")
+        norms = {
+            f"norm.{name}": (there[name]["norm"], start["norm"])
+            for name, start in here.items()
+            if name in there
+            and not math.isclose(there[name]["norm"], start["norm"], rel_tol=START_TOLERANCE, abs_tol=1e-6)
+        }
+        self._refuse({f"start.{name}": values for name, values in {**shapes, **norms}.items()})
+
+    def _refuse(self, differences: Mapping[str, tuple[Any, Any]]) -> None:
+        if not differences:
+            return
+        name, (was, now) = next(iter(differences.items()))
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"The training in {self._folder} is another one: its {name} is {_short(was)}, here it is {_short(now)}"
+            f"{_more(len(differences))}. Go on with what it was started with, or train in another folder.",
+            folder=str(self._folder),
+            differs=list(differences),
+        )
+
+
+def _fault(folder: Path) -> str | None:
+    """What is wrong with a checkpoint; None where it is whole."""
+    try:
+        mark = _json(folder / MARK)
+        for name in (NUMBERS, TENSORS):
+            wanted, path = mark[name], folder / name
+            if not path.is_file():
+                return f"{name} is missing"
+            if path.stat().st_size != wanted["bytes"]:
+                return f"{name} has {path.stat().st_size} bytes of {wanted['bytes']}"
+            if _described(path) != wanted:
+                return f"{name} is not what was written"
+    except FileNotFoundError:
+        return f"{MARK} is missing"
+    except (OSError, KeyError, TypeError, ValueError):
+        return f"{MARK} is damaged"
+    return None
+
+
+def _shapes(start: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: entry["shape"] for name, entry in start.items()}
+
+
+def _described(path: Path) -> dict[str, Any]:
+    return {"bytes": path.stat().st_size, "sha256": sha256_of_files([path], lambda: None)}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError(f"{path.name} holds no object")
+    return content
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _differences(there: Any, here: Any, where: str = "") -> dict[str, tuple[Any, Any]]:
+    """Leaves of two JSON values that differ, by their path."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        found: dict[str, tuple[Any, Any]] = {}
+        for key in sorted({*there, *here}):
+            found |= _differences(there.get(key), here.get(key), f"{where}.{key}" if where else key)
+        return found
+    return {} if there == here else {where: (there, here)}
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def _more(count: int) -> str:
+    return f" (and {count - 1} more differ)" if count > 1 else ""

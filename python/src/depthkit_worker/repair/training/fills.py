@@ -1,0 +1,60 @@
+"""Training what repairs put into a model: vectors, adapters, patches, blocks."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from torch import nn
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.job import Job
+from depthkit_worker.repair.method import Base, Fill, OnPoint, TrainingOptions, TrainingReport
+from depthkit_worker.repair.storage import describe
+from depthkit_worker.repair.training.loop import train
+from depthkit_worker.repair.training.passes import Trained
+from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
+
+PLACES = ("before", "beside", "after", "replacement")
+
+
+def train_fills(
+    base: Base, fills: Sequence[Fill], options: TrainingOptions, job: Job, on_point: OnPoint
+) -> tuple[tuple[Fill, ...], TrainingReport]:
+    """Train all parameters of the modules in `fills`, together, from the values they have. The fills given
+    are left as they are; changes of weights among them are in place and not trained."""
+    own = tuple(_copied(fill) for fill in fills)
+    parameters: dict[str, nn.Parameter] = {}
+    for fill in own:
+        for index, edit in fill.edits.items():
+            for place in PLACES:
+                module: nn.Module | None = getattr(edit, place)
+                if module is not None:
+                    parameters |= {f"{index}.{place}.{name}": value for name, value in module.named_parameters()}
+    if not parameters:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            "Training was asked for and there is nothing to train: the repair adds no module to the model.",
+        )
+    first = min(int(name.partition(".")[0]) for name in parameters)
+    repairs = [Repair("training", fill.removed, fill.edits, f"training {n}") for n, fill in enumerate(own)]
+
+    @contextmanager
+    def surgery() -> Iterator[Trained]:
+        with removed(base.decoder, base.units, (*base.repairs, *repairs)):
+            yield Trained(parameters, first)
+
+    what = {"fills": [describe(fill.edits).edits for fill in own]}
+    return own, train(base, surgery, first, what, options, job, on_point)
+
+
+def _copied(fill: Fill) -> Fill:
+    return dataclasses.replace(fill, edits={index: _copied_edit(edit) for index, edit in fill.edits.items()})
+
+
+def _copied_edit(edit: BlockEdit) -> BlockEdit:
+    modules = {place: copy.deepcopy(getattr(edit, place)) for place in PLACES}
+    return BlockEdit(**modules, weights=edit.weights)

@@ -1,0 +1,206 @@
+"""One batch through the repaired subnetwork, forward and backward.
+
+Blocks below the first one that is trained run without gradients. The head runs in slices of positions,
+each of them backward as soon as it ran forward, so that logits of a whole batch never exist: what a slice
+gives is the gradient of the final states, from which one backward pass goes down through the blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import LongTensor, Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from depthkit_worker.data.corpus import Batch, Corpus
+from depthkit_worker.evaluation.scoring import SLICE_BYTES, next_tokens
+from depthkit_worker.job import Job
+from depthkit_worker.models.decoder import Decoder, Replay
+from depthkit_worker.repair.method import Objective
+from depthkit_worker.repair.training.objective import TopLogits, cross_entropy, kl_divergence, relative_error
+from depthkit_worker.repair.training.order import batch_of
+from depthkit_worker.repair.training.teacher import Taught, Teacher
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What is trained in a live model."""
+
+    parameters: Mapping[str, nn.Parameter]
+    """By a name that errors and checkpoints call it by."""
+    first: int
+    """The lowest block where one of them is."""
+    modes: tuple[nn.Module, ...] = ()
+    """Modules that work differently in training, such as dropout."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Tokens that each part of the objective is a mean over."""
+
+    kl: int = 0
+    loss: int = 0
+    hidden: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.kl + other.kl, self.loss + other.loss, self.hidden + other.hidden)
+
+
+class Passes:
+    """The objective of a subnetwork that stands in `decoder` already."""
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        corpus: Corpus,
+        teacher: Teacher,
+        trained: Trained,
+        objective: Objective,
+        gaps: Sequence[int],
+        skip_tokens: int,
+        checkpointing: bool,
+        job: Job,
+    ) -> None:
+        self._decoder = decoder
+        self._corpus = corpus
+        self._teacher = teacher
+        self._trained = trained
+        self._weights = objective
+        self._gaps = gaps
+        """Blocks whose output is compared with the dense model's."""
+        self._skip = skip_tokens
+        self._checkpointing = checkpointing
+        self._job = job
+
+    def counts(self, sequences: Sequence[int]) -> Counts:
+        """What the objective of these sequences is a mean over."""
+        starts = self._corpus.starts
+        lengths = [starts[number + 1] - starts[number] for number in sequences]
+        return Counts(
+            sum(lengths),
+            sum(length - 1 for length in lengths),
+            len(self._gaps) * sum(max(0, length - self._skip) for length in lengths),
+        )
+
+    def backward(self, sequences: Sequence[int], counts: Counts) -> float:
+        """Add to the gradients what these sequences give, and return their part of an objective that is a
+        mean over `counts`."""
+        for module in self._trained.modes:
+            module.train()
+        try:
+            with torch.enable_grad(), self._autocast():
+                return self._run(sequences, counts, learn=True)
+        finally:
+            for module in self._trained.modes:
+                module.eval()
+
+    def value(self, sequences: Sequence[int], counts: Counts) -> float:
+        """The same part of the objective without gradients, and without dropout."""
+        with torch.no_grad(), self._autocast():
+            return self._run(sequences, counts, learn=False)
+
+    @contextmanager
+    def _autocast(self) -> Iterator[None]:
+        # Adapters are kept in fp32; beside weights in bf16 a GPU multiplies in bf16.
+        half = self._decoder.device.type == "cuda" and self._decoder.dtype is torch.bfloat16
+        with torch.autocast(self._decoder.device.type, torch.bfloat16, enabled=half):
+            yield
+
+    def _run(self, sequences: Sequence[int], counts: Counts, learn: bool) -> float:
+        decoder = self._decoder
+        batch = batch_of(self._corpus, sequences)
+        taught = self._teacher.read(sequences, batch.lengths.tolist(), decoder.device)
+        with torch.no_grad():
+            replay = decoder.begin(cast("LongTensor", batch.input_ids.to(decoder.device)))
+        final, errors = self._blocks(batch, replay, taught, counts)
+        value, gradient = self._head(batch, replay, taught.top, final, counts, learn)
+        if errors is not None:
+            value += float(errors.detach())
+        if learn:
+            roots = [] if gradient is None else [(final, gradient)]
+            if errors is not None:
+                roots.append((errors, torch.ones_like(errors)))
+            torch.autograd.backward([root for root, _ in roots], [start for _, start in roots])
+        return value
+
+    def _blocks(self, batch: Batch, replay: Replay, taught: Taught, counts: Counts) -> tuple[Tensor, Tensor | None]:
+        """The final states, and the part of the objective that is about streams."""
+        decoder, first = self._decoder, self._trained.first
+        hidden = replay.hidden
+        positions = torch.arange(batch.input_ids.shape[1])
+        counted = (positions >= self._skip) & (positions < batch.lengths[:, None])
+        errors: Tensor | None = None
+        head = self._weights.kl > 0 or self._weights.loss > 0
+        for index in range(decoder.depth if head else max(self._gaps) + 1):
+            self._job.check()
+            if index < first:
+                with torch.no_grad():
+                    hidden = decoder.run_block(index, hidden, replay)
+            else:
+                hidden = self._block(index, hidden, replay)
+            if index in taught.streams:
+                relative = relative_error(hidden, taught.streams[index].to(hidden.device))
+                error = relative.masked_fill(~counted.to(hidden.device), 0.0).sum()
+                error = error * (self._weights.hidden / max(1, counts.hidden))
+                errors = error if errors is None else errors + error
+        return hidden, errors
+
+    def _block(self, index: int, hidden: Tensor, replay: Replay) -> Tensor:
+        decoder = self._decoder
+        if not torch.is_grad_enabled():
+            return decoder.run_block(index, hidden, replay)
+        if self._checkpointing:
+            result = checkpoint(decoder.run_block, index, hidden, replay, use_reentrant=False)
+        else:
+            result = decoder.run_block(index, hidden, replay)
+        assert isinstance(result, Tensor)
+        if result.requires_grad:
+            # The backward pass obeys a cancel between blocks too.
+            result.register_hook(self._look)  # type: ignore[no-untyped-call]
+        return result
+
+    def _look(self, _gradient: Tensor) -> None:
+        self._job.check()
+
+    def _head(
+        self, batch: Batch, replay: Replay, top: TopLogits | None, final: Tensor, counts: Counts, learn: bool
+    ) -> tuple[float, Tensor | None]:
+        """The part of the objective that is about logits, and its gradient for the final states."""
+        if self._weights.kl == 0 and self._weights.loss == 0:
+            return 0.0, None
+        decoder = self._decoder
+        targets = next_tokens(batch).to(final.device)
+        counted = (torch.arange(targets.shape[1]) < batch.lengths[:, None]).to(final.device)
+        gradient = torch.zeros_like(final) if learn else None
+        width = max(1, SLICE_BYTES // (4 * decoder.vocabulary_size * len(final)))
+        values: list[Tensor] = []
+        for start in range(0, final.shape[1], width):
+            self._job.check()
+            part = slice(start, start + width)
+            states = final[:, part].detach().requires_grad_(learn)
+            logits = decoder.logits(states, replay).float()
+            value = self._slice(logits, targets[:, part], counted[:, part], _part(top, part), counts)
+            if gradient is not None:
+                (gradient[:, part],) = torch.autograd.grad(value, states)
+            values.append(value.detach())
+        return float(torch.stack(values).cpu().double().sum()), gradient
+
+    def _slice(self, logits: Tensor, targets: Tensor, counted: Tensor, top: TopLogits | None, counts: Counts) -> Tensor:
+        total = logits.logsumexp(-1)
+        value = logits.new_zeros(())
+        if top is not None:
+            divergence = kl_divergence(logits, total, top).masked_fill(~counted, 0.0)
+            value = value + divergence.sum() * (self._weights.kl / counts.kl)
+        if self._weights.loss > 0:
+            value = value + cross_entropy(logits, total, targets).sum() * (self._weights.loss / counts.loss)
+        return value
+
+
+def _part(top: TopLogits | None, part: slice) -> TopLogits | None:
+    if top is None:
+        return None
+    return TopLogits(top.ids[:, part], top.log_probabilities[:, part], top.rest[:, part])

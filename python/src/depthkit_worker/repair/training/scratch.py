@@ -1,0 +1,56 @@
+"""A folder for what is too large for memory and of no use afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.models.folders import partial_folder, sweep_partials
+
+
+def user_cache_folder() -> Path:
+    """depthkit's own folder or its place in the user's cache, as src/worker/cache-folder.ts finds it."""
+    if own := os.environ.get("DEPTHKIT_HOME"):
+        return Path(own).resolve()
+    if os.name == "nt":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "depthkit"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "depthkit"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "depthkit"
+
+
+@contextmanager
+def scratch_folder(parent: Path, name: str, needed_bytes: int) -> Iterator[Path]:
+    """A folder under `parent` that is gone afterwards, whatever happens; what killed processes left of the
+    same name goes too."""
+    folder = partial_folder(parent / name, os.getpid())
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        sweep_partials(parent / name)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+    except OSError as error:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"Training needs a folder for temporary files and cannot make one in {parent}: {error}. "
+            "Give a folder that can be written to.",
+            folder=str(parent),
+        ) from error
+    try:
+        free = shutil.disk_usage(parent).free
+        if needed_bytes > free:
+            raise DepthkitError(
+                "DISK_FULL",
+                f"The dense model's output for this training takes {needed_bytes:,} bytes and the disk of {parent} "
+                f"has {free:,}. Lower teacherTop or steps, use a smaller corpus, or give a folder on another disk.",
+                needed=needed_bytes,
+                free=free,
+            )
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

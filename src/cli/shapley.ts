@@ -1,0 +1,127 @@
+import { type Command, Option } from "commander";
+import {
+  type EstimateOptions,
+  estimateShapley,
+  formatCount,
+  formatNumber,
+  formatSeconds,
+  type Measure,
+  measures,
+  renderTable,
+  type ShapleyEstimate,
+  type UnitKind,
+  unitKinds,
+} from "../index.ts";
+import { runCommand, withWorker } from "./command.ts";
+import { addCorpusFlags, type CorpusFlags, corpusOptions } from "./corpus-flags.ts";
+import { addModelFlags, type ModelFlags, modelOptions, textData, wholeNumber } from "./options.ts";
+
+interface Flags extends ModelFlags, CorpusFlags {
+  units: UnitKind;
+  groups?: number;
+  value: Measure;
+  method: NonNullable<Extract<EstimateOptions["method"], string>>;
+  horizon?: number;
+  evaluations?: number;
+  seed: number;
+  journal?: string;
+}
+
+const methodNames = [
+  "regression",
+  "permutation",
+  "kernel",
+  "stratified",
+  "present-absent",
+  "leave-one-out",
+  "exact",
+];
+
+export function registerShapley(program: Command): void {
+  const command = program
+    .command("shapley")
+    .description(
+      "Estimate what each unit is worth beside the others: Shapley or horizon values, with errors.",
+    );
+  addCorpusFlags(addModelFlags(command))
+    .addOption(new Option("--units <kind>", "the players").choices(unitKinds).default("block"))
+    .option("--groups <n>", "cut the players into this many groups of neighbours", wholeNumber(2))
+    .addOption(
+      new Option("--value <measure>", "what a subnetwork is worth").choices(measures).default("loss"),
+    )
+    .addOption(new Option("--method <name>", "the estimator").choices(methodNames).default("regression"))
+    .option(
+      "--horizon <r>",
+      "average over the last r removals; the number of players is the Shapley value (default: 0.4 of them)",
+      wholeNumber(1),
+    )
+    .option("--evaluations <n>", "subnetworks to evaluate at most (default: 20 a player)", wholeNumber(2))
+    .option("--seed <n>", "of the sample", wholeNumber(0), 0)
+    .option("--journal <folder>", "keep every evaluated subnetwork here; an interrupted run goes on from it")
+    .action(async (flags: Flags) => {
+      await runCommand(flags, ({ signal, progress }) =>
+        withWorker(async (kit) => {
+          const call = { signal, onProgress: progress.update };
+          const model = await kit.loadModel(flags.model, { ...modelOptions(flags), ...call });
+          const corpus = await model.loadCorpus(textData(flags), { ...corpusOptions(flags), ...call });
+          await using game = await model.game(corpus, {
+            players: flags.units,
+            value: flags.value,
+            ...(flags.groups === undefined ? {} : { groups: flags.groups }),
+            ...(flags.journal === undefined ? {} : { journal: flags.journal }),
+          });
+          const players = game.players.length;
+          const estimate = await estimateShapley(game, {
+            method: flags.method,
+            ...(flags.horizon === undefined
+              ? {}
+              : { target: flags.horizon === players ? ("shapley" as const) : { horizon: flags.horizon } }),
+            ...(flags.evaluations === undefined ? {} : { evaluations: flags.evaluations }),
+            seed: flags.seed,
+            signal,
+            onProgress: ({ evaluations, budget }) =>
+              progress.update({ phase: "estimating", done: evaluations, total: budget, unit: "evaluations" }),
+          });
+          return {
+            json: { model: model.info, corpus: corpus.info, estimate: estimate.toJSON() },
+            text: describe(estimate, flags),
+          };
+        }),
+      );
+    });
+}
+
+function describe(estimate: ShapleyEstimate, { value, units }: Flags): string {
+  const { info } = estimate;
+  const target = info.target === "shapley" ? "Shapley values" : `horizon ${info.target.horizon} values`;
+  const capped = info.capped[value];
+  const rows = [...estimate.players()]
+    .sort((a, b) => a.value - b.value)
+    .map((player) => [
+      player.player,
+      formatNumber(player.value),
+      formatNumber(player.standardError, 2),
+      player.interval.map((end) => formatNumber(end)).join(" to "),
+    ]);
+  return [
+    `${target} of ${units} units under ${value}, negated where less is better (low: remove first)`,
+    `by ${info.method}${info.method === info.requested ? "" : ` in place of ${info.requested}: the budget covers every coalition`}; ` +
+      `${formatCount(info.evaluations)} subnetworks, ${formatCount(Math.round(info.cost))} evaluations of a player, ` +
+      `seed ${info.seed}, ${formatSeconds(info.seconds)}`,
+    ...(capped === undefined
+      ? []
+      : [
+          `capped at a ${value} of ${formatNumber(capped.at)}: ${formatCount(capped.coalitions)} subnetworks were`,
+        ]),
+    "",
+    renderTable(
+      [
+        { title: "lowest first" },
+        { title: "value", align: "right" },
+        { title: "standard error", align: "right" },
+        { title: "95% interval", align: "right" },
+      ],
+      rows,
+    ),
+  ].join("\n");
+}

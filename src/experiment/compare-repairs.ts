@@ -1,0 +1,100 @@
+import type { CallOptions } from "../client/connection.ts";
+import type { Corpus } from "../client/corpus.ts";
+import type { RepairOptions } from "../client/repair.ts";
+import type { RepairedSubnetwork, Subnetwork } from "../client/subnetwork.ts";
+import { DepthkitError } from "../errors.ts";
+
+/** One way to repair, under the name it has in the table. */
+export interface NamedRepair {
+  name: string;
+  /** Applied in turn, each on top of the one before: an emulated update, then LoRA. */
+  steps: readonly RepairOptions[];
+}
+
+/** Scores by name, such as loss, perplexity and accuracy. */
+export type Scores = Readonly<Record<string, number>>;
+
+export interface CompareRepairsOptions extends CallOptions {
+  repairs: readonly NamedRepair[];
+  /** Scores a subnetwork, on data that no repair is fitted to. */
+  evaluate: (subnetwork: Subnetwork, call: CallOptions) => Promise<Scores>;
+  /** sha256 of the evaluation data, as results name it: refused where it is the corpus's own. */
+  evaluationDigest?: string;
+  /** Hears of each row as it is finished. */
+  onRow?: (row: RepairRow) => void;
+}
+
+export interface RepairRow {
+  name: string;
+  scores: Scores;
+  /** Numbers added to the model in memory. */
+  parameters: number;
+  /** Tokens that the repairs measured or trained on. */
+  tokens: number;
+  /** Spent on the repairs, evaluation apart. */
+  seconds: number;
+  /** Highest memory while repairing. */
+  peakBytes: number;
+}
+
+export interface RepairComparison {
+  dense: Scores;
+  /** Pruned and not repaired. */
+  removed: Scores;
+  rows: RepairRow[];
+  /** The repaired subnetworks, in the order of the rows. */
+  subnetworks: Subnetwork[];
+}
+
+/**
+ * Repairs one subnetwork in several ways and scores each beside the dense model and the bare removal, on
+ * the same data: what every repair won, and what it cost.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT where the evaluation text is the one the repairs are fitted to
+ */
+export async function compareRepairs(
+  pruned: Subnetwork,
+  corpus: Corpus,
+  { repairs, evaluate, evaluationDigest, onRow, ...call }: CompareRepairsOptions,
+): Promise<RepairComparison> {
+  if (evaluationDigest === corpus.info.data.digest) {
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      `Comparing repairs on the text they are fitted to (sha256 ${evaluationDigest.slice(0, 12)}) says nothing; use other text.`,
+    );
+  }
+  const names = repairs.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) {
+    throw new DepthkitError("INVALID_ARGUMENT", `Comparing repairs: two of them are named "${twice}".`);
+  }
+  const comparison: RepairComparison = {
+    dense: await evaluate(pruned.dense, call),
+    removed: await evaluate(pruned, call),
+    rows: [],
+    subnetworks: [],
+  };
+  for (const { name, steps } of repairs) {
+    let subnetwork = pruned;
+    const reports: RepairedSubnetwork["report"][] = [];
+    for (const step of steps) {
+      const repaired = await subnetwork.repair(corpus, { ...call, ...step });
+      reports.push(repaired.report);
+      subnetwork = repaired;
+    }
+    const total = (count: (report: RepairedSubnetwork["report"]) => number) =>
+      reports.reduce((sum, report) => sum + count(report), 0);
+    const row = {
+      name,
+      scores: await evaluate(subnetwork, call),
+      parameters: total((report) => report.repairs.reduce((sum, repair) => sum + repair.parameters, 0)),
+      tokens: total((report) => report.tokens + (report.training?.tokens ?? 0)),
+      seconds: total((report) => report.seconds),
+      peakBytes: Math.max(0, ...reports.map((report) => report.peakBytes)),
+    };
+    comparison.rows.push(row);
+    comparison.subnetworks.push(subnetwork);
+    onRow?.(row);
+  }
+  return comparison;
+}

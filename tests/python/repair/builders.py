@@ -1,0 +1,114 @@
+"""Bases of repairs on tiny models, and the states at gaps computed the plain way: all kept, from hooks."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.units import Unit
+from depthkit_worker.repair.method import Base, Fitted
+from depthkit_worker.repair.storage import make_repair
+from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.repairs import Repair
+from influence.builders import corpus_of, random_rows, tiny
+
+Array = NDArray[np.float64]
+LENGTHS = (12, 9, 12, 5, 11, 12)
+
+
+def units_of(*names: str) -> tuple[Unit, ...]:
+    return tuple(Unit.parse(name) for name in names)
+
+
+def base_of(
+    model: str | Decoder,
+    *names: str,
+    rows: list[list[int]] | None = None,
+    repairs: tuple[Repair, ...] = (),
+    skip: int = 0,
+    batch_size: int | None = 4,
+) -> Base:
+    decoder = tiny(model) if isinstance(model, str) else model
+    rows = random_rows(*LENGTHS) if rows is None else rows
+    return Base(decoder, units_of(*names), repairs, corpus_of(rows), skip, batch_size)
+
+
+def many_rows(count: int = 40, length: int = 12) -> list[list[int]]:
+    return random_rows(*[length] * count)
+
+
+def repairs_of(base: Base, fitted: Fitted, method: str = "test") -> tuple[Repair, ...]:
+    made = [
+        make_repair(base.decoder, method, fill.removed, fill.edits, json.dumps({}), fill.base) for fill in fitted.fills
+    ]
+    return (*base.repairs, *made)
+
+
+def sequences(base: Base) -> list[torch.LongTensor]:
+    bounds = base.corpus.starts
+    return [
+        cast("torch.LongTensor", torch.from_numpy(base.corpus.ids[start:end].astype(np.int64))[None])
+        for start, end in itertools.pairwise(bounds)
+    ]
+
+
+@torch.no_grad()
+def logits(base: Base, repairs: Sequence[Repair] = ()) -> list[Tensor]:
+    with removed(base.decoder, base.units, repairs):
+        return [base.decoder.model(input_ids=ids, use_cache=False).logits for ids in sequences(base)]
+
+
+@torch.no_grad()
+def dense_logits(base: Base) -> list[Tensor]:
+    return [base.decoder.model(input_ids=ids, use_cache=False).logits for ids in sequences(base)]
+
+
+@torch.no_grad()
+def block_states(
+    base: Base, first: int, last: int, without: Sequence[Unit] = (), repairs: Sequence[Repair] = ()
+) -> tuple[Array, Array]:
+    """What goes into block `first` and comes out of block `last` of the model's own forward, for every token but
+    the skipped ones: fp64 (tokens, hidden)."""
+    fronts, behinds = [], []
+    with removed(base.decoder, without, repairs):
+        seen: dict[str, Tensor] = {}
+
+        def front(_module: object, positional: tuple[Tensor, ...], keywords: dict[str, Tensor]) -> None:
+            seen["front"] = (positional[0] if positional else keywords["hidden_states"]).clone()
+
+        def behind(_module: object, _positional: object, output: Tensor | tuple[Tensor, ...]) -> None:
+            seen["behind"] = (output[0] if isinstance(output, tuple) else output).clone()
+
+        handles = [
+            base.decoder.blocks[first].register_forward_pre_hook(front, with_kwargs=True),
+            base.decoder.blocks[last].register_forward_hook(behind),
+        ]
+        for ids in sequences(base):
+            base.decoder.model(input_ids=ids, use_cache=False)
+            fronts.append(seen["front"][0, base.skip_tokens :].double().numpy())
+            behinds.append(seen["behind"][0, base.skip_tokens :].double().numpy())
+        for handle in handles:
+            handle.remove()
+    return np.concatenate(fronts), np.concatenate(behinds)
+
+
+def gap_states(base: Base, unit: Unit) -> tuple[Array, Array]:
+    """The stream in front of one unit of the dense model and behind it."""
+    index = unit.index
+    if unit.kind == "block":
+        return block_states(base, index, index)
+    if unit.kind == "attention" or base.decoder.parallel:
+        # The block with its other sublayer removed adds this one's update alone.
+        other = "feed-forward" if unit.kind == "attention" else "attention"
+        return block_states(base, index, index, [Unit(other, index)])
+    _, middle = block_states(base, index, index, [unit])
+    _, behind = block_states(base, index, index)
+    return middle, behind

@@ -1,0 +1,50 @@
+"""Emulated updates on SmolLM2-135M against figures from a program that shares nothing with this one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from data.resources import golden, shared, smollm2
+from depthkit_worker.data.corpus import Corpus, CorpusOptions, make_corpus
+from depthkit_worker.data.stream import make_stream
+from depthkit_worker.data.text import texts_from_files, texts_from_strings
+from depthkit_worker.evaluation.perplexity import PerplexityOptions, perplexity
+from depthkit_worker.job import Unattended
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.units import Unit
+from depthkit_worker.repair.emulated_update import EmulatedUpdateOptions, fit_emulated_update
+from depthkit_worker.repair.method import Base
+from depthkit_worker.subnetworks.repairs import Repair
+from repair.builders import repairs_of
+
+COUNTS = (1, 2, 3, 5)
+
+
+def calibration(decoder: Decoder, sequences: int, length: int) -> Corpus:
+    lines = (shared() / "data" / "calib_wikitext2_train.jsonl").read_text(encoding="utf-8").splitlines()[:80]
+    texts = texts_from_strings([json.loads(line)["text"] for line in lines])
+    return make_corpus(decoder.require_tokenizer(), texts, CorpusOptions(length, sequences), Unattended())
+
+
+def test_perplexities_with_and_without_emulated_updates(bundled_model: Path) -> None:
+    """32 x 128 tokens of calibration; perplexity on 16 x 512 tokens. The blocks are the reference's own order."""
+    expected = golden("smollm2.json")["emulated_update"]
+    decoder = smollm2(bundled_model)
+    corpus = calibration(decoder, 32, 128)
+    wikitext = texts_from_files([shared() / "data" / "wikitext2.test.txt"], rows="wikitext")
+    stream = make_stream(decoder.require_tokenizer(), wikitext, Unattended())
+
+    def measured(count: int, repairs: tuple[Repair, ...] = ()) -> float:
+        units = [Unit("block", index) for index in expected["cosine_order"][:count]]
+        options = PerplexityOptions(chunk=512, max_chunks=16, batch_size=1)
+        return perplexity(decoder, stream, options, Unattended(), units=units, repairs=repairs).perplexity
+
+    for count in COUNTS:
+        units = tuple(Unit("block", index) for index in expected["cosine_order"][:count])
+        base = Base(decoder, units, (), corpus)
+        repairs = repairs_of(base, fit_emulated_update(EmulatedUpdateOptions(), base, Unattended()))
+        assert measured(count) == pytest.approx(expected[f"remove_{count}"]["ppl"], rel=1e-4)
+        assert measured(count, repairs) == pytest.approx(expected[f"emulated_{count}"]["ppl"], rel=1e-4)
