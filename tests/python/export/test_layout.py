@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from transformers import AutoModel, DynamicCache
+from transformers import AutoModel, DynamicCache, PreTrainedTokenizerBase
 
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.load import LoadOptions, load_model
 from depthkit_worker.models.units import Parts, Unit, UnitKind, removed_parts
 from depthkit_worker.repair.storage import make_repair
 from depthkit_worker.repair.updates import Constant, Linear, LowRank
@@ -157,10 +159,20 @@ def test_no_attention_left_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_depthkit_says_what_it_is_when_asked_to_load_it(
+    tmp_path: Path, smollm2_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    save(Decoder(tiny_model("llama"), smollm2_tokenizer), UNITS, tmp_path / "o")
+    with pytest.raises(DepthkitError, match="pruned model in depthkit's own form") as failure:
+        load_model(LoadOptions(str(tmp_path / "o"), tmp_path, device="cpu"), Unattended())
+    assert failure.value.code == "MODEL_UNSUPPORTED"
+
+
 def test_the_base_model_loads_alone(tmp_path: Path) -> None:
     decoder = Decoder(tiny_model("opt"))
     save(decoder, UNITS, tmp_path / "o")
     base = AutoModel.from_pretrained(tmp_path / "o", trust_remote_code=True)
+    assert "DepthkitLayer" in base._no_split_modules
     whole = reload(tmp_path / "o", trust_remote_code=True)
     ids = token_ids(1, 6)
     with torch.no_grad():
