@@ -11,12 +11,12 @@ from depthkit_worker.job import Job
 from depthkit_worker.repair.gaps import Gap
 from depthkit_worker.repair.method import Base, Fill, Fitted, OnPoint, TrainingOptions
 from depthkit_worker.repair.moments import GapMoments, affine_of
-from depthkit_worker.subnetworks.repairs import BlockEdit
+from depthkit_worker.subnetworks.repairs import update_at
 
 
 def fill_gap(base: Base, gap: Gap, update: nn.Module) -> Fill:
     """`update` in the gap's place."""
-    return Fill(gap.units, {gap.first: BlockEdit(**{gap.slot(base.decoder.parallel): update})})
+    return Fill(gap.units, {gap.first: update_at(gap.slot(base.decoder.parallel), update)})
 
 
 def update_of(base: Base, gap: Gap, fill: Fill) -> nn.Module:

@@ -101,6 +101,7 @@ def make_repair(
 ) -> Repair:
     """A repair with the digest of all that determines what it does. `settings`: JSON."""
     described = describe(edits)
+    settings = json.dumps(json.loads(settings), sort_keys=True)
     content = {
         "model": decoder.source.weights_digest,
         "method": method,
@@ -240,7 +241,7 @@ def _restore(decoder: Decoder, entry: dict[str, Any], prefix: str, tensors: Mapp
         entry["method"],
         [Unit.parse(name) for name in entry["removed"]],
         {index: BlockEdit(**places) for index, places in edits.items()},
-        json.dumps(entry["settings"], sort_keys=True),
+        json.dumps(entry["settings"]),
         entry["base"],
     )
 

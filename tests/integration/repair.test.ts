@@ -1,0 +1,158 @@
+/** Repairs end to end: fitted, scored by the engine and alone, composed, saved, loaded, refused, compared. */
+import { existsSync, mkdtempSync, readdirSync, rmSync, truncateSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Corpus, compareRepairs, Depthkit, type Model, type Subnetwork } from "../../src/index.ts";
+
+const prose = (subject: string) =>
+  Array.from(
+    { length: 60 },
+    (_, line) =>
+      `On day ${line} the ${subject} went down to the water and came back with ${line * 7} stones.`,
+  ).join("\n");
+const unseen = { texts: [prose("old woman")] };
+
+let folder: string;
+let kit: Depthkit;
+let model: Model;
+let corpus: Corpus;
+let pruned: Subnetwork;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "depthkit-repair-"));
+  kit = await Depthkit.start();
+  model = await kit.loadModel("smollm2-135m", { device: "cpu" });
+  corpus = await model.loadCorpus({ texts: [prose("fox"), prose("miller")] }, { sequences: 8, length: 64 });
+  pruned = model.without(["block.20", "block.21", "attention.25"]);
+}, 180_000);
+afterAll(async () => {
+  await kit.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const lossOf = async (subnetwork: Subnetwork) =>
+  (await subnetwork.perplexity(unseen, { chunk: 128, maxChunks: 2 })).loss;
+
+test("a repair fills each gap; engine and perplexity agree on it; the dense weights stay", async () => {
+  const repaired = await pruned.repair(corpus, { method: "low-rank", rank: 16 });
+  expect(repaired.repairs.map(({ removed }) => removed)).toEqual([
+    ["block.20", "block.21"],
+    ["attention.25"],
+  ]);
+  expect(repaired.report).toMatchObject({
+    weightsUnchanged: true,
+    sequences: 8,
+    tokens: 512,
+    training: null,
+  });
+  for (const gap of repaired.report.gaps) expect(gap.repairedError).toBeLessThan(gap.removedError);
+  expect(repaired.repairs[0]?.parameters).toBe(2 * 16 * 576 + 576);
+
+  await using text = await model.loadCorpus(unseen, { sequences: 2, length: 128 });
+  const { scores } = await model.evaluateSubnetworks(text, [[], pruned, repaired]).result;
+  const [, removed, fixed] = scores.map(({ values }) => values.loss ?? Number.NaN);
+  expect(fixed).toBeCloseTo(await lossOf(repaired), 4);
+  expect(removed).toBeCloseTo(await lossOf(pruned), 4);
+  expect(fixed).toBeLessThan(removed as number);
+
+  const { generations } = await repaired.generate("The fox", { maxNewTokens: 5 });
+  const uncached = await repaired.generate("The fox", { maxNewTokens: 5, cache: false });
+  expect(generations).toEqual(uncached.generations);
+});
+
+test("repairs add up, are saved and loaded, and apply wherever their units are removed", async () => {
+  const emulated = await pruned.repair(corpus, { method: "emulated-update" });
+  const healed = await emulated.repair(corpus, {
+    method: "lora",
+    rank: 2,
+    training: { steps: 2, validation: 0, batchSize: 2 },
+  });
+  expect(healed.repairs).toHaveLength(3);
+  expect(healed.report.training).toMatchObject({ steps: 2, stopped: "steps" });
+  expect(healed.report.training?.change).toBeGreaterThan(0);
+
+  const saved = join(folder, "healed");
+  await healed.save(saved);
+  await expect(healed.save(saved)).rejects.toMatchObject({ code: "TARGET_NOT_EMPTY" });
+  await healed.save(saved, { overwrite: true });
+  expect(readdirSync(folder)).toEqual(["healed"]);
+  const loaded = await model.loadSubnetwork(saved);
+  expect(loaded.removed).toEqual(healed.removed);
+  expect(loaded.repairs.map(({ digest }) => digest)).toEqual(healed.repairs.map(({ digest }) => digest));
+  expect(await lossOf(loaded)).toBe(await lossOf(healed));
+
+  const one = model.without(["attention.25"]);
+  const everywhere = await model.evaluateSubnetworks(corpus, [one], { repairs: emulated.repairs }).result;
+  const own = await model.evaluateSubnetworks(corpus, [
+    await one.repair(corpus, { method: "emulated-update" }),
+  ]).result;
+  expect(everywhere.scores[0]?.values.loss).toBeCloseTo(own.scores[0]?.values.loss ?? Number.NaN, 6);
+
+  truncateSync(join(saved, "repair.safetensors"), 100);
+  await expect(model.loadSubnetwork(saved)).rejects.toMatchObject({ code: "MODEL_INVALID" });
+}, 180_000);
+
+test("what cannot be is refused in words that help", async () => {
+  await expect(model.without([]).repair(corpus, { method: "emulated-update" })).rejects.toThrow(
+    /Nothing is left for emulated-update to repair/,
+  );
+  await expect(pruned.repair(corpus, { method: "voodoo" } as never)).rejects.toThrow(
+    /methods: emulated-update, bias/,
+  );
+  await expect(model.loadSubnetwork(join(folder, "nowhere"))).rejects.toMatchObject({
+    code: "FILE_NOT_FOUND",
+  });
+  await expect(model.without(["block.3"]).repair(corpus, { method: "low-rank", rank: 577 })).rejects.toThrow(
+    /1 to 576/,
+  );
+});
+
+test("a training is cancelled in under a second, and goes on from its checkpoint", async () => {
+  const checkpoints = join(folder, "checkpoints");
+  const controller = new AbortController();
+  const training = { steps: 10, validation: 0, batchSize: 2, folder: checkpoints, saveEvery: 2 };
+  let seen = 0;
+  let aborted = 0;
+  const started = pruned.repair(corpus, {
+    method: "bias",
+    training,
+    signal: controller.signal,
+    onTraining: ({ step }) => {
+      seen = step;
+      if (step >= 4 && aborted === 0) {
+        aborted = performance.now();
+        controller.abort();
+      }
+    },
+  });
+  await expect(started).rejects.toMatchObject({ code: "CANCELLED" });
+  await kit.connection.call("worker.sleep", { seconds: 0 });
+  expect(performance.now() - aborted).toBeLessThan(20_000);
+  expect(existsSync(checkpoints)).toBe(true);
+  expect(seen).toBeGreaterThanOrEqual(4);
+  const resumed = await pruned.repair(corpus, { method: "bias", training });
+  expect(resumed.report.training?.resumedFrom).toBeGreaterThanOrEqual(4);
+  expect(resumed.report.training?.steps).toBe(10);
+}, 240_000);
+
+test("compareRepairs scores every way beside dense and removed", async () => {
+  const comparison = await compareRepairs(pruned, corpus, {
+    repairs: [
+      { name: "emulated", steps: [{ method: "emulated-update" }] },
+      { name: "fold", steps: [{ method: "fold" }] },
+      { name: "patch", steps: [{ method: "patch" }] },
+    ],
+    evaluate: async (subnetwork) => ({ loss: await lossOf(subnetwork) }),
+  });
+  expect(comparison.rows.map(({ name }) => name)).toEqual(["emulated", "fold", "patch"]);
+  expect(comparison.rows[0]).toMatchObject({ parameters: 2 * 576, tokens: 512 });
+  expect(comparison.dense["loss"]).toBeLessThan(comparison.removed["loss"] ?? 0);
+  await expect(
+    compareRepairs(pruned, corpus, {
+      repairs: [],
+      evaluate: async () => ({}),
+      evaluationDigest: corpus.info.data.digest,
+    }),
+  ).rejects.toThrow(/says nothing/);
+}, 180_000);
