@@ -180,6 +180,16 @@ def test_the_base_model_loads_alone(tmp_path: Path) -> None:
     assert torch.allclose(whole.get_output_embeddings()(hidden), logits(whole, ids), atol=1e-5)
 
 
+def test_a_static_cache_is_right_too(tmp_path: Path) -> None:
+    decoder = Decoder(tiny_model("llama"))
+    save(decoder, UNITS, tmp_path / "o", repairs=fills(decoder))
+    model = reload(tmp_path / "o", trust_remote_code=True)
+    ids = token_ids(1, 7)
+    # Not compiled: that is what generate does with a static cache on a GPU.
+    written = greedy(model, ids, cache_implementation="static", disable_compile=True)
+    assert written == greedy(model, ids, use_cache=False)
+
+
 def test_saved_again_by_the_library_it_still_loads(tmp_path: Path) -> None:
     decoder = Decoder(tiny_model("qwen3_moe"))
     repairs = fills(decoder)

@@ -101,7 +101,7 @@ def test_int1_a_folded_constant_is_named_with_those_who_drop_it(tmp_path: Path) 
     decoder = Decoder(tiny_model("llama"))
     result = save(decoder, BLOCKS[1:], tmp_path / "o", repairs=constants(decoder)[1:])
     assert saved_config(tmp_path / "o")["mlp_bias"] is True
-    assert "mlp.down_proj.bias of blocks 2 (new numbers)" in result.notes[0]
+    assert "mlp.down_proj.bias, by new block numbers: 2, switched on by mlp_bias" in result.notes[0]
     assert "drops this bias" in (tmp_path / "o" / "README.md").read_text()
     names = tensor_names(tmp_path / "o")
     assert {

@@ -115,8 +115,8 @@ def _folds(decoder: Decoder, sums: Mapping[int, Tensor]) -> Folds | str:
         reader = _RUNTIMES.get(family.model_type, "llama.cpp reads it for this architecture")
         switched = f", switched on by {bias.switch} with zeros elsewhere" if settings else ""
         notes.append(
-            f"Constants were folded into the output bias {bias.name} of blocks "
-            f"{', '.join(str(number) for number in sorted(behind))} (new numbers){switched}. A runtime that drops "
+            f"Constants were folded into the output bias {bias.name}, by new block numbers: "
+            f"{', '.join(str(number) for number in sorted(behind))}{switched}. A runtime that drops "
             f"this bias gives wrong answers: {reader}; check others before you serve it."
         )
     entry, vector = None, None
