@@ -6,14 +6,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
-from transformers import AutoModel, DynamicCache, PreTrainedTokenizerBase
+from transformers import AutoModel, AutoTokenizer, DynamicCache, Phi3Config, PreTrainedTokenizerBase
 
+from data.builders import byte_level, sentence_piece
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
@@ -24,7 +26,7 @@ from depthkit_worker.repair.updates import Constant, Linear, LowRank
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, slot_of
 from export.checkpoints import block_numbers, greedy, logits, reload, save, saved_config, tensor_names
-from tiny import FAMILY_MODELS, tiny_model, token_ids
+from tiny import FAMILY_MODELS, SHAPE, random_model, tiny_model, token_ids
 
 UNITS = [Unit("attention", 0), Unit("feed-forward", 1), Unit("block", 2), Unit("attention", 4)]
 """The first attention, a feed-forward, a whole block, and an attention that follows another one."""
@@ -166,6 +168,24 @@ def test_depthkit_says_what_it_is_when_asked_to_load_it(
     with pytest.raises(DepthkitError, match="pruned model in depthkit's own form") as failure:
         load_model(LoadOptions(str(tmp_path / "o"), tmp_path, device="cpu"), Unattended())
     assert failure.value.code == "MODEL_UNSUPPORTED"
+
+
+@pytest.mark.parametrize("make", [byte_level, sentence_piece])
+def test_text_is_split_as_in_the_source_though_the_library_overrules_its_tokenizer_class(
+    make: Callable[..., PreTrainedTokenizerBase], tmp_path: Path
+) -> None:
+    """Published Phi-3 checkpoints name the class LlamaTokenizer, which the library knows better for
+    `model_type: phi3`, and would believe for a type that it does not know."""
+    source = tmp_path / "source"
+    random_model(Phi3Config(**{**SHAPE, "vocab_size": 1000}, sliding_window=None)).save_pretrained(source)
+    make(bos=True, adds_bos=True).save_pretrained(source)
+    settings = json.loads((source / "tokenizer_config.json").read_text())
+    (source / "tokenizer_config.json").write_text(json.dumps({**settings, "tokenizer_class": "LlamaTokenizer"}))
+    decoder = load_model(LoadOptions(str(source), tmp_path, device="cpu"), Unattended())
+    save(decoder, UNITS, tmp_path / "o")
+    loaded = AutoTokenizer.from_pretrained(tmp_path / "o", trust_remote_code=True)
+    for text in ("Two  spaces, a\ttab.\nNaïve café 漢字", " in front"):
+        assert loaded(text).input_ids == decoder.require_tokenizer()(text).input_ids
 
 
 def test_the_base_model_loads_alone(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from depthkit_worker.export.generation_config import PassedOn, generation_settin
 from depthkit_worker.export.places import Place, places_of
 from depthkit_worker.export.shards import Written, write_shards
 from depthkit_worker.export.target import check_room, check_target
-from depthkit_worker.export.text_files import write_generation_settings, write_tokenizer
+from depthkit_worker.export.text_files import write_generation_settings, write_tokenizer, write_tokenizer_as_loaded
 from depthkit_worker.export.verify import largest_difference
 from depthkit_worker.job import Job
 from depthkit_worker.models.compatibility import add_legacy_keys
@@ -161,6 +161,8 @@ def _write(plan: _Plan, partial: Path, job: Job) -> ExportResult:
     for name, text in plan.form.code.items():
         (partial / name).write_text(text, encoding="utf-8")
     write_tokenizer(plan.decoder, partial)
+    if plan.form.layout == "depthkit":
+        write_tokenizer_as_loaded(plan.decoder, partial)
     write_generation_settings(plan.generation, partial)
     add_legacy_keys(partial)
     written = write_shards(plan.form.tensors, partial, plan.dtype, plan.options.max_shard_bytes, job)
