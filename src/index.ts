@@ -11,6 +11,7 @@ export {
 } from "./client/influence.ts";
 export { type LoadModelOptions, Model } from "./client/model.ts";
 export { ModelGame, type ModelGameOptions } from "./client/model-game.ts";
+export type { Profile, ProfileOptions } from "./client/profile.ts";
 export {
   type ExportOptions,
   type GenerateOptions,
@@ -54,6 +55,7 @@ export type { ExportInfo } from "./protocol/export.ts";
 export type { Generation } from "./protocol/generation.ts";
 export { type InfluenceMetric, influenceMetrics } from "./protocol/influence.ts";
 export type { ModelInfo } from "./protocol/model.ts";
+export type { ModelProfile, ProfileMode, Speed, Spread } from "./protocol/profiling.ts";
 export { type Measure, measures } from "./protocol/subnetworks.ts";
 export type { Tensor } from "./protocol/tensor.ts";
 export type { WorkerStatus } from "./protocol/worker.ts";

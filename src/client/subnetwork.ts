@@ -6,6 +6,8 @@ import type { ExportInfo } from "../protocol/export.ts";
 import type { Generation } from "../protocol/generation.ts";
 import type { ModelInfo } from "../protocol/model.ts";
 import type { CallOptions, Connection } from "./connection.ts";
+import { type Profile, type ProfileOptions, profileSubnetwork } from "./profile.ts";
+import type { Subject } from "./subject.ts";
 import { type TextData, toDataSource } from "./text-data.ts";
 import { checkUnits, type parseUnit } from "./units.ts";
 
@@ -158,6 +160,16 @@ export class Subnetwork {
   }
 
   /**
+   * What it costs to store and to run on this device, against the whole model: both are timed in turn
+   * (docs/evaluation.md).
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, OUT_OF_MEMORY, CANCELLED
+   */
+  profile(options: ProfileOptions = {}): Promise<Profile> {
+    return profileSubnetwork(this.#connection, this.#subject(), this.model.contextLength, options);
+  }
+
+  /**
    * Saves it as a checkpoint of its own, in a folder that appears whole or not at all.
    *
    * @throws DepthkitError TARGET_NOT_EMPTY, EXPORT_UNSUPPORTED, DISK_FULL, CANCELLED
@@ -173,7 +185,7 @@ export class Subnetwork {
     return (await this.#connection.call("export.huggingface", params, call)).result;
   }
 
-  #subject() {
+  #subject(): Subject {
     return { model: this.model.model, removed: [...this.removed], repairs: [] };
   }
 }

@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "02bf92da71fc8243bb8227a97ba06a354de10303e7e4b3ead3c909b5e3f02063";
+export const contractDigest = "c623eb452c33bbce537619284e7e0c5d73f82244be6964e296ff67e429605a40";

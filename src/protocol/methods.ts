@@ -10,6 +10,7 @@ import { exportHuggingfaceParams, exportHuggingfaceResult } from "./export.ts";
 import { generationGenerateParams, generationGenerateResult } from "./generation.ts";
 import { influenceMeasureParams, influenceMeasureResult } from "./influence.ts";
 import { modelInfo, modelLoadParams, modelUnloadParams } from "./model.ts";
+import { profilingProfileParams, profilingProfileResult } from "./profiling.ts";
 import {
   subnetworksEvaluateParams,
   subnetworksEvaluatePart,
@@ -38,6 +39,7 @@ export const methods = {
   },
   "influence.measure": { params: influenceMeasureParams, result: influenceMeasureResult },
   "evaluation.perplexity": { params: evaluationPerplexityParams, result: perplexityResult },
+  "profiling.profile": { params: profilingProfileParams, result: profilingProfileResult },
   "generation.generate": { params: generationGenerateParams, result: generationGenerateResult },
   "export.huggingface": { params: exportHuggingfaceParams, result: exportHuggingfaceResult },
 } as const;

@@ -23,6 +23,7 @@ METHOD_TO_FUNCTION = {
     "subnetworks.evaluate": "subnetworks:evaluate",
     "influence.measure": "influence:measure",
     "evaluation.perplexity": "evaluation:perplexity",
+    "profiling.profile": "profiling:profile",
     "generation.generate": "generation:generate",
     "export.huggingface": "export:huggingface",
 }

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-CONTRACT_DIGEST = "02bf92da71fc8243bb8227a97ba06a354de10303e7e4b3ead3c909b5e3f02063"
+CONTRACT_DIGEST = "c623eb452c33bbce537619284e7e0c5d73f82244be6964e296ff67e429605a40"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -224,6 +224,26 @@ class ModelLoadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     cache_folder: Annotated[str, Meta(min_length=1)]
 
 
+class ModelProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    mode: ProfiledMode
+    blocks: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    parameters: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Tied ones once; masked holds those of removed units too."""
+    stored_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Parameters in the checkpoint's dtype: weight files without headers."""
+    kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Counted on a filled cache."""
+    weight_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Parameters and buffers in the loaded dtype."""
+    working_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """The most held beside the weights, KV cache included."""
+    peak_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Weights and working memory together."""
+    prefill: Speed
+    decode: list[Speed]
+    """One entry a batch size."""
+
+
 class ModelUnloadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
 
@@ -254,6 +274,47 @@ class PerplexityResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
 
+class ProfilingProfileParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    removed: list[UnitName]
+    repairs: list[RepairHandle]
+    """In the order they were made."""
+    modes: Annotated[list[ProfileMode], Meta(min_length=1)]
+    """What is compared with the dense model, each once."""
+    prompt_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens of the prompt whose reading is timed, one prompt at a time."""
+    context_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens that stand before the first one written."""
+    new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    batch_sizes: Annotated[list[Annotated[int, Meta(ge=1, le=9007199254740991)]], Meta(min_length=1)]
+    """Texts written at a time, each once."""
+    rounds: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Each times every model once, in turn."""
+    warmup_rounds: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    seed: Annotated[int, Meta(ge=0, le=9007199254740991)]
+
+
+class ProfilingProfileResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    models: Annotated[list[ModelProfile], Meta(min_length=2)]
+    """The dense model, then one for each mode."""
+    device: str
+    dtype: str
+    """The dtype the model is loaded in."""
+    stored_dtype: str
+    """The dtype the checkpoint is stored in."""
+    attention: str
+    threads: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    memory_counted_by: MemoryCountedBy
+    """allocator: the device's own; tensors: those alive, without kernels' scratch space."""
+    prompt_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    context_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    rounds: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    warmup_rounds: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    seed: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+
+
 class Progress(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     phase: str
     done: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -269,6 +330,24 @@ class ScoredPositions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The k-th, 2k-th, ... position of each sequence; 1: all."""
     last: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
     """Only the last k positions; null: all."""
+
+
+class Speed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    tokens_per_second: Spread
+    """Over all texts of the batch."""
+    against_dense: Spread
+    """The same divided by the dense model's in the same round."""
+
+
+class Spread(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    median: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    lower_quartile: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    upper_quartile: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    min: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    max: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    samples: list[Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]]
+    """In the order they were taken."""
 
 
 class SubnetworksEvaluateParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -365,8 +444,11 @@ DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 FinishReason: TypeAlias = Literal["length", "end-of-text", "stop"]
 InfluenceMetric: TypeAlias = Literal["cosine", "l1", "l2", "relative-l1", "relative-l2"]
 Measure: TypeAlias = Literal["loss", "kl", "logit-distance"]
+MemoryCountedBy: TypeAlias = Literal["allocator", "tensors"]
 ModelHandle: TypeAlias = Annotated[str, Meta(pattern="^model-[0-9]+$(?!\\n)")]
 Packing: TypeAlias = Literal["pack", "none"]
+ProfileMode: TypeAlias = Literal["masked", "physical"]
+ProfiledMode: TypeAlias = Literal["dense", "masked", "physical"]
 RepairHandle: TypeAlias = Annotated[str, Meta(pattern="^repair-[0-9]+$(?!\\n)")]
 RowMode: TypeAlias = Literal["raw", "wikitext"]
 UnitKind: TypeAlias = Literal["block", "attention", "feed-forward"]
@@ -383,6 +465,7 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "subnetworks.evaluate": (SubnetworksEvaluateParams, SubnetworksEvaluateResult),
     "influence.measure": (InfluenceMeasureParams, InfluenceMeasureResult),
     "evaluation.perplexity": (EvaluationPerplexityParams, PerplexityResult),
+    "profiling.profile": (ProfilingProfileParams, ProfilingProfileResult),
     "generation.generate": (GenerationGenerateParams, GenerationGenerateResult),
     "export.huggingface": (ExportHuggingfaceParams, ExportHuggingfaceResult),
 }
