@@ -3,6 +3,11 @@ export type { CallOptions } from "./client/connection.ts";
 export { Corpus, type LoadCorpusOptions } from "./client/corpus.ts";
 export { Depthkit, type StartOptions } from "./client/depthkit.ts";
 export {
+  GenerationTask,
+  type LoadGenerationTaskOptions,
+  type SolveOptions,
+} from "./client/generation-task.ts";
+export {
   Influence,
   type InfluenceData,
   type InfluenceOptions,
@@ -53,6 +58,12 @@ export type { CorpusInfo } from "./protocol/corpus.ts";
 export type { Perplexity } from "./protocol/evaluation.ts";
 export type { ExportInfo } from "./protocol/export.ts";
 export type { Generation } from "./protocol/generation.ts";
+export type {
+  GenerationAnswer,
+  GenerationScore,
+  GenerationScoreRule,
+  GenerationTaskInfo,
+} from "./protocol/generation-task.ts";
 export { type InfluenceMetric, influenceMetrics } from "./protocol/influence.ts";
 export type { ModelInfo } from "./protocol/model.ts";
 export type { ModelProfile, ProfileMode, Speed, Spread } from "./protocol/profiling.ts";

@@ -4,8 +4,10 @@ import type { BosPolicy, UnitName } from "../protocol/common.ts";
 import type { Perplexity } from "../protocol/evaluation.ts";
 import type { ExportInfo } from "../protocol/export.ts";
 import type { Generation } from "../protocol/generation.ts";
+import type { GenerationScore } from "../protocol/generation-task.ts";
 import type { ModelInfo } from "../protocol/model.ts";
 import type { CallOptions, Connection } from "./connection.ts";
+import { type GenerationTask, type SolveOptions, solveGenerationTask } from "./generation-task.ts";
 import { type Profile, type ProfileOptions, profileSubnetwork } from "./profile.ts";
 import type { Subject } from "./subject.ts";
 import { type TextData, toDataSource } from "./text-data.ts";
@@ -43,6 +45,8 @@ export interface GenerateOptions extends CallOptions {
   stop?: readonly string[];
   /** Default true. False computes every step anew: slow, and the reference the cache is tested against. */
   cache?: boolean;
+  /** Prompts at a time. Default 1; above that for greedy text with a cache. */
+  batchSize?: number;
 }
 
 export interface GenerateResult {
@@ -141,6 +145,7 @@ export class Subnetwork {
       seed = 0,
       stop = [],
       cache = true,
+      batchSize = 1,
       ...call
     }: GenerateOptions = {},
   ): Promise<GenerateResult> {
@@ -155,8 +160,18 @@ export class Subnetwork {
       seed,
       stop: [...stop],
       cache,
+      batchSize,
     };
     return (await this.#connection.call("generation.generate", params, call)).result;
+  }
+
+  /**
+   * Writes an answer to every item of a task and counts the right ones.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, CLOSED, CANCELLED
+   */
+  solve(task: GenerationTask, options: SolveOptions = {}): Promise<GenerationScore> {
+    return solveGenerationTask(this.#connection, this.#subject(), task, options);
   }
 
   /**

@@ -8,6 +8,13 @@ import { corpusInfo, corpusLoadParams, corpusUnloadParams } from "./corpus.ts";
 import { evaluationPerplexityParams, perplexityResult } from "./evaluation.ts";
 import { exportHuggingfaceParams, exportHuggingfaceResult } from "./export.ts";
 import { generationGenerateParams, generationGenerateResult } from "./generation.ts";
+import {
+  generationLoadTaskParams,
+  generationSolveParams,
+  generationSolveResult,
+  generationTaskInfo,
+  generationUnloadTaskParams,
+} from "./generation-task.ts";
 import { influenceMeasureParams, influenceMeasureResult } from "./influence.ts";
 import { modelInfo, modelLoadParams, modelUnloadParams } from "./model.ts";
 import { profilingProfileParams, profilingProfileResult } from "./profiling.ts";
@@ -41,6 +48,9 @@ export const methods = {
   "evaluation.perplexity": { params: evaluationPerplexityParams, result: perplexityResult },
   "profiling.profile": { params: profilingProfileParams, result: profilingProfileResult },
   "generation.generate": { params: generationGenerateParams, result: generationGenerateResult },
+  "generation.loadTask": { params: generationLoadTaskParams, result: generationTaskInfo },
+  "generation.unloadTask": { params: generationUnloadTaskParams, result: empty },
+  "generation.solve": { params: generationSolveParams, result: generationSolveResult },
   "export.huggingface": { params: exportHuggingfaceParams, result: exportHuggingfaceResult },
 } as const;
 

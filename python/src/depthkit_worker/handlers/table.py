@@ -25,6 +25,9 @@ METHOD_TO_FUNCTION = {
     "evaluation.perplexity": "evaluation:perplexity",
     "profiling.profile": "profiling:profile",
     "generation.generate": "generation:generate",
+    "generation.loadTask": "generation:load_task",
+    "generation.unloadTask": "generation:unload_task",
+    "generation.solve": "generation:solve",
     "export.huggingface": "export:huggingface",
 }
 

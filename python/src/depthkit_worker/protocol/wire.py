@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-CONTRACT_DIGEST = "c623eb452c33bbce537619284e7e0c5d73f82244be6964e296ff67e429605a40"
+CONTRACT_DIGEST = "6719dedbfd5bd63d1f9f5394a7f01d75752cd71b124e710e57f16b7fee749f66"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -137,6 +137,19 @@ class Generation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     finish: FinishReason
 
 
+class GenerationAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    place: str
+    """File and line of the item."""
+    text: str
+    """What was written."""
+    target: str
+    number: str | None
+    """The number found in the text, where numbers are compared."""
+    correct: bool
+    tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    finish: FinishReason
+
+
 class GenerationGenerateParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
     removed: list[UnitName]
@@ -153,12 +166,88 @@ class GenerationGenerateParams(Struct, frozen=True, kw_only=True, forbid_unknown
     stop: list[Annotated[str, Meta(min_length=1)]]
     cache: bool
     """Keep a KV cache; without it every token costs a whole forward pass."""
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Prompts at a time; above 1 for greedy text with a cache."""
 
 
 class GenerationGenerateResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     generations: list[Generation]
     kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)]
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+
+
+class GenerationLoadTaskParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    paths: Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
+    """Absolute paths of .jsonl or .jsonl.gz files."""
+    prompt: Annotated[str, Meta(min_length=1)]
+    """Template with {field} where a record's field goes."""
+    target: Annotated[str, Meta(min_length=1)]
+    """The field that holds the right answer."""
+    score: GenerationScoreRule
+    shots: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    shot_paths: list[Annotated[str, Meta(min_length=1)]]
+    """None: the examples are the task's first items."""
+    answer_prefix: str
+    """Stands between an example's prompt and its target."""
+    separator: str
+    """Stands between examples."""
+    items: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
+    """How many to take from the front; null: all there are."""
+
+
+class GenerationSolveParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    removed: list[UnitName]
+    repairs: list[RepairHandle]
+    """In the order they were made."""
+    task: GenerationTaskHandle
+    max_new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    stop: list[Annotated[str, Meta(min_length=1)]] | None
+    """Null: what stands between the task's examples."""
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    chat: bool
+    answers: bool
+    """Whether the result lists every item."""
+
+
+class GenerationSolveResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    accuracy: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    standard_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """Over items; null for a single one."""
+    correct: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    items: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    without_number: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Answers in which no number was found; wrong, all of them."""
+    cut_short: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Answers that ended because maxNewTokens was reached."""
+    tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Written in all, ending tokens included."""
+    task_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    score: GenerationScoreRule
+    max_new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    stop: list[str]
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    answers: list[GenerationAnswer] | None
+    seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+
+
+class GenerationTaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    task: GenerationTaskHandle
+    digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """sha256 over prompts and targets, whatever files they came in."""
+    files: list[str]
+    items: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    score: GenerationScoreRule
+    shots: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    separator: str
+    first_prompt: str
+    """As the model gets it."""
+    first_target: str
+
+
+class GenerationUnloadTaskParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    task: GenerationTaskHandle
 
 
 class InfluenceMeasureParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -442,6 +531,8 @@ CorpusHandle: TypeAlias = Annotated[str, Meta(pattern="^corpus-[0-9]+$(?!\\n)")]
 DataSource: TypeAlias = FileSource | TextSource
 DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 FinishReason: TypeAlias = Literal["length", "end-of-text", "stop"]
+GenerationScoreRule: TypeAlias = Literal["exact", "number"]
+GenerationTaskHandle: TypeAlias = Annotated[str, Meta(pattern="^generation-task-[0-9]+$(?!\\n)")]
 InfluenceMetric: TypeAlias = Literal["cosine", "l1", "l2", "relative-l1", "relative-l2"]
 Measure: TypeAlias = Literal["loss", "kl", "logit-distance"]
 MemoryCountedBy: TypeAlias = Literal["allocator", "tensors"]
@@ -467,6 +558,9 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "evaluation.perplexity": (EvaluationPerplexityParams, PerplexityResult),
     "profiling.profile": (ProfilingProfileParams, ProfilingProfileResult),
     "generation.generate": (GenerationGenerateParams, GenerationGenerateResult),
+    "generation.loadTask": (GenerationLoadTaskParams, GenerationTaskInfo),
+    "generation.unloadTask": (GenerationUnloadTaskParams, Empty),
+    "generation.solve": (GenerationSolveParams, GenerationSolveResult),
     "export.huggingface": (ExportHuggingfaceParams, ExportHuggingfaceResult),
 }
 """Method name to its params and its result."""

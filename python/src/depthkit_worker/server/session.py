@@ -8,6 +8,7 @@ from depthkit_worker.errors import DepthkitError
 
 if TYPE_CHECKING:
     from depthkit_worker.data.corpus import Corpus
+    from depthkit_worker.data.generation_tasks import GenerationTask
     from depthkit_worker.data.stream import TextStream
     from depthkit_worker.models.decoder import Decoder
     from depthkit_worker.subnetworks.repairs import Repair
@@ -57,6 +58,7 @@ class Session:
         self.queued = 0
         self.models: Registry[Decoder] = Registry("model")
         self.corpora: Registry[Corpus] = Registry("corpus")
+        self.generation_tasks: Registry[GenerationTask] = Registry("generation-task")
         self.repairs: Registry[Repair] = Registry("repair")
         self.last_stream: tuple[tuple[str, ...], TextStream] | None = None
         """What perplexity was last measured on, with what it was made from: one subnetwork after the
