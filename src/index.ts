@@ -7,6 +7,7 @@ export {
   type LoadGenerationTaskOptions,
   type SolveOptions,
 } from "./client/generation-task.ts";
+export type { LmEvalOptions } from "./client/harness.ts";
 export {
   Influence,
   type InfluenceData,
@@ -64,6 +65,7 @@ export type {
   GenerationScoreRule,
   GenerationTaskInfo,
 } from "./protocol/generation-task.ts";
+export type { HarnessMetric, HarnessResult, HarnessTask } from "./protocol/harness.ts";
 export { type InfluenceMetric, influenceMetrics } from "./protocol/influence.ts";
 export type { ModelInfo } from "./protocol/model.ts";
 export type { ModelProfile, ProfileMode, Speed, Spread } from "./protocol/profiling.ts";
@@ -89,6 +91,7 @@ export {
 } from "./shapley/index.ts";
 export { type DoctorOptions, doctor } from "./worker/doctor.ts";
 export type { DoctorReport } from "./worker/doctor-report.ts";
+export { type ExtraName, extraNames } from "./worker/extras.ts";
 export { packageVersion } from "./worker/package-root.ts";
 export { pythonReference } from "./worker/python-reference.ts";
 export { type SetupOptions, type SetupResult, setup } from "./worker/setup.ts";

@@ -5,9 +5,11 @@ import type { Perplexity } from "../protocol/evaluation.ts";
 import type { ExportInfo } from "../protocol/export.ts";
 import type { Generation } from "../protocol/generation.ts";
 import type { GenerationScore } from "../protocol/generation-task.ts";
+import type { HarnessResult } from "../protocol/harness.ts";
 import type { ModelInfo } from "../protocol/model.ts";
 import type { CallOptions, Connection } from "./connection.ts";
 import { type GenerationTask, type SolveOptions, solveGenerationTask } from "./generation-task.ts";
+import { type LmEvalOptions, runLmEval } from "./harness.ts";
 import { type Profile, type ProfileOptions, profileSubnetwork } from "./profile.ts";
 import type { Subject } from "./subject.ts";
 import { type TextData, toDataSource } from "./text-data.ts";
@@ -172,6 +174,16 @@ export class Subnetwork {
    */
   solve(task: GenerationTask, options: SolveOptions = {}): Promise<GenerationScore> {
     return solveGenerationTask(this.#connection, this.#subject(), task, options);
+  }
+
+  /**
+   * Evaluates it in memory with EleutherAI's lm-evaluation-harness, by the harness's own rules. An extra:
+   * `npx depthkit setup --with lm-eval` (docs/evaluation.md).
+   *
+   * @throws DepthkitError MODULE_MISSING, INVALID_ARGUMENT, FILE_NOT_FOUND, NETWORK, CANCELLED
+   */
+  lmEval(options: LmEvalOptions): Promise<HarnessResult> {
+    return runLmEval(this.#connection, this.#subject(), options);
   }
 
   /**

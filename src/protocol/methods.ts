@@ -15,6 +15,7 @@ import {
   generationTaskInfo,
   generationUnloadTaskParams,
 } from "./generation-task.ts";
+import { harnessRunParams, harnessRunResult } from "./harness.ts";
 import { influenceMeasureParams, influenceMeasureResult } from "./influence.ts";
 import { modelInfo, modelLoadParams, modelUnloadParams } from "./model.ts";
 import { profilingProfileParams, profilingProfileResult } from "./profiling.ts";
@@ -51,6 +52,7 @@ export const methods = {
   "generation.loadTask": { params: generationLoadTaskParams, result: generationTaskInfo },
   "generation.unloadTask": { params: generationUnloadTaskParams, result: empty },
   "generation.solve": { params: generationSolveParams, result: generationSolveResult },
+  "harness.run": { params: harnessRunParams, result: harnessRunResult },
   "export.huggingface": { params: exportHuggingfaceParams, result: exportHuggingfaceResult },
 } as const;
 

@@ -28,6 +28,7 @@ METHOD_TO_FUNCTION = {
     "generation.loadTask": "generation:load_task",
     "generation.unloadTask": "generation:unload_task",
     "generation.solve": "generation:solve",
+    "harness.run": "harness:run",
     "export.huggingface": "export:huggingface",
 }
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 
 import torch
 from torch import LongTensor
 
 from depthkit_worker.job import Job
+from depthkit_worker.models.cancellable import cancellable
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.stepper import PaddedBatch, Stepper
 
@@ -50,19 +50,6 @@ def cache_bytes_per_token(decoder: Decoder, prompt: PaddedBatch) -> int:
     stepper = Stepper(decoder)
     stepper.begin(prompt)
     return stepper.cache_bytes // prompt.input_ids.numel()
-
-
-@contextmanager
-def cancellable(decoder: Decoder, job: Job) -> Iterator[None]:
-    """Inside, a forward pass obeys a cancel between blocks."""
-
-    def check(_module: object, _arguments: object) -> None:
-        job.check()
-
-    with ExitStack() as restore:
-        for block in decoder.blocks:
-            restore.callback(block.register_forward_pre_hook(check).remove)
-        yield
 
 
 def _timed(decoder: Decoder, work: Callable[[], object]) -> float:

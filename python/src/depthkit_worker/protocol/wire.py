@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-CONTRACT_DIGEST = "6719dedbfd5bd63d1f9f5394a7f01d75752cd71b124e710e57f16b7fee749f66"
+CONTRACT_DIGEST = "76ed8370a1b70ec569a35a7f9d281b2835b3a816a3cb6562fba4d9dcd5734acc"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -248,6 +248,52 @@ class GenerationTaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 class GenerationUnloadTaskParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     task: GenerationTaskHandle
+
+
+class HarnessMetric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    name: str
+    """acc, acc_norm, exact_match, ..."""
+    filter: str
+    """What was done to the answer first; none: nothing."""
+    value: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    standard_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    higher_is_better: bool | None
+
+
+class HarnessRunParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    removed: list[UnitName]
+    repairs: list[RepairHandle]
+    """In the order they were made."""
+    tasks: Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
+    """Tasks, groups or tags, or patterns such as mmlu_*."""
+    limit: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
+    """Items of each task, from the front; null: all."""
+    shots: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
+    """Examples in front of each item; null: what the task says."""
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    include_path: Annotated[str, Meta(min_length=1)] | None
+    """Absolute path of a folder with task files."""
+
+
+class HarnessRunResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    tasks: list[HarnessTask]
+    lm_eval_version: str
+    limit: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+
+
+class HarnessTask(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    task: str
+    """A task, or a group with what the harness makes of its tasks together."""
+    version: str | None
+    shots: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
+    items: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
+    """Items asked."""
+    config_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")] | None
+    """sha256 of the task's settings, as the harness reports them."""
+    metrics: list[HarnessMetric]
 
 
 class InfluenceMeasureParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -561,6 +607,7 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "generation.loadTask": (GenerationLoadTaskParams, GenerationTaskInfo),
     "generation.unloadTask": (GenerationUnloadTaskParams, Empty),
     "generation.solve": (GenerationSolveParams, GenerationSolveResult),
+    "harness.run": (HarnessRunParams, HarnessRunResult),
     "export.huggingface": (ExportHuggingfaceParams, ExportHuggingfaceResult),
 }
 """Method name to its params and its result."""
