@@ -44,6 +44,16 @@ export { type Plan, planSchema } from "./experiment/plan.ts";
 export { type RunRecord, recordSchema } from "./experiment/record.ts";
 export { type RunOptions, runPlan } from "./experiment/run.ts";
 export {
+  compareScores,
+  type MeasureRemoval,
+  measureRemovalCosts,
+  type RemovalCost,
+  type RemovalCostOptions,
+  type RemovalCosts,
+  type TradeOffs,
+  type UnitScores,
+} from "./experiment/trade-offs.ts";
+export {
   CachedGame,
   Coalition,
   type FunctionGameOptions,
@@ -75,6 +85,7 @@ export type { WorkerStatus } from "./protocol/worker.ts";
 export { type Bar, renderBars } from "./report/bars.ts";
 export { formatBytes, formatCount, formatNumber, formatSeconds } from "./report/format.ts";
 export { type Column, renderTable } from "./report/table.ts";
+export { renderRemovalCosts, renderTradeOffs } from "./report/trade-offs.ts";
 export type { Span } from "./selection/span.ts";
 export {
   type Comparison,
