@@ -8,6 +8,7 @@ import { exitCodes } from "./exit-codes.ts";
 import { registerExport } from "./export.ts";
 import { registerGenerate } from "./generate.ts";
 import { registerInfluence } from "./influence.ts";
+import { registerProfile } from "./profile.ts";
 import { registerSetup } from "./setup.ts";
 
 const program = new Command("depthkit")
@@ -24,6 +25,7 @@ for (const register of [
   registerInfluence,
   registerEvaluate,
   registerGenerate,
+  registerProfile,
   registerExport,
   registerDemo,
 ]) {
