@@ -3,6 +3,12 @@ export type { CallOptions } from "./client/connection.ts";
 export { Corpus, type LoadCorpusOptions } from "./client/corpus.ts";
 export { Depthkit, type StartOptions } from "./client/depthkit.ts";
 export {
+  GenerationTask,
+  type LoadGenerationTaskOptions,
+  type SolveOptions,
+} from "./client/generation-task.ts";
+export type { LmEvalOptions } from "./client/harness.ts";
+export {
   Influence,
   type InfluenceData,
   type InfluenceOptions,
@@ -11,6 +17,7 @@ export {
 } from "./client/influence.ts";
 export { type LoadModelOptions, Model } from "./client/model.ts";
 export { ModelGame, type ModelGameOptions } from "./client/model-game.ts";
+export type { Profile, ProfileOptions } from "./client/profile.ts";
 export type {
   RepairMethodOptions,
   RepairOptions,
@@ -62,6 +69,16 @@ export { type Plan, planSchema } from "./experiment/plan.ts";
 export { type RunRecord, recordSchema } from "./experiment/record.ts";
 export { type RunOptions, runPlan } from "./experiment/run.ts";
 export {
+  compareScores,
+  type MeasureRemoval,
+  measureRemovalCosts,
+  type RemovalCost,
+  type RemovalCostOptions,
+  type RemovalCosts,
+  type TradeOffs,
+  type UnitScores,
+} from "./experiment/trade-offs.ts";
+export {
   CachedGame,
   Coalition,
   type FunctionGameOptions,
@@ -77,8 +94,16 @@ export type { CorpusInfo } from "./protocol/corpus.ts";
 export type { Agreement, Perplexity, Rate } from "./protocol/evaluation.ts";
 export type { ExportInfo } from "./protocol/export.ts";
 export type { Generation } from "./protocol/generation.ts";
+export type {
+  GenerationAnswer,
+  GenerationScore,
+  GenerationScoreRule,
+  GenerationTaskInfo,
+} from "./protocol/generation-task.ts";
+export type { HarnessMetric, HarnessResult, HarnessTask } from "./protocol/harness.ts";
 export { type InfluenceMetric, influenceMetrics } from "./protocol/influence.ts";
 export type { ModelInfo } from "./protocol/model.ts";
+export type { ModelProfile, ProfileMode, Speed, Spread } from "./protocol/profiling.ts";
 export type { RepairInfo, RepairReport, TrainingPoint } from "./protocol/repair.ts";
 export { type Measure, measures } from "./protocol/subnetworks.ts";
 export { type TaskFormat, type TaskInfo, taskFormats } from "./protocol/task.ts";
@@ -87,6 +112,7 @@ export type { WorkerStatus } from "./protocol/worker.ts";
 export { type Bar, renderBars } from "./report/bars.ts";
 export { formatBytes, formatCount, formatNumber, formatSeconds } from "./report/format.ts";
 export { type Column, renderTable } from "./report/table.ts";
+export { renderRemovalCosts, renderTradeOffs } from "./report/trade-offs.ts";
 export type { Span } from "./selection/span.ts";
 export {
   type Comparison,
@@ -103,6 +129,7 @@ export {
 } from "./shapley/index.ts";
 export { type DoctorOptions, doctor } from "./worker/doctor.ts";
 export type { DoctorReport } from "./worker/doctor-report.ts";
+export { type ExtraName, extraNames } from "./worker/extras.ts";
 export { packageVersion } from "./worker/package-root.ts";
 export { pythonReference } from "./worker/python-reference.ts";
 export { type SetupOptions, type SetupResult, setup } from "./worker/setup.ts";

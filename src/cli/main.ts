@@ -8,6 +8,7 @@ import { exitCodes } from "./exit-codes.ts";
 import { registerExport } from "./export.ts";
 import { registerGenerate } from "./generate.ts";
 import { registerInfluence } from "./influence.ts";
+import { registerProfile } from "./profile.ts";
 import { registerRepair } from "./repair.ts";
 import { registerSetup } from "./setup.ts";
 import { registerShapley } from "./shapley.ts";
@@ -28,6 +29,7 @@ for (const register of [
   registerRepair,
   registerEvaluate,
   registerGenerate,
+  registerProfile,
   registerExport,
   registerDemo,
 ]) {

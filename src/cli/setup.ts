@@ -1,11 +1,12 @@
-import type { Command } from "commander";
-import { type SetupProgress, type SetupResult, setup } from "../index.ts";
+import { type Command, Option } from "commander";
+import { type ExtraName, extraNames, type SetupProgress, type SetupResult, setup } from "../index.ts";
 import { runCommand } from "./command.ts";
 import type { ProgressView } from "./terminal/progress-view.ts";
 
 interface SetupFlags {
   force: boolean;
   prune: boolean;
+  with: ExtraName[];
   json: boolean;
 }
 
@@ -15,11 +16,14 @@ export function registerSetup(program: Command): void {
     .description("Prepare the worker's Python environment and the bundled model; once is enough.")
     .option("--force", "make both anew even where they look whole", false)
     .option("--prune", "also remove the environments of other versions of depthkit", false)
+    .addOption(
+      new Option("--with <extras...>", "also install what is optional").choices(extraNames).default([]),
+    )
     .option("--json", "print one JSON document", false)
     .action((flags: SetupFlags) =>
       runCommand(flags, async ({ signal, progress }) => {
-        const { force, prune } = flags;
-        const result = await setup({ force, prune, signal, onProgress: showSetup(progress) });
+        const { force, prune, with: extras } = flags;
+        const result = await setup({ force, prune, with: extras, signal, onProgress: showSetup(progress) });
         return { json: result, text: textOf(result) };
       }),
     );
@@ -46,11 +50,12 @@ export function showSetup(
   };
 }
 
-function textOf({ python, managed, model, pruned }: SetupResult): string {
+function textOf({ python, managed, model, extras, pruned }: SetupResult): string {
   return [
     "Ready.",
     `  Python       ${python}${managed ? "" : " (DEPTHKIT_PYTHON)"}`,
     `  ${model.name} ${model.folder}`,
+    ...extras.map((extra) => `  with         ${extra}`),
     ...pruned.map((folder) => `  removed      ${folder}`),
   ].join("\n");
 }

@@ -5,6 +5,12 @@ import type { ModelInfo } from "../protocol/model.ts";
 import { cacheFolder } from "../worker/cache-folder.ts";
 import type { CallOptions, Connection } from "./connection.ts";
 import { type Corpus, type LoadCorpusOptions, loadCorpus } from "./corpus.ts";
+import {
+  type GenerationTask,
+  type LoadGenerationTaskOptions,
+  loadGenerationTask,
+  type SolveOptions,
+} from "./generation-task.ts";
 import { type Influence, type InfluenceOptions, measureInfluence } from "./influence.ts";
 import { type ModelGame, type ModelGameOptions, modelGame } from "./model-game.ts";
 import {
@@ -80,6 +86,18 @@ export class Model {
     return loadTask(this.#connection, this.info.model, path, options);
   }
 
+  /**
+   * Reads questions whose answers are written, from JSON lines and a prompt template.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, NOT_ENOUGH_TEXT, FILE_NOT_FOUND, UNSUPPORTED_FORMAT
+   */
+  loadGenerationTask(
+    files: string | readonly string[],
+    options: LoadGenerationTaskOptions,
+  ): Promise<GenerationTask> {
+    return loadGenerationTask(this.#connection, this.info.model, files, options);
+  }
+
   /** Measures the static influence of every unit in one pass over the corpus, all metrics together. */
   influence(corpus: Corpus, options: InfluenceOptions = {}): Promise<Influence> {
     return measureInfluence(this.#connection, this.info, corpus, options);
@@ -144,6 +162,11 @@ export class Model {
   /** Text by the whole model: see {@link Subnetwork.generate}. */
   generate(prompts: string | readonly string[], options?: GenerateOptions): Promise<GenerateResult> {
     return this.#whole.generate(prompts, options);
+  }
+
+  /** Answers by the whole model: see {@link Subnetwork.solve}. */
+  solve(task: GenerationTask, options?: SolveOptions) {
+    return this.#whole.solve(task, options);
   }
 
   /** Saves the whole model: see {@link Subnetwork.export}. */

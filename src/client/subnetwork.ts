@@ -4,11 +4,17 @@ import type { BosPolicy, UnitName } from "../protocol/common.ts";
 import type { Perplexity } from "../protocol/evaluation.ts";
 import type { ExportInfo } from "../protocol/export.ts";
 import type { Generation } from "../protocol/generation.ts";
+import type { GenerationScore } from "../protocol/generation-task.ts";
+import type { HarnessResult } from "../protocol/harness.ts";
 import type { ModelInfo } from "../protocol/model.ts";
 import type { RepairInfo, RepairReport } from "../protocol/repair.ts";
 import type { CallOptions, Connection } from "./connection.ts";
 import type { Corpus } from "./corpus.ts";
+import { type GenerationTask, type SolveOptions, solveGenerationTask } from "./generation-task.ts";
+import { type LmEvalOptions, runLmEval } from "./harness.ts";
+import { type Profile, type ProfileOptions, profileSubnetwork } from "./profile.ts";
 import { type RepairOptions, toRepairMethod } from "./repair.ts";
+import type { Subject } from "./subject.ts";
 import type { Task } from "./task.ts";
 import {
   type ChoiceScores,
@@ -53,6 +59,8 @@ export interface GenerateOptions extends CallOptions {
   stop?: readonly string[];
   /** Default true. False computes every step anew: slow, and the reference the cache is tested against. */
   cache?: boolean;
+  /** Prompts at a time. Default 1; above that for greedy text with a cache. */
+  batchSize?: number;
 }
 
 export interface GenerateResult {
@@ -228,6 +236,7 @@ export class Subnetwork {
       seed = 0,
       stop = [],
       cache = true,
+      batchSize = 1,
       ...call
     }: GenerateOptions = {},
   ): Promise<GenerateResult> {
@@ -242,8 +251,38 @@ export class Subnetwork {
       seed,
       stop: [...stop],
       cache,
+      batchSize,
     };
     return (await this.#connection.call("generation.generate", params, call)).result;
+  }
+
+  /**
+   * Writes an answer to every item of a task and counts the right ones.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, CLOSED, CANCELLED
+   */
+  solve(task: GenerationTask, options: SolveOptions = {}): Promise<GenerationScore> {
+    return solveGenerationTask(this.#connection, this.#subject(), task, options);
+  }
+
+  /**
+   * Evaluates it in memory with EleutherAI's lm-evaluation-harness, by the harness's own rules. An extra:
+   * `npx depthkit setup --with lm-eval` (docs/evaluation.md).
+   *
+   * @throws DepthkitError MODULE_MISSING, INVALID_ARGUMENT, FILE_NOT_FOUND, NETWORK, CANCELLED
+   */
+  lmEval(options: LmEvalOptions): Promise<HarnessResult> {
+    return runLmEval(this.#connection, this.#subject(), options);
+  }
+
+  /**
+   * What it costs to store and to run on this device, against the whole model: both are timed in turn
+   * (docs/evaluation.md).
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, OUT_OF_MEMORY, CANCELLED
+   */
+  profile(options: ProfileOptions = {}): Promise<Profile> {
+    return profileSubnetwork(this.#connection, this.#subject(), this.model.contextLength, options);
   }
 
   /**
@@ -262,7 +301,7 @@ export class Subnetwork {
     return (await this.#connection.call("export.huggingface", params, call)).result;
   }
 
-  #subject() {
+  #subject(): Subject {
     return {
       model: this.model.model,
       removed: [...this.removed],

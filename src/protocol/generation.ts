@@ -14,6 +14,7 @@ export const generationGenerateParams = named(
     seed: count(),
     stop: z.array(z.string().min(1)),
     cache: z.boolean().describe("Keep a KV cache; without it every token costs a whole forward pass."),
+    batchSize: count(1).describe("Prompts at a time; above 1 for greedy text with a cache."),
   }),
 );
 

@@ -15,8 +15,17 @@ import {
 } from "./evaluation.ts";
 import { exportHuggingfaceParams, exportHuggingfaceResult } from "./export.ts";
 import { generationGenerateParams, generationGenerateResult } from "./generation.ts";
+import {
+  generationLoadTaskParams,
+  generationSolveParams,
+  generationSolveResult,
+  generationTaskInfo,
+  generationUnloadTaskParams,
+} from "./generation-task.ts";
+import { harnessRunParams, harnessRunResult } from "./harness.ts";
 import { influenceMeasureParams, influenceMeasureResult } from "./influence.ts";
 import { modelInfo, modelLoadParams, modelUnloadParams } from "./model.ts";
+import { profilingProfileParams, profilingProfileResult } from "./profiling.ts";
 import {
   repairFitParams,
   repairFitResult,
@@ -60,11 +69,16 @@ export const methods = {
   "evaluation.perplexity": { params: evaluationPerplexityParams, result: perplexityResult },
   "evaluation.choices": { params: evaluationChoicesParams, result: choicesResult },
   "evaluation.lastWord": { params: evaluationLastWordParams, result: lastWordResult },
-  "generation.generate": { params: generationGenerateParams, result: generationGenerateResult },
   "repair.fit": { params: repairFitParams, part: trainingPoint, result: repairFitResult },
   "repair.save": { params: repairSaveParams, result: repairSaveResult },
   "repair.load": { params: repairLoadParams, result: repairLoadResult },
   "repair.unload": { params: repairUnloadParams, result: empty },
+  "profiling.profile": { params: profilingProfileParams, result: profilingProfileResult },
+  "generation.generate": { params: generationGenerateParams, result: generationGenerateResult },
+  "generation.loadTask": { params: generationLoadTaskParams, result: generationTaskInfo },
+  "generation.unloadTask": { params: generationUnloadTaskParams, result: empty },
+  "generation.solve": { params: generationSolveParams, result: generationSolveResult },
+  "harness.run": { params: harnessRunParams, result: harnessRunResult },
   "export.huggingface": { params: exportHuggingfaceParams, result: exportHuggingfaceResult },
 } as const;
 

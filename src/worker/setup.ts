@@ -1,8 +1,10 @@
 import { type BundledModel, ensureBundledModel } from "./bundled-model.ts";
 import { ensureEnvironment, pruneEnvironments } from "./environment.ts";
+import { checkExtras, type ExtraName, ensureExtra, extraRequirements } from "./extras.ts";
 import { ownInterpreter, verifyOwnInterpreter } from "./own-interpreter.ts";
 import { workerRequirements } from "./requirements.ts";
 import type { OnSetupProgress } from "./setup-progress.ts";
+import { verifyModules } from "./verify-modules.ts";
 
 export interface SetupOptions {
   /** Aborting ends what is running, removes what is half done and rejects with CANCELLED. */
@@ -12,6 +14,8 @@ export interface SetupOptions {
   force?: boolean | undefined;
   /** Also remove the environments of other versions of depthkit. */
   prune?: boolean | undefined;
+  /** Extras to install into the environment too: `lm-eval`. An interpreter of your own must have them. */
+  with?: readonly ExtraName[] | undefined;
 }
 
 export interface SetupResult {
@@ -21,6 +25,8 @@ export interface SetupResult {
   /** The managed environment's folder. */
   environment: string | undefined;
   model: BundledModel;
+  /** The extras asked for. */
+  extras: ExtraName[];
   /** The environments that `prune` removed. */
   pruned: string[];
 }
@@ -34,6 +40,7 @@ export interface SetupResult {
  */
 export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   const { signal, onProgress, force } = options;
+  const extras = checkExtras(options.with ?? []);
   const own = ownInterpreter();
   let python: string;
   let environment: string | undefined;
@@ -49,8 +56,17 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   } else {
     ({ python, folder: environment } = await ensureEnvironment({ force, signal, onProgress }));
   }
+  for (const extra of extras) {
+    const requirements = extraRequirements(extra);
+    if (environment !== undefined) {
+      await ensureExtra(extra, requirements, environment, { force, signal, onProgress });
+    } else {
+      const { modules, requirements: pins } = requirements;
+      await verifyModules({ python, modules, pins, own: true, env: process.env, signal, onProgress });
+    }
+  }
   const model = await ensureBundledModel({ python, managed: !own, force, signal, onProgress });
   const pruned = options.prune ? await pruneEnvironments(environment) : [];
   onProgress?.({ step: "done", message: "The worker's Python environment and the bundled model are ready" });
-  return { python, managed: !own, environment, model, pruned };
+  return { python, managed: !own, environment, model, extras, pruned };
 }

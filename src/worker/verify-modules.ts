@@ -30,6 +30,8 @@ export interface VerifyOptions {
   /** The interpreter is the user's own: keep their PYTHONPATH, and tell them the pip command. */
   own: boolean;
   env: NodeJS.ProcessEnv;
+  /** The requirements file that pins these modules. Default: the worker's. */
+  pins?: string | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: OnSetupProgress | undefined;
 }
@@ -82,18 +84,17 @@ export async function verifyModules(options: VerifyOptions): Promise<Verified> {
   throwIfCancelled(options.signal, "Importing the packages");
   const next = modules[answered()];
   if (next) failed.push({ module: next, error: `${exitText(result)} at its import` });
-  if (failed.length > 0) throw moduleError(python, own, failed, result.lines);
+  if (failed.length > 0) throw moduleError(options, failed, result.lines);
   return { versions, sitePackages };
 }
 
 function moduleError(
-  python: string,
-  own: boolean,
+  { python, own, pins: file }: VerifyOptions,
   failed: readonly { module: RequiredModule; error: string }[],
   lines: readonly string[],
 ): DepthkitError {
   const list = failed.map(({ module, error }) => `  ${module.module}: ${error}`).join("\n");
-  const pins = failed.map(({ module }) => `"${pinOf(module.package)}"`).join(" ");
+  const pins = failed.map(({ module }) => `"${pinOf(module.package, file)}"`).join(" ");
   return new DepthkitError(
     "MODULE_MISSING",
     `The worker's modules do not all import with ${python}:\n${list}\n${

@@ -6,7 +6,8 @@ import { isBundledModelReady } from "../../src/worker/bundled-model.ts";
 import { environmentsFolder } from "../../src/worker/cache-folder.ts";
 import { ensureEnvironment, pruneEnvironments } from "../../src/worker/environment.ts";
 import { markerFile } from "../../src/worker/environment-marker.ts";
-import { environmentState } from "../../src/worker/environment-state.ts";
+import { environmentState, stateOfFolder } from "../../src/worker/environment-state.ts";
+import { ensureExtra } from "../../src/worker/extras.ts";
 import { findInterpreter } from "../../src/worker/interpreter.ts";
 import { type Requirements, requirementsHash } from "../../src/worker/requirements.ts";
 import { setup } from "../../src/worker/setup.ts";
@@ -101,6 +102,29 @@ describe("the managed environment", { timeout: 300_000 }, () => {
     const requirements = smallEnvironment();
     const [one, other] = await Promise.all([made(requirements, skip), made(requirements, skip)]);
     expect(one.marker.createdAt).toBe(other.marker.createdAt);
+  });
+
+  test("an extra is installed once, beside what is there; one that fails is not taken for installed", async ({
+    skip,
+  }) => {
+    const { folder } = await made(smallEnvironment(), skip);
+    const extra = (pin: string): Requirements => ({
+      requirements: writeFile(join(folder, "extra.txt"), `${pin}\n`),
+      constraints: writeFile(join(folder, "extra-constraints.txt"), "six==1.17.0\n"),
+      modules: [{ module: "tabulate", package: "tabulate" }],
+      neededBytes: 1e6,
+    });
+    await ensureExtra("tables", extra("tabulate==0.10.0"), folder);
+    const steps: string[] = [];
+    const onProgress = ({ step }: SetupProgress) => steps.push(step);
+    await ensureExtra("tables", extra("tabulate==0.10.0"), folder, { onProgress });
+    expect(steps).toEqual([]);
+    await expect(ensureExtra("tables", extra("six==1.16.0"), folder)).rejects.toMatchObject({
+      code: "SETUP_FAILED",
+    });
+    expect(existsSync(join(folder, "tmp"))).toBe(false);
+    expect(existsSync(join(folder, "depthkit-extra-tables.json"))).toBe(false);
+    expect(stateOfFolder(folder).kind).toBe("ready");
   });
 
   test.each(["environment", "download"] as const)("cancelled at %s leaves nothing", async (step) => {

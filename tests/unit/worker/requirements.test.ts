@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { checkExtras, extraNames, extraRequirements } from "../../../src/worker/extras.ts";
 import { requiredModules } from "../../../src/worker/required-modules.ts";
 import { pinOf, requirementsHash, workerRequirements } from "../../../src/worker/requirements.ts";
 import { temporaryFolder, writeFile } from "./temporary-folder.ts";
@@ -33,4 +35,25 @@ test("every requirement is pinned in the constraints to the same version", () =>
   for (const { package: name } of requiredModules) {
     expect(pinOf(name, constraints)).toBe(pinOf(name, requirements));
   }
+});
+
+test("an extra is pinned, and pins nothing of the worker's to another version", () => {
+  for (const extra of extraNames) {
+    const { requirements, constraints, modules } = extraRequirements(extra);
+    for (const { package: name } of modules) expect(pinOf(name, requirements)).toMatch(/==[0-9]/);
+    const pins = readFileSync(requirements, "utf8")
+      .split("\n")
+      .filter((line) => line !== "" && !line.startsWith("#"));
+    expect(pins.length).toBeGreaterThan(0);
+    for (const pin of pins) {
+      expect(pin).toMatch(/^[a-z0-9-]+==[^ ]+$/);
+      const [name = ""] = pin.split("==");
+      expect([name, pin]).toContain(pinOf(name, constraints).split(" ;")[0]);
+    }
+  }
+});
+
+test("an extra there is not is refused", () => {
+  expect(checkExtras(["lm-eval"])).toEqual(["lm-eval"]);
+  expect(() => checkExtras(["vllm"])).toThrow('the extra "vllm"');
 });

@@ -18,6 +18,7 @@ from transformers import (
 )
 
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.evaluation.greedy import GreedyOptions, write_greedy
 from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import kv_bytes_per_token
@@ -44,6 +45,8 @@ class GenerateOptions:
     """Whether each prompt is a user's turn in the model's chat template."""
     cache: bool = True
     """Keep keys and values; without, every token costs a forward pass over the whole text."""
+    batch_size: int = 1
+    """Prompts at a time; above 1 for greedy text with a cache."""
 
 
 @dataclass(frozen=True)
@@ -90,15 +93,41 @@ def generate(
     cached = options.cache and _keeps_attention(decoder, units)
     writer = _Writer(decoder, decoder.require_tokenizer(), options, _end_ids(decoder), cached)
     encoded = [_encode(writer, prompt) for prompt in prompts]
-    total = len(prompts) * options.max_new_tokens
-    generations = []
-    with removed(decoder, units, repairs), _plain_defaults(decoder), torch.no_grad():
-        for index, (prompt, ids) in enumerate(zip(prompts, encoded, strict=True)):
-            watch = _Watch(writer, len(ids), job, (index * options.max_new_tokens, total))
-            written = _continue(writer, ids, watch)
-            generations.append(_read(writer, prompt, len(ids), written))
+    with removed(decoder, units, repairs), torch.no_grad():
+        if options.batch_size > 1:
+            written = _write_batches(decoder, encoded, options, job)
+        else:
+            written = _one_by_one(writer, encoded, job)
+    generations = tuple(
+        _read(writer, prompt, len(ids), text) for prompt, ids, text in zip(prompts, encoded, written, strict=True)
+    )
+    return GenerationResult(generations, kv_bytes_per_token(decoder, units))
+
+
+def _write_batches(
+    decoder: Decoder, encoded: Sequence[list[int]], options: GenerateOptions, job: Job
+) -> list[list[int]]:
+    """Greedy text after each of `encoded`, by `decoder` as it stands."""
+    done = 0
+
+    def on_written(texts: int) -> None:
+        nonlocal done
+        done += texts
+        job.report(PHASE, done, len(encoded), "texts")
+
+    greedy = GreedyOptions(options.max_new_tokens, _end_ids(decoder), options.stop, options.batch_size)
+    return write_greedy(decoder, encoded, greedy, job, on_written)
+
+
+def _one_by_one(writer: _Writer, encoded: Sequence[list[int]], job: Job) -> list[list[int]]:
+    each = writer.options.max_new_tokens
+    total = len(encoded) * each
+    written = []
+    with _plain_defaults(writer.decoder):
+        for index, ids in enumerate(encoded):
+            written.append(_continue(writer, ids, _Watch(writer, len(ids), job, (index * each, total))))
     job.report(PHASE, total, total, "tokens")
-    return GenerationResult(tuple(generations), kv_bytes_per_token(decoder, units))
+    return written
 
 
 def _continue(writer: _Writer, ids: list[int], watch: _Watch) -> list[int]:
@@ -238,12 +267,20 @@ def _check_options(options: GenerateOptions) -> None:
         "temperature": not 0 <= options.temperature < float("inf"),
         "top_p": not 0 < options.top_p <= 1,
         "stop": "" in options.stop,
+        "batch_size": options.batch_size < 1,
     }
     for name, is_wrong in wrong.items():
         if is_wrong:
             raise DepthkitError(
                 "INVALID_ARGUMENT",
                 f"{name} is {getattr(options, name)!r}. Allowed: max_new_tokens from 1, temperature from 0, "
-                "top_p above 0 and up to 1, stop strings that are not empty.",
+                "top_p above 0 and up to 1, stop strings that are not empty, batch_size from 1.",
                 name=name,
             )
+    if options.batch_size > 1 and (options.temperature > 0 or not options.cache):
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"Batches of {options.batch_size} prompts were asked for. They are written greedily (temperature 0) and "
+            "with a cache; sampled texts and those without a cache are written one at a time (batch_size 1).",
+            batchSize=options.batch_size,
+        )

@@ -27,11 +27,16 @@ METHOD_TO_FUNCTION = {
     "evaluation.perplexity": "evaluation:perplexity",
     "evaluation.choices": "evaluation:choices",
     "evaluation.lastWord": "evaluation:last_word",
-    "generation.generate": "generation:generate",
     "repair.fit": "repair:fit",
     "repair.save": "repair:save",
     "repair.load": "repair:load",
     "repair.unload": "repair:unload",
+    "profiling.profile": "profiling:profile",
+    "generation.generate": "generation:generate",
+    "generation.loadTask": "generation:load_task",
+    "generation.unloadTask": "generation:unload_task",
+    "generation.solve": "generation:solve",
+    "harness.run": "harness:run",
     "export.huggingface": "export:huggingface",
 }
 

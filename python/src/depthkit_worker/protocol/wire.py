@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 CONTRACT_DIGEST = "6c8ab20ad1c24567cb6845fee195641a194f61ac03ba39859ef497b2f860f5b7"
 CONTRACT_DIGEST = "59b09829bf83b276f5846357adf35c767616ec4de9bbe97d92919ce5a4899ca6"
+CONTRACT_DIGEST = "76ed8370a1b70ec569a35a7f9d281b2835b3a816a3cb6562fba4d9dcd5734acc"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class Agreement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -250,6 +251,19 @@ class Generation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     finish: FinishReason
 
 
+class GenerationAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    place: str
+    """File and line of the item."""
+    text: str
+    """What was written."""
+    target: str
+    number: str | None
+    """The number found in the text, where numbers are compared."""
+    correct: bool
+    tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    finish: FinishReason
+
+
 class GenerationGenerateParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
     removed: list[UnitName]
@@ -266,6 +280,8 @@ class GenerationGenerateParams(Struct, frozen=True, kw_only=True, forbid_unknown
     stop: list[Annotated[str, Meta(min_length=1)]]
     cache: bool
     """Keep a KV cache; without it every token costs a whole forward pass."""
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Prompts at a time; above 1 for greedy text with a cache."""
 
 
 class GenerationGenerateResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -280,6 +296,124 @@ class GroupScore(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     acc: Annotated[float, Meta(ge=0, le=1)]
     acc_norm_chars: Annotated[float, Meta(ge=0, le=1)]
     acc_norm_bytes: Annotated[float, Meta(ge=0, le=1)]
+class GenerationLoadTaskParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    paths: Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
+    """Absolute paths of .jsonl or .jsonl.gz files."""
+    prompt: Annotated[str, Meta(min_length=1)]
+    """Template with {field} where a record's field goes."""
+    target: Annotated[str, Meta(min_length=1)]
+    """The field that holds the right answer."""
+    score: GenerationScoreRule
+    shots: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    shot_paths: list[Annotated[str, Meta(min_length=1)]]
+    """None: the examples are the task's first items."""
+    answer_prefix: str
+    """Stands between an example's prompt and its target."""
+    separator: str
+    """Stands between examples."""
+    items: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
+    """How many to take from the front; null: all there are."""
+
+
+class GenerationSolveParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    removed: list[UnitName]
+    repairs: list[RepairHandle]
+    """In the order they were made."""
+    task: GenerationTaskHandle
+    max_new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    stop: list[Annotated[str, Meta(min_length=1)]] | None
+    """Null: what stands between the task's examples."""
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    chat: bool
+    answers: bool
+    """Whether the result lists every item."""
+
+
+class GenerationSolveResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    accuracy: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    standard_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """Over items; null for a single one."""
+    correct: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    items: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    without_number: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Answers in which no number was found; wrong, all of them."""
+    cut_short: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Answers that ended because maxNewTokens was reached."""
+    tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Written in all, ending tokens included."""
+    task_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    score: GenerationScoreRule
+    max_new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    stop: list[str]
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    answers: list[GenerationAnswer] | None
+    seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+
+
+class GenerationTaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    task: GenerationTaskHandle
+    digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """sha256 over prompts and targets, whatever files they came in."""
+    files: list[str]
+    items: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    score: GenerationScoreRule
+    shots: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    separator: str
+    first_prompt: str
+    """As the model gets it."""
+    first_target: str
+
+
+class GenerationUnloadTaskParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    task: GenerationTaskHandle
+
+
+class HarnessMetric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    name: str
+    """acc, acc_norm, exact_match, ..."""
+    filter: str
+    """What was done to the answer first; none: nothing."""
+    value: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    standard_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    higher_is_better: bool | None
+
+
+class HarnessRunParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    removed: list[UnitName]
+    repairs: list[RepairHandle]
+    """In the order they were made."""
+    tasks: Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
+    """Tasks, groups or tags, or patterns such as mmlu_*."""
+    limit: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
+    """Items of each task, from the front; null: all."""
+    shots: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
+    """Examples in front of each item; null: what the task says."""
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    include_path: Annotated[str, Meta(min_length=1)] | None
+    """Absolute path of a folder with task files."""
+
+
+class HarnessRunResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    tasks: list[HarnessTask]
+    lm_eval_version: str
+    limit: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+
+
+class HarnessTask(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    task: str
+    """A task, or a group with what the harness makes of its tasks together."""
+    version: str | None
+    shots: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
+    items: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
+    """Items asked."""
+    config_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")] | None
+    """sha256 of the task's settings, as the harness reports them."""
+    metrics: list[HarnessMetric]
 
 
 class InfluenceMeasureParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -400,6 +534,26 @@ class ModelLoadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     cache_folder: Annotated[str, Meta(min_length=1)]
 
 
+class ModelProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    mode: ProfiledMode
+    blocks: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    parameters: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Tied ones once; masked holds those of removed units too."""
+    stored_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Parameters in the checkpoint's dtype: weight files without headers."""
+    kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Counted on a filled cache."""
+    weight_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Parameters and buffers in the loaded dtype."""
+    working_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """The most held beside the weights, KV cache included."""
+    peak_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Weights and working memory together."""
+    prefill: Speed
+    decode: list[Speed]
+    """One entry a batch size."""
+
+
 class ModelUnloadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
 
@@ -447,6 +601,47 @@ class PerplexityResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tokens_dropped: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Tokens behind the last whole chunk, or beyond maxChunks."""
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+
+
+class ProfilingProfileParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    removed: list[UnitName]
+    repairs: list[RepairHandle]
+    """In the order they were made."""
+    modes: Annotated[list[ProfileMode], Meta(min_length=1)]
+    """What is compared with the dense model, each once."""
+    prompt_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens of the prompt whose reading is timed, one prompt at a time."""
+    context_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens that stand before the first one written."""
+    new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    batch_sizes: Annotated[list[Annotated[int, Meta(ge=1, le=9007199254740991)]], Meta(min_length=1)]
+    """Texts written at a time, each once."""
+    rounds: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Each times every model once, in turn."""
+    warmup_rounds: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    seed: Annotated[int, Meta(ge=0, le=9007199254740991)]
+
+
+class ProfilingProfileResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    models: Annotated[list[ModelProfile], Meta(min_length=2)]
+    """The dense model, then one for each mode."""
+    device: str
+    dtype: str
+    """The dtype the model is loaded in."""
+    stored_dtype: str
+    """The dtype the checkpoint is stored in."""
+    attention: str
+    threads: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    memory_counted_by: MemoryCountedBy
+    """allocator: the device's own; tensors: those alive, without kernels' scratch space."""
+    prompt_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    context_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    rounds: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    warmup_rounds: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    seed: Annotated[int, Meta(ge=0, le=9007199254740991)]
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
 
@@ -556,6 +751,24 @@ class ScoredPositions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The k-th, 2k-th, ... position of each sequence; 1: all."""
     last: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
     """Only the last k positions; null: all."""
+
+
+class Speed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    tokens_per_second: Spread
+    """Over all texts of the batch."""
+    against_dense: Spread
+    """The same divided by the dense model's in the same round."""
+
+
+class Spread(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    median: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    lower_quartile: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    upper_quartile: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    min: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    max: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    samples: list[Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]]
+    """In the order they were taken."""
 
 
 class SubnetworksEvaluateParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -790,8 +1003,15 @@ FinishReason: TypeAlias = Literal["length", "end-of-text", "stop"]
 FormatSource: TypeAlias = RowsFormat | NamedFormat | TemplateFormat
 InfluenceMetric: TypeAlias = Literal["cosine", "l1", "l2", "relative-l1", "relative-l2"]
 Measure: TypeAlias = Literal["loss", "kl", "logit-distance", "accuracy", "choice-loss"]
+GenerationScoreRule: TypeAlias = Literal["exact", "number"]
+GenerationTaskHandle: TypeAlias = Annotated[str, Meta(pattern="^generation-task-[0-9]+$(?!\\n)")]
+InfluenceMetric: TypeAlias = Literal["cosine", "l1", "l2", "relative-l1", "relative-l2"]
+Measure: TypeAlias = Literal["loss", "kl", "logit-distance"]
+MemoryCountedBy: TypeAlias = Literal["allocator", "tensors"]
 ModelHandle: TypeAlias = Annotated[str, Meta(pattern="^model-[0-9]+$(?!\\n)")]
 Packing: TypeAlias = Literal["pack", "none"]
+ProfileMode: TypeAlias = Literal["masked", "physical"]
+ProfiledMode: TypeAlias = Literal["dense", "masked", "physical"]
 RepairHandle: TypeAlias = Annotated[str, Meta(pattern="^repair-[0-9]+$(?!\\n)")]
 RepairMethod: TypeAlias = EmulatedUpdate | BiasRepair | LowRank | FoldRepair | PatchRepair | ReplacementBlock | LoraRepair
 RepairReference: TypeAlias = Literal["dense", "pruned"]
@@ -822,6 +1042,12 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "repair.save": (RepairSaveParams, RepairSaveResult),
     "repair.load": (RepairLoadParams, RepairLoadResult),
     "repair.unload": (RepairUnloadParams, Empty),
+    "profiling.profile": (ProfilingProfileParams, ProfilingProfileResult),
+    "generation.generate": (GenerationGenerateParams, GenerationGenerateResult),
+    "generation.loadTask": (GenerationLoadTaskParams, GenerationTaskInfo),
+    "generation.unloadTask": (GenerationUnloadTaskParams, Empty),
+    "generation.solve": (GenerationSolveParams, GenerationSolveResult),
+    "harness.run": (HarnessRunParams, HarnessRunResult),
     "export.huggingface": (ExportHuggingfaceParams, ExportHuggingfaceResult),
 }
 """Method name to its params and its result."""

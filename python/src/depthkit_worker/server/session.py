@@ -8,6 +8,7 @@ from depthkit_worker.errors import DepthkitError
 
 if TYPE_CHECKING:
     from depthkit_worker.data.corpus import Corpus
+    from depthkit_worker.data.generation_tasks import GenerationTask
     from depthkit_worker.data.stream import TextStream
     from depthkit_worker.data.tasks import Task
     from depthkit_worker.evaluation.task_scores import Scores
@@ -60,6 +61,7 @@ class Session:
         self.models: Registry[Decoder] = Registry("model")
         self.corpora: Registry[Corpus] = Registry("corpus")
         self.tasks: Registry[Task] = Registry("task")
+        self.generation_tasks: Registry[GenerationTask] = Registry("generation-task")
         self.repairs: Registry[Repair] = Registry("repair")
         self.last_dense: tuple[tuple[str, str], Scores] | None = None
         """The whole model's scores on a task, under the handles of both: one subnetwork after the other is

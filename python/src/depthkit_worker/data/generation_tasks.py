@@ -1,0 +1,164 @@
+"""Generation tasks: questions whose answer is written, from JSON lines and a prompt template."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+from depthkit_worker.data.files import read_rows, suffix_of
+from depthkit_worker.data.numbers import number_in
+from depthkit_worker.data.prompt_templates import fill, template_fields
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.job import Job
+
+HALF_PAIR = re.compile("[\ud800-\udfff]")
+"""JSON can escape half of a surrogate pair, which is no text."""
+EXACT = 2**53
+
+Score = Literal["exact", "number"]
+
+
+@dataclass(frozen=True)
+class GenerationTaskOptions:
+    prompt: str
+    """Template of an item, up to where the model goes on: `Question: {question}\\nAnswer:`."""
+    target: str
+    """The field that holds the right answer, worked out as it may be."""
+    score: Score = "exact"
+    """`exact`: the text written is the target, white space at the ends aside; `number`: the same number is
+    found in both."""
+    shots: int = 0
+    """Worked examples in front of every item, the same for all."""
+    shot_files: tuple[str, ...] = ()
+    """Where the examples come from, from the front; none: the task's own first items, which then are not
+    asked."""
+    answer_prefix: str = " "
+    """Stands between an example's prompt and its target. It belongs to the answer: a prompt that ends in a
+    space is another text to most tokenisers."""
+    separator: str = "\n\n"
+    """Stands between examples."""
+    items: int | None = None
+    """How many to take from the front; None: all."""
+
+
+@dataclass(frozen=True)
+class Item:
+    prompt: str
+    """All that stands before the answer, examples included."""
+    target: str
+    number: Decimal | None
+    """The target's number, where numbers are compared."""
+    place: str
+    """File and line, for messages."""
+
+
+@dataclass(frozen=True)
+class GenerationTask:
+    items: tuple[Item, ...]
+    options: GenerationTaskOptions
+    files: tuple[str, ...]
+    digest: str
+    """sha256 over prompts and targets, whatever files they came in."""
+
+
+def load_generation_task(paths: Sequence[str], options: GenerationTaskOptions, job: Job) -> GenerationTask:
+    """Read `.jsonl` or `.jsonl.gz` files in the order given. Every line must have every field it needs."""
+    template_fields(options.prompt)
+    if options.shots < 0 or (options.items is not None and options.items < 1):
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"A task of {options.items} items with {options.shots} examples was asked for: at least one item, and "
+            "0 examples or more.",
+            items=options.items,
+            shots=options.shots,
+        )
+    own = _read(paths, options, job)
+    shots, asked = _split(own, options, job)
+    if options.items is not None:
+        if options.items > len(asked):
+            raise _too_few("items", options.items, len(asked))
+        asked = asked[: options.items]
+    if not asked:
+        raise _too_few("items", 1, 0)
+    front = "".join(shot.prompt + options.answer_prefix + shot.target + options.separator for shot in shots)
+    items = tuple(Item(front + item.prompt, item.target, item.number, item.place) for item in asked)
+    return GenerationTask(items, options, tuple(map(str, paths)), _digest(items, options))
+
+
+def _split(own: list[Item], options: GenerationTaskOptions, job: Job) -> tuple[list[Item], list[Item]]:
+    if not options.shot_files:
+        shots, asked = own[: options.shots], own[options.shots :]
+    else:
+        shots, asked = _read(options.shot_files, options, job)[: options.shots], own
+    if len(shots) < options.shots:
+        raise _too_few("examples", options.shots, len(shots))
+    return shots, asked
+
+
+def _read(paths: Sequence[str], options: GenerationTaskOptions, job: Job) -> list[Item]:
+    files = [Path(path) for path in paths]
+    for path in files:
+        if suffix_of(path) == ".txt":
+            raise DepthkitError(
+                "UNSUPPORTED_FORMAT",
+                f"Cannot read a task from {path}: it takes .jsonl or .jsonl.gz, one item a line.",
+                path=str(path),
+                allowed=[".jsonl", ".jsonl.gz"],
+            )
+    return [
+        _item(record, f"line {number} of {path}", options) for path in files for number, record in read_rows(path, job)
+    ]
+
+
+def _item(record: dict[str, object], place: str, options: GenerationTaskOptions) -> Item:
+    values = {name: _text(record, name, place) for name in (*template_fields(options.prompt), options.target)}
+    target = values[options.target]
+    number = number_in(target) if options.score == "number" else None
+    if options.score == "number" and number is None:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"The target on {place} has no number in it: {target[-80:]!r}. Score the task as exact, or name the "
+            "field that holds the number.",
+            field=options.target,
+        )
+    return Item(fill(options.prompt, values), target, number, place)
+
+
+def _text(record: dict[str, object], name: str, place: str) -> str:
+    value = record.get(name)
+    if isinstance(value, str) and value and not HALF_PAIR.search(value):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        # Whole numbers were read as floats.
+        return str(int(value)) if value.is_integer() and abs(value) < EXACT else repr(value)
+    raise DepthkitError(
+        "INVALID_ARGUMENT",
+        f"The task needs the field {name!r}, and on {place} it is missing, empty or neither text nor a number. "
+        f"Fields there: {', '.join(record) or 'none'}.",
+        field=name,
+        fields=list(record),
+    )
+
+
+def _digest(items: Sequence[Item], options: GenerationTaskOptions) -> str:
+    digest = hashlib.sha256(options.score.encode())
+    for text in (text for item in items for text in (item.prompt, item.target)):
+        encoded = text.encode()
+        digest.update(len(encoded).to_bytes(8, "little") + encoded)
+    return digest.hexdigest()
+
+
+def _too_few(what: str, need: int, have: int) -> DepthkitError:
+    return DepthkitError(
+        "NOT_ENOUGH_TEXT",
+        f"The task needs {need} {what}, and there are {have}. Ask for fewer, or give more lines.",
+        have=have,
+        need=need,
+        unit=what,
+    )

@@ -1,0 +1,90 @@
+"""Greedy text for many prompts, a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from depthkit_worker.job import Job
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.stepper import Stepper, pad_left
+
+
+@dataclass(frozen=True)
+class GreedyOptions:
+    max_new_tokens: int
+    ends: tuple[int, ...]
+    """Tokens that end a text."""
+    stop: tuple[str, ...]
+    """Strings that end a text."""
+    batch_size: int
+
+
+@dataclass
+class _Row:
+    place: int
+    """Among the prompts."""
+    written: list[int] = field(default_factory=list)
+
+
+def write_greedy(
+    decoder: Decoder,
+    prompts: Sequence[Sequence[int]],
+    options: GreedyOptions,
+    job: Job,
+    on_written: Callable[[int], None],
+) -> list[list[int]]:
+    """The ids `decoder`, as it stands, writes after each of `prompts`, an ending token included.
+
+    Prompts of like length run together, padded in front; a text that has ended leaves its batch. What is
+    written does not hang on the batch but for the order of additions, which can tip a choice between two
+    tokens that are as good as equally likely. `on_written` gets the number of texts a batch has finished.
+    """
+    tokenizer = decoder.require_tokenizer()
+    order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
+    written: list[list[int]] = [[] for _ in prompts]
+    for first in range(0, len(order), options.batch_size):
+        rows = [_Row(place) for place in order[first : first + options.batch_size]]
+        for row in rows:
+            written[row.place] = row.written
+        _write_batch(decoder, tokenizer, [prompts[row.place] for row in rows], rows, options, job)
+        on_written(len(rows))
+    return written
+
+
+def _write_batch(
+    decoder: Decoder,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[Sequence[int]],
+    rows: list[_Row],
+    options: GreedyOptions,
+    job: Job,
+) -> None:
+    stepper = Stepper(decoder)
+    job.check()
+    logits = stepper.begin(pad_left(prompts))
+    for step in range(options.max_new_tokens):
+        job.check()
+        tokens = logits.argmax(-1)
+        for row, token in zip(rows, tokens.tolist(), strict=True):
+            row.written.append(token)
+        going = [index for index, row in enumerate(rows) if not _ended(row.written, tokenizer, options)]
+        if not going or step + 1 == options.max_new_tokens:
+            return
+        if len(going) < len(rows):
+            kept = torch.tensor(going, device=tokens.device)
+            stepper.keep(kept)
+            rows, tokens = [rows[index] for index in going], tokens[kept]
+        logits = stepper.step(tokens)
+
+
+def _ended(written: list[int], tokenizer: PreTrainedTokenizerBase, options: GreedyOptions) -> bool:
+    if written[-1] in options.ends:
+        return True
+    if not options.stop:
+        return False
+    text = tokenizer.decode(written, skip_special_tokens=True)
+    return any(stop in text for stop in options.stop)

@@ -1,0 +1,273 @@
+"""EleutherAI's lm-evaluation-harness on the model in memory: an optional extra."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import logging
+import math
+import os
+import random
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import DynamicCache
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.job import Job
+from depthkit_worker.models.cancellable import cancellable
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.stepper import keeps_attention
+from depthkit_worker.models.units import Unit
+from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.repairs import Repair
+
+PHASE = "lm-eval"
+BOOTSTRAP = 1000
+"""Resamples for the standard errors of metrics that have no formula for one."""
+
+
+@dataclass(frozen=True)
+class HarnessOptions:
+    tasks: tuple[str, ...]
+    """Names of tasks, groups or tags, or patterns such as `mmlu_*`."""
+    limit: int | None = None
+    """Items of each task, from the front; None: all."""
+    shots: int | None = None
+    """Examples in front of each item; None: what the task says. A task that fixes 0 keeps it."""
+    batch_size: int = 1
+    include_path: str | None = None
+    """A folder with task files of the user's own."""
+    samples: bool = False
+    """Whether the outcome holds every item, as the harness logs it."""
+
+
+@dataclass(frozen=True)
+class HarnessMetric:
+    name: str
+    filter: str
+    value: float
+    standard_error: float | None
+    higher_is_better: bool | None
+
+
+@dataclass(frozen=True)
+class HarnessTask:
+    task: str
+    """A task, or a group of tasks with what the harness makes of them together."""
+    version: str | None
+    shots: int | None
+    items: int | None
+    """Items asked."""
+    config_digest: str | None
+    """sha256 of the task's settings as the harness reports them, without the place of its file."""
+    metrics: tuple[HarnessMetric, ...]
+
+
+@dataclass(frozen=True)
+class HarnessOutcome:
+    tasks: tuple[HarnessTask, ...]
+    version: str
+    """Of lm-eval."""
+    samples: Mapping[str, Any] | None
+
+
+def run_harness(
+    decoder: Decoder,
+    units: Sequence[Unit],
+    options: HarnessOptions,
+    job: Job,
+    *,
+    repairs: Sequence[Repair] = (),
+) -> HarnessOutcome:
+    """Evaluate the model without `units`, with `repairs`, on the harness's tasks, by its own rules."""
+    require_harness()
+    _check(options)
+    job.report(PHASE, 0, None, "batches")
+    evaluate: Any = importlib.import_module("lm_eval").simple_evaluate
+    huggingface: Any = importlib.import_module("lm_eval.models.huggingface")
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    manager, tasks = _find_tasks(options, job)
+    with removed(decoder, units, repairs), cancellable(decoder, job), _own_randomness(decoder), _right_cache(decoder):
+        # A copy: the harness gives its tokenizer a pad token and another side to pad on.
+        model = huggingface.HFLM(
+            pretrained=decoder.model, tokenizer=deepcopy(decoder.require_tokenizer()), batch_size=options.batch_size
+        )
+        _watch(model, job)
+        try:
+            results = evaluate(
+                model=model,
+                tasks=tasks,
+                task_manager=manager,
+                num_fewshot=options.shots,
+                limit=options.limit,
+                bootstrap_iters=BOOTSTRAP,
+                log_samples=options.samples,
+            )
+        except (FileNotFoundError, ConnectionError) as error:
+            raise _no_data(options, error) from error
+    return HarnessOutcome(
+        tuple(_tasks(results)),
+        importlib.metadata.version("lm-eval"),
+        results.get("samples") if options.samples else None,
+    )
+
+
+def require_harness() -> None:
+    importlib.invalidate_caches()
+    if importlib.util.find_spec("lm_eval") is not None:
+        return
+    managed = (Path(sys.prefix) / "depthkit-env.json").exists()
+    wanted = Path(__file__).parents[3] / "requirements-lm-eval.txt"
+    command = "npx depthkit setup --with lm-eval" if managed else f'"{sys.executable}" -m pip install -r "{wanted}"'
+    raise DepthkitError(
+        "MODULE_MISSING",
+        f"Evaluating with lm-eval needs the Python module lm_eval, which {sys.executable} does not have. "
+        f"Run: {command}",
+        module="lm_eval",
+        command=command,
+    )
+
+
+def _find_tasks(options: HarnessOptions, job: Job) -> tuple[Any, list[str]]:
+    """The harness's index of tasks, and the names asked for. Its own 14,000 task files take seconds to
+    index; they are left out where the user's folder has every task."""
+    manager_class: Any = importlib.import_module("lm_eval.tasks").TaskManager
+    stocks = (False, True) if options.include_path is not None else (True,)
+    unknown: list[str] = []
+    manager: Any = None
+    for stock in stocks:
+        job.check()
+        manager = manager_class(include_path=options.include_path, include_defaults=stock)
+        found = {name: manager.match_tasks([name]) for name in options.tasks}
+        unknown = [name for name, matches in found.items() if not matches]
+        if not unknown:
+            return manager, list(dict.fromkeys(name for matches in found.values() for name in matches))
+    raise DepthkitError(
+        "INVALID_ARGUMENT",
+        f"lm-eval {importlib.metadata.version('lm-eval')} knows no task, group or tag {', '.join(unknown)}"
+        + ("." if options.include_path is None else f", nor does {options.include_path}.")
+        + " Check the name, or give the folder of your own task files as includePath.",
+        unknown=unknown,
+        tasks=len(manager.all_tasks),
+    )
+
+
+def _watch(model: Any, job: Job) -> None:
+    """Count the harness's batches."""
+    done = 0
+
+    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*positional: Any, **keywords: Any) -> Any:
+            nonlocal done
+            result = call(*positional, **keywords)
+            done += 1
+            job.report(PHASE, done, None, "batches")
+            return result
+
+        return run
+
+    model._model_call, model._model_generate = counted(model._model_call), counted(model._model_generate)
+
+
+@contextmanager
+def _right_cache(decoder: Decoder) -> Iterator[None]:
+    """Inside, the model's `generate` has a cache that is right with units removed. One that the library makes
+    from the configuration knows the layers by their old numbers; with no attention left, none would have a
+    length to count positions by."""
+    model: Any = decoder.model
+    generate, cached = model.generate, keeps_attention(decoder)
+
+    def with_cache(*positional: Any, **keywords: Any) -> Any:
+        settings: dict[str, Any] = {"cache": DynamicCache()} if cached else {"use_cache": False}
+        return generate(*positional, **{**keywords, **settings})
+
+    model.generate = with_cache
+    try:
+        yield
+    finally:
+        del model.generate
+
+
+def _tasks(results: Mapping[str, Any]) -> Iterator[HarnessTask]:
+    for name, figures in results["results"].items():
+        shots, items = results["n-shot"].get(name), results["n-samples"].get(name)
+        version = results["versions"].get(name)
+        settings = results["configs"].get(name)
+        better = results["higher_is_better"].get(name, {})
+        yield HarnessTask(
+            task=name,
+            version=None if version is None else str(version),
+            shots=shots if isinstance(shots, int) else None,
+            items=None if items is None else int(items["effective"]),
+            config_digest=None if settings is None else _digest(settings),
+            metrics=tuple(_metrics(figures, better)),
+        )
+
+
+def _metrics(figures: Mapping[str, Any], better: Mapping[str, bool | None]) -> Iterator[HarnessMetric]:
+    for key, figure in figures.items():
+        name, comma, filtered = key.partition(",")
+        value = _number(figure)
+        if comma and value is not None and not name.endswith("_stderr"):
+            error = _number(figures.get(f"{name}_stderr,{filtered}"))
+            yield HarnessMetric(name, filtered, value, error, better.get(name))
+
+
+def _number(value: object) -> float | None:
+    """The harness writes "N/A" where there is no figure."""
+    if isinstance(value, int | float | np.number) and math.isfinite(float(value)):
+        return float(value)
+    return None
+
+
+def _digest(settings: Mapping[str, Any]) -> str:
+    own = {**settings, "metadata": {**(settings.get("metadata") or {}), "config_source": None}}
+    # Functions of a task's own are named; where they lie in memory is no part of the task.
+    text = json.dumps(own, sort_keys=True, default=lambda value: getattr(value, "__qualname__", type(value).__name__))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextmanager
+def _own_randomness(decoder: Decoder) -> Iterator[None]:
+    """The harness seeds every generator there is; others get theirs back."""
+    plain, array = random.getstate(), np.random.get_state()
+    device = decoder.device
+    try:
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            yield
+    finally:
+        random.setstate(plain)
+        np.random.set_state(array)
+
+
+def _no_data(options: HarnessOptions, error: BaseException) -> DepthkitError:
+    offline = any(os.environ.get(name) for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"))
+    return DepthkitError(
+        "NETWORK" if isinstance(error, ConnectionError) else "FILE_NOT_FOUND",
+        f"lm-eval found no data for {', '.join(options.tasks)}: {error}. Stock tasks read theirs from the Hugging "
+        "Face hub" + (" (which HF_HUB_OFFLINE or HF_DATASETS_OFFLINE forbids)" if offline else "") + "; a task of "
+        "your own can read local files (dataset_path: json, data_files).",
+        tasks=list(options.tasks),
+    )
+
+
+def _check(options: HarnessOptions) -> None:
+    if not options.tasks:
+        raise DepthkitError("INVALID_ARGUMENT", "lm-eval was given no task. Name at least one, such as arc_easy.")
+    if options.include_path is not None and not Path(options.include_path).is_dir():
+        raise DepthkitError(
+            "FILE_NOT_FOUND",
+            f"includePath {options.include_path} is no folder. Give the folder that holds your task files (.yaml).",
+            path=options.include_path,
+        )

@@ -1,0 +1,79 @@
+"""How much memory a piece of work takes beside the weights."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+Counted = Literal["allocator", "tensors"]
+
+
+@dataclass
+class Peak:
+    bytes: int = 0
+    """The most that was held at one time beyond what was there before."""
+
+
+def counted_by(device: torch.device) -> Counted:
+    """Who counts on `device`. A CPU's allocator tells nothing that is true of one piece of work: freed
+    memory stays with the process. There the tensors alive are counted, without kernels' scratch space."""
+    return "allocator" if device.type == "cuda" else "tensors"
+
+
+@contextmanager
+def peak_memory(device: torch.device, weights: Iterable[Tensor]) -> Iterator[Peak]:
+    """Inside, memory is watched; afterwards the peak holds the result. Slows work down: not for timing."""
+    peak = Peak()
+    if counted_by(device) == "allocator":
+        torch.cuda.synchronize(device)
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        yield peak
+        torch.cuda.synchronize(device)
+        peak.bytes = torch.cuda.max_memory_allocated(device) - before
+        return
+    with _LiveTensors(weights) as live:
+        yield peak
+    peak.bytes = live.highest
+
+
+class _LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Adds a storage's bytes where an operation makes it, and takes them off when it is freed."""
+
+    def __init__(self, weights: Iterable[Tensor]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        # Views of weights come out of operations too, and are nothing new.
+        self._known = {weight.untyped_storage()._cdata for weight in weights}
+        self._live = 0
+        self.highest = 0
+
+    def __torch_dispatch__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, Tensor):
+                self._see(leaf)
+        return result
+
+    def _see(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        key, size = storage._cdata, storage.nbytes()
+        if key in self._known:
+            return
+        self._known.add(key)
+        self._live += size
+        self.highest = max(self.highest, self._live)
+        weakref.finalize(storage, self._forget, key, size)
+
+    def _forget(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self._live -= size

@@ -1,0 +1,68 @@
+"""The work that is timed: reading a prompt, and writing token after token with a KV cache."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+from torch import LongTensor
+
+from depthkit_worker.job import Job
+from depthkit_worker.models.cancellable import cancellable
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.stepper import PaddedBatch, Stepper
+
+
+def prompt_of(decoder: Decoder, batch: int, tokens: int, seed: int) -> PaddedBatch:
+    """Ids drawn from the whole vocabulary: what a token is has no part in what it costs, but for the
+    experts a mixture's router sends it to."""
+    generator = torch.Generator().manual_seed(seed)
+    input_ids = torch.randint(decoder.vocabulary_size, (batch, tokens), generator=generator)
+    assert isinstance(input_ids, LongTensor)
+    return PaddedBatch(input_ids, torch.ones_like(input_ids))
+
+
+def prefill_seconds(decoder: Decoder, prompt: PaddedBatch, job: Job) -> float:
+    """Time to read `prompt`, whose keys and values are kept, and to know what comes next."""
+    stepper = Stepper(decoder)
+    with cancellable(decoder, job):
+        return _timed(decoder, lambda: stepper.begin(prompt))
+
+
+def decode_seconds(decoder: Decoder, prompt: PaddedBatch, new_tokens: int, job: Job) -> float:
+    """Time to write `new_tokens` more behind `prompt`, the reading of it not counted."""
+    stepper = Stepper(decoder)
+    with cancellable(decoder, job):
+        logits = stepper.begin(prompt)
+
+    def write() -> None:
+        nonlocal logits
+        for _ in range(new_tokens):
+            job.check()
+            logits = stepper.step(logits.argmax(-1))
+
+    return _timed(decoder, write)
+
+
+def cache_bytes_per_token(decoder: Decoder, prompt: PaddedBatch) -> int:
+    """What the cache holds after `prompt`, by token: counted, not computed from the configuration."""
+    stepper = Stepper(decoder)
+    stepper.begin(prompt)
+    return stepper.cache_bytes // prompt.input_ids.numel()
+
+
+def _timed(decoder: Decoder, work: Callable[[], object]) -> float:
+    synchronize(decoder.device)
+    started = time.perf_counter()
+    work()
+    synchronize(decoder.device)
+    return time.perf_counter() - started
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done what it was told: it runs behind the program."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()

@@ -1,0 +1,64 @@
+"""A subnetwork without the modules that were removed, as far as a live model can be without them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from torch import Tensor, nn
+
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.units import Unit
+from depthkit_worker.subnetworks.gates import PassThrough, removed
+from depthkit_worker.subnetworks.repairs import Repair, merged_edits
+
+
+@contextmanager
+def physical(decoder: Decoder, units: Iterable[Unit], repairs: Sequence[Repair] = ()) -> Iterator[None]:
+    """Inside, `decoder.model` has a shorter list of blocks; nothing stands in a removed block's place.
+
+    Per-block lists of the configuration are cut with it. A removed sublayer's modules and weights are no
+    part of the model either, but its block is, and so is the norm in front of the sublayer: it runs, as it
+    does in an exported checkpoint. A removed block with an update in its place stays as that update. Use the
+    model itself inside, not the decoder's replay: the blocks have new places.
+    """
+    with removed(decoder, units, repairs), ExitStack() as restore:
+        edited = merged_edits(repairs).keys()
+        blocks = list(decoder.blocks)
+        kept = [index for index, block in enumerate(blocks) if index in edited or not isinstance(block, PassThrough)]
+        _shorten(decoder, kept, restore)
+        yield
+
+
+def _shorten(decoder: Decoder, kept: Sequence[int], restore: ExitStack) -> None:
+    path, _, name = decoder.family.blocks.rpartition(".")
+    parent = decoder.model.get_submodule(path)
+    whole = decoder.blocks
+    restore.callback(setattr, parent, name, whole)
+    setattr(parent, name, nn.ModuleList(whole[index] for index in kept))
+    config = decoder.config
+    for key in decoder.family.layer_lists:
+        entries = getattr(config, key, None)
+        if entries is not None:
+            restore.callback(setattr, config, key, entries)
+            setattr(config, key, [entries[index] for index in kept])
+    restore.callback(setattr, config, "num_hidden_layers", config.num_hidden_layers)
+    config.num_hidden_layers = len(kept)
+
+
+def update_modules(repairs: Sequence[Repair]) -> list[nn.Module]:
+    """The updates of repairs, which hang on blocks as hooks and so are no part of the module tree."""
+    edits = merged_edits(repairs).values()
+    return [update for edit in edits for update in (edit.before, edit.beside, edit.after) if update is not None]
+
+
+def own_tensors(modules: Iterable[nn.Module], apart: Iterable[nn.Module] = ()) -> list[Tensor]:
+    """Parameters and buffers of `modules` and all that is in them, and of `apart` by themselves; tied ones
+    once."""
+    inner = [one for module in modules for one in module.modules()] + list(apart)
+    found = {
+        id(tensor): tensor
+        for module in inner
+        for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False))
+    }
+    return list(found.values())

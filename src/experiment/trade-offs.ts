@@ -1,0 +1,177 @@
+/**
+ * What removing by one value costs on the others. Several score lists over the same units (influences, or
+ * Shapley values of loss, of accuracy on one task or another) seldom agree on what to remove.
+ */
+import { DepthkitError } from "../errors.ts";
+import { ranking } from "../selection/rank.ts";
+import { correlation, ranksOf } from "../shapley/statistics.ts";
+
+/** Scores of units under one value; low = remove first. */
+export interface UnitScores {
+  /** What was scored: `loss`, `mmlu`, `cosine`. */
+  name: string;
+  scores: Readonly<Record<string, number>>;
+}
+
+export interface TradeOffs {
+  names: string[];
+  /** The units all lists score, in the first list's order. */
+  units: string[];
+  /** Spearman's rank correlation of each two lists, ties sharing their mean rank; NaN where one is constant. */
+  spearman: number[][];
+  /** Kendall's tau-b: pairs of units both put in the same order, less those they do not; NaN as above. */
+  kendall: number[][];
+  /** By k = 1, 2, ...: the share of the k lowest that each two lists have in common. */
+  lowestOverlap: number[][][];
+}
+
+/** @throws DepthkitError INVALID_ARGUMENT for lists over different units or a score that is no number */
+export function compareScores(lists: readonly UnitScores[]): TradeOffs {
+  const { names, units, values } = readLists(lists);
+  const ranks = values.map((list) => ranksOf(list));
+  const orders = values.map((list) => ranking(list));
+  const pairs = <T>(of: (a: number, b: number) => T) => names.map((_, a) => names.map((_, b) => of(a, b)));
+  return {
+    names,
+    units,
+    spearman: pairs((a, b) => correlation(at(ranks, a), at(ranks, b))),
+    kendall: pairs((a, b) => kendallTau(at(values, a), at(values, b))),
+    lowestOverlap: units.map((_, index) => pairs((a, b) => shared(at(orders, a), at(orders, b), index + 1))),
+  };
+}
+
+/** Kendall's tau-b, which corrects for ties. NaN where one side does not vary. Quadratic in the units. */
+export function kendallTau(a: readonly number[], b: readonly number[]): number {
+  let [agreement, variedA, variedB] = [0, 0, 0];
+  for (let i = 0; i < a.length; i += 1) {
+    for (let j = 0; j < i; j += 1) {
+      const inA = Math.sign(at(a, i) - at(a, j));
+      const inB = Math.sign(at(b, i) - at(b, j));
+      agreement += inA * inB;
+      variedA += Math.abs(inA);
+      variedB += Math.abs(inB);
+    }
+  }
+  return agreement / Math.sqrt(variedA * variedB);
+}
+
+export interface RemovalCost {
+  /** The list whose lowest units were removed. */
+  by: string;
+  removed: string[];
+  /** What was measured, by name. */
+  values: Readonly<Record<string, number>>;
+  /** The same less the whole model's. */
+  changes: Readonly<Record<string, number>>;
+}
+
+export interface RemovalCosts {
+  /** The whole model's. */
+  whole: Readonly<Record<string, number>>;
+  /** One entry a list and count, counts within a list. */
+  costs: RemovalCost[];
+  /** Subnetworks measured; lists that remove the same units share one. */
+  measured: number;
+}
+
+/** Measures a subnetwork, given the units it is without, under every value of interest. */
+export type MeasureRemoval = (removed: readonly string[]) => Promise<Readonly<Record<string, number>>>;
+
+export interface RemovalCostOptions {
+  /** How many units to remove. */
+  counts: readonly number[];
+  signal?: AbortSignal;
+}
+
+/**
+ * Removes the lowest units of each list in turn and measures what that costs under every value: the
+ * diagonal is what a list promises, the rest what it does to the others.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT, CANCELLED, and whatever `measure` throws
+ */
+export async function measureRemovalCosts(
+  lists: readonly UnitScores[],
+  measure: MeasureRemoval,
+  { counts, signal }: RemovalCostOptions,
+): Promise<RemovalCosts> {
+  const { names, units, values } = readLists(lists);
+  const wrong = counts.find((count) => !Number.isInteger(count) || count < 1 || count > units.length);
+  if (wrong !== undefined || counts.length === 0) {
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      `Cannot measure the removal of ${wrong ?? "no number"} of ${units.length} units; give whole numbers from 1 to ${units.length}.`,
+    );
+  }
+  const known = new Map<string, Readonly<Record<string, number>>>();
+  const measured = async (removed: readonly string[]) => {
+    if (signal?.aborted) throw new DepthkitError("CANCELLED", "Measuring trade-offs was cancelled.");
+    const key = [...removed].sort().join("+");
+    const values = known.get(key) ?? (await measure(removed));
+    known.set(key, values);
+    return values;
+  };
+  const whole = await measured([]);
+  const costs: RemovalCost[] = [];
+  for (const [list, by] of names.entries()) {
+    const order = ranking(at(values, list)).map((index) => at(units, index));
+    for (const count of counts) {
+      const removed = order.slice(0, count);
+      const values = await measured(removed);
+      costs.push({ by, removed, values, changes: difference(values, whole) });
+    }
+  }
+  return { whole, costs, measured: known.size };
+}
+
+function difference(
+  values: Readonly<Record<string, number>>,
+  whole: Readonly<Record<string, number>>,
+): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, value - (whole[name] ?? Number.NaN)]),
+  );
+}
+
+function readLists(lists: readonly UnitScores[]): { names: string[]; units: string[]; values: number[][] } {
+  const [first] = lists;
+  if (first === undefined || Object.keys(first.scores).length === 0) {
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      "Trade-offs need at least one list of scores over one unit or more.",
+    );
+  }
+  const units = Object.keys(first.scores);
+  const names = lists.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) {
+    throw new DepthkitError("INVALID_ARGUMENT", `Two lists of scores are called "${twice}". Name each once.`);
+  }
+  const values = lists.map(({ name, scores }) => {
+    const own = Object.keys(scores);
+    const odd = units.find((unit) => !own.includes(unit)) ?? own.find((unit) => !units.includes(unit));
+    if (odd !== undefined) {
+      throw new DepthkitError(
+        "INVALID_ARGUMENT",
+        `The lists "${first.name}" and "${name}" are not over the same units: ${odd} is in one of them only. Score the same units.`,
+      );
+    }
+    return units.map((unit) => finite(scores[unit] as number, unit, name));
+  });
+  return { names, units, values };
+}
+
+function finite(score: number, unit: string, name: string): number {
+  if (Number.isFinite(score)) return score;
+  throw new DepthkitError(
+    "INVALID_ARGUMENT",
+    `The score of ${unit} in "${name}" is ${score}, which has no rank. Leave the unit out of every list.`,
+  );
+}
+
+/** The share of the `count` first that two orders have in common. */
+function shared(a: readonly number[], b: readonly number[], count: number): number {
+  const chosen = new Set(a.slice(0, count));
+  return b.slice(0, count).filter((index) => chosen.has(index)).length / count;
+}
+
+const at = <T>(list: readonly T[], index: number): T => list[index] as T;

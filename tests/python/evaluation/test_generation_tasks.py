@@ -1,0 +1,171 @@
+"""Items from JSON lines, answers written in batches, and what counts as right."""
+
+from __future__ import annotations
+
+import json
+import math
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
+
+from depthkit_worker.data.generation_tasks import GenerationTask, GenerationTaskOptions, load_generation_task
+from depthkit_worker.data.numbers import number_in
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.evaluation.generation import GenerateOptions, generate
+from depthkit_worker.evaluation.generation_tasks import SolveOptions, solve
+from depthkit_worker.job import Unattended, cancelled
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.units import Unit
+from tiny import FAMILY_MODELS, VOCABULARY, tiny_model
+
+PROMPTS = ["t7 t30 t11", "t54", "t80 t4 t66 t9 t10 t40 t41", "t5 t6", "t33 t34 t35 t36 t37", "t90 t91"]
+UNITS = [Unit("block", 1), Unit("attention", 0), Unit("feed-forward", 3)]
+OPTIONS = GenerationTaskOptions("Question: {question}\nAnswer:", "answer")
+
+
+@pytest.fixture(scope="module")
+def words() -> PreTrainedTokenizerBase:
+    """A tokenizer whose token N is the word tN."""
+    vocabulary = {f"t{number}": number for number in range(VOCABULARY)}
+    plain = Tokenizer(models.WordLevel(vocabulary, unk_token="t0"))
+    plain.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return PreTrainedTokenizerFast(tokenizer_object=plain, unk_token="t0")
+
+
+def write_lines(path: Path, records: list[dict[str, object]]) -> str:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return str(path)
+
+
+def load(path: str, options: GenerationTaskOptions) -> GenerationTask:
+    return load_generation_task([path], options, Unattended())
+
+
+@pytest.mark.parametrize("name", FAMILY_MODELS)
+def test_the_text_is_the_same_alone_and_in_any_batch(name: str, words: PreTrainedTokenizerBase) -> None:
+    decoder = Decoder(tiny_model(name), words)
+    for units in ([], UNITS):
+        alone, three, eight = (
+            generate(decoder, units, PROMPTS, GenerateOptions(8, batch_size=size), Unattended()) for size in (1, 3, 8)
+        )
+        assert alone == three == eight
+
+
+def test_stop_strings_end_each_text_of_a_batch_by_itself(words: PreTrainedTokenizerBase) -> None:
+    decoder = Decoder(tiny_model("llama"), words)
+    free = generate(decoder, [], PROMPTS, GenerateOptions(8), Unattended()).generations
+    stop = (f"t{free[0].token_ids[2]}", f"t{free[3].token_ids[5]}")
+    alone, eight = (
+        generate(decoder, [], PROMPTS, GenerateOptions(8, stop=stop, batch_size=size), Unattended()) for size in (1, 8)
+    )
+    assert alone == eight
+    assert {written.finish for written in eight.generations} >= {"stop"}
+    assert any(len(written.token_ids) < 8 for written in eight.generations)
+
+
+@pytest.mark.parametrize(
+    "options", [GenerateOptions(4, temperature=1.0, batch_size=2), GenerateOptions(4, cache=False, batch_size=2)]
+)
+def test_what_has_no_batched_form_is_refused(options: GenerateOptions, words: PreTrainedTokenizerBase) -> None:
+    with pytest.raises(DepthkitError, match="one at a time"):
+        generate(Decoder(tiny_model("llama"), words), [], PROMPTS, options, Unattended())
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("She pays 3 * $4 = $12.\n#### 12", "12"),
+        ("#### 1,234.50 dollars, not 7", "1234.50"),
+        ("so the total is $1,234,567.", "1234567"),
+        ("it was -5 at night", "-5"),
+        ("a debt of -$3.20", "-3.20"),
+        ("$-4", "-4"),
+        ("5-3", "3"),
+        ("from 2 to 7%", "7"),
+        ("choose 1,2", "2"),
+        ("about .5 of it", "0.5"),
+        ("\u20ac10", "10"),
+        ("#### none, but 3 above", "3"),
+        ("2 first\n#### \u22128", "-8"),
+        ("no number", None),
+        ("", None),
+    ],
+)
+def test_the_number_a_text_ends_in(text: str, number: str | None) -> None:
+    assert number_in(text) == (None if number is None else Decimal(number))
+
+
+def test_examples_stand_in_front_and_are_not_asked(tmp_path: Path) -> None:
+    records: list[dict[str, object]] = [{"question": f"{n}+{n}?", "answer": 2 * n, "other": None} for n in range(1, 5)]
+    path = write_lines(tmp_path / "sums.jsonl", records)
+    task = load(path, GenerationTaskOptions(OPTIONS.prompt, "answer", "number", shots=2))
+    assert [item.target for item in task.items] == ["6", "8"]
+    assert task.items[0].prompt == ("Question: 1+1?\nAnswer: 2\n\nQuestion: 2+2?\nAnswer: 4\n\nQuestion: 3+3?\nAnswer:")
+    assert task.items[1].place == f"line 4 of {path}"
+    apart = load(path, GenerationTaskOptions(OPTIONS.prompt, "answer", shots=1, shot_files=(path,), items=2))
+    assert len(apart.items) == 2
+    assert apart.items[0].prompt.startswith("Question: 1+1?\nAnswer: 2\n\nQuestion: 1+1?")
+    assert apart.digest != task.digest
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (GenerationTaskOptions("{question", "answer"), "INVALID_ARGUMENT", "template"),
+        (GenerationTaskOptions("{question.x}", "answer"), "INVALID_ARGUMENT", "only a field's name"),
+        (GenerationTaskOptions("no field", "answer"), "INVALID_ARGUMENT", "names no field"),
+        (GenerationTaskOptions("{nothing}", "answer"), "INVALID_ARGUMENT", "Fields there: question, answer"),
+        (GenerationTaskOptions("{question}", "question", "number"), "INVALID_ARGUMENT", "no number"),
+        (GenerationTaskOptions("{question}", "answer", shots=3), "NOT_ENOUGH_TEXT", "examples"),
+        (GenerationTaskOptions("{question}", "answer", shots=2), "NOT_ENOUGH_TEXT", "items"),
+        (GenerationTaskOptions("{question}", "answer", items=3), "NOT_ENOUGH_TEXT", "items"),
+        (GenerationTaskOptions("{question}", "answer", items=0), "INVALID_ARGUMENT", "at least one item"),
+    ],
+)
+def test_a_task_that_cannot_be_asked_says_why(
+    tmp_path: Path, options: GenerationTaskOptions, code: str, said: str
+) -> None:
+    path = write_lines(tmp_path / "a.jsonl", [{"question": "q", "answer": 1}, {"question": "p", "answer": 2.5}])
+    with pytest.raises(DepthkitError, match=said) as failure:
+        load(path, options)
+    assert failure.value.code == code
+
+
+def test_the_score_counts_what_was_written(tmp_path: Path, words: PreTrainedTokenizerBase) -> None:
+    decoder = Decoder(tiny_model("llama"), words)
+    texts = [one.text for one in generate(decoder, UNITS, PROMPTS, GenerateOptions(4), Unattended()).generations]
+    targets = [*texts[:4], "t1", "t2"]
+    records: list[dict[str, object]] = [
+        {"question": prompt, "answer": target} for prompt, target in zip(PROMPTS, targets, strict=True)
+    ]
+    task = load(write_lines(tmp_path / "a.jsonl", records), GenerationTaskOptions("{question}", "answer"))
+    score = solve(decoder, UNITS, task, SolveOptions(4, batch_size=4), Unattended())
+    assert [answer.correct for answer in score.answers] == [True] * 4 + [False] * 2
+    assert (score.correct, score.accuracy, score.tokens) == (
+        4,
+        4 / 6,
+        sum(len(a.generation.token_ids) for a in score.answers),
+    )
+    assert score.standard_error == pytest.approx(math.sqrt(4 / 6 * 2 / 6 / 5))
+    assert score.stop == ("\n\n",)
+    one = load(write_lines(tmp_path / "b.jsonl", records[:1]), GenerationTaskOptions("{question}", "answer"))
+    assert solve(decoder, UNITS, one, SolveOptions(4), Unattended()).standard_error is None
+
+
+def test_a_cancel_in_a_batch_leaves_the_model_whole(words: PreTrainedTokenizerBase) -> None:
+    class Soon(Unattended):
+        checks = 0
+
+        def check(self) -> None:
+            self.checks += 1
+            if self.checks > 3:
+                raise cancelled()
+
+    decoder = Decoder(tiny_model("llama"), words)
+    modules = list(decoder.model.named_modules())
+    with pytest.raises(DepthkitError, match="cancelled"):
+        generate(decoder, UNITS, PROMPTS, GenerateOptions(50, batch_size=3), Soon())
+    assert list(decoder.model.named_modules()) == modules
