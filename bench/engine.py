@@ -238,7 +238,7 @@ def run(decoder: Decoder, corpus: Corpus, name: str, work: Workload, plain: Conn
             f" head {head / block:.1f} blocks)"
         )
     line.append(
-        f"goal x{goal} | {len(subnetworks.kept)} asked, {plan.heads} distinct, {plan.evaluations:.1f} blocks, "
+        f"goal x{goal} | {len(subnetworks.kept)} asked, {plan.heads:.0f} distinct, {plan.evaluations:.1f} blocks, "
         f"{plan.states} states, run {share:.0%}, {len(sticks.plain.wall)} plain, worst loss difference {worst:.1e}, "
         f"longest without a check {watch.longest * 1e3:.0f} ms"
     )

@@ -35,6 +35,38 @@ const perplexity = {
   batchSize: 1,
 };
 
+const template = {
+  kind: "template",
+  prompt: "{question}",
+  choices: { kind: "list", texts: ["no", "yes"] },
+  answer: "answer",
+  group: null,
+  description: "",
+  delimiter: " ",
+  separator: "\n\n",
+};
+const task = {
+  model: "model-1",
+  path: "task.jsonl",
+  format: template,
+  shots: 5,
+  shotsFile: "dev.jsonl",
+  limit: null,
+  bos: "auto",
+};
+const evaluate = {
+  model: "model-1",
+  data: "task-2",
+  units: ["block.3"],
+  kept: { tensor: 0 },
+  repairs: [],
+  repaired: null,
+  measures: ["accuracy", "choice-loss"],
+  positions: { every: 1, last: null },
+  batchSize: null,
+  memoryBudget: null,
+};
+
 export const goldenMessages: GoldenMessage[] = [
   { type: "WorkerPingParams", valid: true, why: "plain", value: ping },
   {
@@ -146,6 +178,40 @@ export const goldenMessages: GoldenMessage[] = [
     valid: false,
     why: "a handle of another kind",
     value: { ...perplexity, model: "corpus-1" },
+  },
+  { type: "TaskLoadParams", valid: true, why: "a template", value: task },
+  {
+    type: "TaskLoadParams",
+    valid: true,
+    why: "a template whose choices are a field",
+    value: { ...task, format: { ...template, choices: { kind: "field", name: "options" } } },
+  },
+  { type: "TaskLoadParams", valid: true, why: "the rows say", value: { ...task, format: { kind: "rows" } } },
+  {
+    type: "TaskLoadParams",
+    valid: false,
+    why: "a format that is none",
+    value: { ...task, format: { kind: "named", name: "nli" } },
+  },
+  {
+    type: "TaskLoadParams",
+    valid: false,
+    why: "one choice is no choice",
+    value: { ...task, format: { ...template, choices: { kind: "list", texts: ["yes"] } } },
+  },
+  { type: "TaskLoadParams", valid: false, why: "six shots", value: { ...task, shots: 6 } },
+  { type: "SubnetworksEvaluateParams", valid: true, why: "on a task", value: evaluate },
+  {
+    type: "SubnetworksEvaluateParams",
+    valid: true,
+    why: "on a corpus",
+    value: { ...evaluate, data: "corpus-1" },
+  },
+  {
+    type: "SubnetworksEvaluateParams",
+    valid: false,
+    why: "on a model",
+    value: { ...evaluate, data: "model-1" },
   },
   { type: "Empty", valid: true, why: "nothing", value: {} },
   { type: "Empty", valid: false, why: "something", value: { a: 1 } },

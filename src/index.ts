@@ -32,6 +32,15 @@ export {
   type SubnetworkScore,
   type SubnetworkScores,
 } from "./client/subnetwork-evaluation.ts";
+export { type LoadTaskOptions, Task, type TaskTemplate } from "./client/task.ts";
+export type {
+  ChoiceItem,
+  ChoiceScores,
+  ChoicesOptions,
+  LastWordItem,
+  LastWordOptions,
+  LastWordScores,
+} from "./client/task-scores.ts";
 export type { TextData } from "./client/text-data.ts";
 export { checkUnits, parseUnit, type Unit } from "./client/units.ts";
 export {
@@ -65,13 +74,14 @@ export {
 export type { BosPolicy, DataInfo, Progress, UnitKind, UnitName } from "./protocol/common.ts";
 export { unitKinds } from "./protocol/common.ts";
 export type { CorpusInfo } from "./protocol/corpus.ts";
-export type { Perplexity } from "./protocol/evaluation.ts";
+export type { Agreement, Perplexity, Rate } from "./protocol/evaluation.ts";
 export type { ExportInfo } from "./protocol/export.ts";
 export type { Generation } from "./protocol/generation.ts";
 export { type InfluenceMetric, influenceMetrics } from "./protocol/influence.ts";
 export type { ModelInfo } from "./protocol/model.ts";
 export type { RepairInfo, RepairReport, TrainingPoint } from "./protocol/repair.ts";
 export { type Measure, measures } from "./protocol/subnetworks.ts";
+export { type TaskFormat, type TaskInfo, taskFormats } from "./protocol/task.ts";
 export type { Tensor } from "./protocol/tensor.ts";
 export type { WorkerStatus } from "./protocol/worker.ts";
 export { type Bar, renderBars } from "./report/bars.ts";

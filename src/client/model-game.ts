@@ -11,7 +11,12 @@ import { packageVersion } from "../worker/package-root.ts";
 import type { Connection } from "./connection.ts";
 import type { Corpus } from "./corpus.ts";
 import { unitsOf } from "./subnetwork.ts";
-import { type EvaluateSubnetworksOptions, evaluateSubnetworks } from "./subnetwork-evaluation.ts";
+import {
+  defaultMeasure,
+  type EvaluateSubnetworksOptions,
+  evaluateSubnetworks,
+} from "./subnetwork-evaluation.ts";
+import type { Task } from "./task.ts";
 import { checkUnits } from "./units.ts";
 
 type Engine = Pick<
@@ -26,7 +31,8 @@ export interface ModelGameOptions extends Engine {
   groups?: number;
   /**
    * What a coalition is worth: a measure, negated where less of it is better, or a function of measures
-   * whose higher value is better; several come from the same evaluations. Default `loss`.
+   * whose higher value is better; several come from the same evaluations. Default `loss` on a corpus,
+   * `accuracy` on a task.
    */
   value?: Measure | ValueDefinition | readonly (Measure | ValueDefinition)[];
   /** Keep every evaluated coalition in this folder; a killed run goes on from it, and games share it. */
@@ -59,8 +65,8 @@ export class ModelGame extends CachedGame implements AsyncDisposable {
 export async function modelGame(
   connection: Connection,
   model: ModelInfo,
-  corpus: Corpus,
-  { players = "block", groups, value = "loss", journal, ...engine }: ModelGameOptions,
+  data: Corpus | Task,
+  { players = "block", groups, value = defaultMeasure(data), journal, ...engine }: ModelGameOptions,
 ): Promise<ModelGame> {
   const units = playersOf(players, groups, model.depth);
   const values = [value].flat().map((one) => toValue(one as Measure | ValueDefinition, model.vocabularySize));
@@ -70,7 +76,7 @@ export async function modelGame(
     evaluator: {
       async measure(removed, names, { signal }) {
         const options = { ...engine, measures: names as Measure[], signal };
-        const { result } = evaluateSubnetworks(connection, model, corpus, removed, options);
+        const { result } = evaluateSubnetworks(connection, model, data, removed, options);
         const { scores } = await result;
         return Object.fromEntries(
           names.map((name) => [
@@ -90,9 +96,7 @@ export async function modelGame(
     dtype: model.dtype,
     device: model.device,
     attention: model.attention,
-    tokens: corpus.info.tokensDigest,
-    sequences: corpus.info.sequences,
-    length: corpus.info.length,
+    ...keyOf(data),
     positions: JSON.stringify(engine.scoredPositions ?? "all"),
     // A function has no name that tells it from another: its text is part of what determines the value.
     repairs: JSON.stringify((engine.repairs ?? []).map(({ digest }) => digest)),
@@ -100,6 +104,13 @@ export async function modelGame(
   };
   const names = { players: game.players, values: game.values };
   return new ModelGame(priced, await Journal.open({ directory: journal, key, ...names }));
+}
+
+/** Of the data, all that determines a value. */
+function keyOf(data: Corpus | Task): Record<string, string | number> {
+  if ("task" in data.info) return { task: data.info.digest, items: data.info.items };
+  const { tokensDigest, sequences, length } = data.info;
+  return { tokens: tokensDigest, sequences, length };
 }
 
 function playersOf(

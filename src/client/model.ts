@@ -20,6 +20,8 @@ import {
   evaluateSubnetworks,
   type SubnetworkEvaluation,
 } from "./subnetwork-evaluation.ts";
+import { type LoadTaskOptions, loadTask, type Task } from "./task.ts";
+import type { ChoicesOptions, LastWordOptions } from "./task-scores.ts";
 import type { TextData } from "./text-data.ts";
 
 export interface LoadModelOptions extends CallOptions {
@@ -67,6 +69,17 @@ export class Model {
     return loadCorpus(this.#connection, this.info.model, data, options);
   }
 
+  /**
+   * Reads and tokenises the questions of a `.jsonl` file: MMLU, ARC, HellaSwag, PIQA, WinoGrande, BoolQ,
+   * OpenBookQA, LAMBADA, or a template of one's own (docs/tasks.md).
+   *
+   * @throws DepthkitError FILE_NOT_FOUND, UNSUPPORTED_FORMAT, NOT_ENOUGH_TEXT, and INVALID_ARGUMENT with the
+   * file and line of a row that does not fit
+   */
+  loadTask(path: string, options: LoadTaskOptions = {}): Promise<Task> {
+    return loadTask(this.#connection, this.info.model, path, options);
+  }
+
   /** Measures the static influence of every unit in one pass over the corpus, all metrics together. */
   influence(corpus: Corpus, options: InfluenceOptions = {}): Promise<Influence> {
     return measureInfluence(this.#connection, this.info, corpus, options);
@@ -96,26 +109,36 @@ export class Model {
    * @throws DepthkitError INVALID_ARGUMENT, CLOSED, CANCELLED, OUT_OF_MEMORY
    */
   evaluateSubnetworks(
-    corpus: Corpus,
+    data: Corpus | Task,
     subnetworks: readonly (Subnetwork | readonly string[])[],
     options: EvaluateSubnetworksOptions = {},
   ): SubnetworkEvaluation {
-    return evaluateSubnetworks(this.#connection, this.info, corpus, subnetworks, options);
+    return evaluateSubnetworks(this.#connection, this.info, data, subnetworks, options);
   }
 
   /**
-   * The game whose players are units and whose value is a measure on the corpus: what
+   * The game whose players are units and whose value is a measure on a corpus or a task: what
    * `estimateShapley` estimates over. Evaluated coalitions are kept, in a journal where one is named.
    *
    * @throws DepthkitError INVALID_ARGUMENT
    */
-  game(corpus: Corpus, options: ModelGameOptions = {}): Promise<ModelGame> {
-    return modelGame(this.#connection, this.info, corpus, options);
+  game(data: Corpus | Task, options: ModelGameOptions = {}): Promise<ModelGame> {
+    return modelGame(this.#connection, this.info, data, options);
   }
 
   /** Perplexity of the whole model: see {@link Subnetwork.perplexity}. */
   perplexity(data: TextData, options?: PerplexityOptions) {
     return this.#whole.perplexity(data, options);
+  }
+
+  /** Accuracy of the whole model: see {@link Subnetwork.choices}. */
+  choices(task: Task, options?: ChoicesOptions) {
+    return this.#whole.choices(task, options);
+  }
+
+  /** Last words by the whole model: see {@link Subnetwork.lastWord}. */
+  lastWord(task: Task, options?: LastWordOptions) {
+    return this.#whole.lastWord(task, options);
   }
 
   /** Text by the whole model: see {@link Subnetwork.generate}. */

@@ -6,19 +6,20 @@ import type { Tensor } from "../protocol/tensor.ts";
 import type { CallOptions, Connection } from "./connection.ts";
 import type { Corpus } from "./corpus.ts";
 import type { Subnetwork } from "./subnetwork.ts";
+import type { Task } from "./task.ts";
 import { checkUnits } from "./units.ts";
 
 export interface EvaluateSubnetworksOptions extends CallOptions {
-  /** Default `loss`. One pass yields all that are asked for. */
+  /** Default `loss` on a corpus, `accuracy` on a task. One pass yields all that are asked for. */
   measures?: readonly Measure[];
-  /** Positions of each sequence that are scored. Default all. */
+  /** Positions of each sequence of a corpus that are scored. Default all. */
   scoredPositions?: "all" | { every: number } | { last: number };
   /**
    * Repairs to put in place wherever their units are removed, such as those of emulated updates of many
    * units. Default: each subnetwork has its own.
    */
   repairs?: readonly RepairInfo[];
-  /** Sequences a batch. Default: as many as pay and fit. */
+  /** Sequences, or items of a task, a batch. Default: as many as pay and fit. */
   batchSize?: number;
   /** Bytes the evaluation may take beside the model. */
   memoryBudget?: number;
@@ -35,7 +36,7 @@ export interface SubnetworkScores {
   measures: Measure[];
   /** One entry a subnetwork, in the order asked for. */
   scores: SubnetworkScore[];
-  /** Positions each measure is a mean over. */
+  /** Positions or items each measure is a mean over. */
   counts: number[];
   /** Subnetworks computed; the others equal one of them. */
   distinct: number;
@@ -90,22 +91,25 @@ export class SubnetworkEvaluation implements AsyncIterable<SubnetworkScore> {
 export function evaluateSubnetworks(
   connection: Connection,
   model: { model: string; depth: number },
-  corpus: Corpus,
+  data: Corpus | Task,
   subnetworks: readonly (Subnetwork | readonly string[])[],
   options: EvaluateSubnetworksOptions,
 ): SubnetworkEvaluation {
-  return new SubnetworkEvaluation((onScores) =>
-    run(connection, model, corpus, subnetworks, options, onScores),
-  );
+  return new SubnetworkEvaluation((onScores) => run(connection, model, data, subnetworks, options, onScores));
+}
+
+/** What is asked for where nothing is named. */
+export function defaultMeasure(data: Corpus | Task): Measure {
+  return "task" in data.info ? "accuracy" : "loss";
 }
 
 async function run(
   connection: Connection,
   model: { model: string; depth: number },
-  corpus: Corpus,
+  data: Corpus | Task,
   subnetworks: readonly (Subnetwork | readonly string[])[],
   {
-    measures = ["loss"],
+    measures = [defaultMeasure(data)],
     scoredPositions = "all",
     batchSize,
     memoryBudget,
@@ -128,7 +132,7 @@ async function run(
   const { repairs, repaired } = everywhere === undefined ? ownRepairs(own) : sharedRepairs(everywhere, own);
   const params = {
     model: model.model,
-    corpus: corpus.info.corpus,
+    data: "task" in data.info ? data.info.task : data.info.corpus,
     units,
     kept: { tensor: 0 },
     repairs: repairs.map(({ repair }) => repair),

@@ -9,6 +9,15 @@ import type { RepairInfo, RepairReport } from "../protocol/repair.ts";
 import type { CallOptions, Connection } from "./connection.ts";
 import type { Corpus } from "./corpus.ts";
 import { type RepairOptions, toRepairMethod } from "./repair.ts";
+import type { Task } from "./task.ts";
+import {
+  type ChoiceScores,
+  type ChoicesOptions,
+  type LastWordOptions,
+  type LastWordScores,
+  scoreChoices,
+  scoreLastWord,
+} from "./task-scores.ts";
 import { type TextData, toDataSource } from "./text-data.ts";
 import { checkUnits, type parseUnit } from "./units.ts";
 
@@ -183,6 +192,25 @@ export class Subnetwork {
       batchSize,
     };
     return (await this.#connection.call("evaluation.perplexity", params, call)).result;
+  }
+
+  /**
+   * Accuracy on a multiple-choice task, with the choice loss, the probability on the choices, and on request
+   * every item and where the whole model chooses otherwise.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, CLOSED, NOT_MEASURABLE, OUT_OF_MEMORY, CANCELLED
+   */
+  choices(task: Task, options: ChoicesOptions = {}): Promise<ChoiceScores> {
+    return scoreChoices(this.#connection, this.#subject(), task, options);
+  }
+
+  /**
+   * How often the likeliest word is a text's last one (LAMBADA), and its perplexity.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, CLOSED, NOT_MEASURABLE, OUT_OF_MEMORY, CANCELLED
+   */
+  lastWord(task: Task, options: LastWordOptions = {}): Promise<LastWordScores> {
+    return scoreLastWord(this.#connection, this.#subject(), task, options);
   }
 
   /**

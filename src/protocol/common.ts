@@ -6,6 +6,9 @@ export const empty = named("Empty", z.strictObject({}));
 
 export const modelHandle = named("ModelHandle", handle("model"));
 export const corpusHandle = named("CorpusHandle", handle("corpus"));
+export const taskHandle = named("TaskHandle", handle("task"));
+/** What subnetworks are scored on. */
+export const dataHandle = named("DataHandle", handle("(corpus|task)"));
 export const repairHandle = named("RepairHandle", handle("repair"));
 
 export const unitKinds = ["block", "attention", "feed-forward"] as const;

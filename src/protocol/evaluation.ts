@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { bosPolicy, dataInfo, dataSource, subject } from "./common.ts";
-import { count, finite, named } from "./schema.ts";
+import { bosPolicy, dataInfo, dataSource, subject, taskHandle } from "./common.ts";
+import { count, digest, finite, named } from "./schema.ts";
+import { tensorRef } from "./tensor.ts";
 
 export const rowModes = ["raw", "wikitext"] as const;
 /** `raw`: the text as it is; `wikitext`: lines as rows joined by blank lines, as published figures do. */
@@ -47,3 +48,119 @@ export const perplexityResult = named(
   }),
 );
 export type Perplexity = z.infer<typeof perplexityResult>;
+
+const share = () => finite().min(0).max(1);
+
+export const evaluationChoicesParams = named(
+  "EvaluationChoicesParams",
+  z.strictObject({
+    ...subject,
+    task: taskHandle,
+    batchSize: count(1).nullable().describe("Items a batch; null: as many as pay and fit."),
+    items: z.boolean().describe("Whether to send every item's log-likelihoods."),
+    compareToDense: z.boolean().describe("Whether to score the whole model too and compare choices."),
+  }),
+);
+
+export const rate = named(
+  "Rate",
+  z.object({
+    micro: share().describe("Share of items answered rightly, every item alike."),
+    macro: share().nullable().describe("Mean of the groups' shares; null where there are no groups."),
+    standardError: finite().nullable().describe("Of micro, over items; null with one item."),
+  }),
+);
+export type Rate = z.infer<typeof rate>;
+
+export const groupScore = named(
+  "GroupScore",
+  z.object({
+    name: z.string(),
+    items: count(1),
+    acc: share(),
+    accNormChars: share(),
+    accNormBytes: share(),
+  }),
+);
+
+export const agreement = named(
+  "Agreement",
+  z.object({
+    denseAcc: share(),
+    agreement: share().describe("Share of items where both choose the same, right or wrong."),
+    bothRight: count(),
+    onlyDenseRight: count(),
+    onlySubnetworkRight: count(),
+    bothWrong: count(),
+  }),
+);
+
+export type Agreement = z.infer<typeof agreement>;
+
+export const choiceItems = named(
+  "ChoiceItems",
+  z.object({
+    logLikelihoods: tensorRef.describe("float64 (choices): in nats, item after item."),
+    ends: tensorRef.describe("uint32 (items): choices up to and with each item."),
+    chosen: tensorRef.describe("uint32 (items): the choice of the highest log-likelihood."),
+    answers: tensorRef.describe("uint32 (items): the right choice."),
+  }),
+);
+
+export const choicesResult = named(
+  "ChoicesResult",
+  z.object({
+    acc: rate.describe("By log-likelihood."),
+    accNormChars: rate.describe("By log-likelihood a character of the choice."),
+    accNormBytes: rate.describe("By log-likelihood a byte of the choice in UTF-8."),
+    groups: z.array(groupScore),
+    choiceLoss: finite().describe("Mean of -log softmax(log-likelihoods)[answer], in nats."),
+    probabilityMass: finite().describe("Mean over items of the choices' probabilities, summed."),
+    ties: count().describe("Items whose highest log-likelihood several choices have; the lowest index wins."),
+    items: count(1),
+    taskDigest: digest(),
+    comparison: agreement.nullable().describe("Beside the dense model, where asked for."),
+    perItem: choiceItems.nullable(),
+    batchSize: count(1),
+    notes: z.array(z.string()),
+    seconds: finite(),
+  }),
+);
+
+export type ChoicesResult = z.infer<typeof choicesResult>;
+
+export const evaluationLastWordParams = named(
+  "EvaluationLastWordParams",
+  z.strictObject({
+    ...subject,
+    task: taskHandle,
+    batchSize: count(1).nullable(),
+    items: z.boolean(),
+  }),
+);
+
+export const lastWordItems = named(
+  "LastWordItems",
+  z.object({
+    logLikelihoods: tensorRef.describe("float64 (items): of the target, in nats."),
+    right: tensorRef.describe("uint8 (items): 1 where every token of the target is the likeliest."),
+  }),
+);
+
+export const lastWordResult = named(
+  "LastWordResult",
+  z.object({
+    acc: share().describe("Share of items whose every target token is the likeliest."),
+    standardError: finite().nullable(),
+    perplexity: finite().describe("exp of the mean negative log-likelihood of a target."),
+    loss: finite().describe("Mean cross entropy of the target tokens, in nats."),
+    tokens: count(1).describe("Target tokens."),
+    items: count(1),
+    taskDigest: digest(),
+    perItem: lastWordItems.nullable(),
+    batchSize: count(1),
+    notes: z.array(z.string()),
+    seconds: finite(),
+  }),
+);
+export type LastWordResult = z.infer<typeof lastWordResult>;

@@ -5,7 +5,14 @@
 import type { z } from "zod";
 import { empty } from "./common.ts";
 import { corpusInfo, corpusLoadParams, corpusUnloadParams } from "./corpus.ts";
-import { evaluationPerplexityParams, perplexityResult } from "./evaluation.ts";
+import {
+  choicesResult,
+  evaluationChoicesParams,
+  evaluationLastWordParams,
+  evaluationPerplexityParams,
+  lastWordResult,
+  perplexityResult,
+} from "./evaluation.ts";
 import { exportHuggingfaceParams, exportHuggingfaceResult } from "./export.ts";
 import { generationGenerateParams, generationGenerateResult } from "./generation.ts";
 import { influenceMeasureParams, influenceMeasureResult } from "./influence.ts";
@@ -25,6 +32,7 @@ import {
   subnetworksEvaluatePart,
   subnetworksEvaluateResult,
 } from "./subnetworks.ts";
+import { taskInfo, taskLoadParams, taskUnloadParams } from "./task.ts";
 import {
   workerPingParams,
   workerPingResult,
@@ -41,6 +49,8 @@ export const methods = {
   "model.unload": { params: modelUnloadParams, result: empty },
   "corpus.load": { params: corpusLoadParams, result: corpusInfo },
   "corpus.unload": { params: corpusUnloadParams, result: empty },
+  "task.load": { params: taskLoadParams, result: taskInfo },
+  "task.unload": { params: taskUnloadParams, result: empty },
   "subnetworks.evaluate": {
     params: subnetworksEvaluateParams,
     part: subnetworksEvaluatePart,
@@ -48,6 +58,8 @@ export const methods = {
   },
   "influence.measure": { params: influenceMeasureParams, result: influenceMeasureResult },
   "evaluation.perplexity": { params: evaluationPerplexityParams, result: perplexityResult },
+  "evaluation.choices": { params: evaluationChoicesParams, result: choicesResult },
+  "evaluation.lastWord": { params: evaluationLastWordParams, result: lastWordResult },
   "generation.generate": { params: generationGenerateParams, result: generationGenerateResult },
   "repair.fit": { params: repairFitParams, part: trainingPoint, result: repairFitResult },
   "repair.save": { params: repairSaveParams, result: repairSaveResult },

@@ -1,9 +1,13 @@
 import { z } from "zod";
-import { corpusHandle, modelHandle, repairHandle, unitName } from "./common.ts";
+import { dataHandle, modelHandle, repairHandle, unitName } from "./common.ts";
 import { count, finite, named } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
-export const measures = ["loss", "kl", "logit-distance"] as const;
+/**
+ * `loss` on a corpus or a last-word task, `kl` and `logit-distance` on a corpus, `accuracy` on a task, `choice-loss` on a
+ * multiple-choice task.
+ */
+export const measures = ["loss", "kl", "logit-distance", "accuracy", "choice-loss"] as const;
 export const measure = named("Measure", z.enum(measures));
 export type Measure = (typeof measures)[number];
 
@@ -19,7 +23,7 @@ export const subnetworksEvaluateParams = named(
   "SubnetworksEvaluateParams",
   z.strictObject({
     model: modelHandle,
-    corpus: corpusHandle,
+    data: dataHandle.describe("A corpus, or a task."),
     units: z.array(unitName).min(1).describe("The columns of kept."),
     kept: tensorRef.describe(
       "uint8 (subnetworks, ceil(units / 8)): bit u % 8 of byte u // 8, lowest first, is set where unit u stays.",
@@ -50,7 +54,7 @@ export const subnetworksEvaluateResult = named(
   z.object({
     values: tensorRef.describe("float64 (subnetworks, measures); NaN or infinite where a row is notFinite."),
     measures: z.array(measure),
-    counts: z.array(count()).describe("Positions each measure is a mean over."),
+    counts: z.array(count()).describe("Positions or items each measure is a mean over."),
     distinct: count(1).describe("Subnetworks computed; the others equal one of them."),
     notFinite: z.array(count()),
     blockEvaluations: finite().describe("Blocks run on a batch, a sublayer counting as its share."),

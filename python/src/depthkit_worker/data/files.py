@@ -70,6 +70,15 @@ def read_jsonl(path: Path, job: Job, *, text_field: str, strict: bool) -> tuple[
     return texts, skipped
 
 
+def read_rows(path: Path, job: Job) -> Iterator[tuple[int, dict[str, object]]]:
+    """Number, from 1, and object of each line of a `.jsonl` or `.jsonl.gz` file that is not blank."""
+    for number, (offset, line) in enumerate(_lines(path), start=1):
+        if number % LINES_BETWEEN_CHECKS == 0:
+            job.check()
+        if line.strip():
+            yield number, _object(_decode(line, path, offset), path, number)
+
+
 def file_digest(path: Path, job: Job) -> str:
     """sha256 of a file's bytes as stored."""
     digest = hashlib.sha256()

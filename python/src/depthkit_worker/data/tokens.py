@@ -100,6 +100,13 @@ def _pieces(tokenizer: PreTrainedTokenizerBase, text: str) -> Iterator[str]:
         start = end
 
 
+def harmless_cut(tokenizer: PreTrainedTokenizerBase, text: str, before: int) -> int | None:
+    """The last place in `text` before character `before` where it may be cut and tokenised in two, for a
+    tokeniser that splits locally; None where the places that are likely do not hold."""
+    cuts = [cut.start() for cut in CUT.finditer(text, max(0, before - WINDOW), before)]
+    return next((cut for cut in reversed(cuts[-2:]) if _harmless(tokenizer, text, cut)), None)
+
+
 def _harmless(tokenizer: PreTrainedTokenizerBase, text: str, cut: int) -> bool:
     left, right = text[max(0, cut - WINDOW) : cut], text[cut : cut + WINDOW]
     both, first, second = encode(tokenizer, [left + right, left, right])

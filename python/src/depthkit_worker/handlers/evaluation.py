@@ -1,16 +1,35 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from depthkit_worker.data.stream import TextStream, make_stream
+from depthkit_worker.data.tasks import Task
 from depthkit_worker.data.text import Texts
 from depthkit_worker.data.tokens import tokenizer_digest
+from depthkit_worker.evaluation import choices as choice_results
 from depthkit_worker.evaluation.perplexity import PerplexityOptions
 from depthkit_worker.evaluation.perplexity import perplexity as measure_perplexity
-from depthkit_worker.handlers.sources import data_info, read_texts, subject
-from depthkit_worker.protocol.wire import EvaluationPerplexityParams, PerplexityResult
+from depthkit_worker.evaluation.task_scores import Scores, task_scores
+from depthkit_worker.handlers.sources import Subject, check_tokenizer, data_info, read_texts, subject
+from depthkit_worker.protocol.wire import (
+    Agreement,
+    ChoiceItems,
+    ChoicesResult,
+    EvaluationChoicesParams,
+    EvaluationLastWordParams,
+    EvaluationPerplexityParams,
+    GroupScore,
+    LastWordItems,
+    LastWordResult,
+    PerplexityResult,
+    Rate,
+    TensorRef,
+)
 from depthkit_worker.server.call import Call
 from depthkit_worker.server.session import Session
 
@@ -63,3 +82,111 @@ def _stream(
         stream = make_stream(tokenizer, texts, call, rows=params.rows, separator=params.separator)
         session.last_stream = (key, stream)
     return session.last_stream[1]
+
+
+def choices(session: Session, params: EvaluationChoicesParams, call: Call) -> ChoicesResult:
+    started = time.monotonic()
+    on, task = subject(session, params), _task(session, params, "choices")
+    dense = None
+    if params.compare_to_dense:
+        dense = choice_results.choice_result(task.items, _dense(session, params, on, task, call).log_likelihoods)
+    scores = _scores(on, task, params.batch_size, call)
+    result = choice_results.choice_result(task.items, scores.log_likelihoods)
+    return ChoicesResult(
+        acc=_rate(result.acc),
+        acc_norm_chars=_rate(result.acc_norm_chars),
+        acc_norm_bytes=_rate(result.acc_norm_bytes),
+        groups=[
+            GroupScore(
+                name=group.name,
+                items=group.items,
+                acc=group.acc,
+                acc_norm_chars=group.acc_norm_chars,
+                acc_norm_bytes=group.acc_norm_bytes,
+            )
+            for group in result.groups
+        ],
+        choice_loss=result.choice_loss,
+        probability_mass=result.probability_mass,
+        ties=result.ties,
+        items=len(task.items),
+        task_digest=task.digest,
+        comparison=None if dense is None else _agreement(choice_results.agreement(task.items, result, dense)),
+        per_item=_choice_items(task, scores, result.chosen, call) if params.items else None,
+        batch_size=scores.batch_size,
+        notes=list(scores.notes),
+        seconds=time.monotonic() - started,
+    )
+
+
+def last_word(session: Session, params: EvaluationLastWordParams, call: Call) -> LastWordResult:
+    started = time.monotonic()
+    on, task = subject(session, params), _task(session, params, "last-word")
+    scores = _scores(on, task, params.batch_size, call)
+    result = choice_results.last_word_result(task, scores)
+    items = None
+    if params.items:
+        items = LastWordItems(
+            log_likelihoods=call.attach(np.concatenate(scores.log_likelihoods)),
+            right=call.attach(np.concatenate(scores.greedy).astype(np.uint8)),
+        )
+    return LastWordResult(
+        acc=result.acc,
+        standard_error=result.standard_error,
+        perplexity=result.perplexity,
+        loss=result.loss,
+        tokens=result.tokens,
+        items=len(task.items),
+        task_digest=task.digest,
+        per_item=items,
+        batch_size=scores.batch_size,
+        notes=list(scores.notes),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _task(session: Session, params: EvaluationChoicesParams | EvaluationLastWordParams, kind: str) -> Task:
+    task = session.tasks.get(params.task)
+    choice_results.require_kind(task, kind)
+    tokenizer = session.models.get(params.model).require_tokenizer()
+    check_tokenizer(task.tokenizer_digest, tokenizer_digest(tokenizer))
+    return task
+
+
+def _scores(on: Subject, task: Task, batch_size: int | None, call: Call) -> Scores:
+    return task_scores(on.decoder, task, call, batch_size=batch_size, units=on.units, repairs=on.repairs)
+
+
+def _dense(session: Session, params: EvaluationChoicesParams, on: Subject, task: Task, call: Call) -> Scores:
+    key = (params.model, params.task)
+    if session.last_dense is None or session.last_dense[0] != key:
+        scores = task_scores(on.decoder, task, call, batch_size=params.batch_size, phase="dense choices")
+        session.last_dense = (key, scores)
+    return session.last_dense[1]
+
+
+def _rate(rate: choice_results.Rate) -> Rate:
+    return Rate(micro=rate.micro, macro=rate.macro, standard_error=rate.standard_error)
+
+
+def _agreement(found: choice_results.Agreement) -> Agreement:
+    return Agreement(
+        dense_acc=found.dense_acc,
+        agreement=found.agreement,
+        both_right=found.both_right,
+        only_dense_right=found.only_dense_right,
+        only_subnetwork_right=found.only_subnetwork_right,
+        both_wrong=found.both_wrong,
+    )
+
+
+def _choice_items(task: Task, scores: Scores, chosen: Sequence[int], call: Call) -> ChoiceItems:
+    def attach(numbers: Sequence[int] | NDArray[np.int64]) -> TensorRef:
+        return call.attach(np.asarray(numbers, dtype=np.uint32))
+
+    return ChoiceItems(
+        log_likelihoods=call.attach(np.concatenate(scores.log_likelihoods)),
+        ends=attach(np.cumsum([len(item.tails) for item in task.items])),
+        chosen=attach(chosen),
+        answers=attach([item.answer for item in task.items]),
+    )

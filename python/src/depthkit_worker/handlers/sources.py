@@ -62,11 +62,11 @@ def subject(session: Session, params: SubjectParams) -> Subject:
     return Subject(session.models.get(params.model), tuple(parse_units(params.removed)), repairs)
 
 
-def check_tokenizer(corpus_digest: str, model_digest: str) -> None:
-    """A corpus holds token ids: under another tokeniser they are other words."""
-    if corpus_digest != model_digest:
+def check_tokenizer(data_digest: str, model_digest: str) -> None:
+    """A corpus or a task holds token ids: under another tokeniser they are other words."""
+    if data_digest != model_digest:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            "The corpus was tokenised for a model with another tokeniser "
-            f"({corpus_digest[:12]}, not {model_digest[:12]}). Load it again from this model.",
+            "The data were tokenised for a model with another tokeniser "
+            f"({data_digest[:12]}, not {model_digest[:12]}). Load them again from this model.",
         )

@@ -21,8 +21,8 @@ from depthkit_worker.subnetworks.positions import ScoredPositions
 
 def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) -> SubnetworksEvaluateResult:
     decoder = session.models.get(params.model)
-    corpus = session.corpora.get(params.corpus)
-    check_tokenizer(corpus.tokenizer_digest, tokenizer_digest(decoder.require_tokenizer()))
+    data = session.tasks.get(params.data) if params.data.startswith("task-") else session.corpora.get(params.data)
+    check_tokenizer(data.tokenizer_digest, tokenizer_digest(decoder.require_tokenizer()))
     units = tuple(parse_units(params.units))
     kept = unpack_masks(_masks(call, params.kept.tensor), len(units))
     repairs = tuple(session.repairs.get(handle) for handle in params.repairs)
@@ -38,7 +38,7 @@ def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) ->
         part = SubnetworksEvaluatePart(rows=call.attach(rows.astype(np.uint32)), values=call.attach(values))
         call.part(part)
 
-    result = evaluate_subnetworks(decoder, corpus, Subnetworks(units, kept, repairs, repaired), options, call, send)
+    result = evaluate_subnetworks(decoder, data, Subnetworks(units, kept, repairs, repaired), options, call, send)
     return SubnetworksEvaluateResult(
         values=call.attach(result.values),
         measures=list(result.measures),

@@ -24,6 +24,9 @@ from depthkit_worker.models.recorders import Recorded, Recorder, Replacement
 from depthkit_worker.models.source import IN_MEMORY, Source
 from depthkit_worker.models.split import BlockStates, split_block
 
+MASKED_ATTENTION = ("eager", "sdpa")
+"""Attention implementations that take a mask of one's own."""
+
 
 @dataclass(frozen=True)
 class Replay:
@@ -35,6 +38,21 @@ class Replay:
     """x_0, what the first block reads: (batch, sequence, hidden)."""
     arguments: tuple[Recorded, ...]
     """One entry a block: everything it is called with besides the hidden states."""
+
+
+@dataclass(frozen=True)
+class Branching:
+    """Rows that are no plain sequences: several continuations behind one prompt."""
+
+    position_ids: Tensor
+    """int64 (batch, sequence)"""
+    sees: Tensor
+    """bool (batch, sequence, sequence): which places each place attends to, at least one."""
+
+    def inputs(self, device: torch.device, dtype: torch.dtype) -> dict[str, Tensor]:
+        # Added to the attention's scores: what both eager and sdpa attention take.
+        mask = torch.zeros(self.sees.shape, dtype=dtype).masked_fill_(~self.sees, torch.finfo(dtype).min)
+        return {"position_ids": self.position_ids.to(device), "attention_mask": mask[:, None].to(device)}
 
 
 class Decoder:
@@ -99,19 +117,40 @@ class Decoder:
         return None if length is None else int(length)
 
     @cached_property
+    def _window(self) -> int | None:
+        """How far back a sliding attention of this model sees, in tokens; None without one."""
+        types = getattr(self.config, "layer_types", None)
+        window = getattr(self.config, "sliding_window", None)
+        slides = types is None or any("sliding" in kind for kind in types)
+        return int(window) if window is not None and slides else None
+
+    @cached_property
     def parameters(self) -> int:
         """Number of parameters, tied ones counted once."""
         return sum(parameter.numel() for parameter in self.model.parameters())
 
-    def begin(self, input_ids: LongTensor) -> Replay:
+    def can_branch(self, longest: int) -> bool:
+        """Whether `begin` takes a `Branching` whose prompt with any one continuation has at most `longest`
+        tokens. A mask of one's own takes the place of a sliding window, so none may be shorter than that."""
+        return (
+            self.family.branching(self.config)
+            and self.attention_implementation in MASKED_ATTENTION
+            and (self._window is None or longest <= self._window)
+        )
+
+    def begin(self, input_ids: LongTensor, branching: Branching | None = None) -> Replay:
         """Embed `input_ids`, (batch, sequence), and learn what each block is called with."""
         recorders = [Recorder(self.family.block_returns) for _ in range(self.depth)]
+        inputs = {} if branching is None else branching.inputs(self.device, self.dtype)
         with self._in_place_of_blocks(recorders):
             # The base model has everything up to the final norm: no need to pay for the head here.
-            self.model.base_model(input_ids=input_ids, **self._forward_options)
+            self.model.base_model(input_ids=input_ids, **inputs, **self._forward_options)
         first = recorders[0].hidden
         assert first is not None
-        return Replay(input_ids, first, tuple(recorder.recorded() for recorder in recorders))
+        recorded = tuple(recorder.recorded() for recorder in recorders)
+        if branching is not None:
+            _check_masked(recorded, inputs["attention_mask"], self.config.model_type)
+        return Replay(input_ids, first, recorded)
 
     def run_block(self, index: int, hidden: Tensor, replay: Replay, block: nn.Module | None = None) -> Tensor:
         """x_{l+1} from x_l, both (batch, sequence, hidden). A removed unit is left out. `block`: one that
@@ -151,6 +190,22 @@ class Decoder:
             yield
         finally:
             setattr(parent, name, blocks)
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and torch.equal(one, other)
+
+
+def _check_masked(recorded: Sequence[Recorded], mask: Tensor, model_type: str) -> None:
+    """Refuse a model that calls a block with another mask than it was given."""
+    for index, call in enumerate(recorded):
+        given = (*call.positional, *call.keywords.values())
+        if not any(one is mask or (isinstance(one, Tensor) and _same(one, mask)) for one in given):
+            raise DepthkitError(
+                "MODEL_UNSUPPORTED",
+                f"Block {index} of this {model_type} model does not get the attention mask it was given.",
+                modelType=model_type,
+            )
 
 
 def _module_list(model: nn.Module, path: str) -> nn.ModuleList:

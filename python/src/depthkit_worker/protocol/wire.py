@@ -6,11 +6,65 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+CONTRACT_DIGEST = "6c8ab20ad1c24567cb6845fee195641a194f61ac03ba39859ef497b2f860f5b7"
 CONTRACT_DIGEST = "59b09829bf83b276f5846357adf35c767616ec4de9bbe97d92919ce5a4899ca6"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
+class Agreement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    dense_acc: Annotated[float, Meta(ge=0, le=1)]
+    agreement: Annotated[float, Meta(ge=0, le=1)]
+    """Share of items where both choose the same, right or wrong."""
+    both_right: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    only_dense_right: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    only_subnetwork_right: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    both_wrong: Annotated[int, Meta(ge=0, le=9007199254740991)]
+
+
 class BiasRepair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="bias"):
     training: Training
+
+
+class ChoiceItems(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    log_likelihoods: TensorRef
+    """float64 (choices): in nats, item after item."""
+    ends: TensorRef
+    """uint32 (items): choices up to and with each item."""
+    chosen: TensorRef
+    """uint32 (items): the choice of the highest log-likelihood."""
+    answers: TensorRef
+    """uint32 (items): the right choice."""
+
+
+class ChoicesField(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="field"):
+    name: Annotated[str, Meta(min_length=1)]
+
+
+class ChoicesList(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="list"):
+    texts: Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=2)]
+
+
+class ChoicesResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    acc: Rate
+    """By log-likelihood."""
+    acc_norm_chars: Rate
+    """By log-likelihood a character of the choice."""
+    acc_norm_bytes: Rate
+    """By log-likelihood a byte of the choice in UTF-8."""
+    groups: list[GroupScore]
+    choice_loss: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Mean of -log softmax(log-likelihoods)[answer], in nats."""
+    probability_mass: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Mean over items of the choices' probabilities, summed."""
+    ties: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Items whose highest log-likelihood several choices have; the lowest index wins."""
+    items: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    task_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    comparison: Agreement | None
+    """Beside the dense model, where asked for."""
+    per_item: ChoiceItems | None
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    notes: list[str]
+    seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
 
 class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -71,6 +125,30 @@ class EmulatedUpdate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     reference: RepairReference
     scale: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """What the mean is multiplied by; 1: the mean."""
+
+
+class EvaluationChoicesParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    removed: list[UnitName]
+    repairs: list[RepairHandle]
+    """In the order they were made."""
+    task: TaskHandle
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
+    """Items a batch; null: as many as pay and fit."""
+    items: bool
+    """Whether to send every item's log-likelihoods."""
+    compare_to_dense: bool
+    """Whether to score the whole model too and compare choices."""
+
+
+class EvaluationLastWordParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    removed: list[UnitName]
+    repairs: list[RepairHandle]
+    """In the order they were made."""
+    task: TaskHandle
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
+    items: bool
 
 
 class EvaluationPerplexityParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -196,6 +274,14 @@ class GenerationGenerateResult(Struct, frozen=True, kw_only=True, forbid_unknown
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
 
+class GroupScore(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    name: str
+    items: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    acc: Annotated[float, Meta(ge=0, le=1)]
+    acc_norm_chars: Annotated[float, Meta(ge=0, le=1)]
+    acc_norm_bytes: Annotated[float, Meta(ge=0, le=1)]
+
+
 class InfluenceMeasureParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
     corpus: CorpusHandle
@@ -222,6 +308,31 @@ class InfluenceMeasureResult(Struct, frozen=True, kw_only=True, forbid_unknown_f
     sequences: Annotated[int, Meta(ge=1, le=9007199254740991)]
     tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Tokens counted."""
+    seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+
+
+class LastWordItems(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    log_likelihoods: TensorRef
+    """float64 (items): of the target, in nats."""
+    right: TensorRef
+    """uint8 (items): 1 where every token of the target is the likeliest."""
+
+
+class LastWordResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    acc: Annotated[float, Meta(ge=0, le=1)]
+    """Share of items whose every target token is the likeliest."""
+    standard_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    perplexity: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """exp of the mean negative log-likelihood of a target."""
+    loss: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Mean cross entropy of the target tokens, in nats."""
+    tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Target tokens."""
+    items: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    task_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    per_item: LastWordItems | None
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    notes: list[str]
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
 
@@ -293,6 +404,10 @@ class ModelUnloadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     model: ModelHandle
 
 
+class NamedFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="named"):
+    name: TaskFormat
+
+
 class Objective(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """Weights of the sum that training lowers."""
 
@@ -343,6 +458,15 @@ class Progress(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     """What is counted, such as tokens or bytes; empty for plain steps."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """Since the call began."""
+
+
+class Rate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    micro: Annotated[float, Meta(ge=0, le=1)]
+    """Share of items answered rightly, every item alike."""
+    macro: Annotated[float, Meta(ge=0, le=1)] | None
+    """Mean of the groups' shares; null where there are no groups."""
+    standard_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """Of micro, over items; null with one item."""
 
 
 class RepairFitParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -423,6 +547,10 @@ class ReplacementBlock(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """null: the span's first block as it is."""
 
 
+class RowsFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="rows"):
+    pass
+
+
 class ScoredPositions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     every: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """The k-th, 2k-th, ... position of each sequence; 1: all."""
@@ -432,7 +560,8 @@ class ScoredPositions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 class SubnetworksEvaluateParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
-    corpus: CorpusHandle
+    data: DataHandle
+    """A corpus, or a task."""
     units: Annotated[list[UnitName], Meta(min_length=1)]
     """The columns of kept."""
     kept: TensorRef
@@ -461,7 +590,7 @@ class SubnetworksEvaluateResult(Struct, frozen=True, kw_only=True, forbid_unknow
     """float64 (subnetworks, measures); NaN or infinite where a row is notFinite."""
     measures: list[Measure]
     counts: list[Annotated[int, Meta(ge=0, le=9007199254740991)]]
-    """Positions each measure is a mean over."""
+    """Positions or items each measure is a mean over."""
     distinct: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Subnetworks computed; the others equal one of them."""
     not_finite: list[Annotated[int, Meta(ge=0, le=9007199254740991)]]
@@ -471,6 +600,74 @@ class SubnetworksEvaluateResult(Struct, frozen=True, kw_only=True, forbid_unknow
     notes: list[str]
     """What did not go as planned, such as batches halved for memory."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+
+
+class TaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    task: TaskHandle
+    kind: TaskKind
+    format: str
+    """A task format, or template."""
+    digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """sha256 over token ids, answers and groups: what a score hangs on besides the model."""
+    files: list[str]
+    file_digests: list[Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]]
+    """sha256 of each file's bytes."""
+    items: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    rows: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Rows in the file, those beyond the limit included."""
+    groups: list[str]
+    """Such as subjects; empty where the format has none."""
+    shots: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    limit: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
+    bos: BosPolicy
+    bos_added: bool
+    """Whether each prompt starts with a BOS token."""
+    tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens the model reads, prompts that choices share counted once."""
+    longest: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens of the longest prompt with a choice."""
+    single_token: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Items whose choices are one token each, all different."""
+    items_with_shots_dropped: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Items too long for the model that lost whole examples."""
+    shots_dropped: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    items_cut: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Items too long even without examples, cut from the left."""
+    tokens_cut: Annotated[int, Meta(ge=0, le=9007199254740991)]
+
+
+class TaskLoadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    path: Annotated[str, Meta(min_length=1)]
+    """Absolute path of a .jsonl or .jsonl.gz file, one question a line."""
+    format: FormatSource
+    shots: Annotated[int, Meta(ge=0, le=5)]
+    """Examples in front of each question."""
+    shots_file: Annotated[str, Meta(min_length=1)] | None
+    """Absolute path of the file they come from."""
+    limit: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
+    """Take the first so many rows; null: all."""
+    bos: BosPolicy
+
+
+class TaskUnloadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    task: TaskHandle
+
+
+class TemplateFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="template"):
+    prompt: str
+    """With fields of the row in braces: {question}, {choices[0]}."""
+    choices: ChoicesSource
+    answer: Annotated[str, Meta(min_length=1)]
+    """The field with the right choice: its index from 0, or its text."""
+    group: Annotated[str, Meta(min_length=1)] | None
+    """The field that macro averages are taken over."""
+    description: str
+    """In front of every prompt; may name fields."""
+    delimiter: str
+    """Between prompt and choice."""
+    separator: str
+    """Behind each few-shot example."""
 
 
 class TensorRef(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -584,18 +781,24 @@ AdapterInput: TypeAlias = Literal["normed", "raw"]
 AngularTokens: TypeAlias = Literal["last", "all"]
 AttentionChoice: TypeAlias = Literal["auto", "eager", "sdpa", "flash_attention_2"]
 BosPolicy: TypeAlias = Literal["auto", "always", "never"]
+ChoicesSource: TypeAlias = ChoicesField | ChoicesList
 CorpusHandle: TypeAlias = Annotated[str, Meta(pattern="^corpus-[0-9]+$(?!\\n)")]
+DataHandle: TypeAlias = Annotated[str, Meta(pattern="^(corpus|task)-[0-9]+$(?!\\n)")]
 DataSource: TypeAlias = FileSource | TextSource
 DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 FinishReason: TypeAlias = Literal["length", "end-of-text", "stop"]
+FormatSource: TypeAlias = RowsFormat | NamedFormat | TemplateFormat
 InfluenceMetric: TypeAlias = Literal["cosine", "l1", "l2", "relative-l1", "relative-l2"]
-Measure: TypeAlias = Literal["loss", "kl", "logit-distance"]
+Measure: TypeAlias = Literal["loss", "kl", "logit-distance", "accuracy", "choice-loss"]
 ModelHandle: TypeAlias = Annotated[str, Meta(pattern="^model-[0-9]+$(?!\\n)")]
 Packing: TypeAlias = Literal["pack", "none"]
 RepairHandle: TypeAlias = Annotated[str, Meta(pattern="^repair-[0-9]+$(?!\\n)")]
 RepairMethod: TypeAlias = EmulatedUpdate | BiasRepair | LowRank | FoldRepair | PatchRepair | ReplacementBlock | LoraRepair
 RepairReference: TypeAlias = Literal["dense", "pruned"]
 RowMode: TypeAlias = Literal["raw", "wikitext"]
+TaskFormat: TypeAlias = Literal["mmlu", "arc_easy", "arc_challenge", "openbookqa", "piqa", "boolq", "hellaswag", "winogrande", "lambada"]
+TaskHandle: TypeAlias = Annotated[str, Meta(pattern="^task-[0-9]+$(?!\\n)")]
+TaskKind: TypeAlias = Literal["choices", "last-word"]
 UnitKind: TypeAlias = Literal["block", "attention", "feed-forward"]
 UnitName: TypeAlias = Annotated[str, Meta(pattern="^(block|attention|feed-forward)\\.[0-9]{1,6}$(?!\\n)")]
 
@@ -607,9 +810,13 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "model.unload": (ModelUnloadParams, Empty),
     "corpus.load": (CorpusLoadParams, CorpusInfo),
     "corpus.unload": (CorpusUnloadParams, Empty),
+    "task.load": (TaskLoadParams, TaskInfo),
+    "task.unload": (TaskUnloadParams, Empty),
     "subnetworks.evaluate": (SubnetworksEvaluateParams, SubnetworksEvaluateResult),
     "influence.measure": (InfluenceMeasureParams, InfluenceMeasureResult),
     "evaluation.perplexity": (EvaluationPerplexityParams, PerplexityResult),
+    "evaluation.choices": (EvaluationChoicesParams, ChoicesResult),
+    "evaluation.lastWord": (EvaluationLastWordParams, LastWordResult),
     "generation.generate": (GenerationGenerateParams, GenerationGenerateResult),
     "repair.fit": (RepairFitParams, RepairFitResult),
     "repair.save": (RepairSaveParams, RepairSaveResult),

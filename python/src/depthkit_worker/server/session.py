@@ -9,6 +9,8 @@ from depthkit_worker.errors import DepthkitError
 if TYPE_CHECKING:
     from depthkit_worker.data.corpus import Corpus
     from depthkit_worker.data.stream import TextStream
+    from depthkit_worker.data.tasks import Task
+    from depthkit_worker.evaluation.task_scores import Scores
     from depthkit_worker.models.decoder import Decoder
     from depthkit_worker.subnetworks.repairs import Repair
 
@@ -57,7 +59,11 @@ class Session:
         self.queued = 0
         self.models: Registry[Decoder] = Registry("model")
         self.corpora: Registry[Corpus] = Registry("corpus")
+        self.tasks: Registry[Task] = Registry("task")
         self.repairs: Registry[Repair] = Registry("repair")
+        self.last_dense: tuple[tuple[str, str], Scores] | None = None
+        """The whole model's scores on a task, under the handles of both: one subnetwork after the other is
+        compared with them."""
         self.last_stream: tuple[tuple[str, ...], TextStream] | None = None
         """What perplexity was last measured on, with what it was made from: one subnetwork after the
         other is scored on the same text, which is tokenised once."""

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.subnetworks.executor import Evaluation, Executor, LocalExecutor
 from depthkit_worker.subnetworks.masks import Subnetworks, block_codes
 from depthkit_worker.subnetworks.plan import Plan, make_plan
-from depthkit_worker.subnetworks.positions import ALL_POSITIONS, MEASURES, Measure, ScoredPositions
+from depthkit_worker.subnetworks.positions import ALL_POSITIONS, Measure, ScoredPositions
+from depthkit_worker.subnetworks.scorable import Data, Scorable, scorable
 from depthkit_worker.subnetworks.steps import StepCost, step_cost
 
 PHASE = "subnetworks"
@@ -42,10 +42,10 @@ class EngineOptions:
 @dataclass(frozen=True)
 class EngineResult:
     values: NDArray[np.float64]
-    """(subnetworks, measures), rows as asked: loss and kl in nats, means over `counts` positions."""
+    """(subnetworks, measures), rows as asked: loss and kl in nats, means over `counts` positions or items."""
     measures: tuple[Measure, ...]
     counts: tuple[int, ...]
-    """Positions that each measure is a mean over."""
+    """Positions, or items, that each measure is a mean over."""
     distinct: int
     """Subnetworks that were computed; the others were the same as one of them."""
     not_finite: tuple[int, ...]
@@ -95,32 +95,33 @@ class _Watch:
 
 def evaluate_subnetworks(
     decoder: Decoder,
-    corpus: Corpus,
+    data: Data | Scorable,
     subnetworks: Subnetworks,
     options: EngineOptions,
     job: Job,
     on_values: OnValues | None = None,
     executor: Executor | None = None,
 ) -> EngineResult:
-    """The measures of every one of `subnetworks` of `decoder`, as it stands, on `corpus`.
+    """The measures of every one of `subnetworks` of `decoder`, as it stands, on `data`: a corpus or a task.
 
     A head run counts in the progress as the block evaluations it is worth, so that time left is time
     so far times work left by work done.
     """
     started = time.monotonic()
-    _check(options)
+    data = scorable(data, decoder)
+    _check(options, data)
     coded = block_codes(subnetworks, decoder.depth)
     codes, to_distinct = np.unique(coded.codes, axis=0, return_inverse=True)
     evaluation = Evaluation(codes, options.measures, options.positions, coded.variants)
-    plan = make_plan(decoder, corpus, evaluation, options.batch_size, options.memory_budget)
+    plan = make_plan(decoder, data, evaluation, options.batch_size, options.memory_budget)
     watch = _Watch(step_cost(decoder, coded.variants), plan, job)
     rows_of = _groups(to_distinct.reshape(-1), len(codes))
-    executor = LocalExecutor(decoder, corpus) if executor is None else executor
+    executor = LocalExecutor(decoder, data) if executor is None else executor
 
     values = np.full((len(subnetworks.kept), len(options.measures)), np.nan)
     sums = np.zeros((len(codes), len(options.measures)))
     counts = np.zeros((len(codes), len(options.measures)), dtype=np.int64)
-    missing = np.full(len(codes), corpus.sequences)
+    missing = np.full(len(codes), data.sequences)
     for part in executor.run(evaluation, plan.pieces, watch):
         sums[part.row] += part.sums
         counts[part.row] += part.counts
@@ -161,14 +162,15 @@ def _means(sums: NDArray[np.float64], counts: NDArray[np.int64], options: Engine
     return sums / counts
 
 
-def _check(options: EngineOptions) -> None:
-    measures = options.measures
-    if not measures or len(set(measures)) < len(measures) or not set(measures) <= set(MEASURES):
+def _check(options: EngineOptions, data: Scorable) -> None:
+    measures, allowed = options.measures, data.measures
+    if not measures or len(set(measures)) < len(measures) or not set(measures) <= set(allowed):
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"Measures {list(measures)} were asked for. Name at least one of {', '.join(MEASURES)}, each once.",
+            f"Measures {list(measures)} were asked for on {data.what}. Name at least one of {', '.join(allowed)}, "
+            "each once.",
             measures=list(measures),
-            allowed=list(MEASURES),
+            allowed=list(allowed),
         )
     if options.batch_size is not None and options.batch_size < 1:
         raise DepthkitError(
@@ -177,3 +179,10 @@ def _check(options: EngineOptions) -> None:
             batchSize=options.batch_size,
         )
     options.positions.check()
+    if options.positions != ALL_POSITIONS and not data.has_positions:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"{options.positions} was asked for on {data.what}, which says itself what is scored. Leave it out.",
+            every=options.positions.every,
+            last=options.positions.last,
+        )

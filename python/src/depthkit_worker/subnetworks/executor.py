@@ -1,6 +1,6 @@
-"""Who does the work: a list of independent pieces, each some subnetworks on some of the corpus.
+"""Who does the work: a list of independent pieces, each some subnetworks on some of the data.
 
-A piece needs a decoder, the corpus and the plain data of an `Evaluation`, and nothing of any other
+A piece needs a decoder, the data and the plain data of an `Evaluation`, and nothing of any other
 piece, so that pieces may run anywhere and in any order. `LocalExecutor` runs them here, one by one.
 """
 
@@ -16,13 +16,13 @@ import torch
 from numpy.typing import NDArray
 from torch import LongTensor, Tensor
 
-from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.subnetworks.head import Head
 from depthkit_worker.subnetworks.masks import Variants
 from depthkit_worker.subnetworks.memory import freed_memory_kept, is_out_of_memory, release
-from depthkit_worker.subnetworks.positions import COMPARING, Measure, ScoredPositions, scored_rows
+from depthkit_worker.subnetworks.positions import COMPARING, Measure, ScoredPositions
+from depthkit_worker.subnetworks.scorable import Data, Scorable, ScoredRows, scorable
 from depthkit_worker.subnetworks.scoring import Scorer
 from depthkit_worker.subnetworks.steps import Stepper
 from depthkit_worker.subnetworks.trie import Trie, walk
@@ -49,7 +49,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Piece:
-    """Rows of `Evaluation.codes`, on sequences of the corpus."""
+    """Rows of `Evaluation.codes`, on sequences of the data."""
 
     rows: NDArray[np.int64]
     first: int
@@ -68,7 +68,7 @@ class RowSums:
     row: int
     sequences: int
     sums: NDArray[np.float64]
-    """(measures,): over the positions counted."""
+    """(measures,): over the positions, or items, counted."""
     counts: NDArray[np.int64]
     """(measures,): how many those are."""
 
@@ -97,9 +97,9 @@ class Executor(Protocol):
 class LocalExecutor:
     """Runs pieces one after the other on one decoder, as it stands."""
 
-    def __init__(self, decoder: Decoder, corpus: Corpus) -> None:
+    def __init__(self, decoder: Decoder, data: Data | Scorable) -> None:
         self._decoder = decoder
-        self._corpus = corpus
+        self._data = scorable(data, decoder)
         self._head = Head(decoder)
 
     def run(self, evaluation: Evaluation, pieces: Iterable[Piece], progress: Progress) -> Iterator[RowSums]:
@@ -126,7 +126,7 @@ class LocalExecutor:
                 if not is_out_of_memory(error):
                     raise
                 if piece.sequences == 1:
-                    raise _too_small(self._corpus, error) from error
+                    raise _too_small(self._data.longest, error) from error
             # Outside the except clause: the error holds the frames, and with them the tensors.
             release(self._decoder.device)
             most = max(1, piece.sequences // 2)
@@ -136,10 +136,12 @@ class LocalExecutor:
 
     @torch.inference_mode()
     def _run_piece(self, evaluation: Evaluation, piece: Piece, progress: Progress) -> Iterator[RowSums]:
-        batch = next(_share(self._corpus, piece).batches(piece.sequences))
-        replay = self._decoder.begin(cast("LongTensor", batch.input_ids.to(self._decoder.device)))
-        at = scored_rows(batch, evaluation.positions, evaluation.measures)
-        counts = np.array([int(rows.sum()) for rows in at.counted.values()], dtype=np.int64)
+        batch = self._data.batch(piece.first, piece.end, evaluation.positions, evaluation.measures)
+        input_ids = cast("LongTensor", batch.input_ids.to(self._decoder.device))
+        progress.check()
+        replay = self._decoder.begin(input_ids, batch.branching)
+        progress.check()
+        at = batch.scored
         trie, wanted = _trie(evaluation, piece)
         stepper = Stepper(self._decoder, evaluation.variants)
         scorer: Scorer | None = None
@@ -155,25 +157,25 @@ class LocalExecutor:
                 group.append((wanted[place], scorer.read(state)))
             del state
             if len(group) == shared_by:
-                yield from self._score(scorer, group, counts, piece, progress)
+                yield from self._score(scorer, group, at, piece, progress)
         if group and scorer is not None:
-            yield from self._score(scorer, group, counts, piece, progress)
+            yield from self._score(scorer, group, at, piece, progress)
 
     def _score(
         self,
         scorer: Scorer,
         group: list[tuple[int, Tensor]],
-        counts: NDArray[np.int64],
+        at: ScoredRows,
         piece: Piece,
         progress: Progress,
     ) -> Iterator[RowSums]:
         """Scores and empties `group`."""
-        sums = scorer.score([state for _, state in group]).numpy()
+        values = scorer.score([state for _, state in group])
         rows = [row for row, _ in group]
         group.clear()
-        for row, of_row in zip(rows, sums, strict=True):
+        for row, of_row in zip(rows, values, strict=True):
             progress.head(piece.sequences)
-            yield RowSums(row, piece.sequences, of_row, counts)
+            yield RowSums(row, piece.sequences, at.sums(of_row), at.counts)
 
 
 def _trie(evaluation: Evaluation, piece: Piece) -> tuple[Trie, list[int]]:
@@ -188,21 +190,15 @@ def _trie(evaluation: Evaluation, piece: Piece) -> tuple[Trie, list[int]]:
     return Trie(codes, reference=0), wanted
 
 
-def _share(corpus: Corpus, piece: Piece) -> Corpus:
-    begin = corpus.starts[piece.first]
-    starts = tuple(start - begin for start in corpus.starts[piece.first : piece.end + 1])
-    return replace(corpus, ids=corpus.ids[begin : begin + starts[-1]], starts=starts)
-
-
 def _halves(piece: Piece) -> list[Piece]:
     middle = piece.first + -(-piece.sequences // 2)
     return [replace(piece, end=middle), replace(piece, first=middle)]
 
 
-def _too_small(corpus: Corpus, error: BaseException) -> DepthkitError:
+def _too_small(length: int, error: BaseException) -> DepthkitError:
     return DepthkitError(
         "OUT_OF_MEMORY",
-        f"One sequence of {corpus.options.length} tokens does not fit into memory beside the model: {error}. "
+        f"One sequence of {length} tokens does not fit into memory beside the model: {error}. "
         "Use shorter sequences, score fewer positions, or load the model in a narrower dtype.",
-        length=corpus.options.length,
+        length=length,
     )

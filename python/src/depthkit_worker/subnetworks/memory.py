@@ -34,15 +34,19 @@ def bytes_per_token(decoder: Decoder, states: int) -> int:
     return numbers * decoder.dtype.itemsize
 
 
-def batch_sequences(decoder: Decoder, corpus: Corpus, states: int, budget: int | None) -> int:
-    """Sequences a batch, so that what is kept fits `budget` bytes (None: what the device has)."""
-    length = corpus.options.length
+def fitting_rows(decoder: Decoder, length: int, states: int, budget: int | None) -> int:
+    """Rows of `length` tokens a batch, so that what is kept fits `budget` bytes (None: what the device has)."""
     cpu = decoder.device.type == "cpu"
     tokens = CPU_TOKENS if cpu else GPU_TOKENS
     if budget is None:
         budget = CPU_BYTES if cpu else _free_bytes(decoder.device)
     fitting = budget // (length * bytes_per_token(decoder, states))
-    return max(1, min(fitting, -(-tokens // length), corpus.sequences))
+    return max(1, min(fitting, -(-tokens // length)))
+
+
+def batch_sequences(decoder: Decoder, corpus: Corpus, states: int, budget: int | None) -> int:
+    """`fitting_rows` of a corpus, and no more than it has."""
+    return min(fitting_rows(decoder, corpus.options.length, states, budget), corpus.sequences)
 
 
 def _free_bytes(device: torch.device) -> int:

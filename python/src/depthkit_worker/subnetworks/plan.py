@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.subnetworks.executor import SHARED_BY, Evaluation, Piece
 from depthkit_worker.subnetworks.masks import WHOLE
-from depthkit_worker.subnetworks.memory import batch_sequences
+from depthkit_worker.subnetworks.memory import fitting_rows
+from depthkit_worker.subnetworks.scorable import Data, Scorable, scorable
 from depthkit_worker.subnetworks.steps import step_cost
 from depthkit_worker.subnetworks.trie import Trie, WalkCost, walk_cost
 
 LEAST_ROWS, MOST_ROWS = 64, 128
-"""Subnetworks a piece of a corpus of several batches. Values are finished piece by piece, and two pieces
+"""Subnetworks a piece of data in several batches. Values are finished piece by piece, and two pieces
 share nothing: a cut costs the blocks that the subnetworks on its two sides have in common."""
 
 
@@ -24,10 +24,10 @@ share nothing: a cut costs the blocks that the subnetworks on its two sides have
 class Plan:
     pieces: tuple[Piece, ...]
     batch_size: int
-    """Sequences."""
+    """Sequences, in the largest batch."""
     evaluations: float
     """Distinct block evaluations, counted a batch."""
-    heads: int
+    heads: float
     """Runs of the head, counted a batch."""
     head_cost: float
     """Block evaluations that one run of the head is worth, by the multiplications in it."""
@@ -40,18 +40,20 @@ class Plan:
 
 
 def make_plan(
-    decoder: Decoder, corpus: Corpus, evaluation: Evaluation, batch_size: int | None, budget: int | None
+    decoder: Decoder, data: Data | Scorable, evaluation: Evaluation, batch_size: int | None, budget: int | None
 ) -> Plan:
-    """Subnetworks first, then the corpus: a stretch of subnetworks is finished before the next begins."""
+    """Subnetworks first, then the data: a stretch of subnetworks is finished before the next begins."""
+    data = scorable(data, decoder)
     whole = _cost(decoder, evaluation, np.arange(len(evaluation.codes)))
     states = whole.states + (SHARED_BY if evaluation.compares else 1)
-    size = batch_size or batch_sequences(decoder, corpus, states, budget)
-    shares = [(first, min(first + size, corpus.sequences)) for first in range(0, corpus.sequences, size)]
+    shares = data.shares(batch_size, lambda length: fitting_rows(decoder, length, states, budget))
+    size = max(end - first for first, end in shares)
+    batches = data.sequences / size
     stretches = [np.arange(len(evaluation.codes))] if len(shares) == 1 else _stretches(evaluation.codes)
     pieces = tuple(Piece(rows, first, end) for rows in stretches for first, end in shares)
-    evaluations = sum(_cost(decoder, evaluation, rows).evaluations for rows in stretches) * len(shares)
-    heads = len(evaluation.codes) * len(shares)
-    return Plan(pieces, size, evaluations, heads, _head_cost(decoder, corpus, evaluation), states)
+    evaluations = sum(_cost(decoder, evaluation, rows).evaluations for rows in stretches) * batches
+    heads = len(evaluation.codes) * batches
+    return Plan(pieces, size, evaluations, heads, _head_cost(decoder, data, evaluation), states)
 
 
 def _cost(decoder: Decoder, evaluation: Evaluation, rows: NDArray[np.int64]) -> WalkCost:
@@ -80,11 +82,7 @@ def _stretches(codes: NDArray[np.uint8]) -> list[NDArray[np.int64]]:
     return [*stretches, np.arange(first, len(codes))]
 
 
-def _head_cost(decoder: Decoder, corpus: Corpus, evaluation: Evaluation) -> float:
+def _head_cost(decoder: Decoder, data: Scorable, evaluation: Evaluation) -> float:
     block = sum(parameter.numel() for parameter in decoder.blocks.parameters()) / decoder.depth
-    positions = evaluation.positions
-    scored = corpus.options.length / positions.every
-    if positions.last is not None:
-        scored = min(scored, positions.last)
-    head = decoder.vocabulary_size * decoder.hidden_size * scored / corpus.options.length
+    head = decoder.vocabulary_size * decoder.hidden_size * data.scored_share(evaluation.positions)
     return head / block if block else 1.0

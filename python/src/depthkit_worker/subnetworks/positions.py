@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from depthkit_worker.data.corpus import Batch
 from depthkit_worker.errors import DepthkitError
 
-Measure = Literal["loss", "kl", "logit-distance"]
-MEASURES: tuple[Measure, ...] = get_args(Measure)
+Measure = Literal["loss", "kl", "logit-distance", "accuracy", "choice-loss"]
+MEASURES: tuple[Measure, ...] = ("loss", "kl", "logit-distance")
+"""Those of a corpus."""
 COMPARING: tuple[Measure, ...] = ("kl", "logit-distance")
 """Those that compare with the dense model."""
 
@@ -52,6 +55,21 @@ class Scored:
     """int64 (rows,): the next token; 0 where `loss` does not count the row."""
     counted: dict[Measure, Tensor]
     """Of each measure asked for, which rows it averages over: bool (rows,)."""
+    picks: None = None
+    """One target a row."""
+
+    @property
+    def quantities(self) -> frozenset[str]:
+        return frozenset(self.counted)
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        return np.array([int(rows.sum()) for rows in self.counted.values()], dtype=np.int64)
+
+    def sums(self, values: Mapping[str, Tensor]) -> NDArray[np.float64]:
+        """(measures,): sums over the rows counted."""
+        sums = [values[measure][counted].sum() for measure, counted in self.counted.items()]
+        return torch.stack(sums).numpy()
 
 
 def scored_rows(batch: Batch, positions: ScoredPositions, measures: Collection[Measure]) -> Scored:

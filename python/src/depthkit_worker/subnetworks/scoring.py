@@ -2,7 +2,8 @@
 
 With z the dense model's logits and y a subnetwork's, at one position:
 loss = log sum exp(y) - y[target]; kl = sum p (z - y) - log sum exp(z) + log sum exp(y), p = softmax(z);
-logit-distance = sqrt(sum (z - y)^2). Each is a sum over the vocabulary, taken tile by tile: exponentials
+logit-distance = sqrt(sum (z - y)^2); greedy = whether no token has a higher logit than the target, nor a
+lower id with the same. Each is a sum over the vocabulary, taken tile by tile: exponentials
 in fp32 relative to the tile's own highest logit, tiles put together in fp64.
 """
 
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from depthkit_worker.subnetworks.head import Head, Tile
-from depthkit_worker.subnetworks.positions import Measure, Scored
+from depthkit_worker.subnetworks.scorable import ScoredRows
 
 LEAST_EXPONENT = -80.0
 """Below this exp is 0 for every sum here (1e-35 of the highest term), and where its result would underflow
@@ -30,6 +31,9 @@ class _Tally:
     exponentials: list[Tensor] = field(default_factory=list)
     """Relative to `highest`."""
     target: Tensor | None = None
+    """(targets,)"""
+    best: tuple[Tensor, Tensor] | None = None
+    """The highest logit so far and its token, the lowest of equal ones."""
     differences: list[Tensor] = field(default_factory=list)
     """sum of exp(z - highest of z) (z - y)"""
     squares: list[Tensor] = field(default_factory=list)
@@ -39,12 +43,13 @@ class _Tally:
 class Scorer:
     """Scores final states of one batch, several at a time."""
 
-    def __init__(self, head: Head, scored: Scored, reference: Tensor | None, check: Callable[[], None]) -> None:
+    def __init__(self, head: Head, scored: ScoredRows, reference: Tensor | None, check: Callable[[], None]) -> None:
         """`reference`: the dense model's final state (batch, sequence, hidden), where a measure needs it."""
         self._head = head
         self._scored = scored
-        self._measures: tuple[Measure, ...] = tuple(scored.counted)
+        self._quantities = scored.quantities
         self._rows = scored.rows
+        self._picks = None if scored.picks is None else scored.picks.to(head.device)
         self._targets = scored.targets.to(head.device)
         self._check = check
         self._reference = None if reference is None else self.read(reference)
@@ -56,8 +61,9 @@ class Scorer:
             flat = flat[self._rows.to(flat.device)]
         return self._head.read(flat)
 
-    def score(self, states: Sequence[Tensor]) -> Tensor:
-        """Sums over the scored positions, fp64 (states, measures) on CPU, of what `read` gave."""
+    def score(self, states: Sequence[Tensor]) -> list[dict[str, Tensor]]:
+        """For each of what `read` gave, every quantity: fp64 on CPU, (targets,) where it is about targets
+        and (rows,) where it compares."""
         tallies = [_Tally() for _ in states]
         dense = _Tally()
         for tile in self._head.tiles(len(self._rows)):
@@ -65,45 +71,61 @@ class Scorer:
             if self._reference is not None:
                 self._check()
                 z = self._head.logits(self._reference, tile)
-                if "kl" in self._measures:
+                if "kl" in self._quantities:
                     shifted = z.clone()
                     _add_exponentials(dense, shifted)
             for state, tally in zip(states, tallies, strict=True):
                 self._check()
                 self._add(tally, self._head.logits(state, tile), tile, z, shifted)
-        return torch.stack([self._sums(tally, dense) for tally in tallies])
+        return [self._values(tally, dense) for tally in tallies]
 
     def _add(self, tally: _Tally, y: Tensor, tile: Tile, z: Tensor | None, p: Tensor | None) -> None:
-        if "loss" in self._measures:
+        if "loss" in self._quantities:
             self._take_target(tally, y, tile)
+        if "greedy" in self._quantities:
+            _take_best(tally, y, tile)
         if z is not None:
             difference = z - y
             if p is not None:
                 tally.differences.append(torch.linalg.vecdot(difference, p))
-            if "logit-distance" in self._measures:
+            if "logit-distance" in self._quantities:
                 tally.squares.append(torch.linalg.vecdot(difference, difference))
-        if "loss" in self._measures or p is not None:
+        if "loss" in self._quantities or p is not None:
             _add_exponentials(tally, y)
 
     def _take_target(self, tally: _Tally, y: Tensor, tile: Tile) -> None:
         place = self._targets - tile.columns.start
         inside = (place >= 0) & (place < y.shape[1])
-        found = y.gather(1, place.clamp(0, y.shape[1] - 1)[:, None])[:, 0]
+        place = place.clamp(0, y.shape[1] - 1)
+        found = y.gather(1, place[:, None])[:, 0] if self._picks is None else y[self._picks, place]
         tally.target = found if tally.target is None else torch.where(inside, found, tally.target)
 
-    def _sums(self, tally: _Tally, dense: _Tally) -> Tensor:
-        values: dict[Measure, Tensor] = {}
+    def _values(self, tally: _Tally, dense: _Tally) -> dict[str, Tensor]:
+        values: dict[str, Tensor] = {}
         if tally.exponentials:
             log_sum, _ = _log_sum(tally)
         if tally.target is not None:
-            values["loss"] = log_sum - tally.target.cpu().double()
+            of_targets = log_sum if self._scored.picks is None else log_sum[self._scored.picks]
+            values["loss"] = of_targets - tally.target.cpu().double()
+        if tally.best is not None:
+            best = tally.best[1] if self._picks is None else tally.best[1][self._picks]
+            values["greedy"] = (best == self._targets).cpu().double()
         if tally.differences:
             dense_log_sum, scale = _log_sum(dense)
             weighted = (scale * torch.stack(tally.differences).cpu().double()).sum(0)
             values["kl"] = weighted - dense_log_sum + log_sum
         if tally.squares:
             values["logit-distance"] = torch.stack(tally.squares).cpu().double().sum(0).sqrt()
-        return torch.stack([values[measure][self._scored.counted[measure]].sum() for measure in self._measures])
+        return values
+
+
+def _take_best(tally: _Tally, logits: Tensor, tile: Tile) -> None:
+    highest, place = logits.max(1)
+    place += tile.columns.start
+    if tally.best is not None:
+        higher = highest > tally.best[0]
+        highest, place = torch.where(higher, highest, tally.best[0]), torch.where(higher, place, tally.best[1])
+    tally.best = (highest, place)
 
 
 def _add_exponentials(tally: _Tally, logits: Tensor) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from transformers import PreTrainedConfig
 
-from depthkit_worker.models.families.family import Family
+from depthkit_worker.models.families.family import Family, always
 
 
 def _bloom_unsupported(config: PreTrainedConfig) -> str | None:
@@ -33,6 +33,7 @@ GPT2 = Family(
     after_attention="ln_2",
     final_norm="transformer.ln_f",
     depth_key="n_layer",
+    branching=always,
     unsupported=_gpt2_unsupported,
 )
 BLOOM = Family(
@@ -53,6 +54,7 @@ OPT = Family(
     feed_forward=("fc1", "activation_fn", "fc2"),
     after_attention="final_layer_norm",
     final_norm="model.decoder.final_layer_norm",
+    branching=always,
     unsupported=_opt_unsupported,
 )
 

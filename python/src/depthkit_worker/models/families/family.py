@@ -13,6 +13,10 @@ def _never(_config: PreTrainedConfig) -> bool:
     return False
 
 
+def always(_config: PreTrainedConfig) -> bool:
+    return True
+
+
 def _supported(_config: PreTrainedConfig) -> str | None:
     return None
 
@@ -46,5 +50,9 @@ class Family:
     """Configuration lists with one entry a block."""
     dense_blocks: str | None = None
     """Mixture of experts: the configuration list of the blocks whose feed-forward is dense."""
+    branching: Callable[[PreTrainedConfig], bool] = _never
+    """Whether the model takes position ids and a 4-D attention mask, so that several continuations may
+    stand behind one prompt in a row, each blind to the others. Said of those that were tried; not where
+    the distance between places in the row counts (alibi)."""
     unsupported: Callable[[PreTrainedConfig], str | None] = _supported
     """Why a configuration of this family is outside what depthkit describes; None where it is not."""

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from transformers import PreTrainedConfig
 
-from depthkit_worker.models.families.family import Family
-
-
-def _always(_config: PreTrainedConfig) -> bool:
-    return True
+from depthkit_worker.models.families.family import Family, always
 
 
 def _parallel_residual(config: PreTrainedConfig) -> bool:
@@ -19,8 +15,12 @@ def _falcon_parallel(config: PreTrainedConfig) -> bool:
     return bool(config.new_decoder_architecture or config.parallel_attn)
 
 
-COHERE = Family("cohere", "CohereForCausalLM", parallel=_always)
-STABLELM = Family("stablelm", "StableLmForCausalLM", parallel=_parallel_residual)
+def _falcon_rotary(config: PreTrainedConfig) -> bool:
+    return not config.alibi
+
+
+COHERE = Family("cohere", "CohereForCausalLM", parallel=always, branching=always)
+STABLELM = Family("stablelm", "StableLmForCausalLM", parallel=_parallel_residual, branching=always)
 GPT_NEOX = Family(
     "gpt_neox",
     "GPTNeoXForCausalLM",
@@ -28,6 +28,7 @@ GPT_NEOX = Family(
     attention="attention",
     final_norm="gpt_neox.final_layer_norm",
     parallel=_parallel_residual,
+    branching=always,
 )
 FALCON = Family(
     "falcon",
@@ -37,6 +38,7 @@ FALCON = Family(
     final_norm="transformer.ln_f",
     parallel=_falcon_parallel,
     block_returns="tuple",
+    branching=_falcon_rotary,
 )
 
 FAMILIES = (COHERE, STABLELM, GPT_NEOX, FALCON)

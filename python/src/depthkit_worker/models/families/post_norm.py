@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from depthkit_worker.models.families.family import Family
+from depthkit_worker.models.families.family import Family, always
 
 # Gemma norms before and after a sublayer; its post_attention_layernorm reads a_l alone.
-GEMMA2 = Family("gemma2", "Gemma2ForCausalLM", after_attention="pre_feedforward_layernorm")
-GEMMA3 = Family("gemma3_text", "Gemma3ForCausalLM", after_attention="pre_feedforward_layernorm")
+GEMMA2 = Family("gemma2", "Gemma2ForCausalLM", branching=always, after_attention="pre_feedforward_layernorm")
+GEMMA3 = Family("gemma3_text", "Gemma3ForCausalLM", branching=always, after_attention="pre_feedforward_layernorm")
 
 # OLMo 2 norms after a sublayer only, so the feed-forward reads the residual stream itself.
-OLMO2 = Family("olmo2", "Olmo2ForCausalLM", after_attention="mlp")
+OLMO2 = Family("olmo2", "Olmo2ForCausalLM", branching=always, after_attention="mlp")
 
 FAMILIES = (GEMMA2, GEMMA3, OLMO2)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from depthkit_worker.models.families.family import Family
+from depthkit_worker.models.families.family import Family, always
 
-LLAMA = Family("llama", "LlamaForCausalLM")
-MISTRAL = Family("mistral", "MistralForCausalLM")
-QWEN2 = Family("qwen2", "Qwen2ForCausalLM")
-QWEN3 = Family("qwen3", "Qwen3ForCausalLM")
-PHI3 = Family("phi3", "Phi3ForCausalLM")
-STARCODER2 = Family("starcoder2", "Starcoder2ForCausalLM")
+LLAMA = Family("llama", "LlamaForCausalLM", branching=always)
+MISTRAL = Family("mistral", "MistralForCausalLM", branching=always)
+QWEN2 = Family("qwen2", "Qwen2ForCausalLM", branching=always)
+QWEN3 = Family("qwen3", "Qwen3ForCausalLM", branching=always)
+PHI3 = Family("phi3", "Phi3ForCausalLM", branching=always)
+STARCODER2 = Family("starcoder2", "Starcoder2ForCausalLM", branching=always)
 
-SMOLLM3 = Family("smollm3", "SmolLM3ForCausalLM", layer_lists=("layer_types", "no_rope_layers"))
-GRANITE = Family("granite", "GraniteForCausalLM", update_multiplier="residual_multiplier")
+SMOLLM3 = Family("smollm3", "SmolLM3ForCausalLM", branching=always, layer_lists=("layer_types", "no_rope_layers"))
+GRANITE = Family("granite", "GraniteForCausalLM", branching=always, update_multiplier="residual_multiplier")
 
 FAMILIES = (LLAMA, SMOLLM3, GRANITE, MISTRAL, QWEN2, QWEN3, PHI3, STARCODER2)

@@ -1,0 +1,127 @@
+"""What subnetworks are scored on, as the engine sees it: batches of token ids, which of their places go
+through the head, and how what is read there adds up to measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from depthkit_worker.data.corpus import Corpus
+from depthkit_worker.data.tasks import Task
+from depthkit_worker.models.decoder import Branching, Decoder
+from depthkit_worker.subnetworks.positions import MEASURES, Measure, ScoredPositions, scored_rows
+
+Data = Corpus | Task
+
+
+class ScoredRows(Protocol):
+    """The places of one batch that go through the head."""
+
+    @property
+    def rows(self) -> Tensor:
+        """int64 (rows,): places in the batch, flattened to (batch x sequence), each once."""
+
+    @property
+    def targets(self) -> Tensor:
+        """int64 (targets,): the tokens whose probability is read."""
+
+    @property
+    def picks(self) -> Tensor | None:
+        """int64 (targets,): which of `rows` predicts each; None: one target a row, in their order."""
+
+    @property
+    def quantities(self) -> frozenset[str]:
+        """What is read off the logits: loss (of each target, its cross entropy in nats), greedy (whether a
+        target is the likeliest token), kl, logit-distance (of each row)."""
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """(measures,): how many positions or items each sums over."""
+
+    def sums(self, values: Mapping[str, Tensor]) -> NDArray[np.float64]:
+        """(measures,), from the quantities."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What runs together, on CPU."""
+
+    input_ids: Tensor
+    """int64 (batch, sequence), the end of shorter rows padded."""
+    scored: ScoredRows
+    branching: Branching | None = None
+
+
+class Scorable(Protocol):
+    """Data that pieces are cut from. A sequence is what is not cut further: a corpus's, or a task's item."""
+
+    @property
+    def what(self) -> str:
+        """Its name in messages."""
+
+    @property
+    def measures(self) -> Sequence[Measure]: ...
+    @property
+    def has_positions(self) -> bool:
+        """Whether `ScoredPositions` may leave some out."""
+
+    @property
+    def sequences(self) -> int: ...
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest row."""
+
+    def shares(self, size: int | None, fitting: Callable[[int], int]) -> list[tuple[int, int]]:
+        """First and end of the sequences of each batch: `size` of them, or where it is None as many as make
+        no more rows of their length than fit."""
+
+    def scored_share(self, positions: ScoredPositions) -> float:
+        """Positions that go through the head, by tokens: an estimate for planning."""
+
+    def batch(self, first: int, end: int, positions: ScoredPositions, measures: Sequence[Measure]) -> Rows: ...
+
+
+@dataclass(frozen=True)
+class CorpusRows:
+    corpus: Corpus
+    what = "a corpus"
+    measures = MEASURES
+    has_positions = True
+
+    @property
+    def sequences(self) -> int:
+        return self.corpus.sequences
+
+    @property
+    def longest(self) -> int:
+        return self.corpus.options.length
+
+    def shares(self, size: int | None, fitting: Callable[[int], int]) -> list[tuple[int, int]]:
+        size = size or fitting(self.longest)
+        return [(first, min(first + size, self.sequences)) for first in range(0, self.sequences, size)]
+
+    def scored_share(self, positions: ScoredPositions) -> float:
+        scored = self.longest / positions.every
+        return (scored if positions.last is None else min(scored, positions.last)) / self.longest
+
+    def batch(self, first: int, end: int, positions: ScoredPositions, measures: Sequence[Measure]) -> Rows:
+        begin = self.corpus.starts[first]
+        starts = tuple(start - begin for start in self.corpus.starts[first : end + 1])
+        share = replace(self.corpus, ids=self.corpus.ids[begin : begin + starts[-1]], starts=starts)
+        batch = next(share.batches(end - first))
+        return Rows(batch.input_ids, scored_rows(batch, positions, measures))
+
+
+def scorable(data: Data | Scorable, decoder: Decoder) -> Scorable:
+    """`data` as rows for `decoder`."""
+    # Here, because rows of a task are made of what is defined above.
+    from depthkit_worker.subnetworks.task_rows import TaskRows
+
+    if isinstance(data, Corpus):
+        return CorpusRows(data)
+    return TaskRows(data, decoder) if isinstance(data, Task) else data

@@ -1,0 +1,295 @@
+"""Rows of tasks as prompts and tokens, against prompts and splits written out by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from transformers import PreTrainedTokenizerBase
+
+from data.builders import BOS, LLAMA3_SPLIT, byte_level, sentence_piece
+from data.resources import shared
+from depthkit_worker.data.tasks import Item, Task, TaskOptions, load_task, read_questions
+from depthkit_worker.data.templates import Template
+from depthkit_worker.data.tokens import encode
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.job import Unattended
+
+MMLU = {"task": "mmlu", "subject": "high_school_biology", "question": " What? ", "choices": list("wxyz"), "answer": 2}
+HEADER = "The following are multiple choice questions (with answers) about high school biology.\n\n"
+ARC = {"task": "arc_easy", "question": "Why is it so?", "choices": ["one", "two", "three"], "answer": 1}
+
+
+def write(folder: Path, rows: list[Any], name: str = "task.jsonl") -> Path:
+    path = folder / name
+    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+    return path
+
+
+def load(
+    path: Path,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    context: int | None = None,
+    **options: Any,
+) -> Task:
+    return load_task(tokenizer or byte_level(), context, path, TaskOptions(**options), Unattended())
+
+
+def texts(tokenizer: PreTrainedTokenizerBase, item: Item) -> list[tuple[str, str]]:
+    """Context and scored continuation of each choice."""
+    found = []
+    for choice, scored in enumerate(item.scored):
+        ids = item.sequence(choice)
+        found.append((str(tokenizer.decode(ids[:-scored])), str(tokenizer.decode(ids[-scored:]))))
+    return found
+
+
+PROMPTS: list[tuple[dict[str, Any], list[tuple[str, str]], int]] = [
+    (
+        MMLU,
+        [(HEADER + "What?\nA. w\nB. x\nC. y\nD. z\nAnswer:", f" {letter}") for letter in "ABCD"],
+        2,
+    ),
+    (ARC, [("Question: Why is it so?\nAnswer:", f" {choice}") for choice in ("one", "two", "three")], 1),
+    (
+        {"task": "piqa", "question": "open a door", "choices": ["push it", "eat it"], "answer": 0},
+        [("Question: open a door\nAnswer:", " push it"), ("Question: open a door\nAnswer:", " eat it")],
+        0,
+    ),
+    (
+        {"task": "openbookqa", "question": "A stove is", "choices": ["hot", "cold", "wet", "red"], "answer": 0},
+        [("A stove is", f" {choice}") for choice in ("hot", "cold", "wet", "red")],
+        0,
+    ),
+    (
+        {"task": "boolq", "context": "Rain falls.", "question": "does rain fall", "answer": 1},
+        [("Rain falls.\nQuestion: does rain fall?\nAnswer:", f" {choice}") for choice in ("no", "yes")],
+        1,
+    ),
+    (
+        {
+            "task": "hellaswag",
+            "activity_label": "Roof [step]",
+            "ctx_a": "A man  is sitting [title] on it.",
+            "ctx_b": "he",
+            "endings": ["starts  pulling [x]tiles.", "sleeps."],
+            "label": "1",
+        },
+        [("Roof : A man is sitting. on it. He", f" {ending}") for ending in ("starts pulling tiles.", "sleeps.")],
+        1,
+    ),
+    (
+        {"task": "winogrande", "sentence": "Ann met Sue, and _ was glad .", "option1": "Ann", "option2": "Sue"}
+        | {"answer": "2"},
+        [("Ann met Sue, and Ann", " was glad ."), ("Ann met Sue, and Sue", " was glad .")],
+        1,
+    ),
+    (
+        {"task": "lambada_openai", "context": "He went to the", "target": "docks"},
+        [("He went to the", " docks")],
+        0,
+    ),
+]
+
+
+@pytest.mark.parametrize(("row", "expected", "answer"), PROMPTS, ids=[str(row["task"]) for row, _, _ in PROMPTS])
+def test_prompts_are_those_of_the_harness(
+    tmp_path: Path, row: dict[str, Any], expected: list[tuple[str, str]], answer: int
+) -> None:
+    tokenizer = byte_level()
+    task = load(write(tmp_path, [row]), tokenizer)
+    assert texts(tokenizer, task.items[0]) == expected
+    assert task.items[0].answer == answer
+
+
+def test_boolq_questions_that_end_in_a_question_mark_keep_one(tmp_path: Path) -> None:
+    row = {"context": "Rain.", "question": "is it wet?", "answer": 0}
+    tokenizer = byte_level()
+    task = load(write(tmp_path, [row]), tokenizer, format="boolq")
+    assert texts(tokenizer, task.items[0])[0][0] == "Rain.\nQuestion: is it wet?\nAnswer:"
+
+
+def test_mmlu_shots_are_the_first_of_the_same_subject(tmp_path: Path) -> None:
+    dev = [
+        {**MMLU, "subject": "law", "question": "Other?"},
+        {**MMLU, "question": "First?", "answer": 0},
+        {**MMLU, "question": "Second?", "answer": 3},
+        {**MMLU, "question": "Third?"},
+    ]
+    tokenizer = byte_level()
+    task = load(
+        write(tmp_path, [MMLU]), tokenizer, shots=2, shots_file=write(tmp_path, dev, "dev.jsonl"), format="mmlu"
+    )
+    lines = "\nA. w\nB. x\nC. y\nD. z\nAnswer:"
+    expected = f"{HEADER}First?{lines} A\n\nSecond?{lines} D\n\nWhat?{lines}"
+    assert texts(tokenizer, task.items[0])[0][0] == expected
+    with pytest.raises(DepthkitError) as caught:
+        load(write(tmp_path, [MMLU]), shots=4, shots_file=tmp_path / "dev.jsonl")
+    assert caught.value.details == {"have": 3, "need": 4, "unit": "examples"}
+    with pytest.raises(DepthkitError, match="shotsFile"):
+        load(write(tmp_path, [MMLU]), shots=1)
+
+
+def by_definition(tokenizer: PreTrainedTokenizerBase, context: str, continuation: str) -> tuple[list[int], int]:
+    """Ids of both and how many are the continuation's, as the harness's `_encode_pair` has it."""
+    spaces = len(context) - len(context.rstrip())
+    if spaces:
+        context, continuation = context[:-spaces], context[-spaces:] + continuation
+    whole, front = encode(tokenizer, [context + continuation, context])
+    return whole, len(whole) - len(front)
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama3", "sentencepiece", "smollm2"])
+def test_tsk3_continuations_are_split_where_the_context_ends(
+    kind: str, tmp_path: Path, smollm2_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    tokenizers = {"gpt2": byte_level(), "llama3": byte_level(split=LLAMA3_SPLIT), "sentencepiece": sentence_piece()}
+    tokenizer = smollm2_tokenizer if kind == "smollm2" else tokenizers[kind]
+    rows = [{**MMLU, "question": f"The quick brown fox {n}.\n It's"} for n in range(3)]
+    dev = write(tmp_path, [{**MMLU, "question": f"def f(x): {n}"} for n in range(5)], "dev.jsonl")
+    path = write(tmp_path, rows)
+    options = TaskOptions(shots=5, shots_file=dev)
+    task = load_task(tokenizer, None, path, options, Unattended())
+    _, questions = read_questions(path, options, Unattended())
+    _, examples = read_questions(dev, options, Unattended())
+    front = HEADER + "".join(example.example + "\n\n" for example in examples)
+    for item, question in zip(task.items, questions, strict=True):
+        for choice, (context, continuation) in enumerate(zip(question.contexts, question.continuations, strict=True)):
+            ids, scored = by_definition(tokenizer, front + context, continuation)
+            assert item.sequence(choice).tolist() == ids and item.scored[choice] == scored
+        # The letter that is scored is the letter of the examples: "Answer:" is followed by one token there too.
+        prompt = item.sequence(item.answer)
+        places = [at for at in range(len(prompt)) if prompt[at] == prompt[-1]]
+        colon = prompt[len(prompt) - item.scored[0] - 1]
+        if item.single_token:
+            assert sum(prompt[at - 1] == colon for at in places) == 6
+            assert len({int(tail[-1]) for tail in item.tails}) == 4
+
+
+def test_spaces_at_the_end_of_a_context_belong_to_the_choice(tmp_path: Path) -> None:
+    tokenizer = byte_level()
+    template = Template(prompt="Say {word}: ", choices=("fox", "dog"), answer="right", delimiter="")
+    task = load(write(tmp_path, [{"word": "it", "right": "dog"}]), tokenizer, format=template)
+    assert texts(tokenizer, task.items[0]) == [("Say it:", " fox"), ("Say it:", " dog")]
+    assert task.items[0].answer == 1 and task.items[0].characters == (3, 3)
+
+
+def test_a_template_of_ones_own(tmp_path: Path) -> None:
+    tokenizer = byte_level()
+    template = Template(
+        prompt="{{{topic}}} {options[1]} {number}\nQ: {q}\nA:",
+        choices="options",
+        answer="key",
+        group="topic",
+        description="About {topic}.\n",
+        separator="\n--\n",
+    )
+    rows = [
+        {"topic": "law", "q": "why", "options": ["x", "naïve café"], "key": 1, "number": 3, "other": None},
+        {"topic": "art", "q": "who", "options": ["a", "b", "c"], "key": "c", "number": 0.5},
+    ]
+    shots = [{**rows[0], "q": "first", "key": 0}, {**rows[1], "q": "second", "key": 0}]
+    path, dev = write(tmp_path, rows), write(tmp_path, shots, "dev.jsonl")
+    task = load(path, tokenizer, format=template, shots=1, shots_file=dev)
+    assert texts(tokenizer, task.items[0]) == [
+        ("About law.\n{law} naïve café 3\nQ: first\nA: x\n--\n{law} naïve café 3\nQ: why\nA:", f" {choice}")
+        for choice in ("x", "naïve café")
+    ]
+    assert task.items[0].bytes == (1, 12) and task.items[0].characters == (1, 10)
+    assert task.items[1].answer == 2 and task.groups == ("law", "art") and task.format == "template"
+
+
+def test_too_long_prompts_lose_whole_examples_first_and_then_their_left(tmp_path: Path) -> None:
+    tokenizer = byte_level(bos=True)
+    dev = write(tmp_path, [{**ARC, "question": f"Example {n} is this"} for n in range(3)], "dev.jsonl")
+    path = write(tmp_path, [ARC])
+    options: dict[str, Any] = {"shots": 3, "shots_file": dev, "bos": "always"}
+    whole = load(path, tokenizer, **options).items[0]
+    two = load(path, tokenizer, context=whole.longest - 1, **options).items[0]
+    assert (two.shots_dropped, two.tokens_cut) == (1, 0)
+    context = texts(tokenizer, two)[0][0]
+    assert context.startswith(BOS + "Question: Example 1 is this\nAnswer: two\n\nQuestion: Example 2")
+    bare = load(path, tokenizer, bos="always").items[0]
+    for room in (bare.longest, bare.longest - 1, bare.longest - 4):
+        cut = load(path, tokenizer, context=room, **options).items[0]
+        assert (cut.shots_dropped, cut.tokens_cut) == (3, bare.longest - room)
+        assert cut.longest == room and cut.scored == bare.scored
+        assert cut.trunk[0] == tokenizer.bos_token_id
+        np.testing.assert_array_equal(cut.trunk[1:], bare.trunk[1 + cut.tokens_cut :])
+    with pytest.raises(DepthkitError, match=r"line 1 of .*no room"):
+        load(path, byte_level(), context=2)
+
+
+def test_bos_policy_is_that_of_corpora(tmp_path: Path) -> None:
+    path = write(tmp_path, [ARC])
+    adds = byte_level(bos=True, adds_bos=True)
+    plain = load(path, byte_level(bos=True)).items[0]
+    for tokenizer, policy, added in ((adds, "auto", True), (adds, "never", False)):
+        task = load(path, tokenizer, bos=policy)
+        assert task.bos_added is added
+        assert task.items[0].trunk[int(added) :].tolist() == plain.trunk.tolist()
+        assert (task.items[0].trunk[0] == tokenizer.bos_token_id) is np.bool_(added)
+    with pytest.raises(DepthkitError):
+        load(path, byte_level(), bos="always")
+    empty = Template(prompt="", choices=("a", "b"), answer="answer", delimiter="")
+    with pytest.raises(DepthkitError, match="no BOS token"):
+        load(path, byte_level(), format=empty)
+    assert load(write(tmp_path, [{"answer": 1}]), adds, format=empty).items[0].trunk.tolist() == [adds.bos_token_id]
+
+
+def test_the_digest_names_tokens_answers_and_groups(tmp_path: Path) -> None:
+    rows = [{**MMLU, "question": f"Is {n} odd"} for n in range(4)]
+    path = write(tmp_path, rows)
+    task = load(path)
+    assert load(write(tmp_path, [{**row, "weight": 0.5} for row in rows], "more.jsonl")).digest == task.digest
+    limited = load(path, limit=2)
+    assert len(limited.items) == 2 and limited.rows == 4 and limited.digest != task.digest
+    assert limited.digest == load(write(tmp_path, rows[:2], "two.jsonl")).digest
+    for change in ({"answer": 3}, {"subject": "law"}, {"question": "Is 0 even"}):
+        assert load(write(tmp_path, [{**rows[0], **change}, *rows[1:]], "other.jsonl")).digest != task.digest
+
+
+WRONG: list[tuple[Any, str, str]] = [
+    ("not json", "UNSUPPORTED_FORMAT", "line 2 of .*not JSON"),
+    ({**ARC, "task": "piqa"}, "INVALID_ARGUMENT", "one of several"),
+    ({**ARC, "answer": 3}, "INVALID_ARGUMENT", "line 2 of .*'answer' is 3; it is a number from 0 to 2"),
+    ({**ARC, "answer": True}, "INVALID_ARGUMENT", "line 2 of .*'answer' is True"),
+    ({**ARC, "choices": ["only"], "answer": 0}, "INVALID_ARGUMENT", "line 2 of .*two or more"),
+    ({**ARC, "choices": ["a", ""]}, "INVALID_ARGUMENT", "line 2 of .*none of them empty"),
+    ({**ARC, "question": None}, "INVALID_ARGUMENT", "line 2 of .*'question' is None"),
+    ({**ARC, "question": "\ud800"}, "INVALID_ARGUMENT", "line 2 of .*surrogate"),
+    ({"task": "arc_easy", "choices": ["a", "b"], "answer": 1}, "INVALID_ARGUMENT", "line 2 of .*'question' is missing"),
+]
+
+
+@pytest.mark.parametrize(("row", "code", "message"), WRONG)
+def test_rows_that_do_not_fit_are_named_with_their_line(tmp_path: Path, row: Any, code: str, message: str) -> None:
+    path = write(tmp_path, [ARC, row])
+    with pytest.raises(DepthkitError, match=message) as caught:
+        load(path)
+    assert caught.value.code == code and str(path) in caught.value.message
+
+
+def test_other_mistakes_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DepthkitError, match="is 'nli'; known are mmlu"):
+        load(write(tmp_path, [{**ARC, "task": "nli"}]))
+    with pytest.raises(DepthkitError, match="no row"):
+        load(write(tmp_path, []))
+    with pytest.raises(DepthkitError, match="jsonl"):
+        load(write(tmp_path, ["text"], "task.txt"))
+    with pytest.raises(DepthkitError, match="Shots go from 0 to 5"):
+        load(write(tmp_path, [ARC]), shots=6)
+    with pytest.raises(DepthkitError, match="brace at character 3"):
+        load(write(tmp_path, [ARC]), format=Template(prompt="ab {", choices="choices", answer="answer"))
+
+
+@pytest.mark.parametrize("name", ["mmlu_test", "arc_easy", "boolq", "piqa", "lambada_openai"])
+def test_real_files_are_read_whole(name: str) -> None:
+    path = shared() / "data" / f"{name}.jsonl"
+    format_, questions = read_questions(path, TaskOptions(), Unattended())
+    expected = {"mmlu_test": 14042, "arc_easy": 2376, "boolq": 3270, "piqa": 1838, "lambada_openai": 5153}
+    assert len(questions) == expected[name]
+    assert (format_.kind == "last-word") is (name == "lambada_openai")

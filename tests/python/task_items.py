@@ -1,0 +1,58 @@
+"""Tasks of random tokens for tiny models, and what a plain forward makes of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import PreTrainedModel
+
+from depthkit_worker.data.tasks import Item, Task, TaskOptions
+from depthkit_worker.data.templates import TaskKind
+from tiny import VOCABULARY
+
+
+def random_task(items: int = 7, choices: int = 4, kind: TaskKind = "choices", seed: int = 0) -> Task:
+    """Prompts of different lengths. Choices of one token, of several, of one and of several, with scored
+    tokens in the trunk, and two that are read alike."""
+    rng = np.random.default_rng(seed)
+
+    def ids(count: int) -> NDArray[np.int32]:
+        return rng.integers(3, VOCABULARY, count).astype(np.int32)
+
+    made = []
+    for number in range(items):
+        trunk = ids(3 + 2 * number)
+        lengths = [1] * choices if number % 3 == 0 else rng.integers(1, 5, choices).tolist()
+        tails = [ids(length) for length in lengths]
+        if number % 3 == 1 and choices > 1:
+            tails[1] = np.concatenate([tails[0][:-1], ids(1)])
+        scored = tuple(len(tail) + (number == 2) for tail in tails)
+        made.append(
+            Item(
+                trunk=trunk,
+                tails=tuple(tails),
+                scored=scored,
+                answer=number % choices,
+                group="even" if number % 2 == 0 else "odd",
+                characters=(3,) * choices,
+                bytes=(3,) * choices,
+                shots_dropped=0,
+                tokens_cut=0,
+            )
+        )
+    return Task(tuple(made), kind, "made", TaskOptions(), "0" * 64, (), (), items, False, "0" * 64)
+
+
+@torch.inference_mode()
+def by_forward(model: PreTrainedModel, item: Item) -> list[tuple[float, bool]]:
+    """Log-likelihood of each choice, one plain forward each in fp64 from the logits on, and whether every
+    token of it is the likeliest."""
+    found = []
+    for choice, scored in enumerate(item.scored):
+        ids = torch.from_numpy(item.sequence(choice).astype(np.int64))[None]
+        logits = model(input_ids=ids[:, :-1], use_cache=False).logits[0, -scored:].double().log_softmax(-1)
+        targets = ids[0, -scored:]
+        total = float(logits.gather(1, targets[:, None]).sum())
+        found.append((total, bool((logits.argmax(-1) == targets).all())))
+    return found
