@@ -116,8 +116,8 @@ def _behind_blocks(decoder: Decoder, vectors: Mapping[int, Tensor]) -> Folds | s
             return reason
         bias = _BIASES["llama"]
         notes.append(
-            f"Written as Llama: this {family.model_type} is one under another name, and only Llama has a bias that could "
-            "hold a constant."
+            f"Written as Llama: this {family.model_type} is one under another name, and only Llama has a bias that "
+            "could hold a constant."
         )
     settings = {} if bias.switch is None or getattr(config, bias.switch, False) else {bias.switch: True}
     multiplier = getattr(config, family.update_multiplier) if family.update_multiplier else 1.0
