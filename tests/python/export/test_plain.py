@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
-from transformers import DynamicCache
+from transformers import DynamicCache, MistralConfig, Phi3Config
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
@@ -19,13 +20,15 @@ from depthkit_worker.repair.updates import Constant, Product, Sum
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
 from export.checkpoints import greedy, logits, reload, save, saved_config, tensor_names
-from tiny import FAMILY_MODELS, random_model, tiny_model, token_ids
+from tiny import FAMILY_MODELS, SHAPE, random_model, tiny_model, token_ids
 
 WITH_BIAS = [
     name
     for name in FAMILY_MODELS
     if name.split("-")[0] in {"llama", "smollm3", "granite", "starcoder2", "gpt2", "gpt_neox", "falcon", "bloom", "opt"}
 ]
+AS_LLAMA = ["mistral", "qwen2", "phi3"]
+"""Written as Llama for its bias."""
 SCALED = ["gemma2", "gemma3_text"]
 BLOCKS = [Unit("block", 0), Unit("block", 3), Unit("block", 4)]
 """The first block and a run: a constant in front of all that is left, and one in the middle."""
@@ -58,7 +61,7 @@ def largest(decoder: Decoder, units: list[Unit], repairs: list[Repair], folder: 
     return float((logits(model, ids) - expected).abs().max() / expected.abs().max().clamp(min=1))
 
 
-@pytest.mark.parametrize("name", WITH_BIAS)
+@pytest.mark.parametrize("name", [*WITH_BIAS, *AS_LLAMA])
 def test_constants_fold_into_output_biases(name: str, tmp_path: Path) -> None:
     decoder = Decoder(tiny_model(name))
     repairs = constants(decoder)
@@ -69,7 +72,8 @@ def test_constants_fold_into_output_biases(name: str, tmp_path: Path) -> None:
     assert result.max_logit_difference is not None
     assert result.max_logit_difference < 1e-4
     assert torch.equal(logits(decoder.model, token_ids(2, 11)), before)
-    assert len(result.notes) == 2
+    assert len(result.notes) == (3 if name in AS_LLAMA else 2)
+    assert saved_config(tmp_path / "o")["model_type"] == ("llama" if name in AS_LLAMA else decoder.family.model_type)
     model = reload(tmp_path / "o")
     assert sum(parameter.numel() for parameter in model.parameters()) == result.parameters_after
     assert result.weight_bytes_after == 4 * result.parameters_after
@@ -84,7 +88,7 @@ def test_a_constant_in_front_of_all_blocks_folds_without_a_bias(name: str, tmp_p
     assert largest(decoder, BLOCKS[:1], repairs, tmp_path / "o") < 1e-5
 
 
-@pytest.mark.parametrize("name", [name for name in FAMILY_MODELS if name not in WITH_BIAS])
+@pytest.mark.parametrize("name", [name for name in FAMILY_MODELS if name not in (*WITH_BIAS, *AS_LLAMA)])
 def test_constants_that_no_bias_can_hold_go_to_the_other_form(name: str, tmp_path: Path) -> None:
     decoder = Decoder(tiny_model(name))
     repairs = constants(decoder)
@@ -124,6 +128,30 @@ def test_a_tied_head_is_untied_before_the_embeddings_change(tmp_path: Path) -> N
     model = reload(tmp_path / "o")
     assert torch.equal(model.get_parameter("lm_head.weight"), decoder.model.get_parameter("model.embed_tokens.weight"))
     assert "untied" in result.notes[0]
+
+
+@pytest.mark.parametrize(
+    "rope",
+    [
+        {"rope_type": "default", "partial_rotary_factor": 0.5, "rope_theta": 1e4},
+        {"rope_type": "longrope", "rope_theta": 1e4, "short_factor": [1.0] * 4, "long_factor": [2.0] * 4},
+    ],
+)
+def test_a_phi3_with_rotary_positions_of_its_own_is_no_llama(rope: dict[str, Any], tmp_path: Path) -> None:
+    decoder = Decoder(random_model(Phi3Config(**SHAPE, sliding_window=None, rope_parameters=rope)))
+    result = save(decoder, BLOCKS, tmp_path / "o", repairs=constants(decoder))
+    assert (result.layout, result.max_logit_difference) == ("depthkit", 0.0)
+    assert "rotary" in result.notes[0]
+
+
+def test_a_head_wider_than_its_share_and_another_rotary_base_pass_to_llama(tmp_path: Path) -> None:
+    """Mistral Nemo: heads of 128 in a model of 5,120 with 32 heads."""
+    rope = {"rope_type": "default", "rope_theta": 1e6}
+    decoder = Decoder(random_model(MistralConfig(**SHAPE, head_dim=12, sliding_window=None, rope_parameters=rope)))
+    repairs = constants(decoder)
+    assert save(decoder, BLOCKS, tmp_path / "o", repairs=repairs).layout == "plain"
+    assert largest(decoder, BLOCKS, repairs, tmp_path / "o") < 1e-5
+    assert saved_config(tmp_path / "o")["rope_theta"] == 1e6
 
 
 def test_a_chain_of_constants_of_a_run_is_one_sum(tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ block goes into what every token gets there. Exact but for the order of addition
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
+from depthkit_worker.export.as_llama import not_llama
 from depthkit_worker.export.places import Place
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.repair.updates import Constant
@@ -47,10 +48,7 @@ _ENTRIES: Mapping[str, str] = {
 # Multiplied by a number that each dtype rounds in its own way before the first block.
 _SCALED_ENTRY = ("gemma2", "gemma3_text")
 
-_RUNTIMES: Mapping[str, str] = {
-    "smollm3": "llama.cpp does not read it for this architecture",
-    "falcon": "llama.cpp does not read it for this architecture",
-}
+_UNREAD_BY_LLAMA_CPP = ("smollm3", "falcon")
 
 
 @dataclass(frozen=True)
@@ -65,6 +63,8 @@ class Folds:
     entry_vector: Tensor | None = None
     settings: Mapping[str, bool] = field(default_factory=dict)
     """Configuration fields to set."""
+    as_llama: bool = False
+    """Whether the model is written as Llama, which has the bias that its own family lacks."""
     notes: tuple[str, ...] = ()
 
 
@@ -98,39 +98,63 @@ def _constants(places: Sequence[Place]) -> dict[int, Tensor]:
 def _folds(decoder: Decoder, sums: Mapping[int, Tensor]) -> Folds | str:
     if not sums:
         return Folds()
-    family, config = decoder.family, decoder.config
     behind = {number - 1: vector for number, vector in sums.items() if number > 0}
+    folds = _behind_blocks(decoder, behind) if behind else Folds()
+    if isinstance(folds, str) or 0 not in sums:
+        return folds
+    return _in_front(decoder, sums[0], folds)
+
+
+def _behind_blocks(decoder: Decoder, vectors: Mapping[int, Tensor]) -> Folds | str:
+    family, config = decoder.family, decoder.config
     bias = _BIASES.get(family.model_type)
-    if behind and bias is None:
-        return f"{family.model_type} has no feed-forward output bias that could hold a constant"
-    if 0 in sums and family.model_type in _SCALED_ENTRY:
-        return f"{family.model_type} scales its embeddings, so they cannot hold a constant exactly"
-    settings: dict[str, bool] = {}
+    as_llama = bias is None
     notes = []
-    if behind and bias is not None:
-        if bias.switch is not None and not getattr(config, bias.switch):
-            settings[bias.switch] = True
-        multiplier = getattr(config, family.update_multiplier) if family.update_multiplier else 1.0
-        behind = {number: (vector / multiplier).float() for number, vector in behind.items()}
-        reader = _RUNTIMES.get(family.model_type, "llama.cpp reads it for this architecture")
-        switched = f", switched on by {bias.switch} with zeros elsewhere" if settings else ""
+    if bias is None:
+        reason = not_llama(config)
+        if reason is not None:
+            return reason
+        bias = _BIASES["llama"]
         notes.append(
-            f"Constants were folded into the output bias {bias.name}, by new block numbers: "
-            f"{', '.join(str(number) for number in sorted(behind))}{switched}. A runtime that drops "
-            f"this bias gives wrong answers: {reader}; check others before you serve it."
+            f"Written as Llama: this {family.model_type} is one under another name, and only Llama has a bias that "
+            "could hold a constant."
         )
-    entry, vector = None, None
-    if 0 in sums:
-        entry = _ENTRIES.get(family.model_type)
-        scale = 1.0
-        if entry is None:
-            entry = _embedding_name(decoder)
-            scale = float(getattr(config, "embedding_multiplier", 1.0))
-            settings |= {"tie_word_embeddings": False} if config.tie_word_embeddings else {}
-        vector = (sums[0] / scale).float()
-        untied = "; the head was untied first" if "tie_word_embeddings" in settings else ""
-        notes.append(f"The constant in front of the first block was folded into {entry}{untied}.")
-    return Folds(bias.name if behind and bias is not None else None, behind, entry, vector, settings, tuple(notes))
+    settings = {} if bias.switch is None or getattr(config, bias.switch, False) else {bias.switch: True}
+    multiplier = getattr(config, family.update_multiplier) if family.update_multiplier else 1.0
+    switched = f", switched on by {bias.switch} with zeros elsewhere" if settings else ""
+    reads = "does not read" if family.model_type in _UNREAD_BY_LLAMA_CPP else "reads"
+    notes.append(
+        f"Constants were folded into the output bias {bias.name}, by new block numbers: "
+        f"{', '.join(str(number) for number in sorted(vectors))}{switched}. A runtime that drops this bias gives wrong "
+        f"answers: llama.cpp {reads} it for this architecture; check others before you serve it."
+    )
+    return Folds(
+        bias=bias.name,
+        block_vectors={number: (vector / multiplier).float() for number, vector in vectors.items()},
+        settings=settings,
+        as_llama=as_llama,
+        notes=tuple(notes),
+    )
+
+
+def _in_front(decoder: Decoder, vector: Tensor, folds: Folds) -> Folds | str:
+    """`folds`, and a constant in front of the first block."""
+    model_type, config = decoder.family.model_type, decoder.config
+    if model_type in _SCALED_ENTRY:
+        return f"{model_type} scales its embeddings, so they cannot hold a constant exactly"
+    entry, scale, untie = _ENTRIES.get(model_type), 1.0, False
+    if entry is None:
+        entry = _embedding_name(decoder)
+        scale = float(getattr(config, "embedding_multiplier", 1.0))
+        untie = bool(config.tie_word_embeddings)
+    untied = "; the head was untied first" if untie else ""
+    return replace(
+        folds,
+        entry=entry,
+        entry_vector=(vector / scale).float(),
+        settings={**folds.settings, **({"tie_word_embeddings": False} if untie else {})},
+        notes=(*folds.notes, f"The constant in front of the first block was folded into {entry}{untied}."),
+    )
 
 
 def _embedding_name(decoder: Decoder) -> str:

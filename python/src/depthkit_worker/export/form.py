@@ -11,9 +11,10 @@ from typing import Any, Literal
 import torch
 from accelerate import init_empty_weights  # type: ignore[import-untyped]
 from torch import Tensor
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import LlamaForCausalLM, PreTrainedConfig, PreTrainedModel
 
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.export.as_llama import llama_config, llama_tensors
 from depthkit_worker.export.folding import Folds, plan_folds
 from depthkit_worker.export.layout import (
     AUTO_MAP,
@@ -68,18 +69,25 @@ def _plain_form(decoder: Decoder, places: Sequence[Place], folds: Folds) -> Form
     cut = cut_config(decoder.config, decoder.family, kept, decoder.depth)
     for name, value in folds.settings.items():
         setattr(cut.config, name, value)
-    cut.config.architectures = [decoder.family.architecture]
+    config, architecture = cut.config, type(decoder.model)
+    config.architectures = [decoder.family.architecture]
     tensors = plain_tensors(decoder, blocks, folds)
     fold_inverse_scaling(tensors, decoder, kept)
-    model = _empty(type(decoder.model), cut.config, decoder)
+    if folds.as_llama:
+        tensors = llama_tensors(tensors, config)
+        config, architecture = llama_config(config), LlamaForCausalLM
+        config.architectures = [architecture.__name__]
+    model = _empty(architecture, config, decoder)
     if folds.settings:
         # A switch brings biases everywhere; all but the folded ones are zero.
         for name, parameter in model.named_parameters():
             if name not in tensors and name.endswith(".bias"):
                 tensors[name] = torch.zeros(parameter.shape, dtype=decoder.dtype, device=decoder.device)
     _fill(model, tensors)
-    stored = as_in_plain_files(without_ties(tensors, model), decoder)
-    return Form("plain", cut.config, model, stored, {}, cut.warnings, folds.notes)
+    stored = without_ties(tensors, model)
+    if not folds.as_llama:
+        stored = as_in_plain_files(stored, decoder)
+    return Form("plain", config, model, stored, {}, cut.warnings, folds.notes)
 
 
 def _depthkit_form(decoder: Decoder, places: Sequence[Place], reason: str) -> Form:

@@ -161,7 +161,7 @@ def _write(plan: _Plan, partial: Path, job: Job) -> ExportResult:
     for name, text in plan.form.code.items():
         (partial / name).write_text(text, encoding="utf-8")
     write_tokenizer(plan.decoder, partial)
-    if plan.form.layout == "depthkit":
+    if plan.form.config.model_type != plan.decoder.config.model_type:
         write_tokenizer_as_loaded(plan.decoder, partial)
     write_generation_settings(plan.generation, partial)
     add_legacy_keys(partial)

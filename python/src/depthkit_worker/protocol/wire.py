@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 CONTRACT_DIGEST = "6c8ab20ad1c24567cb6845fee195641a194f61ac03ba39859ef497b2f860f5b7"
 CONTRACT_DIGEST = "59b09829bf83b276f5846357adf35c767616ec4de9bbe97d92919ce5a4899ca6"
 CONTRACT_DIGEST = "76ed8370a1b70ec569a35a7f9d281b2835b3a816a3cb6562fba4d9dcd5734acc"
+CONTRACT_DIGEST = "765d4b410429ad4d21afbf08ae22746afa2a38b74a4db1c97b8790cfa8863dfe"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class Agreement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
