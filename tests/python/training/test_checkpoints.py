@@ -143,8 +143,15 @@ def test_a_cancel_at_any_look_resumes_bit_for_bit(tmp_path: Path, save_every: in
 def test_a_finished_training_is_not_done_again(tmp_path: Path) -> None:
     decoder = llama()
     expected, whole = trained_constant(decoder, settings(tmp_path, patience=3))
-    got, report = trained_constant(decoder, settings(tmp_path, patience=3))
+    phases = set()
+
+    class Listening(Unattended):
+        def report(self, phase: str, done: int, total: int | None, unit: str = "") -> None:
+            phases.add(phase)
+
+    got, report = trained_constant(decoder, settings(tmp_path, patience=3), Listening())
     assert report.resumed_from == whole.steps
+    assert phases == {"training"}
     assert torch.equal(got, expected)
     # Times and all: nothing ran.
     assert report.points == whole.points

@@ -26,6 +26,7 @@ from safetensors.torch import load_file, save_file
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.folders import partial_folder, put_in_place, sha256_of_files
+from depthkit_worker.repair.method import TrainingOptions
 from depthkit_worker.repair.training.scratch import is_full
 from depthkit_worker.repair.training.state import State
 
@@ -81,6 +82,16 @@ class Checkpoints:
                 return Resumed(step, tuple(skipped))
             skipped.append(f"{folder.name}: {why}")
         return Resumed(None, tuple(skipped))
+
+    def finished(self, options: TrainingOptions) -> bool:
+        """Whether the newest whole checkpoint is the training's end."""
+        numbers = next((_json(folder / NUMBERS) for _, folder in self._found() if _fault(folder) is None), None)
+        if numbers is None or (options.validation and numbers["validated"] < numbers["step"]):
+            return False
+        patience = options.patience
+        return bool(
+            numbers["step"] >= options.steps or (patience is not None and numbers["withoutImprovement"] >= patience)
+        )
 
     def save(self, state: State) -> None:
         if self.newest == state.step:

@@ -49,6 +49,7 @@ def train(
     checkpoints = None
     if options.folder is not None:
         checkpoints = Checkpoints(options.folder, identity(base, options, what))
+    finished = checkpoints is not None and checkpoints.finished(options)
     job.check()
     held_out = list(range(base.corpus.sequences - options.validation, base.corpus.sequences))
     order = Order(base.corpus.sequences - options.validation, options.seed)
@@ -61,7 +62,7 @@ def train(
         stack.enter_context(_frozen(base))
         stack.enter_context(_own_random_numbers(base.decoder.device, options.seed))
         # The dense model answers before anything is done to it.
-        sequences = sorted(used.union(held_out))
+        sequences = [] if finished else sorted(used.union(held_out))
         teacher = stack.enter_context(
             teach(base.decoder, base.corpus, sequences, wanted, folder, options.batch_size, job)
         )

@@ -108,7 +108,7 @@ def teach(
     job: Job,
 ) -> Iterator[Teacher]:
     """Run the dense model, which `decoder` is, once over `sequences`. What is stored is gone afterwards."""
-    if wanted.nothing:
+    if wanted.nothing or not sequences:
         yield Teacher(None, {}, wanted, decoder)
         return
     lengths = [corpus.starts[number + 1] - corpus.starts[number] for number in sequences]
