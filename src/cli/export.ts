@@ -14,7 +14,7 @@ interface Flags extends SubjectFlags {
 export function registerExport(program: Command): void {
   const command = program
     .command("export")
-    .description("Save the model without some blocks as a checkpoint that other software loads.");
+    .description("Save the model without some units as a checkpoint that other software loads.");
   addSubjectFlags(command)
     .requiredOption("--out <folder>", "the folder to write; it appears whole or not at all")
     .addOption(new Option("--format <format>").choices(["huggingface"]).default("huggingface"))
@@ -58,10 +58,14 @@ export function describeExport(info: ExportInfo): string {
     ],
   );
   return [
-    `Wrote ${info.folder} (${info.dtype}, ${formatSeconds(info.seconds)})`,
+    `Wrote ${info.folder} (${info.layout} layout, ${info.dtype}, ${formatSeconds(info.seconds)})`,
     `removed: ${info.removed.join(", ") || "nothing"}`,
     `kept blocks: ${info.keptBlocks.join(", ")}`,
     table,
+    info.maxLogitDifference === null
+      ? "logits were not compared with the model in memory"
+      : `largest logit difference to the model in memory: ${info.maxLogitDifference.toPrecision(3)}`,
+    ...info.notes,
     ...info.warnings.map((warning) => `Note: ${warning}`),
   ].join("\n");
 }

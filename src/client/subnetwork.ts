@@ -63,7 +63,10 @@ export interface GenerateResult {
 }
 
 export interface ExportOptions extends CallOptions {
-  /** A plain Hugging Face checkpoint, which stock transformers loads. */
+  /**
+   * A Hugging Face checkpoint, which stock transformers loads: plain where one can hold the subnetwork, else
+   * with a small modelling file beside it (`layout` in the result says which; docs/export.md).
+   */
   format: "huggingface";
   /** Replace what the folder holds. Default: a folder that is not empty is refused. */
   overwrite?: boolean;

@@ -107,6 +107,16 @@ test("generate and export, end to end", async () => {
   expect(again.stderr).toContain("TARGET_NOT_EMPTY");
 });
 
+test("SEL3: sublayers removed from the command line are gone from the saved model", async () => {
+  const units = "1,attention.3,attention.4,feed-forward.5";
+  const { code, stdout } = await run(["export", ...model, "--remove", units, "--out", "sublayers"]);
+  expect(code).toBe(0);
+  expect(stdout).toContain("depthkit layout");
+  expect(stdout).toContain("trust_remote_code=True");
+  const config = JSON.parse(readFileSync(join(folder, "sublayers", "config.json"), "utf8"));
+  expect(config).toMatchObject({ model_type: "depthkit_llama", num_hidden_layers: 27 });
+});
+
 test.each([
   [["influence", "--data", "text.txt"], "required option '--model"],
   [["evaluate", ...model, "--data", "text.txt", "--remove", "2:4"], "first-last"],

@@ -146,7 +146,14 @@ describe("subnetworks", () => {
     const target = join(folder, "smaller");
     const pruned = model.without(["block.14", "block.17"]);
     const info = await pruned.export(target, { format: "huggingface", note: "chosen by hand" });
-    expect(info).toMatchObject({ folder: target, removed: ["block.14", "block.17"], dtype: "float32" });
+    expect(info).toMatchObject({
+      folder: target,
+      layout: "plain",
+      removed: ["block.14", "block.17"],
+      dtype: "float32",
+      maxLogitDifference: 0,
+      notes: [],
+    });
     expect(info.parametersBefore - info.parametersAfter).toBe(2 * 3_540_096);
     expect(readdirSync(target)).toEqual(
       expect.arrayContaining(["config.json", "model.safetensors", "tokenizer.json", "README.md"]),
@@ -165,8 +172,19 @@ describe("subnetworks", () => {
     );
   });
 
-  test("sublayers alone have no plain checkpoint", async () => {
-    const call = model.without(["attention.3"]).export(join(folder, "no"), { format: "huggingface" });
+  test("sublayers go into a checkpoint with a modelling file beside it", async () => {
+    const target = join(folder, "sublayers");
+    const info = await model
+      .without(["attention.3", "feed-forward.5"])
+      .export(target, { format: "huggingface" });
+    expect(info).toMatchObject({ layout: "depthkit", maxLogitDifference: 0 });
+    expect(readdirSync(target)).toContain("modeling_depthkit.py");
+    expect(info.kvBytesPerTokenAfter * 30).toBe(info.kvBytesPerTokenBefore * 29);
+  });
+
+  test("a model without any attention has no checkpoint", async () => {
+    const attentions = Array.from({ length: 30 }, (_, block) => `attention.${block}`);
+    const call = model.without(attentions).export(join(folder, "no"), { format: "huggingface" });
     await expect(call).rejects.toMatchObject({ code: "EXPORT_UNSUPPORTED" });
     expect(readdirSync(folder)).not.toContain("no");
   });

@@ -25,7 +25,7 @@ beforeAll(async () => {
   model = await kit.loadModel("smollm2-135m", { device: "cpu" });
   corpus = await model.loadCorpus({ texts: [prose("fox"), prose("miller")] }, { sequences: 8, length: 64 });
   pruned = model.without(["block.20", "block.21", "attention.25"]);
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await kit.close();
   rmSync(folder, { recursive: true, force: true });
@@ -91,7 +91,7 @@ test("repairs add up, are saved and loaded, and apply wherever their units are r
 
   truncateSync(join(saved, "repair.safetensors"), 100);
   await expect(model.loadSubnetwork(saved)).rejects.toMatchObject({ code: "MODEL_INVALID" });
-}, 60_000);
+}, 180_000);
 
 test("what cannot be is refused in words that help", async () => {
   await expect(model.without([]).repair(corpus, { method: "emulated-update" })).rejects.toThrow(
@@ -134,7 +134,7 @@ test("a training is cancelled in under a second, and goes on from its checkpoint
   const resumed = await pruned.repair(corpus, { method: "bias", training });
   expect(resumed.report.training?.resumedFrom).toBeGreaterThanOrEqual(4);
   expect(resumed.report.training?.steps).toBe(10);
-}, 120_000);
+}, 240_000);
 
 test("compareRepairs scores every way beside dense and removed", async () => {
   const comparison = await compareRepairs(pruned, corpus, {
@@ -155,4 +155,4 @@ test("compareRepairs scores every way beside dense and removed", async () => {
       evaluationDigest: corpus.info.data.digest,
     }),
   ).rejects.toThrow(/says nothing/);
-}, 60_000);
+}, 180_000);

@@ -10,70 +10,19 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors import safe_open
-from torch import Tensor
-from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import DynamicCache, PreTrainedTokenizerBase
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.export.huggingface import ExportOptions, ExportResult, export_huggingface
+from depthkit_worker.export.huggingface import ExportOptions, export_huggingface
 from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.load import LoadOptions, load_model
 from depthkit_worker.models.units import Unit
 from depthkit_worker.subnetworks.gates import removed
+from export.checkpoints import block_numbers, greedy, logits, reload, save, saved_config, tensor_names
 from tiny import FAMILY_MODELS, SMOLLM2_VOCABULARY, t_gemma3, t_llama, t_smollm3, tiny_model, token_ids
 
 BLOCKS = [Unit("block", 1), Unit("block", 4)]
-
-
-def save(decoder: Decoder, units: list[Unit], target: Path, **options: Any) -> ExportResult:
-    return export_huggingface(decoder, units, target, ExportOptions(**options), Unattended())
-
-
-def reload(folder: Path) -> PreTrainedModel:
-    """As stock software loads it, parameters copied out of the mapped file."""
-    loaded: Any = AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True)
-    model, report = loaded
-    assert not any(report.values())
-    for parameter in model.parameters():
-        parameter.data = parameter.data.clone()
-    assert isinstance(model, PreTrainedModel)
-    model.eval()
-    return model
-
-
-def logits(model: PreTrainedModel, ids: Tensor) -> Tensor:
-    with torch.no_grad():
-        output = model(input_ids=ids, use_cache=False).logits
-    assert isinstance(output, Tensor)
-    return output
-
-
-def greedy(model: PreTrainedModel, ids: Tensor, **options: Any) -> list[int]:
-    output = model.generate(  # type: ignore[operator]
-        ids, attention_mask=torch.ones_like(ids), max_new_tokens=10, do_sample=False, pad_token_id=0, **options
-    )
-    written: list[int] = output[0].tolist()
-    return written
-
-
-def tensor_names(folder: Path) -> dict[str, str]:
-    """Every tensor with its dtype, from the files' headers."""
-    found: dict[str, str] = {}
-    for path in folder.glob("*.safetensors"):
-        with safe_open(path, framework="pt") as file:
-            found.update({name: file.get_slice(name).get_dtype() for name in file.keys()})  # noqa: SIM118
-    return found
-
-
-def block_numbers(folder: Path) -> set[int]:
-    return {int(match[1]) for name in tensor_names(folder) if (match := re.search(r"\.(?:h|layers)\.(\d+)\.", name))}
-
-
-def saved_config(folder: Path) -> dict[str, Any]:
-    content = json.loads((folder / "config.json").read_text())
-    assert isinstance(content, dict)
-    return content
 
 
 @pytest.fixture
@@ -265,7 +214,7 @@ def test_the_card_names_source_units_and_digests(source: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("units", "code"),
     [
-        ([Unit("attention", 1), Unit("block", 2)], "EXPORT_UNSUPPORTED"),
+        ([Unit("attention", index) for index in range(6)], "EXPORT_UNSUPPORTED"),
         ([Unit("block", index) for index in range(6)], "INVALID_ARGUMENT"),
         ([Unit("block", 6)], "INVALID_ARGUMENT"),
     ],

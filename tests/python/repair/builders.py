@@ -107,8 +107,8 @@ def gap_states(base: Base, unit: Unit) -> tuple[Array, Array]:
         return block_states(base, index, index)
     if unit.kind == "attention" or base.decoder.parallel:
         # The block with its other sublayer removed adds this one's update alone.
-        other = "feed-forward" if unit.kind == "attention" else "attention"
-        return block_states(base, index, index, [Unit(other, index)])
+        other = Unit("feed-forward" if unit.kind == "attention" else "attention", index)
+        return block_states(base, index, index, [other])
     _, middle = block_states(base, index, index, [unit])
     _, behind = block_states(base, index, index)
     return middle, behind

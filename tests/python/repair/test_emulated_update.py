@@ -179,7 +179,8 @@ def test_job3_memory_does_not_grow_with_the_corpus() -> None:
         assert run.returncode == 0, run.stderr[-2000:]
         peaks.append(json.loads(run.stdout.splitlines()[-1]))
     small, large = peaks
-    assert large < 1.1 * small, peaks
+    # The states at one end of one gap would be 20 MiB more.
+    assert large < 1.1 * small + (4 << 20), peaks
 
 
 def peak(count: int) -> None:
@@ -193,11 +194,10 @@ def peak(count: int) -> None:
     from tiny import SHAPE, random_model
 
     torch.set_num_threads(1)
-    # Wide enough that the states of 320 sequences are 60 times those of a batch.
     shape = {**SHAPE, "hidden_size": 128, "num_attention_heads": 8}
     base = base_of(Decoder(random_model(LlamaConfig(**shape))), "block.1", "block.3", rows=many_rows(count, 128))
     before, memory = resident_bytes(), PeakMemory(torch.device("cpu"))
     for reference in ("dense", "pruned"):
         fit(base, reference=reference)
-        fit_low_rank(LowRankOptions(8, reference=reference), lambda _: None, base, Unattended())  # type: ignore[arg-type]
-    print(json.dumps(memory.bytes() - before + (20 << 20)))
+        fit_low_rank(LowRankOptions(8, reference=reference), lambda _: None, base, Unattended())
+    print(json.dumps(memory.bytes() - before))

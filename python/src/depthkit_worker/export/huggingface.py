@@ -1,7 +1,8 @@
-"""A model without the removed blocks as a plain Hugging Face checkpoint.
+"""A subnetwork as a Hugging Face checkpoint: plain, or in depthkit's own form with code beside it.
 
-Stock software loads it: blocks are numbered anew, every per-block entry of the configuration is cut,
-tied weights stay tied, and the dtype is the one the source is stored in.
+Stock software loads it: what stays is numbered anew, every per-block entry of the configuration is cut,
+tied weights stay tied, and the dtype is the one the source is stored in. Its logits are compared with those
+of the subnetwork in memory before anything is written.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,12 +18,13 @@ import torch
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.card import CardFacts, model_card
+from depthkit_worker.export.form import Form, Layout, make_form
 from depthkit_worker.export.generation_config import PassedOn, generation_settings
-from depthkit_worker.export.plain_config import CutConfig, cut_config
-from depthkit_worker.export.plain_weights import kept_tensors
+from depthkit_worker.export.places import Place, places_of
 from depthkit_worker.export.shards import Written, write_shards
 from depthkit_worker.export.target import check_room, check_target
-from depthkit_worker.export.text_files import write_generation_settings, write_tokenizer
+from depthkit_worker.export.text_files import write_generation_settings, write_tokenizer, write_tokenizer_as_loaded
+from depthkit_worker.export.verify import largest_difference
 from depthkit_worker.job import Job
 from depthkit_worker.models.compatibility import add_legacy_keys
 from depthkit_worker.models.decoder import Decoder
@@ -30,6 +32,7 @@ from depthkit_worker.models.folders import partial_folder, put_in_place, sha256_
 from depthkit_worker.models.kv_cache import kv_bytes_per_block
 from depthkit_worker.models.load import DtypeChoice
 from depthkit_worker.models.units import Parts, Unit, normalise, removed_parts
+from depthkit_worker.subnetworks.repairs import Repair
 
 MAX_SHARD_BYTES = 1 << 30
 """Small enough that a cancel, which is looked for between shards, is obeyed in about a second."""
@@ -56,9 +59,10 @@ class ExportedFile:
 @dataclass(frozen=True)
 class ExportResult:
     folder: Path
+    layout: Layout
     removed: tuple[Unit, ...]
     kept_blocks: tuple[int, ...]
-    """By their old numbers."""
+    """By their old numbers: the blocks of which at least one sublayer stays."""
     files: tuple[ExportedFile, ...]
     weights_digest: str
     """sha256 over the weight files, as for a loaded model's source."""
@@ -71,6 +75,10 @@ class ExportResult:
     """A cache in the exported dtype, before and after alike."""
     kv_bytes_per_token_after: int
     dtype: str
+    max_logit_difference: float | None
+    """To the subnetwork in memory, in the loaded dtype; None where it could not be compared."""
+    notes: tuple[str, ...]
+    """What the form is, and which software reads it."""
     warnings: tuple[str, ...]
 
 
@@ -80,21 +88,28 @@ class _Plan:
 
     decoder: Decoder
     units: tuple[Unit, ...]
-    kept: tuple[int, ...]
+    repairs: tuple[Repair, ...]
+    places: tuple[Place, ...]
     target: Path
     stored: torch.dtype
     dtype: torch.dtype
-    config: CutConfig
+    form: Form
+    difference: float | None
     generation: PassedOn
     options: ExportOptions
 
 
 def export_huggingface(
-    decoder: Decoder, units: Iterable[Unit], target: Path, options: ExportOptions, job: Job
+    decoder: Decoder,
+    units: Iterable[Unit],
+    target: Path,
+    options: ExportOptions,
+    job: Job,
+    repairs: Sequence[Repair] = (),
 ) -> ExportResult:
-    """Write `decoder` without `units` to the folder `target`, whole or not at all. The live model is
-    not touched."""
-    plan = _plan(decoder, units, target, options)
+    """Write `decoder` without `units` and with `repairs` to the folder `target`, whole or not at all. The
+    live model is not touched."""
+    plan = _plan(decoder, units, repairs, target, options)
     partial = partial_folder(plan.target, os.getpid())
     shutil.rmtree(partial, ignore_errors=True)
     try:
@@ -111,31 +126,28 @@ def export_huggingface(
     return result
 
 
-def _plan(decoder: Decoder, units: Iterable[Unit], target: Path, options: ExportOptions) -> _Plan:
+def _plan(
+    decoder: Decoder, units: Iterable[Unit], repairs: Sequence[Repair], target: Path, options: ExportOptions
+) -> _Plan:
     units = normalise(units, decoder.depth)
-    sublayers = [str(unit) for unit in units if unit.kind != "block"]
-    if sublayers:
-        raise DepthkitError(
-            "EXPORT_UNSUPPORTED",
-            f"A plain Hugging Face checkpoint has both sublayers in every block, so it cannot hold a model "
-            f"without {', '.join(sublayers)}. Remove whole blocks (attention.N and feed-forward.N together).",
-            units=sublayers,
-        )
-    parts = removed_parts(units, decoder.depth)
-    kept = tuple(index for index, lost in enumerate(parts) if lost is Parts.NONE)
-    if not kept:
+    places = places_of(decoder, units, repairs)
+    if not any(place.block is not None for place in places):
         raise DepthkitError("INVALID_ARGUMENT", "Every block is removed: there is no model left to export.")
     if options.max_shard_bytes < 1:
         raise DepthkitError("INVALID_ARGUMENT", f"max_shard_bytes is {options.max_shard_bytes}; it must be positive.")
+    target = check_target(target, options.overwrite, decoder.source)
+    form = make_form(decoder, places)
     stored = getattr(torch, decoder.source.stored_dtype)
     plan = _Plan(
         decoder=decoder,
         units=units,
-        kept=kept,
-        target=check_target(target, options.overwrite, decoder.source),
+        repairs=tuple(repairs),
+        places=places,
+        target=target,
         stored=stored,
         dtype=stored if options.dtype == "auto" else getattr(torch, options.dtype),
-        config=cut_config(decoder.config, decoder.family, kept, decoder.depth),
+        form=form,
+        difference=largest_difference(decoder, units, repairs, form.model),
         generation=generation_settings(decoder),
         options=options,
     )
@@ -144,15 +156,16 @@ def _plan(decoder: Decoder, units: Iterable[Unit], target: Path, options: Export
 
 
 def _write(plan: _Plan, partial: Path, job: Job) -> ExportResult:
-    config = plan.config.config
-    config.architectures = [plan.decoder.family.architecture]
-    config.dtype = plan.dtype
-    config.save_pretrained(partial)
+    plan.form.config.dtype = plan.dtype
+    plan.form.config.save_pretrained(partial)
+    for name, text in plan.form.code.items():
+        (partial / name).write_text(text, encoding="utf-8")
     write_tokenizer(plan.decoder, partial)
+    if plan.form.layout == "depthkit":
+        write_tokenizer_as_loaded(plan.decoder, partial)
     write_generation_settings(plan.generation, partial)
     add_legacy_keys(partial)
-    tensors = kept_tensors(plan.decoder, plan.kept)
-    written = write_shards(tensors, partial, plan.dtype, plan.options.max_shard_bytes, job)
+    written = write_shards(plan.form.tensors, partial, plan.dtype, plan.options.max_shard_bytes, job)
     digest = sha256_of_files(written.files, job.check)
     result = _result(plan, written, digest)
     (partial / "README.md").write_text(_card(plan, result), encoding="utf-8")
@@ -165,8 +178,9 @@ def _result(plan: _Plan, written: Written, digest: str) -> ExportResult:
     scale = plan.dtype.itemsize / decoder.dtype.itemsize
     return ExportResult(
         folder=plan.target,
+        layout=plan.form.layout,
         removed=plan.units,
-        kept_blocks=plan.kept,
+        kept_blocks=_kept_blocks(plan),
         files=(),
         weights_digest=digest,
         parameters_before=decoder.parameters,
@@ -174,9 +188,13 @@ def _result(plan: _Plan, written: Written, digest: str) -> ExportResult:
         weight_bytes_before=decoder.parameters * plan.stored.itemsize,
         weight_bytes_after=written.bytes,
         kv_bytes_per_token_before=round(sum(kv_bytes) * scale),
-        kv_bytes_per_token_after=round(sum(kv_bytes[index] for index in plan.kept) * scale),
+        kv_bytes_per_token_after=round(
+            sum(kv_bytes[place.index] for place in plan.places if place.has_attention) * scale
+        ),
         dtype=str(plan.dtype).removeprefix("torch."),
-        warnings=(*plan.config.warnings, *plan.generation.warnings, *_dtype_warnings(plan)),
+        max_logit_difference=plan.difference,
+        notes=plan.form.notes,
+        warnings=(*plan.form.warnings, *plan.generation.warnings, *_dtype_warnings(plan), *_unverified(plan)),
     )
 
 
@@ -193,8 +211,14 @@ def _card(plan: _Plan, result: ExportResult) -> str:
         CardFacts(
             source=plan.decoder.source,
             units=result.removed,
+            repairs=plan.repairs,
+            replaced=[place.index for place in plan.places if place.replaced],
             kept=result.kept_blocks,
             depth=plan.decoder.depth,
+            layers=plan.form.config.num_hidden_layers,
+            layout=result.layout,
+            notes=result.notes,
+            difference=result.max_logit_difference,
             parameters=(result.parameters_before, result.parameters_after),
             kv_bytes=(result.kv_bytes_per_token_before, result.kv_bytes_per_token_after),
             dtype=result.dtype,
@@ -204,10 +228,13 @@ def _card(plan: _Plan, result: ExportResult) -> str:
     )
 
 
+def _kept_blocks(plan: _Plan) -> tuple[int, ...]:
+    parts = removed_parts(plan.units, plan.decoder.depth)
+    return tuple(index for index, lost in enumerate(parts) if lost is not Parts.BOTH)
+
+
 def _parameters_after(plan: _Plan) -> int:
-    removed = set(range(plan.decoder.depth)) - set(plan.kept)
-    gone = sum(parameter.numel() for index in removed for parameter in plan.decoder.blocks[index].parameters())
-    return plan.decoder.parameters - gone
+    return sum(parameter.numel() for parameter in plan.form.model.parameters())
 
 
 def _dtype_warnings(plan: _Plan) -> tuple[str, ...]:
@@ -217,4 +244,12 @@ def _dtype_warnings(plan: _Plan) -> tuple[str, ...]:
     return (
         f"The model was loaded as {loaded} and is written as {plan.dtype}: the weights have only the "
         f"precision of {loaded}. Load it as {plan.stored} to keep all of the source's.",
+    )
+
+
+def _unverified(plan: _Plan) -> tuple[str, ...]:
+    if plan.difference is not None:
+        return ()
+    return (
+        "The model is spread over several devices, so the checkpoint's logits were not compared with those in memory.",
     )

@@ -43,12 +43,17 @@ def cut_config(config: PreTrainedConfig, family: Family, kept: Sequence[int], de
     return CutConfig(type(config).from_dict(content), tuple(warnings))
 
 
+def is_dense(config: PreTrainedConfig, key: str, index: int) -> bool:
+    """Mixture of experts: whether the feed-forward of block `index` has no experts."""
+    listed, step = getattr(config, key) or (), int(config.decoder_sparse_step)
+    return index in listed or config.num_experts == 0 or (index + 1) % step != 0
+
+
 def _dense_blocks(config: PreTrainedConfig, key: str, kept: Sequence[int]) -> dict[str, Any]:
     """Which of the kept blocks have a dense feed-forward, by their new numbers.
 
     The original rule (every `decoder_sparse_step`th block has experts) counts from the old numbers, so
     the dense blocks are listed one by one and the rule is switched off.
     """
-    listed, step = set(getattr(config, key) or ()), int(config.decoder_sparse_step)
-    dense = [new for new, old in enumerate(kept) if old in listed or config.num_experts == 0 or (old + 1) % step != 0]
+    dense = [new for new, old in enumerate(kept) if is_dense(config, key, old)]
     return {key: dense, "decoder_sparse_step": 1}

@@ -1,48 +1,46 @@
-"""The tensors of a model whose removed blocks are gone, under their new names."""
+"""The tensors of an exported model by their names in memory, and as files have them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 from transformers.core_model_loading import revert_weight_conversion
 from transformers.modeling_utils import remove_tied_weights_from_state_dict
 
+from depthkit_worker.export.folding import Folds, grown
+from depthkit_worker.export.places import Place
 from depthkit_worker.models.decoder import Decoder
 
 
-def kept_tensors(decoder: Decoder, kept: Sequence[int]) -> dict[str, Tensor]:
-    """What a checkpoint of the blocks `kept` holds: names as its files have them, in the loaded dtype.
-
-    Tensors share memory with the live model wherever nothing about them changes.
-    """
-    model = decoder.model
-    renamed = dict(_renamed(model.state_dict(), decoder.family.blocks, kept))
-    if getattr(decoder.config, "scale_attn_by_inverse_layer_idx", False):
-        _fold_inverse_scaling(renamed, decoder, kept)
-    for name in model._keys_to_ignore_on_save or ():
-        renamed.pop(name, None)
-    single: dict[str, Tensor] = remove_tied_weights_from_state_dict(renamed, model)
-    # Some families (experts, GPT-NeoX's head) are laid out otherwise in files than in memory.
-    stored: dict[str, Tensor] = revert_weight_conversion(model, single)
-    return stored
+def around_blocks(decoder: Decoder) -> dict[str, Tensor]:
+    """All but the blocks: embeddings, final norm, head. Shared with the live model."""
+    prefix = f"{decoder.family.blocks}."
+    return {name: tensor for name, tensor in decoder.model.state_dict().items() if not name.startswith(prefix)}
 
 
-def _renamed(state: Mapping[str, Tensor], blocks: str, kept: Sequence[int]) -> Iterator[tuple[str, Tensor]]:
-    new_numbers = {old: new for new, old in enumerate(kept)}
-    for name, tensor in state.items():
-        if not name.startswith(f"{blocks}."):
-            yield name, tensor
-            continue
-        number, _, rest = name.removeprefix(f"{blocks}.").partition(".")
-        if int(number) in new_numbers:
-            yield f"{blocks}.{new_numbers[int(number)]}.{rest}", tensor
+def plain_tensors(decoder: Decoder, blocks: Sequence[Place], folds: Folds) -> dict[str, Tensor]:
+    """The model of `blocks`, numbered from 0. Tensors share memory with the live model wherever nothing
+    about them changes. Where `folds` gives a block its first bias, the other new ones are missing still."""
+    tensors = around_blocks(decoder)
+    for number, place in enumerate(blocks):
+        for name, tensor in place.tensors().items():
+            tensors[f"{decoder.family.blocks}.{number}.{name}"] = tensor
+    for number, vector in folds.block_vectors.items():
+        name = f"{decoder.family.blocks}.{number}.{folds.bias}"
+        tensors[name] = grown(tensors[name], vector) if name in tensors else vector.to(decoder.device, decoder.dtype)
+    if folds.entry is not None and folds.entry_vector is not None:
+        tensors[folds.entry] = grown(tensors[folds.entry], folds.entry_vector)
+    return tensors
 
 
-def _fold_inverse_scaling(tensors: dict[str, Tensor], decoder: Decoder, kept: Sequence[int]) -> None:
+def fold_inverse_scaling(tensors: dict[str, Tensor], decoder: Decoder, kept: Sequence[int]) -> None:
     """GPT-2 may divide attention scores by the block's number from 1. The new number divides by less
     than the old one did; the query columns make up for it. Exact but for one rounding."""
+    if not getattr(decoder.config, "scale_attn_by_inverse_layer_idx", False):
+        return
     hidden = decoder.hidden_size
     for new, old in enumerate(kept):
         if new == old:
@@ -53,6 +51,21 @@ def _fold_inverse_scaling(tensors: dict[str, Tensor], decoder: Decoder, kept: Se
             # The first `hidden` columns make the queries, then come keys and values.
             tensor[..., :hidden] *= (new + 1) / (old + 1)
             tensors[name] = tensor
+
+
+def without_ties(tensors: Mapping[str, Tensor], model: PreTrainedModel) -> dict[str, Tensor]:
+    """`tensors` of `model`, those that are tied to another left out."""
+    state = dict(tensors)
+    for name in model._keys_to_ignore_on_save or ():
+        state.pop(name, None)
+    single: dict[str, Tensor] = remove_tied_weights_from_state_dict(state, model)
+    return single
+
+
+def as_in_plain_files(tensors: dict[str, Tensor], decoder: Decoder) -> dict[str, Tensor]:
+    """Some families (experts, GPT-NeoX's head) are laid out otherwise in files than in memory."""
+    stored: dict[str, Tensor] = revert_weight_conversion(decoder.model, tensors)
+    return stored
 
 
 def as_stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:

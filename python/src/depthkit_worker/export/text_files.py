@@ -40,6 +40,22 @@ def write_tokenizer(decoder: Decoder, folder: Path) -> None:
         shutil.copytree(templates, folder / templates.name)
 
 
+def write_tokenizer_as_loaded(decoder: Decoder, folder: Path) -> None:
+    """The tokenizer as it is in memory, under a class name that stands for what tokenizer.json says.
+
+    The library chooses a tokenizer's class by the model's type too, and overrules the files for some. A
+    checkpoint with a type of its own would get another class, which may split text in another way.
+    """
+    tokenizer = decoder.tokenizer
+    if tokenizer is None or not tokenizer.is_fast:
+        return
+    tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["tokenizer_class"] = "PreTrainedTokenizerFast"
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 def write_generation_settings(settings: PassedOn, folder: Path) -> None:
     if settings.content is not None:
         text = json.dumps(settings.content, indent=2, sort_keys=True, ensure_ascii=False)

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from depthkit_worker.export.huggingface import ExportOptions, export_huggingface
-from depthkit_worker.handlers.sources import parse_units
+from depthkit_worker.handlers.sources import subject
 from depthkit_worker.protocol.wire import ExportedFile, ExportHuggingfaceParams, ExportHuggingfaceResult
 from depthkit_worker.server.call import Call
 from depthkit_worker.server.session import Session
@@ -12,11 +12,12 @@ from depthkit_worker.server.session import Session
 
 def huggingface(session: Session, params: ExportHuggingfaceParams, call: Call) -> ExportHuggingfaceResult:
     started = time.monotonic()
-    decoder = session.models.get(params.model)
+    on = subject(session, params)
     options = ExportOptions(overwrite=params.overwrite, dtype=params.dtype, method_note=params.note)
-    result = export_huggingface(decoder, parse_units(params.removed), Path(params.target), options, call)
+    result = export_huggingface(on.decoder, on.units, Path(params.target), options, call, on.repairs)
     return ExportHuggingfaceResult(
         folder=str(result.folder),
+        layout=result.layout,
         removed=[str(unit) for unit in result.removed],
         kept_blocks=list(result.kept_blocks),
         files=[ExportedFile(name=file.name, bytes=file.bytes, sha256=file.sha256) for file in result.files],
@@ -28,6 +29,8 @@ def huggingface(session: Session, params: ExportHuggingfaceParams, call: Call) -
         kv_bytes_per_token_before=result.kv_bytes_per_token_before,
         kv_bytes_per_token_after=result.kv_bytes_per_token_after,
         dtype=result.dtype,
+        max_logit_difference=result.max_logit_difference,
+        notes=list(result.notes),
         warnings=list(result.warnings),
         seconds=time.monotonic() - started,
     )

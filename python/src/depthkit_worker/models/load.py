@@ -94,9 +94,16 @@ def _config(folder: Path, trust_remote_code: bool) -> PreTrainedConfig:
     content = read_config(folder)
     model_type, known = content["model_type"], sorted(FAMILIES)
     if model_type not in FAMILIES:
+        hint = ""
+        if model_type.startswith("depthkit_"):
+            hint = (
+                " It is a pruned model in depthkit's own form: transformers loads it with trust_remote_code. To go on "
+                "from it here, load the model it was made from and remove the units that its README lists."
+            )
         raise DepthkitError(
             "MODEL_UNSUPPORTED",
-            f"{folder} has the architecture {model_type!r}, which depthkit does not know. It knows {', '.join(known)}.",
+            f"{folder} has the architecture {model_type!r}, which depthkit does not know. It knows "
+            f"{', '.join(known)}.{hint}",
             modelType=model_type,
             known=known,
         )

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 CONTRACT_DIGEST = "6c8ab20ad1c24567cb6845fee195641a194f61ac03ba39859ef497b2f860f5b7"
+CONTRACT_DIGEST = "59b09829bf83b276f5846357adf35c767616ec4de9bbe97d92919ce5a4899ca6"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class Agreement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -183,8 +184,11 @@ class ExportHuggingfaceParams(Struct, frozen=True, kw_only=True, forbid_unknown_
 
 class ExportHuggingfaceResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     folder: str
+    layout: Literal["plain", "depthkit"]
+    """plain: any software that reads the architecture; depthkit: one layer a kept attention, with code of its own."""
     removed: list[UnitName]
     kept_blocks: list[Annotated[int, Meta(ge=0, le=9007199254740991)]]
+    """Blocks of which at least one sublayer stays."""
     files: list[ExportedFile]
     weights_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
     """As of a loaded model: sha256 over the weight files."""
@@ -195,6 +199,10 @@ class ExportHuggingfaceResult(Struct, frozen=True, kw_only=True, forbid_unknown_
     kv_bytes_per_token_before: Annotated[int, Meta(ge=0, le=9007199254740991)]
     kv_bytes_per_token_after: Annotated[int, Meta(ge=0, le=9007199254740991)]
     dtype: str
+    max_logit_difference: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """To the subnetwork in memory, in the loaded dtype, on a fixed batch; null over several devices."""
+    notes: list[str]
+    """What was folded where, why this layout, and which software reads it."""
     warnings: list[str]
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 

@@ -1,8 +1,8 @@
 """Hadamard matrices: entries 1 and -1, rows at right angles.
 
-Of order 2^k by Sylvester's doubling; of order q + 1 (q a prime, 3 modulo 4) and 2 (q + 1) (q a prime, 1
-modulo 4) by Paley's two constructions; and of any product of such orders. That covers the hidden sizes in
-use: 576 = 36 x 16 with 36 = 2 (17 + 1), 768 = 12 x 64, 4544 = 284 x 16, ...
+Of order q + 1 (q a prime, 3 modulo 4) and 2 (q + 1) (q a prime, 1 modulo 4) by Paley's two constructions, and
+of these orders and 1 times a power of two by Sylvester's doubling. That covers the hidden sizes in use: 576 is
+36 x 16 with 36 = 2 (17 + 1), 768 is 12 x 64, 4544 is 284 x 16.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ def hadamard(order: int) -> Tensor:
         raise DepthkitError(
             "INVALID_ARGUMENT",
             f"No Hadamard matrix of order {order} is known here, and the patch repair turns the stream, {order} wide, "
-            "by one. Orders that work are products of 2, q + 1 for a prime q that is 3 modulo 4, and 2 (q + 1) for "
-            "one that is 1 modulo 4. Repair with emulated-update or low-rank instead.",
+            "by one. Orders that work are 1, q + 1 for a prime q that is 3 modulo 4, and 2 (q + 1) for one that is 1 "
+            "modulo 4, each times a power of two. Repair with emulated-update or low-rank instead.",
             order=order,
         )
     return matrix
@@ -37,9 +37,6 @@ def _hadamard(order: int) -> Tensor | None:
             for _ in range(times):
                 core = torch.cat([torch.cat([core, core], 1), torch.cat([core, -core], 1)])
             return core
-    for left in range(12, order // 12 + 1, 4):
-        if order % left == 0 and (core := _core(left)) is not None and (rest := _hadamard(order // left)) is not None:
-            return torch.kron(core, rest)
     return None
 
 

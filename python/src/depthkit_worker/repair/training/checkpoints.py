@@ -26,6 +26,7 @@ from safetensors.torch import load_file, save_file
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.folders import partial_folder, put_in_place, sha256_of_files
+from depthkit_worker.repair.training.scratch import is_full
 from depthkit_worker.repair.training.state import State
 
 FORMAT = "depthkit-training"
@@ -96,9 +97,9 @@ class Checkpoints:
                 _flush(partial / name)
             (partial / MARK).write_text(json.dumps(files), encoding="utf-8")
             put_in_place(partial, target)
-        except OSError as error:
+        except (OSError, SafetensorError) as error:
             raise DepthkitError(
-                "DISK_FULL" if error.errno == 28 else "INTERNAL",
+                "DISK_FULL" if is_full(error) else "INTERNAL",
                 f"Saving step {state.step} of the training to {self._folder} failed: {error}. What was saved before is "
                 "whole; make room and run the same training again, and it goes on from there.",
                 folder=str(self._folder),
@@ -128,26 +129,25 @@ class Checkpoints:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             others = [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
+            if not others:
+                partial = folder / f".{IDENTITY}.{os.getpid()}.partial"
+                partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+                _flush(partial)
+                partial.replace(path)
         except OSError as error:
             raise DepthkitError(
-                "INVALID_ARGUMENT",
+                "DISK_FULL" if is_full(error) else "INVALID_ARGUMENT",
                 f"Training cannot keep checkpoints in {folder}: {error}. Give a folder that can be written to.",
                 folder=str(folder),
             ) from error
-        if path.is_file():
-            self._compare(content)
-        elif others:
+        if others and IDENTITY not in others:
             raise DepthkitError(
                 "TARGET_NOT_EMPTY",
                 f"Training cannot keep checkpoints in {folder}: it holds {others[0]} and no {IDENTITY}, so it is "
                 "something else's. Give an empty folder, or one that does not exist yet.",
                 folder=str(folder),
             )
-        else:
-            partial = folder / f".{IDENTITY}.{os.getpid()}.partial"
-            partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-            _flush(partial)
-            partial.replace(path)
+        self._compare(content)
         for leftover in (*folder.glob(".step-*.partial"), *folder.glob(".step-*.old")):
             shutil.rmtree(leftover, ignore_errors=True)
 

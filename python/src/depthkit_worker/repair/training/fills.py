@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -25,8 +24,10 @@ def train_fills(
     base: Base, fills: Sequence[Fill], options: TrainingOptions, job: Job, on_point: OnPoint
 ) -> tuple[tuple[Fill, ...], TrainingReport]:
     """Train all parameters of the modules in `fills`, together, from the values they have. The fills given
-    are left as they are; changes of weights among them are in place and not trained."""
-    own = tuple(_copied(fill) for fill in fills)
+    are left as they are; changes of weights among them are in place and not trained. What is trained on top
+    of the base's repairs names them as its base."""
+    below = tuple(repair.digest for repair in base.repairs)
+    own = tuple(_copied(fill, below) for fill in fills)
     parameters: dict[str, nn.Parameter] = {}
     for fill in own:
         for index, edit in fill.edits.items():
@@ -51,8 +52,12 @@ def train_fills(
     return own, train(base, surgery, first, what, options, job, on_point)
 
 
-def _copied(fill: Fill) -> Fill:
-    return dataclasses.replace(fill, edits={index: _copied_edit(edit) for index, edit in fill.edits.items()})
+def _copied(fill: Fill, below: tuple[str, ...]) -> Fill:
+    return Fill(
+        fill.removed,
+        {index: _copied_edit(edit) for index, edit in fill.edits.items()},
+        tuple(dict.fromkeys((*fill.base, *below))),
+    )
 
 
 def _copied_edit(edit: BlockEdit) -> BlockEdit:

@@ -52,7 +52,7 @@ def train(
     job.check()
     held_out = list(range(base.corpus.sequences - options.validation, base.corpus.sequences))
     order = Order(base.corpus.sequences - options.validation, options.seed)
-    used = set(order.take(0, options.steps * options.batch_size * options.accumulation))
+    used = order.first(options.steps * options.batch_size * options.accumulation)
     wanted = Wanted(min(options.teacher_top, base.decoder.vocabulary_size) if options.objective.kl > 0 else 0, gaps)
     folder = options.folder if options.folder is not None else user_cache_folder()
     with ExitStack() as stack:
@@ -65,6 +65,7 @@ def train(
         teacher = stack.enter_context(
             teach(base.decoder, base.corpus, sequences, wanted, folder, options.batch_size, job)
         )
+        job.check()
         trained = stack.enter_context(surgery())
         _check_reached(trained, options, gaps)
         stack.enter_context(_learning(trained))

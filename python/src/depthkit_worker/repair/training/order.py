@@ -29,6 +29,10 @@ class Order:
         """Numbers of the `count` sequences from `position` on."""
         return [self._at(place) for place in range(position, position + count)]
 
+    def first(self, count: int) -> set[int]:
+        """The sequences among the first `count` places."""
+        return set(range(self._sequences) if count >= self._sequences else self.take(0, count))
+
     def _at(self, position: int) -> int:
         epoch, place = divmod(position, self._sequences)
         if epoch != self._epoch:

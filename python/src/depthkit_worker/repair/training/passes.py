@@ -17,12 +17,13 @@ from torch import LongTensor, Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from depthkit_worker.data.corpus import Batch, Corpus
-from depthkit_worker.evaluation.scoring import SLICE_BYTES, next_tokens
+from depthkit_worker.evaluation.scoring import next_tokens
 from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder, Replay
 from depthkit_worker.repair.method import Objective
 from depthkit_worker.repair.training.objective import TopLogits, cross_entropy, kl_divergence, relative_error
 from depthkit_worker.repair.training.order import batch_of
+from depthkit_worker.repair.training.slices import slice_width
 from depthkit_worker.repair.training.teacher import Taught, Teacher
 
 
@@ -176,7 +177,7 @@ class Passes:
         targets = next_tokens(batch).to(final.device)
         counted = (torch.arange(targets.shape[1]) < batch.lengths[:, None]).to(final.device)
         gradient = torch.zeros_like(final) if learn else None
-        width = max(1, SLICE_BYTES // (4 * decoder.vocabulary_size * len(final)))
+        width = slice_width(decoder, final)
         values: list[Tensor] = []
         for start in range(0, final.shape[1], width):
             self._job.check()
@@ -184,6 +185,7 @@ class Passes:
             states = final[:, part].detach().requires_grad_(learn)
             logits = decoder.logits(states, replay).float()
             value = self._slice(logits, targets[:, part], counted[:, part], _part(top, part), counts)
+            self._job.check()
             if gradient is not None:
                 (gradient[:, part],) = torch.autograd.grad(value, states)
             values.append(value.detach())

@@ -19,12 +19,13 @@ import torch
 from torch import LongTensor, Tensor
 
 from depthkit_worker.data.corpus import Batch, Corpus
-from depthkit_worker.evaluation.scoring import SLICE_BYTES
+from depthkit_worker.errors import DepthkitError
 from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.repair.training.objective import TopLogits, restored, top_of
 from depthkit_worker.repair.training.order import batch_of
-from depthkit_worker.repair.training.scratch import scratch_folder
+from depthkit_worker.repair.training.scratch import is_full, scratch_folder
+from depthkit_worker.repair.training.slices import slice_width
 
 PHASE = "teacher"
 NAME = "teacher"
@@ -116,10 +117,19 @@ def teach(
     with ExitStack() as open_files:
         scratch = open_files.enter_context(scratch_folder(folder, NAME, sum(sizes)))
         path = scratch / "records"
-        with path.open("wb") as file:
-            for first in range(0, len(sequences), batch_size):
-                _record(decoder, batch_of(corpus, sequences[first : first + batch_size]), wanted, file, job)
-                job.report(PHASE, min(first + batch_size, len(sequences)), len(sequences), "sequences")
+        try:
+            with path.open("wb") as file:
+                for first in range(0, len(sequences), batch_size):
+                    _record(decoder, batch_of(corpus, sequences[first : first + batch_size]), wanted, file, job)
+                    job.report(PHASE, min(first + batch_size, len(sequences)), len(sequences), "sequences")
+        except OSError as error:
+            raise DepthkitError(
+                "DISK_FULL" if is_full(error) else "INTERNAL",
+                f"Writing the dense model's output for training to {folder} failed: {error}. It takes {sum(sizes):,} "
+                "bytes: make room, lower teacherTop or steps, or give a folder on another disk.",
+                folder=str(folder),
+                needed=sum(sizes),
+            ) from error
         yield Teacher(open_files.enter_context(path.open("rb")), offsets, wanted, decoder)
 
 
@@ -136,11 +146,13 @@ def _record(decoder: Decoder, batch: Batch, wanted: Wanted, file: IO[bytes], job
             streams.append(hidden.to("cpu", decoder.dtype))
     logits: tuple[Tensor, ...] = ()
     if wanted.top:
-        width = max(1, SLICE_BYTES // (4 * decoder.vocabulary_size * len(hidden)))
+        width = slice_width(decoder, hidden)
         parts = []
         for start in range(0, hidden.shape[1], width):
             job.check()
-            kept = top_of(decoder.logits(hidden[:, start : start + width], replay), wanted.top)
+            part_logits = decoder.logits(hidden[:, start : start + width], replay)
+            job.check()
+            kept = top_of(part_logits, wanted.top)
             parts.append(tuple(part.cpu() for part in kept))
         ids, differences, rest = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
         logits = (differences, ids, rest)

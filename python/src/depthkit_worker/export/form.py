@@ -1,0 +1,142 @@
+"""Choosing how a subnetwork is written: as a plain checkpoint wherever one can hold it, and in
+depthkit's own form otherwise."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from accelerate import init_empty_weights  # type: ignore[import-untyped]
+from torch import Tensor
+from transformers import PreTrainedConfig, PreTrainedModel
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.export.folding import Folds, plan_folds
+from depthkit_worker.export.layout import (
+    AUTO_MAP,
+    MODELLING_FILE,
+    layers_of,
+    layout_entries,
+    layout_tensors,
+    model_class,
+    modelling_module,
+    modelling_text,
+)
+from depthkit_worker.export.places import Place
+from depthkit_worker.export.plain_config import cut_config
+from depthkit_worker.export.plain_weights import (
+    around_blocks,
+    as_in_plain_files,
+    fold_inverse_scaling,
+    plain_tensors,
+    without_ties,
+)
+from depthkit_worker.models.decoder import Decoder
+
+Layout = Literal["plain", "depthkit"]
+
+
+@dataclass(frozen=True)
+class Form:
+    """A checkpoint before it is written."""
+
+    layout: Layout
+    config: PreTrainedConfig
+    """As its file will have it."""
+    model: PreTrainedModel
+    """Built from the checkpoint's tensors, in the loaded dtype; shares memory with the live model
+    wherever nothing changes."""
+    tensors: Mapping[str, Tensor]
+    """By their names in files."""
+    code: Mapping[str, str]
+    """Files with code of the checkpoint's own."""
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def make_form(decoder: Decoder, places: Sequence[Place]) -> Form:
+    folds = plan_folds(decoder, places)
+    return _depthkit_form(decoder, places, folds) if isinstance(folds, str) else _plain_form(decoder, places, folds)
+
+
+def _plain_form(decoder: Decoder, places: Sequence[Place], folds: Folds) -> Form:
+    blocks = [place for place in places if place.block is not None]
+    kept = [place.index for place in blocks]
+    cut = cut_config(decoder.config, decoder.family, kept, decoder.depth)
+    for name, value in folds.settings.items():
+        setattr(cut.config, name, value)
+    cut.config.architectures = [decoder.family.architecture]
+    tensors = plain_tensors(decoder, blocks, folds)
+    fold_inverse_scaling(tensors, decoder, kept)
+    model = _empty(type(decoder.model), cut.config, decoder)
+    if folds.settings:
+        # A switch brings biases everywhere; all but the folded ones are zero.
+        for name, parameter in model.named_parameters():
+            if name not in tensors and name.endswith(".bias"):
+                tensors[name] = torch.zeros(parameter.shape, dtype=decoder.dtype, device=decoder.device)
+    _fill(model, tensors)
+    stored = as_in_plain_files(without_ties(tensors, model), decoder)
+    return Form("plain", cut.config, model, stored, {}, cut.warnings, folds.notes)
+
+
+def _depthkit_form(decoder: Decoder, places: Sequence[Place], reason: str) -> Form:
+    layers = layers_of(places)
+    kept = [layer.block.index for layer in layers]
+    cut = cut_config(decoder.config, decoder.family, kept, decoder.depth)
+    text = modelling_text(decoder)
+    module = modelling_module(text)
+    content: dict[str, Any] = cut.config.to_dict()
+    content.pop("model_type")
+    content |= {
+        "layout": layout_entries(layers, decoder),
+        "auto_map": dict(AUTO_MAP),
+        "architectures": ["DepthkitForCausalLM"],
+    }
+    config = module["DepthkitConfig"].from_dict(content)
+    assert isinstance(config, PreTrainedConfig)
+    tensors = around_blocks(decoder) | layout_tensors(layers, decoder)
+    fold_inverse_scaling(tensors, decoder, kept)
+    model = _empty(model_class(module), config, decoder)
+    _fill(model, tensors)
+    notes = (
+        f"In depthkit's own checkpoint form, because {reason}. transformers loads it with trust_remote_code=True; "
+        "software with model code of its own (llama.cpp, vLLM's native models) does not read it.",
+    )
+    return Form("depthkit", config, model, without_ties(tensors, model), {MODELLING_FILE: text}, cut.warnings, notes)
+
+
+def _empty(model_class: type[PreTrainedModel], config: PreTrainedConfig, decoder: Decoder) -> PreTrainedModel:
+    """A model without weights; buffers that no file holds (rotary frequencies) are computed."""
+    with init_empty_weights(include_buffers=False):
+        model = model_class._from_config(
+            copy.deepcopy(config), dtype=decoder.dtype, attn_implementation=decoder.attention_implementation
+        )
+    assert isinstance(model, PreTrainedModel)
+    return model
+
+
+def _fill(model: PreTrainedModel, tensors: Mapping[str, Tensor]) -> None:
+    try:
+        report = model.load_state_dict(tensors, strict=False, assign=True)
+    except RuntimeError as error:
+        raise _mismatch(str(error)) from error
+    if report.missing_keys or report.unexpected_keys:
+        raise _mismatch(f"missing {report.missing_keys}, unexpected {report.unexpected_keys}")
+    model.tie_weights()
+    device = next(iter(tensors.values())).device
+    for module in model.modules():
+        for name, buffer in module.named_buffers(recurse=False):
+            setattr(module, name, buffer.to(device))
+    model.requires_grad_(False)
+    model.eval()
+
+
+def _mismatch(why: str) -> DepthkitError:
+    return DepthkitError(
+        "EXPORT_UNSUPPORTED",
+        f"The checkpoint's configuration and its tensors do not fit each other, so nothing was written: {why}. A "
+        "replacement block must have the shape of the block whose place it takes.",
+    )

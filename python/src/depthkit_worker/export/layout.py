@@ -1,0 +1,234 @@
+"""depthkit's own checkpoint form: one layer a kept attention, with a small modelling file beside it.
+
+The file is `modelling/modeling_depthkit.py`, with the lines that name the architecture filled in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.export.places import Place
+from depthkit_worker.export.plain_config import is_dense
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.families import Family
+from depthkit_worker.models.units import Parts
+from depthkit_worker.repair.updates import Constant, Linear, LowRank
+
+MODULE = "modeling_depthkit"
+MODELLING_FILE = f"{MODULE}.py"
+AUTO_MAP = {
+    "AutoConfig": f"{MODULE}.DepthkitConfig",
+    "AutoModel": f"{MODULE}.DepthkitModel",
+    "AutoModelForCausalLM": f"{MODULE}.DepthkitForCausalLM",
+}
+
+_TEMPLATE = Path(__file__).parent / "modelling" / MODELLING_FILE
+_BASE = re.compile(r"^# begin base:[^\n]*\n.*?^# end base\n", re.DOTALL | re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of the checkpoint: a block with its attention, and what runs around it."""
+
+    before: tuple[Place, ...]
+    block: Place
+    after: tuple[Place, ...]
+
+
+def layers_of(places: Sequence[Place]) -> tuple[Layer, ...]:
+    """`places` grouped by attention. Those before the first attention stand in front of it."""
+    starts = [number for number, place in enumerate(places) if place.has_attention]
+    if not starts:
+        raise DepthkitError(
+            "EXPORT_UNSUPPORTED",
+            "Every attention is removed. depthkit's checkpoint form has one layer for each attention that stays, "
+            "and needs at least one: keep one.",
+        )
+    ends = [*starts[1:], len(places)]
+    return tuple(
+        Layer(tuple(places[: starts[0]]) if number == 0 else (), places[start], tuple(places[start + 1 : end]))
+        for number, (start, end) in enumerate(zip(starts, ends, strict=True))
+    )
+
+
+def layout_entries(layers: Sequence[Layer], decoder: Decoder) -> list[dict[str, Any]]:
+    """`config.layout`: what the modelling file builds each layer from."""
+    return [
+        {
+            "before": [_entry(place, decoder) for place in layer.before],
+            "block": _entry(layer.block, decoder),
+            "after": [_entry(place, decoder) for place in layer.after],
+        }
+        for layer in layers
+    ]
+
+
+def layout_tensors(layers: Sequence[Layer], decoder: Decoder) -> dict[str, Tensor]:
+    """The layers' tensors by their names in the model."""
+    tensors: dict[str, Tensor] = {}
+    for number, layer in enumerate(layers):
+        prefix = f"{decoder.family.blocks}.{number}."
+        _put(tensors, prefix, prefix, layer.block, decoder)
+        for side in ("before", "after"):
+            for index, place in enumerate(getattr(layer, side)):
+                follower = f"{prefix}{side}.{index}."
+                _put(tensors, f"{follower}block.", follower, place, decoder)
+    return tensors
+
+
+def _put(tensors: dict[str, Tensor], block: str, updates: str, place: Place, decoder: Decoder) -> None:
+    gone = {f"{child}." for child in _gone_children(place, decoder)}
+    for name, tensor in place.tensors().items():
+        if not name.startswith(tuple(gone)):
+            tensors[block + name] = tensor
+    for slot, module in place.updates.items():
+        for name, tensor in module.state_dict().items():
+            tensors[f"{updates}updates.{slot}.{name}"] = tensor
+
+
+def _entry(place: Place, decoder: Decoder) -> dict[str, Any]:
+    names = {Parts.ATTENTION: "attention", Parts.FEED_FORWARD: "feed-forward"}
+    entry: dict[str, Any] = {
+        "from": place.index,
+        "without": [name for part, name in names.items() if part in place.lost],
+        "updates": {slot: _update(module) for slot, module in place.updates.items()},
+    }
+    if decoder.family.dense_blocks is not None and place.block is not None and not place.has_attention:
+        entry["dense"] = is_dense(decoder.config, decoder.family.dense_blocks, place.index)
+    return entry
+
+
+def _update(module: nn.Module) -> dict[str, Any]:
+    match module:
+        case Constant():
+            return {"kind": "constant"}
+        case LowRank():
+            return {"kind": "low-rank", "rank": module.down.shape[1], "reads": module.reads, "eps": module.eps}
+        case Linear():
+            return {"kind": "linear", "bias": module.bias is not None}
+    raise DepthkitError(
+        "EXPORT_UNSUPPORTED",
+        f"An update of the kind {type(module).__name__} has no form in a checkpoint. "
+        "Constant, LowRank and Linear updates have one.",
+    )
+
+
+@dataclass(frozen=True)
+class _Companions:
+    """Children of a block that serve one sublayer alone and go with it."""
+
+    attention: tuple[str, ...]
+    feed_forward: tuple[str, ...]
+
+
+def _companions(decoder: Decoder) -> _Companions:
+    model_type, parallel = decoder.family.model_type, decoder.parallel
+    match model_type:
+        case "gemma2" | "gemma3_text":
+            return _Companions(
+                ("input_layernorm", "post_attention_layernorm"),
+                ("pre_feedforward_layernorm", "post_feedforward_layernorm"),
+            )
+        case "olmo2":
+            return _Companions(("post_attention_layernorm",), ("post_feedforward_layernorm",))
+        case "gpt2":
+            return _Companions(("ln_1",), ("ln_2",))
+        case "opt":
+            return _Companions(("self_attn_layer_norm",), ("fc1", "activation_fn", "final_layer_norm"))
+        case "falcon" if decoder.config.new_decoder_architecture and decoder.config.num_ln_in_parallel_attn == 2:
+            return _Companions(("ln_attn",), ("ln_mlp",))
+        case "gpt_neox":
+            return _Companions(("input_layernorm",), ("post_attention_layernorm",))
+        case _ if parallel:  # One norm that both sublayers read.
+            return _Companions((), ())
+        case _:
+            return _Companions(("input_layernorm",), ("post_attention_layernorm",))
+
+
+def _gone_children(place: Place, decoder: Decoder) -> list[str]:
+    companions = _companions(decoder)
+    gone: list[str] = []
+    if Parts.ATTENTION in place.lost:
+        gone += [decoder.family.attention, *companions.attention]
+    if Parts.FEED_FORWARD in place.lost:
+        gone += [*decoder.family.feed_forward, *companions.feed_forward]
+    return gone
+
+
+def model_type_of(family: Family) -> str:
+    return f"depthkit_{family.model_type}"
+
+
+def modelling_text(decoder: Decoder) -> str:
+    """The modelling file for checkpoints of this model's architecture."""
+    family, model = decoder.family, decoder.model
+    module = type(model).__module__
+    if not module.startswith("transformers.models."):
+        raise DepthkitError(
+            "EXPORT_UNSUPPORTED",
+            f"The model runs code of its own ({module}), which depthkit's checkpoint form cannot build on: it "
+            "subclasses the blocks of the transformers library. Remove whole blocks instead.",
+        )
+    companions = _companions(decoder)
+    block = next(type(block) for block in decoder.blocks)
+    base = type(model.base_model).__name__
+    config = type(decoder.config).__name__
+    layers = family.blocks.removeprefix(f"{model.base_model_prefix}.")
+    text = _TEMPLATE.read_text(encoding="utf-8")
+    lines = [
+        "# begin base: the architecture that this checkpoint was made from",
+        f"from transformers import {config} as BaseConfig",
+        f"from {module} import {block.__name__} as BaseLayer",
+        f"from {module} import {type(model).__name__} as BaseForCausalLM",
+        f"from {module} import {base} as BaseModel",
+        "",
+        f'MODEL_TYPE = "{model_type_of(family)}"',
+        f'LAYERS = "{layers}"',
+        f'ATTENTION, FEED_FORWARD = "{family.attention}", "{family.feed_forward[-1]}"',
+        "# Goes with the attention, or the feed-forward, when that is removed.",
+        f"WITH_ATTENTION: tuple[str, ...] = {_literal(companions.attention)}",
+        f"WITH_FEED_FORWARD: tuple[str, ...] = {_literal(companions.feed_forward)}",
+        f"SUBLAYERS_ADD_RESIDUAL = {family.sublayers_add_residual}",
+        "# end base",
+        "",
+    ]
+    filled, count = _BASE.subn(lambda _: "\n".join(lines), text)
+    assert count == 1, "the modelling file has no block to fill in"
+    return filled
+
+
+def _literal(names: tuple[str, ...]) -> str:
+    listed = ", ".join(f'"{name}"' for name in names)
+    return f"({listed},)" if len(names) == 1 else f"({listed})"
+
+
+def modelling_module(text: str) -> Mapping[str, Any]:
+    """The classes of a modelling file, as the library will find them in it."""
+    name = f"{MODULE}_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    if name not in sys.modules:
+        module = types.ModuleType(name)
+        # The library's configurations are dataclasses, which look their module up by its name.
+        sys.modules[name] = module
+        try:
+            exec(compile(text, MODELLING_FILE, "exec"), module.__dict__)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name].__dict__
+
+
+def model_class(module: Mapping[str, Any]) -> type[PreTrainedModel]:
+    found = module["DepthkitForCausalLM"]
+    assert isinstance(found, type) and issubclass(found, PreTrainedModel)
+    return found

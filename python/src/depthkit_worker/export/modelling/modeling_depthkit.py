@@ -1,0 +1,181 @@
+# Part of depthkit. Licensed under the Apache License, Version 2.0:
+# http://www.apache.org/licenses/LICENSE-2.0
+"""A decoder without some of its attentions and feed-forwards, as one layer a kept attention.
+
+Layer j is the block of the j-th attention that was kept, with what runs in front of it and behind it, up to
+the next one: blocks without attention, and updates of the residual stream in the place of what was removed.
+So there are as many layers, and as many caches of keys and values, as there are attentions.
+`config.layout` has an entry a layer. The model's own forward is the library's.
+"""
+
+import copy
+
+import torch
+from torch import nn
+
+# begin base: the architecture that this checkpoint was made from
+from transformers import LlamaConfig as BaseConfig
+from transformers.models.llama.modeling_llama import LlamaDecoderLayer as BaseLayer
+from transformers.models.llama.modeling_llama import LlamaForCausalLM as BaseForCausalLM
+from transformers.models.llama.modeling_llama import LlamaModel as BaseModel
+
+MODEL_TYPE = "depthkit_llama"
+LAYERS = "layers"
+ATTENTION, FEED_FORWARD = "self_attn", "mlp"
+# Goes with the attention, or the feed-forward, when that is removed.
+WITH_ATTENTION: tuple[str, ...] = ("input_layernorm",)
+WITH_FEED_FORWARD: tuple[str, ...] = ("post_attention_layernorm",)
+SUBLAYERS_ADD_RESIDUAL = False
+# end base
+
+
+class DepthkitConfig(BaseConfig):
+    model_type = MODEL_TYPE
+    layout: list | None = None
+
+
+class NoAttention(nn.Module):
+    def forward(self, hidden_states, *args, **kwargs):
+        return (args[0] if SUBLAYERS_ADD_RESIDUAL else torch.zeros_like(hidden_states)), None
+
+
+class NoFeedForward(nn.Module):
+    def forward(self, hidden_states, *args):
+        return args[0] if SUBLAYERS_ADD_RESIDUAL else torch.zeros_like(hidden_states)
+
+
+class Constant(nn.Module):
+    def __init__(self, hidden, spec):
+        super().__init__()
+        self.vector = nn.Parameter(torch.zeros(hidden))
+
+    def forward(self, x):
+        return self.vector.expand_as(x)
+
+
+class LowRank(nn.Module):
+    """norm(x) V U + b, norm the root mean square norm without a weight, or x itself."""
+
+    def __init__(self, hidden, spec):
+        super().__init__()
+        self.down = nn.Parameter(torch.zeros(hidden, spec["rank"]))
+        self.up = nn.Parameter(torch.zeros(spec["rank"], hidden))
+        self.bias = nn.Parameter(torch.zeros(hidden))
+        self.normed, self.eps = spec["reads"] == "normed", spec["eps"]
+
+    def forward(self, x):
+        z = x
+        if self.normed:
+            wide = x.float() if x.dtype.itemsize < 4 else x
+            z = (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)).to(x.dtype)
+        return z @ self.down @ self.up + self.bias
+
+
+class Linear(nn.Module):
+    def __init__(self, hidden, spec):
+        super().__init__()
+        self.matrix = nn.Parameter(torch.zeros(hidden, hidden))
+        self.bias = nn.Parameter(torch.zeros(hidden)) if spec["bias"] else None
+
+    def forward(self, x):
+        update = x @ self.matrix
+        return update if self.bias is None else update + self.bias
+
+
+UPDATES = {"constant": Constant, "low-rank": LowRank, "linear": Linear}
+
+
+def make_updates(config, place):
+    specs = place["updates"].items()
+    return nn.ModuleDict({slot: UPDATES[spec["kind"]](config.hidden_size, spec) for slot, spec in specs})
+
+
+def take_out(block, without):
+    """Remove sublayers of `block`: their parameters, their caches, their compute."""
+    if "attention" in without:
+        setattr(block, ATTENTION, NoAttention())
+        for name in WITH_ATTENTION:
+            setattr(block, name, nn.Identity())
+    if "feed-forward" in without:
+        setattr(block, FEED_FORWARD, NoFeedForward())
+        for name in WITH_FEED_FORWARD:
+            setattr(block, name, nn.Identity())
+
+
+def run(block, updates, x, args, kwargs):
+    """`block` on the stream `x` with its updates, in the form that the block returns."""
+    if "before" in updates:
+        x = x + updates["before"](x)
+    output = x if block is None else block(x, *args, **kwargs)
+    y = output[0] if isinstance(output, tuple) else output
+    if "beside" in updates:
+        y = y + updates["beside"](x)
+    if "after" in updates:
+        y = y + updates["after"](y)
+    return (y, *output[1:]) if isinstance(output, tuple) else y
+
+
+class Follower(nn.Module):
+    """A block without attention, or only the updates in a removed block's place."""
+
+    def __init__(self, config, layer_idx, place):
+        super().__init__()
+        if place.get("dense") is not None:  # Mixture of experts: what the feed-forward is hangs on this list.
+            config = copy.copy(config)
+            config.mlp_only_layers = [layer_idx] if place["dense"] else []
+        self.block = None
+        if "feed-forward" not in place["without"]:
+            self.block = BaseLayer(config, layer_idx)
+            take_out(self.block, place["without"])
+        self.updates = make_updates(config, place)
+
+    def forward(self, hidden_states, *args, **kwargs):
+        output = run(self.block, self.updates, hidden_states, args, kwargs)
+        return output[0] if isinstance(output, tuple) else output
+
+
+class DepthkitLayer(BaseLayer):
+    def __init__(self, config, layer_idx):
+        super().__init__(config, layer_idx)
+        here = config.layout[layer_idx]
+        take_out(self, here["block"]["without"])
+        self.updates = make_updates(config, here["block"])
+        self.before = nn.ModuleList(Follower(config, layer_idx, place) for place in here["before"])
+        self.after = nn.ModuleList(Follower(config, layer_idx, place) for place in here["after"])
+
+    def forward(self, hidden_states, *args, **kwargs):
+        for place in self.before:
+            hidden_states = place(hidden_states, *args, **kwargs)
+        output = run(super().forward, self.updates, hidden_states, args, kwargs)
+        hidden_states = output[0] if isinstance(output, tuple) else output
+        for place in self.after:
+            hidden_states = place(hidden_states, *args, **kwargs)
+        return (hidden_states, *output[1:]) if isinstance(output, tuple) else hidden_states
+
+
+def lay_out(base_model, config):
+    path, _, name = LAYERS.rpartition(".")
+    layers = nn.ModuleList(DepthkitLayer(config, index) for index in range(len(config.layout)))
+    setattr(base_model.get_submodule(path), name, layers)
+
+
+class DepthkitModel(BaseModel):
+    config: DepthkitConfig
+    config_class = DepthkitConfig
+    _no_split_modules = ["DepthkitLayer"]  # noqa: RUF012
+
+    def __init__(self, config):
+        super().__init__(config)
+        lay_out(self, config)
+        self.post_init()
+
+
+class DepthkitForCausalLM(BaseForCausalLM):
+    config: DepthkitConfig
+    config_class = DepthkitConfig
+    _no_split_modules = ["DepthkitLayer"]  # noqa: RUF012
+
+    def __init__(self, config):
+        super().__init__(config)
+        lay_out(self.base_model, config)
+        self.post_init()

@@ -1,0 +1,66 @@
+"""What runs in each block's place of a subnetwork: the picture that every export format is drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.units import Parts, Unit, removed_parts
+from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, WeightChange, check_repairs, merged_edits
+
+SLOTS = ("before", "beside", "after")
+
+
+@dataclass(frozen=True)
+class Place:
+    """One block's place in which something runs."""
+
+    index: int
+    """The block's number in the whole model."""
+    block: nn.Module | None
+    """The block, or the one in its place; None where only updates are left."""
+    lost: Parts
+    """The sublayers that `block` runs without; BOTH where there is none."""
+    updates: Mapping[str, nn.Module]
+    """By slot, as in `BlockEdit`, in the order they run."""
+    weights: Mapping[str, WeightChange]
+    replaced: bool
+
+    @property
+    def has_attention(self) -> bool:
+        return Parts.ATTENTION not in self.lost
+
+    @property
+    def whole(self) -> bool:
+        return self.lost is Parts.NONE
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The block's tensors by their names in it, changes made in fp32 and cast once. Those that do
+        not change share memory with the live model."""
+        if self.block is None:
+            return {}
+        state: dict[str, Tensor] = dict(self.block.state_dict())
+        for name, change in self.weights.items():
+            state[name] = change(state[name].detach())
+        return state
+
+
+def places_of(decoder: Decoder, units: Iterable[Unit], repairs: Sequence[Repair] = ()) -> tuple[Place, ...]:
+    """From the bottom up. Places where nothing runs are left out."""
+    units = tuple(units)
+    check_repairs(repairs, units, decoder.depth)
+    edits = merged_edits(repairs)
+    places = []
+    for index, lost in enumerate(removed_parts(units, decoder.depth)):
+        edit = edits.get(index, BlockEdit())
+        updates = {slot: module for slot in SLOTS if (module := getattr(edit, slot)) is not None}
+        if edit.replacement is not None:
+            places.append(Place(index, edit.replacement, Parts.NONE, updates, edit.weights, True))
+        elif lost is not Parts.BOTH:
+            places.append(Place(index, decoder.blocks[index], lost, updates, edit.weights, False))
+        elif updates:
+            places.append(Place(index, None, lost, updates, {}, False))
+    return tuple(places)

@@ -1,0 +1,65 @@
+"""Comparing a checkpoint with the subnetwork in memory before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+from torch import LongTensor, Tensor
+from transformers import PreTrainedModel
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.units import Unit
+from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.repairs import Repair
+
+BATCH, SEQUENCE = 2, 24
+
+BOUNDS: Mapping[torch.dtype, float] = {torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
+"""Largest difference of logits allowed, by the largest logit where that is above 1. Folds change the order of
+additions, and narrower dtypes round each sum."""
+
+
+def largest_difference(
+    decoder: Decoder, units: Iterable[Unit], repairs: Sequence[Repair], model: PreTrainedModel
+) -> float | None:
+    """The largest difference of logits between `model`, built from a checkpoint's tensors, and the
+    subnetwork in memory, both in the loaded dtype, on a fixed batch of 2 x 24 tokens. None where the weights
+    are on several devices.
+
+    An export with more than `BOUNDS` allows stops here.
+    """
+    if len({parameter.device for parameter in decoder.model.parameters()}) > 1:
+        return None
+    ids = _fixed_batch(decoder)
+    with removed(decoder, units, repairs):
+        expected = _logits(decoder.model, ids)
+    difference = float((_logits(model, ids) - expected).abs().max())
+    allowed = BOUNDS[decoder.dtype] * max(1.0, float(expected.abs().max()))
+    if not difference <= allowed:  # NaN too.
+        raise DepthkitError(
+            "EXPORT_UNSUPPORTED",
+            f"The checkpoint's logits differ from the subnetwork's in memory by up to {difference:.3g}, and "
+            f"{allowed:.3g} is allowed in {decoder.dtype}. Nothing was written. Load the model as float32 and export "
+            "again; if it still differs, leave the repairs out, and report it.",
+            difference=repr(difference),
+            allowed=allowed,
+        )
+    return difference
+
+
+def _fixed_batch(decoder: Decoder) -> LongTensor:
+    length = min(SEQUENCE, decoder.context_length or SEQUENCE)
+    # A step without a common factor with most vocabularies' sizes: many tokens, none of them chosen.
+    ids = (torch.arange(BATCH * length, device=decoder.device) * 7919 + 17) % decoder.vocabulary_size
+    batch = ids.view(BATCH, length)
+    assert isinstance(batch, LongTensor) or batch.dtype == torch.long
+    return batch  # type: ignore[return-value]
+
+
+@torch.no_grad()
+def _logits(model: PreTrainedModel, ids: LongTensor) -> Tensor:
+    logits = model(input_ids=ids, use_cache=False).logits
+    assert isinstance(logits, Tensor)
+    return logits.float()

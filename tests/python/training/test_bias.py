@@ -1,0 +1,40 @@
+"""The trained bias: an emulated update that goes on learning."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from depthkit_worker.job import Unattended
+from depthkit_worker.models.checksum import weights_checksum
+from depthkit_worker.models.units import Unit
+from depthkit_worker.repair.bias import BiasOptions, fit_bias
+from depthkit_worker.repair.updates import Constant
+from influence.builders import llama
+from training.builders import REMOVED, SHORT, base_of, ignore
+
+emulated_update = pytest.importorskip("depthkit_worker.repair.emulated_update")
+
+
+def test_it_starts_from_the_emulated_update_and_lowers_the_objective() -> None:
+    decoder = llama()
+    units = (*REMOVED, Unit("attention", 4))
+    before = weights_checksum(decoder)
+    options = dataclasses.replace(SHORT, steps=20, batch_size=6, activation_checkpointing=True)
+    fitted = fit_bias(BiasOptions(options), ignore, base_of(decoder, units), Unattended())
+    start = emulated_update.fit_emulated_update(
+        emulated_update.EmulatedUpdateOptions("dense", 1.0), base_of(decoder, units), Unattended()
+    )
+    assert [fill.removed for fill in fitted.fills] == [fill.removed for fill in start.fills]
+    slots = [(2, "beside"), (4, "before")]
+    for fill, begun, (index, slot) in zip(fitted.fills, start.fills, slots, strict=True):
+        here, there = getattr(fill.edits[index], slot), getattr(begun.edits[index], slot)
+        assert isinstance(here, Constant) and isinstance(there, Constant)
+        assert 0 < (here.vector - there.vector).norm() < 1e-2 * 20 * 32
+        assert torch.isfinite(here.vector).all()
+    assert fitted.training is not None
+    first, last = (fitted.training.points[place].objective for place in (0, -1))
+    assert first is not None and last is not None and last < first
+    assert weights_checksum(decoder) == before

@@ -1,0 +1,47 @@
+"""JOB3: what training holds does not grow with the corpus."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import pytest
+
+from depthkit_worker.job import Unattended
+from depthkit_worker.peak_memory import CLEAR, PeakMemory
+from depthkit_worker.process_memory import peak_resident_bytes
+from depthkit_worker.repair.method import Objective
+from depthkit_worker.repair.training import train_fills
+from influence.builders import llama
+from training.builders import SHORT, base_of, constant, corpus, ignore
+
+LENGTH = 64
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not CLEAR.exists(), reason="the peak cannot be reset here")
+def test_ten_times_the_sequences_take_no_more_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEPTHKIT_HOME", str(tmp_path))
+    decoder = llama()
+    stored: list[int] = []
+
+    class Measuring(Unattended):
+        def report(self, phase: str, done: int, total: int | None, unit: str = "") -> None:
+            if phase == "training" and done == 0:
+                stored.append(sum(path.stat().st_size for path in tmp_path.glob(".teacher.*.partial/records")))
+
+    def peak(sequences: int) -> int:
+        on = corpus(*[LENGTH] * sequences)
+        options = dataclasses.replace(
+            SHORT, steps=sequences // 16, batch_size=16, teacher_top=96, objective=Objective(1, 0.5, 0.5)
+        )
+        memory = PeakMemory(decoder.device)
+        before = peak_resident_bytes()
+        train_fills(base_of(decoder, on=on), [constant(decoder)], options, Measuring(), ignore)
+        return memory.bytes() - before
+
+    peak(64)
+    few, many = peak(64), peak(640)
+    difference = stored[2] - stored[1]
+    assert difference == 576 * LENGTH * (96 * 6 + 4 + 32 * 4)
+    assert many - few < difference / 4
