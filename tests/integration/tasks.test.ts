@@ -124,7 +124,7 @@ describe("a task of one's own", () => {
 });
 
 describeWithSharedData("real tasks", () => {
-  test("a cancel stops the worker between two blocks, and the next call finds it whole", async () => {
+  test("a cancel stops the worker between two blocks", async () => {
     await using task = await model.loadTask(dataFile("mmlu_test.jsonl"), {
       limit: 60,
       shots: 5,
@@ -144,12 +144,12 @@ describeWithSharedData("real tasks", () => {
   });
 
   test("last words are read off as greedy decoding writes them", async () => {
-    await using task = await model.loadTask(dataFile("lambada_openai.jsonl"), { limit: 8 });
+    await using task = await model.loadTask(dataFile("lambada_openai.jsonl"), { limit: 4 });
     const scores = await model.lastWord(task, { items: true });
-    expect(scores.items).toBe(8);
-    const mean = (scores.perItem ?? []).reduce((sum, { logLikelihood }) => sum + logLikelihood, 0) / 8;
+    expect(scores.items).toBe(4);
+    const mean = (scores.perItem ?? []).reduce((sum, { logLikelihood }) => sum + logLikelihood, 0) / 4;
     expect(scores.perplexity).toBeCloseTo(Math.exp(-mean), 6);
-    expect(scores.acc).toBe((scores.perItem ?? []).filter(({ right }) => right).length / 8);
+    expect(scores.acc).toBe((scores.perItem ?? []).filter(({ right }) => right).length / 4);
     const one = await model.lastWord(task, { batchSize: 1, items: true });
     for (const [item, { logLikelihood, right }] of (scores.perItem ?? []).entries()) {
       expect(one.perItem?.[item]?.right).toBe(right);

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from depthkit_worker.data.tasks import Task
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.evaluation.perplexity import LARGEST
 from depthkit_worker.evaluation.scoring import finite
 from depthkit_worker.evaluation.task_scores import Scores
 from depthkit_worker.subnetworks.choice_measures import choice_loss, chosen
@@ -151,7 +152,7 @@ def last_word_result(task: Task, scores: Scores) -> LastWordResult:
     return LastWordResult(
         acc=rate.micro,
         standard_error=rate.standard_error,
-        perplexity=finite(math.exp(min(mean, 709.0)) if mean < 709 else math.inf, "perplexity"),
+        perplexity=finite(math.exp(mean) if mean < LARGEST else math.inf, "perplexity"),
         loss=finite(-total / tokens, "loss"),
         tokens=tokens,
     )
