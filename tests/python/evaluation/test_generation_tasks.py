@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
+from torch import nn
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from depthkit_worker.data.generation_tasks import GenerationTask, GenerationTaskOptions, load_generation_task
@@ -19,6 +20,7 @@ from depthkit_worker.evaluation.generation_tasks import SolveOptions, solve
 from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
+from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
 from tiny import FAMILY_MODELS, VOCABULARY, tiny_model
 
 PROMPTS = ["t7 t30 t11", "t54", "t80 t4 t66 t9 t10 t40 t41", "t5 t6", "t33 t34 t35 t36 t37", "t90 t91"]
@@ -153,6 +155,20 @@ def test_the_score_counts_what_was_written(tmp_path: Path, words: PreTrainedToke
     assert score.stop == ("\n\n",)
     one = load(write_lines(tmp_path / "b.jsonl", records[:1]), GenerationTaskOptions("{question}", "answer"))
     assert solve(decoder, UNITS, one, SolveOptions(4), Unattended()).standard_error is None
+
+
+def test_repairs_take_part_in_batches(words: PreTrainedTokenizerBase) -> None:
+    decoder = Decoder(tiny_model("llama"), words)
+    update = nn.Linear(32, 32)
+    update.requires_grad_(False)
+    unit = Unit("attention", 2)
+    repair = Repair("low-rank", (unit,), {2: BlockEdit(before=update)}, "0" * 64)
+    plain, alone, together = (
+        generate(decoder, [unit], PROMPTS, GenerateOptions(8, batch_size=size), Unattended(), repairs=repairs)
+        for size, repairs in ((8, []), (1, [repair]), (8, [repair]))
+    )
+    assert alone == together
+    assert alone != plain
 
 
 def test_a_cancel_in_a_batch_leaves_the_model_whole(words: PreTrainedTokenizerBase) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.job import Unattended, cancelled
@@ -14,6 +15,7 @@ from depthkit_worker.profiling.memory import peak_memory
 from depthkit_worker.profiling.profile import Profile, ProfileOptions, profile
 from depthkit_worker.profiling.spread import spread_of
 from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
 from tiny import FAMILY_MODELS, tiny_model, token_ids
 
 QUICK = ProfileOptions(prompt_tokens=24, context_tokens=8, new_tokens=3, batch_sizes=(1, 4), rounds=2)
@@ -140,3 +142,21 @@ def test_a_spread_names_its_quartiles() -> None:
     spread = spread_of([4.0, 1.0, 2.0, 3.0, 5.0])
     assert (spread.min, spread.lower_quartile, spread.median, spread.upper_quartile, spread.max) == (1, 2, 3, 4, 5)
     assert spread.samples == (4.0, 1.0, 2.0, 3.0, 5.0)
+
+
+def test_repairs_are_part_of_what_is_profiled() -> None:
+    decoder = Decoder(tiny_model("llama"))
+    update = nn.Linear(32, 32, bias=False)
+    update.requires_grad_(False)
+    edits = {
+        1: BlockEdit(beside=update),
+        2: BlockEdit(weights={"mlp.down_proj.weight": lambda weight: weight * 2}),
+    }
+    repair = Repair("low-rank", (Unit("block", 1),), edits, "0" * 64)
+    lost = sum(one.numel() for one in decoder.blocks[1].parameters())
+    result = profile(decoder, [Unit("block", 1)], QUICK, Unattended(), repairs=[repair])
+    dense, masked, physical = (model.size.parameters for model in result.models)
+    assert dense == decoder.parameters
+    # A changed weight stands in the old one's place.
+    assert masked == decoder.parameters + 32 * 32
+    assert physical == decoder.parameters - lost + 32 * 32

@@ -9,6 +9,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from depthkit_worker.job import Job
+from depthkit_worker.models.cancellable import cancellable
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.stepper import Stepper, pad_left
 
@@ -64,8 +65,8 @@ def _write_batch(
     job: Job,
 ) -> None:
     stepper = Stepper(decoder)
-    job.check()
-    logits = stepper.begin(pad_left(prompts))
+    with cancellable(decoder, job):
+        logits = stepper.begin(pad_left(prompts))
     for step in range(options.max_new_tokens):
         job.check()
         tokens = logits.argmax(-1)

@@ -6,10 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-CONTRACT_DIGEST = "6c8ab20ad1c24567cb6845fee195641a194f61ac03ba39859ef497b2f860f5b7"
-CONTRACT_DIGEST = "59b09829bf83b276f5846357adf35c767616ec4de9bbe97d92919ce5a4899ca6"
-CONTRACT_DIGEST = "76ed8370a1b70ec569a35a7f9d281b2835b3a816a3cb6562fba4d9dcd5734acc"
-CONTRACT_DIGEST = "765d4b410429ad4d21afbf08ae22746afa2a38b74a4db1c97b8790cfa8863dfe"
+CONTRACT_DIGEST = "777e76063a39e210af89eca9cdb9ba56f6da8a4f5e69110752fdcd8b624fd5a7"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class Agreement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -291,12 +288,6 @@ class GenerationGenerateResult(Struct, frozen=True, kw_only=True, forbid_unknown
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
 
-class GroupScore(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    name: str
-    items: Annotated[int, Meta(ge=1, le=9007199254740991)]
-    acc: Annotated[float, Meta(ge=0, le=1)]
-    acc_norm_chars: Annotated[float, Meta(ge=0, le=1)]
-    acc_norm_bytes: Annotated[float, Meta(ge=0, le=1)]
 class GenerationLoadTaskParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
     paths: Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
@@ -369,6 +360,14 @@ class GenerationTaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 class GenerationUnloadTaskParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     task: GenerationTaskHandle
+
+
+class GroupScore(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    name: str
+    items: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    acc: Annotated[float, Meta(ge=0, le=1)]
+    acc_norm_chars: Annotated[float, Meta(ge=0, le=1)]
+    acc_norm_bytes: Annotated[float, Meta(ge=0, le=1)]
 
 
 class HarnessMetric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1002,12 +1001,10 @@ DataSource: TypeAlias = FileSource | TextSource
 DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 FinishReason: TypeAlias = Literal["length", "end-of-text", "stop"]
 FormatSource: TypeAlias = RowsFormat | NamedFormat | TemplateFormat
-InfluenceMetric: TypeAlias = Literal["cosine", "l1", "l2", "relative-l1", "relative-l2"]
-Measure: TypeAlias = Literal["loss", "kl", "logit-distance", "accuracy", "choice-loss"]
 GenerationScoreRule: TypeAlias = Literal["exact", "number"]
 GenerationTaskHandle: TypeAlias = Annotated[str, Meta(pattern="^generation-task-[0-9]+$(?!\\n)")]
 InfluenceMetric: TypeAlias = Literal["cosine", "l1", "l2", "relative-l1", "relative-l2"]
-Measure: TypeAlias = Literal["loss", "kl", "logit-distance"]
+Measure: TypeAlias = Literal["loss", "kl", "logit-distance", "accuracy", "choice-loss"]
 MemoryCountedBy: TypeAlias = Literal["allocator", "tensors"]
 ModelHandle: TypeAlias = Annotated[str, Meta(pattern="^model-[0-9]+$(?!\\n)")]
 Packing: TypeAlias = Literal["pack", "none"]
@@ -1038,7 +1035,6 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "evaluation.perplexity": (EvaluationPerplexityParams, PerplexityResult),
     "evaluation.choices": (EvaluationChoicesParams, ChoicesResult),
     "evaluation.lastWord": (EvaluationLastWordParams, LastWordResult),
-    "generation.generate": (GenerationGenerateParams, GenerationGenerateResult),
     "repair.fit": (RepairFitParams, RepairFitResult),
     "repair.save": (RepairSaveParams, RepairSaveResult),
     "repair.load": (RepairLoadParams, RepairLoadResult),
