@@ -15,30 +15,31 @@ export interface PythonTools {
 
 export async function pythonTools(): Promise<PythonTools> {
   const { python } = await resolveWorkerPython();
-  const requirements = join(root, "python", "requirements-dev.txt");
+  const path = [
+    installed(python, "python-tools", "requirements-dev.txt"),
+    join(root, "python", "src"),
+    // An extra of the product, which tests compare with. Behind the rest, and beside the worker's packages.
+    installed(python, "lm-eval", "requirements-lm-eval.txt"),
+  ].join(delimiter);
+  return { python, env: { PYTHONPATH: path, PYTHONDONTWRITEBYTECODE: "", OMP_WAIT_POLICY: "PASSIVE" } };
+}
+
+/** A folder of this repository with exactly what a requirements file lists. */
+function installed(python: string, name: string, file: string): string {
+  const requirements = join(root, "python", file);
   const hash = createHash("sha256")
     .update(python)
     .update(readFileSync(requirements))
     .digest("hex")
     .slice(0, 12);
-  const folder = join(root, ".depthkit", `python-tools-${hash}`);
+  const folder = join(root, ".depthkit", `${name}-${hash}`);
   if (!existsSync(folder)) {
-    console.error("Installing the Python test tools ...");
+    console.error(`Installing the packages of ${file} for the tests ...`);
     const partial = `${folder}.partial`;
     rmSync(partial, { recursive: true, force: true });
-    runStep(python, [
-      "-m",
-      "pip",
-      "install",
-      "--quiet",
-      "--no-compile",
-      "--target",
-      partial,
-      "-r",
-      requirements,
-    ]);
+    const target = ["--no-compile", "--no-deps", "--target", partial, "-r", requirements];
+    runStep(python, ["-m", "pip", "install", "--quiet", ...target]);
     renameSync(partial, folder);
   }
-  const path = [folder, join(root, "python", "src")].join(delimiter);
-  return { python, env: { PYTHONPATH: path, PYTHONDONTWRITEBYTECODE: "", OMP_WAIT_POLICY: "PASSIVE" } };
+  return folder;
 }

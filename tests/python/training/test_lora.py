@@ -86,8 +86,8 @@ def test_a_healed_model_is_better_and_stays_so_on_disk(tmp_path: Path) -> None:
     options = dataclasses.replace(TRAINING, steps=30)
     fitted = heal(base_of(decoder), training=options)
     repair = repair_of(decoder, fitted)
-    save_repairs(decoder, [repair], tmp_path / "lora", overwrite=False)
-    (loaded,) = load_repairs(decoder, tmp_path / "lora")
+    save_repairs(decoder, REMOVED, [repair], tmp_path / "lora", overwrite=False)
+    _, (loaded,) = load_repairs(decoder, tmp_path / "lora")
     with removed(decoder, REMOVED, (repair,)):
         expected = decoder.model(ids, use_cache=False).logits
     with removed(decoder, REMOVED, (loaded,)):
