@@ -67,7 +67,7 @@ export type RepairMethodOptions =
       /** `closed-form` (default): ridge regression of reduced rank; `trained`: from there on by gradient. */
       fit?: "closed-form" | "trained";
       reference?: RepairReference;
-      /** In units of the input's mean square. Default 1e-3. */
+      /** In units of the input's mean square. Default 1e-2. */
       ridge?: number;
       training?: TrainingOptions;
     }
@@ -75,7 +75,7 @@ export type RepairMethodOptions =
       /** A matrix and a bias folded into the feed-forward before the gap (arXiv 2505.02819). */
       method: "fold";
       reference?: RepairReference;
-      /** Towards the identity, in units of the input's mean square; Infinity: a bias alone. Default 1. */
+      /** Towards the identity, in units of the input's mean square; Infinity: a bias alone. Default 0.1. */
       ridge?: number;
     }
   /** A diagonal scaling in a rotated basis (arXiv 2505.24680); `training` trains the whole matrix. */
@@ -120,7 +120,7 @@ export function toRepairMethod(options: RepairMethodOptions, sequences: number):
     case "bias":
       return { kind: options.method, training: toTraining(options.training ?? {}, sequences) };
     case "low-rank": {
-      const { rank = 32, input = "normed", fit = "closed-form", reference = "dense", ridge = 1e-3 } = options;
+      const { rank = 32, input = "normed", fit = "closed-form", reference = "dense", ridge = 1e-2 } = options;
       if (fit === "closed-form" && options.training !== undefined) {
         throw new DepthkitError(
           "INVALID_ARGUMENT",
@@ -131,7 +131,7 @@ export function toRepairMethod(options: RepairMethodOptions, sequences: number):
       return { kind: options.method, rank, input, reference, ridge, training };
     }
     case "fold": {
-      const { reference = "dense", ridge = 1 } = options;
+      const { reference = "dense", ridge = 0.1 } = options;
       return { kind: options.method, reference, ridge: ridge === Number.POSITIVE_INFINITY ? null : ridge };
     }
     case "patch":
