@@ -22,6 +22,7 @@ EPS = 1e-6
 
 
 def fit(base: Base, rank: int, **options: object) -> Fitted:
+    options = {"ridge": 0.0, **options}
     return fit_low_rank(LowRankOptions(rank, **options), lambda _: None, base, Unattended())  # type: ignore[arg-type]
 
 
@@ -115,6 +116,20 @@ def test_a_block_that_is_linear_in_the_normed_stream_comes_back_whole() -> None:
     for dense, back, without in zip(dense_logits(base), logits(base, repairs_of(base, fitted)), gone, strict=True):
         torch.testing.assert_close(back, dense, atol=1e-4, rtol=0)
         assert (without - dense).abs().max() > 1e-2
+
+
+@torch.no_grad()
+def test_a_fit_that_is_wrong_for_the_skipped_tokens_says_so() -> None:
+    """The raw stream of a first token far larger than the rest, as real models have them."""
+    model = random_model(LlamaConfig(**SHAPE))
+    model.model.embed_tokens.weight[1].mul_(1000)
+    rows = [[1, *row] for row in many_rows()]
+    base = base_of(Decoder(model), "block.2", rows=rows, skip=1)
+    raw, normed = fit(base, 8, reads="raw"), fit(base, 8)
+    assert raw.gaps[0].repaired_error_all > 1.5 * raw.gaps[0].repaired_error
+    assert len(raw.notes) == 1 and "block.2" in raw.notes[0] and "skipTokens 0" in raw.notes[0]
+    assert normed.notes == ()
+    assert fit(base_of(Decoder(model), "block.2", rows=rows), 8, reads="raw").notes == ()
 
 
 @pytest.mark.parametrize("rank", [0, HIDDEN + 1])

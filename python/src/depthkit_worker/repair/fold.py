@@ -31,6 +31,7 @@ from depthkit_worker.models.units import Parts, removed_parts
 from depthkit_worker.repair.gaps import Gap, require_gaps
 from depthkit_worker.repair.method import Base, Fill, Fitted, Reference
 from depthkit_worker.repair.moments import Affine, GapMoments
+from depthkit_worker.repair.placing import first_token_notes
 from depthkit_worker.repair.statistics import fit_gaps
 from depthkit_worker.repair.updates import Constant, Product
 from depthkit_worker.subnetworks.repairs import BlockEdit, merged_edits
@@ -43,7 +44,7 @@ OUTPUT_NORM = "post_feedforward_layernorm"
 @dataclass(frozen=True)
 class FoldOptions:
     reference: Reference = "dense"
-    ridge: float | None = 0.0
+    ridge: float | None = 0.1
     """Towards the identity, in units of the mean square of F; None: infinite, a bias alone."""
 
 
@@ -81,10 +82,8 @@ def fit_fold(options: FoldOptions, base: Base, job: Job) -> Fitted:
             return GapMoments(gap, lambda x: outputs[places[gap].block].view(x.shape))
 
         fitted = fit_gaps(base, gaps, options.reference, watch, fill, job)
-    return Fitted(
-        fills=tuple(made for made, _ in fitted),
-        gaps=tuple(moments.gap_fit(fit(moments)) for _, moments in fitted),
-    )
+    errors = tuple(moments.gap_fit(fit(moments)) for _, moments in fitted)
+    return Fitted(tuple(made for made, _ in fitted), errors, notes=first_token_notes(errors))
 
 
 @contextmanager

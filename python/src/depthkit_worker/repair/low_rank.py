@@ -25,7 +25,7 @@ class LowRankOptions:
     rank: int
     reads: AdapterInput = "normed"
     reference: Reference = "dense"
-    ridge: float = 0.0
+    ridge: float = 0.01
     """In units of the mean square of what the update reads."""
     training: TrainingOptions | None = None
     """None: the closed form, which is otherwise where training starts."""

@@ -9,9 +9,12 @@ from torch import nn
 
 from depthkit_worker.job import Job
 from depthkit_worker.repair.gaps import Gap
-from depthkit_worker.repair.method import Base, Fill, Fitted, OnPoint, TrainingOptions
+from depthkit_worker.repair.method import Base, Fill, Fitted, GapFit, OnPoint, TrainingOptions
 from depthkit_worker.repair.moments import GapMoments, affine_of
 from depthkit_worker.subnetworks.repairs import update_at
+
+FAR, SMALL = 1.5, 0.01
+"""How much worse a repair may be with first tokens than without before it is worth a note."""
 
 
 def fill_gap(base: Base, gap: Gap, update: nn.Module) -> Fill:
@@ -46,4 +49,16 @@ def finish(
         moments.gap_fit(affine_of(update_of(base, moments.gap, fill)))
         for fill, (_, moments) in zip(fills, fitted, strict=True)
     )
-    return Fitted(fills, gaps, report)
+    return Fitted(fills, gaps, report, first_token_notes(gaps))
+
+
+def first_token_notes(gaps: Sequence[GapFit]) -> tuple[str, ...]:
+    """What to know where first tokens were left out of a fit and the fit is wrong for them: later tokens
+    attend to them, so that they ruin the rest."""
+    return tuple(
+        f"{', '.join(map(str, gap.removed))}: with the skipped first tokens counted the repair's error is "
+        f"{gap.repaired_error_all:.3g}, without them {gap.repaired_error:.3g}. They are far from what it was fitted "
+        "to, and later tokens attend to them; fit it with skipTokens 0."
+        for gap in gaps
+        if gap.repaired_error_all > FAR * max(gap.repaired_error, SMALL)
+    )
