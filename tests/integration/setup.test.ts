@@ -134,13 +134,14 @@ describe("the managed environment", { timeout: 300_000 }, () => {
       requirements,
       signal: controller.signal,
       onProgress: (progress) => {
-        if (progress.step === step) setTimeout(() => controller.abort(), 300);
+        // A small package is there a moment after its download is announced.
+        if (progress.step === step) setTimeout(() => controller.abort(), step === "download" ? 0 : 300);
       },
     }).catch((error: unknown) => error);
     const failure = await making;
     // Without an index it fails before the second step; then there is nothing to cancel.
-    if (failure instanceof DepthkitError && failure.code !== "NETWORK")
-      expect(failure.code).toBe("CANCELLED");
+    expect(failure).toBeInstanceOf(DepthkitError);
+    expect(["CANCELLED", "NETWORK"]).toContain((failure as DepthkitError).code);
     expect(readdirSync(environmentsFolder())).toEqual([]);
   });
 
