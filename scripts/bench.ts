@@ -13,7 +13,8 @@ const env = {
   OMP_WAIT_POLICY: "PASSIVE", // as the worker sets it
   PYTHONPATH: [join(root, "python", "src"), process.env["PYTHONPATH"]].join(delimiter),
 };
-const texts = join(root, "..", "shared", "data", "calib_wikitext2_train.jsonl");
+const shared = join(root, "..", "shared");
+const texts = join(shared, "data", "calib_wikitext2_train.jsonl");
 
 const typescript = (...args: string[]) => runStep(process.execPath, ["--import", "tsx", ...args]);
 const inPython = (...args: string[]) => runStep(python, args, { env });
@@ -21,6 +22,7 @@ const inPython = (...args: string[]) => runStep(python, args, { env });
 const benches: Record<string, () => void> = {
   bridge: () => typescript("bench/bridge.ts"),
   engine: () => inPython("bench/engine.py", model.folder, texts, "--threads", "2", "--seconds", "60"),
+  "repair-golden": () => inPython("bench/repair_golden.py", model.folder, shared),
   "engine-memory": () => inPython("bench/engine_memory.py"),
   shapley: () => typescript("bench/shapley/golden-game.ts"),
   "shapley-scale": () => typescript("bench/shapley/scale.ts"),

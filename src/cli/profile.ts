@@ -11,10 +11,10 @@ import {
   type UnitName,
 } from "../index.ts";
 import { runCommand, withWorker } from "./command.ts";
-import { addModelFlags, addRemoveFlag, type ModelFlags, modelOptions, wholeNumber } from "./options.ts";
+import { wholeNumber } from "./options.ts";
+import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
-interface Flags extends ModelFlags {
-  remove: UnitName[];
+interface Flags extends SubjectFlags {
   promptTokens?: number;
   contextTokens?: number;
   newTokens: number;
@@ -28,7 +28,7 @@ export function registerProfile(program: Command): void {
     .command("profile")
     .description("What the model costs to store and to run without some units, against the whole model.");
   const size = wholeNumber(1);
-  addRemoveFlag(addModelFlags(command))
+  addSubjectFlags(command)
     .option("--prompt-tokens <n>", "tokens of the prompt whose reading is timed (default: 512)", size)
     .option("--context-tokens <n>", "tokens before the first one written (default: 128)", size)
     .option("--new-tokens <n>", "tokens written by each timed run", size, 32)
@@ -44,9 +44,8 @@ export function registerProfile(program: Command): void {
       await runCommand(flags, ({ signal, progress }) =>
         withWorker(async (kit) => {
           const call = { signal, onProgress: progress.update };
-          const model = await kit.loadModel(flags.model, { ...modelOptions(flags), ...call });
+          const { model, subnetwork } = await loadSubject(kit, flags, call);
           const { promptTokens, contextTokens, newTokens, batchSizes, rounds, warmupRounds } = flags;
-          const subnetwork = model.without(flags.remove);
           const profile = await subnetwork.profile({
             ...(promptTokens === undefined ? {} : { promptTokens }),
             ...(contextTokens === undefined ? {} : { contextTokens }),

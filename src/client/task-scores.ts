@@ -1,6 +1,6 @@
 import type { Agreement, ChoicesResult, LastWordResult } from "../protocol/evaluation.ts";
-import type { Params } from "../protocol/methods.ts";
 import type { CallOptions, Connection } from "./connection.ts";
+import type { Subject } from "./subject.ts";
 import type { Task } from "./task.ts";
 
 export interface LastWordOptions extends CallOptions {
@@ -40,8 +40,6 @@ export interface ChoiceScores extends Omit<ChoicesResult, "perItem" | "compariso
 export interface LastWordScores extends Omit<LastWordResult, "perItem"> {
   perItem?: LastWordItem[];
 }
-
-type Subject = Pick<Params<"evaluation.choices">, "model" | "removed" | "repairs">;
 
 export async function scoreChoices(
   connection: Connection,

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from depthkit_worker.models.bundled import bundled_folder
 from depthkit_worker.models.manifest import read_manifest
 from depthkit_worker.models.quiet import quiet_transformers
+from tiny import VOCABULARY
 
 
 def pytest_configure() -> None:
@@ -43,3 +45,12 @@ def smollm2_tokenizer(bundled_model: Path) -> PreTrainedTokenizerBase:
     tokenizer = AutoTokenizer.from_pretrained(bundled_model)
     assert isinstance(tokenizer, PreTrainedTokenizerBase)
     return tokenizer
+
+
+@pytest.fixture(scope="session")
+def words() -> PreTrainedTokenizerBase:
+    """A tokenizer whose token N is the word tN."""
+    vocabulary = {f"t{number}": number for number in range(VOCABULARY)}
+    plain = Tokenizer(models.WordLevel(vocabulary, unk_token="t0"))
+    plain.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return PreTrainedTokenizerFast(tokenizer_object=plain, unk_token="t0")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from pathlib import Path
 
 import pytest
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.generation import GenerateOptions, Generation, generate
@@ -17,7 +17,8 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.load import LoadOptions, load_model
 from depthkit_worker.models.units import Unit
 from depthkit_worker.subnetworks.gates import removed
-from tiny import FAMILY_MODELS, VOCABULARY, t_llama, tiny_model
+from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
+from tiny import FAMILY_MODELS, t_llama, tiny_model
 
 PROMPT = "t7 t30 t11 t54 t80 t4 t66"
 REMOVALS = {
@@ -26,15 +27,6 @@ REMOVALS = {
     "mixed": [Unit("block", 0), Unit("attention", 2), Unit("feed-forward", 3)],
     "every-attention": [Unit("attention", index) for index in range(6)],
 }
-
-
-@pytest.fixture(scope="module")
-def words() -> PreTrainedTokenizerBase:
-    """A tokenizer whose token N is the word tN."""
-    vocabulary = {f"t{number}": number for number in range(VOCABULARY)}
-    plain = Tokenizer(models.WordLevel(vocabulary, unk_token="t0"))
-    plain.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return PreTrainedTokenizerFast(tokenizer_object=plain, unk_token="t0")
 
 
 def write(
@@ -79,6 +71,15 @@ def test_a_removed_attention_has_no_keys_and_values(words: PreTrainedTokenizerBa
     ]
     # 2 KV heads of 8 numbers, keys and values, 4 bytes each, in 6 and in 4 blocks.
     assert sizes == [6 * 2 * 2 * 8 * 4, 4 * 2 * 2 * 8 * 4]
+
+
+def test_a_block_in_a_removed_ones_place_has_keys_and_values(words: PreTrainedTokenizerBase) -> None:
+    decoder = Decoder(tiny_model("llama"), words)
+    units = [Unit("block", 2), Unit("block", 3)]
+    block = copy.deepcopy(decoder.blocks[2])
+    repair = Repair("replacement-block", tuple(units), {2: BlockEdit(replacement=block)}, "")
+    result = generate(decoder, units, [], GenerateOptions(1), Unattended(), repairs=[repair])
+    assert result.kv_bytes_per_token == 5 * 2 * 2 * 8 * 4
 
 
 def test_sampling_is_the_seeds(words: PreTrainedTokenizerBase) -> None:

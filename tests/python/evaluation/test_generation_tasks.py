@@ -8,9 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import nn
-from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase
 
 from depthkit_worker.data.generation_tasks import GenerationTask, GenerationTaskOptions, load_generation_task
 from depthkit_worker.data.numbers import number_in
@@ -21,20 +20,11 @@ from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
-from tiny import FAMILY_MODELS, VOCABULARY, tiny_model
+from tiny import FAMILY_MODELS, tiny_model
 
 PROMPTS = ["t7 t30 t11", "t54", "t80 t4 t66 t9 t10 t40 t41", "t5 t6", "t33 t34 t35 t36 t37", "t90 t91"]
 UNITS = [Unit("block", 1), Unit("attention", 0), Unit("feed-forward", 3)]
 OPTIONS = GenerationTaskOptions("Question: {question}\nAnswer:", "answer")
-
-
-@pytest.fixture(scope="module")
-def words() -> PreTrainedTokenizerBase:
-    """A tokenizer whose token N is the word tN."""
-    vocabulary = {f"t{number}": number for number in range(VOCABULARY)}
-    plain = Tokenizer(models.WordLevel(vocabulary, unk_token="t0"))
-    plain.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return PreTrainedTokenizerFast(tokenizer_object=plain, unk_token="t0")
 
 
 def write_lines(path: Path, records: list[dict[str, object]]) -> str:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 
-import pytest
 import torch
 
 from depthkit_worker.job import Unattended
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.units import Unit
+from depthkit_worker.repair import emulated_update
 from depthkit_worker.repair.bias import BiasOptions, fit_bias
 from depthkit_worker.repair.updates import Constant
 from influence.builders import llama
 from training.builders import REMOVED, SHORT, base_of, ignore
-
-emulated_update = pytest.importorskip("depthkit_worker.repair.emulated_update")
 
 
 def test_it_starts_from_the_emulated_update_and_lowers_the_objective() -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -91,12 +90,16 @@ class Corpus:
         if size < 1:
             raise DepthkitError("INVALID_ARGUMENT", f"Batch size {size} is not at least 1.", batchSize=size)
         for first in range(0, self.sequences, size):
-            bounds = self.starts[first : first + size + 1]
-            lengths = np.diff(bounds)
-            ids = np.full((len(lengths), lengths.max()), PAD, dtype=np.int64)
-            for row, (start, end) in enumerate(itertools.pairwise(bounds)):
-                ids[row, : end - start] = self.ids[start:end]
-            yield Batch(torch.from_numpy(ids), torch.from_numpy(lengths.astype(np.int64)))
+            yield self.batch_of(range(first, min(first + size, self.sequences)))
+
+    def batch_of(self, sequences: Sequence[int]) -> Batch:
+        """The named sequences, in that order."""
+        rows = [self.ids[self.starts[number] : self.starts[number + 1]] for number in sequences]
+        lengths = np.array([len(row) for row in rows], dtype=np.int64)
+        ids = np.full((len(rows), lengths.max()), PAD, dtype=np.int64)
+        for place, row in enumerate(rows):
+            ids[place, : len(row)] = row
+        return Batch(torch.from_numpy(ids), torch.from_numpy(lengths))
 
 
 def make_corpus(tokenizer: PreTrainedTokenizerBase, texts: Texts, options: CorpusOptions, job: Job) -> Corpus:

@@ -54,12 +54,8 @@ def read_jsonl(path: Path, job: Job, *, text_field: str, strict: bool) -> tuple[
     """
     texts: list[str] = []
     skipped = 0
-    for number, (offset, line) in enumerate(_lines(path), start=1):
-        if number % LINES_BETWEEN_CHECKS == 0:
-            job.check()
-        if not line.strip():
-            continue
-        value = _object(_decode(line, path, offset), path, number).get(text_field)
+    for number, record in read_rows(path, job):
+        value = record.get(text_field)
         if isinstance(value, str) and value:
             _check_surrogates(value, path, number)
             texts.append(value)
@@ -68,6 +64,17 @@ def read_jsonl(path: Path, job: Job, *, text_field: str, strict: bool) -> tuple[
         else:
             skipped += 1
     return texts, skipped
+
+
+def check_rows_file(path: Path) -> None:
+    """Refuse what holds no rows for a task."""
+    if suffix_of(path) == ".txt":
+        raise DepthkitError(
+            "UNSUPPORTED_FORMAT",
+            f"Cannot read a task from {path}: a task is a .jsonl or .jsonl.gz file, one question a line.",
+            path=str(path),
+            allowed=[".jsonl", ".jsonl.gz"],
+        )
 
 
 def read_rows(path: Path, job: Job) -> Iterator[tuple[int, dict[str, object]]]:

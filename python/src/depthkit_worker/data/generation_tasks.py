@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
-from depthkit_worker.data.files import read_rows, suffix_of
+from depthkit_worker.data.files import check_rows_file, read_rows
 from depthkit_worker.data.numbers import number_in
 from depthkit_worker.data.prompt_templates import fill, template_fields
 from depthkit_worker.errors import DepthkitError
@@ -104,13 +104,7 @@ def _split(own: list[Item], options: GenerationTaskOptions, job: Job) -> tuple[l
 def _read(paths: Sequence[str], options: GenerationTaskOptions, job: Job) -> list[Item]:
     files = [Path(path) for path in paths]
     for path in files:
-        if suffix_of(path) == ".txt":
-            raise DepthkitError(
-                "UNSUPPORTED_FORMAT",
-                f"Cannot read a task from {path}: it takes .jsonl or .jsonl.gz, one item a line.",
-                path=str(path),
-                allowed=[".jsonl", ".jsonl.gz"],
-            )
+        check_rows_file(path)
     return [
         _item(record, f"line {number} of {path}", options) for path in files for number, record in read_rows(path, job)
     ]

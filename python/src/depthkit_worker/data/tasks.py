@@ -12,7 +12,7 @@ import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from depthkit_worker.data.continuations import Fitted, Pair, PairEncoder, Room, fit
-from depthkit_worker.data.files import file_digest, read_rows, suffix_of
+from depthkit_worker.data.files import check_rows_file, file_digest, read_rows
 from depthkit_worker.data.rows import Row
 from depthkit_worker.data.templates import (
     ALIASES,
@@ -161,13 +161,7 @@ def _read(path: Path, options: TaskOptions, job: Job) -> tuple[list[Row], Format
 
 
 def _rows(path: Path, job: Job) -> Iterator[Row]:
-    if suffix_of(path) == ".txt":
-        raise DepthkitError(
-            "UNSUPPORTED_FORMAT",
-            f"Cannot read a task from {path}: a task is a .jsonl or .jsonl.gz file, one question a line.",
-            path=str(path),
-            allowed=[".jsonl", ".jsonl.gz"],
-        )
+    check_rows_file(path)
     for number, fields in read_rows(path, job):
         yield Row(fields, path, number)
 

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from typing import Any, Literal, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ WINDOW = 256
 CUT = re.compile(r"(?<=[A-Za-z.])\n")
 LOCAL_STEPS = {"ByteLevel", "Digits", "Split", "Sequence"}
 PROBE = "The probe."
+_digests: WeakKeyDictionary[PreTrainedTokenizerBase, str] = WeakKeyDictionary()
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
@@ -139,15 +141,24 @@ def bos_token(tokenizer: PreTrainedTokenizerBase, policy: BosPolicy) -> int | No
 
 
 def tokenizer_digest(tokenizer: PreTrainedTokenizerBase) -> str:
-    """sha256 that tells two tokenisers apart by all that turns text into ids."""
+    """sha256 that tells two tokenisers apart by all that turns text into ids.
+
+    Taken once a tokeniser, since every call on a corpus asks for it: a large vocabulary takes a fifth of a
+    second.
+    """
+    digest = _digests.get(tokenizer)
+    if digest is None:
+        digest = _digests[tokenizer] = hashlib.sha256(_description(tokenizer).encode()).hexdigest()
+    return digest
+
+
+def _description(tokenizer: PreTrainedTokenizerBase) -> str:
     if tokenizer.is_fast:
         pipeline = json.loads(cast("Any", tokenizer).backend_tokenizer.to_str())
         # Left behind by whoever called the tokeniser last; no part of what it is.
         pipeline["truncation"] = pipeline["padding"] = None
-        description = json.dumps(pipeline, sort_keys=True)
-    else:
-        description = json.dumps([type(tokenizer).__name__, tokenizer.get_vocab()], sort_keys=True)
-    return hashlib.sha256(description.encode()).hexdigest()
+        return json.dumps(pipeline, sort_keys=True)
+    return json.dumps([type(tokenizer).__name__, tokenizer.get_vocab()], sort_keys=True)
 
 
 def ids_digest(ids: Ids) -> str:

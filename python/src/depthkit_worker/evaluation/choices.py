@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from depthkit_worker.data.tasks import Task
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.perplexity import LARGEST
+from depthkit_worker.evaluation.rates import standard_error
 from depthkit_worker.evaluation.scoring import finite
 from depthkit_worker.evaluation.task_scores import Scores
 from depthkit_worker.subnetworks.choice_measures import choice_loss, chosen
@@ -42,7 +43,7 @@ class Rate:
     macro: float | None
     """Every group alike: the mean of the groups' shares; None where there are no groups."""
     standard_error: float | None
-    """Of `micro`, over items: sqrt(p (1 - p) / (n - 1)); None with one item."""
+    """Of `micro`, over items."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +181,6 @@ def _groups(items: Iterable[Labelled]) -> dict[str, NDArray[np.int64]]:
 
 
 def _rate(right: NDArray[np.bool_], groups: dict[str, NDArray[np.int64]]) -> Rate:
-    count, micro = len(right), float(right.mean())
+    micro = float(right.mean())
     macro = math.fsum(float(right[of].mean()) for of in groups.values()) / len(groups) if groups else None
-    return Rate(micro, macro, math.sqrt(micro * (1 - micro) / (count - 1)) if count > 1 else None)
+    return Rate(micro, macro, standard_error(micro, len(right)))

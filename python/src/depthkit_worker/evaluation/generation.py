@@ -22,7 +22,7 @@ from depthkit_worker.evaluation.greedy import GreedyOptions, write_greedy
 from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import kv_bytes_per_token
-from depthkit_worker.models.units import Parts, Unit, removed_parts
+from depthkit_worker.models.units import Unit
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import Repair
 
@@ -75,7 +75,6 @@ class _Writer:
     options: GenerateOptions
     ends: tuple[int, ...]
     """Tokens that end a text."""
-    cached: bool
 
 
 def generate(
@@ -90,18 +89,18 @@ def generate(
     """What the model without `units` writes after each of `prompts`."""
     _check_options(options)
     units = tuple(units)
-    cached = options.cache and _keeps_attention(decoder, units)
-    writer = _Writer(decoder, decoder.require_tokenizer(), options, _end_ids(decoder), cached)
+    writer = _Writer(decoder, decoder.require_tokenizer(), options, _end_ids(decoder))
     encoded = [_encode(writer, prompt) for prompt in prompts]
     with removed(decoder, units, repairs), torch.no_grad():
+        kv_bytes = kv_bytes_per_token(decoder)
         if options.batch_size > 1:
             written = _write_batches(decoder, encoded, options, job)
         else:
-            written = _one_by_one(writer, encoded, job)
+            written = _one_by_one(writer, encoded, job, cached=options.cache and kv_bytes > 0)
     generations = tuple(
         _read(writer, prompt, len(ids), text) for prompt, ids, text in zip(prompts, encoded, written, strict=True)
     )
-    return GenerationResult(generations, kv_bytes_per_token(decoder, units))
+    return GenerationResult(generations, kv_bytes)
 
 
 def _write_batches(
@@ -119,29 +118,29 @@ def _write_batches(
     return write_greedy(decoder, encoded, greedy, job, on_written)
 
 
-def _one_by_one(writer: _Writer, encoded: Sequence[list[int]], job: Job) -> list[list[int]]:
+def _one_by_one(writer: _Writer, encoded: Sequence[list[int]], job: Job, *, cached: bool) -> list[list[int]]:
     each = writer.options.max_new_tokens
     total = len(encoded) * each
     written = []
     with _plain_defaults(writer.decoder):
         for index, ids in enumerate(encoded):
-            written.append(_continue(writer, ids, _Watch(writer, len(ids), job, (index * each, total))))
+            written.append(_continue(writer, ids, _Watch(writer, len(ids), job, (index * each, total)), cached))
     job.report(PHASE, total, total, "tokens")
     return written
 
 
-def _continue(writer: _Writer, ids: list[int], watch: _Watch) -> list[int]:
+def _continue(writer: _Writer, ids: list[int], watch: _Watch, cached: bool) -> list[int]:
     device = writer.decoder.device
     # A cache made with the configuration would give each layer number the kind of attention that the
     # whole model has there; the attentions that stay have new numbers.
-    cache: dict[str, Any] = {"cache": DynamicCache()} if writer.cached else {}
+    cache: dict[str, Any] = {"cache": DynamicCache()} if cached else {}
     input_ids = torch.tensor([ids], device=device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(writer.options.seed)
         output = writer.decoder.model.generate(  # type: ignore[operator]
             input_ids,
             attention_mask=torch.ones_like(input_ids),
-            generation_config=_generation_config(writer),
+            generation_config=_generation_config(writer, cached),
             stopping_criteria=StoppingCriteriaList([watch]),
             **cache,
         )
@@ -228,7 +227,7 @@ def _plain_defaults(decoder: Decoder) -> Iterator[None]:
         model.generation_config = shipped
 
 
-def _generation_config(writer: _Writer) -> GenerationConfig:
+def _generation_config(writer: _Writer, cached: bool) -> GenerationConfig:
     options, ends = writer.options, writer.ends
     sampling: dict[str, Any] = {"do_sample": False}
     if options.temperature > 0:
@@ -237,7 +236,7 @@ def _generation_config(writer: _Writer) -> GenerationConfig:
         max_new_tokens=options.max_new_tokens,
         eos_token_id=list(ends) or None,
         pad_token_id=ends[0] if ends else 0,  # One prompt at a time: never seen.
-        use_cache=writer.cached,
+        use_cache=cached,
         **sampling,
     )
 
@@ -249,10 +248,6 @@ def _end_ids(decoder: Decoder) -> tuple[int, ...]:
         if ends is not None:
             return tuple(ends) if isinstance(ends, list) else (int(ends),)
     return ()
-
-
-def _keeps_attention(decoder: Decoder, units: tuple[Unit, ...]) -> bool:
-    return any(Parts.ATTENTION not in lost for lost in removed_parts(units, decoder.depth))
 
 
 def _decode(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,6 +9,7 @@ from decimal import Decimal
 from depthkit_worker.data.generation_tasks import GenerationTask, Item
 from depthkit_worker.data.numbers import number_in
 from depthkit_worker.evaluation.generation import GenerateOptions, Generation, generate
+from depthkit_worker.evaluation.rates import standard_error
 from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
@@ -49,9 +49,8 @@ class GenerationScore:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the accuracy, over items; None for a single one."""
-        count = len(self.answers)
-        return math.sqrt(self.accuracy * (1 - self.accuracy) / (count - 1)) if count > 1 else None
+        """Of the accuracy, over items."""
+        return standard_error(self.accuracy, len(self.answers))
 
     @property
     def tokens(self) -> int:

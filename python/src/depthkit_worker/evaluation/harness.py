@@ -27,7 +27,7 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.job import Job
 from depthkit_worker.models.cancellable import cancellable
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.stepper import keeps_attention
+from depthkit_worker.models.kv_cache import kv_bytes_per_token
 from depthkit_worker.models.units import Unit
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import Repair
@@ -186,7 +186,7 @@ def _right_cache(decoder: Decoder) -> Iterator[None]:
     from the configuration knows the layers by their old numbers; with no attention left, none would have a
     length to count positions by."""
     model: Any = decoder.model
-    generate, cached = model.generate, keeps_attention(decoder)
+    generate, cached = model.generate, kv_bytes_per_token(decoder) > 0
 
     def with_cache(*positional: Any, **keywords: Any) -> Any:
         settings: dict[str, Any] = {"cache": DynamicCache()} if cached else {"use_cache": False}

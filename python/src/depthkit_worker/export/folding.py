@@ -76,7 +76,7 @@ def plan_folds(decoder: Decoder, places: Sequence[Place]) -> Folds | str:
             return f"block {place.index} is without its {gone}, and a plain checkpoint has both sublayers everywhere"
         for update in place.updates.values():
             if not isinstance(update, Constant):
-                kind = type(update).__name__
+                kind = getattr(update, "kind", type(update).__name__)
                 return f"the {kind} update at block {place.index} hangs on the token, so no bias can hold it"
     return _folds(decoder, _constants(places))
 

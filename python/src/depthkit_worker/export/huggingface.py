@@ -7,7 +7,6 @@ of the subnetwork in memory before anything is written.
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from collections.abc import Iterable, Sequence
@@ -15,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.card import CardFacts, model_card
@@ -28,8 +28,8 @@ from depthkit_worker.export.verify import largest_difference
 from depthkit_worker.job import Job
 from depthkit_worker.models.compatibility import add_legacy_keys
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.folders import partial_folder, put_in_place, sha256_of_files
-from depthkit_worker.models.kv_cache import kv_bytes_per_block
+from depthkit_worker.models.folders import is_full, partial_folder, put_in_place, sha256_of_files
+from depthkit_worker.models.kv_cache import kv_bytes_per_attention
 from depthkit_worker.models.load import DtypeChoice
 from depthkit_worker.models.units import Parts, Unit, normalise, removed_parts
 from depthkit_worker.subnetworks.repairs import Repair
@@ -117,8 +117,8 @@ def export_huggingface(
         result = _write(plan, partial, job)
         job.check()
         put_in_place(partial, plan.target)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
+    except (OSError, SafetensorError) as error:
+        if not is_full(error):
             raise
         raise DepthkitError("DISK_FULL", f"The disk filled up while {plan.target} was written.") from error
     finally:
@@ -174,7 +174,7 @@ def _write(plan: _Plan, partial: Path, job: Job) -> ExportResult:
 
 def _result(plan: _Plan, written: Written, digest: str) -> ExportResult:
     decoder = plan.decoder
-    kv_bytes = kv_bytes_per_block(decoder)
+    kv_bytes = kv_bytes_per_attention(decoder)
     scale = plan.dtype.itemsize / decoder.dtype.itemsize
     return ExportResult(
         folder=plan.target,

@@ -112,11 +112,11 @@ def _entry(place: Place, decoder: Decoder) -> dict[str, Any]:
 def _update(module: nn.Module) -> dict[str, Any]:
     match module:
         case Constant():
-            return {"kind": "constant"}
+            return {"kind": module.kind}
         case LowRank():
-            return {"kind": "low-rank", "rank": module.down.shape[1], "reads": module.reads, "eps": module.eps}
+            return {"kind": module.kind, "rank": module.down.shape[1], "reads": module.reads, "eps": module.eps}
         case Linear():
-            return {"kind": "linear", "bias": module.bias is not None}
+            return {"kind": module.kind, "bias": module.bias is not None}
     raise DepthkitError(
         "EXPORT_UNSUPPORTED",
         f"An update of the kind {type(module).__name__} has no form in a checkpoint. "

@@ -9,9 +9,7 @@ from torch import Tensor, nn
 
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Parts, Unit, removed_parts
-from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, WeightChange, check_repairs, merged_edits
-
-SLOTS = ("before", "beside", "after")
+from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, Slot, WeightChange, check_repairs, merged_edits
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class Place:
     """The block, or the one in its place; None where only updates are left."""
     lost: Parts
     """The sublayers that `block` runs without; BOTH where there is none."""
-    updates: Mapping[str, nn.Module]
+    updates: Mapping[Slot, nn.Module]
     """By slot, as in `BlockEdit`, in the order they run."""
     weights: Mapping[str, WeightChange]
     replaced: bool
@@ -56,11 +54,10 @@ def places_of(decoder: Decoder, units: Iterable[Unit], repairs: Sequence[Repair]
     places = []
     for index, lost in enumerate(removed_parts(units, decoder.depth)):
         edit = edits.get(index, BlockEdit())
-        updates = {slot: module for slot in SLOTS if (module := getattr(edit, slot)) is not None}
         if edit.replacement is not None:
-            places.append(Place(index, edit.replacement, Parts.NONE, updates, edit.weights, True))
+            places.append(Place(index, edit.replacement, Parts.NONE, edit.updates, edit.weights, True))
         elif lost is not Parts.BOTH:
-            places.append(Place(index, decoder.blocks[index], lost, updates, edit.weights, False))
-        elif updates:
-            places.append(Place(index, None, lost, updates, {}, False))
+            places.append(Place(index, decoder.blocks[index], lost, edit.updates, edit.weights, False))
+        elif edit.updates:
+            places.append(Place(index, None, lost, edit.updates, {}, False))
     return tuple(places)

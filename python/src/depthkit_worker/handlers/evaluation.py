@@ -148,8 +148,7 @@ def last_word(session: Session, params: EvaluationLastWordParams, call: Call) ->
 def _task(session: Session, params: EvaluationChoicesParams | EvaluationLastWordParams, kind: str) -> Task:
     task = session.tasks.get(params.task)
     choice_results.require_kind(task, kind)
-    tokenizer = session.models.get(params.model).require_tokenizer()
-    check_tokenizer(task.tokenizer_digest, tokenizer_digest(tokenizer))
+    check_tokenizer(task, session.models.get(params.model))
     return task
 
 

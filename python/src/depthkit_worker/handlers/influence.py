@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import time
 
-from depthkit_worker.data.tokens import tokenizer_digest
 from depthkit_worker.handlers.sources import check_tokenizer
 from depthkit_worker.influence.static import InfluenceOptions, static_influence
 from depthkit_worker.protocol.wire import InfluenceMeasureParams, InfluenceMeasureResult
@@ -14,7 +13,7 @@ def measure(session: Session, params: InfluenceMeasureParams, call: Call) -> Inf
     started = time.monotonic()
     decoder = session.models.get(params.model)
     corpus = session.corpora.get(params.corpus)
-    check_tokenizer(corpus.tokenizer_digest, tokenizer_digest(decoder.require_tokenizer()))
+    check_tokenizer(corpus, decoder)
     options = InfluenceOptions(
         batch_size=params.batch_size,
         angular_tokens=params.angular_tokens,

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import msgspec
 
-from depthkit_worker.data.tokens import tokenizer_digest
 from depthkit_worker.handlers.repair_methods import fit_of
 from depthkit_worker.handlers.sources import check_tokenizer, subject
 from depthkit_worker.models.checksum import weights_checksum
@@ -34,7 +33,7 @@ def fit(session: Session, params: RepairFitParams, call: Call) -> RepairFitResul
     started = time.monotonic()
     on = subject(session, params)
     corpus = session.corpora.get(params.corpus)
-    check_tokenizer(corpus.tokenizer_digest, tokenizer_digest(on.decoder.require_tokenizer()))
+    check_tokenizer(corpus, on.decoder)
     check_repairs(on.repairs, on.units, on.decoder.depth)
     base = Base(on.decoder, on.units, on.repairs, corpus, params.skip_tokens, params.batch_size)
     method = fit_of(params.method, lambda point: call.part(_point(point)))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from depthkit_worker.data.text import Texts, texts_from_files, texts_from_strings
+from depthkit_worker.data.tokens import tokenizer_digest
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
@@ -62,11 +63,19 @@ def subject(session: Session, params: SubjectParams) -> Subject:
     return Subject(session.models.get(params.model), tuple(parse_units(params.removed)), repairs)
 
 
-def check_tokenizer(data_digest: str, model_digest: str) -> None:
-    """A corpus or a task holds token ids: under another tokeniser they are other words."""
-    if data_digest != model_digest:
+class Tokenised(Protocol):
+    """A corpus or a task."""
+
+    @property
+    def tokenizer_digest(self) -> str: ...
+
+
+def check_tokenizer(data: Tokenised, decoder: Decoder) -> None:
+    """Data hold token ids: under another tokeniser they are other words."""
+    here, there = tokenizer_digest(decoder.require_tokenizer()), data.tokenizer_digest
+    if there != here:
         raise DepthkitError(
             "INVALID_ARGUMENT",
             "The data were tokenised for a model with another tokeniser "
-            f"({data_digest[:12]}, not {model_digest[:12]}). Load them again from this model.",
+            f"({there[:12]}, not {here[:12]}). Load them again from this model.",
         )

@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from depthkit_worker.data.tokens import tokenizer_digest
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.handlers.sources import check_tokenizer, parse_units
 from depthkit_worker.protocol.frames import Frame
@@ -22,7 +21,7 @@ from depthkit_worker.subnetworks.positions import ScoredPositions
 def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) -> SubnetworksEvaluateResult:
     decoder = session.models.get(params.model)
     data = session.tasks.get(params.data) if params.data.startswith("task-") else session.corpora.get(params.data)
-    check_tokenizer(data.tokenizer_digest, tokenizer_digest(decoder.require_tokenizer()))
+    check_tokenizer(data, decoder)
     units = tuple(parse_units(params.units))
     kept = unpack_masks(_masks(call, params.kept.tensor), len(units))
     repairs = tuple(session.repairs.get(handle) for handle in params.repairs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -51,6 +52,11 @@ def sha256_of_files(files: Iterable[Path], check: Callable[[], None]) -> str:
                 digest.update(buffer[:count])
                 check()
     return digest.hexdigest()
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether a write failed for want of space. safetensors has the number in its text alone."""
+    return getattr(error, "errno", None) == errno.ENOSPC or f"os error {errno.ENOSPC}" in str(error)
 
 
 def _is_running(process: int) -> bool:

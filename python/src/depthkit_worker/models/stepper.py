@@ -93,10 +93,3 @@ class Stepper:
         logits = output.logits[:, -1]
         assert isinstance(logits, Tensor)
         return logits
-
-
-def keeps_attention(decoder: Decoder) -> bool:
-    """Whether `decoder`, as it stands, has an attention that keeps keys and values: seen on one token."""
-    stepper = Stepper(decoder)
-    stepper.begin(pad_left([[PAD]]))
-    return bool(stepper.cache.get_seq_length() > 0)

@@ -15,15 +15,11 @@ from torch import Tensor, nn
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.kv_cache import kv_bytes_per_token
 from depthkit_worker.models.units import Unit
 from depthkit_worker.profiling.memory import Counted, counted_by, peak_memory
 from depthkit_worker.profiling.spread import Spread, spread_of
-from depthkit_worker.profiling.workload import (
-    cache_bytes_per_token,
-    decode_seconds,
-    prefill_seconds,
-    prompt_of,
-)
+from depthkit_worker.profiling.workload import decode_seconds, prefill_seconds, prompt_of
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.physical import own_tensors, physical, update_modules
 from depthkit_worker.subnetworks.repairs import Repair
@@ -217,7 +213,7 @@ def _size(decoder: Decoder, works: Sequence[_Work], tensors: Sequence[Tensor]) -
         blocks=len(decoder.blocks),
         parameters=parameters,
         stored_bytes=parameters * getattr(torch, decoder.source.stored_dtype).itemsize,
-        kv_bytes_per_token=cache_bytes_per_token(decoder, prompt_of(decoder, 1, 2, 0)),
+        kv_bytes_per_token=kv_bytes_per_token(decoder),
         weight_bytes=sum(tensor.nbytes for tensor in tensors),
         working_bytes=peak.bytes,
     )

@@ -45,13 +45,6 @@ def decode_seconds(decoder: Decoder, prompt: PaddedBatch, new_tokens: int, job: 
     return _timed(decoder, write)
 
 
-def cache_bytes_per_token(decoder: Decoder, prompt: PaddedBatch) -> int:
-    """What the cache holds after `prompt`, by token: counted, not computed from the configuration."""
-    stepper = Stepper(decoder)
-    stepper.begin(prompt)
-    return stepper.cache_bytes // prompt.input_ids.numel()
-
-
 def _timed(decoder: Decoder, work: Callable[[], object]) -> float:
     synchronize(decoder.device)
     started = time.perf_counter()

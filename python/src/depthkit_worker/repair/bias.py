@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from depthkit_worker.job import Job
+from depthkit_worker.repair.emulated_update import EmulatedUpdateOptions, fit_emulated_update
 from depthkit_worker.repair.method import Base, Fitted, OnPoint, TrainingOptions
 from depthkit_worker.repair.training import train_fills, training_notes
 
@@ -16,9 +17,6 @@ class BiasOptions:
 
 def fit_bias(options: BiasOptions, on_point: OnPoint, base: Base, job: Job) -> Fitted:
     """Start from the mean update of the dense model and train it."""
-    # Imported here: a training that starts from values at hand needs no other method.
-    from depthkit_worker.repair.emulated_update import EmulatedUpdateOptions, fit_emulated_update
-
     start = fit_emulated_update(EmulatedUpdateOptions("dense", 1.0), base, job)
     fills, report = train_fills(base, start.fills, options.training, job, on_point)
     return Fitted(fills, training=report, notes=(*start.notes, *training_notes(report)))

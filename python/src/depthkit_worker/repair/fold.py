@@ -61,9 +61,11 @@ class _Place:
 def fit_fold(options: FoldOptions, base: Base, job: Job) -> Fitted:
     gaps = require_gaps(base.decoder, base.units, base.repairs, "fold")
     places = _places(base, gaps, options.reference)
+    fits: dict[Gap, Affine] = {}
 
     def fill(gap: Gap, moments: GapMoments) -> Fill:
         place, update = places[gap], fit(moments)
+        fits[gap] = update
         weights = {}
         if update.matrix is not None:
             identity = torch.eye(len(update.matrix), dtype=torch.float64, device=update.matrix.device)
@@ -82,7 +84,7 @@ def fit_fold(options: FoldOptions, base: Base, job: Job) -> Fitted:
             return GapMoments(gap, lambda x: outputs[places[gap].block].view(x.shape))
 
         fitted = fit_gaps(base, gaps, options.reference, watch, fill, job)
-    errors = tuple(moments.gap_fit(fit(moments)) for _, moments in fitted)
+    errors = tuple(moments.gap_fit(fits[moments.gap]) for _, moments in fitted)
     return Fitted(tuple(made for made, _ in fitted), errors, notes=first_token_notes(errors))
 
 

@@ -116,7 +116,8 @@ class GapMoments:
         return down, up, self._with_bias(down @ up).bias
 
     def gap_fit(self, update: Affine) -> GapFit:
-        errors = [self.rest.error(update), self.rest.error(update) + self.first.error(update)]
+        error = self.rest.error(update)
+        errors = [error, error + self.first.error(update)]
         squares = [float(self.rest.dd), float(self.rest.dd) + float(self.first.dd)]
         # A unit that adds nothing leaves nothing to make up for.
         repaired, repaired_all = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from torch import nn
 
@@ -11,6 +10,7 @@ from depthkit_worker.job import Job
 from depthkit_worker.repair.gaps import Gap
 from depthkit_worker.repair.method import Base, Fill, Fitted, GapFit, OnPoint, TrainingOptions
 from depthkit_worker.repair.moments import GapMoments, affine_of
+from depthkit_worker.repair.training import train_fills, training_notes
 from depthkit_worker.subnetworks.repairs import update_at
 
 FAR, SMALL = 1.5, 0.01
@@ -40,16 +40,13 @@ def finish(
     fills = tuple(fill for fill, _ in fitted)
     report = None
     if training is not None:
-        from depthkit_worker.repair.training import train_fills
-
-        # Trained with all that was in place, and so worth nothing without it.
-        before = tuple(repair.digest for repair in base.repairs)
-        fills, report = train_fills(base, tuple(replace(fill, base=before) for fill in fills), training, job, on_point)
+        fills, report = train_fills(base, fills, training, job, on_point)
     gaps = tuple(
         moments.gap_fit(affine_of(update_of(base, moments.gap, fill)))
         for fill, (_, moments) in zip(fills, fitted, strict=True)
     )
-    return Fitted(fills, gaps, report, first_token_notes(gaps))
+    notes = () if report is None else training_notes(report)
+    return Fitted(fills, gaps, report, (*first_token_notes(gaps), *notes))
 
 
 def first_token_notes(gaps: Sequence[GapFit]) -> tuple[str, ...]:

@@ -23,14 +23,13 @@ from torch import Tensor, nn
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.folders import partial_folder, put_in_place
+from depthkit_worker.models.folders import is_full, partial_folder, put_in_place
 from depthkit_worker.models.units import Unit, normalise
 from depthkit_worker.repair.updates import Constant, Linear, LowRank, Product, Sum
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, WeightChange, check_repairs
 
 FORMAT = "depthkit-repair"
 VERSION = 1
-SLOTS = ("before", "beside", "after")
 
 
 @dataclass(frozen=True)
@@ -52,21 +51,18 @@ def describe(edits: Mapping[int, BlockEdit]) -> Described:
 
     for index in sorted(edits):
         edit = edits[index]
-        for slot in SLOTS:
-            module = getattr(edit, slot)
-            if module is None:
-                continue
+        for slot, module in edit.updates.items():
             where = f"{index}.{slot}"
             entry: dict[str, Any] = {"block": index, "place": slot}
             match module:
                 case Constant():
-                    entry["kind"] = "constant"
+                    entry["kind"] = module.kind
                     put(where, vector=module.vector)
                 case LowRank():
-                    entry |= {"kind": "low-rank", "reads": module.reads, "eps": module.eps}
+                    entry |= {"kind": module.kind, "reads": module.reads, "eps": module.eps}
                     put(where, down=module.down, up=module.up, bias=module.bias)
                 case Linear():
-                    entry["kind"] = "linear"
+                    entry["kind"] = module.kind
                     put(where, matrix=module.matrix, bias=module.bias)
                 case _:
                     raise TypeError(f"no stored form for {type(module).__name__}")
@@ -120,12 +116,7 @@ def make_repair(
 
 def added_parameters(repair: Repair) -> int:
     """Numbers that the repair adds to the model in memory. A replacement block counts whole."""
-    modules = (
-        module
-        for edit in repair.edits.values()
-        for module in (edit.before, edit.beside, edit.after, edit.replacement)
-        if module is not None
-    )
+    modules = (module for edit in repair.edits.values() for module in edit.modules.values())
     return sum(parameter.numel() for module in modules for parameter in module.parameters())
 
 
@@ -177,6 +168,10 @@ def save_repairs(
         (partial / "repair.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         size = sum(path.stat().st_size for path in partial.iterdir())
         put_in_place(partial, folder)
+    except (OSError, SafetensorError) as error:
+        if not is_full(error):
+            raise
+        raise DepthkitError("DISK_FULL", f"The disk filled up while the repair was saved to {folder}.") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return size
@@ -251,11 +246,11 @@ def _update(edit: dict[str, Any], where: str, tensors: Mapping[str, Tensor], dec
         return tensors[where + name].to(decoder.device)
 
     match edit["kind"]:
-        case "constant":
+        case Constant.kind:
             return Constant(get("vector"))
-        case "low-rank":
+        case LowRank.kind:
             return LowRank(get("down"), get("up"), get("bias"), edit["reads"], edit["eps"])
-        case "linear":
+        case Linear.kind:
             return Linear(get("matrix"), get("bias") if f"{where}bias" in tensors else None)
     raise ValueError(f"no update of kind {edit['kind']!r}")
 

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 AdapterInput = Literal["normed", "raw"]
 
+# `kind` is an update's name in saved repairs, in checkpoints and in messages.
+
 
 def root_mean_square_norm(x: Tensor, eps: float) -> Tensor:
     """x by the root of its mean square, over the last dimension; sums in fp32 at least."""
@@ -18,6 +20,8 @@ def root_mean_square_norm(x: Tensor, eps: float) -> Tensor:
 
 class Constant(nn.Module):
     """The same vector at every token: an emulated update or a trained bias."""
+
+    kind = "constant"
 
     def __init__(self, vector: Tensor) -> None:
         super().__init__()
@@ -33,6 +37,8 @@ class LowRank(nn.Module):
 
     No norm weight: it is a factor of V's rows.
     """
+
+    kind = "low-rank"
 
     def __init__(self, down: Tensor, up: Tensor, bias: Tensor, reads: AdapterInput, eps: float) -> None:
         super().__init__()
@@ -53,6 +59,8 @@ class LowRank(nn.Module):
 
 class Linear(nn.Module):
     """x M + b on the raw stream: a patch P is M = P - I."""
+
+    kind = "linear"
 
     def __init__(self, matrix: Tensor, bias: Tensor | None = None) -> None:
         super().__init__()

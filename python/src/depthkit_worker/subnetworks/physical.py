@@ -49,7 +49,7 @@ def _shorten(decoder: Decoder, kept: Sequence[int], restore: ExitStack) -> None:
 def update_modules(repairs: Sequence[Repair]) -> list[nn.Module]:
     """The updates of repairs, which hang on blocks as hooks and so are no part of the module tree."""
     edits = merged_edits(repairs).values()
-    return [update for edit in edits for update in (edit.before, edit.beside, edit.after) if update is not None]
+    return [update for edit in edits for update in edit.updates.values()]
 
 
 def own_tensors(modules: Iterable[nn.Module], apart: Iterable[nn.Module] = ()) -> list[Tensor]:

@@ -45,6 +45,17 @@ class BlockEdit:
     weights: Mapping[str, WeightChange] = field(default_factory=dict)
     """Changes to the block's parameters, by their names in the block."""
 
+    @property
+    def updates(self) -> dict[Slot, nn.Module]:
+        """Those there are, by their place, in the order they run."""
+        slots: dict[Slot, nn.Module | None] = {"before": self.before, "beside": self.beside, "after": self.after}
+        return {slot: update for slot, update in slots.items() if update is not None}
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """The updates and the replacement, by the field that holds each."""
+        return self.updates | ({} if self.replacement is None else {"replacement": self.replacement})
+
 
 @dataclass(frozen=True, eq=False)
 class Repair:
@@ -109,7 +120,7 @@ def _check_apart(repairs: Sequence[Repair]) -> None:
     """Refuse two repairs that put something in the same gap."""
     filled: dict[tuple[int, Parts], Repair] = {}
     for repair in repairs:
-        if not any(edit.replacement or edit.before or edit.beside or edit.after for edit in repair.edits.values()):
+        if not any(edit.modules for edit in repair.edits.values()):
             continue  # it changes weights of blocks that stay
         for unit in repair.removed:
             for part in PARTS_OF[unit.kind]:

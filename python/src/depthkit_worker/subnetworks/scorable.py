@@ -4,7 +4,7 @@ through the head, and how what is read there adds up to measures."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -110,10 +110,7 @@ class CorpusRows:
         return (scored if positions.last is None else min(scored, positions.last)) / self.longest
 
     def batch(self, first: int, end: int, positions: ScoredPositions, measures: Sequence[Measure]) -> Rows:
-        begin = self.corpus.starts[first]
-        starts = tuple(start - begin for start in self.corpus.starts[first : end + 1])
-        share = replace(self.corpus, ids=self.corpus.ids[begin : begin + starts[-1]], starts=starts)
-        batch = next(share.batches(end - first))
+        batch = self.corpus.batch_of(range(first, end))
         return Rows(batch.input_ids, scored_rows(batch, positions, measures))
 
 

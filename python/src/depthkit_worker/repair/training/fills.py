@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from torch import nn
 
@@ -16,8 +17,6 @@ from depthkit_worker.repair.training.loop import train
 from depthkit_worker.repair.training.passes import Trained
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
-
-PLACES = ("before", "beside", "after", "replacement")
 
 
 def train_fills(
@@ -31,10 +30,8 @@ def train_fills(
     parameters: dict[str, nn.Parameter] = {}
     for fill in own:
         for index, edit in fill.edits.items():
-            for place in PLACES:
-                module: nn.Module | None = getattr(edit, place)
-                if module is not None:
-                    parameters |= {f"{index}.{place}.{name}": value for name, value in module.named_parameters()}
+            for place, module in edit.modules.items():
+                parameters |= {f"{index}.{place}.{name}": value for name, value in module.named_parameters()}
     if not parameters:
         raise DepthkitError(
             "INVALID_ARGUMENT",
@@ -61,5 +58,10 @@ def _copied(fill: Fill, below: tuple[str, ...]) -> Fill:
 
 
 def _copied_edit(edit: BlockEdit) -> BlockEdit:
-    modules = {place: copy.deepcopy(getattr(edit, place)) for place in PLACES}
-    return BlockEdit(**modules, weights=edit.weights)
+    return replace(
+        edit,
+        before=copy.deepcopy(edit.before),
+        beside=copy.deepcopy(edit.beside),
+        after=copy.deepcopy(edit.after),
+        replacement=copy.deepcopy(edit.replacement),
+    )

@@ -304,10 +304,7 @@ def _check_reached(trained: Trained, options: TrainingOptions, gaps: tuple[int, 
 def _frozen(base: Base) -> Iterator[None]:
     """Inside, no parameter of the model or of a repair in place takes gradients."""
     modules: list[nn.Module] = [base.decoder.model]
-    for repair in base.repairs:
-        for edit in repair.edits.values():
-            places = (edit.before, edit.beside, edit.after, edit.replacement)
-            modules += [module for module in places if module is not None]
+    modules += [module for repair in base.repairs for edit in repair.edits.values() for module in edit.modules.values()]
     before = [(parameter, parameter.requires_grad) for module in modules for parameter in module.parameters()]
     try:
         for parameter, _ in before:

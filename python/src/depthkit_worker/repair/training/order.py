@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
 import torch
-
-from depthkit_worker.data.corpus import PAD, Batch, Corpus
 
 EPOCH_STRIDE = 1_000_003
 """Between the seeds of two epochs, so that seeds next to each other share none."""
@@ -40,13 +35,3 @@ class Order:
             self._permutation = torch.randperm(self._sequences, generator=generator).tolist()
             self._epoch = epoch
         return self._permutation[place]
-
-
-def batch_of(corpus: Corpus, sequences: Sequence[int]) -> Batch:
-    """The named sequences of `corpus`, in that order, the end of shorter ones padded."""
-    rows = [corpus.ids[corpus.starts[number] : corpus.starts[number + 1]] for number in sequences]
-    lengths = np.asarray([len(row) for row in rows], dtype=np.int64)
-    ids = np.full((len(rows), lengths.max()), PAD, dtype=np.int64)
-    for place, row in enumerate(rows):
-        ids[place, : len(row)] = row
-    return Batch(torch.from_numpy(ids), torch.from_numpy(lengths))

@@ -22,7 +22,6 @@ from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder, Replay
 from depthkit_worker.repair.method import Objective
 from depthkit_worker.repair.training.objective import TopLogits, cross_entropy, kl_divergence, relative_error
-from depthkit_worker.repair.training.order import batch_of
 from depthkit_worker.repair.training.slices import slice_width
 from depthkit_worker.repair.training.teacher import Taught, Teacher
 
@@ -113,7 +112,7 @@ class Passes:
 
     def _run(self, sequences: Sequence[int], counts: Counts, learn: bool) -> float:
         decoder = self._decoder
-        batch = batch_of(self._corpus, sequences)
+        batch = self._corpus.batch_of(sequences)
         taught = self._teacher.read(sequences, batch.lengths.tolist(), decoder.device)
         with torch.no_grad():
             replay = decoder.begin(cast("LongTensor", batch.input_ids.to(decoder.device)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import sys
@@ -23,11 +22,6 @@ def user_cache_folder() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "depthkit"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "depthkit"
-
-
-def is_full(error: BaseException) -> bool:
-    """Whether a write failed for want of space. safetensors has the number in its text alone."""
-    return getattr(error, "errno", None) == errno.ENOSPC or f"os error {errno.ENOSPC}" in str(error)
 
 
 @contextmanager

@@ -22,9 +22,9 @@ from depthkit_worker.data.corpus import Batch, Corpus
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.folders import is_full
 from depthkit_worker.repair.training.objective import TopLogits, restored, top_of
-from depthkit_worker.repair.training.order import batch_of
-from depthkit_worker.repair.training.scratch import is_full, scratch_folder
+from depthkit_worker.repair.training.scratch import scratch_folder
 from depthkit_worker.repair.training.slices import slice_width
 
 PHASE = "teacher"
@@ -120,7 +120,7 @@ def teach(
         try:
             with path.open("wb") as file:
                 for first in range(0, len(sequences), batch_size):
-                    _record(decoder, batch_of(corpus, sequences[first : first + batch_size]), wanted, file, job)
+                    _record(decoder, corpus.batch_of(sequences[first : first + batch_size]), wanted, file, job)
                     job.report(PHASE, min(first + batch_size, len(sequences)), len(sequences), "sequences")
         except OSError as error:
             raise DepthkitError(
