@@ -25,6 +25,7 @@ const benches: Record<string, () => void> = {
   "repair-golden": () => inPython("bench/repair_golden.py", model.folder, shared),
   "engine-memory": () => inPython("bench/engine_memory.py"),
   shapley: () => typescript("bench/shapley/golden-game.ts"),
+  "whole-game": () => typescript("bench/shapley/whole-game.ts"),
   "shapley-scale": () => typescript("bench/shapley/scale.ts"),
   blocks: () => typescript("bench/shapley/blocks.ts"),
 };

@@ -33,6 +33,7 @@ const perplexity = {
   maxChunks: 3,
   bos: "auto",
   batchSize: 1,
+  known: { items: { tensor: 0 }, ends: { tensor: 1 }, values: { tensor: 2 } },
 };
 
 const template = {

@@ -2,6 +2,12 @@
 export type { CallOptions } from "./client/connection.ts";
 export { Corpus, type LoadCorpusOptions } from "./client/corpus.ts";
 export { Depthkit, type StartOptions } from "./client/depthkit.ts";
+export type {
+  EvaluateOptions,
+  Evaluation,
+  EvaluationResult,
+  EvaluationResults,
+} from "./client/evaluation.ts";
 export {
   GenerationTask,
   type LoadGenerationTaskOptions,
@@ -17,6 +23,7 @@ export {
 } from "./client/influence.ts";
 export { type LoadModelOptions, Model } from "./client/model.ts";
 export { ModelGame, type ModelGameOptions } from "./client/model-game.ts";
+export type { PerplexityOptions } from "./client/perplexity.ts";
 export type { Profile, ProfileOptions } from "./client/profile.ts";
 export type {
   RepairMethodOptions,
@@ -28,7 +35,6 @@ export {
   type ExportOptions,
   type GenerateOptions,
   type GenerateResult,
-  type PerplexityOptions,
   RepairedSubnetwork,
   type SaveOptions,
   Subnetwork,

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import type { LoadCorpusOptions } from "../index.ts";
-import { addDataFlags, type DataFlags, separatorText, wholeNumber } from "./options.ts";
+import { addDataFlags, type DataFlags, escapedText, wholeNumber } from "./options.ts";
 
 /** Flags of the commands that measure on a corpus. */
 export interface CorpusFlags extends DataFlags {
@@ -26,6 +26,6 @@ export function corpusOptions(flags: CorpusFlags): LoadCorpusOptions {
     length: flags.length,
     packing: flags.packing,
     bos: flags.bos,
-    separator: separatorText(flags.separator),
+    separator: escapedText(flags.separator),
   };
 }

@@ -1,32 +1,44 @@
 import { type Command, Option } from "commander";
 import {
-  formatCount,
-  formatNumber,
-  formatSeconds,
-  type Perplexity,
-  renderTable,
+  type CallOptions,
+  DepthkitError,
+  type Evaluation,
+  type EvaluationResult,
+  type Model,
   type Subnetwork,
+  type Task,
 } from "../index.ts";
 import { runCommand, withWorker } from "./command.ts";
-import { addDataFlags, type DataFlags, separatorText, textData, wholeNumber } from "./options.ts";
+import { describeEvaluation, type EvaluatedSubnetwork, type EvaluatedTask } from "./evaluation-text.ts";
+import { addDataFlags, type DataFlags, escapedText, textData, wholeNumber } from "./options.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
-interface Flags extends SubjectFlags, DataFlags {
+interface Flags extends SubjectFlags, Omit<DataFlags, "data"> {
+  data?: string[];
+  task: string[];
+  shots: number;
+  shotsFile?: string;
+  limit?: number;
   dense: boolean;
   rows: "raw" | "wikitext";
   chunk?: number;
   stride?: number;
   maxChunks?: number;
-  batchSize: number;
+  batchSize?: number;
+  journal?: string;
 }
-
-type Result = Pick<Subnetwork, "removed" | "repairs" | "keptBlocks"> & { perplexity: Perplexity };
 
 export function registerEvaluate(program: Command): void {
   const command = program
     .command("evaluate")
-    .description("Measure the perplexity of the model, or of what is left of it without some units.");
-  addDataFlags(addSubjectFlags(command))
+    .description(
+      "Score the model, or what is left of it without some units: perplexity on text, accuracy on tasks.",
+    );
+  addDataFlags(addSubjectFlags(command), { required: false })
+    .option("--task <files...>", "questions with choices, or last words: .jsonl files (docs/tasks.md)", [])
+    .option("--shots <n>", "examples in front of each question, 0 to 5", wholeNumber(0), 0)
+    .option("--shots-file <file>", "where they come from")
+    .option("--limit <n>", "take the first so many rows of each task", wholeNumber(1))
     .option("--dense", "score the whole model as well", false)
     .addOption(
       new Option("--rows <mode>", "raw: the text as it is; wikitext: the published protocol's rows")
@@ -40,59 +52,108 @@ export function registerEvaluate(program: Command): void {
     )
     .option("--stride <n>", "tokens from chunk to chunk (default: the chunk)", wholeNumber(1))
     .option("--max-chunks <n>", "stop after this many", wholeNumber(1))
-    .option("--batch-size <n>", "chunks at a time", wholeNumber(1), 1)
+    .option(
+      "--batch-size <n>",
+      "chunks, or questions, at a time (default: 1 chunk, as many questions as pay and fit)",
+      wholeNumber(1),
+    )
+    .option(
+      "--journal <folder>",
+      "keep every finished chunk and question here; an interrupted run goes on from it",
+    )
     .action(async (flags: Flags) => {
-      await runCommand(flags, ({ signal, progress }) =>
-        withWorker(async (kit) => {
+      await runCommand(flags, ({ signal, progress }) => {
+        if (flags.data === undefined && flags.task.length === 0) {
+          throw new DepthkitError(
+            "INVALID_ARGUMENT",
+            "evaluate has nothing to score on: give --data, --task or both.",
+          );
+        }
+        return withWorker(async (kit) => {
           const call = { signal, onProgress: progress.update };
           const { model, subnetwork: pruned } = await loadSubject(kit, flags, call);
-          const subjects =
-            flags.dense && pruned.removed.length + pruned.repairs.length > 0
-              ? [model.without([]), pruned]
-              : [pruned];
-          const results: Result[] = [];
-          for (const subject of subjects) {
-            const perplexity = await subject.perplexity(textData(flags), {
-              rows: flags.rows,
-              separator: separatorText(flags.separator),
-              ...(flags.chunk === undefined ? {} : { chunk: flags.chunk }),
-              ...(flags.stride === undefined ? {} : { stride: flags.stride }),
-              ...(flags.maxChunks === undefined ? {} : { maxChunks: flags.maxChunks }),
-              bos: flags.bos,
-              batchSize: flags.batchSize,
+          const tasks = await loadTasks(model, flags, call);
+          const evaluations = evaluationsOf(flags, tasks);
+          const whole = pruned.removed.length + pruned.repairs.length === 0;
+          const results = [];
+          for (const subject of flags.dense && !whole ? [pruned.dense, pruned] : [pruned]) {
+            const scores = await subject.evaluate(evaluations, {
+              ...(flags.journal === undefined ? {} : { journal: flags.journal }),
               ...call,
             });
-            const { removed, repairs, keptBlocks } = subject;
-            results.push({ removed, repairs, keptBlocks, perplexity });
+            results.push(resultOf(subject, scores, tasks));
           }
-          return { json: { model: model.info, results }, text: results.map(describe).join("\n\n") };
-        }),
-      );
+          return {
+            json: { model: model.info, results },
+            text: results.map(describeEvaluation).join("\n\n"),
+          };
+        });
+      });
     });
 }
 
-function describe({ removed, repairs, keptBlocks, perplexity }: Result): string {
-  const optional = (value: number | null) => (value === null ? "not defined here" : formatNumber(value));
-  const rows = [
-    ["removed", removed.length === 0 ? "nothing" : removed.join(", ")],
-    ["repaired by", [...new Set(repairs.map(({ method }) => method))].join(", ") || "nothing"],
-    ["kept blocks", keptBlocks.join(", ")],
-    ["perplexity", formatNumber(perplexity.perplexity, 6)],
-    ["loss", `${formatNumber(perplexity.loss, 6)} nats a token`],
-    ["mean of sequences", formatNumber(perplexity.meanOfSequences, 6)],
-    ["word perplexity", optional(perplexity.wordPerplexity)],
-    ["bits per byte", optional(perplexity.bitsPerByte)],
-    [
-      "text",
-      `${perplexity.data.files.join(", ") || "given"} (sha256 ${perplexity.data.digest.slice(0, 12)}, rows ${perplexity.rows})`,
-    ],
-    ["chunks", `${perplexity.chunks} of ${perplexity.chunk} tokens, stride ${perplexity.stride}`],
-    ["BOS", `${perplexity.bos}: ${perplexity.bosAdded ? "added to each chunk" : "not added"}`],
-    [
-      "tokens",
-      `${formatCount(perplexity.tokensScored)} scored, ${formatCount(perplexity.tokensDropped)} left out at the end, ${formatCount(perplexity.tokensTotal)} in all`,
-    ],
-    ["time", `${formatSeconds(perplexity.seconds)} at batch size ${perplexity.batchSize}`],
-  ];
-  return renderTable([{ title: "perplexity" }, { title: "" }], rows);
+async function loadTasks(
+  model: Model,
+  { task: files, shots, shotsFile, limit, bos }: Flags,
+  call: CallOptions,
+): Promise<Task[]> {
+  const options = {
+    shots,
+    bos,
+    ...(shotsFile === undefined ? {} : { shotsFile }),
+    ...(limit === undefined ? {} : { limit }),
+    ...call,
+  };
+  const tasks: Task[] = [];
+  for (const file of files) tasks.push(await model.loadTask(file, options));
+  return tasks;
+}
+
+function evaluationsOf(flags: Flags, tasks: readonly Task[]): Evaluation[] {
+  const batch = flags.batchSize === undefined ? {} : { batchSize: flags.batchSize };
+  const ofTasks = tasks.map(
+    (task): Evaluation => ({
+      kind: task.info.kind === "last-word" ? "lastWord" : "choices",
+      name: task.info.format,
+      task,
+      ...batch,
+    }),
+  );
+  if (flags.data === undefined) return ofTasks;
+  const perplexity: Evaluation = {
+    kind: "perplexity",
+    data: textData({ ...flags, data: flags.data }),
+    rows: flags.rows,
+    separator: escapedText(flags.separator),
+    ...(flags.chunk === undefined ? {} : { chunk: flags.chunk }),
+    ...(flags.stride === undefined ? {} : { stride: flags.stride }),
+    ...(flags.maxChunks === undefined ? {} : { maxChunks: flags.maxChunks }),
+    bos: flags.bos,
+    ...batch,
+  };
+  return [perplexity, ...ofTasks];
+}
+
+function resultOf(
+  { removed, repairs, keptBlocks }: Subnetwork,
+  results: readonly EvaluationResult[],
+  tasks: readonly Task[],
+): EvaluatedSubnetwork {
+  const perplexity = results.find(isPerplexity)?.scores;
+  const scores = results.filter((result) => !isPerplexity(result)).map((result) => result.scores);
+  return {
+    removed,
+    repairs,
+    keptBlocks,
+    ...(perplexity === undefined ? {} : { perplexity }),
+    tasks: tasks.map(({ info: { task: _, ...info } }, index) => ({
+      info,
+      // The evaluations of tasks are in the tasks' order.
+      scores: scores[index] as EvaluatedTask["scores"],
+    })),
+  };
+}
+
+function isPerplexity(result: EvaluationResult): result is EvaluationResult<"perplexity"> {
+  return result.kind === "perplexity";
 }

@@ -8,10 +8,12 @@ import { exitCodes } from "./exit-codes.ts";
 import { registerExport } from "./export.ts";
 import { registerGenerate } from "./generate.ts";
 import { registerInfluence } from "./influence.ts";
+import { registerLmEval } from "./lm-eval.ts";
 import { registerProfile } from "./profile.ts";
 import { registerRepair } from "./repair.ts";
 import { registerSetup } from "./setup.ts";
 import { registerShapley } from "./shapley.ts";
+import { registerSolve } from "./solve.ts";
 
 const program = new Command("depthkit")
   .description("Take Hugging Face LLMs apart along their depth: measure, remove, compare, save.")
@@ -28,6 +30,8 @@ for (const register of [
   registerShapley,
   registerRepair,
   registerEvaluate,
+  registerSolve,
+  registerLmEval,
   registerGenerate,
   registerProfile,
   registerExport,

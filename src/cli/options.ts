@@ -46,9 +46,10 @@ export interface DataFlags {
   separator: string;
 }
 
-export function addDataFlags(command: Command): Command {
+export function addDataFlags(command: Command, { required = true } = {}): Command {
+  const data = new Option("--data <files...>", "text: .txt, .jsonl or .jsonl.gz files");
   return command
-    .requiredOption("--data <files...>", "text: .txt, .jsonl or .jsonl.gz files")
+    .addOption(data.makeOptionMandatory(required))
     .option("--text-field <name>", "the field of a JSON line that holds its text", "text")
     .option("--strict", "refuse lines without text instead of counting and skipping them", false)
     .addOption(
@@ -66,7 +67,8 @@ export function textData({ data, textField, strict }: DataFlags): TextData {
   return { files: data, textField, strict };
 }
 
-export function separatorText(flag: string): string {
+/** A flag's text with `\\n` and `\\t` as the line break and the tab they stand for. */
+export function escapedText(flag: string): string {
   return flag.replaceAll("\\n", "\n").replaceAll("\\t", "\t");
 }
 

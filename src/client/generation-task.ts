@@ -5,6 +5,7 @@ import type {
   GenerationTaskInfo,
 } from "../protocol/generation-task.ts";
 import type { CallOptions, Connection } from "./connection.ts";
+import { type ItemLog, unlogged } from "./item-log.ts";
 import type { Subject } from "./subject.ts";
 
 export interface LoadGenerationTaskOptions extends CallOptions {
@@ -93,22 +94,28 @@ export async function loadGenerationTask(
   return new GenerationTask(connection, (await connection.call("generation.loadTask", params, call)).result);
 }
 
+/** How a call lets the model answer, defaults filled in. */
+export function solveParams({
+  maxNewTokens = 256,
+  stop,
+  batchSize = 8,
+  chat = false,
+  answers = false,
+}: SolveOptions) {
+  return { maxNewTokens, stop: stop === undefined ? null : [...stop], batchSize, chat, answers };
+}
+
 export async function solveGenerationTask(
   connection: Connection,
   subject: Subject,
   task: GenerationTask,
-  { maxNewTokens = 256, stop, batchSize = 8, chat = false, answers = false, ...call }: SolveOptions,
+  options: SolveOptions,
+  log?: ItemLog,
 ): Promise<GenerationScore> {
-  const params = {
-    ...subject,
-    task: task.info.task,
-    maxNewTokens,
-    stop: stop === undefined ? null : [...stop],
-    batchSize,
-    chat,
-    answers,
-  };
-  return (await connection.call("generation.solve", params, call)).result;
+  const { signal, onProgress } = options;
+  const { known, ...resumed } = log?.resume() ?? unlogged;
+  const params = { ...subject, task: task.info.task, ...solveParams(options), known };
+  return (await connection.call("generation.solve", params, { signal, onProgress, ...resumed })).result;
 }
 
 function paths(files: string | readonly string[]): string[] {

@@ -7,7 +7,6 @@ import { groupUnits, unitGame, type ValueDefinition, valueOfMeasure } from "../g
 import { type UnitKind, type UnitName, unitKinds } from "../protocol/common.ts";
 import type { ModelInfo } from "../protocol/model.ts";
 import { type Measure, measures } from "../protocol/subnetworks.ts";
-import { packageVersion } from "../worker/package-root.ts";
 import type { Connection } from "./connection.ts";
 import type { Corpus } from "./corpus.ts";
 import { unitsOf } from "./subnetwork.ts";
@@ -18,6 +17,7 @@ import {
 } from "./subnetwork-evaluation.ts";
 import type { Task } from "./task.ts";
 import { checkUnits } from "./units.ts";
+import { modelKey } from "./value-key.ts";
 
 type Engine = Pick<
   EvaluateSubnetworksOptions,
@@ -91,11 +91,7 @@ export async function modelGame(
   const priced: Game = { ...game, costOf: prefixCost };
   if (journal === undefined) return new ModelGame(priced, undefined);
   const key = {
-    engine: packageVersion(),
-    weights: model.weightsDigest,
-    dtype: model.dtype,
-    device: model.device,
-    attention: model.attention,
+    ...modelKey(model),
     ...keyOf(data),
     positions: JSON.stringify(engine.scoredPositions ?? "all"),
     // A function has no name that tells it from another: its text is part of what determines the value.

@@ -5,6 +5,7 @@ import type { ModelInfo } from "../protocol/model.ts";
 import { cacheFolder } from "../worker/cache-folder.ts";
 import type { CallOptions, Connection } from "./connection.ts";
 import { type Corpus, type LoadCorpusOptions, loadCorpus } from "./corpus.ts";
+import type { EvaluateOptions, Evaluation } from "./evaluation.ts";
 import {
   type GenerationTask,
   type LoadGenerationTaskOptions,
@@ -13,11 +14,11 @@ import {
 } from "./generation-task.ts";
 import { type Influence, type InfluenceOptions, measureInfluence } from "./influence.ts";
 import { type ModelGame, type ModelGameOptions, modelGame } from "./model-game.ts";
+import type { PerplexityOptions } from "./perplexity.ts";
 import {
   type ExportOptions,
   type GenerateOptions,
   type GenerateResult,
-  type PerplexityOptions,
   Subnetwork,
   unitsOf,
 } from "./subnetwork.ts";
@@ -147,6 +148,11 @@ export class Model {
   /** Perplexity of the whole model: see {@link Subnetwork.perplexity}. */
   perplexity(data: TextData, options?: PerplexityOptions) {
     return this.#whole.perplexity(data, options);
+  }
+
+  /** Several evaluations of the whole model: see {@link Subnetwork.evaluate}. */
+  evaluate<const E extends readonly Evaluation[]>(evaluations: E, options?: EvaluateOptions) {
+    return this.#whole.evaluate(evaluations, options);
   }
 
   /** Accuracy of the whole model: see {@link Subnetwork.choices}. */

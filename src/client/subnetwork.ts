@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { DepthkitError } from "../errors.ts";
-import type { BosPolicy, UnitName } from "../protocol/common.ts";
+import type { UnitName } from "../protocol/common.ts";
 import type { Perplexity } from "../protocol/evaluation.ts";
 import type { ExportInfo } from "../protocol/export.ts";
 import type { Generation } from "../protocol/generation.ts";
@@ -10,8 +10,10 @@ import type { ModelInfo } from "../protocol/model.ts";
 import type { RepairInfo, RepairReport } from "../protocol/repair.ts";
 import type { CallOptions, Connection } from "./connection.ts";
 import type { Corpus } from "./corpus.ts";
+import { type EvaluateOptions, type Evaluation, type EvaluationResults, evaluate } from "./evaluation.ts";
 import { type GenerationTask, type SolveOptions, solveGenerationTask } from "./generation-task.ts";
 import { type LmEvalOptions, runLmEval } from "./harness.ts";
+import { type PerplexityOptions, scorePerplexity } from "./perplexity.ts";
 import { type Profile, type ProfileOptions, profileSubnetwork } from "./profile.ts";
 import { type RepairOptions, toRepairMethod } from "./repair.ts";
 import type { Subject } from "./subject.ts";
@@ -24,25 +26,8 @@ import {
   scoreChoices,
   scoreLastWord,
 } from "./task-scores.ts";
-import { type TextData, toDataSource } from "./text-data.ts";
+import type { TextData } from "./text-data.ts";
 import { checkUnits, type parseUnit } from "./units.ts";
-
-export interface PerplexityOptions extends CallOptions {
-  /** `raw` (default): the text as it is; `wikitext`: the published protocol's rows (docs/methods.md). */
-  rows?: "raw" | "wikitext";
-  /** Stands between two texts. Default: a blank line. */
-  separator?: string;
-  /** Tokens a chunk. Default 2,048, or the model's limit where that is less. */
-  chunk?: number;
-  /** Tokens from one chunk's start to the next; each token is scored once. Default: the chunk. */
-  stride?: number;
-  /** Stop after this many chunks. */
-  maxChunks?: number;
-  /** Whether each chunk starts with the BOS token. Default `auto`: where the tokeniser adds it itself. */
-  bos?: BosPolicy;
-  /** Chunks at a time. Default 1. */
-  batchSize?: number;
-}
 
 export interface GenerateOptions extends CallOptions {
   /** Wrap the prompt as a user's turn in the model's chat template. Default false. */
@@ -175,31 +160,8 @@ export class Subnetwork {
    * @throws DepthkitError NOT_ENOUGH_TEXT, FILE_NOT_FOUND, UNSUPPORTED_FORMAT, INVALID_ARGUMENT,
    * NOT_MEASURABLE, CANCELLED
    */
-  async perplexity(
-    data: TextData,
-    {
-      rows = "raw",
-      separator = "\n\n",
-      chunk,
-      stride,
-      maxChunks,
-      bos = "auto",
-      batchSize = 1,
-      ...call
-    }: PerplexityOptions = {},
-  ): Promise<Perplexity> {
-    const params = {
-      ...this.#subject(),
-      data: toDataSource(data),
-      rows,
-      separator,
-      chunk: chunk ?? null,
-      stride: stride ?? null,
-      maxChunks: maxChunks ?? null,
-      bos,
-      batchSize,
-    };
-    return (await this.#connection.call("evaluation.perplexity", params, call)).result;
+  perplexity(data: TextData, options: PerplexityOptions = {}): Promise<Perplexity> {
+    return scorePerplexity(this.#connection, this.#subject(), data, options);
   }
 
   /**
@@ -273,6 +235,20 @@ export class Subnetwork {
    */
   lmEval(options: LmEvalOptions): Promise<HarnessResult> {
     return runLmEval(this.#connection, this.#subject(), options);
+  }
+
+  /**
+   * Several evaluations, one after the other. With a `journal`, each item (a chunk of text, a question, a
+   * prompt) is kept as it is finished: what was cancelled or killed goes on from there, and what was scored
+   * before is not scored again, as long as weights, removed units, repairs, data and options are the same.
+   *
+   * @throws DepthkitError what the evaluations by themselves throw
+   */
+  evaluate<const E extends readonly Evaluation[]>(
+    evaluations: E,
+    options: EvaluateOptions = {},
+  ): Promise<EvaluationResults<E>> {
+    return evaluate(this.#connection, this, this.#subject(), evaluations, options);
   }
 
   /**

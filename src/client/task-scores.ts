@@ -1,5 +1,6 @@
 import type { Agreement, ChoicesResult, LastWordResult } from "../protocol/evaluation.ts";
 import type { CallOptions, Connection } from "./connection.ts";
+import { type ItemLog, unlogged } from "./item-log.ts";
 import type { Subject } from "./subject.ts";
 import type { Task } from "./task.ts";
 
@@ -46,9 +47,18 @@ export async function scoreChoices(
   subject: Subject,
   task: Task,
   { batchSize, items = false, compareToDense = false, ...call }: ChoicesOptions,
+  log?: ItemLog,
 ): Promise<ChoiceScores> {
-  const params = { ...subject, task: task.info.task, batchSize: batchSize ?? null, items, compareToDense };
-  const { result, tensor } = await connection.call("evaluation.choices", params, call);
+  const { known, ...resumed } = log?.resume() ?? unlogged;
+  const params = {
+    ...subject,
+    task: task.info.task,
+    batchSize: batchSize ?? null,
+    items,
+    compareToDense,
+    known,
+  };
+  const { result, tensor } = await connection.call("evaluation.choices", params, { ...call, ...resumed });
   const { comparison, perItem, ...scores } = result;
   return {
     ...scores,
@@ -71,9 +81,11 @@ export async function scoreLastWord(
   subject: Subject,
   task: Task,
   { batchSize, items = false, ...call }: LastWordOptions,
+  log?: ItemLog,
 ): Promise<LastWordScores> {
-  const params = { ...subject, task: task.info.task, batchSize: batchSize ?? null, items };
-  const { result, tensor } = await connection.call("evaluation.lastWord", params, call);
+  const { known, ...resumed } = log?.resume() ?? unlogged;
+  const params = { ...subject, task: task.info.task, batchSize: batchSize ?? null, items, known };
+  const { result, tensor } = await connection.call("evaluation.lastWord", params, { ...call, ...resumed });
   const { perItem, ...scores } = result;
   if (perItem === null) return scores;
   const right = tensor(perItem.right).data;

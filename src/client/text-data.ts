@@ -1,4 +1,8 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { DepthkitError } from "../errors.ts";
 import type { DataSource } from "../protocol/common.ts";
 
 /**
@@ -19,4 +23,22 @@ export function toDataSource(data: TextData): DataSource {
     textField: data.textField ?? "text",
     strict: data.strict ?? false,
   };
+}
+
+/** Tells texts apart by their content: a file keeps its name when its text changes. */
+export async function textDigest(source: DataSource): Promise<string> {
+  const all = createHash("sha256");
+  if (source.kind === "texts") return all.update(JSON.stringify(source.texts)).digest("hex");
+  all.update(JSON.stringify([source.textField, source.strict]));
+  for (const path of source.paths) {
+    const file = createHash("sha256");
+    try {
+      await pipeline(createReadStream(path), file);
+    } catch (cause) {
+      const message = `Reading text to evaluate on: ${path} cannot be read. Check the path.`;
+      throw new DepthkitError("FILE_NOT_FOUND", message, { cause });
+    }
+    all.update(file.digest());
+  }
+  return all.digest("hex");
 }

@@ -1,11 +1,12 @@
-import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import type { CallOptions } from "../client/connection.ts";
 import type { Depthkit } from "../client/depthkit.ts";
 import { Influence } from "../client/influence.ts";
 import type { Model } from "../client/model.ts";
+import { textDigest, toDataSource } from "../client/text-data.ts";
+import { modelKey } from "../client/value-key.ts";
 import { DepthkitError } from "../errors.ts";
 import { packageVersion } from "../worker/package-root.ts";
 import { writeJson } from "../worker/write-json.ts";
@@ -14,7 +15,7 @@ import { type Plan, planSchema } from "./plan.ts";
 import { influenceDataSchema, type Removal, type RunRecord, recordSchema, removalSchema } from "./record.ts";
 
 export interface RunOptions extends CallOptions {
-  /** Where `journal.jsonl` and `record.json` go. A run that was interrupted goes on from them. */
+  /** Where `journal.jsonl`, `items/` and `record.json` go. A run that was interrupted goes on from them. */
   folder: string;
 }
 
@@ -42,32 +43,28 @@ export async function runPlan(
     const { data, ...corpusOptions } = calibration;
     await using corpus = await model.loadCorpus(defined(data), defined({ ...corpusOptions, ...call }));
     // Everything that decides a step's outcome is in its key; a change in anything is a new step.
-    const subject = {
-      version: packageVersion(),
-      weights: model.info.weightsDigest,
-      dtype: model.info.dtype,
-      device: model.info.device,
-      attention: model.info.attention,
-    };
-    const measured = await journal.step(
-      { influence: corpus.info.tokensDigest, subject },
-      influenceDataSchema,
-      async () => (await model.influence(corpus, call)).toJSON(),
+    // The calibration's tokens tell tokenisers apart, which the weights do not.
+    const subject = { ...modelKey(model.info), tokens: corpus.info.tokensDigest };
+    const measured = await journal.step({ step: "influence", subject }, influenceDataSchema, async () =>
+      (await model.influence(corpus, call)).toJSON(),
     );
     const influence = new Influence(measured, choose.units, choose.metric);
+    const text = await textDigest(toDataSource(defined(parsed.data.evaluation.data)));
     const removals: Removal[] = [];
     for (const count of [0, ...choose.counts]) {
       const removed = influence.lowest(count);
       const key = {
         removed,
         evaluation: parsed.data.evaluation,
-        files: fileDigests(parsed.data.evaluation.data),
+        text,
         prompts: plan.prompts,
         generation: plan.generation,
         subject,
       };
       removals.push(
-        await journal.step(key, removalSchema, () => evaluate(model, removed, parsed.data, call)),
+        await journal.step(key, removalSchema, () =>
+          evaluate(model, removed, parsed.data, { journal: join(folder, "items"), ...call }),
+        ),
       );
     }
     const record: RunRecord = {
@@ -93,16 +90,19 @@ async function evaluate(
   model: Model,
   removed: readonly string[],
   plan: Plan,
-  call: CallOptions,
+  { journal, ...call }: CallOptions & { journal: string },
 ): Promise<Removal> {
   const subnetwork = model.without(removed);
   const { data, ...options } = plan.evaluation;
-  const perplexity = await subnetwork.perplexity(defined(data), defined({ ...options, ...call }));
+  const [{ scores }] = await subnetwork.evaluate(
+    [{ kind: "perplexity", data: defined(data), ...defined(options) }],
+    { journal, ...call },
+  );
   const generation =
     plan.prompts.length === 0
       ? null
       : await subnetwork.generate(plan.prompts, defined({ ...plan.generation, ...call }));
-  return { removed: [...subnetwork.removed], perplexity, generation };
+  return { removed: [...subnetwork.removed], perplexity: scores, generation };
 }
 
 type Defined<T> = T extends string ? T : { [K in keyof T]: Exclude<T[K], undefined> };
@@ -111,18 +111,4 @@ type Defined<T> = T extends string ? T : { [K in keyof T]: Exclude<T[K], undefin
 function defined<T extends string | object>(options: T): Defined<T> {
   if (typeof options === "string") return options as Defined<T>;
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Defined<T>;
-}
-
-/** A file keeps its name when its text changes; a step's key must not. */
-function fileDigests(data: Plan["evaluation"]["data"]): string[] {
-  if (typeof data === "object" && "texts" in data) return [];
-  const paths = typeof data === "string" ? [data] : data.files;
-  return paths.map((path) => {
-    try {
-      return createHash("sha256").update(readFileSync(path)).digest("hex");
-    } catch (cause) {
-      const message = `Reading the plan's evaluation text: ${path} cannot be read. Check the path.`;
-      throw new DepthkitError("FILE_NOT_FOUND", message, { cause });
-    }
-  });
 }

@@ -1,12 +1,8 @@
 import { DepthkitError } from "../errors.ts";
+import type { StoredValue } from "../journal/entry.ts";
 import type { Coalition } from "./coalition.ts";
 import { sortByDepth } from "./depth-order.ts";
 import { checkGame, checkMatrix, type EvaluateOptions, type Game, throwIfCancelled } from "./game.ts";
-
-export interface StoredValue {
-  readonly key: string;
-  readonly values: Float64Array;
-}
 
 /** Where evaluated coalitions are kept beyond memory; `Journal` is one. */
 export interface ValueStore {

@@ -1,4 +1,6 @@
-export { type CacheCounts, CachedGame, type StoredValue, type ValueStore } from "./cache.ts";
+export type { StoredValue } from "../journal/entry.ts";
+export type { JournalKey } from "../journal/key.ts";
+export { type CacheCounts, CachedGame, type ValueStore } from "./cache.ts";
 export { Coalition, maxPlayers } from "./coalition.ts";
 export { compareByDepth, prefixCost, sortByDepth } from "./depth-order.ts";
 export {
@@ -9,7 +11,6 @@ export {
   type ValueOf,
 } from "./game.ts";
 export { Journal, type JournalOptions } from "./journal.ts";
-export type { JournalKey } from "./journal-format.ts";
 export {
   groupUnits,
   type MeasureColumns,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { bosPolicy, dataInfo, dataSource, subject, taskHandle } from "./common.ts";
+import { knownItems } from "./item-values.ts";
 import { count, digest, finite, named } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
@@ -21,6 +22,7 @@ export const evaluationPerplexityParams = named(
     maxChunks: count(1).nullable(),
     bos: bosPolicy,
     batchSize: count(1),
+    known: knownItems,
   }),
 );
 
@@ -59,6 +61,7 @@ export const evaluationChoicesParams = named(
     batchSize: count(1).nullable().describe("Items a batch; null: as many as pay and fit."),
     items: z.boolean().describe("Whether to send every item's log-likelihoods."),
     compareToDense: z.boolean().describe("Whether to score the whole model too and compare choices."),
+    known: knownItems,
   }),
 );
 
@@ -121,7 +124,7 @@ export const choicesResult = named(
     taskDigest: digest(),
     comparison: agreement.nullable().describe("Beside the dense model, where asked for."),
     perItem: choiceItems.nullable(),
-    batchSize: count(1),
+    batchSize: count().describe("Items in the largest batch; 0 where all were known."),
     notes: z.array(z.string()),
     seconds: finite(),
   }),
@@ -136,6 +139,7 @@ export const evaluationLastWordParams = named(
     task: taskHandle,
     batchSize: count(1).nullable(),
     items: z.boolean(),
+    known: knownItems,
   }),
 );
 
@@ -158,7 +162,7 @@ export const lastWordResult = named(
     items: count(1),
     taskDigest: digest(),
     perItem: lastWordItems.nullable(),
-    batchSize: count(1),
+    batchSize: count().describe("Items in the largest batch; 0 where all were known."),
     notes: z.array(z.string()),
     seconds: finite(),
   }),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { modelHandle, subject } from "./common.ts";
 import { finishReason } from "./generation.ts";
+import { knownItems } from "./item-values.ts";
 import { count, digest, finite, handle, named } from "./schema.ts";
 
 export const generationTaskHandle = named("GenerationTaskHandle", handle("generation-task"));
@@ -57,6 +58,7 @@ export const generationSolveParams = named(
     batchSize: count(1),
     chat: z.boolean(),
     answers: z.boolean().describe("Whether the result lists every item."),
+    known: knownItems,
   }),
 );
 

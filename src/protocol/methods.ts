@@ -24,7 +24,14 @@ import {
 } from "./generation-task.ts";
 import { harnessRunParams, harnessRunResult } from "./harness.ts";
 import { influenceMeasureParams, influenceMeasureResult } from "./influence.ts";
-import { modelInfo, modelLoadParams, modelUnloadParams } from "./model.ts";
+import { itemValues } from "./item-values.ts";
+import {
+  modelInfo,
+  modelLoadParams,
+  modelTokenizerParams,
+  modelUnloadParams,
+  tokenizerInfo,
+} from "./model.ts";
 import { profilingProfileParams, profilingProfileResult } from "./profiling.ts";
 import {
   repairFitParams,
@@ -55,6 +62,7 @@ export const methods = {
   "worker.sleep": { params: workerSleepParams, result: workerSleepResult },
   "worker.status": { params: empty, result: workerStatusResult },
   "model.load": { params: modelLoadParams, result: modelInfo },
+  "model.tokenizer": { params: modelTokenizerParams, result: tokenizerInfo },
   "model.unload": { params: modelUnloadParams, result: empty },
   "corpus.load": { params: corpusLoadParams, result: corpusInfo },
   "corpus.unload": { params: corpusUnloadParams, result: empty },
@@ -66,9 +74,12 @@ export const methods = {
     result: subnetworksEvaluateResult,
   },
   "influence.measure": { params: influenceMeasureParams, result: influenceMeasureResult },
-  "evaluation.perplexity": { params: evaluationPerplexityParams, result: perplexityResult },
-  "evaluation.choices": { params: evaluationChoicesParams, result: choicesResult },
-  "evaluation.lastWord": { params: evaluationLastWordParams, result: lastWordResult },
+  // An item is a chunk; its value the summed loss.
+  "evaluation.perplexity": { params: evaluationPerplexityParams, part: itemValues, result: perplexityResult },
+  // The values of a question are the log-likelihoods of its choices.
+  "evaluation.choices": { params: evaluationChoicesParams, part: itemValues, result: choicesResult },
+  // The target's log-likelihood, and 1 where every token of it is the likeliest.
+  "evaluation.lastWord": { params: evaluationLastWordParams, part: itemValues, result: lastWordResult },
   "repair.fit": { params: repairFitParams, part: trainingPoint, result: repairFitResult },
   "repair.save": { params: repairSaveParams, result: repairSaveResult },
   "repair.load": { params: repairLoadParams, result: repairLoadResult },
@@ -77,7 +88,8 @@ export const methods = {
   "generation.generate": { params: generationGenerateParams, result: generationGenerateResult },
   "generation.loadTask": { params: generationLoadTaskParams, result: generationTaskInfo },
   "generation.unloadTask": { params: generationUnloadTaskParams, result: empty },
-  "generation.solve": { params: generationSolveParams, result: generationSolveResult },
+  // The values of an item are the ids written.
+  "generation.solve": { params: generationSolveParams, part: itemValues, result: generationSolveResult },
   "harness.run": { params: harnessRunParams, result: harnessRunResult },
   "export.huggingface": { params: exportHuggingfaceParams, result: exportHuggingfaceResult },
 } as const;

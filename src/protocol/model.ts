@@ -42,4 +42,11 @@ export const modelInfo = named(
 );
 export type ModelInfo = z.infer<typeof modelInfo>;
 
+export const modelTokenizerParams = named("ModelTokenizerParams", z.strictObject({ model: modelHandle }));
+
+export const tokenizerInfo = named(
+  "TokenizerInfo",
+  z.object({ digest: digest().describe("sha256 over all that turns text into ids.") }),
+);
+
 export const modelUnloadParams = named("ModelUnloadParams", z.strictObject({ model: modelHandle }));

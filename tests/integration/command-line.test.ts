@@ -88,6 +88,47 @@ test("SEL1: evaluate prints what a run of removed blocks means, removed and kept
   expect(stdout.match(/^perplexity +[0-9.]+$/gm)).toHaveLength(2);
 });
 
+test("evaluate and solve score tasks too, and a second run takes them from the journal", async () => {
+  // The index of the right choice to `evaluate`, a number to be written to `solve`.
+  const rows = [
+    { task: "arc_easy", question: "What is 2 plus 2", choices: ["4", "5"], answer: 0 },
+    { task: "arc_easy", question: "What is 3 plus 3", choices: ["7", "6"], answer: 1 },
+  ];
+  writeFileSync(join(folder, "rows.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+  const text = ["--data", "text.txt", "--chunk", "64", "--max-chunks", "2"];
+  const args = ["evaluate", ...model, "--remove", "2", "--dense", ...text, "--task", "rows.jsonl"];
+  const kept = ["--journal", "journal", "--json"];
+  const first = await run([...args, ...kept]);
+  expect({ code: first.code, stderr: first.stderr }).toMatchObject({ code: 0 });
+  const second = await run([...args, ...kept]);
+  const results = [first, second].map(({ stdout }) => JSON.parse(stdout).results);
+  for (const [index, { perplexity, tasks }] of results[1].entries()) {
+    const before = results[0][index];
+    expect(perplexity.loss).toBe(before.perplexity.loss);
+    expect(tasks[0]).toMatchObject({ info: { format: "arc_easy", items: 2 }, scores: { batchSize: 0 } });
+    expect(tasks[0].scores.acc).toEqual(before.tasks[0].scores.acc);
+    expect(tasks[0].scores.choiceLoss).toBe(before.tasks[0].scores.choiceLoss);
+  }
+  const table = await run(["evaluate", ...model, "--task", "rows.jsonl"]);
+  expect(table.stdout).toMatch(/^arc_easy +2 +0 +[01]\.\d{4}/m);
+
+  const prompt = ["--prompt", "{question}?\\nAnswer:", "--max-new-tokens", "4"];
+  const solved = await run([
+    "solve",
+    ...model,
+    "--task",
+    "rows.jsonl",
+    ...prompt,
+    "--score",
+    "number",
+    "--json",
+  ]);
+  expect({ code: solved.code, stderr: solved.stderr }).toMatchObject({ code: 0 });
+  const { items, answers } = JSON.parse(solved.stdout);
+  expect(items).toBe(2);
+  expect(answers.map(({ target }: { target: string }) => target)).toEqual(["0", "1"]);
+});
+
 test("generate and export, end to end", async () => {
   const generated = await run([
     "generate",
@@ -120,6 +161,8 @@ test("SEL3: sublayers removed from the command line are gone from the saved mode
 test.each([
   [["influence", "--data", "text.txt"], "required option '--model"],
   [["evaluate", ...model, "--data", "text.txt", "--remove", "2:4"], "first-last"],
+  [["evaluate", ...model], "--task"],
+  [["solve", ...model, "--task", "text.txt", "--prompt", "{question}"], ".jsonl"],
   [["evaluate", ...model, "--data", "text.txt", "--chunk", "one"], "no whole number"],
   [["generate", ...model, "--prompt", "x", "--seed", "9007199254740993"], "no whole number"],
   [["influense"], "Did you mean influence"],
@@ -187,6 +230,7 @@ test("the demo does the main job and says where the smaller model lies", async (
   expect(whole).toBeLessThan(one);
   expect(one).toBeLessThan(two);
   expect(readdirSync(join(folder, "depthkit-demo")).sort()).toEqual([
+    "items",
     "journal.jsonl",
     "record.json",
     "smollm2-135m-without-2-blocks",

@@ -107,9 +107,9 @@ def test_examples_stand_in_front_and_are_not_asked(tmp_path: Path) -> None:
     ("options", "code", "said"),
     [
         (GenerationTaskOptions("{question", "answer"), "INVALID_ARGUMENT", "template"),
-        (GenerationTaskOptions("{question.x}", "answer"), "INVALID_ARGUMENT", "only a field's name"),
+        (GenerationTaskOptions("{question.x}", "answer"), "INVALID_ARGUMENT", "belongs to no field"),
         (GenerationTaskOptions("no field", "answer"), "INVALID_ARGUMENT", "names no field"),
-        (GenerationTaskOptions("{nothing}", "answer"), "INVALID_ARGUMENT", "Fields there: question, answer"),
+        (GenerationTaskOptions("{nothing}", "answer"), "INVALID_ARGUMENT", "the row has question, answer"),
         (GenerationTaskOptions("{question}", "question", "number"), "INVALID_ARGUMENT", "no number"),
         (GenerationTaskOptions("{question}", "answer", shots=3), "NOT_ENOUGH_TEXT", "examples"),
         (GenerationTaskOptions("{question}", "answer", shots=2), "NOT_ENOUGH_TEXT", "items"),

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseUnits, realNumber, separatorText, wholeNumber } from "../../../src/cli/options.ts";
+import { escapedText, parseUnits, realNumber, wholeNumber } from "../../../src/cli/options.ts";
 
 test("bare numbers are blocks, runs include both ends, kinds may be named", () => {
   expect(parseUnits("3, 10-12,attention.5,feed-forward.1-2")).toEqual([
@@ -36,5 +36,5 @@ test("real numbers keep to their bounds", () => {
 });
 
 test("a separator's escapes are read", () => {
-  expect(separatorText("\\n\\n")).toBe("\n\n");
+  expect(escapedText("\\n\\n")).toBe("\n\n");
 });

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,13 +11,9 @@ from typing import Literal
 
 from depthkit_worker.data.files import check_rows_file, read_rows
 from depthkit_worker.data.numbers import number_in
-from depthkit_worker.data.prompt_templates import fill, template_fields
+from depthkit_worker.data.rows import Row, check_template
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.job import Job
-
-HALF_PAIR = re.compile("[\ud800-\udfff]")
-"""JSON can escape half of a surrogate pair, which is no text."""
-EXACT = 2**53
 
 Score = Literal["exact", "number"]
 
@@ -69,7 +63,7 @@ class GenerationTask:
 
 def load_generation_task(paths: Sequence[str], options: GenerationTaskOptions, job: Job) -> GenerationTask:
     """Read `.jsonl` or `.jsonl.gz` files in the order given. Every line must have every field it needs."""
-    template_fields(options.prompt)
+    check_template(options.prompt)
     if options.shots < 0 or (options.items is not None and options.items < 1):
         raise DepthkitError(
             "INVALID_ARGUMENT",
@@ -105,39 +99,21 @@ def _read(paths: Sequence[str], options: GenerationTaskOptions, job: Job) -> lis
     files = [Path(path) for path in paths]
     for path in files:
         check_rows_file(path)
-    return [
-        _item(record, f"line {number} of {path}", options) for path in files for number, record in read_rows(path, job)
-    ]
+    return [_item(Row(record, path, number), options) for path in files for number, record in read_rows(path, job)]
 
 
-def _item(record: dict[str, object], place: str, options: GenerationTaskOptions) -> Item:
-    values = {name: _text(record, name, place) for name in (*template_fields(options.prompt), options.target)}
-    target = values[options.target]
+def _item(row: Row, options: GenerationTaskOptions) -> Item:
+    target = row.written(options.target)
+    if not target:
+        raise row.wrong(options.target, "is empty", "the right answer is a text or a number")
     number = number_in(target) if options.score == "number" else None
     if options.score == "number" and number is None:
-        raise DepthkitError(
-            "INVALID_ARGUMENT",
-            f"The target on {place} has no number in it: {target[-80:]!r}. Score the task as exact, or name the "
-            "field that holds the number.",
-            field=options.target,
+        raise row.wrong(
+            options.target,
+            f"has no number in it ({target[-80:]!r})",
+            "score the task as exact, or name the field that holds the number",
         )
-    return Item(fill(options.prompt, values), target, number, place)
-
-
-def _text(record: dict[str, object], name: str, place: str) -> str:
-    value = record.get(name)
-    if isinstance(value, str) and value and not HALF_PAIR.search(value):
-        return value
-    if isinstance(value, float) and math.isfinite(value):
-        # Whole numbers were read as floats.
-        return str(int(value)) if value.is_integer() and abs(value) < EXACT else repr(value)
-    raise DepthkitError(
-        "INVALID_ARGUMENT",
-        f"The task needs the field {name!r}, and on {place} it is missing, empty or neither text nor a number. "
-        f"Fields there: {', '.join(record) or 'none'}.",
-        field=name,
-        fields=list(record),
-    )
+    return Item(row.filled(options.prompt), target, number, row.place)
 
 
 def _digest(items: Sequence[Item], options: GenerationTaskOptions) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import LongTensor, Tensor
 from transformers import (
@@ -18,6 +19,7 @@ from transformers import (
 )
 
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.evaluation.finished import Finished
 from depthkit_worker.evaluation.greedy import GreedyOptions, write_greedy
 from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
@@ -27,6 +29,8 @@ from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import Repair
 
 FinishReason = Literal["length", "end-of-text", "stop"]
+Texts = Generator[dict[int, list[int]]]
+"""Ids written, by the place of their prompt."""
 PHASE = "generating"
 
 
@@ -85,48 +89,52 @@ def generate(
     job: Job,
     *,
     repairs: Sequence[Repair] = (),
+    finished: Finished | None = None,
 ) -> GenerationResult:
-    """What the model without `units` writes after each of `prompts`."""
+    """What the model without `units` writes after each of `prompts`. The values of an item of `finished` are
+    the ids written after a prompt."""
     _check_options(options)
     units = tuple(units)
     writer = _Writer(decoder, decoder.require_tokenizer(), options, _end_ids(decoder))
     encoded = [_encode(writer, prompt) for prompt in prompts]
+    finished = finished or Finished()
+    missing = finished.missing([range(1, options.max_new_tokens + 1)] * len(prompts))
+    left = [encoded[place] for place in missing]
     with removed(decoder, units, repairs), torch.no_grad():
         kv_bytes = kv_bytes_per_token(decoder)
         if options.batch_size > 1:
-            written = _write_batches(decoder, encoded, options, job)
+            texts = _write_batches(decoder, left, options, job)
         else:
-            written = _one_by_one(writer, encoded, job, cached=options.cache and kv_bytes > 0)
+            texts = _one_by_one(writer, left, job, cached=options.cache and kv_bytes > 0)
+        with closing(texts):
+            for written in texts:
+                ids = [np.asarray(text, dtype=np.float64) for text in written.values()]
+                finished.add([missing[place] for place in written], ids)
     generations = tuple(
-        _read(writer, prompt, len(ids), text) for prompt, ids, text in zip(prompts, encoded, written, strict=True)
+        _read(writer, prompt, len(encoded[place]), [int(token) for token in finished[place]])
+        for place, prompt in enumerate(prompts)
     )
     return GenerationResult(generations, kv_bytes)
 
 
-def _write_batches(
-    decoder: Decoder, encoded: Sequence[list[int]], options: GenerateOptions, job: Job
-) -> list[list[int]]:
+def _write_batches(decoder: Decoder, encoded: Sequence[list[int]], options: GenerateOptions, job: Job) -> Texts:
     """Greedy text after each of `encoded`, by `decoder` as it stands."""
     done = 0
-
-    def on_written(texts: int) -> None:
-        nonlocal done
-        done += texts
+    greedy = GreedyOptions(options.max_new_tokens, _end_ids(decoder), options.stop, options.batch_size)
+    for written in write_greedy(decoder, encoded, greedy, job):
+        yield written
+        done += len(written)
         job.report(PHASE, done, len(encoded), "texts")
 
-    greedy = GreedyOptions(options.max_new_tokens, _end_ids(decoder), options.stop, options.batch_size)
-    return write_greedy(decoder, encoded, greedy, job, on_written)
 
-
-def _one_by_one(writer: _Writer, encoded: Sequence[list[int]], job: Job, *, cached: bool) -> list[list[int]]:
+def _one_by_one(writer: _Writer, encoded: Sequence[list[int]], job: Job, *, cached: bool) -> Texts:
     each = writer.options.max_new_tokens
     total = len(encoded) * each
-    written = []
     with _plain_defaults(writer.decoder):
         for index, ids in enumerate(encoded):
-            written.append(_continue(writer, ids, _Watch(writer, len(ids), job, (index * each, total)), cached))
+            watch = _Watch(writer, len(ids), job, (index * each, total))
+            yield {index: _continue(writer, ids, watch, cached)}
     job.report(PHASE, total, total, "tokens")
-    return written
 
 
 def _continue(writer: _Writer, ids: list[int], watch: _Watch, cached: bool) -> list[int]:

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from depthkit_worker.data.generation_tasks import GenerationTask, Item
 from depthkit_worker.data.numbers import number_in
+from depthkit_worker.evaluation.finished import Finished
 from depthkit_worker.evaluation.generation import GenerateOptions, Generation, generate
 from depthkit_worker.evaluation.rates import standard_error
 from depthkit_worker.job import Job
@@ -66,13 +67,15 @@ def solve(
     job: Job,
     *,
     repairs: Sequence[Repair] = (),
+    finished: Finished | None = None,
 ) -> GenerationScore:
-    """Let the model without `units` answer every item greedily, and compare with the targets."""
+    """Let the model without `units` answer every item greedily, and compare with the targets; `finished` as
+    in `generate`."""
     stop = (task.options.separator,) if options.stop is None else options.stop
     stop = tuple(text for text in stop if text)
     writing = GenerateOptions(options.max_new_tokens, stop=stop, batch_size=options.batch_size, chat=options.chat)
     prompts = [item.prompt for item in task.items]
-    result = generate(decoder, units, prompts, writing, job, repairs=repairs)
+    result = generate(decoder, units, prompts, writing, job, repairs=repairs, finished=finished)
     compare = _by_number if task.options.score == "number" else _by_text
     answers = map(compare, task.items, result.generations)
     return GenerationScore(tuple(answers), stop)

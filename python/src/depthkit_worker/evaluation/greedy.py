@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -36,24 +36,21 @@ def write_greedy(
     prompts: Sequence[Sequence[int]],
     options: GreedyOptions,
     job: Job,
-    on_written: Callable[[int], None],
-) -> list[list[int]]:
-    """The ids `decoder`, as it stands, writes after each of `prompts`, an ending token included.
+) -> Iterator[dict[int, list[int]]]:
+    """The ids `decoder`, as it stands, writes after each of `prompts`, an ending token included; by the
+    prompts' places, a batch at a time.
 
     Prompts of like length run together, padded in front; a text that has ended leaves its batch. What is
     written does not hang on the batch but for the order of additions, which can tip a choice between two
-    tokens that are as good as equally likely. `on_written` gets the number of texts a batch has finished.
+    tokens that are as good as equally likely.
     """
     tokenizer = decoder.require_tokenizer()
     order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
-    written: list[list[int]] = [[] for _ in prompts]
     for first in range(0, len(order), options.batch_size):
         rows = [_Row(place) for place in order[first : first + options.batch_size]]
-        for row in rows:
-            written[row.place] = row.written
+        written = {row.place: row.written for row in rows}
         _write_batch(decoder, tokenizer, [prompts[row.place] for row in rows], rows, options, job)
-        on_written(len(rows))
-    return written
+        yield written
 
 
 def _write_batch(

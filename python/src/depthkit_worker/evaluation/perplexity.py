@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from depthkit_worker.data.stream import TextStream
 from depthkit_worker.data.tokens import BosPolicy, bos_token
 from depthkit_worker.data.windows import Windows, lay_windows
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.evaluation.finished import Finished, exactly
 from depthkit_worker.evaluation.scoring import IGNORED, finite, score
 from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import Repair
-
-Array = NDArray[np.float64]
 
 LARGEST = math.log(sys.float_info.max)
 UNALIGNED = "the tokeniser changes the text, so its tokens have no place in it"
@@ -81,8 +79,10 @@ def perplexity(
     *,
     units: Iterable[Unit] = (),
     repairs: Sequence[Repair] = (),
+    finished: Finished | None = None,
 ) -> Perplexity:
-    """Perplexity of `decoder` without `units`, with `repairs`, on `stream`.
+    """Perplexity of `decoder` without `units`, with `repairs`, on `stream`. An item of `finished` is a chunk,
+    its value the summed loss.
 
     The stream is cut in chunks; each token is scored once, in the first chunk that holds it, given the
     tokens before it in that chunk; a chunk's first token is not scored unless BOS stands before it.
@@ -104,8 +104,10 @@ def perplexity(
         limit=decoder.context_length,
         bos=bos is not None,
     )
+    finished = finished or Finished()
     with removed(decoder, units, repairs):
-        losses = np.concatenate(list(_chunk_losses(decoder, stream, windows, bos, options.batch_size, job)))
+        _score_chunks(decoder, stream, windows, bos, options.batch_size, job, finished)
+    losses = np.array([finished[chunk][0] for chunk in range(len(windows.chunks))])
     scored = np.array([window.end - window.scored_from for window in windows.chunks])
     total = float(losses.sum())
     tokens = int(scored.sum())
@@ -133,14 +135,22 @@ def perplexity(
     )
 
 
-def _chunk_losses(
-    decoder: Decoder, stream: TextStream, windows: Windows, bos: int | None, batch_size: int, job: Job
-) -> Iterator[Array]:
-    """Summed loss of each chunk, fp64 (batch,), batch after batch."""
+def _score_chunks(
+    decoder: Decoder,
+    stream: TextStream,
+    windows: Windows,
+    bos: int | None,
+    batch_size: int,
+    job: Job,
+    finished: Finished,
+) -> None:
+    """Finishes the chunks that are missing, a batch at a time."""
     front = int(bos is not None)
-    chunks = windows.chunks
-    for first in range(0, len(chunks), batch_size):
-        batch = chunks[first : first + batch_size]
+    missing = finished.missing([exactly(1)] * len(windows.chunks))
+    done = len(windows.chunks) - len(missing)
+    for first in range(0, len(missing), batch_size):
+        places = missing[first : first + batch_size]
+        batch = [windows.chunks[place] for place in places]
         input_ids = torch.full((len(batch), front + windows.chunk), bos or 0)
         targets = torch.full_like(input_ids, IGNORED)
         for row, window in enumerate(batch):
@@ -148,8 +158,9 @@ def _chunk_losses(
             # A token is predicted one position before its own.
             scored = window.scored_from - window.start + front
             targets[row, scored - 1 : -1] = input_ids[row, scored:]
-        yield score(decoder, input_ids, targets, job).sum(1).numpy()
-        job.report("perplexity", first + len(batch), len(chunks), "chunks")
+        sums = score(decoder, input_ids, targets, job).sum(1, keepdim=True).double().numpy()
+        finished.add(places, list(sums))
+        job.report("perplexity", done + first + len(batch), len(windows.chunks), "chunks")
 
 
 def _words_and_bytes(stream: TextStream, windows: Windows) -> tuple[int | None, int | None]:

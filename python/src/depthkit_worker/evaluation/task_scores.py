@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from depthkit_worker.data.tasks import Task
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.evaluation.finished import Array, Finished, exactly
 from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
@@ -19,8 +19,6 @@ from depthkit_worker.subnetworks.plan import make_plan
 from depthkit_worker.subnetworks.positions import ALL_POSITIONS
 from depthkit_worker.subnetworks.repairs import Repair
 from depthkit_worker.subnetworks.task_rows import TaskRows
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -32,15 +30,15 @@ class Scores:
     greedy: tuple[Array, ...]
     """1 where every token of the choice is the likeliest; NaN in multiple choice, where nobody asks."""
     batch_size: int
-    """Items, in the largest batch."""
+    """Items, in the largest batch; 0 where none was left to do."""
     notes: tuple[str, ...]
     """What did not go as planned: batches that had to be halved."""
 
 
 class _Watch:
-    def __init__(self, job: Job, phase: str, items: int) -> None:
+    def __init__(self, job: Job, phase: str, done: int, items: int) -> None:
         self._job, self._phase, self._items = job, phase, items
-        self._done = 0
+        self._done = done
         self.notes: list[str] = []
 
     def step(self, index: int, codes: Collection[int], sequences: int) -> None:
@@ -67,25 +65,36 @@ def task_scores(
     units: Iterable[Unit] = (),
     repairs: Sequence[Repair] = (),
     phase: str = "choices",
+    finished: Finished | None = None,
 ) -> Scores:
-    """Scores of `decoder` without `units`, with `repairs`; `batch_size` in items, None: as many as pay."""
+    """Scores of `decoder` without `units`, with `repairs`; `batch_size` in items, None: as many as pay. The
+    values of an item of `finished` are its log-likelihoods; a last word's second one says whether it is greedy."""
     if batch_size is not None and batch_size < 1:
         raise DepthkitError("INVALID_ARGUMENT", f"Batch size {batch_size} is not at least 1.", batchSize=batch_size)
-    watch = _Watch(job, phase, len(task.items))
-    with removed(decoder, units, repairs):
-        rows = TaskRows(task, decoder, each=True)
-        # One subnetwork, the model as it stands.
-        asked = Evaluation(np.zeros((1, decoder.depth), dtype=np.uint8), ("accuracy",), ALL_POSITIONS)
-        plan = make_plan(decoder, rows, asked, batch_size, None)
-        parts = [part.sums for part in LocalExecutor(decoder, rows).run(asked, plan.pieces, watch)]
-    # Pieces come in the order of the rows, halves too.
-    ordered = [task.items[number] for number in rows.order]
-    cuts = np.cumsum([len(item.tails) for item in ordered])[:-1]
-    scores, greedy = (np.split(both, cuts) for both in np.concatenate(parts, axis=1))
-    back = np.argsort(rows.order)
+    finished = finished or Finished()
+    last_word = task.kind == "last-word"
+    missing = finished.missing([exactly(len(item.tails) + last_word) for item in task.items])
+    watch = _Watch(job, phase, len(task.items) - len(missing), len(task.items))
+    size = 0
+    if missing:
+        with removed(decoder, units, repairs):
+            rows = TaskRows(replace(task, items=tuple(task.items[place] for place in missing)), decoder, each=True)
+            # One subnetwork, the model as it stands.
+            asked = Evaluation(np.zeros((1, decoder.depth), dtype=np.uint8), ("accuracy",), ALL_POSITIONS)
+            plan = make_plan(decoder, rows, asked, batch_size, None)
+            size, done = plan.batch_size, 0
+            # Pieces come in the order of the rows, halves too.
+            for part in LocalExecutor(decoder, rows).run(asked, plan.pieces, watch):
+                places = [missing[number] for number in rows.order[done : done + part.sequences]]
+                done += part.sequences
+                scores, greedy = part.sums
+                ends = np.cumsum([len(task.items[place].tails) for place in places])
+                of_item = zip(np.split(scores, ends[:-1]), np.split(greedy, ends[:-1]), strict=True)
+                finished.add(places, [np.concatenate(both) if last_word else both[0] for both in of_item])
+    found = [finished[place] for place in range(len(task.items))]
     return Scores(
-        log_likelihoods=tuple(scores[place] for place in back),
-        greedy=tuple(greedy[place] for place in back),
-        batch_size=plan.batch_size,
+        log_likelihoods=tuple(values[:1] if last_word else values for values in found),
+        greedy=tuple(values[1:] if last_word else np.full(len(values), np.nan) for values in found),
+        batch_size=size,
         notes=tuple(watch.notes),
     )

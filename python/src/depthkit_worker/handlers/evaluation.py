@@ -15,6 +15,7 @@ from depthkit_worker.evaluation import choices as choice_results
 from depthkit_worker.evaluation.perplexity import PerplexityOptions
 from depthkit_worker.evaluation.perplexity import perplexity as measure_perplexity
 from depthkit_worker.evaluation.task_scores import Scores, task_scores
+from depthkit_worker.handlers.items import finished_items
 from depthkit_worker.handlers.sources import Subject, check_tokenizer, data_info, read_texts, subject
 from depthkit_worker.protocol.wire import (
     Agreement,
@@ -47,7 +48,8 @@ def perplexity(session: Session, params: EvaluationPerplexityParams, call: Call)
         bos=params.bos,
         batch_size=params.batch_size,
     )
-    result = measure_perplexity(decoder, stream, options, call, units=on.units, repairs=on.repairs)
+    finished = finished_items(params.known, call)
+    result = measure_perplexity(decoder, stream, options, call, units=on.units, repairs=on.repairs, finished=finished)
     return PerplexityResult(
         perplexity=result.perplexity,
         loss=result.loss,
@@ -90,7 +92,7 @@ def choices(session: Session, params: EvaluationChoicesParams, call: Call) -> Ch
     dense = None
     if params.compare_to_dense:
         dense = choice_results.choice_result(task.items, _dense(session, params, on, task, call).log_likelihoods)
-    scores = _scores(on, task, params.batch_size, call)
+    scores = _scores(on, task, params, call)
     result = choice_results.choice_result(task.items, scores.log_likelihoods)
     return ChoicesResult(
         acc=_rate(result.acc),
@@ -122,7 +124,7 @@ def choices(session: Session, params: EvaluationChoicesParams, call: Call) -> Ch
 def last_word(session: Session, params: EvaluationLastWordParams, call: Call) -> LastWordResult:
     started = time.monotonic()
     on, task = subject(session, params), _task(session, params, "last-word")
-    scores = _scores(on, task, params.batch_size, call)
+    scores = _scores(on, task, params, call)
     result = choice_results.last_word_result(task, scores)
     items = None
     if params.items:
@@ -152,8 +154,16 @@ def _task(session: Session, params: EvaluationChoicesParams | EvaluationLastWord
     return task
 
 
-def _scores(on: Subject, task: Task, batch_size: int | None, call: Call) -> Scores:
-    return task_scores(on.decoder, task, call, batch_size=batch_size, units=on.units, repairs=on.repairs)
+def _scores(on: Subject, task: Task, params: EvaluationChoicesParams | EvaluationLastWordParams, call: Call) -> Scores:
+    return task_scores(
+        on.decoder,
+        task,
+        call,
+        batch_size=params.batch_size,
+        units=on.units,
+        repairs=on.repairs,
+        finished=finished_items(params.known, call),
+    )
 
 
 def _dense(session: Session, params: EvaluationChoicesParams, on: Subject, task: Task, call: Call) -> Scores:

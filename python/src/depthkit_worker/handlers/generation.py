@@ -7,6 +7,7 @@ from depthkit_worker.evaluation.generation import GenerateOptions
 from depthkit_worker.evaluation.generation import generate as write_text
 from depthkit_worker.evaluation.generation_tasks import Answer, SolveOptions
 from depthkit_worker.evaluation.generation_tasks import solve as solve_task
+from depthkit_worker.handlers.items import finished_items
 from depthkit_worker.handlers.sources import subject
 from depthkit_worker.protocol.wire import (
     Empty,
@@ -95,7 +96,8 @@ def solve(session: Session, params: GenerationSolveParams, call: Call) -> Genera
         batch_size=params.batch_size,
         chat=params.chat,
     )
-    score = solve_task(on.decoder, on.units, task, options, call, repairs=on.repairs)
+    finished = finished_items(params.known, call)
+    score = solve_task(on.decoder, on.units, task, options, call, repairs=on.repairs, finished=finished)
     by_number = task.options.score == "number"
     return GenerationSolveResult(
         accuracy=score.accuracy,

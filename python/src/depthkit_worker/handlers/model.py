@@ -3,8 +3,16 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from depthkit_worker.data.tokens import tokenizer_digest
 from depthkit_worker.models.load import LoadOptions, load_model
-from depthkit_worker.protocol.wire import Empty, ModelInfo, ModelLoadParams, ModelUnloadParams
+from depthkit_worker.protocol.wire import (
+    Empty,
+    ModelInfo,
+    ModelLoadParams,
+    ModelTokenizerParams,
+    ModelUnloadParams,
+    TokenizerInfo,
+)
 from depthkit_worker.server.call import Call
 from depthkit_worker.server.session import Session
 
@@ -38,6 +46,10 @@ def load(session: Session, params: ModelLoadParams, call: Call) -> ModelInfo:
         attention=decoder.attention_implementation,
         load_seconds=time.monotonic() - started,
     )
+
+
+def tokenizer(session: Session, params: ModelTokenizerParams, call: Call) -> TokenizerInfo:
+    return TokenizerInfo(digest=tokenizer_digest(session.models.get(params.model).require_tokenizer()))
 
 
 def unload(session: Session, params: ModelUnloadParams, call: Call) -> Empty:

@@ -3,9 +3,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from depthkit_worker.errors import DepthkitError
 from depthkit_worker.handlers.sources import check_tokenizer, parse_units
-from depthkit_worker.protocol.frames import Frame
 from depthkit_worker.protocol.wire import (
     SubnetworksEvaluateParams,
     SubnetworksEvaluatePart,
@@ -23,9 +21,9 @@ def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) ->
     data = session.tasks.get(params.data) if params.data.startswith("task-") else session.corpora.get(params.data)
     check_tokenizer(data, decoder)
     units = tuple(parse_units(params.units))
-    kept = unpack_masks(_masks(call, params.kept.tensor), len(units))
+    kept = unpack_masks(call.array(params.kept, "uint8"), len(units))
     repairs = tuple(session.repairs.get(handle) for handle in params.repairs)
-    repaired = None if params.repaired is None else unpack_masks(_masks(call, params.repaired.tensor), len(repairs))
+    repaired = None if params.repaired is None else unpack_masks(call.array(params.repaired, "uint8"), len(repairs))
     options = EngineOptions(
         measures=tuple(params.measures),
         batch_size=params.batch_size,
@@ -49,10 +47,3 @@ def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) ->
         notes=list(result.notes),
         seconds=result.seconds,
     )
-
-
-def _masks(call: Call, index: int) -> NDArray[np.uint8]:
-    frame = call.frames[index] if index < len(call.frames) else Frame("", (), memoryview(b""))
-    if frame.dtype != "uint8":
-        raise DepthkitError("INVALID_ARGUMENT", f"The masks refer to frame {index}, which is no uint8 array.")
-    return np.frombuffer(frame.data, dtype=np.uint8).reshape(frame.shape)

@@ -17,6 +17,7 @@ METHOD_TO_FUNCTION = {
     "worker.sleep": "worker:sleep",
     "worker.status": "worker:status",
     "model.load": "model:load",
+    "model.tokenizer": "model:tokenizer",
     "model.unload": "model:unload",
     "corpus.load": "corpus:load",
     "corpus.unload": "corpus:unload",

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-CONTRACT_DIGEST = "777e76063a39e210af89eca9cdb9ba56f6da8a4f5e69110752fdcd8b624fd5a7"
+CONTRACT_DIGEST = "b77f2b0d6f6016cbcaeb482fdb5c3faecb04e2d287c245505023b404e0a74cd0"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class Agreement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -61,7 +61,8 @@ class ChoicesResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     comparison: Agreement | None
     """Beside the dense model, where asked for."""
     per_item: ChoiceItems | None
-    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    batch_size: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Items in the largest batch; 0 where all were known."""
     notes: list[str]
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
@@ -138,6 +139,8 @@ class EvaluationChoicesParams(Struct, frozen=True, kw_only=True, forbid_unknown_
     """Whether to send every item's log-likelihoods."""
     compare_to_dense: bool
     """Whether to score the whole model too and compare choices."""
+    known: ItemValues | None
+    """Items known from before; where it is given, though empty, others are sent as they are finished."""
 
 
 class EvaluationLastWordParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -148,6 +151,8 @@ class EvaluationLastWordParams(Struct, frozen=True, kw_only=True, forbid_unknown
     task: TaskHandle
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
     items: bool
+    known: ItemValues | None
+    """Items known from before; where it is given, though empty, others are sent as they are finished."""
 
 
 class EvaluationPerplexityParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -165,6 +170,8 @@ class EvaluationPerplexityParams(Struct, frozen=True, kw_only=True, forbid_unkno
     max_chunks: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
     bos: BosPolicy
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    known: ItemValues | None
+    """Items known from before; where it is given, though empty, others are sent as they are finished."""
 
 
 class ExportHuggingfaceParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -321,6 +328,8 @@ class GenerationSolveParams(Struct, frozen=True, kw_only=True, forbid_unknown_fi
     chat: bool
     answers: bool
     """Whether the result lists every item."""
+    known: ItemValues | None
+    """Items known from before; where it is given, though empty, others are sent as they are finished."""
 
 
 class GenerationSolveResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -445,6 +454,15 @@ class InfluenceMeasureResult(Struct, frozen=True, kw_only=True, forbid_unknown_f
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
 
+class ItemValues(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    items: TensorRef
+    """uint32 (items): their places among all, from 0."""
+    ends: TensorRef
+    """uint32 (items): values up to and with each item."""
+    values: TensorRef
+    """float64 (values), item after item; what they are is the method's to say."""
+
+
 class LastWordItems(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     log_likelihoods: TensorRef
     """float64 (items): of the target, in nats."""
@@ -465,7 +483,8 @@ class LastWordResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     items: Annotated[int, Meta(ge=1, le=9007199254740991)]
     task_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
     per_item: LastWordItems | None
-    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    batch_size: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Items in the largest batch; 0 where all were known."""
     notes: list[str]
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
@@ -552,6 +571,10 @@ class ModelProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     prefill: Speed
     decode: list[Speed]
     """One entry a batch size."""
+
+
+class ModelTokenizerParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
 
 
 class ModelUnloadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -892,6 +915,11 @@ class TextSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     texts: Annotated[list[str], Meta(min_length=1)]
 
 
+class TokenizerInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """sha256 over all that turns text into ids."""
+
+
 class Training(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     objective: Objective
     teacher_top: Annotated[int, Meta(ge=1, le=9007199254740991)]
@@ -1025,6 +1053,7 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "worker.sleep": (WorkerSleepParams, WorkerSleepResult),
     "worker.status": (Empty, WorkerStatusResult),
     "model.load": (ModelLoadParams, ModelInfo),
+    "model.tokenizer": (ModelTokenizerParams, TokenizerInfo),
     "model.unload": (ModelUnloadParams, Empty),
     "corpus.load": (CorpusLoadParams, CorpusInfo),
     "corpus.unload": (CorpusUnloadParams, Empty),

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from depthkit_worker.errors import DepthkitError
 from depthkit_worker.job import cancelled
 from depthkit_worker.protocol.envelope import TensorHeader, pack
 from depthkit_worker.protocol.frames import Frame
@@ -62,6 +63,18 @@ class Call:
             "seconds": now - self._started,
         }
         self._send([self.client, pack("prog", self.id, p=progress)])
+
+    def array(self, reference: TensorRef, dtype: str) -> np.ndarray:
+        """The array that came with the request; it views the frame's memory."""
+        import numpy as np
+
+        index = reference.tensor
+        if index >= len(self.frames) or self.frames[index].dtype != dtype:
+            raise DepthkitError(
+                "INVALID_ARGUMENT", f"{self.method} refers to frame {index} as {dtype}, and no such array came."
+            )
+        frame = self.frames[index]
+        return np.frombuffer(frame.data, dtype=dtype).reshape(frame.shape)
 
     def attach(self, array: np.ndarray) -> TensorRef:
         """Add an array to the answer; it travels as a frame, without a copy when contiguous."""

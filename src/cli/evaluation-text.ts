@@ -1,0 +1,99 @@
+import {
+  type ChoiceScores,
+  formatCount,
+  formatNumber,
+  formatSeconds,
+  type LastWordScores,
+  type Perplexity,
+  renderTable,
+  type Subnetwork,
+  type TaskInfo,
+} from "../index.ts";
+
+/** What `depthkit evaluate` says of one subnetwork. */
+export interface EvaluatedSubnetwork extends Pick<Subnetwork, "removed" | "repairs" | "keptBlocks"> {
+  perplexity?: Perplexity;
+  tasks: EvaluatedTask[];
+}
+
+export interface EvaluatedTask {
+  info: Omit<TaskInfo, "task">;
+  scores: ChoiceScores | LastWordScores;
+}
+
+export function describeEvaluation({
+  removed,
+  repairs,
+  keptBlocks,
+  perplexity,
+  tasks,
+}: EvaluatedSubnetwork): string {
+  const subject = [
+    ["removed", removed.length === 0 ? "nothing" : removed.join(", ")],
+    ["repaired by", [...new Set(repairs.map(({ method }) => method))].join(", ") || "nothing"],
+    ["kept blocks", keptBlocks.join(", ")],
+  ];
+  const rows = perplexity === undefined ? subject : [...subject, ...perplexityRows(perplexity)];
+  const first = renderTable(
+    [{ title: perplexity === undefined ? "tasks" : "perplexity" }, { title: "" }],
+    rows,
+  );
+  return [first, ...(tasks.length === 0 ? [] : [tasksTable(tasks)])].join("\n\n");
+}
+
+function perplexityRows(perplexity: Perplexity): string[][] {
+  const optional = (value: number | null) => (value === null ? "not defined here" : formatNumber(value));
+  return [
+    ["perplexity", formatNumber(perplexity.perplexity, 6)],
+    ["loss", `${formatNumber(perplexity.loss, 6)} nats a token`],
+    ["mean of sequences", formatNumber(perplexity.meanOfSequences, 6)],
+    ["word perplexity", optional(perplexity.wordPerplexity)],
+    ["bits per byte", optional(perplexity.bitsPerByte)],
+    [
+      "text",
+      `${perplexity.data.files.join(", ") || "given"} (sha256 ${perplexity.data.digest.slice(0, 12)}, rows ${perplexity.rows})`,
+    ],
+    ["chunks", `${perplexity.chunks} of ${perplexity.chunk} tokens, stride ${perplexity.stride}`],
+    ["BOS", `${perplexity.bos}: ${perplexity.bosAdded ? "added to each chunk" : "not added"}`],
+    [
+      "tokens",
+      `${formatCount(perplexity.tokensScored)} scored, ${formatCount(perplexity.tokensDropped)} left out at the end, ${formatCount(perplexity.tokensTotal)} in all`,
+    ],
+    ["time", `${formatSeconds(perplexity.seconds)} at batch size ${perplexity.batchSize}`],
+  ];
+}
+
+function tasksTable(tasks: readonly EvaluatedTask[]): string {
+  return renderTable(
+    [
+      { title: "task" },
+      { title: "items", align: "right" },
+      { title: "shots", align: "right" },
+      { title: "accuracy", align: "right" },
+      { title: "by characters", align: "right" },
+      { title: "by bytes", align: "right" },
+      { title: "mean of groups", align: "right" },
+      { title: "loss", align: "right" },
+      { title: "time", align: "right" },
+    ],
+    tasks.map(({ info, scores }) => [
+      info.format,
+      formatCount(scores.items),
+      String(info.shots),
+      ...("choiceLoss" in scores
+        ? [
+            share(scores.acc.micro, scores.acc.standardError),
+            share(scores.accNormChars.micro),
+            share(scores.accNormBytes.micro),
+            scores.acc.macro === null ? "" : share(scores.acc.macro),
+            `${formatNumber(scores.choiceLoss)} a choice`,
+          ]
+        : [share(scores.acc, scores.standardError), "", "", "", `${formatNumber(scores.loss)} a token`]),
+      formatSeconds(scores.seconds),
+    ]),
+  );
+}
+
+function share(value: number, error: number | null = null): string {
+  return error === null ? value.toFixed(4) : `${value.toFixed(4)} +- ${error.toFixed(4)}`;
+}

@@ -1,0 +1,7 @@
+import type { ModelInfo } from "../protocol/model.ts";
+import { packageVersion } from "../worker/package-root.ts";
+
+/** Of a model, all that determines a value computed with it. */
+export function modelKey({ weightsDigest, dtype, device, attention }: ModelInfo) {
+  return { engine: packageVersion(), weights: weightsDigest, dtype, device, attention };
+}

@@ -1,0 +1,26 @@
+import { createHash } from "node:crypto";
+
+/** Anything JSON can hold: what determines a journal's values (weights, removed units, data, measure, dtype, engine). */
+export type JournalKey =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JournalKey[]
+  | { readonly [name: string]: JournalKey };
+
+/** JSON with object keys in order, so that equal keys give equal text. */
+export function canonicalJson(value: JournalKey): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
+  if (typeof value === "object" && value !== null) {
+    const entries = Object.entries(value as { readonly [name: string]: JournalKey });
+    entries.sort(([a], [b]) => (a < b ? -1 : 1));
+    return `{${entries.map(([name, inner]) => `${JSON.stringify(name)}:${canonicalJson(inner)}`).join(",")}}`;
+  }
+  return JSON.stringify(value);
+}
+
+/** Tells keys apart: a digest of everything in them. */
+export function keyDigest(key: JournalKey): string {
+  return createHash("sha256").update(canonicalJson(key)).digest("hex");
+}
