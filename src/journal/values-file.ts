@@ -2,6 +2,7 @@ import { type FileHandle, mkdir, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DepthkitError } from "../errors.ts";
 import { decodeEntry, encodeEntry, type StoredValue } from "./entry.ts";
+import { asJournalError } from "./file-error.ts";
 import { canonicalJson, type JournalKey, keyDigest } from "./key.ts";
 
 export interface ValuesFileOptions {
@@ -40,14 +41,29 @@ export class ValuesFile implements AsyncDisposable {
     this.#syncEveryMs = syncEveryMs;
   }
 
+  /** @throws DepthkitError INVALID_ARGUMENT, DISK_FULL, UNSUPPORTED_FORMAT */
   static async open({
     directory,
     header,
     width,
     syncEveryMs = 1000,
   }: ValuesFileOptions): Promise<ValuesFile> {
-    await mkdir(directory, { recursive: true });
     const path = join(directory, `${keyDigest(header).slice(0, 32)}.jsonl`);
+    try {
+      return await ValuesFile.#open(path, directory, header, width, syncEveryMs);
+    } catch (error) {
+      throw asJournalError(error, path);
+    }
+  }
+
+  static async #open(
+    path: string,
+    directory: string,
+    header: JournalKey,
+    width: number | undefined,
+    syncEveryMs: number,
+  ): Promise<ValuesFile> {
+    await mkdir(directory, { recursive: true });
     const first = canonicalJson(header);
     const read = await readFileOf(path, first, width);
     const file = await open(path, "a");
@@ -75,8 +91,12 @@ export class ValuesFile implements AsyncDisposable {
       );
     }
     const write = this.#queue.then(async () => {
-      if (entries.length > 0) await this.#file.appendFile(entries.map(encodeEntry).join(""));
-      if (Date.now() - this.#syncedAt >= this.#syncEveryMs) await this.#sync();
+      try {
+        if (entries.length > 0) await this.#file.appendFile(entries.map(encodeEntry).join(""));
+        if (Date.now() - this.#syncedAt >= this.#syncEveryMs) await this.#sync();
+      } catch (error) {
+        throw asJournalError(error, this.path);
+      }
     });
     this.#queue = write.catch(() => undefined);
     return write;

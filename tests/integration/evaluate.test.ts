@@ -96,6 +96,14 @@ describe("several evaluations at once", () => {
     expect(readdirSync(journal)).toEqual([]);
   });
 
+  test("a journal that is no folder is refused before anything is scored", async () => {
+    const scored = model.evaluate([questions()], { journal: join(folder, "text.txt") });
+    await expect(scored).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining("text.txt"),
+    });
+  });
+
   test("a kind that is none is refused", async () => {
     const wrong = [{ kind: "bleu", task: choices }] as unknown as [ReturnType<typeof questions>];
     await expect(model.evaluate(wrong)).rejects.toMatchObject({
