@@ -27,8 +27,14 @@ test("the import walls stand", () => {
   });
 });
 
-test("the public names are these; a change here is a change of the API", () => {
-  expect(Object.keys(api).sort()).toMatchSnapshot();
+test("the public names are these, types among them; a change here is a change of the API", () => {
+  // Every export of the entry is a list of names in braces.
+  const names = [...read("src/index.ts").matchAll(/^export (?:type )?\{([^}]*)\} from/gm)]
+    .flatMap(([, list = ""]) => list.split(","))
+    .map((name) => name.trim().replace(/^type /, ""))
+    .filter((name) => name !== "");
+  expect(names).toEqual(expect.arrayContaining(Object.keys(api)));
+  expect(names.sort()).toMatchSnapshot();
 });
 
 test("docs/errors.md lists every code, and no other", () => {
