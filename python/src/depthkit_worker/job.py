@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import threading
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 from depthkit_worker.errors import DepthkitError
+
+T = TypeVar("T")
+GLANCE = 0.05
+"""Seconds between two looks at a job whose work cannot look itself."""
 
 
 class Job(Protocol):
@@ -31,3 +37,25 @@ class Unattended:
 
 def cancelled() -> DepthkitError:
     return DepthkitError("CANCELLED", "The call was cancelled.")
+
+
+def attended(job: Job, work: Callable[[], T]) -> T:
+    """What `work` gives, where it takes seconds and knows no job, such as the import of a large library. It
+    runs in a thread of its own; a cancel leaves it behind there, so it must change nothing that others see."""
+    results: list[T] = []
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run, name="attended", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        job.check()
+        thread.join(GLANCE)
+    if failures:
+        raise failures[0]
+    return results[0]

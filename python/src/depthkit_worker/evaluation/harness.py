@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import importlib.metadata
@@ -24,7 +25,7 @@ import torch
 from transformers import DynamicCache
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
+from depthkit_worker.job import Job, attended
 from depthkit_worker.models.cancellable import cancellable
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import kv_bytes_per_token
@@ -94,8 +95,8 @@ def run_harness(
     require_harness()
     _check(options)
     job.report(PHASE, 0, None, "batches")
-    evaluate: Any = importlib.import_module("lm_eval").simple_evaluate
-    huggingface: Any = importlib.import_module("lm_eval.models.huggingface")
+    evaluate: Any = _import("lm_eval", job).simple_evaluate
+    huggingface: Any = _import("lm_eval.models.huggingface", job)
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     manager, tasks = _find_tasks(options, job)
     with removed(decoder, units, repairs), cancellable(decoder, job), _own_randomness(decoder), _right_cache(decoder):
@@ -139,16 +140,22 @@ def require_harness() -> None:
     )
 
 
+def _import(name: str, job: Job) -> Any:
+    """A module that takes seconds to import."""
+    return attended(job, functools.partial(importlib.import_module, name))
+
+
 def _find_tasks(options: HarnessOptions, job: Job) -> tuple[Any, list[str]]:
     """The harness's index of tasks, and the names asked for. Its own 14,000 task files take seconds to
     index; they are left out where the user's folder has every task."""
-    manager_class: Any = importlib.import_module("lm_eval.tasks").TaskManager
+    manager_class: Any = _import("lm_eval.tasks", job).TaskManager
     stocks = (False, True) if options.include_path is not None else (True,)
     unknown: list[str] = []
     manager: Any = None
     for stock in stocks:
-        job.check()
-        manager = manager_class(include_path=options.include_path, include_defaults=stock)
+        manager = attended(
+            job, functools.partial(manager_class, include_path=options.include_path, include_defaults=stock)
+        )
         found = {name: manager.match_tasks([name]) for name in options.tasks}
         unknown = [name for name, matches in found.items() if not matches]
         if not unknown:

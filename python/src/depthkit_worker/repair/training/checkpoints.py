@@ -57,13 +57,15 @@ class Checkpoints:
         self._folder = folder
         self.newest: int | None = None
         """The step of the newest whole one."""
+        self._faults: dict[Path, str | None] = {}
+        """Of the checkpoints found on opening: a large one takes a while to hash."""
         self._open({"format": FORMAT, "version": VERSION, "training": json.loads(json.dumps(identity))})
 
     def resume(self, state: State) -> Resumed:
         """Put the newest valid checkpoint into `state`."""
         skipped: list[str] = []
         for step, folder in self._found():
-            why = _fault(folder)
+            why = self._fault(folder)
             if why is None:
                 try:
                     numbers = _json(folder / NUMBERS)
@@ -84,7 +86,7 @@ class Checkpoints:
 
     def finished(self, options: TrainingOptions) -> bool:
         """Whether the newest whole checkpoint is the training's end."""
-        numbers = next((_json(folder / NUMBERS) for _, folder in self._found() if _fault(folder) is None), None)
+        numbers = next((_json(folder / NUMBERS) for _, folder in self._found() if self._fault(folder) is None), None)
         if numbers is None or (options.validation and numbers["validated"] < numbers["step"]):
             return False
         patience = options.patience
@@ -119,6 +121,11 @@ class Checkpoints:
             shutil.rmtree(partial, ignore_errors=True)
         self._prune(state.step)
         self.newest = state.step
+
+    def _fault(self, folder: Path) -> str | None:
+        if folder not in self._faults:
+            self._faults[folder] = _fault(folder)
+        return self._faults[folder]
 
     def _prune(self, newest: int) -> None:
         """Keep the newest and the one before it. Later ones were skipped as damaged."""
