@@ -9,7 +9,7 @@ const layers = {
   shapley: ["game", "errors"],
   selection: ["game", "shapley", "errors"],
   client: ["protocol", "transport", "worker", "journal", "game", "selection", "errors"],
-  experiment: ["client", "shapley", "selection", "protocol", "worker", "errors"],
+  experiment: ["client", "journal", "shapley", "selection", "protocol", "worker", "errors"],
   report: ["experiment", "errors"],
   cli: ["index"],
 };

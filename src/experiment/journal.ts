@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
-import { closeSync, fsyncSync, openSync, readFileSync, truncateSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
 import { z } from "zod";
+import { asJournalError } from "../journal/file-error.ts";
 
 const entrySchema = z.object({ key: z.string(), value: z.unknown() });
 
@@ -10,13 +12,25 @@ const entrySchema = z.object({ key: z.string(), value: z.unknown() });
  */
 export class Journal {
   readonly #entries = new Map<string, unknown>();
+  readonly #path: string;
   readonly #file: number;
 
+  /**
+   * Makes the file and its folder where they are not there yet.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT where they cannot be written to
+   */
   constructor(path: string) {
-    const { entries, validBytes } = readEntries(path);
-    for (const { key, value } of entries) this.#entries.set(key, value);
-    this.#file = openSync(path, "a");
-    truncateSync(path, validBytes);
+    this.#path = path;
+    try {
+      mkdirSync(dirname(path), { recursive: true });
+      const { entries, validBytes } = readEntries(path);
+      for (const { key, value } of entries) this.#entries.set(key, value);
+      this.#file = openSync(path, "a");
+      truncateSync(path, validBytes);
+    } catch (error) {
+      throw asJournalError(error, path);
+    }
   }
 
   /** The step's result, from the journal where it is there, else from `work`, which is then written. */
@@ -24,8 +38,12 @@ export class Journal {
     const hash = createHash("sha256").update(JSON.stringify(key)).digest("hex");
     if (this.#entries.has(hash)) return schema.parse(this.#entries.get(hash));
     const value = await work();
-    writeSync(this.#file, `${JSON.stringify({ key: hash, value })}\n`);
-    fsyncSync(this.#file);
+    try {
+      writeSync(this.#file, `${JSON.stringify({ key: hash, value })}\n`);
+      fsyncSync(this.#file);
+    } catch (error) {
+      throw asJournalError(error, this.#path);
+    }
     this.#entries.set(hash, value);
     return value;
   }
@@ -39,7 +57,8 @@ function readEntries(path: string): { entries: z.infer<typeof entrySchema>[]; va
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);
-  } catch {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     return { entries: [], validBytes: 0 }; // a new run
   }
   // What follows the last line end was being written when the run was killed.

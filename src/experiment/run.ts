@@ -1,4 +1,3 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import type { CallOptions } from "../client/connection.ts";
@@ -35,7 +34,6 @@ export async function runPlan(
     throw new DepthkitError("INVALID_ARGUMENT", `The plan: ${z.prettifyError(parsed.error)}`);
   const { model: wanted, calibration, choose } = parsed.data;
   const startedAt = new Date().toISOString();
-  mkdirSync(folder, { recursive: true });
   const journal = new Journal(join(folder, "journal.jsonl"));
   try {
     const { source, ...loadOptions } = wanted;

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -44,4 +44,11 @@ test("a last line that was cut short is dropped and the step done again", async 
   expect(await run({ step: 1 }, 8, calls)).toBe(5);
   expect(readFileSync(path(), "utf8").startsWith(whole)).toBe(true);
   expect(readFileSync(path(), "utf8").trimEnd().split("\n")).toHaveLength(2);
+});
+
+test("a folder that is a file is refused with its name", () => {
+  writeFileSync(join(folder, "taken"), "");
+  expect(() => new Journal(join(folder, "taken", "journal.jsonl"))).toThrow(
+    expect.objectContaining({ code: "INVALID_ARGUMENT", message: expect.stringContaining("taken") }),
+  );
 });
