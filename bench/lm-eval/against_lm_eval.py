@@ -10,8 +10,9 @@ time: lm-eval's backend alone against all of `loadTask` and `choices`.
 Where log-likelihoods differ, two more things tell who is off: lm-eval once more with its log-softmax in fp64 (its
 backend's own option), and, of the `--exact` choices that differ most, the model in fp64 throughout.
 
-Exits with 1 where prompts or verdicts differ, or a log-likelihood does by more than `BOUND` from lm-eval with fp64
-log-softmaxes, or by more than `BOUND` and `BIAS` a token from lm-eval as it is.
+Exits with 1 where prompts or verdicts differ, or a log-likelihood does: from lm-eval with fp64 log-softmaxes by more
+than `BOUND`, from lm-eval as it is by more than `BOUND` outside of 0 to `BIAS` a token. `log_softmax.py` is where the
+bias comes from.
 """
 
 from __future__ import annotations
@@ -81,8 +82,8 @@ class Comparison:
 
     @property
     def beyond_bias(self) -> float:
-        """How much is left of the difference when `BIAS` a token is granted."""
-        return float((np.abs(self.away) - BIAS * self.tokens).max())
+        """How far outside of what the softmax explains, which is 0 to `BIAS` a token: it is off upwards."""
+        return float(np.maximum(self.away - BIAS * self.tokens, -self.away).max())
 
 
 def own_scores(decoder: Decoder, task: LocalTask, *, units: Sequence[Unit] = (), batch_size: int = 1) -> OwnScores:
@@ -185,12 +186,13 @@ def one(decoder: Decoder, task: LocalTask, units: Sequence[Unit], batch_size: in
 
 def show(row: dict[str, Any]) -> None:
     wall, processor = row["seconds"]["wall"], row["seconds"]["processor"]
+    precise = row.get("farthestOfFp64Softmax")
     print(
         f"{row['task']}: {row['items']} items, {row['shots']} shots, batch {row['batch']}: "
         f"acc lm-eval {row['acc'][0]:.4f}, own {row['acc'][1]:.4f}, prompts "
         f"{'same' if row['samePrompts'] else 'DIFFERENT'}, verdicts {'same' if row['sameVerdicts'] else 'DIFFERENT'}\n"
         f"  log-likelihoods differ by at most {row['farthest']:.1e} ({row['byToken']:+.1e} a token)"
-        + (f", by {row['farthestOfFp64Softmax']:.1e} with lm-eval's softmax in fp64" if "exact" in row else "")
+        + ("" if precise is None else f", by {precise:.1e} with lm-eval's softmax in fp64")
         + f"\n  seconds, lm-eval and own: {wall[0]:.1f}, {wall[1]:.1f} ({wall[2]:.2f}x); "
         f"processor {processor[0]:.1f}, {processor[1]:.1f} ({processor[2]:.2f}x)",
         flush=True,

@@ -16,7 +16,6 @@ from depthkit_worker.models.manifest import read_manifest
 from depthkit_worker.models.quiet import quiet_transformers
 from tiny import VOCABULARY
 
-
 # What a bench compares with, a test does as well.
 sys.path.append(str(Path(__file__).parents[2] / "bench" / "lm-eval"))
 
