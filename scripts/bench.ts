@@ -20,7 +20,7 @@ const texts = join(shared, "data", "calib_wikitext2_train.jsonl");
 const typescript = (...args: string[]) => runStep(process.execPath, ["--import", "tsx", ...args]);
 const inPython = (...args: string[]) => runStep(python, args, { env });
 
-const benches: Record<string, () => void | Promise<void>> = {
+const benches: Record<string, () => unknown> = {
   bridge: () => typescript("bench/bridge.ts"),
   engine: () => inPython("bench/engine.py", model.folder, texts, "--threads", "2", "--seconds", "60"),
   "repair-golden": () => inPython("bench/repair_golden.py", model.folder, shared),

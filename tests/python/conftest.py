@@ -17,7 +17,7 @@ from depthkit_worker.models.quiet import quiet_transformers
 from tiny import VOCABULARY
 
 # What a bench compares with, a test does as well.
-sys.path.append(str(Path(__file__).parents[2] / "bench" / "lm-eval"))
+sys.path.append(str(Path(__file__).resolve().parents[2] / "bench" / "lm-eval"))
 
 
 def pytest_configure() -> None:
