@@ -5,6 +5,7 @@
 import { delimiter, join } from "node:path";
 import { setup } from "../src/index.ts";
 import { resolveWorkerPython } from "../src/worker/worker-python.ts";
+import { pythonTools } from "./python-tools.ts";
 import { root, runStep } from "./steps.ts";
 
 const { model } = await setup();
@@ -19,7 +20,7 @@ const texts = join(shared, "data", "calib_wikitext2_train.jsonl");
 const typescript = (...args: string[]) => runStep(process.execPath, ["--import", "tsx", ...args]);
 const inPython = (...args: string[]) => runStep(python, args, { env });
 
-const benches: Record<string, () => void> = {
+const benches: Record<string, () => unknown> = {
   bridge: () => typescript("bench/bridge.ts"),
   engine: () => inPython("bench/engine.py", model.folder, texts, "--threads", "2", "--seconds", "60"),
   "repair-golden": () => inPython("bench/repair_golden.py", model.folder, shared),
@@ -27,6 +28,12 @@ const benches: Record<string, () => void> = {
   shapley: () => typescript("bench/shapley/golden-game.ts"),
   "whole-game": () => typescript("bench/shapley/whole-game.ts"),
   "shapley-scale": () => typescript("bench/shapley/scale.ts"),
+  "lm-eval": async () => {
+    // Beside the tests' tools, which have lm-eval.
+    const tools = await pythonTools();
+    const bench = ["bench/lm-eval/against_lm_eval.py", model.folder, shared];
+    runStep(tools.python, bench, { env: tools.env });
+  },
   blocks: () => typescript("bench/shapley/blocks.ts"),
 };
 
@@ -38,5 +45,5 @@ if (unknown.length > 0) {
 }
 for (const name of asked.length > 0 ? asked : Object.keys(benches)) {
   console.error(`\n== ${name}`);
-  benches[name]?.();
+  await benches[name]?.();
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ from depthkit_worker.models.bundled import bundled_folder
 from depthkit_worker.models.manifest import read_manifest
 from depthkit_worker.models.quiet import quiet_transformers
 from tiny import VOCABULARY
+
+# What a bench compares with, a test does as well.
+sys.path.append(str(Path(__file__).resolve().parents[2] / "bench" / "lm-eval"))
 
 
 def pytest_configure() -> None:
