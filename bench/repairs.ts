@@ -3,7 +3,7 @@
  * Shapley value, repaired on WikiText-2's training part and scored on its test part. What is done is kept in the
  * folder, where an interrupted bench goes on; `table.md` there holds what there is so far.
  *
- *   npx tsx bench/repairs.ts FOLDER            the table: hours on two cores, the most telling part first
+ *   npx tsx bench/repairs.ts FOLDER            the table: hours on two cores, the most telling part first (Linux)
  *   npx tsx bench/repairs.ts FOLDER --memory   the peak of each method on 32 and on 320 sequences
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -27,16 +27,24 @@ const fitted = { sequences: 32, length: 256 };
 const scored = { places: 8, length: 512 };
 const ranked = { sequences: 2, length: 128 };
 /** Little, for a CPU: what a minute or two buys, with the usual learning rates. */
-const training = { steps: 32, batchSize: 1, validation: 2, validateEvery: 16 };
-const budgets = [30, 120];
+const training = { steps: 24, batchSize: 1, validation: 2, validateEvery: 12 };
+const [oneOfEach, otherRanks] = trained(training);
+/** Of all cores together. */
+const budgets = [60, 240];
 /** In this order; all of a stage's counts for both rankings before the next stage. */
 const stages: { methods: readonly Method[]; counts: number[] }[] = [
-  { methods: closedForm, counts: [1, 2, 3, 5, 8, 10] },
-  { methods: trained(training), counts: [5] },
-  { methods: prunedReference, counts: [2, 5] },
-  { methods: trained(training), counts: [1, 10] },
+  { methods: closedForm, counts: [1, 5, 10] },
+  { methods: oneOfEach, counts: [5] },
+  { methods: closedForm, counts: [2] },
+  { methods: oneOfEach, counts: [1, 10] },
+  { methods: prunedReference, counts: [5] },
+  { methods: closedForm, counts: [3, 8] },
+  { methods: oneOfEach, counts: [2, 3] },
+  { methods: otherRanks, counts: [5, 1, 10] },
   { methods: closedForm, counts: [4, 6, 7, 9] },
-  { methods: trained(training), counts: [2, 3, 8, 4, 6, 7, 9] },
+  { methods: prunedReference, counts: [2, 10] },
+  { methods: oneOfEach, counts: [8, 4, 6, 7, 9] },
+  { methods: otherRanks, counts: [2, 3, 8, 4, 6, 7, 9] },
 ];
 
 mkdirSync(folder, { recursive: true });
@@ -50,16 +58,16 @@ async function printTable(folder: string): Promise<void> {
   const model = await kit.loadModel("smollm2-135m", { dtype: "float32", device: "cpu" });
   const corpus = await model.loadCorpus(texts, fitted);
   const places = await unseenPlaces(model);
-  const bench = new RepairBench(model, corpus, places, journal, folder);
-  const rankings = Object.entries(await rank(model));
+  const bench = new RepairBench(kit.pid, model, corpus, places, journal, folder);
+  const rankings = Object.entries(await rank(model, folder));
   const results = new Map(rankings.map(([name]) => [name, new Map<number, Result[]>()]));
   const dense = await bench.score("dense", async () => [model.without([])]);
   for (const { methods, counts } of stages) {
     for (const count of counts) {
       for (const [name, order] of rankings) {
-        const found = await bench.run(model.without(order.slice(0, count)), methods);
-        const before = results.get(name)?.get(count);
-        results.get(name)?.set(count, before === undefined ? found : [...before, ...found.slice(1)]);
+        const pruned = model.without(order.slice(0, count));
+        const before = results.get(name)?.get(count) ?? [await bench.removed(pruned)];
+        results.get(name)?.set(count, [...before, ...(await bench.run(pruned, methods))]);
         write();
       }
     }
@@ -96,14 +104,18 @@ function unseenPlaces(model: Model): Promise<Corpus[]> {
 }
 
 /** Blocks in the order they go. */
-function rank(model: Model): Promise<Record<string, string[]>> {
+function rank(model: Model, folder: string): Promise<Record<string, string[]>> {
   return journal.step(
     { weights: model.info.weightsDigest, ranked },
     z.record(z.string(), z.array(z.string())),
     async () => {
       const corpus = await model.loadCorpus(texts, ranked);
       const influence = await model.influence(corpus, { units: "block", metric: "cosine" });
-      await using game = await model.game(corpus, { players: "block", value: "loss" });
+      await using game = await model.game(corpus, {
+        players: "block",
+        value: "loss",
+        journal: join(folder, "game"),
+      });
       const target = { horizon: 12 };
       const estimate = await estimateShapley(game, { target, cap: true, evaluations: 200, seed: 7 });
       return { "cosine influence": influence.lowest(model.depth), "Shapley value": estimate.ranking() };

@@ -32,7 +32,7 @@ export async function printMemory(texts: string, journal: Journal): Promise<void
 function methods(count: number): Method[] {
   const batchSize = 4;
   const steps = (count - count / 8) / batchSize;
-  return [...closedForm, ...prunedReference, ...trained({ steps, batchSize, validateEvery: steps })];
+  return [...closedForm, ...prunedReference, ...trained({ steps, batchSize, validateEvery: steps }).flat()];
 }
 
 /** In a worker of its own: what one call leaves behind would hide the next one's peak. */

@@ -22,18 +22,21 @@ export const prunedReference: readonly Method[] = [
   { name: "low-rank 32, pruned reference", options: { method: "low-rank", rank: 32, reference: "pruned" } },
 ];
 
-/** By gradient, towards the dense model's logits. What `training` does not set is left at its default. */
-export function trained(training: TrainingOptions): Method[] {
-  return [
+/**
+ * By gradient, towards the dense model's logits: one of each kind, and the other ranks. What `training` does
+ * not set is left at its default.
+ */
+export function trained(training: TrainingOptions): [Method[], Method[]] {
+  const lowRank = (rank: number): Method => ({
+    name: `low-rank ${rank}, trained`,
+    options: { method: "low-rank", rank, fit: "trained", training },
+  });
+  const oneOfEach: Method[] = [
     { name: "bias, trained", options: { method: "bias", training } },
-    ...[8, 32, 128].map(
-      (rank): Method => ({
-        name: `low-rank ${rank}, trained`,
-        options: { method: "low-rank", rank, fit: "trained", training },
-      }),
-    ),
+    lowRank(32),
     { name: "patch, trained", options: { method: "patch", training } },
     { name: "replacement-block, trained", options: { method: "replacement-block", training } },
     { name: "lora", options: { method: "lora", training } },
   ];
+  return [oneOfEach, [lowRank(8), lowRank(128)]];
 }
