@@ -33,10 +33,12 @@ const [oneOfEach, otherRanks] = trained(training);
 const budgets = [60, 240];
 /** In this order; all of a stage's counts for both rankings before the next stage. */
 const stages: { methods: readonly Method[]; counts: number[] }[] = [
-  { methods: closedForm, counts: [1, 5, 10] },
+  { methods: closedForm, counts: [1, 5] },
+  { methods: oneOfEach, counts: [1] },
+  { methods: closedForm, counts: [10] },
   { methods: oneOfEach, counts: [5] },
   { methods: closedForm, counts: [2] },
-  { methods: oneOfEach, counts: [1, 10] },
+  { methods: oneOfEach, counts: [10] },
   { methods: prunedReference, counts: [5] },
   { methods: closedForm, counts: [3, 8] },
   { methods: oneOfEach, counts: [2, 3] },
