@@ -1,9 +1,10 @@
 /**
  * `npm run bench [-- NAME...]`: the figures the project promises, each against its yardstick in the same run,
- * since machines differ and are noisy. Without names all run, one after the other; some take many minutes.
+ * since machines differ and are noisy. Without names all run, one after the other; some take many minutes, repairs hours.
  */
 import { delimiter, join } from "node:path";
 import { setup } from "../src/index.ts";
+import { cacheFolder } from "../src/worker/cache-folder.ts";
 import { resolveWorkerPython } from "../src/worker/worker-python.ts";
 import { pythonTools } from "./python-tools.ts";
 import { root, runStep } from "./steps.ts";
@@ -16,6 +17,9 @@ const env = {
 };
 const shared = join(root, "..", "shared");
 const texts = join(shared, "data", "calib_wikitext2_train.jsonl");
+
+/** Hours of steps, which an interrupted bench finds again. */
+const repairs = join(cacheFolder(), "bench", "repairs");
 
 const typescript = (...args: string[]) => runStep(process.execPath, ["--import", "tsx", ...args]);
 const inPython = (...args: string[]) => runStep(python, args, { env });
@@ -35,6 +39,8 @@ const benches: Record<string, () => unknown> = {
     runStep(tools.python, bench, { env: tools.env });
   },
   blocks: () => typescript("bench/shapley/blocks.ts"),
+  repairs: () => typescript("bench/repairs.ts", repairs),
+  "repairs-memory": () => typescript("bench/repairs.ts", repairs, "--memory"),
 };
 
 const asked = process.argv.slice(2);
