@@ -134,6 +134,12 @@ def load(folder: Path) -> Decoder:
     return Decoder(model, AutoTokenizer.from_pretrained(folder))
 
 
+def read_corpus(decoder: Decoder, path: Path, sequences: int, length: int) -> Corpus:
+    texts = [json.loads(line)["text"] for line in path.read_text().splitlines()[:200]]
+    options = CorpusOptions(length, sequences)
+    return make_corpus(decoder.require_tokenizer(), texts_from_strings(texts), options, Unattended())
+
+
 @torch.inference_mode()
 def plain_forwards(folder: Path, threads: int, ids: LongTensor, requests: Connection) -> None:
     """The published way, in a process that nothing of the engine has touched: for each list of units that
@@ -258,9 +264,7 @@ def main() -> None:
     torch.set_num_threads(threads)
     decoder = load(given.model)
     sequences, length = map(int, given.shape.split("x"))
-    texts = [json.loads(line)["text"] for line in given.texts.read_text().splitlines()[:200]]
-    assert decoder.tokenizer is not None
-    corpus = make_corpus(decoder.tokenizer, texts_from_strings(texts), CorpusOptions(length, sequences), Unattended())
+    corpus = read_corpus(decoder, given.texts, sequences, length)
     print(f"{given.shape} tokens, {torch.get_num_threads()} threads, torch {torch.__version__}", flush=True)
     ids = next(corpus.batches(sequences)).input_ids
     context = multiprocessing.get_context("spawn")

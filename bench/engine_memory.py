@@ -9,29 +9,25 @@ minute. Each count runs in a process of its own, which reads its own peak from /
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
+from transformers import AutoModelForCausalLM, LlamaConfig
 
-from depthkit_worker.data.corpus import Corpus, CorpusOptions, make_corpus
+from depthkit_worker.data.corpus import Corpus, CorpusOptions
 from depthkit_worker.data.text import texts_from_strings
 from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.peak_memory import PeakMemory
+from depthkit_worker.process_memory import resident_bytes
 from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks
+from engine import load, read_corpus
 
 DEPTH, TOKENS, VOCABULARY = 30, 256, 8192
-
-
-def resident_megabytes() -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
 
 
 def made() -> tuple[Decoder, Corpus]:
@@ -50,26 +46,23 @@ def made() -> tuple[Decoder, Corpus]:
     return Decoder(AutoModelForCausalLM.from_config(config).eval()), corpus
 
 
-def loaded(folder: Path, texts: Path, tokens: int) -> tuple[Decoder, Corpus]:
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    lines = [json.loads(line)["text"] for line in texts.read_text().splitlines()[:50]]
-    return Decoder(model, tokenizer), make_corpus(
-        tokenizer, texts_from_strings(lines), CorpusOptions(tokens, 1), Unattended()
-    )
-
-
 def run(subnetworks: int, given: argparse.Namespace) -> None:
     torch.set_num_threads(1 if given.model is None else 2)
-    decoder, corpus = made() if given.model is None else loaded(given.model, given.texts, given.tokens)
+    if given.model is None:
+        decoder, corpus = made()
+    else:
+        decoder = load(given.model)
+        corpus = read_corpus(decoder, given.texts, 1, given.tokens)
     depth = decoder.depth
     kept = np.array([np.random.default_rng(row).permutation(depth) < 22 for row in range(subnetworks)])
     units = tuple(Unit("block", index) for index in range(depth))
-    evaluate_subnetworks(decoder, corpus, Subnetworks(units, kept[:1]), EngineOptions(("loss",)), Unattended())
-    before, watch = resident_megabytes(), PeakMemory(decoder.device)
+    # The dense model: weights come from their file as they are first used, and are to count as the model's.
+    dense = Subnetworks(units, np.ones((1, depth), dtype=np.bool_))
+    evaluate_subnetworks(decoder, corpus, dense, EngineOptions(("loss",)), Unattended())
+    before, watch = resident_bytes(), PeakMemory(decoder.device)
     result = evaluate_subnetworks(decoder, corpus, Subnetworks(units, kept), EngineOptions(("loss",)), Unattended())
     print(
-        f"{subnetworks} subnetworks: {watch.bytes() / 2**20 - before:.1f} MB over {before:.0f} MB, "
+        f"{subnetworks} subnetworks: {(watch.bytes() - before) / 1e6:.1f} MB over {before / 1e6:.0f} MB, "
         f"at most {result.states} states of {len(corpus.ids) * decoder.hidden_size * 4 / 1e6:.2f} MB, "
         f"{result.seconds:.0f} s",
         flush=True,

@@ -94,6 +94,7 @@ function tasksTable(tasks: readonly EvaluatedTask[]): string {
   );
 }
 
-function share(value: number, error: number | null = null): string {
+/** A share, or another number of its size, with its standard error where there is one. */
+export function share(value: number, error: number | null = null): string {
   return error === null ? value.toFixed(4) : `${value.toFixed(4)} +- ${error.toFixed(4)}`;
 }

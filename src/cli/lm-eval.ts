@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { formatSeconds, type HarnessResult, renderTable } from "../index.ts";
 import { runCommand, withWorker } from "./command.ts";
+import { share } from "./evaluation-text.ts";
 import { wholeNumber } from "./options.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
@@ -53,7 +54,7 @@ function describe({ tasks, lmEvalVersion, batchSize, seconds }: HarnessResult): 
       String(shots ?? ""),
       String(items ?? ""),
       filter === "none" ? name : `${name} (${filter})`,
-      standardError === null ? value.toFixed(4) : `${value.toFixed(4)} +- ${standardError.toFixed(4)}`,
+      share(value, standardError),
     ]),
   );
   const table = renderTable(

@@ -1,13 +1,13 @@
 import { type Command, Option } from "commander";
 import {
   formatCount,
-  formatNumber,
   formatSeconds,
   type GenerationScore,
   type GenerationScoreRule,
   renderTable,
 } from "../index.ts";
 import { runCommand, withWorker } from "./command.ts";
+import { share } from "./evaluation-text.ts";
 import { escapedText, wholeNumber } from "./options.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
@@ -89,12 +89,11 @@ export function registerSolve(program: Command): void {
 }
 
 function describe(scores: GenerationScore): string {
-  const error = scores.standardError === null ? "" : ` +- ${formatNumber(scores.standardError, 2)}`;
   return renderTable(
     [{ title: "answers" }, { title: "" }],
     [
       ["right", `${formatCount(scores.correct)} of ${formatCount(scores.items)}`],
-      ["accuracy", `${scores.accuracy.toFixed(4)}${error}`],
+      ["accuracy", share(scores.accuracy, scores.standardError)],
       ["scored by", scores.score],
       ["without a number", formatCount(scores.withoutNumber)],
       ["cut short", `${formatCount(scores.cutShort)} at ${formatCount(scores.maxNewTokens)} tokens`],

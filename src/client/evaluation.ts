@@ -1,11 +1,8 @@
 import { DepthkitError } from "../errors.ts";
 import type { JournalKey } from "../journal/key.ts";
 import { ValuesFile } from "../journal/values-file.ts";
-import type { UnitName } from "../protocol/common.ts";
 import type { Perplexity } from "../protocol/evaluation.ts";
 import type { GenerationScore } from "../protocol/generation-task.ts";
-import type { ModelInfo } from "../protocol/model.ts";
-import type { RepairInfo } from "../protocol/repair.ts";
 import type { CallOptions, Connection } from "./connection.ts";
 import {
   type GenerationTask,
@@ -15,7 +12,7 @@ import {
 } from "./generation-task.ts";
 import { ItemLog } from "./item-log.ts";
 import { type PerplexityOptions, perplexityParams, scorePerplexity } from "./perplexity.ts";
-import type { Subject } from "./subject.ts";
+import { type Identity, type Subject, subjectOf } from "./subject.ts";
 import type { Task } from "./task.ts";
 import {
   type ChoiceScores,
@@ -67,20 +64,13 @@ export interface EvaluateOptions extends CallOptions {
   onResult?: (result: EvaluationResult) => void;
 }
 
-/** A subnetwork, in terms that mean the same in every process. */
-interface Identity {
-  model: ModelInfo;
-  removed: readonly UnitName[];
-  repairs: readonly RepairInfo[];
-}
-
 export async function evaluate<const E extends readonly Evaluation[]>(
   connection: Connection,
   subnetwork: Identity,
-  subject: Subject,
   evaluations: E,
   { journal, onResult, signal, onProgress }: EvaluateOptions,
 ): Promise<EvaluationResults<E>> {
+  const subject = subjectOf(subnetwork);
   const results: EvaluationResult[] = [];
   for (const evaluation of evaluations) {
     const { kind, name = kind } = evaluation;

@@ -16,7 +16,7 @@ import { type LmEvalOptions, runLmEval } from "./harness.ts";
 import { type PerplexityOptions, scorePerplexity } from "./perplexity.ts";
 import { type Profile, type ProfileOptions, profileSubnetwork } from "./profile.ts";
 import { type RepairOptions, toRepairMethod } from "./repair.ts";
-import type { Subject } from "./subject.ts";
+import { type Identity, subjectOf } from "./subject.ts";
 import type { Task } from "./task.ts";
 import {
   type ChoiceScores,
@@ -78,7 +78,7 @@ export interface SaveOptions extends CallOptions {
  * A model with a set of units removed, and maybe repairs: an immutable value. It holds no weights of its own; the worker
  * gates the removed units while it works on it, and restores the model exactly.
  */
-export class Subnetwork {
+export class Subnetwork implements Identity {
   readonly model: ModelInfo;
   /** The removed units, by depth. */
   readonly removed: readonly UnitName[];
@@ -127,7 +127,7 @@ export class Subnetwork {
   async repair(corpus: Corpus, options: RepairOptions): Promise<RepairedSubnetwork> {
     const { skipTokens = 0, batchSize, onTraining, signal, onProgress } = options;
     const params = {
-      ...this.#subject(),
+      ...subjectOf(this),
       corpus: corpus.info.corpus,
       method: toRepairMethod(options, corpus.info.sequences),
       skipTokens,
@@ -150,7 +150,7 @@ export class Subnetwork {
    * @throws DepthkitError TARGET_NOT_EMPTY, DISK_FULL
    */
   async save(folder: string, { overwrite = false, ...call }: SaveOptions = {}): Promise<void> {
-    const params = { ...this.#subject(), folder: resolve(folder), overwrite };
+    const params = { ...subjectOf(this), folder: resolve(folder), overwrite };
     await this.#connection.call("repair.save", params, call);
   }
 
@@ -161,7 +161,7 @@ export class Subnetwork {
    * NOT_MEASURABLE, CANCELLED
    */
   perplexity(data: TextData, options: PerplexityOptions = {}): Promise<Perplexity> {
-    return scorePerplexity(this.#connection, this.#subject(), data, options);
+    return scorePerplexity(this.#connection, subjectOf(this), data, options);
   }
 
   /**
@@ -171,7 +171,7 @@ export class Subnetwork {
    * @throws DepthkitError INVALID_ARGUMENT, CLOSED, NOT_MEASURABLE, OUT_OF_MEMORY, CANCELLED
    */
   choices(task: Task, options: ChoicesOptions = {}): Promise<ChoiceScores> {
-    return scoreChoices(this.#connection, this.#subject(), task, options);
+    return scoreChoices(this.#connection, subjectOf(this), task, options);
   }
 
   /**
@@ -180,7 +180,7 @@ export class Subnetwork {
    * @throws DepthkitError INVALID_ARGUMENT, CLOSED, NOT_MEASURABLE, OUT_OF_MEMORY, CANCELLED
    */
   lastWord(task: Task, options: LastWordOptions = {}): Promise<LastWordScores> {
-    return scoreLastWord(this.#connection, this.#subject(), task, options);
+    return scoreLastWord(this.#connection, subjectOf(this), task, options);
   }
 
   /**
@@ -204,7 +204,7 @@ export class Subnetwork {
   ): Promise<GenerateResult> {
     const texts = typeof prompts === "string" ? [prompts] : [...prompts];
     const params = {
-      ...this.#subject(),
+      ...subjectOf(this),
       prompts: texts,
       chat,
       maxNewTokens,
@@ -224,7 +224,7 @@ export class Subnetwork {
    * @throws DepthkitError INVALID_ARGUMENT, CLOSED, CANCELLED
    */
   solve(task: GenerationTask, options: SolveOptions = {}): Promise<GenerationScore> {
-    return solveGenerationTask(this.#connection, this.#subject(), task, options);
+    return solveGenerationTask(this.#connection, subjectOf(this), task, options);
   }
 
   /**
@@ -234,7 +234,7 @@ export class Subnetwork {
    * @throws DepthkitError MODULE_MISSING, INVALID_ARGUMENT, FILE_NOT_FOUND, NETWORK, CANCELLED
    */
   lmEval(options: LmEvalOptions): Promise<HarnessResult> {
-    return runLmEval(this.#connection, this.#subject(), options);
+    return runLmEval(this.#connection, subjectOf(this), options);
   }
 
   /**
@@ -248,7 +248,7 @@ export class Subnetwork {
     evaluations: E,
     options: EvaluateOptions = {},
   ): Promise<EvaluationResults<E>> {
-    return evaluate(this.#connection, this, this.#subject(), evaluations, options);
+    return evaluate(this.#connection, this, evaluations, options);
   }
 
   /**
@@ -258,7 +258,7 @@ export class Subnetwork {
    * @throws DepthkitError INVALID_ARGUMENT, OUT_OF_MEMORY, CANCELLED
    */
   profile(options: ProfileOptions = {}): Promise<Profile> {
-    return profileSubnetwork(this.#connection, this.#subject(), this.model.contextLength, options);
+    return profileSubnetwork(this.#connection, subjectOf(this), this.model.contextLength, options);
   }
 
   /**
@@ -273,16 +273,8 @@ export class Subnetwork {
     if (format !== "huggingface") {
       throw new DepthkitError("INVALID_ARGUMENT", `Cannot export as "${format}"; formats: huggingface.`);
     }
-    const params = { ...this.#subject(), target: resolve(folder), overwrite, dtype, note };
+    const params = { ...subjectOf(this), target: resolve(folder), overwrite, dtype, note };
     return (await this.#connection.call("export.huggingface", params, call)).result;
-  }
-
-  #subject(): Subject {
-    return {
-      model: this.model.model,
-      removed: [...this.removed],
-      repairs: this.repairs.map(({ repair }) => repair),
-    };
   }
 }
 

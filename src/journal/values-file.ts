@@ -90,14 +90,12 @@ export class ValuesFile implements AsyncDisposable {
         ),
       );
     }
-    const write = this.#queue.then(async () => {
-      try {
+    const write = this.#queue.then(() =>
+      this.#writing(async () => {
         if (entries.length > 0) await this.#file.appendFile(entries.map(encodeEntry).join(""));
         if (Date.now() - this.#syncedAt >= this.#syncEveryMs) await this.#sync();
-      } catch (error) {
-        throw asJournalError(error, this.path);
-      }
-    });
+      }),
+    );
     this.#queue = write.catch(() => undefined);
     return write;
   }
@@ -107,12 +105,23 @@ export class ValuesFile implements AsyncDisposable {
     if (this.#closed) return;
     this.#closed = true;
     await this.#queue;
-    await this.#sync();
-    await this.#file.close();
+    try {
+      await this.#writing(() => this.#sync());
+    } finally {
+      await this.#file.close();
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #writing(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      throw asJournalError(error, this.path);
+    }
   }
 
   async #sync(): Promise<void> {
