@@ -84,6 +84,7 @@ add(await leaveOneOut(model, corpus));
 add(await greedy(model, corpus));
 await using game = await model.game(corpus, { players: "block", value: "loss" });
 add(await estimated("horizon 12, capped (default)", game, { horizon: 12 }, true));
+add(await estimated("horizon 8, capped", game, { horizon: 8 }, true));
 add(await estimated("horizon 5, capped", game, { horizon: 5 }, true));
 add(await estimated("Shapley, capped", game, "shapley", true));
 add(await estimated("Shapley, as it is", game, "shapley", false));

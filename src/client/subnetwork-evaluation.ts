@@ -19,7 +19,7 @@ export interface EvaluateSubnetworksOptions extends CallOptions {
    * units. Default: each subnetwork has its own.
    */
   repairs?: readonly RepairInfo[];
-  /** Sequences, or items of a task, a batch. Default: as many as pay and fit. */
+  /** Sequences, or items of a task, a batch; items behind the same examples are one. Default: as many as pay and fit. */
   batchSize?: number;
   /** Bytes the evaluation may take beside the model. */
   memoryBudget?: number;

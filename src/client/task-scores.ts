@@ -5,7 +5,7 @@ import type { Subject } from "./subject.ts";
 import type { Task } from "./task.ts";
 
 export interface LastWordOptions extends CallOptions {
-  /** Items a batch. Default: as many as pay and fit. */
+  /** Items a batch; those that share their few-shot examples count as one. Default: as many as pay and fit. */
   batchSize?: number;
   /** Also give every item. Default false. */
   items?: boolean;

@@ -58,7 +58,9 @@ export const evaluationChoicesParams = named(
   z.strictObject({
     ...subject,
     task: taskHandle,
-    batchSize: count(1).nullable().describe("Items a batch; null: as many as pay and fit."),
+    batchSize: count(1)
+      .nullable()
+      .describe("Items a batch, those behind the same examples as one; null: as many as pay and fit."),
     items: z.boolean().describe("Whether to send every item's log-likelihoods."),
     compareToDense: z.boolean().describe("Whether to score the whole model too and compare choices."),
     known: knownItems,

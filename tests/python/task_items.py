@@ -12,17 +12,18 @@ from depthkit_worker.data.templates import TaskKind
 from tiny import VOCABULARY
 
 
-def random_task(items: int = 7, choices: int = 4, kind: TaskKind = "choices", seed: int = 0) -> Task:
-    """Prompts of different lengths. Choices of one token, of several, of one and of several, with scored
-    tokens in the trunk, and two that are read alike."""
+def random_task(items: int = 7, choices: int = 4, kind: TaskKind = "choices", seed: int = 0, *, shots: int = 0) -> Task:
+    """Prompts of different lengths, behind `shots` tokens that those of one group have in common. Choices of
+    one token, of several, of one and of several, with scored tokens in the trunk, and two that are read alike."""
     rng = np.random.default_rng(seed)
 
     def ids(count: int) -> NDArray[np.int32]:
         return rng.integers(3, VOCABULARY, count).astype(np.int32)
 
+    examples = [ids(shots), ids(shots)]
     made = []
     for number in range(items):
-        trunk = ids(3 + 2 * number)
+        trunk = np.concatenate([examples[number % 2], ids(3 + 2 * number)])
         lengths = [1] * choices if number % 3 == 0 else rng.integers(1, 5, choices).tolist()
         tails = [ids(length) for length in lengths]
         if number % 3 == 1 and choices > 1:

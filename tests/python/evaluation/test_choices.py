@@ -111,18 +111,20 @@ def test_last_words_by_their_definitions() -> None:
         require_kind(task, "choices")
 
 
+@pytest.mark.parametrize("shots", [0, 40])
 @pytest.mark.parametrize("name", FAMILY_MODELS)
-def test_shared_prompts_give_what_a_plain_forward_gives_each_choice(name: str) -> None:
+def test_shared_prompts_give_what_a_plain_forward_gives_each_choice(name: str, shots: int) -> None:
     model = tiny_model(name)
     decoder = Decoder(model)
-    task = random_task()
+    task = random_task(shots=shots)
     rows_made = TaskRows(task, decoder)
     together = all(len(layout.rows) == 1 for layout in rows_made._layouts)
     assert together is (name not in ONE_ROW_A_CHOICE), "declared, never guessed"
+    assert (len(rows_made._layouts) < len(task.items)) is (together and shots > 0)
     found = task_scores(decoder, task, Unattended(), batch_size=3)
     for item, scores in zip(task.items, found.log_likelihoods, strict=True):
         np.testing.assert_allclose(scores, [of for of, _ in by_forward(model, item)], rtol=0, atol=1e-5)
-    words = random_task(choices=1, kind="last-word")
+    words = random_task(choices=1, kind="last-word", shots=shots)
     found = task_scores(decoder, words, Unattended(), batch_size=3)
     for item, scores, greedy in zip(words.items, found.log_likelihoods, found.greedy, strict=True):
         ((expected, right),) = by_forward(model, item)
@@ -198,7 +200,7 @@ def test_tsk5_scores_do_not_hang_on_the_batch(name: str, smollm2_tokenizer: PreT
 def test_the_longest_items_come_first_and_progress_counts_them() -> None:
     task = random_task(9)
     made = TaskRows(task, Decoder(tiny_model("llama")))
-    widths = [made._layouts[number].width for number in made.order]
+    widths = [layout.width for layout in made._layouts]
     assert widths == sorted(widths, reverse=True) and made.longest == widths[0]
     shares = made.shares(None, lambda length: 60 // length)
     assert shares[0][0] == 0 and shares[-1][1] == 9 and len(shares) > 2

@@ -113,8 +113,9 @@ def test_out_of_memory_halves_the_items_and_says_so(monkeypatch: pytest.MonkeyPa
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-5)
 
 
-def test_values_do_not_depend_on_batches_or_pieces() -> None:
-    decoder, task = Decoder(tiny_model("llama")), random_task(11)
+@pytest.mark.parametrize("shots", [0, 60])
+def test_values_do_not_depend_on_batches_or_pieces(shots: int) -> None:
+    decoder, task = Decoder(tiny_model("llama")), random_task(11, shots=shots)
     asked = Subnetworks(tuple(Unit("block", index) for index in range(DEPTH)), all_masks(DEPTH))
     options = [EngineOptions(TASK_MEASURES, batch_size=size) for size in (64, 11, 4, 1)]
     options += [EngineOptions(TASK_MEASURES, memory_budget=1 << 18)]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-CONTRACT_DIGEST = "b77f2b0d6f6016cbcaeb482fdb5c3faecb04e2d287c245505023b404e0a74cd0"
+CONTRACT_DIGEST = "4bcebf5846436c880c0f081da98dbdc687085169e9806f4d80e480fa4eee726e"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class Agreement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -134,7 +134,7 @@ class EvaluationChoicesParams(Struct, frozen=True, kw_only=True, forbid_unknown_
     """In the order they were made."""
     task: TaskHandle
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
-    """Items a batch; null: as many as pay and fit."""
+    """Items a batch, those behind the same examples as one; null: as many as pay and fit."""
     items: bool
     """Whether to send every item's log-likelihoods."""
     compare_to_dense: bool
