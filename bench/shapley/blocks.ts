@@ -2,22 +2,27 @@
  * Which ranking removes best: SmolLM2-135M without 1 to 8 of its 30 blocks, chosen by each method on one text
  * and scored on another that no ranking has seen. Prints perplexity and the subnetworks each ranking evaluated.
  *
- *   npx tsx bench/shapley/blocks.ts [tokens to rank on = 512] [evaluations an estimate = 600]
+ *   npx tsx bench/shapley/blocks.ts [tokens to rank on = 512] [evaluations an estimate = 300] [seed = 7] [FOLDER]
+ *
+ * With a folder every evaluated subnetwork is kept there, and a bench that was stopped goes on.
  */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import {
-  type Corpus,
+  Coalition,
   Depthkit,
   estimateShapley,
-  type Model,
   type ModelGame,
   renderTable,
   type Target,
 } from "../../src/index.ts";
 
-const [tokens = 512, evaluations = 600] = process.argv.slice(2).map(Number);
+const [tokens = 512, evaluations = 300, seed = 7] = process.argv.slice(2, 5).map(Number);
+const journal = process.argv[5];
 const removals = 8;
+/** Blocks of least cosine influence, among which an estimate may choose. */
+const candidates = 15;
+const length = 128;
 const shared = (name: string) => fileURLToPath(new URL(`../../../shared/data/${name}`, import.meta.url));
 if (!existsSync(shared("wikitext2.test.txt"))) throw new Error("The evaluation data are not there.");
 
@@ -28,43 +33,34 @@ interface Ranking {
   evaluations: number;
 }
 
-async function leaveOneOut(model: Model, corpus: Corpus): Promise<Ranking> {
-  const blocks = model.units("block");
-  const { scores } = await model.evaluateSubnetworks(
-    corpus,
-    blocks.map((block) => [block]),
-  ).result;
-  const lossOf = new Map(
-    blocks.map((block, index) => [block as string, scores[index]?.values.loss ?? Number.NaN]),
-  );
-  const order = [...blocks].sort((a, b) => (lossOf.get(a) ?? 0) - (lossOf.get(b) ?? 0));
-  return { name: "leave-one-out", order, evaluations: blocks.length };
-}
-
-async function greedy(model: Model, corpus: Corpus): Promise<Ranking> {
-  const order: string[] = [];
+/** Takes the one block away, again and again, without which most is left. */
+async function greedy(game: ModelGame, count: number): Promise<{ order: string[]; evaluations: number }> {
+  const { players } = game;
+  const gone: number[] = [];
   let spent = 0;
-  while (order.length < removals) {
-    const candidates = model.units("block").filter((block) => !order.includes(block));
-    const { scores } = await model.evaluateSubnetworks(
-      corpus,
-      candidates.map((block) => [...order, block]),
-    ).result;
-    spent += candidates.length;
-    const losses = scores.map(({ values }) => values.loss ?? Number.NaN);
-    order.push(candidates[losses.indexOf(Math.min(...losses))] as string);
+  while (gone.length < count) {
+    const left = players.map((_, player) => player).filter((player) => !gone.includes(player));
+    const values = await game.evaluate(
+      left.map((player) =>
+        Coalition.of(
+          players.length,
+          left.filter((each) => each !== player),
+        ),
+      ),
+    );
+    spent += left.length;
+    gone.push(left[values.indexOf(Math.max(...values))] as number);
   }
-  return { name: "greedy", order, evaluations: spent };
+  return { order: gone.map((player) => players[player] as string), evaluations: spent };
 }
 
-async function estimated(name: string, game: ModelGame, target: Target, cap: boolean): Promise<Ranking> {
-  const estimate = await estimateShapley(game, { target, cap, evaluations, seed: 7 });
+async function estimated(name: string, game: ModelGame, target: Target, cap = true): Promise<Ranking> {
+  const estimate = await estimateShapley(game, { target, cap, evaluations, seed });
   return { name, order: estimate.ranking(), evaluations: estimate.info.evaluations };
 }
 
 await using kit = await Depthkit.start();
 const model = await kit.loadModel("smollm2-135m");
-const length = 128;
 const corpus = await model.loadCorpus(shared("calib_wikitext2_train.jsonl"), {
   sequences: tokens / length,
   length,
@@ -78,16 +74,23 @@ const add = (ranking: Ranking) => {
     `${ranking.name}: ${ranking.evaluations} evaluations; ${ranking.order.slice(0, removals).join(", ")}`,
   );
 };
+const kept = journal === undefined ? {} : { journal };
 const influence = await model.influence(corpus, { units: "block", metric: "cosine" });
 add({ name: "cosine", order: influence.lowest(model.depth), evaluations: 1 });
-add(await leaveOneOut(model, corpus));
-add(await greedy(model, corpus));
-await using game = await model.game(corpus, { players: "block", value: "loss" });
-add(await estimated("horizon 12, capped (default)", game, { horizon: 12 }, true));
-add(await estimated("horizon 8, capped", game, { horizon: 8 }, true));
-add(await estimated("horizon 5, capped", game, { horizon: 5 }, true));
-add(await estimated("Shapley, capped", game, "shapley", true));
-add(await estimated("Shapley, as it is", game, "shapley", false));
+await using game = await model.game(corpus, { players: "block", value: "loss", ...kept });
+const least = await estimateShapley(game, { method: "leave-one-out", target: { horizon: 1 } });
+add({ name: "leave-one-out", order: least.ranking(), evaluations: least.info.evaluations });
+add({ name: "greedy", ...(await greedy(game, removals)) });
+const players = model.units("block").filter((block) => influence.lowest(candidates).includes(block));
+await using screened = await model.game(corpus, { players, value: "loss", ...kept });
+const among = `of the ${candidates} of least cosine`;
+add(await estimated(`horizon 6 ${among}`, screened, { horizon: 6 }));
+add(await estimated(`Shapley ${among}`, screened, "shapley"));
+add({ name: `greedy ${among}`, ...(await greedy(screened, removals)) });
+add(await estimated("horizon 12 (default)", game, { horizon: 12 }));
+add(await estimated("horizon 5", game, { horizon: 5 }));
+add(await estimated("Shapley", game, "shapley"));
+add(await estimated("Shapley, not capped", game, "shapley", false));
 
 const asked = rankings.flatMap(({ order }) =>
   Array.from({ length: removals }, (_, count) => order.slice(0, count + 1)),
@@ -96,7 +99,8 @@ const { scores } = await model.evaluateSubnetworks(unseen, [[], ...asked]).resul
 const perplexities = scores.map(({ values }) => Math.exp(values.loss ?? Number.NaN));
 console.log(
   `Perplexity on ${unseen.info.sequences} x ${unseen.info.length} tokens of WikiText-2 test, BOS ${unseen.info.bos}; ranked on ` +
-    `${corpus.info.sequences} x ${length} tokens of its training part, ${model.info.dtype} on ${model.info.device}. Dense: ${perplexities[0]?.toFixed(2)}`,
+    `${corpus.info.sequences} x ${length} tokens of its training part, ${model.info.dtype} on ${model.info.device}, seed ${seed}, ` +
+    `estimates capped. Dense: ${perplexities[0]?.toFixed(2)}`,
 );
 console.log(
   renderTable(

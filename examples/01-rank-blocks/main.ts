@@ -11,11 +11,11 @@ const heldOut = { texts: chapters.filter((_, index) => index % 2 === 1) };
 const kit = await Depthkit.start();
 try {
   const model = await kit.loadModel("smollm2-135m");
-  const corpus = await model.loadCorpus(calibration, { sequences: 8, length: 256 });
+  const corpus = await model.loadCorpus(calibration, { sequences: 8, length: 128 });
   const influence = await model.influence(corpus, { units: "block", metric: "cosine" });
   for (const { unit, value } of influence.ranking()) console.log(unit.padEnd(10), value.toFixed(4));
 
-  const options = { chunk: 256, maxChunks: 8 };
+  const options = { chunk: 256, maxChunks: 4 };
   const whole = await model.perplexity(heldOut, options);
   const least = await model.without(influence.lowest(3)).perplexity(heldOut, options);
   const most = await model.without(influence.highest(3)).perplexity(heldOut, options);

@@ -19,7 +19,7 @@ try {
     console.log(player.padEnd(28), value.toFixed(3), "+-", standardError.toFixed(3), `${from} to ${to}`);
   }
 
-  const options = { chunk: 128, maxChunks: 8 };
+  const options = { chunk: 256, maxChunks: 4 };
   const whole = await model.perplexity(heldOut, options);
   const least = await model.without(estimate.lowest(1)).perplexity(heldOut, options);
   const most = await model.without(estimate.highest(1)).perplexity(heldOut, options);

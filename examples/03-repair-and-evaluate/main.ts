@@ -32,7 +32,7 @@ try {
     format: { prompt: "Question: {question}\nAnswer:", choices: "options", answer: "right" },
   });
   const evaluations = [
-    { kind: "perplexity", data: heldOut, chunk: 256, maxChunks: 8 },
+    { kind: "perplexity", data: heldOut, chunk: 256, maxChunks: 4 },
     { kind: "choices", task },
   ] as const;
   const journal = join(folder, "journal");

@@ -66,9 +66,9 @@ function demoPlan(chapters: readonly string[], remove: number): Plan {
   const counts = [...new Set([1, Math.ceil(remove / 2), remove])];
   return {
     model: { source: "smollm2-135m" },
-    calibration: { data: { texts: every(0) }, sequences: 16, length: 256 },
+    calibration: { data: { texts: every(0) }, sequences: 8, length: 256 },
     choose: { units: "block", metric: "cosine", counts },
-    evaluation: { data: { texts: every(1) }, chunk: 512, maxChunks: 6 },
+    evaluation: { data: { texts: every(1) }, chunk: 512, maxChunks: 4 },
     prompts: ["What is a prime number? Answer in one sentence."],
     generation: { chat: true, maxNewTokens: 48 },
   };

@@ -50,10 +50,10 @@ def shortest(name: str, count: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("name", "count", "units"),
     [
-        ("arc_easy", 10, []),
-        ("arc_easy", 6, [Unit("block", 24), Unit("attention", 20)]),
-        ("piqa", 10, []),
-        ("boolq", 8, []),
+        ("arc_easy", 6, []),
+        ("arc_easy", 4, [Unit("block", 24), Unit("attention", 20)]),
+        ("piqa", 8, []),
+        ("boolq", 5, []),
         ("mmlu", 5, []),
     ],
 )

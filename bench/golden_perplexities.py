@@ -1,14 +1,16 @@
-"""Perplexities with 1, 2, 3 and 5 blocks removed, with and without emulated updates, against shared/golden.
+"""Perplexities against shared/golden: of the whole model in chunks of three lengths, and with 1, 2, 3 and 5 blocks
+removed, with and without emulated updates.
 
-    PYTHONPATH=python/src python bench/repair_golden.py MODEL_FOLDER SHARED_FOLDER
+    PYTHONPATH=python/src python bench/golden_perplexities.py MODEL_FOLDER SHARED_FOLDER
 
-The tests check two of these; this takes minutes. Exits with 1 where a value is more than 1e-4 off.
+The tests check some of these; this takes minutes. Exits with 1 where a value is more than 1e-4 off.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -24,6 +26,7 @@ from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.emulated_update import EmulatedUpdateOptions, fit_emulated_update
 from depthkit_worker.repair.method import Base
 from depthkit_worker.repair.storage import make_repair
+from depthkit_worker.subnetworks.repairs import Repair
 
 TOLERANCE = 1e-4
 
@@ -33,23 +36,35 @@ def main() -> int:
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     decoder, job = Decoder(model, AutoTokenizer.from_pretrained(folder)), Unattended()
     tokenizer = decoder.require_tokenizer()
-    golden = json.loads((shared / "golden" / "smollm2.json").read_text())["emulated_update"]
+    golden = json.loads((shared / "golden" / "smollm2.json").read_text())
     lines = (shared / "data" / "calib_wikitext2_train.jsonl").read_text(encoding="utf-8").splitlines()[:80]
     texts = texts_from_strings([json.loads(line)["text"] for line in lines])
     corpus = make_corpus(tokenizer, texts, CorpusOptions(128, 32), job)
     test = texts_from_files([shared / "data" / "wikitext2.test.txt"], job)
     stream = make_stream(tokenizer, test, job, rows="wikitext")
     worst = 0.0
+
+    def compare(
+        name: str, expected: float, options: PerplexityOptions, *gone: Unit, repairs: Sequence[Repair] = ()
+    ) -> None:
+        nonlocal worst
+        value = perplexity(decoder, stream, options, job, units=gone, repairs=repairs).perplexity
+        off = abs(value / expected - 1)
+        print(f"{name}: {value:.4f}, relative difference {off:.1e}", flush=True)
+        worst = max(worst, off)
+
+    for chunk, chunks in ((128, 64), (512, 16), (2048, 4)):
+        name = f"{chunk}x{chunks}"
+        expected = golden["perplexity_wikitext2_first_chunks"][name]["ppl"]
+        compare(name, expected, PerplexityOptions(chunk=chunk, max_chunks=chunks, batch_size=max(1, 1024 // chunk)))
+    of = golden["emulated_update"]
     for count in (1, 2, 3, 5):
-        units = tuple(Unit("block", index) for index in golden["cosine_order"][:count])
+        units = tuple(Unit("block", index) for index in of["cosine_order"][:count])
         fitted = fit_emulated_update(EmulatedUpdateOptions(), Base(decoder, units, (), corpus), job)
         repairs = [make_repair(decoder, "emulated-update", fill.removed, fill.edits, "{}") for fill in fitted.fills]
-        for name, used in (("remove", []), ("emulated", repairs)):
-            options = PerplexityOptions(chunk=512, max_chunks=16)
-            value = perplexity(decoder, stream, options, job, units=units, repairs=used).perplexity
-            off = abs(value / golden[f"{name}_{count}"]["ppl"] - 1)
-            print(f"{name}_{count}: {value:.4f}, relative difference {off:.1e}", flush=True)
-            worst = max(worst, off)
+        for what, used in (("remove", []), ("emulated", repairs)):
+            name = f"{what}_{count}"
+            compare(name, of[name]["ppl"], PerplexityOptions(chunk=512, max_chunks=16), *units, repairs=used)
     return 0 if worst <= TOLERANCE else 1
 
 
