@@ -81,7 +81,7 @@ await using game = await model.game(corpus, { players: "block", value: "loss", .
 const least = await estimateShapley(game, { method: "leave-one-out", target: { horizon: 1 } });
 add({ name: "leave-one-out", order: least.ranking(), evaluations: least.info.evaluations });
 add({ name: "greedy", ...(await greedy(game, removals)) });
-const players = model.units("block").filter((block) => influence.lowest(candidates).includes(block));
+const players = influence.lowest(candidates);
 await using screened = await model.game(corpus, { players, value: "loss", ...kept });
 const among = `of the ${candidates} of least cosine`;
 add(await estimated(`horizon 6 ${among}`, screened, { horizon: 6 }));

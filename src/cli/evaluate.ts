@@ -139,17 +139,18 @@ function resultOf(
   results: readonly EvaluationResult[],
   tasks: readonly Task[],
 ): EvaluatedSubnetwork {
-  const perplexity = results.find(isPerplexity)?.scores;
-  const scores = results.filter((result) => !isPerplexity(result)).map((result) => result.scores);
+  const perplexity = results.find(isPerplexity);
+  const ofTasks = results.filter((result) => !isPerplexity(result));
   return {
     removed,
     repairs,
     keptBlocks,
-    ...(perplexity === undefined ? {} : { perplexity }),
+    ...(perplexity === undefined ? {} : { perplexity: { ...perplexity.scores, reused: perplexity.reused } }),
     tasks: tasks.map(({ info: { task: _, ...info } }, index) => ({
       info,
       // The evaluations of tasks are in the tasks' order.
-      scores: scores[index] as EvaluatedTask["scores"],
+      scores: ofTasks[index]?.scores as EvaluatedTask["scores"],
+      reused: ofTasks[index]?.reused ?? 0,
     })),
   };
 }

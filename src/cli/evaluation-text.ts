@@ -12,11 +12,16 @@ import {
 
 /** What `depthkit evaluate` says of one subnetwork. */
 export interface EvaluatedSubnetwork extends Pick<Subnetwork, "removed" | "repairs" | "keptBlocks"> {
-  perplexity?: Perplexity;
+  perplexity?: Perplexity & Reused;
   tasks: EvaluatedTask[];
 }
 
-export interface EvaluatedTask {
+interface Reused {
+  /** Chunks, or questions, that the journal had already: the time is that of the others. */
+  reused: number;
+}
+
+export interface EvaluatedTask extends Reused {
   info: Omit<TaskInfo, "task">;
   scores: ChoiceScores | LastWordScores;
 }
@@ -41,7 +46,7 @@ export function describeEvaluation({
   return [first, ...(tasks.length === 0 ? [] : [tasksTable(tasks)])].join("\n\n");
 }
 
-function perplexityRows(perplexity: Perplexity): string[][] {
+function perplexityRows(perplexity: Perplexity & Reused): string[][] {
   const optional = (value: number | null) => (value === null ? "not defined here" : formatNumber(value));
   return [
     ["perplexity", formatNumber(perplexity.perplexity, 6)],
@@ -59,7 +64,10 @@ function perplexityRows(perplexity: Perplexity): string[][] {
       "tokens",
       `${formatCount(perplexity.tokensScored)} scored, ${formatCount(perplexity.tokensDropped)} left out at the end, ${formatCount(perplexity.tokensTotal)} in all`,
     ],
-    ["time", `${formatSeconds(perplexity.seconds)} at batch size ${perplexity.batchSize}`],
+    [
+      "time",
+      `${formatSeconds(perplexity.seconds)} at batch size ${perplexity.batchSize}${fromJournal(perplexity)}`,
+    ],
   ];
 }
 
@@ -76,7 +84,7 @@ function tasksTable(tasks: readonly EvaluatedTask[]): string {
       { title: "loss", align: "right" },
       { title: "time", align: "right" },
     ],
-    tasks.map(({ info, scores }) => [
+    tasks.map(({ info, scores, reused }) => [
       info.format,
       formatCount(scores.items),
       String(info.shots),
@@ -89,9 +97,13 @@ function tasksTable(tasks: readonly EvaluatedTask[]): string {
             `${formatNumber(scores.choiceLoss)} a choice`,
           ]
         : [share(scores.acc, scores.standardError), "", "", "", `${formatNumber(scores.loss)} a token`]),
-      formatSeconds(scores.seconds),
+      `${formatSeconds(scores.seconds)}${fromJournal({ reused })}`,
     ]),
   );
+}
+
+function fromJournal({ reused }: Reused): string {
+  return reused === 0 ? "" : `, ${formatCount(reused)} taken from the journal`;
 }
 
 /** A share, or another number of its size, with its standard error where there is one. */

@@ -105,7 +105,12 @@ test("evaluate and solve score tasks too, and a second run takes them from the j
   for (const [index, { perplexity, tasks }] of results[1].entries()) {
     const before = results[0][index];
     expect(perplexity.loss).toBe(before.perplexity.loss);
-    expect(tasks[0]).toMatchObject({ info: { format: "arc_easy", items: 2 }, scores: { batchSize: 0 } });
+    expect(tasks[0]).toMatchObject({
+      info: { format: "arc_easy", items: 2 },
+      scores: { batchSize: 0 },
+      reused: 2,
+    });
+    expect(perplexity.reused).toBe(2);
     expect(tasks[0].scores.acc).toEqual(before.tasks[0].scores.acc);
     expect(tasks[0].scores.choiceLoss).toBe(before.tasks[0].scores.choiceLoss);
   }

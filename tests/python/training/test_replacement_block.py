@@ -31,6 +31,7 @@ def test_untrained_and_for_one_block_it_is_the_dense_model(name: str) -> None:
         assert torch.equal(decoder.model(ids, use_cache=False).logits, dense)
     assert torch.equal(decoder.model(ids, use_cache=False).logits, dense)
     assert fitted.training is None
+    assert fitted.notes == ("for block.3, removed alone, this saves nothing: it starts as that block",)
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt2", "gemma2", "falcon-parallel", "qwen3_moe"])
@@ -44,6 +45,7 @@ def test_each_run_gets_a_block_and_all_are_trained(name: str) -> None:
     assert [list(fill.edits) for fill in fitted.fills] == [[1], [3]]
     assert [fill.removed for fill in fitted.fills] == [(Unit("block", 1),), (Unit("block", 3), Unit("block", 4))]
     assert fitted.training is not None and fitted.training.change > 0
+    assert fitted.notes[0].startswith("for block.1, ")
     for fill in fitted.fills:
         for index, edit in fill.edits.items():
             assert edit.replacement is not None and not edit.replacement.training

@@ -39,7 +39,9 @@ def fit_replacement_block(options: ReplacementBlockOptions, on_point: OnPoint, b
         job.check()
         block = copy.deepcopy(base.decoder.blocks[gap.first]).requires_grad_(False)
         fills.append(Fill(gap.units, {gap.first: BlockEdit(replacement=block)}))
+    single = [str(gap.units[0]) for gap in gaps if gap.first == gap.last]
+    notes = (f"for {', '.join(single)}, removed alone, this saves nothing: it starts as that block",) if single else ()
     if options.training is None:
-        return Fitted(tuple(fills))
+        return Fitted(tuple(fills), notes=notes)
     trained, report = train_fills(base, fills, options.training, job, on_point)
-    return Fitted(trained, training=report, notes=training_notes(report))
+    return Fitted(trained, training=report, notes=(*notes, *training_notes(report)))
