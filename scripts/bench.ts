@@ -18,8 +18,8 @@ const env = {
 const shared = join(root, "..", "shared");
 const texts = join(shared, "data", "calib_wikitext2_train.jsonl");
 
-/** Hours of steps, which an interrupted bench finds again. */
-const repairs = join(cacheFolder(), "bench", "repairs");
+/** Where a long bench keeps what it has done, for when it is interrupted. */
+const kept = (bench: string) => join(cacheFolder(), "bench", bench);
 
 const typescript = (...args: string[]) => runStep(process.execPath, ["--import", "tsx", ...args]);
 const inPython = (...args: string[]) => runStep(python, args, { env });
@@ -38,9 +38,9 @@ const benches: Record<string, () => unknown> = {
     const bench = ["bench/lm-eval/against_lm_eval.py", model.folder, shared];
     runStep(tools.python, bench, { env: tools.env });
   },
-  blocks: () => typescript("bench/shapley/blocks.ts"),
-  repairs: () => typescript("bench/repairs.ts", repairs),
-  "repairs-memory": () => typescript("bench/repairs.ts", repairs, "--memory"),
+  blocks: () => typescript("bench/shapley/blocks.ts", "512", "300", "7", kept("blocks")),
+  repairs: () => typescript("bench/repairs.ts", kept("repairs")),
+  "repairs-memory": () => typescript("bench/repairs.ts", kept("repairs"), "--memory"),
 };
 
 const asked = process.argv.slice(2);

@@ -1,15 +1,19 @@
 import { type Command, Option } from "commander";
 import {
+  type CallOptions,
+  type Corpus,
   type EstimateOptions,
   estimateShapley,
   formatCount,
   formatNumber,
   formatSeconds,
   type Measure,
+  type Model,
   measures,
   renderTable,
   type ShapleyEstimate,
   type UnitKind,
+  type UnitName,
   unitKinds,
 } from "../index.ts";
 import { runCommand, withWorker } from "./command.ts";
@@ -19,6 +23,7 @@ import { addModelFlags, type ModelFlags, modelOptions, textData, wholeNumber } f
 interface Flags extends ModelFlags, CorpusFlags {
   units: UnitKind;
   groups?: number;
+  candidates?: number;
   value: Measure;
   method: NonNullable<Extract<EstimateOptions["method"], string>>;
   horizon?: number;
@@ -47,6 +52,14 @@ export function registerShapley(program: Command): void {
     .addOption(new Option("--units <kind>", "the players").choices(unitKinds).default("block"))
     .option("--groups <n>", "cut the players into this many groups of neighbours", wholeNumber(2))
     .addOption(
+      new Option(
+        "--candidates <n>",
+        "only the n units of least cosine influence play, the others always stay",
+      )
+        .argParser(wholeNumber(2))
+        .conflicts("groups"),
+    )
+    .addOption(
       new Option("--value <measure>", "what a subnetwork is worth").choices(measures).default("loss"),
     )
     .addOption(new Option("--method <name>", "the estimator").choices(methodNames).default("regression"))
@@ -64,18 +77,19 @@ export function registerShapley(program: Command): void {
           const call = { signal, onProgress: progress.update };
           const model = await kit.loadModel(flags.model, { ...modelOptions(flags), ...call });
           const corpus = await model.loadCorpus(textData(flags), { ...corpusOptions(flags), ...call });
+          const players = await playersOf(model, corpus, flags, call);
           await using game = await model.game(corpus, {
-            players: flags.units,
+            players,
             value: flags.value,
             ...(flags.groups === undefined ? {} : { groups: flags.groups }),
             ...(flags.journal === undefined ? {} : { journal: flags.journal }),
           });
-          const players = game.players.length;
+          const all = game.players.length;
           const estimate = await estimateShapley(game, {
             method: flags.method,
             ...(flags.horizon === undefined
               ? {}
-              : { target: flags.horizon === players ? ("shapley" as const) : { horizon: flags.horizon } }),
+              : { target: flags.horizon === all ? ("shapley" as const) : { horizon: flags.horizon } }),
             ...(flags.evaluations === undefined ? {} : { evaluations: flags.evaluations }),
             seed: flags.seed,
             signal,
@@ -91,7 +105,19 @@ export function registerShapley(program: Command): void {
     });
 }
 
-function describe(estimate: ShapleyEstimate, { value, units }: Flags): string {
+/** All units of a kind, or the candidates for removal among them. */
+async function playersOf(
+  model: Model,
+  corpus: Corpus,
+  { units, candidates }: Flags,
+  call: CallOptions,
+): Promise<UnitKind | readonly UnitName[]> {
+  if (candidates === undefined) return units;
+  const influence = await model.influence(corpus, { units, metric: "cosine", ...call });
+  return influence.lowest(candidates);
+}
+
+function describe(estimate: ShapleyEstimate, { value, units, candidates }: Flags): string {
   const { info } = estimate;
   const target = info.target === "shapley" ? "Shapley values" : `horizon ${info.target.horizon} values`;
   const capped = info.capped[value];
@@ -104,7 +130,7 @@ function describe(estimate: ShapleyEstimate, { value, units }: Flags): string {
       player.interval.map((end) => formatNumber(end)).join(" to "),
     ]);
   return [
-    `${target} of ${units} units under ${value}, negated where less is better (low: remove first)`,
+    `${target} of ${candidates === undefined ? "" : `the ${candidates} of least cosine influence among the `}${units} units under ${value}, negated where less is better (low: remove first)`,
     `by ${info.method}${info.method === info.requested ? "" : ` in place of ${info.requested}: the budget covers every coalition`}; ` +
       `${formatCount(info.evaluations)} subnetworks, ${formatCount(Math.round(info.cost))} evaluations of a player, ` +
       `seed ${info.seed}, ${formatSeconds(info.seconds)}`,

@@ -67,6 +67,16 @@ test("influence draws a bar for each block and ranks them", async () => {
   expect(stdout).toContain("Lowest first:");
 });
 
+test("shapley estimates among candidates, and says so", async () => {
+  const data = ["--data", "text.txt", "--sequences", "1", "--length", "32"];
+  const args = ["shapley", ...model, ...data, "--candidates", "4", "--horizon", "2", "--evaluations", "16"];
+  const { code, stdout, stderr } = await run(args);
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  expect(stdout).toContain("horizon 2 values of the 4 of least cosine influence among the block units");
+  expect(stdout).toContain("by exact in place of regression");
+  expect(stdout.match(/^block\.\d+ +-?[0-9.]/gm)).toHaveLength(4);
+});
+
 test("SEL1: evaluate prints what a run of removed blocks means, removed and kept", async () => {
   const args = [
     "evaluate",
@@ -170,6 +180,7 @@ test.each([
   [["solve", ...model, "--task", "text.txt", "--prompt", "{question}"], ".jsonl"],
   [["evaluate", ...model, "--data", "text.txt", "--chunk", "one"], "no whole number"],
   [["generate", ...model, "--prompt", "x", "--seed", "9007199254740993"], "no whole number"],
+  [["shapley", ...model, "--data", "text.txt", "--candidates", "4", "--groups", "2"], "--groups"],
   [["influense"], "Did you mean influence"],
   [["export", ...model, "--out", "x", "--format", "gguf"], "Allowed choices are huggingface"],
 ])("wrong arguments end with 2 and say what is allowed: %j", async (args, words) => {
