@@ -132,7 +132,7 @@ function describe(estimate: ShapleyEstimate, { value, units, candidates }: Flags
   return [
     `${target} of ${candidates === undefined ? "" : `the ${candidates} of least cosine influence among the `}${units} units under ${value}, negated where less is better (low: remove first)`,
     `by ${info.method}${info.method === info.requested ? "" : ` in place of ${info.requested}: the budget covers every coalition`}; ` +
-      `${formatCount(info.evaluations)} subnetworks, ${formatCount(Math.round(info.cost))} evaluations of a player, ` +
+      `${formatCount(info.evaluations)} subnetworks, ${formatCount(Math.round(info.cost))} block evaluations, ` +
       `seed ${info.seed}, ${formatSeconds(info.seconds)}`,
     ...(capped === undefined
       ? []

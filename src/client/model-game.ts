@@ -16,7 +16,7 @@ import {
   evaluateSubnetworks,
 } from "./subnetwork-evaluation.ts";
 import type { Task } from "./task.ts";
-import { checkUnits } from "./units.ts";
+import { checkUnits, playerCosts } from "./units.ts";
 import { modelKey } from "./value-key.ts";
 
 type Engine = Pick<
@@ -87,8 +87,8 @@ export async function modelGame(
       },
     },
   });
-  // In evaluations of a player; players of a game are of like size.
-  const priced: Game = { ...game, costOf: prefixCost };
+  const costs = playerCosts(units, model.depth);
+  const priced: Game = { ...game, costOf: (coalitions) => prefixCost(coalitions, costs) };
   if (journal === undefined) return new ModelGame(priced, undefined);
   const key = {
     ...modelKey(model),

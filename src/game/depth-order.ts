@@ -15,17 +15,35 @@ export function sortByDepth(coalitions: readonly Coalition[]): Coalition[] {
   return [...coalitions].sort(compareByDepth);
 }
 
+/** What players cost to compute, in block evaluations. */
+export interface PlayerCosts {
+  /** Of each player where it is present. */
+  readonly own: readonly number[];
+  /** From each player's beginning on: what belongs to no player and is always there. */
+  readonly restFrom: readonly number[];
+  /** All that belongs to no player. */
+  readonly rest: number;
+}
+
 /**
- * What a batch costs under prefix sharing, in evaluations of a player: the nodes of the trie over the coalitions'
- * member lists. A player that is absent costs nothing; what two coalitions have in common up to the first
- * difference is paid once.
+ * What a batch costs under prefix sharing: the nodes of the trie over the coalitions' member lists. A player that
+ * is absent costs nothing; what two coalitions have in common up to the first difference is paid once. Without
+ * `costs` every player is one block, and there is nothing else.
  */
-export function prefixCost(coalitions: readonly Coalition[]): number {
-  let cost = 0;
+export function prefixCost(coalitions: readonly Coalition[], costs?: PlayerCosts): number {
+  let total = 0;
   let previous: Coalition | undefined;
   for (const coalition of sortByDepth(coalitions)) {
-    cost += previous === undefined ? coalition.size : coalition.sizeFrom(coalition.firstDifference(previous));
+    const from = previous === undefined ? 0 : coalition.firstDifference(previous);
+    total += costs === undefined ? coalition.sizeFrom(from) : costOfMembers(coalition, from, costs.own);
+    if (costs !== undefined) total += previous === undefined ? costs.rest : (costs.restFrom[from] ?? 0);
     previous = coalition;
   }
+  return total;
+}
+
+function costOfMembers(coalition: Coalition, from: number, own: readonly number[]): number {
+  let cost = 0;
+  for (const member of coalition) if (member >= from) cost += own[member] as number;
   return cost;
 }

@@ -2,7 +2,7 @@ export type { StoredValue } from "../journal/entry.ts";
 export type { JournalKey } from "../journal/key.ts";
 export { type CacheCounts, CachedGame, type ValueStore } from "./cache.ts";
 export { Coalition, maxPlayers } from "./coalition.ts";
-export { compareByDepth, prefixCost, sortByDepth } from "./depth-order.ts";
+export { compareByDepth, type PlayerCosts, prefixCost, sortByDepth } from "./depth-order.ts";
 export {
   type EvaluateOptions,
   type FunctionGameOptions,

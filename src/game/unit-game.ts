@@ -13,8 +13,6 @@ export interface SubnetworkEvaluator {
     measures: readonly string[],
     options: { readonly signal?: AbortSignal | undefined },
   ): Promise<MeasureColumns>;
-  /** Block evaluations that a batch takes under prefix sharing. */
-  costOf?(removed: readonly (readonly string[])[]): number;
 }
 
 /** A value of the game: one measure with its sign, or a function of several. Higher must be better. */
@@ -75,12 +73,10 @@ export function unitGame({ players, values, evaluator }: UnitGameOptions): Game 
   const measures = [...new Set(values.flatMap((value) => value.measures))];
   const removedBy = (coalition: Coalition): string[] =>
     coalition.absent().flatMap((i) => players[i] as readonly string[]);
-  const cost = evaluator.costOf?.bind(evaluator);
   const game: Game = {
     players: players.map((units) => units.join("+")),
     values: values.map((value) => value.name),
     caps: Object.fromEntries(values.flatMap(({ name, cap }) => (cap === undefined ? [] : [[name, cap]]))),
-    ...(cost === undefined ? {} : { costOf: (coalitions) => cost(coalitions.map(removedBy)) }),
     async evaluate(coalitions, { signal } = {}) {
       throwIfCancelled(signal, "Measuring subnetworks");
       const columns = await evaluator.measure(coalitions.map(removedBy), measures, { signal });

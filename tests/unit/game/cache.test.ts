@@ -112,7 +112,6 @@ describe("games", () => {
           const gone = Float64Array.from(removed, (list) => list.length);
           return { loss: gone, accuracy: gone.map((x) => 1 - x / 7) };
         },
-        costOf: (removed) => removed.length,
       },
     });
     expect(game.values).toEqual(["loss", "mix"]);
@@ -120,7 +119,6 @@ describe("games", () => {
     const answer = await game.evaluate([Coalition.of(3, [0, 2]), Coalition.full(3)]);
     expect(asked).toEqual([["block.2", "block.3"], []]);
     expect([...answer]).toEqual([-2, 1 - 2 / 7 - 2, -0, 1]);
-    expect(game.costOf?.([Coalition.full(3)])).toBe(1);
     expect(() => groupUnits(units, 8)).toThrow(/got 8 groups/);
     expect(() =>
       unitGame({

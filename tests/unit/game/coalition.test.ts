@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { playerCosts } from "../../../src/client/units.ts";
 import { Coalition } from "../../../src/game/coalition.ts";
 import { compareByDepth, prefixCost, sortByDepth } from "../../../src/game/depth-order.ts";
 import { randomStream } from "../../../src/shapley/random.ts";
@@ -71,9 +72,39 @@ describe("depth order", () => {
     }
   });
 
+  it("counts blocks where players are of other sizes, and blocks of no player stand between them", () => {
+    const players = [["block.1"], ["attention.2"], ["attention.4", "feed-forward.4", "block.5"]];
+    const costs = playerCosts(players, 7);
+    // Blocks 0, 3 and 6 and the feed-forward of block 2 are nobody's.
+    expect(costs).toEqual({ own: [1, 0.5, 2], restFrom: [2.5, 2.5, 1], rest: 3.5 });
+    const coalitions = Array.from({ length: 8 }, (_, mask) =>
+      Coalition.of(
+        3,
+        [0, 1, 2].filter((player) => (mask >>> player) & 1),
+      ),
+    );
+    // The trie over half blocks, walked by hand: what each coalition computes, as the road to it.
+    const halves = [[2, 3], [4], [8, 9, 10, 11]];
+    const owner = new Map(halves.flatMap((of, player) => of.map((half) => [half, player] as const)));
+    const roads = new Set<string>();
+    for (const coalition of coalitions) {
+      let road = "";
+      for (let half = 0; half < 14; half++) {
+        const player = owner.get(half);
+        if (player !== undefined && !coalition.has(player)) continue;
+        road += `${half},`;
+        roads.add(road);
+      }
+    }
+    expect(prefixCost(coalitions, costs)).toBe(roads.size / 2);
+  });
+
   it("costs nothing for nothing", () => {
     expect(prefixCost([])).toBe(0);
     expect(prefixCost([Coalition.empty(5)])).toBe(0);
     expect(prefixCost([Coalition.full(5), Coalition.full(5)])).toBe(5);
+    const costs = playerCosts([["block.1"], ["block.3"]], 5);
+    expect(prefixCost([Coalition.full(2), Coalition.full(2)], costs)).toBe(5);
+    expect(prefixCost([], costs)).toBe(0);
   });
 });
