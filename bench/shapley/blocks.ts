@@ -41,12 +41,7 @@ async function greedy(game: ModelGame, count: number): Promise<{ order: string[]
   while (gone.length < count) {
     const left = players.map((_, player) => player).filter((player) => !gone.includes(player));
     const values = await game.evaluate(
-      left.map((player) =>
-        Coalition.of(
-          players.length,
-          left.filter((each) => each !== player),
-        ),
-      ),
+      left.map((player) => Coalition.without(players.length, [...gone, player])),
     );
     spent += left.length;
     gone.push(left[values.indexOf(Math.max(...values))] as number);

@@ -35,8 +35,13 @@ export function prefixCost(coalitions: readonly Coalition[], costs?: PlayerCosts
   let previous: Coalition | undefined;
   for (const coalition of sortByDepth(coalitions)) {
     const from = previous === undefined ? 0 : coalition.firstDifference(previous);
-    total += costs === undefined ? coalition.sizeFrom(from) : costOfMembers(coalition, from, costs.own);
-    if (costs !== undefined) total += previous === undefined ? costs.rest : (costs.restFrom[from] ?? 0);
+    if (costs === undefined) {
+      total += coalition.sizeFrom(from);
+    } else {
+      // Behind the last player, where two coalitions are the same, nothing is left to compute.
+      const rest = previous === undefined ? costs.rest : (costs.restFrom[from] ?? 0);
+      total += costOfMembers(coalition, from, costs.own) + rest;
+    }
     previous = coalition;
   }
   return total;

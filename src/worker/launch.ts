@@ -8,12 +8,12 @@ import { resolveWorkerPython } from "./worker-python.ts";
 
 const STDERR_KEPT_CHARACTERS = 64_000;
 const STDERR_LINES_SHOWN = 12;
-/** How long a worker may take to tidy up before it is killed; it gives a running call two seconds. */
 /**
  * For glibc. Work runs beside the thread that answers; a heap of its own would be made of pieces of 64 MB, where
  * what training frees is not found again: a third more memory at the peak.
  */
 const ONE_HEAP = { MALLOC_ARENA_MAX: "1" };
+/** How long a worker may take to tidy up before it is killed; it gives a running call two seconds. */
 const CLOSE_PATIENCE_MS = 3_000;
 
 export interface LaunchOptions {

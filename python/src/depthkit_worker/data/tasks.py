@@ -25,7 +25,7 @@ from depthkit_worker.data.templates import (
     named_format,
     template_format,
 )
-from depthkit_worker.data.tokens import BosPolicy, Ids, bos_token, tokenizer_digest
+from depthkit_worker.data.tokens import BosPolicy, Ids, agreed, bos_token, tokenizer_digest
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.job import Job
 
@@ -238,11 +238,7 @@ def _item(question: Question, fitted: Fitted) -> Item:
 def _common_prefix(pairs: Sequence[Pair]) -> int:
     """Tokens all sequences begin with; their last ones are left out."""
     width = min(len(pair.ids) for pair in pairs) - 1
-    first = pairs[0].ids[:width]
-    agreed = np.ones(width, dtype=np.bool_)
-    for pair in pairs[1:]:
-        agreed &= pair.ids[:width] == first
-    return width if agreed.all() else int(agreed.argmin())
+    return min(agreed(pairs[0].ids[:width], pair.ids[:width]) for pair in pairs)
 
 
 def _digest(items: Sequence[Item]) -> str:

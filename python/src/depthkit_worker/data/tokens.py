@@ -30,6 +30,13 @@ PROBE = "The probe."
 _digests: WeakKeyDictionary[PreTrainedTokenizerBase, str] = WeakKeyDictionary()
 
 
+def agreed(one: Ids, other: Ids) -> int:
+    """Tokens that both begin with."""
+    size = min(len(one), len(other))
+    differs = one[:size] != other[:size]
+    return int(differs.argmax()) if differs.any() else size
+
+
 def encode(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
     """Ids of each text by itself, without special tokens."""
     encoding = tokenizer(

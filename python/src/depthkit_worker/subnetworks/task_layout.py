@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from depthkit_worker.data.tasks import Item
-from depthkit_worker.data.tokens import Ids
+from depthkit_worker.data.tokens import Ids, agreed
 from depthkit_worker.models.decoder import Branching
 
 Places = NDArray[np.int64]
@@ -175,13 +175,6 @@ def branching(rows: Sequence[Row], width: int) -> Branching:
         sees[number, row.width :] = True
     sees &= np.tri(width, dtype=np.bool_)
     return Branching(torch.from_numpy(positions), torch.from_numpy(sees))
-
-
-def agreed(one: Ids, other: Ids) -> int:
-    """Tokens that both begin with."""
-    size = min(len(one), len(other))
-    differs = one[:size] != other[:size]
-    return int(differs.argmax()) if differs.any() else size
 
 
 def _read(tail: Ids) -> Ids:

@@ -7,6 +7,7 @@ Where a model cannot have several continuations in a row (`Decoder.can_branch`),
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -101,6 +102,7 @@ class TaskRows:
         self._layouts = [layout for _, layout in ranked]
         self.order: tuple[int, ...] = tuple(itertools.chain.from_iterable(company for company, _ in ranked))
         """Which item of the task each sequence is."""
+        self._starts = list(itertools.accumulate((len(layout.homes) for layout in self._layouts), initial=0))
 
     @property
     def sequences(self) -> int:
@@ -112,13 +114,13 @@ class TaskRows:
 
     def shares(self, size: int | None, fitting: Callable[[int], int]) -> list[tuple[int, int]]:
         """Items that share a row count as one towards `size`."""
-        cuts, rows, room = [0], 0, 0
-        for number, layout in enumerate(self._layouts):
-            full = number % size == 0 if size is not None else rows + len(layout.rows) > room
-            if number == 0 or full:
+        cuts, taken, room = [0], 0, 0
+        for layout in self._layouts:
+            takes = len(layout.rows) if size is None else 1
+            if len(cuts) == 1 or taken + takes > room:
                 cuts.append(cuts[-1])
-                rows, room = 0, fitting(layout.width)
-            rows += len(layout.rows)
+                taken, room = 0, fitting(layout.width) if size is None else size
+            taken += takes
             cuts[-1] += len(layout.homes)
         return list(itertools.pairwise(cuts))
 
@@ -141,15 +143,11 @@ class TaskRows:
 
     def _layouts_of(self, first: int, end: int) -> list[Layout]:
         """Of the sequences `first` to `end`: where these are half a batch, of some of the items of a row."""
-        found, start = [], 0
-        for layout in self._layouts:
-            stop = start + len(layout.homes)
-            inside = range(max(start, first), min(stop, end))
-            if len(inside) == len(layout.homes):
-                found.append(layout)
-            elif inside:
-                found.append(self._lay_out(self.order[inside.start : inside.stop]))
-            start = stop
+        found = []
+        for number in range(bisect_right(self._starts, first) - 1, bisect_left(self._starts, end)):
+            start, stop = max(self._starts[number], first), min(self._starts[number + 1], end)
+            layout = self._layouts[number]
+            found.append(layout if stop - start == len(layout.homes) else self._lay_out(self.order[start:stop]))
         return found
 
     def _lay_out(self, numbers: Sequence[int]) -> Layout:
