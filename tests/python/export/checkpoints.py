@@ -11,11 +11,12 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from torch import Tensor
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel
 
 from depthkit_worker.export.huggingface import ExportOptions, ExportResult, export_huggingface
 from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.kv_cache import cache_keyword
 from depthkit_worker.models.units import Unit
 from depthkit_worker.subnetworks.repairs import Repair
 
@@ -45,7 +46,9 @@ def logits(model: PreTrainedModel, ids: Tensor) -> Tensor:
     return output
 
 
-def greedy(model: PreTrainedModel, ids: Tensor, **options: Any) -> list[int]:
+def greedy(model: PreTrainedModel, ids: Tensor, cache: DynamicCache | None = None, **options: Any) -> list[int]:
+    if cache is not None:
+        options[cache_keyword(model)] = cache
     output = model.generate(  # type: ignore[operator]
         ids, attention_mask=torch.ones_like(ids), max_new_tokens=10, do_sample=False, pad_token_id=0, **options
     )

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 import torch
+import transformers
+from packaging.version import Version
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerBase
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.job import Unattended, cancelled
-from depthkit_worker.models import child
+from depthkit_worker.models import child, load
 from depthkit_worker.models.convert_gguf import Conversion, convert_in_child
 from depthkit_worker.models.devices import available_devices
 from depthkit_worker.models.folders import partial_folder, sha256_of_files
@@ -121,6 +123,14 @@ def test_an_architecture_nobody_described_is_refused(source: Path, tmp_path: Pat
     assert failure.code == "MODEL_UNSUPPORTED"
     assert "my_llama" in failure.message
     assert "gpt_neox" in failure.message
+
+
+def test_a_transformers_too_old_is_refused(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "OLDEST_TRANSFORMERS", Version("99.1"))
+    failure = refusal(options(source, tmp_path))
+    assert failure.code == "MODULE_MISSING"
+    assert f"transformers is at {transformers.__version__}, and depthkit needs 99.1 or newer" in failure.message
+    assert '-m pip install "transformers>=99.1"' in failure.message
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.kv_cache import cache_keyword
 from depthkit_worker.models.stepper import Stepper, pad_left
 from depthkit_worker.models.units import Unit
 from depthkit_worker.subnetworks.gates import removed
@@ -51,3 +53,22 @@ def test_rows_that_are_dropped_leave_the_others_as_they_are(name: str) -> None:
     stepper.keep(torch.tensor([0, 2]))
     logits = stepper.step(torch.full((2,), WRITTEN[1]))
     torch.testing.assert_close(logits, expected[[0, 2], 2], atol=1e-5, rtol=0)
+
+
+class Newer(nn.Module):
+    def forward(self, cache: object = None, **_: object) -> None: ...
+
+
+class Older(nn.Module):
+    def forward(self, past_key_values: object = None, **_: object) -> None: ...
+
+
+class Other(nn.Module):
+    def forward(self, memory: object = None, **_: object) -> None: ...
+
+
+def test_the_cache_is_given_under_the_name_it_has() -> None:
+    assert cache_keyword(Newer()) == "cache"
+    assert cache_keyword(Older()) == "past_key_values"
+    with pytest.raises(DepthkitError, match="Other takes no cache of keys and values"):
+        cache_keyword(Other())

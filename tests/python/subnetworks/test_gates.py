@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.kv_cache import cache_keyword
 from depthkit_worker.models.units import Unit
 from depthkit_worker.subnetworks.gates import removed
 from tiny import FAMILY_MODELS, tiny_model, token_ids
@@ -127,6 +128,6 @@ def test_kept_attentions_fill_the_cache_from_its_first_entry(name: str) -> None:
     decoder = Decoder(tiny_model(name))
     cache = DynamicCache()
     with removed(decoder, [Unit("attention", 0), Unit("block", 2), Unit("feed-forward", 4)]):
-        decoder.model(input_ids=IDS, cache=cache, use_cache=True)
+        decoder.model(input_ids=IDS, use_cache=True, **{cache_keyword(decoder.model): cache})
     assert len(cache.layers) == decoder.depth - 2
     assert all(cache.get_seq_length(index) == IDS.shape[1] for index in range(len(cache.layers)))

@@ -10,6 +10,7 @@ import argparse
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.job import Job
@@ -37,11 +38,12 @@ def fetch_in_child(model: HubModel, job: Job) -> Path:
 
 
 def fetch(model: HubModel, job: Job) -> str:
-    import httpx2
     from huggingface_hub import errors, snapshot_download
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
+    # OSError and the error of the hub's HTTP client, which is another module from release to release.
+    transport = cast("tuple[type[Exception], ...]", errors.HfHubHTTPError.__bases__)
     named = model.id if model.revision is None else f"{model.id} at revision {model.revision}"
     patterns = [*_ALWAYS, *(["*.py"] if model.with_code else [])]
     try:
@@ -68,7 +70,7 @@ def fetch(model: HubModel, job: Job) -> str:
         ) from error
     except errors.HFValidationError as error:
         raise DepthkitError("MODEL_NOT_FOUND", f"{model.id!r} is not a hub id: {error}", id=model.id) from error
-    except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, httpx2.HTTPError, OSError) as error:
+    except transport as error:
         raise DepthkitError(
             "NETWORK",
             f"{named} is not on this machine and could not be fetched from the Hugging Face hub: {error}",

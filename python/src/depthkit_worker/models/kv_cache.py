@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
+
 import torch
+from torch import nn
 from transformers import DynamicCache
 
+from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+
+
+def cache_keyword(model: nn.Module) -> str:
+    """What `model.forward` calls its cache. Releases of transformers differ, and most families let a keyword
+    they do not know pass without a word: nothing would be kept, and every token would be the first."""
+    takes = inspect.signature(model.forward).parameters
+    for name in ("cache", "past_key_values"):
+        if name in takes:
+            return name
+    raise DepthkitError(
+        "MODEL_UNSUPPORTED",
+        f"{type(model).__name__} takes no cache of keys and values that this depthkit knows. Use the transformers that "
+        "`npx depthkit setup` installs.",
+        architecture=type(model).__name__,
+    )
 
 
 def kv_bytes_per_attention(decoder: Decoder) -> tuple[int, ...]:
@@ -19,7 +38,8 @@ def kv_bytes_per_attention(decoder: Decoder) -> tuple[int, ...]:
     cache = DynamicCache()
     first = torch.zeros((1, 1), dtype=torch.long, device=decoder.device)
     with torch.no_grad():
-        decoder.model.base_model(input_ids=first, cache=cache, use_cache=True)
+        model = decoder.model.base_model
+        model(input_ids=first, use_cache=True, **{cache_keyword(model): cache})
     return tuple(keys.nbytes + values.nbytes for keys, values, _ in cache)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+import transformers
+from packaging.version import Version
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel
 
@@ -31,6 +34,8 @@ AttentionChoice = Literal["auto", "eager", "sdpa", "flash_attention_2"]
 
 PHASE = "loading"
 ALIGNMENT_BYTES = 64
+OLDEST_TRANSFORMERS = Version("5.17")
+"""All tests but those of lm-eval were run with it, too."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ def load_model(options: LoadOptions, job: Job) -> Decoder:
     """Load `options.source`. Refuses a checkpoint that lacks a tensor, has one too many or one of
     another shape: a model that is partly random answers, only wrongly."""
     quiet_transformers()
+    _require_transformers()
     device = choose_device(options.device)
     _check_attention(options.attention, device)
     sought = Sought(options.source, options.revision, options.cache_folder, options.trust_remote_code)
@@ -71,6 +77,18 @@ def load_model(options: LoadOptions, job: Job) -> Decoder:
         source = Source(options.source, found.revision, folder, digest.result(), stored)
     job.report(PHASE, 2, 2, "steps")
     return Decoder(model, tokenizer, source)
+
+
+def _require_transformers() -> None:
+    """An interpreter of the user's own may hold any release, and older ones let arguments they do not know pass."""
+    if Version(transformers.__version__) < OLDEST_TRANSFORMERS:
+        raise DepthkitError(
+            "MODULE_MISSING",
+            f"transformers is at {transformers.__version__}, and depthkit needs {OLDEST_TRANSFORMERS} or newer. In the "
+            f'Python of your own: "{sys.executable}" -m pip install "transformers>={OLDEST_TRANSFORMERS}"',
+            module="transformers",
+            version=transformers.__version__,
+        )
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from torch import LongTensor, Tensor
 from transformers import DynamicCache
 
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.kv_cache import cache_keyword
 
 PAD = 0
 """Stands in front of shorter texts; the mask hides it, so any id of the vocabulary will do."""
@@ -55,7 +56,7 @@ class Stepper:
         self._mask = torch.zeros((0, 0))
         takes = inspect.signature(decoder.model.forward).parameters
         self._takes_positions = "position_ids" in takes
-        self._options: dict[str, Any] = {"return_dict": True}
+        self._options: dict[str, Any] = {"return_dict": True, cache_keyword(decoder.model): self.cache}
         if "logits_to_keep" in takes:
             self._options["logits_to_keep"] = 1
         if hasattr(decoder.config, "output_router_logits"):
@@ -89,7 +90,7 @@ class Stepper:
         if self._takes_positions:
             positions = (self._mask.cumsum(1) - 1).clamp(min=0)
             options["position_ids"] = positions[:, -input_ids.shape[1] :]
-        output = self._model(input_ids=input_ids, attention_mask=mask, cache=self.cache, use_cache=True, **options)
+        output = self._model(input_ids=input_ids, attention_mask=mask, use_cache=True, **options)
         logits = output.logits[:, -1]
         assert isinstance(logits, Tensor)
         return logits
