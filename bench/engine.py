@@ -5,7 +5,7 @@ positions and the loss from them, once a subnetwork, in a process of its own. Li
 evaluations times the time of one, plus distinct heads times the time of one. Plain forwards and single
 blocks and heads run between the engine's own steps, so that a busy machine slows all of them alike.
 
-    PYTHONPATH=python/src python bench/engine.py MODEL_FOLDER TEXTS.jsonl [--shape 4x128] [--seconds 60]
+    PYTHONPATH=python/src python bench/engine.py MODEL_FOLDER TEXTS.jsonl [--shape 4x128] [--seconds 60] [--device cuda]
 
 `--seconds` stops a workload after that much engine time; the rest is then put down at the speed so
 far, by the work the plan says is left, and the table shows the share that was run.
@@ -37,6 +37,7 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import UNIT_KINDS, Unit
+from depthkit_worker.profiling.workload import synchronize
 from depthkit_worker.subnetworks.engine import EngineOptions, EngineResult, evaluate_subnetworks
 from depthkit_worker.subnetworks.executor import Evaluation
 from depthkit_worker.subnetworks.gates import removed
@@ -58,9 +59,11 @@ class Clock:
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
 
-    def time(self, work: Callable[[], object]) -> None:
+    def time(self, work: Callable[[], object], device: torch.device) -> None:
+        synchronize(device)
         wall, cpu = time.perf_counter(), time.process_time()
         work()
+        synchronize(device)
         self.wall.append(time.perf_counter() - wall)
         self.cpu.append(time.process_time() - cpu)
 
@@ -68,7 +71,8 @@ class Clock:
 class Watch(Unattended):
     """Times the engine from the inside, pausing its clock for what runs in between."""
 
-    def __init__(self, between: Callable[[], None], seconds: float, every: float) -> None:
+    def __init__(self, between: Callable[[], None], seconds: float, every: float, device: torch.device) -> None:
+        self._device = device
         self.engine = Clock()
         self.longest = 0.0
         self.done = 0
@@ -88,10 +92,17 @@ class Watch(Unattended):
         self._since_between += wall
         if self._since_between > self._every:
             self._since_between = 0.0
+            self._catch_up(now)
             self._between()
         self._started = (time.perf_counter(), time.process_time())
         if sum(self.engine.wall) > self._seconds:
             raise cancelled()
+
+    def _catch_up(self, since: tuple[float, float]) -> None:
+        """What the device has still to do of the engine's work counts as the engine's."""
+        synchronize(self._device)
+        self.engine.wall[-1] += time.perf_counter() - since[0]
+        self.engine.cpu[-1] += time.process_time() - since[1]
 
 
 def walks(units: int, count: int, length: int, seed: int) -> NDArray[np.bool_]:
@@ -129,24 +140,25 @@ def workloads(depth: int) -> dict[str, Workload]:
     }
 
 
-def load(folder: Path) -> Decoder:
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+def load(folder: Path, device: torch.device) -> Decoder:
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval().to(device)
     return Decoder(model, AutoTokenizer.from_pretrained(folder))
 
 
 def read_corpus(decoder: Decoder, path: Path, sequences: int, length: int) -> Corpus:
-    texts = [json.loads(line)["text"] for line in path.read_text().splitlines()[:200]]
+    texts = [json.loads(line)["text"] for line in path.read_text().splitlines()[:2000]]
     options = CorpusOptions(length, sequences)
     return make_corpus(decoder.require_tokenizer(), texts_from_strings(texts), options, Unattended())
 
 
 @torch.inference_mode()
-def plain_forwards(folder: Path, threads: int, ids: LongTensor, requests: Connection) -> None:
+def plain_forwards(folder: Path, threads: int, device: torch.device, ids: LongTensor, requests: Connection) -> None:
     """The published way, in a process that nothing of the engine has touched: for each list of units that
     comes in, the loss of one forward with them removed, and its wall and processor seconds."""
     torch.set_num_threads(threads)
-    decoder = load(folder)
+    decoder = load(folder, device)
     layers = decoder.blocks
+    ids = ids.to(device)  # type: ignore[assignment]
     while True:
         gone: list[Unit] = requests.recv()
         blocks = {unit.index for unit in gone if unit.kind == "block"}
@@ -157,7 +169,10 @@ def plain_forwards(folder: Path, threads: int, ids: LongTensor, requests: Connec
             decoder.model.model.layers = nn.ModuleList(
                 [block for index, block in enumerate(layers) if index not in blocks]
             )
-            clock.time(lambda: losses.append(float(decoder.model(input_ids=ids, labels=ids, use_cache=False).loss)))  # noqa: B023
+            clock.time(
+                lambda: losses.append(float(decoder.model(input_ids=ids, labels=ids, use_cache=False).loss)),  # noqa: B023
+                device,
+            )
             decoder.model.model.layers = layers
         requests.send((losses[0], clock.wall[0], clock.cpu[0]))
 
@@ -174,7 +189,7 @@ class Yardsticks:
         rows = np.random.default_rng(5).permutation(len(subnetworks.kept))
         self._rows = itertools.cycle(rows.tolist())
         self._blocks = itertools.cycle(range(decoder.depth))
-        self._replay = decoder.begin(batch.input_ids)  # type: ignore[arg-type]
+        self._replay = decoder.begin(batch.input_ids.to(decoder.device))  # type: ignore[arg-type]
         self._states = [self._replay.hidden]
         for index in range(decoder.depth):
             self._states.append(decoder.run_block(index, self._states[-1], self._replay))
@@ -188,8 +203,8 @@ class Yardsticks:
         self.plain.wall.append(wall)
         self.plain.cpu.append(cpu)
         for _ in range(3):
-            self.block.time(functools.partial(self._run_block, next(self._blocks)))
-        self.head.time(lambda: self._scorer.score([self._scorer.read(self._states[-1])]))
+            self.block.time(functools.partial(self._run_block, next(self._blocks)), self.decoder.device)
+        self.head.time(lambda: self._scorer.score([self._scorer.read(self._states[-1])]), self.decoder.device)
 
     def _run_block(self, index: int) -> None:
         self.decoder.run_block(index, self._states[index], self._replay)
@@ -207,7 +222,7 @@ def run(decoder: Decoder, corpus: Corpus, name: str, work: Workload, plain: Conn
         clock.wall.clear()
         clock.cpu.clear()
     every = min(seconds, 2 * len(subnetworks.kept)) / SAMPLES
-    watch = Watch(sticks.run, seconds, every)
+    watch = Watch(sticks.run, seconds, every, decoder.device)
     values: dict[int, float] = {}
     heads_done = 0
 
@@ -259,17 +274,19 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--only", default="")
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     given = parser.parse_args()
     threads = given.threads or torch.get_num_threads()
     torch.set_num_threads(threads)
-    decoder = load(given.model)
+    decoder = load(given.model, given.device)
     sequences, length = map(int, given.shape.split("x"))
     corpus = read_corpus(decoder, given.texts, sequences, length)
-    print(f"{given.shape} tokens, {torch.get_num_threads()} threads, torch {torch.__version__}", flush=True)
+    where = torch.cuda.get_device_name(given.device) if given.device.type == "cuda" else f"{threads} threads"
+    print(f"{given.shape} tokens, {where}, torch {torch.__version__}", flush=True)
     ids = next(corpus.batches(sequences)).input_ids
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    child = context.Process(target=plain_forwards, args=(given.model, threads, ids, there), daemon=True)
+    child = context.Process(target=plain_forwards, args=(given.model, threads, given.device, ids, there), daemon=True)
     child.start()
     for name, work in workloads(decoder.depth).items():
         if given.only in name:

@@ -1,12 +1,13 @@
 """All 90 leave-one-out values, the greedy order and the ten-player game against shared/golden.
 
-    PYTHONPATH=python/src python bench/engine_golden.py MODEL_FOLDER SHARED_FOLDER
+    PYTHONPATH=python/src python bench/engine_golden.py MODEL_FOLDER SHARED_FOLDER [--threads 2] [--device cuda]
 
 The tests check a dozen of these; this takes minutes. Exits with 1 where a value is more than 1e-4 off.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -87,11 +88,16 @@ def game(decoder: Decoder, shared: Path) -> float:
 
 
 def main() -> int:
-    folder, shared = Path(sys.argv[1]), Path(sys.argv[2])
-    if len(sys.argv) > 3:
-        torch.set_num_threads(int(sys.argv[3]))
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    decoder = Decoder(model, AutoTokenizer.from_pretrained(folder))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("model", type=Path)
+    parser.add_argument("shared", type=Path)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--device", default="cpu")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads or torch.get_num_threads())
+    shared = given.shared
+    model = AutoModelForCausalLM.from_pretrained(given.model, dtype=torch.float32).eval().to(given.device)
+    decoder = Decoder(model, AutoTokenizer.from_pretrained(given.model))
     golden = json.loads((shared / "golden" / "smollm2.json").read_text())
     worst = max(
         game(decoder, shared),

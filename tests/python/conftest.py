@@ -20,6 +20,16 @@ from tiny import VOCABULARY
 sys.path.append(str(Path(__file__).resolve().parents[2] / "bench" / "lm-eval"))
 
 
+# DEPTHKIT_GPU names another device of PyTorch's, to try those tests themselves.
+GPU = torch.cuda.is_available() or "DEPTHKIT_GPU" in os.environ
+collect_ignore = [] if GPU else ["gpu"]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not GPU:
+        terminalreporter.write_line("No CUDA device: tests/python/gpu, which compares one with the CPU, was left out.")
+
+
 def pytest_configure() -> None:
     # Tiny models gain nothing from more threads, and on a busy machine every barrier between threads
     # waits for the slowest core: minutes in place of seconds.

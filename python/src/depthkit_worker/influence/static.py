@@ -20,6 +20,7 @@ from depthkit_worker.influence.moments import Moments
 from depthkit_worker.influence.per_token import METRICS, Metric, norms, token_influences
 from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.devices import where_fp64_is
 from depthkit_worker.models.units import UNIT_KINDS, Unit, UnitKind
 
 AngularTokens = Literal["last", "all"]
@@ -100,7 +101,7 @@ def _run(decoder: Decoder, batch: Batch, counted: Tensor, angular_at: Tensor, jo
     replay = decoder.begin(cast("LongTensor", batch.input_ids.to(decoder.device)))
     hidden = replay.hidden
     of_hidden = norms(hidden.float())
-    states = [_precise(hidden[angular_at.to(hidden.device)])]
+    states = [where_fp64_is(hidden[angular_at.to(hidden.device)])]
     sums: list[Tensor] = []
     for index in range(decoder.depth):
         job.check()
@@ -108,18 +109,13 @@ def _run(decoder: Decoder, batch: Batch, counted: Tensor, angular_at: Tensor, jo
         influences, of_hidden = token_influences(block, of_hidden)
         # Not a product with the mask: it would let a pad's NaN or infinity through.
         kept = torch.where(counted.to(influences.device), influences, 0.0)
-        sums.append(_precise(kept).sum(-1, dtype=torch.float64))
+        sums.append(where_fp64_is(kept).sum(-1, dtype=torch.float64))
         hidden = block.x_out
-        states.append(_precise(hidden[angular_at.to(hidden.device)]))
+        states.append(where_fp64_is(hidden[angular_at.to(hidden.device)]))
     # Moved once a batch, so that the device is not waited for after every block.
     return torch.stack([part.cpu() for part in sums], dim=2), torch.stack(
         [state.to(states[-1].device) for state in states]
     )
-
-
-def _precise(values: Tensor) -> Tensor:
-    """`values` where fp64 exists, which it does not on Apple's GPUs."""
-    return values.cpu() if values.device.type == "mps" else values
 
 
 def _counted(batch: Batch, skip_first: int) -> Tensor:

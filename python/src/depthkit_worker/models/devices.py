@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import torch
+from torch import Tensor
 
 from depthkit_worker.errors import DepthkitError
 
@@ -33,8 +34,14 @@ def choose_device(asked: str) -> torch.device:
     if name not in devices:
         raise DepthkitError(
             "DEVICE_UNAVAILABLE",
-            f"Device {asked!r} is not there. This machine's PyTorch {torch.__version__} sees {', '.join(devices)}.",
+            f"Device {asked!r} is not there. This machine's PyTorch {torch.__version__} sees {', '.join(devices)}: "
+            "take one of them, or name a Python in DEPTHKIT_PYTHON whose PyTorch was built for the device.",
             device=asked,
             available=devices,
         )
     return torch.device(name)
+
+
+def where_fp64_is(values: Tensor) -> Tensor:
+    """`values` on a device that has fp64, which Apple's GPUs have not."""
+    return values.cpu() if values.device.type == "mps" else values

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.models.devices import where_fp64_is
 from depthkit_worker.repair.gaps import Gap
 from depthkit_worker.repair.method import GapFit
 from depthkit_worker.repair.statistics import Tokens
@@ -177,9 +178,8 @@ class _Solved:
 
 
 def wide(x: Tensor, chosen: Tensor) -> Tensor:
-    """The tokens chosen, fp64 (tokens, hidden), where fp64 exists, which it does not on Apple's GPUs."""
-    picked = x[chosen.to(x.device)]
-    return (picked.cpu() if picked.device.type == "mps" else picked).double()
+    """The tokens chosen, fp64 (tokens, hidden)."""
+    return where_fp64_is(x[chosen.to(x.device)]).double()
 
 
 def affine_of(update: nn.Module) -> Affine:
@@ -197,5 +197,4 @@ def affine_of(update: nn.Module) -> Affine:
 
 
 def _double(value: Tensor) -> Tensor:
-    value = value.detach()
-    return (value.cpu() if value.device.type == "mps" else value).double()
+    return where_fp64_is(value.detach()).double()

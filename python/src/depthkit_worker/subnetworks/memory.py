@@ -16,7 +16,8 @@ from depthkit_worker.models.decoder import Decoder
 CPU_BYTES = 1 << 30
 CPU_TOKENS = 512
 """A batch that keeps two to eight cores busy; larger ones leave the cache (docs/engine.md)."""
-GPU_TOKENS = 16_384
+GPU_TOKENS = 32_768
+"""From here on a GPU gains little (docs/engine.md)."""
 GPU_SHARE = 0.8
 """Of the memory that is free beside the model."""
 BLOCK_STATES = 12

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from depthkit_worker.models.devices import where_fp64_is
 from depthkit_worker.subnetworks.head import Head, Tile
 from depthkit_worker.subnetworks.scorable import ScoredRows
 
 LEAST_EXPONENT = -80.0
 """Below this exp is 0 for every sum here (1e-35 of the highest term), and where its result would underflow
-it takes ten times as long on CPU. Subnetworks that lost much give such logits."""
+it takes ten times as long on a CPU. Subnetworks that lost much give such logits."""
 
 
 @dataclass
@@ -105,18 +106,18 @@ class Scorer:
         if tally.exponentials:
             log_sum, _ = _log_sum(tally)
         if tally.target is not None:
-            of_targets = log_sum if self._scored.picks is None else log_sum[self._scored.picks]
-            values["loss"] = of_targets - tally.target.cpu().double()
+            of_targets = log_sum if self._picks is None else log_sum[self._picks.to(log_sum.device)]
+            values["loss"] = of_targets - where_fp64_is(tally.target).double()
         if tally.best is not None:
             best = tally.best[1] if self._picks is None else tally.best[1][self._picks]
-            values["greedy"] = (best == self._targets).cpu().double()
+            values["greedy"] = where_fp64_is(best == self._targets).double()
         if tally.differences:
             dense_log_sum, scale = _log_sum(dense)
-            weighted = (scale * torch.stack(tally.differences).cpu().double()).sum(0)
+            weighted = (scale * where_fp64_is(torch.stack(tally.differences)).double()).sum(0)
             values["kl"] = weighted - dense_log_sum + log_sum
         if tally.squares:
-            values["logit-distance"] = torch.stack(tally.squares).cpu().double().sum(0).sqrt()
-        return values
+            values["logit-distance"] = where_fp64_is(torch.stack(tally.squares)).double().sum(0).sqrt()
+        return {name: value.cpu() for name, value in values.items()}
 
 
 def _take_best(tally: _Tally, logits: Tensor, tile: Tile) -> None:
@@ -132,13 +133,16 @@ def _add_exponentials(tally: _Tally, logits: Tensor) -> None:
     """Turns `logits` into exp(logits - highest) in place."""
     highest = logits.amax(1, keepdim=True)
     tally.highest.append(highest[:, 0])
-    tally.exponentials.append(logits.sub_(highest).clamp_(min=LEAST_EXPONENT).exp_().sum(1))
+    logits.sub_(highest)
+    if logits.device.type == "cpu":
+        logits.clamp_(min=LEAST_EXPONENT)
+    tally.exponentials.append(logits.exp_().sum(1))
 
 
 def _log_sum(tally: _Tally) -> tuple[Tensor, Tensor]:
-    """fp64 on CPU: log sum exp over all tiles (rows,), and what turns a tile's exponentials into
+    """fp64: log sum exp over all tiles (rows,), and what turns a tile's exponentials into
     probabilities (tiles, rows)."""
-    highest = torch.stack(tally.highest).cpu().double()
-    log_sums = highest + torch.stack(tally.exponentials).cpu().double().log()
+    highest = where_fp64_is(torch.stack(tally.highest)).double()
+    log_sums = highest + where_fp64_is(torch.stack(tally.exponentials)).double().log()
     log_sum = log_sums.logsumexp(0)
     return log_sum, (highest - log_sum).exp()

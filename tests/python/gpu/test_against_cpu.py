@@ -1,0 +1,284 @@
+"""What the worker computes on a CUDA device against the CPU, in all families. Where there is no such device
+the folder is left out, and `conftest.py` says so."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from transformers import LlamaConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from depthkit_worker.data.stream import make_stream
+from depthkit_worker.data.text import texts_from_strings
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.evaluation.generation import GenerateOptions, generate
+from depthkit_worker.evaluation.perplexity import PerplexityOptions, perplexity
+from depthkit_worker.evaluation.task_scores import task_scores
+from depthkit_worker.export.huggingface import ExportOptions, export_huggingface
+from depthkit_worker.influence.static import InfluenceOptions, static_influence
+from depthkit_worker.job import Job, Unattended
+from depthkit_worker.models.checksum import weights_checksum
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.load import LoadOptions, load_model
+from depthkit_worker.models.units import UNIT_KINDS, Unit
+from depthkit_worker.profiling.profile import ProfileOptions, profile
+from depthkit_worker.repair.bias import BiasOptions, fit_bias
+from depthkit_worker.repair.emulated_update import EmulatedUpdateOptions, fit_emulated_update
+from depthkit_worker.repair.fold import FoldOptions, fit_fold
+from depthkit_worker.repair.lora import LoraOptions, fit_lora
+from depthkit_worker.repair.low_rank import LowRankOptions, fit_low_rank
+from depthkit_worker.repair.method import Base, Fitted, TrainingPoint
+from depthkit_worker.repair.patch import PatchOptions, fit_patch
+from depthkit_worker.repair.replacement_block import ReplacementBlockOptions, fit_replacement_block
+from depthkit_worker.repair.storage import load_repairs, make_repair, save_repairs
+from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
+from depthkit_worker.subnetworks.masks import Subnetworks
+from depthkit_worker.subnetworks.positions import MEASURES
+from depthkit_worker.subnetworks.repairs import Repair
+from influence.builders import corpus_of, random_rows
+from task_items import random_task
+from tiny import DEPTH, FAMILY_MODELS, SHAPE, random_model, tiny_model
+from training.builders import ALL, SHORT, curve, ignore
+
+DEVICE = torch.device(os.environ.get("DEPTHKIT_GPU", "cuda:0"))
+CPU = torch.device("cpu")
+Result = TypeVar("Result")
+UNITS = (Unit("block", 2), Unit("block", 3), Unit("attention", 4))
+BLOCKS = UNITS[:2]
+TRAINING = dataclasses.replace(SHORT, steps=4, learning_rate=1e-3, validation=2, validate_every=2)
+
+
+def on(device: torch.device, name: str, tokenizer: PreTrainedTokenizerBase | None = None) -> Decoder:
+    return Decoder(moved(tiny_model(name), device), tokenizer)
+
+
+def moved(model: PreTrainedModel, device: torch.device) -> PreTrainedModel:
+    nn.Module.to(model, device)
+    return model
+
+
+def both(work: Callable[[torch.device], Result]) -> tuple[Result, Result]:
+    return work(CPU), work(DEVICE)
+
+
+def masks(rows: int, units: int) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    return np.random.default_rng(0).random((rows, units)) < 0.8
+
+
+def base_on(device: torch.device, name: str, units: tuple[Unit, ...] = UNITS) -> Base:
+    return Base(on(device, name), units, (), corpus_of(random_rows(*[17] * 12)), 1, 4)
+
+
+def repairs_of(base: Base, fitted: Fitted) -> tuple[Repair, ...]:
+    return tuple(make_repair(base.decoder, "test", one.removed, one.edits, "{}", one.base) for one in fitted.fills)
+
+
+def scores(base: Base, repairs: tuple[Repair, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    asked = Subnetworks(base.units, np.zeros((1, len(base.units)), dtype=np.bool_), repairs)
+    return evaluate_subnetworks(base.decoder, base.corpus, asked, EngineOptions(MEASURES), Unattended()).values
+
+
+@pytest.mark.parametrize("name", FAMILY_MODELS)
+def test_the_engine(name: str) -> None:
+    units = tuple(Unit(kind, index) for index in range(DEPTH) for kind in UNIT_KINDS)
+    asked = Subnetworks(units, masks(24, len(units)))
+
+    def work(device: torch.device) -> tuple[Any, ...]:
+        decoder, corpus = on(device, name), corpus_of(random_rows(13, 13, 9, 13))
+        of_text = [
+            evaluate_subnetworks(decoder, corpus, asked, EngineOptions(MEASURES, size), Unattended()).values
+            for size in (1, 4)
+        ]
+        of_task = evaluate_subnetworks(
+            decoder, random_task(), asked, EngineOptions(("accuracy", "choice-loss")), Unattended()
+        )
+        return *of_text, of_task.values
+
+    for here, there in zip(*both(work), strict=True):
+        np.testing.assert_allclose(there, here, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", FAMILY_MODELS)
+def test_influences_perplexity_and_tasks(name: str, words: PreTrainedTokenizerBase) -> None:
+    def work(device: torch.device) -> tuple[Any, ...]:
+        decoder = on(device, name, words)
+        influence = static_influence(decoder, corpus_of(random_rows(13, 9, 13)), InfluenceOptions(2), Unattended())
+        text = " ".join(f"t{token}" for row in random_rows(200) for token in row)
+        stream = make_stream(words, texts_from_strings([text]), Unattended())
+        of_text = perplexity(decoder, stream, PerplexityOptions(chunk=32, stride=20), Unattended(), units=UNITS)
+        of_task = task_scores(decoder, random_task(shots=20), Unattended(), units=UNITS)
+        return influence.values, influence.angular, of_text.loss, np.concatenate(of_task.log_likelihoods)
+
+    for here, there in zip(*both(work), strict=True):
+        np.testing.assert_allclose(there, here, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", FAMILY_MODELS)
+def test_generation(name: str, words: PreTrainedTokenizerBase) -> None:
+    def work(device: torch.device, options: GenerateOptions, prompts: list[str]) -> list[tuple[int, ...]]:
+        result = generate(on(device, name, words), list(UNITS), prompts, options, Unattended())
+        return [one.token_ids for one in result.generations]
+
+    prompts = ["t7 t30 t11 t54", "t80 t4 t66", "t9"]
+    here, there = both(lambda device: work(device, GenerateOptions(8, batch_size=3), prompts))
+    assert there == here
+    assert work(DEVICE, GenerateOptions(8, cache=False), prompts) == here
+    sampled = GenerateOptions(8, temperature=0.7, seed=3)
+    assert work(DEVICE, sampled, prompts) == work(DEVICE, sampled, prompts)
+
+
+FITS: dict[str, tuple[tuple[Unit, ...], Callable[[Base], Fitted]]] = {
+    "emulated-update": (UNITS, lambda base: fit_emulated_update(EmulatedUpdateOptions(), base, Unattended())),
+    "emulated-update, pruned": (
+        UNITS,
+        lambda base: fit_emulated_update(EmulatedUpdateOptions("pruned"), base, Unattended()),
+    ),
+    "low-rank": (UNITS, lambda base: fit_low_rank(LowRankOptions(4, ridge=0.1), ignore, base, Unattended())),
+    "fold": (BLOCKS, lambda base: fit_fold(FoldOptions("dense", 0.1), base, Unattended())),
+    "patch": (
+        UNITS,
+        lambda base: fit_patch(PatchOptions(), ignore, dataclasses.replace(base, skip_tokens=0), Unattended()),
+    ),
+    "bias": (UNITS, lambda base: fit_bias(BiasOptions(TRAINING), ignore, base, Unattended())),
+    "low-rank, trained": (
+        UNITS,
+        lambda base: fit_low_rank(LowRankOptions(4, ridge=0.1, training=TRAINING), ignore, base, Unattended()),
+    ),
+    "replacement-block": (
+        BLOCKS,
+        lambda base: fit_replacement_block(ReplacementBlockOptions(TRAINING), ignore, base, Unattended()),
+    ),
+    "lora": (
+        UNITS,
+        lambda base: fit_lora(
+            LoraOptions(3, 6.0, 0.0, ("attention", "feed-forward"), training=TRAINING), ignore, base, Unattended()
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("method", FITS)
+@pytest.mark.parametrize("name", FAMILY_MODELS)
+def test_repairs(name: str, method: str) -> None:
+    units, fit = FITS[method]
+
+    def work(device: torch.device) -> tuple[Any, Any] | str:
+        base = base_on(device, name, units)
+        before = weights_checksum(base.decoder)
+        try:
+            fitted = fit(base)
+        except DepthkitError as error:
+            assert error.code == "INVALID_ARGUMENT"
+            return error.message
+        assert weights_checksum(base.decoder) == before
+        gaps = [(gap.repaired_error, gap.repaired_error_all) for gap in fitted.gaps]
+        return scores(base, repairs_of(base, fitted)), gaps
+
+    here, there = both(work)
+    if isinstance(here, str) or isinstance(there, str):
+        assert here == there
+        return
+    # Adam divides by the size of a gradient: where that is next to nothing, the rounding decides.
+    tolerance = 2e-3 if method in ("bias", "low-rank, trained", "replacement-block", "lora") else 1e-4
+    for one, other in zip(here, there, strict=True):
+        np.testing.assert_allclose(other, one, rtol=tolerance, atol=1e-5)
+
+
+def test_repairs_travel_between_devices(tmp_path: Path) -> None:
+    """Made on one device, saved, loaded on another."""
+    base = base_on(DEVICE, "llama")
+    made = repairs_of(base, FITS["low-rank"][1](base))
+    save_repairs(base.decoder, base.units, made, tmp_path / "repairs", overwrite=False)
+    there = base_on(CPU, "llama")
+    _, loaded = load_repairs(there.decoder, tmp_path / "repairs")
+    np.testing.assert_allclose(scores(there, tuple(loaded)), scores(base, made), rtol=1e-4)
+
+
+class Stop(Unattended):
+    """Ends a training as a cancel would, at the n-th look."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+
+    def check(self) -> None:
+        self.looks -= 1
+        if self.looks < 0:
+            raise DepthkitError("CANCELLED", "enough")
+
+
+@pytest.mark.parametrize("method", ["replacement-block", "lora"])
+def test_a_stopped_training_resumes_to_the_same_curve(method: str, tmp_path: Path) -> None:
+    """With dropout, whose random numbers are the device's."""
+
+    def train(folder: Path, job: Job) -> list[tuple[object, ...]]:
+        points: list[TrainingPoint] = []
+        options = dataclasses.replace(TRAINING, steps=8, objective=ALL, folder=folder, save_every=1)
+        base = base_on(DEVICE, "llama", BLOCKS)
+        if method == "lora":
+            fit_lora(LoraOptions(3, 6.0, 0.2, training=options), points.append, base, job)
+        else:
+            fit_replacement_block(ReplacementBlockOptions(options), points.append, base, job)
+        return curve(points)
+
+    whole = train(tmp_path / "whole", Unattended())
+    with pytest.raises(DepthkitError, match="enough"):
+        train(tmp_path / "parts", Stop(100))
+    rest = train(tmp_path / "parts", Unattended())
+    assert 0 < len(rest) < len(whole)
+    for one, other in zip(rest, whole[-len(rest) :], strict=True):
+        np.testing.assert_allclose(np.array(one, dtype=float), np.array(other, dtype=float), rtol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["bias", "low-rank, trained", "replacement-block", "lora"])
+def test_training_beside_bf16_weights(method: str) -> None:
+    """The device multiplies in bf16, what is trained stays in fp32 and moves."""
+    decoder = Decoder(moved(random_model(LlamaConfig(**SHAPE), dtype=torch.bfloat16), DEVICE))
+    base = dataclasses.replace(base_on(DEVICE, "llama", BLOCKS), decoder=decoder)
+    fitted = FITS[method][1](base)
+    assert fitted.training is not None and fitted.training.change > 0
+    assert np.isfinite(scores(base, repairs_of(base, fitted))).all()
+
+
+@pytest.mark.parametrize("name", FAMILY_MODELS)
+def test_an_export_is_verified_and_loads(name: str, words: PreTrainedTokenizerBase, tmp_path: Path) -> None:
+    base = base_on(DEVICE, name)
+    base.decoder.tokenizer = words
+    repairs = repairs_of(base, FITS["emulated-update"][1](base))
+    export_huggingface(base.decoder, list(UNITS), tmp_path / "own", ExportOptions(), Unattended(), repairs)
+    export_huggingface(base.decoder, list(BLOCKS), tmp_path / "plain", ExportOptions(), Unattended())
+    options = LoadOptions(str(tmp_path / "plain"), cache_folder=tmp_path, dtype="float32", device=str(DEVICE))
+    loaded = load_model(options, Unattended())
+    assert loaded.device.type == DEVICE.type and loaded.depth == DEPTH - 2
+
+
+def test_a_profile_counts_what_the_device_allocates() -> None:
+    options = ProfileOptions(prompt_tokens=24, context_tokens=8, new_tokens=3, batch_sizes=(1, 4), rounds=2)
+    made = profile(on(DEVICE, "llama"), list(UNITS), options, Unattended())
+    assert made.memory_counted_by == ("allocator" if DEVICE.type == "cuda" else "tensors")
+    assert all(model.size.working_bytes > 0 for model in made.models)
+
+
+@pytest.mark.skipif(DEVICE.type != "cuda", reason="a limit on the memory of a CUDA device")
+def test_out_of_memory_halves_the_batch_and_goes_on() -> None:
+    decoder = Decoder(moved(random_model(LlamaConfig(**SHAPE | {"vocab_size": 4096, "hidden_size": 256})), DEVICE))
+    corpus = corpus_of(random_rows(*[128] * 64))
+    asked = Subnetworks(BLOCKS, masks(6, 2))
+    options = EngineOptions(("loss", "kl"), batch_size=64)
+    whole = evaluate_subnetworks(decoder, corpus, asked, options, Unattended())
+    total = torch.cuda.get_device_properties(DEVICE).total_memory
+    torch.cuda.empty_cache()
+    limit = torch.cuda.memory_allocated(DEVICE) + 80 * 2**20
+    torch.cuda.set_per_process_memory_fraction(limit / total, DEVICE)
+    try:
+        little = evaluate_subnetworks(decoder, corpus, asked, options, Unattended())
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0, DEVICE)
+    assert whole.notes == () and little.notes[0].startswith("out of memory with 64 sequences a batch"), little.notes
+    np.testing.assert_allclose(little.values, whole.values, rtol=1e-5)
