@@ -5,10 +5,14 @@
  *
  *   npx tsx bench/repairs.ts FOLDER            the table: hours on two cores, the most telling part first (Linux)
  *   npx tsx bench/repairs.ts FOLDER --memory   the peak of each method on 32 and on 320 sequences
+ *
+ * --device cuda and --dtype bfloat16 take another device and dtype; --steps, --batch-size and --sequences train and
+ * fit on more; --counts 5,10 does these numbers of blocks only.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { z } from "zod";
 import { Journal } from "../src/experiment/journal.ts";
 import { type Corpus, Depthkit, estimateShapley, type Model } from "../src/index.ts";
@@ -17,17 +21,37 @@ import { closedForm, type Method, prunedReference, trained } from "./repairs/met
 import { RepairBench } from "./repairs/run.ts";
 import { mean, type Result, renderResults } from "./repairs/table.ts";
 
-const [folder, mode] = process.argv.slice(2);
+const {
+  positionals: [folder],
+  values: given,
+} = parseArgs({
+  allowPositionals: true,
+  options: {
+    memory: { type: "boolean", default: false },
+    device: { type: "string", default: "cpu" },
+    dtype: { type: "string", default: "float32" },
+    counts: { type: "string" },
+    steps: { type: "string", default: "24" },
+    "batch-size": { type: "string", default: "1" },
+    sequences: { type: "string", default: "32" },
+  },
+});
 if (folder === undefined) throw new Error("Name a folder to keep what is done in.");
 const shared = (name: string) => fileURLToPath(new URL(`../../shared/data/${name}`, import.meta.url));
 const [texts, unseenText] = [shared("calib_wikitext2_train.jsonl"), shared("wikitext2.test.txt")];
 if (!existsSync(texts) || !existsSync(unseenText)) throw new Error("The texts are not there.");
 
-const fitted = { sequences: 32, length: 256 };
+const fitted = { sequences: Number(given.sequences), length: 256 };
 const scored = { places: 8, length: 512 };
 const ranked = { sequences: 2, length: 128 };
-/** Little, for a CPU: what a minute or two buys, with the usual learning rates. */
-const training = { steps: 24, batchSize: 1, validation: 2, validateEvery: 12 };
+/** Little by default, for a CPU: what a minute or two buys, with the usual learning rates. */
+const steps = Number(given.steps);
+const training = {
+  steps,
+  batchSize: Number(given["batch-size"]),
+  validation: fitted.sequences / 16,
+  validateEvery: steps / 2,
+};
 const [oneOfEach, otherRanks] = trained(training);
 /** For one block it starts as the dense model, and training has nothing to do. */
 const withoutReplacement = oneOfEach.filter(({ options }) => options.method !== "replacement-block");
@@ -51,15 +75,20 @@ const stages: { methods: readonly Method[]; counts: number[] }[] = [
   { methods: otherRanks, counts: [2, 3, 8, 4, 6, 7, 9] },
 ];
 
+const wanted = given.counts?.split(",").map(Number);
+
 mkdirSync(folder, { recursive: true });
 const journal = new Journal(join(folder, "journal.jsonl"));
-if (mode === "--memory") await printMemory(texts, journal);
+if (given.memory) await printMemory(texts, journal);
 else await printTable(folder);
 journal.close();
 
 async function printTable(folder: string): Promise<void> {
   await using kit = await Depthkit.start();
-  const model = await kit.loadModel("smollm2-135m", { dtype: "float32", device: "cpu" });
+  const model = await kit.loadModel("smollm2-135m", {
+    dtype: given.dtype as "float32", // The worker says what is allowed.
+    device: given.device as "cpu",
+  });
   const corpus = await model.loadCorpus(texts, fitted);
   const places = await unseenPlaces(model);
   const bench = new RepairBench(kit.pid, model, corpus, places, journal, folder);
@@ -67,7 +96,7 @@ async function printTable(folder: string): Promise<void> {
   const results = new Map(rankings.map(([name]) => [name, new Map<number, Result[]>()]));
   const dense = await bench.score("dense", async () => [model.without([])]);
   for (const { methods, counts } of stages) {
-    for (const count of counts) {
+    for (const count of counts.filter((one) => wanted?.includes(one) ?? true)) {
       for (const [name, order] of rankings) {
         const pruned = model.without(order.slice(0, count));
         const before = results.get(name)?.get(count) ?? [await bench.removed(pruned)];
