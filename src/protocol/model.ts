@@ -13,7 +13,9 @@ export const modelLoadParams = named(
     source: z.string().min(1).describe("A bundled name, a folder, a .gguf file or a hub id."),
     revision: z.string().min(1).nullable().describe("Branch, tag or commit of a hub id."),
     dtype: dtypeChoice,
-    device: z.string().regex(/^(auto|cpu|mps|cuda(:[0-9]+)?)$(?!\n)/),
+    device: z.string().regex(/^(auto|cpu|mps|cuda(:[0-9]+)?)$(?!\n)/, {
+      error: ({ input }) => `Device ${JSON.stringify(input)} is none of auto, cpu, mps, cuda and cuda:N.`,
+    }),
     attention: attentionChoice,
     trustRemoteCode: z.boolean(),
     cacheFolder: z.string().min(1),

@@ -46,12 +46,18 @@ describe("loading", () => {
     });
     await expect(kit.loadModel("smollm2-135m", { device: "cuda:7" })).rejects.toMatchObject({
       code: "DEVICE_UNAVAILABLE",
+      message: expect.stringMatching(
+        /'cuda:7' is not there.* sees .*cpu: take one of them, or name a Python/,
+      ),
     });
   });
 
   test("an argument outside the contract never reaches the worker", async () => {
     const options = { device: "tpu" as "cpu" };
-    await expect(kit.loadModel("smollm2-135m", options)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(kit.loadModel("smollm2-135m", options)).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining('Device "tpu" is none of auto, cpu, mps, cuda and cuda:N.'),
+    });
   });
 });
 
