@@ -24,6 +24,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -56,14 +57,15 @@ SAMPLES = 20
 class Clock:
     """Wall and processor seconds of one kind of work."""
 
+    device: torch.device
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
 
-    def time(self, work: Callable[[], object], device: torch.device) -> None:
-        synchronize(device)
+    def time(self, work: Callable[[], object]) -> None:
+        synchronize(self.device)
         wall, cpu = time.perf_counter(), time.process_time()
         work()
-        synchronize(device)
+        synchronize(self.device)
         self.wall.append(time.perf_counter() - wall)
         self.cpu.append(time.process_time() - cpu)
 
@@ -72,8 +74,7 @@ class Watch(Unattended):
     """Times the engine from the inside, pausing its clock for what runs in between."""
 
     def __init__(self, between: Callable[[], None], seconds: float, every: float, device: torch.device) -> None:
-        self._device = device
-        self.engine = Clock()
+        self.engine = Clock(device)
         self.longest = 0.0
         self.done = 0
         self._between, self._seconds, self._every = between, seconds, every
@@ -100,7 +101,7 @@ class Watch(Unattended):
 
     def _catch_up(self, since: tuple[float, float]) -> None:
         """What the device has still to do of the engine's work counts as the engine's."""
-        synchronize(self._device)
+        synchronize(self.engine.device)
         self.engine.wall[-1] += time.perf_counter() - since[0]
         self.engine.cpu[-1] += time.process_time() - since[1]
 
@@ -158,21 +159,18 @@ def plain_forwards(folder: Path, threads: int, device: torch.device, ids: LongTe
     torch.set_num_threads(threads)
     decoder = load(folder, device)
     layers = decoder.blocks
-    ids = ids.to(device)  # type: ignore[assignment]
+    ids = cast("LongTensor", ids.to(device))
     while True:
         gone: list[Unit] = requests.recv()
         blocks = {unit.index for unit in gone if unit.kind == "block"}
-        clock = Clock()
+        clock = Clock(device)
         losses: list[float] = []
         with removed(decoder, [unit for unit in gone if unit.kind != "block"]):
             # Llama's name for its list of blocks.
             decoder.model.model.layers = nn.ModuleList(
                 [block for index, block in enumerate(layers) if index not in blocks]
             )
-            clock.time(
-                lambda: losses.append(float(decoder.model(input_ids=ids, labels=ids, use_cache=False).loss)),  # noqa: B023
-                device,
-            )
+            clock.time(lambda: losses.append(float(decoder.model(input_ids=ids, labels=ids, use_cache=False).loss)))  # noqa: B023
             decoder.model.model.layers = layers
         requests.send((losses[0], clock.wall[0], clock.cpu[0]))
 
@@ -184,12 +182,12 @@ class Yardsticks:
         self.decoder, self.subnetworks = decoder, subnetworks
         batch = next(corpus.batches(corpus.sequences))
         self._plain = plain
-        self.plain, self.block, self.head = Clock(), Clock(), Clock()
+        self.plain, self.block, self.head = (Clock(decoder.device) for _ in range(3))
         self.losses: dict[int, float] = {}
         rows = np.random.default_rng(5).permutation(len(subnetworks.kept))
         self._rows = itertools.cycle(rows.tolist())
         self._blocks = itertools.cycle(range(decoder.depth))
-        self._replay = decoder.begin(batch.input_ids.to(decoder.device))  # type: ignore[arg-type]
+        self._replay = decoder.begin(cast("LongTensor", batch.input_ids.to(decoder.device)))
         self._states = [self._replay.hidden]
         for index in range(decoder.depth):
             self._states.append(decoder.run_block(index, self._states[-1], self._replay))
@@ -203,8 +201,8 @@ class Yardsticks:
         self.plain.wall.append(wall)
         self.plain.cpu.append(cpu)
         for _ in range(3):
-            self.block.time(functools.partial(self._run_block, next(self._blocks)), self.decoder.device)
-        self.head.time(lambda: self._scorer.score([self._scorer.read(self._states[-1])]), self.decoder.device)
+            self.block.time(functools.partial(self._run_block, next(self._blocks)))
+        self.head.time(lambda: self._scorer.score([self._scorer.read(self._states[-1])]))
 
     def _run_block(self, index: int) -> None:
         self.decoder.run_block(index, self._states[index], self._replay)

@@ -9,17 +9,17 @@ from __future__ import annotations
 import argparse
 import itertools
 import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import torch
-from torch import Tensor
+from torch import LongTensor, Tensor
 from transformers import AutoModelForCausalLM
 
 from depthkit_worker.data.corpus import Batch
 from depthkit_worker.models.decoder import Decoder, Replay
-from depthkit_worker.profiling.workload import synchronize
+from depthkit_worker.profiling.workload import timed
 from depthkit_worker.subnetworks.head import Head
 from depthkit_worker.subnetworks.positions import ALL_POSITIONS, scored_rows
 from depthkit_worker.subnetworks.scoring import Scorer
@@ -32,14 +32,7 @@ ROUNDS = 15
 def median_ms(work: Callable[[], object], device: torch.device) -> float:
     for _ in range(3):
         work()
-    times = []
-    for _ in range(ROUNDS):
-        synchronize(device)
-        started = time.perf_counter()
-        work()
-        synchronize(device)
-        times.append(time.perf_counter() - started)
-    return statistics.median(times) * 1e3
+    return statistics.median(timed(device, work) for _ in range(ROUNDS)) * 1e3
 
 
 def graphed(decoder: Decoder, index: int, hidden: Tensor, replay: Replay) -> Callable[[], None]:
@@ -65,7 +58,7 @@ def measure(decoder: Decoder, length: int, largest: int) -> None:
             return
         ids = torch.randint(3, decoder.vocabulary_size, (tokens // length, length))
         batch = Batch(ids, torch.full((len(ids),), length))
-        replay = decoder.begin(ids.to(device))  # type: ignore[arg-type]
+        replay = decoder.begin(cast("LongTensor", ids.to(device)))
         hidden = decoder.run_block(0, replay.hidden, replay)
         scorer = Scorer(Head(decoder), scored_rows(batch, ALL_POSITIONS, ("loss",)), None, lambda: None)
         share = UNIT / tokens

@@ -20,7 +20,7 @@ from tiny import VOCABULARY
 sys.path.append(str(Path(__file__).resolve().parents[2] / "bench" / "lm-eval"))
 
 
-# DEPTHKIT_GPU names another device of PyTorch's, to try those tests themselves.
+# With DEPTHKIT_GPU=cpu the tests of tests/python/gpu can be tried where there is no CUDA device.
 GPU = torch.cuda.is_available() or "DEPTHKIT_GPU" in os.environ
 collect_ignore = [] if GPU else ["gpu"]
 

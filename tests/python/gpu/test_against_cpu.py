@@ -37,15 +37,17 @@ from depthkit_worker.repair.low_rank import LowRankOptions, fit_low_rank
 from depthkit_worker.repair.method import Base, Fitted, TrainingPoint
 from depthkit_worker.repair.patch import PatchOptions, fit_patch
 from depthkit_worker.repair.replacement_block import ReplacementBlockOptions, fit_replacement_block
-from depthkit_worker.repair.storage import load_repairs, make_repair, save_repairs
+from depthkit_worker.repair.storage import load_repairs, save_repairs
 from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks
 from depthkit_worker.subnetworks.positions import MEASURES
 from depthkit_worker.subnetworks.repairs import Repair
 from influence.builders import corpus_of, random_rows
+from repair.builders import many_rows, repairs_of
+from subnetworks.physical import random_masks
 from task_items import random_task
 from tiny import DEPTH, FAMILY_MODELS, SHAPE, random_model, tiny_model
-from training.builders import ALL, SHORT, curve, ignore
+from training.builders import ALL, SHORT, CancelAfter, curve, ignore
 
 DEVICE = torch.device(os.environ.get("DEPTHKIT_GPU", "cuda:0"))
 CPU = torch.device("cpu")
@@ -60,7 +62,7 @@ def on(device: torch.device, name: str, tokenizer: PreTrainedTokenizerBase | Non
 
 
 def moved(model: PreTrainedModel, device: torch.device) -> PreTrainedModel:
-    nn.Module.to(model, device)
+    nn.Module.to(model, device)  # transformers' own `to` has lost its types
     return model
 
 
@@ -68,16 +70,8 @@ def both(work: Callable[[torch.device], Result]) -> tuple[Result, Result]:
     return work(CPU), work(DEVICE)
 
 
-def masks(rows: int, units: int) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    return np.random.default_rng(0).random((rows, units)) < 0.8
-
-
 def base_on(device: torch.device, name: str, units: tuple[Unit, ...] = UNITS) -> Base:
-    return Base(on(device, name), units, (), corpus_of(random_rows(*[17] * 12)), 1, 4)
-
-
-def repairs_of(base: Base, fitted: Fitted) -> tuple[Repair, ...]:
-    return tuple(make_repair(base.decoder, "test", one.removed, one.edits, "{}", one.base) for one in fitted.fills)
+    return Base(on(device, name), units, (), corpus_of(many_rows(12, 17)), 1, 4)
 
 
 def scores(base: Base, repairs: tuple[Repair, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
@@ -88,7 +82,7 @@ def scores(base: Base, repairs: tuple[Repair, ...]) -> np.ndarray[tuple[int, ...
 @pytest.mark.parametrize("name", FAMILY_MODELS)
 def test_the_engine(name: str) -> None:
     units = tuple(Unit(kind, index) for index in range(DEPTH) for kind in UNIT_KINDS)
-    asked = Subnetworks(units, masks(24, len(units)))
+    asked = Subnetworks(units, random_masks(24, len(units), keep=0.8))
 
     def work(device: torch.device) -> tuple[Any, ...]:
         decoder, corpus = on(device, name), corpus_of(random_rows(13, 13, 9, 13))
@@ -201,18 +195,6 @@ def test_repairs_travel_between_devices(tmp_path: Path) -> None:
     np.testing.assert_allclose(scores(there, tuple(loaded)), scores(base, made), rtol=1e-4)
 
 
-class Stop(Unattended):
-    """Ends a training as a cancel would, at the n-th look."""
-
-    def __init__(self, looks: int) -> None:
-        self.looks = looks
-
-    def check(self) -> None:
-        self.looks -= 1
-        if self.looks < 0:
-            raise DepthkitError("CANCELLED", "enough")
-
-
 @pytest.mark.parametrize("method", ["replacement-block", "lora"])
 def test_a_stopped_training_resumes_to_the_same_curve(method: str, tmp_path: Path) -> None:
     """With dropout, whose random numbers are the device's."""
@@ -228,8 +210,9 @@ def test_a_stopped_training_resumes_to_the_same_curve(method: str, tmp_path: Pat
         return curve(points)
 
     whole = train(tmp_path / "whole", Unattended())
-    with pytest.raises(DepthkitError, match="enough"):
-        train(tmp_path / "parts", Stop(100))
+    with pytest.raises(DepthkitError) as stopped:
+        train(tmp_path / "parts", CancelAfter(101))
+    assert stopped.value.code == "CANCELLED"
     rest = train(tmp_path / "parts", Unattended())
     assert 0 < len(rest) < len(whole)
     for one, other in zip(rest, whole[-len(rest) :], strict=True):
@@ -268,8 +251,8 @@ def test_a_profile_counts_what_the_device_allocates() -> None:
 @pytest.mark.skipif(DEVICE.type != "cuda", reason="a limit on the memory of a CUDA device")
 def test_out_of_memory_halves_the_batch_and_goes_on() -> None:
     decoder = Decoder(moved(random_model(LlamaConfig(**SHAPE | {"vocab_size": 4096, "hidden_size": 256})), DEVICE))
-    corpus = corpus_of(random_rows(*[128] * 64))
-    asked = Subnetworks(BLOCKS, masks(6, 2))
+    corpus = corpus_of(many_rows(64, 128))
+    asked = Subnetworks(BLOCKS, random_masks(6, 2, keep=0.8))
     options = EngineOptions(("loss", "kl"), batch_size=64)
     whole = evaluate_subnetworks(decoder, corpus, asked, options, Unattended())
     total = torch.cuda.get_device_properties(DEVICE).total_memory

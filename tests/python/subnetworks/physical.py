@@ -6,6 +6,7 @@ import copy
 from collections.abc import Collection
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import LongTensor, Tensor, nn
 from transformers import PreTrainedModel
 
@@ -80,3 +81,8 @@ def corpus_of(rows: Collection[LongTensor | Tensor]) -> Corpus:
 def all_masks(units: int) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
     """Every subset of so many units, (2^units, units)."""
     return (np.arange(2**units)[:, None] >> np.arange(units) & 1).astype(np.bool_)
+
+
+def random_masks(rows: int, units: int, keep: float = 0.6, seed: int = 0) -> NDArray[np.bool_]:
+    """(rows, units): each unit stays with probability `keep`."""
+    return np.random.default_rng(seed).random((rows, units)) < keep

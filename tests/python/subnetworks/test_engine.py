@@ -22,7 +22,7 @@ from depthkit_worker.subnetworks.positions import MEASURES, ScoredPositions
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, slot_of, update_at
 from depthkit_worker.subnetworks.steps import Stepper
 from depthkit_worker.subnetworks.trie import Trie, walk
-from subnetworks.physical import Physical, all_masks, corpus_of, measures_by_definition
+from subnetworks.physical import Physical, all_masks, corpus_of, measures_by_definition, random_masks
 from tiny import DEPTH, FAMILY_MODELS, tiny_model, token_ids
 
 IDS = token_ids(2, 11)
@@ -35,10 +35,6 @@ def evaluate(
     decoder: Decoder, subnetworks: Subnetworks, options: EngineOptions = EVERYTHING, corpus: Corpus | None = None
 ) -> EngineResult:
     return evaluate_subnetworks(decoder, corpus or corpus_of(list(IDS)), subnetworks, options, Unattended())
-
-
-def random_masks(rows: int, units: int, keep: float = 0.6, seed: int = 0) -> NDArray[np.bool_]:
-    return np.random.default_rng(seed).random((rows, units)) < keep
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt_neox-parallel", "olmo2", "qwen2_moe"])

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import LongTensor, Tensor
 from transformers import (
-    DynamicCache,
     GenerationConfig,
     PreTrainedTokenizerBase,
     StoppingCriteria,
@@ -23,7 +22,7 @@ from depthkit_worker.evaluation.finished import Finished
 from depthkit_worker.evaluation.greedy import GreedyOptions, write_greedy
 from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.kv_cache import cache_keyword, kv_bytes_per_token
+from depthkit_worker.models.kv_cache import cache_keyword, empty_cache, kv_bytes_per_token
 from depthkit_worker.models.units import Unit
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import Repair
@@ -139,9 +138,7 @@ def _one_by_one(writer: _Writer, encoded: Sequence[list[int]], job: Job, *, cach
 
 def _continue(writer: _Writer, ids: list[int], watch: _Watch, cached: bool) -> list[int]:
     device = writer.decoder.device
-    # A cache made with the configuration would give each layer number the kind of attention that the
-    # whole model has there; the attentions that stay have new numbers.
-    cache: dict[str, Any] = {cache_keyword(writer.decoder.model): DynamicCache()} if cached else {}
+    cache: dict[str, Any] = {cache_keyword(writer.decoder.model): empty_cache()} if cached else {}
     input_ids = torch.tensor([ids], device=device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(writer.options.seed)

@@ -45,3 +45,7 @@ def choose_device(asked: str) -> torch.device:
 def where_fp64_is(values: Tensor) -> Tensor:
     """`values` on a device that has fp64, which Apple's GPUs have not."""
     return values.cpu() if values.device.type == "mps" else values
+
+
+def in_fp64(values: Tensor) -> Tensor:
+    return where_fp64_is(values).double()

@@ -12,6 +12,13 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 
 
+def empty_cache() -> DynamicCache:
+    """A cache for a model with units removed, or whole."""
+    # One made with the configuration would give each layer number the kind of attention that the whole model
+    # has there; the attentions that stay have new numbers.
+    return DynamicCache()
+
+
 def cache_keyword(model: nn.Module) -> str:
     """What `model.forward` calls its cache. Releases of transformers differ, and most families let a keyword
     they do not know pass without a word: nothing would be kept, and every token would be the first."""
@@ -33,9 +40,7 @@ def kv_bytes_per_attention(decoder: Decoder) -> tuple[int, ...]:
 
     Measured on a cache of one token: families differ in what they store for a group of heads.
     """
-    # A cache made with the configuration would give each layer number the kind of attention that the
-    # whole model has there; the attentions that stay have new numbers.
-    cache = DynamicCache()
+    cache = empty_cache()
     first = torch.zeros((1, 1), dtype=torch.long, device=decoder.device)
     with torch.no_grad():
         model = decoder.model.base_model

@@ -9,10 +9,9 @@ from typing import Any
 
 import torch
 from torch import LongTensor, Tensor
-from transformers import DynamicCache
 
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.kv_cache import cache_keyword
+from depthkit_worker.models.kv_cache import cache_keyword, empty_cache
 
 PAD = 0
 """Stands in front of shorter texts; the mask hides it, so any id of the vocabulary will do."""
@@ -50,9 +49,7 @@ class Stepper:
     def __init__(self, decoder: Decoder) -> None:
         self._model = decoder.model
         self._device = decoder.device
-        # A cache made with the configuration would give each layer number the kind of attention that the
-        # whole model has there; the attentions that stay have new numbers.
-        self.cache = DynamicCache()
+        self.cache = empty_cache()
         self._mask = torch.zeros((0, 0))
         takes = inspect.signature(decoder.model.forward).parameters
         self._takes_positions = "position_ids" in takes

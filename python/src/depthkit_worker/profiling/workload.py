@@ -27,7 +27,7 @@ def prefill_seconds(decoder: Decoder, prompt: PaddedBatch, job: Job) -> float:
     """Time to read `prompt`, whose keys and values are kept, and to know what comes next."""
     stepper = Stepper(decoder)
     with cancellable(decoder, job):
-        return _timed(decoder, lambda: stepper.begin(prompt))
+        return timed(decoder.device, lambda: stepper.begin(prompt))
 
 
 def decode_seconds(decoder: Decoder, prompt: PaddedBatch, new_tokens: int, job: Job) -> float:
@@ -42,14 +42,15 @@ def decode_seconds(decoder: Decoder, prompt: PaddedBatch, new_tokens: int, job: 
             job.check()
             logits = stepper.step(logits.argmax(-1))
 
-    return _timed(decoder, write)
+    return timed(decoder.device, write)
 
 
-def _timed(decoder: Decoder, work: Callable[[], object]) -> float:
-    synchronize(decoder.device)
+def timed(device: torch.device, work: Callable[[], object]) -> float:
+    """Seconds that `work` takes on `device`, from idle to idle."""
+    synchronize(device)
     started = time.perf_counter()
     work()
-    synchronize(decoder.device)
+    synchronize(device)
     return time.perf_counter() - started
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.models.devices import where_fp64_is
+from depthkit_worker.models.devices import in_fp64
 from depthkit_worker.repair.gaps import Gap
 from depthkit_worker.repair.method import GapFit
 from depthkit_worker.repair.statistics import Tokens
@@ -179,7 +179,7 @@ class _Solved:
 
 def wide(x: Tensor, chosen: Tensor) -> Tensor:
     """The tokens chosen, fp64 (tokens, hidden)."""
-    return where_fp64_is(x[chosen.to(x.device)]).double()
+    return in_fp64(x[chosen.to(x.device)])
 
 
 def affine_of(update: nn.Module) -> Affine:
@@ -197,4 +197,4 @@ def affine_of(update: nn.Module) -> Affine:
 
 
 def _double(value: Tensor) -> Tensor:
-    return where_fp64_is(value.detach()).double()
+    return in_fp64(value.detach())

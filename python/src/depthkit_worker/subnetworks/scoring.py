@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from depthkit_worker.models.devices import where_fp64_is
+from depthkit_worker.models.devices import in_fp64
 from depthkit_worker.subnetworks.head import Head, Tile
 from depthkit_worker.subnetworks.scorable import ScoredRows
 
@@ -107,16 +107,16 @@ class Scorer:
             log_sum, _ = _log_sum(tally)
         if tally.target is not None:
             of_targets = log_sum if self._picks is None else log_sum[self._picks.to(log_sum.device)]
-            values["loss"] = of_targets - where_fp64_is(tally.target).double()
+            values["loss"] = of_targets - in_fp64(tally.target)
         if tally.best is not None:
             best = tally.best[1] if self._picks is None else tally.best[1][self._picks]
-            values["greedy"] = where_fp64_is(best == self._targets).double()
+            values["greedy"] = in_fp64(best == self._targets)
         if tally.differences:
             dense_log_sum, scale = _log_sum(dense)
-            weighted = (scale * where_fp64_is(torch.stack(tally.differences)).double()).sum(0)
+            weighted = (scale * in_fp64(torch.stack(tally.differences))).sum(0)
             values["kl"] = weighted - dense_log_sum + log_sum
         if tally.squares:
-            values["logit-distance"] = where_fp64_is(torch.stack(tally.squares)).double().sum(0).sqrt()
+            values["logit-distance"] = in_fp64(torch.stack(tally.squares)).sum(0).sqrt()
         return {name: value.cpu() for name, value in values.items()}
 
 
@@ -142,7 +142,7 @@ def _add_exponentials(tally: _Tally, logits: Tensor) -> None:
 def _log_sum(tally: _Tally) -> tuple[Tensor, Tensor]:
     """fp64: log sum exp over all tiles (rows,), and what turns a tile's exponentials into
     probabilities (tiles, rows)."""
-    highest = where_fp64_is(torch.stack(tally.highest)).double()
-    log_sums = highest + where_fp64_is(torch.stack(tally.exponentials)).double().log()
+    highest = in_fp64(torch.stack(tally.highest))
+    log_sums = highest + in_fp64(torch.stack(tally.exponentials)).log()
     log_sum = log_sums.logsumexp(0)
     return log_sum, (highest - log_sum).exp()
