@@ -8,8 +8,8 @@ import { once } from "node:events";
 import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
 import { root } from "../scripts/steps.ts";
+import { resolveWorkerPython } from "../src/environment/worker-python.ts";
 import { Depthkit, type DepthkitError, type Model, renderTable, setup } from "../src/index.ts";
-import { resolveWorkerPython } from "../src/worker/worker-python.ts";
 
 const ROUNDS = 7;
 

@@ -3,9 +3,9 @@
  * since machines differ and are noisy. Without names all run, one after the other; some take many minutes, repairs hours.
  */
 import { delimiter, join } from "node:path";
+import { resolveWorkerPython } from "../src/environment/worker-python.ts";
 import { setup } from "../src/index.ts";
-import { cacheFolder } from "../src/worker/cache-folder.ts";
-import { resolveWorkerPython } from "../src/worker/worker-python.ts";
+import { cacheFolder } from "../src/platform/cache-folder.ts";
 import { pythonTools } from "./python-tools.ts";
 import { root, runStep } from "./steps.ts";
 

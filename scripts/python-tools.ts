@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { resolveWorkerPython } from "../src/worker/worker-python.ts";
+import { resolveWorkerPython } from "../src/environment/worker-python.ts";
 import { root, runStep } from "./steps.ts";
 
 export interface PythonTools {

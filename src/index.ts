@@ -56,6 +56,12 @@ export type {
 } from "./client/task-scores.ts";
 export type { TextData } from "./client/text-data.ts";
 export { checkUnits, parseUnit, type Unit } from "./client/units.ts";
+export { type DoctorOptions, doctor } from "./doctor/doctor.ts";
+export type { DoctorReport } from "./doctor/doctor-report.ts";
+export { type ExtraName, extraNames } from "./environment/extras.ts";
+export { pythonReference } from "./environment/python-reference.ts";
+export { type SetupOptions, type SetupResult, setup } from "./environment/setup.ts";
+export type { SetupProgress } from "./environment/setup-progress.ts";
 export {
   DepthkitError,
   type DepthkitErrorOptions,
@@ -94,6 +100,8 @@ export {
   type JournalOptions,
   type ValueDefinition,
 } from "./game/index.ts";
+export { formatBytes, formatCount, formatNumber, formatSeconds } from "./platform/format.ts";
+export { packageVersion } from "./platform/package-root.ts";
 export type { BosPolicy, DataInfo, Progress, UnitKind, UnitName } from "./protocol/common.ts";
 export { unitKinds } from "./protocol/common.ts";
 export type { CorpusInfo } from "./protocol/corpus.ts";
@@ -116,7 +124,6 @@ export { type TaskFormat, type TaskInfo, taskFormats } from "./protocol/task.ts"
 export type { Tensor } from "./protocol/tensor.ts";
 export type { WorkerStatus } from "./protocol/worker.ts";
 export { type Bar, renderBars } from "./report/bars.ts";
-export { formatBytes, formatCount, formatNumber, formatSeconds } from "./report/format.ts";
 export { type Column, renderTable } from "./report/table.ts";
 export { renderRemovalCosts, renderTradeOffs } from "./report/trade-offs.ts";
 export type { Span } from "./selection/span.ts";
@@ -133,10 +140,3 @@ export {
   type Target,
   type TracePoint,
 } from "./shapley/index.ts";
-export { type DoctorOptions, doctor } from "./worker/doctor.ts";
-export type { DoctorReport } from "./worker/doctor-report.ts";
-export { type ExtraName, extraNames } from "./worker/extras.ts";
-export { packageVersion } from "./worker/package-root.ts";
-export { pythonReference } from "./worker/python-reference.ts";
-export { type SetupOptions, type SetupResult, setup } from "./worker/setup.ts";
-export type { SetupProgress } from "./worker/setup-progress.ts";

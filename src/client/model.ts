@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { cacheFolder } from "../platform/cache-folder.ts";
 import type { UnitKind, UnitName } from "../protocol/common.ts";
 import type { ModelInfo } from "../protocol/model.ts";
-import { cacheFolder } from "../worker/cache-folder.ts";
 import type { CallOptions, Connection } from "./connection.ts";
 import { type Corpus, type LoadCorpusOptions, loadCorpus } from "./corpus.ts";
 import type { EvaluateOptions, Evaluation } from "./evaluation.ts";

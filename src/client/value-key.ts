@@ -1,5 +1,5 @@
+import { packageVersion } from "../platform/package-root.ts";
 import type { ModelInfo } from "../protocol/model.ts";
-import { packageVersion } from "../worker/package-root.ts";
 
 /** Of a model, all that determines a value computed with it. */
 export function modelKey({ weightsDigest, dtype, device, attention }: ModelInfo) {

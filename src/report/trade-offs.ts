@@ -1,5 +1,5 @@
 import type { RemovalCosts, TradeOffs } from "../experiment/trade-offs.ts";
-import { formatNumber } from "./format.ts";
+import { formatNumber } from "../platform/format.ts";
 import { type Column, renderTable } from "./table.ts";
 
 /** Rank correlations and shared lowest units as text tables, for the ks given (default 1, 2, 4, 8, ...). */

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { resolveWorkerPython } from "../environment/worker-python.ts";
 import { DepthkitError } from "../errors.ts";
-import { packageRoot } from "./package-root.ts";
+import { packageRoot } from "../platform/package-root.ts";
 import { explainStartFailure } from "./start-failure.ts";
-import { resolveWorkerPython } from "./worker-python.ts";
 
 const STDERR_KEPT_CHARACTERS = 64_000;
 const STDERR_LINES_SHOWN = 12;

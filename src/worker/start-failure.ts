@@ -1,10 +1,10 @@
 import { sep } from "node:path";
+import { checkOwnInterpreter } from "../environment/interpreter.ts";
+import { installLine } from "../environment/python-support.ts";
+import { requiredModules } from "../environment/required-modules.ts";
+import { pinOf } from "../environment/requirements.ts";
 import { DepthkitError, isErrorCode } from "../errors.ts";
-import { environmentsFolder } from "./cache-folder.ts";
-import { checkOwnInterpreter } from "./interpreter.ts";
-import { installLine } from "./python-support.ts";
-import { requiredModules } from "./required-modules.ts";
-import { pinOf } from "./requirements.ts";
+import { environmentsFolder } from "../platform/cache-folder.ts";
 
 export interface StartFailure {
   python: string;

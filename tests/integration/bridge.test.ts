@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Dealer } from "zeromq";
+import { resolveWorkerPython } from "../../src/environment/worker-python.ts";
 import { Depthkit } from "../../src/index.ts";
 import { encode } from "../../src/protocol/codec.ts";
 import { launchWorker } from "../../src/worker/launch.ts";
-import { resolveWorkerPython } from "../../src/worker/worker-python.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const ping = (value: number) => ({ value, integer: 0, text: "", tensors: [] });

@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { doctor } from "../../src/worker/doctor.ts";
-import { doctorReport } from "../../src/worker/doctor-report.ts";
-import { availableInspector, inspectors } from "../../src/worker/inspect-python.ts";
-import { findInterpreter } from "../../src/worker/interpreter.ts";
-import { isRunning } from "../../src/worker/lock.ts";
-import { setup } from "../../src/worker/setup.ts";
-import { fakePython, temporaryFolder, writeFile } from "../unit/worker/temporary-folder.ts";
+import { doctor } from "../../src/doctor/doctor.ts";
+import { doctorReport } from "../../src/doctor/doctor-report.ts";
+import { availableInspector, inspectors } from "../../src/doctor/inspect-python.ts";
+import { findInterpreter } from "../../src/environment/interpreter.ts";
+import { setup } from "../../src/environment/setup.ts";
+import { isRunning } from "../../src/platform/lock.ts";
+import { fakePython, temporaryFolder, writeFile } from "../unit/platform/temporary-folder.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();

@@ -1,19 +1,19 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { isBundledModelReady } from "../../src/environment/bundled-model.ts";
+import { ensureEnvironment, pruneEnvironments } from "../../src/environment/environment.ts";
+import { markerFile } from "../../src/environment/environment-marker.ts";
+import { environmentState, stateOfFolder } from "../../src/environment/environment-state.ts";
+import { ensureExtra } from "../../src/environment/extras.ts";
+import { findInterpreter } from "../../src/environment/interpreter.ts";
+import { type Requirements, requirementsHash } from "../../src/environment/requirements.ts";
+import { setup } from "../../src/environment/setup.ts";
+import type { SetupProgress } from "../../src/environment/setup-progress.ts";
+import { resolveWorkerPython } from "../../src/environment/worker-python.ts";
 import { DepthkitError } from "../../src/errors.ts";
-import { isBundledModelReady } from "../../src/worker/bundled-model.ts";
-import { environmentsFolder } from "../../src/worker/cache-folder.ts";
-import { ensureEnvironment, pruneEnvironments } from "../../src/worker/environment.ts";
-import { markerFile } from "../../src/worker/environment-marker.ts";
-import { environmentState, stateOfFolder } from "../../src/worker/environment-state.ts";
-import { ensureExtra } from "../../src/worker/extras.ts";
-import { findInterpreter } from "../../src/worker/interpreter.ts";
-import { type Requirements, requirementsHash } from "../../src/worker/requirements.ts";
-import { setup } from "../../src/worker/setup.ts";
-import type { SetupProgress } from "../../src/worker/setup-progress.ts";
-import { resolveWorkerPython } from "../../src/worker/worker-python.ts";
-import { temporaryFolder, writeFile } from "../unit/worker/temporary-folder.ts";
+import { environmentsFolder } from "../../src/platform/cache-folder.ts";
+import { temporaryFolder, writeFile } from "../unit/platform/temporary-folder.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { formatBytes, formatNumber, formatSeconds } from "../../../src/platform/format.ts";
 import { renderBars } from "../../../src/report/bars.ts";
-import { formatBytes, formatNumber, formatSeconds } from "../../../src/report/format.ts";
 import { renderTable } from "../../../src/report/table.ts";
 
 test("a table aligns its columns", () => {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { explainStartFailure } from "../../../src/worker/start-failure.ts";
-import { fakePython, temporaryFolder } from "./temporary-folder.ts";
+import { fakePython, temporaryFolder } from "../platform/temporary-folder.ts";
 
 const ended = { exitCode: 1, signal: null, stderr: "" };
 

@@ -1,0 +1,97 @@
+import { requiredModules } from "../environment/required-modules.ts";
+import { pinOf } from "../environment/requirements.ts";
+import { DepthkitError } from "../errors.ts";
+import type { DoctorReport, Problem } from "./doctor-report.ts";
+import type { Inspection } from "./inspect-python.ts";
+
+const LITTLE_SPACE_BYTES = 1e9;
+const SETUP = "npx depthkit setup";
+
+/** A failure met while looking, as a problem. Its message holds the remedy of its code already. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof DepthkitError) {
+    const [message, remedy] = splitRemedy(error.message);
+    return { severity: "error", code: error.code, message, remedy };
+  }
+  return { severity: "error", code: "INTERNAL", message: String(error), remedy: `Run: ${SETUP} --force` };
+}
+
+export function inspectionProblems(
+  python: string,
+  managed: boolean,
+  { facts, failure }: Inspection,
+): Problem[] {
+  const problems: Problem[] = [];
+  const remedyFor = (names: readonly string[]) =>
+    managed
+      ? `Run: ${SETUP} --force`
+      : `Run: "${python}" -m pip install ${names.map((name) => `"${pinOf(name)}"`).join(" ")}`;
+  const absent = requiredModules
+    .map((entry) => entry.package)
+    .filter((name) => facts.packages && facts.packages[name] === null);
+  if (absent.length > 0) {
+    problems.push({
+      severity: "error",
+      code: "MODULE_MISSING",
+      message: `${python} lacks ${absent.join(", ")}, which the worker needs.`,
+      remedy: remedyFor(absent),
+    });
+  }
+  for (const [name, version] of Object.entries(facts.packages ?? {})) {
+    const pin = pinOf(name).split("==")[1];
+    // A local label (+cpu, +cu130) names another build of the same version.
+    if (version === null || pin === undefined || version.split("+")[0] === pin) continue;
+    problems.push({
+      severity: managed ? "error" : "warning",
+      code: "MODULE_MISSING",
+      message: `${name} is at ${version}; depthkit is tested with ${pin}.`,
+      remedy: remedyFor([name]),
+    });
+  }
+  const toldAlready = absent.includes("torch") && failure?.error.includes("No module named 'torch'");
+  if (failure && !toldAlready) {
+    const importing = failure.section === "devices" || failure.section === "attention";
+    problems.push({
+      severity: "error",
+      code: importing ? "MODULE_MISSING" : "WORKER_START_FAILED",
+      message: `Inspecting ${python}: ${importing ? "importing torch and listing its devices" : `reading its ${failure.section}`} failed: ${failure.error}`,
+      remedy: importing ? remedyFor(["torch"]) : `Run: ${SETUP} --force`,
+    });
+  }
+  return problems;
+}
+
+export function cacheProblems(cache: DoctorReport["cache"], modelReady: boolean, model: string): Problem[] {
+  const problems: Problem[] = [];
+  if (!modelReady) {
+    problems.push({
+      severity: "error",
+      code: "MODEL_NOT_FOUND",
+      message: `The bundled model is not prepared (${model}).`,
+      remedy: `Run: ${SETUP}`,
+    });
+  }
+  const leftovers = cache.environments.filter((entry) => !entry.inUse && entry.state !== "ready");
+  if (leftovers.length > 0) {
+    problems.push({
+      severity: "warning",
+      code: "SETUP_FAILED",
+      message: `Unfinished or damaged environments take up room: ${leftovers.map((entry) => entry.name).join(", ")}.`,
+      remedy: `Run: ${SETUP} --prune`,
+    });
+  }
+  if (cache.freeBytes < LITTLE_SPACE_BYTES) {
+    problems.push({
+      severity: "warning",
+      code: "DISK_FULL",
+      message: `Only ${Math.round(cache.freeBytes / 1e6)} MB are free in ${cache.folder}.`,
+      remedy: "Free some space, or set DEPTHKIT_HOME to a folder on a larger disk.",
+    });
+  }
+  return problems;
+}
+
+function splitRemedy(message: string): [string, string] {
+  const at = message.search(/(Run|Set DEPTHKIT_|Install|Make|Free|Add) ?/);
+  return at > 0 ? [message.slice(0, at).trimEnd(), message.slice(at)] : [message, `Run: ${SETUP}`];
+}

@@ -1,0 +1,127 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism, cpus, freemem, totalmem } from "node:os";
+import { dirname, join } from "node:path";
+import { bundledModel, isBundledModelReady } from "../environment/bundled-model.ts";
+import { checkOwnInterpreter, findInterpreter } from "../environment/interpreter.ts";
+import { resolveWorkerPython, type WorkerPython } from "../environment/worker-python.ts";
+import { throwIfCancelled } from "../platform/cancelled.ts";
+import { packageRoot, packageVersion } from "../platform/package-root.ts";
+import { cacheReport } from "./cache-report.ts";
+import { cacheProblems, inspectionProblems, problemOf } from "./doctor-problems.ts";
+import { type DoctorReport, doctorReport, type Problem } from "./doctor-report.ts";
+import { availableInspector, type Inspection, type Inspector, inspectPython } from "./inspect-python.ts";
+
+export interface DoctorOptions {
+  signal?: AbortSignal | undefined;
+  /** How long Python may take to describe itself. */
+  timeoutMs?: number;
+  /** pythonia where it is installed. */
+  inspector?: Inspector;
+}
+
+/** Looks at everything a worker depends on and says what is wrong and what to do. Changes nothing. */
+export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
+  const problems: Problem[] = [];
+  const worker = await resolveWorkerPython().catch((error: unknown) => {
+    problems.push(problemOf(error));
+    return undefined;
+  });
+  const { inspector, inspection } = await look(worker, problems, options);
+  const { facts } = inspection;
+  if (worker) problems.push(...inspectionProblems(worker.python, worker.managed, inspection));
+
+  const environment = worker?.managed ? dirname(dirname(worker.python)) : undefined;
+  const cache = await cacheReport(environment);
+  throwIfCancelled(options.signal, "The inspection");
+  problems.push(...cacheProblems(cache, isBundledModelReady(), bundledModel().folder));
+  return doctorReport.parse({
+    node: nodeReport(),
+    machine: {
+      cpu: cpus()[0]?.model.trim() || "unknown",
+      cores: availableParallelism(),
+      memoryBytes: totalmem(),
+      freeMemoryBytes: freemem(),
+    },
+    python: {
+      command: worker?.python ?? null,
+      managed: worker?.managed ?? true,
+      inspectedBy: inspector,
+      interpreter: facts.interpreter ?? null,
+      packages: facts.packages ?? null,
+      devices: facts.devices ?? null,
+      attention: facts.attention ?? null,
+    },
+    cache,
+    problems,
+    healthy: problems.every((problem) => problem.severity !== "error"),
+  } satisfies DoctorReport);
+}
+
+interface Look {
+  inspector: Inspector | null;
+  inspection: Inspection;
+}
+
+async function look(
+  worker: WorkerPython | undefined,
+  problems: Problem[],
+  options: DoctorOptions,
+): Promise<Look> {
+  const nothing: Look = { inspector: null, inspection: { facts: {} } };
+  const { signal } = options;
+  try {
+    if (!worker) {
+      // Whether `npx depthkit setup` could make the environment that is missing.
+      await findInterpreter({ signal });
+      return nothing;
+    }
+    await checkOwnInterpreter(worker.python, signal);
+  } catch (error) {
+    throwIfCancelled(signal, "The inspection");
+    problems.push(problemOf(error));
+    return nothing;
+  }
+  const inspector = options.inspector ?? availableInspector();
+  const inspection = await inspectPython({
+    python: worker.python,
+    env: { ...process.env, ...worker.env },
+    inspector,
+    // The first import of torch on a cold disk takes 8 s and more.
+    timeoutMs: options.timeoutMs ?? 30_000,
+    signal,
+  });
+  return { inspector, inspection };
+}
+
+function nodeReport(): DoctorReport["node"] {
+  return {
+    version: process.versions.node,
+    platform: `${process.platform}-${process.arch}`,
+    depthkit: packageVersion(),
+    packages: {
+      zeromq: installed("zeromq"),
+      msgpackr: installed("msgpackr"),
+      pythonia: installed("pythonia"),
+    },
+  };
+}
+
+/** A package's version without loading it; its `exports` may hide its package.json from `require`. */
+function installed(name: string): string | null {
+  const folders = createRequire(join(packageRoot(), "package.json")).resolve.paths(name) ?? [];
+  for (const folder of folders) {
+    const version = versionIn(join(folder, name, "package.json"));
+    if (version !== undefined) return version;
+  }
+  return null;
+}
+
+function versionIn(manifest: string): string | undefined {
+  try {
+    const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { version?: unknown };
+    return typeof version === "string" ? version : undefined;
+  } catch {
+    return undefined;
+  }
+}

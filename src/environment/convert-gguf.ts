@@ -1,0 +1,71 @@
+import { delimiter } from "node:path";
+import { z } from "zod";
+import { DepthkitError } from "../errors.ts";
+import { throwIfCancelled } from "../platform/cancelled.ts";
+import { pythonPath } from "../platform/package-root.ts";
+import { exitText } from "../platform/run-child.ts";
+import { installerEnvironment } from "./pip.ts";
+import { pipFailureReason } from "./pip-failure.ts";
+import { runModule } from "./run-module.ts";
+import type { OnSetupProgress } from "./setup-progress.ts";
+
+export interface ConvertOptions {
+  python: string;
+  /** False for an interpreter of the user's own, whose PYTHONPATH is kept. */
+  managed: boolean;
+  gguf: string;
+  sha256: string;
+  out: string;
+  temporary: string;
+  signal?: AbortSignal | undefined;
+  onProgress?: OnSetupProgress | undefined;
+}
+
+/** The lines of the converter's standard output that matter here; `child.py` writes them. */
+const line = z.union([
+  z.object({ done: z.int().nonnegative(), total: z.int().nonnegative() }),
+  z.object({ error: z.object({ code: z.string(), message: z.string() }) }),
+]);
+
+/** Turns a GGUF file into a folder that transformers loads, with a manifest of its files. */
+export async function convertGguf(options: ConvertOptions): Promise<void> {
+  const what = "Converting the bundled model";
+  options.onProgress?.({ step: "model-convert", message: what });
+  const args = ["--gguf", options.gguf, "--out", options.out, "--expect-sha256", options.sha256];
+  let told: string | undefined;
+  const result = await runModule(options.python, ["depthkit_worker.models.convert_gguf", ...args], {
+    isolated: false,
+    env: { ...installerEnvironment(options.temporary), PYTHONPATH: modulePath(options.managed) },
+    signal: options.signal,
+    onLine: (text, stream) => {
+      const message = stream === "stdout" ? parse(text) : undefined;
+      if (!message) return;
+      if ("error" in message) told = message.error.message;
+      else options.onProgress?.({ step: "model-convert", message: what, ...message, unit: "steps" });
+    },
+  });
+  throwIfCancelled(options.signal, what);
+  if (result.code === 0) return;
+  const output = result.lines.slice(-12);
+  const full = pipFailureReason(result.lines) === "no-space";
+  const cause = full ? `the disk of ${options.out} is full.` : (told ?? `${exitText(result)}.`);
+  throw new DepthkitError(
+    full ? "DISK_FULL" : "SETUP_FAILED",
+    `${what} failed: ${cause} ${full ? "Free some space and run" : "Run"} it again: npx depthkit setup\n` +
+      `Its last lines:\n${output.map((text) => `  ${text}`).join("\n")}`,
+    { details: { output } },
+  );
+}
+
+function modulePath(managed: boolean): string {
+  const inherited = managed ? undefined : process.env["PYTHONPATH"];
+  return [pythonPath("src"), ...(inherited ? [inherited] : [])].join(delimiter);
+}
+
+function parse(text: string): z.infer<typeof line> | undefined {
+  try {
+    return line.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}

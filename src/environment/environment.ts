@@ -1,0 +1,86 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { environmentsFolder } from "../platform/cache-folder.ts";
+import { asSetupError } from "../platform/file-error.ts";
+import { isLocked, withLock } from "../platform/lock.ts";
+import { environmentName, environmentNames } from "./environment-folder.ts";
+import { readMarker } from "./environment-marker.ts";
+import { type Environment, environmentState, stateOfFolder } from "./environment-state.ts";
+import { findInterpreter } from "./interpreter.ts";
+import type { Candidate } from "./interpreter-probe.ts";
+import { makeEnvironment, removeEnvironment } from "./make-environment.ts";
+import { type Requirements, requirementsHash, workerRequirements } from "./requirements.ts";
+import type { OnSetupProgress } from "./setup-progress.ts";
+
+export interface EnvironmentOptions {
+  requirements?: Requirements;
+  /** The Pythons to choose from, in place of the usual names. */
+  candidates?: readonly Candidate[];
+  /** Make it anew even where it looks whole. */
+  force?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+  onProgress?: OnSetupProgress | undefined;
+}
+
+/**
+ * The managed Python environment: left alone when it is whole, made where it is missing, unfinished,
+ * damaged or of other pins. On any failure what was made is removed.
+ *
+ * @throws DepthkitError PYTHON_NOT_FOUND, PYTHON_TOO_OLD, PYTHON_UNSUPPORTED, VENV_UNAVAILABLE, DISK_FULL,
+ * NETWORK, MODULE_MISSING, SETUP_FAILED, CANCELLED
+ */
+export async function ensureEnvironment(options: EnvironmentOptions = {}): Promise<Environment> {
+  const requirements = options.requirements ?? workerRequirements();
+  const state = options.force ? undefined : environmentState(requirements);
+  if (state?.kind === "ready") return state.environment;
+  if (state?.kind === "damaged") {
+    options.onProgress?.({
+      step: "environment",
+      message: `The environment is damaged: ${state.reason}. Making it anew`,
+    });
+  }
+
+  options.onProgress?.({ step: "interpreter", message: "Looking for Python" });
+  const interpreter = await findInterpreter({
+    signal: options.signal,
+    ...(options.candidates ? { candidates: options.candidates } : {}),
+  });
+  const folder = join(environmentsFolder(), environmentName(interpreter, requirementsHash(requirements)));
+  const makingSince = new Date().toISOString();
+  try {
+    return await withLock(
+      `${folder}.lock`,
+      {
+        signal: options.signal,
+        onWait: (owner) =>
+          options.onProgress?.({
+            step: "wait",
+            message: `Waiting for ${owner}, which is making the environment (its lock: ${folder}.lock)`,
+          }),
+      },
+      async () => {
+        // Another process may have made it while this one waited.
+        const now = stateOfFolder(folder);
+        const usable = !options.force || (readMarker(folder)?.createdAt ?? "") > makingSince;
+        if (now.kind === "ready" && usable) return now.environment;
+        const { signal, onProgress } = options;
+        return makeEnvironment({ folder, interpreter, requirements, signal, onProgress });
+      },
+    );
+  } catch (error) {
+    throw asSetupError(error, "Making the worker's Python environment", folder);
+  }
+}
+
+/** Removes the environments of other pins that nobody is making just now, and names them. */
+export async function pruneEnvironments(keep: string | undefined): Promise<string[]> {
+  const removed: string[] = [];
+  for (const name of environmentNames()) {
+    const folder = join(environmentsFolder(), name);
+    if (folder === keep || isLocked(`${folder}.lock`)) continue;
+    await removeEnvironment(folder);
+    rmSync(`${folder}.lock`, { recursive: true, force: true });
+    removed.push(folder);
+  }
+  return removed;
+}

@@ -1,0 +1,96 @@
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { DepthkitError } from "../errors.ts";
+import { checkDiskSpace } from "../platform/disk-space.ts";
+import { asSetupError } from "../platform/file-error.ts";
+import { withLock } from "../platform/lock.ts";
+import { pythonPath } from "../platform/package-root.ts";
+import { writeJson } from "../platform/write-json.ts";
+import { environmentPython } from "./environment-folder.ts";
+import { installerEnvironment, runPip } from "./pip.ts";
+import { type Requirements, requirementsHash } from "./requirements.ts";
+import type { OnSetupProgress } from "./setup-progress.ts";
+import { verifyModules } from "./verify-modules.ts";
+
+/** What can be added to the worker's environment. */
+export const extraNames = ["lm-eval"] as const;
+export type ExtraName = (typeof extraNames)[number];
+
+export function extraRequirements(extra: ExtraName): Requirements {
+  return {
+    requirements: pythonPath(`requirements-${extra}.txt`),
+    // The same as the worker's: what an extra shares with it stays as it is.
+    constraints: pythonPath("constraints.txt"),
+    modules: [{ module: "lm_eval", package: "lm-eval" }],
+    // Measured: 0.5 GB on disk, pyarrow and scipy the most of it, and the downloads.
+    neededBytes: 1e9,
+  };
+}
+
+/** @throws DepthkitError INVALID_ARGUMENT */
+export function checkExtras(names: readonly string[]): ExtraName[] {
+  return names.map((name) => {
+    const known = extraNames.find((candidate) => candidate === name);
+    if (known !== undefined) return known;
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      `Set-up was asked for the extra "${name}", which there is not. Extras: ${extraNames.join(", ")}.`,
+    );
+  });
+}
+
+export interface ExtraOptions {
+  force?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+  onProgress?: OnSetupProgress | undefined;
+}
+
+/**
+ * Installs an extra into the managed environment; returns at once where it is there. One that fails
+ * leaves the environment as good as before: nothing the worker needs is replaced.
+ *
+ * @throws DepthkitError DISK_FULL, NETWORK, MODULE_MISSING, SETUP_FAILED, CANCELLED
+ */
+export async function ensureExtra(
+  name: string,
+  requirements: Requirements,
+  folder: string,
+  options: ExtraOptions = {},
+): Promise<void> {
+  const { force, signal, onProgress } = options;
+  const file = join(folder, `depthkit-extra-${name}.json`);
+  const hash = requirementsHash(requirements);
+  if (!force && installed(file) === hash) return;
+  try {
+    await withLock(`${folder}.lock`, { signal }, async () => {
+      rmSync(file, { force: true });
+      await checkDiskSpace(folder, requirements.neededBytes, `The extra ${name}`);
+      const python = environmentPython(folder);
+      const temporary = join(folder, "tmp");
+      mkdirSync(temporary, { recursive: true });
+      const args = ["install", "-r", requirements.requirements, "-c", requirements.constraints];
+      try {
+        await runPip({ python, folder, temporary, signal, onProgress, what: `Installing ${name}`, args });
+        const env = installerEnvironment(temporary);
+        const { modules } = requirements;
+        const { versions } = await verifyModules({ python, modules, own: false, env, signal, onProgress });
+        writeJson(file, { hash, versions });
+      } finally {
+        rmSync(temporary, { recursive: true, force: true });
+      }
+    });
+  } catch (error) {
+    throw asSetupError(error, `Installing the extra ${name}`, folder);
+  }
+}
+
+const record = z.object({ hash: z.string() });
+
+function installed(file: string): string | undefined {
+  try {
+    return record.safeParse(JSON.parse(readFileSync(file, "utf8"))).data?.hash;
+  } catch {
+    return undefined;
+  }
+}

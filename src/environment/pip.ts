@@ -1,0 +1,71 @@
+import { throwIfCancelled } from "../platform/cancelled.ts";
+import { exitText } from "../platform/run-child.ts";
+import { pipError } from "./pip-failure.ts";
+import { PipOutput } from "./pip-output.ts";
+import { runModule } from "./run-module.ts";
+import type { OnSetupProgress, SetupProgress } from "./setup-progress.ts";
+
+/** The first pip with raw progress lines is 24.1; a fresh environment of Python 3.11 has 23.2. */
+export const PIP_VERSION = "26.3";
+
+/** Settings that would send packages elsewhere than into the environment they are meant for. */
+const misleading = [
+  "PIP_USER",
+  "PIP_TARGET",
+  "PIP_PREFIX",
+  "PIP_ROOT",
+  "PIP_REQUIRE_VIRTUALENV",
+  "PIP_DRY_RUN",
+];
+
+export interface PipRun {
+  python: string;
+  args: readonly string[];
+  /** "Installing the packages", for messages. */
+  what: string;
+  /** The folder the result goes to, for messages. */
+  folder: string;
+  temporary: string;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: SetupProgress) => void) | undefined;
+  /** False for a pip too old for raw progress lines. */
+  rawProgress?: boolean;
+}
+
+/** @throws DepthkitError DISK_FULL, NETWORK, VENV_UNAVAILABLE, SETUP_FAILED, CANCELLED */
+export async function runPip(run: PipRun): Promise<void> {
+  throwIfCancelled(run.signal, run.what);
+  const output = new PipOutput();
+  const [command = "", ...rest] = run.args;
+  const result = await runModule(
+    run.python,
+    [
+      "pip",
+      command,
+      "--no-input",
+      "--disable-pip-version-check",
+      "--no-color",
+      "--progress-bar",
+      run.rawProgress === false ? "off" : "raw",
+      ...rest,
+    ],
+    {
+      env: installerEnvironment(run.temporary),
+      signal: run.signal,
+      onLine: (line) => report(output.read(line), run.onProgress),
+    },
+  );
+  throwIfCancelled(run.signal, run.what);
+  if (result.code !== 0) throw pipError(run.what, run.folder, result.lines, exitText(result));
+}
+
+/** The caller's variables, pip's settings among them, without those that would mislead it. */
+export function installerEnvironment(temporary: string): NodeJS.ProcessEnv {
+  const env: NodeJS.ProcessEnv = { ...process.env, TMPDIR: temporary, TEMP: temporary, TMP: temporary };
+  for (const name of [...misleading, "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH"]) delete env[name];
+  return env;
+}
+
+function report(progress: SetupProgress | undefined, onProgress: OnSetupProgress | undefined): void {
+  if (progress) onProgress?.(progress);
+}

@@ -1,0 +1,49 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { pythonPath } from "../platform/package-root.ts";
+import { type RequiredModule, requiredModules } from "./required-modules.ts";
+
+/** What an environment is made from. Another set of files makes another environment. */
+export interface Requirements {
+  /** A pip requirements file. */
+  requirements: string;
+  /** A pip constraints file, which pins what the requirements bring along. */
+  constraints: string;
+  /** What must import afterwards. */
+  modules: readonly RequiredModule[];
+  /** Free space the environment needs, in bytes. */
+  neededBytes: number;
+}
+
+export function workerRequirements(): Requirements {
+  return {
+    requirements: pythonPath("requirements.txt"),
+    constraints: pythonPath("constraints.txt"),
+    modules: requiredModules,
+    // With torch's CPU build; measured 0.9 GB on disk and as much again while downloading.
+    neededBytes: 2.5e9,
+  };
+}
+
+/** 12 hexadecimal digits that change when a pin does, and not with comments or line ends. */
+export function requirementsHash({ requirements, constraints }: Requirements): string {
+  const hash = createHash("sha256");
+  for (const file of [requirements, constraints]) {
+    const lines = readFileSync(file, "utf8").split(/\r?\n/);
+    const pins = lines.map((line) => line.replace(/(^|\s)#.*$/, "").trim()).filter((line) => line !== "");
+    hash.update(pins.join("\n")).update("\0");
+  }
+  return hash.digest("hex").slice(0, 12);
+}
+
+/** The `name==version` of a package in a requirements file, or its bare name where it is not pinned. */
+export function pinOf(packageName: string, requirementsFile = pythonPath("requirements.txt")): string {
+  let text = "";
+  try {
+    text = readFileSync(requirementsFile, "utf8");
+  } catch {
+    return packageName;
+  }
+  const lines = text.split(/\r?\n/).map((line) => line.trim());
+  return lines.find((line) => line.toLowerCase().startsWith(`${packageName.toLowerCase()}==`)) ?? packageName;
+}

@@ -1,0 +1,59 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { checkExtras, extraNames, extraRequirements } from "../../../src/environment/extras.ts";
+import { requiredModules } from "../../../src/environment/required-modules.ts";
+import { pinOf, requirementsHash, workerRequirements } from "../../../src/environment/requirements.ts";
+import { temporaryFolder, writeFile } from "../platform/temporary-folder.ts";
+
+function hashOf(requirements: string, constraints: string): string {
+  const folder = temporaryFolder();
+  return requirementsHash({
+    requirements: writeFile(join(folder, "requirements.txt"), requirements),
+    constraints: writeFile(join(folder, "constraints.txt"), constraints),
+    modules: [],
+    neededBytes: 0,
+  });
+}
+
+test("the hash changes with a pin of either file, and with nothing else", () => {
+  const before = hashOf("a==1\nb==2\n", "c==3\n");
+  expect(before).toMatch(/^[0-9a-f]{12}$/);
+  expect(hashOf("# why\r\na==1\r\nb==2  # and this\r\n\r\n", "c==3")).toBe(before);
+  expect(hashOf("a==1\nb==3\n", "c==3\n")).not.toBe(before);
+  expect(hashOf("a==1\nb==2\n", "c==4\n")).not.toBe(before);
+  expect(hashOf("a==1\n", "b==2\nc==3\n")).not.toBe(before);
+});
+
+test("every package the worker imports is pinned", () => {
+  for (const { package: name } of requiredModules) expect(pinOf(name)).toMatch(new RegExp(`^${name}==[0-9]`));
+  expect(pinOf("no-such-package")).toBe("no-such-package");
+});
+
+test("every requirement is pinned in the constraints to the same version", () => {
+  const { requirements, constraints } = workerRequirements();
+  for (const { package: name } of requiredModules) {
+    expect(pinOf(name, constraints)).toBe(pinOf(name, requirements));
+  }
+});
+
+test("an extra is pinned, and pins nothing of the worker's to another version", () => {
+  for (const extra of extraNames) {
+    const { requirements, constraints, modules } = extraRequirements(extra);
+    for (const { package: name } of modules) expect(pinOf(name, requirements)).toMatch(/==[0-9]/);
+    const pins = readFileSync(requirements, "utf8")
+      .split("\n")
+      .filter((line) => line !== "" && !line.startsWith("#"));
+    expect(pins.length).toBeGreaterThan(0);
+    for (const pin of pins) {
+      expect(pin).toMatch(/^[a-z0-9-]+==[^ ]+$/);
+      const [name = ""] = pin.split("==");
+      expect([name, pin]).toContain(pinOf(name, constraints).split(" ;")[0]);
+    }
+  }
+});
+
+test("an extra there is not is refused", () => {
+  expect(checkExtras(["lm-eval"])).toEqual(["lm-eval"]);
+  expect(() => checkExtras(["vllm"])).toThrow('the extra "vllm"');
+});
