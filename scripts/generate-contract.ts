@@ -8,23 +8,31 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { recordSchema } from "../src/experiment/record.ts";
 import { methods } from "../src/protocol/methods.ts";
+import { contract } from "../src/protocol/schema.ts";
 import { emitPython, type JsonSchema } from "./emit-python.ts";
 import { goldenMessagesJson } from "./golden-messages.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
+/** Names the options whose fields a call's params take over: their type in Python is one of its kind. */
+function baseOf(id: string): JsonSchema {
+  const schema = contract._idmap.get(id);
+  const base = schema === undefined ? undefined : contract.get(schema)?.base;
+  return base === undefined ? {} : { "x-base": `#/$defs/${base}` };
+}
+
 function wireSchema(): JsonSchema {
-  const { schemas } = z.toJSONSchema(z.globalRegistry, {
+  const { schemas } = z.toJSONSchema(contract, {
     target: "draft-2020-12",
-    // What crosses the wire is the parsed form: defaults live in TypeScript, and every field is there.
+    // What crosses the wire is the parsed form: every field is there.
     io: "output",
     uri: (id) => `#/$defs/${id}`,
     unrepresentable: "throw",
   });
   const definitions = Object.entries(schemas as Record<string, JsonSchema>)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([id, { $schema: _schema, $id: _id, id: _name, ...rest }]) => [id, rest]);
-  const nameOf = (schema: z.ZodType) => `#/$defs/${z.globalRegistry.get(schema)?.id}`;
+    .map(([id, { $schema: _schema, $id: _id, ...rest }]) => [id, { ...baseOf(id), ...rest }]);
+  const nameOf = (schema: z.ZodType) => `#/$defs/${contract.get(schema)?.id}`;
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     title: "depthkit wire contract",

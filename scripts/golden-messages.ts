@@ -25,7 +25,7 @@ const perplexity = {
   model: "model-1",
   removed: ["block.3", "attention.29"],
   repairs: ["repair-1"],
-  data: { kind: "files", paths: ["a.txt"], textField: "text", strict: false },
+  data: { kind: "files", files: ["a.txt"], textField: "text", strict: false },
   rows: "raw",
   separator: "\n\n",
   chunk: null,
@@ -37,9 +37,8 @@ const perplexity = {
 };
 
 const template = {
-  kind: "template",
   prompt: "{question}",
-  choices: { kind: "list", texts: ["no", "yes"] },
+  choices: ["no", "yes"],
   answer: "answer",
   group: null,
   description: "",
@@ -48,22 +47,22 @@ const template = {
 };
 const task = {
   model: "model-1",
-  path: "task.jsonl",
+  data: { kind: "files", files: ["task.jsonl"] },
   format: template,
   shots: 5,
-  shotsFile: "dev.jsonl",
+  shotsFrom: { kind: "rows", rows: ['{"question": "?"}'] },
   limit: null,
   bos: "auto",
 };
 const evaluate = {
   model: "model-1",
   data: "task-2",
-  units: ["block.3"],
+  players: [["block.3"], ["attention.4", "feed-forward.4"]],
   kept: { tensor: 0 },
   repairs: [],
   repaired: null,
   measures: ["accuracy", "choice-loss"],
-  positions: { every: 1, last: null },
+  scoredPositions: { every: 1, last: null },
   batchSize: null,
   memoryBudget: null,
 };
@@ -154,7 +153,7 @@ export const goldenMessages: GoldenMessage[] = [
     type: "EvaluationPerplexityParams",
     valid: false,
     why: "keys of another kind of data",
-    value: { ...perplexity, data: { kind: "texts", texts: ["a"], paths: ["b"] } },
+    value: { ...perplexity, data: { kind: "texts", texts: ["a"], files: ["b"] } },
   },
   {
     type: "EvaluationPerplexityParams",
@@ -185,22 +184,36 @@ export const goldenMessages: GoldenMessage[] = [
     type: "TaskLoadParams",
     valid: true,
     why: "a template whose choices are a field",
-    value: { ...task, format: { ...template, choices: { kind: "field", name: "options" } } },
+    value: { ...task, format: { ...template, choices: "options" } },
   },
-  { type: "TaskLoadParams", valid: true, why: "the rows say", value: { ...task, format: { kind: "rows" } } },
+  { type: "TaskLoadParams", valid: true, why: "the rows say", value: { ...task, format: null } },
   {
     type: "TaskLoadParams",
     valid: false,
     why: "a format that is none",
-    value: { ...task, format: { kind: "named", name: "nli" } },
+    value: { ...task, format: "nli" },
   },
   {
     type: "TaskLoadParams",
     valid: false,
     why: "one choice is no choice",
-    value: { ...task, format: { ...template, choices: { kind: "list", texts: ["yes"] } } },
+    value: { ...task, format: { ...template, choices: ["yes"] } },
   },
   { type: "TaskLoadParams", valid: false, why: "six shots", value: { ...task, shots: 6 } },
+  { type: "TaskLoadParams", valid: true, why: "defaults", value: { model: task.model, data: task.data } },
+  {
+    type: "RepairMethod",
+    valid: true,
+    why: "defaults within defaults",
+    value: { method: "lora", training: { steps: 5 } },
+  },
+  {
+    type: "RepairMethod",
+    valid: false,
+    why: "a field of another method",
+    value: { method: "fold", rank: 8 },
+  },
+  { type: "RepairMethod", valid: false, why: "no method", value: { method: "glue" } },
   { type: "SubnetworksEvaluateParams", valid: true, why: "on a task", value: evaluate },
   {
     type: "SubnetworksEvaluateParams",

@@ -1,6 +1,6 @@
 /** Schemas that more than one method group uses. */
 import { z } from "zod";
-import { count, digest, finite, handle, named } from "./schema.ts";
+import { count, digest, finite, handle, list, named, path } from "./schema.ts";
 
 export const empty = named("Empty", z.strictObject({}));
 
@@ -25,8 +25,8 @@ export const unitName = named(
 /** The subnetwork that a call works on, as fields of its params. */
 export const subject = {
   model: modelHandle,
-  removed: z.array(unitName),
-  repairs: z.array(repairHandle).describe("In the order they were made."),
+  removed: list(unitName),
+  repairs: list(repairHandle).describe("In the order they were made."),
 };
 
 export const bosPolicies = ["auto", "always", "never"] as const;
@@ -38,14 +38,17 @@ export const fileSource = named(
   "FileSource",
   z.strictObject({
     kind: z.literal("files"),
-    paths: z.array(z.string().min(1)).min(1).describe("Absolute paths of .txt, .jsonl or .jsonl.gz files."),
-    textField: z.string().min(1).describe("The field of a JSON line that holds its text."),
-    strict: z.boolean().describe("Refuse lines without text, where otherwise they are counted and skipped."),
+    files: list(path(), 1).describe("Paths of .txt, .jsonl or .jsonl.gz files."),
+    textField: z.string().min(1).default("text").describe("The field of a JSON line that holds its text."),
+    strict: z
+      .boolean()
+      .default(false)
+      .describe("Refuse lines without text, where otherwise they are counted and skipped."),
   }),
 );
 export const textSource = named(
   "TextSource",
-  z.strictObject({ kind: z.literal("texts"), texts: z.array(z.string()).min(1) }),
+  z.strictObject({ kind: z.literal("texts"), texts: list(z.string(), 1) }),
 );
 export const dataSource = named("DataSource", z.discriminatedUnion("kind", [fileSource, textSource]));
 export type DataSource = z.infer<typeof dataSource>;
@@ -55,7 +58,7 @@ export const dataInfo = named(
   "DataInfo",
   z.object({
     digest: digest().describe("sha256 of the text records, whatever file they came in."),
-    files: z.array(z.string()),
+    files: list(z.string()),
     records: count(),
     skipped: count().describe("Records without text, left out."),
     lines: count(),
@@ -64,6 +67,24 @@ export const dataInfo = named(
   }),
 );
 export type DataInfo = z.infer<typeof dataInfo>;
+
+/** Rows of a task: one JSON object each. */
+export const rowFiles = named(
+  "RowFiles",
+  z.strictObject({
+    kind: z.literal("files"),
+    files: list(path(), 1).describe("Paths of .jsonl or .jsonl.gz files, one object a line."),
+  }),
+);
+export const ownRows = named(
+  "OwnRows",
+  z.strictObject({
+    kind: z.literal("rows"),
+    rows: list(z.string().min(2), 1).describe("JSON objects, as text."),
+  }),
+);
+export const rowSource = named("RowSource", z.discriminatedUnion("kind", [rowFiles, ownRows]));
+export type RowSource = z.infer<typeof rowSource>;
 
 /** How far a long call is. `total` is null where it is not known beforehand. */
 export const progress = named(

@@ -1,28 +1,37 @@
 import { z } from "zod";
 import { bosPolicy, corpusHandle, dataInfo, dataSource, modelHandle } from "./common.ts";
-import { count, digest, named } from "./schema.ts";
+import { count, digest, extending, named } from "./schema.ts";
 
 export const packings = ["pack", "none"] as const;
 /** `pack`: one stream cut to equal length; `none`: one sequence a text, cut at the length. */
 export const packing = named("Packing", z.enum(packings));
 
-export const corpusLoadParams = named(
-  "CorpusLoadParams",
+export const corpusOptions = named(
+  "CorpusOptions",
   z.strictObject({
-    model: modelHandle,
-    data: dataSource,
-    sequences: count(1).nullable().describe("How many to take from the front; null: all there are."),
-    length: count(2).describe("Tokens a sequence."),
-    packing,
-    separator: z.string().describe("Stands between two texts of a packed stream."),
-    bos: bosPolicy,
+    sequences: count(1)
+      .nullable()
+      .default(null)
+      .describe("How many sequences to take from the front; null: all there are."),
+    length: count(2).default(512).describe("Tokens a sequence."),
+    packing: packing
+      .default("pack")
+      .describe("pack: one stream cut to equal length; none: one sequence a text, cut at the length."),
+    separator: z.string().default("\n\n").describe("Stands between two texts of a packed stream."),
+    bos: bosPolicy
+      .default("auto")
+      .describe("BOS token at the start of each sequence; auto: where the tokeniser adds it itself."),
   }),
 );
+
+export const corpusLoadParams = extending("CorpusLoadParams", corpusOptions, {
+  model: modelHandle,
+  data: dataSource,
+});
 
 export const corpusInfo = named(
   "CorpusInfo",
   z.object({
-    corpus: corpusHandle,
     data: dataInfo,
     tokensDigest: digest().describe(
       "sha256 of the token ids as little-endian int32, sequence after sequence.",
@@ -39,5 +48,10 @@ export const corpusInfo = named(
   }),
 );
 export type CorpusInfo = z.infer<typeof corpusInfo>;
+
+export const corpusLoadResult = named(
+  "CorpusLoadResult",
+  z.object({ corpus: corpusHandle, info: corpusInfo }),
+);
 
 export const corpusUnloadParams = named("CorpusUnloadParams", z.strictObject({ corpus: corpusHandle }));

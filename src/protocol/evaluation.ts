@@ -1,30 +1,41 @@
 import { z } from "zod";
 import { bosPolicy, dataInfo, dataSource, subject, taskHandle } from "./common.ts";
 import { knownItems } from "./item-values.ts";
-import { count, digest, finite, named } from "./schema.ts";
+import { count, digest, extending, finite, list, named, share } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
 export const rowModes = ["raw", "wikitext"] as const;
 /** `raw`: the text as it is; `wikitext`: lines as rows joined by blank lines, as published figures do. */
 export const rowMode = named("RowMode", z.enum(rowModes));
 
-export const evaluationPerplexityParams = named(
-  "EvaluationPerplexityParams",
+export const perplexityOptions = named(
+  "PerplexityOptions",
   z.strictObject({
-    ...subject,
-    data: dataSource,
-    rows: rowMode,
-    separator: z.string(),
+    rows: rowMode
+      .default("raw")
+      .describe("raw: the text as it is; wikitext: the published protocol's rows (docs/methods.md)."),
+    separator: z.string().default("\n\n").describe("Stands between two texts."),
     chunk: count(2)
       .nullable()
+      .default(null)
       .describe("Tokens a chunk; null: 2,048, or the model's limit where that is less."),
-    stride: count(1).nullable().describe("Tokens from one chunk's start to the next; null: the chunk."),
-    maxChunks: count(1).nullable(),
-    bos: bosPolicy,
-    batchSize: count(1),
-    known: knownItems,
+    stride: count(1)
+      .nullable()
+      .default(null)
+      .describe("Tokens from one chunk's start to the next, each scored once; null: the chunk."),
+    maxChunks: count(1).nullable().default(null).describe("Stop after this many chunks; null: never."),
+    bos: bosPolicy
+      .default("auto")
+      .describe("BOS token at the start of each chunk; auto: where the tokeniser adds it itself."),
+    batchSize: count(1).default(1).describe("Chunks at a time."),
   }),
 );
+
+export const evaluationPerplexityParams = extending("EvaluationPerplexityParams", perplexityOptions, {
+  ...subject,
+  data: dataSource,
+  known: knownItems,
+});
 
 export const perplexityResult = named(
   "PerplexityResult",
@@ -51,21 +62,29 @@ export const perplexityResult = named(
 );
 export type Perplexity = z.infer<typeof perplexityResult>;
 
-const share = () => finite().min(0).max(1);
+const taskBatchSize = count(1)
+  .nullable()
+  .default(null)
+  .describe("Items a batch, those behind the same examples as one; null: as many as pay and fit.");
+const everyItem = z.boolean().default(false).describe("Also give every item.");
 
-export const evaluationChoicesParams = named(
-  "EvaluationChoicesParams",
+export const choicesOptions = named(
+  "ChoicesOptions",
   z.strictObject({
-    ...subject,
-    task: taskHandle,
-    batchSize: count(1)
-      .nullable()
-      .describe("Items a batch, those behind the same examples as one; null: as many as pay and fit."),
-    items: z.boolean().describe("Whether to send every item's log-likelihoods."),
-    compareToDense: z.boolean().describe("Whether to score the whole model too and compare choices."),
-    known: knownItems,
+    batchSize: taskBatchSize,
+    items: everyItem,
+    compareToDense: z
+      .boolean()
+      .default(false)
+      .describe("Score the whole model too, and say where the two choose alike."),
   }),
 );
+
+export const evaluationChoicesParams = extending("EvaluationChoicesParams", choicesOptions, {
+  ...subject,
+  task: taskHandle,
+  known: knownItems,
+});
 
 export const rate = named(
   "Rate",
@@ -118,7 +137,7 @@ export const choicesResult = named(
     acc: rate.describe("By log-likelihood."),
     accNormChars: rate.describe("By log-likelihood a character of the choice."),
     accNormBytes: rate.describe("By log-likelihood a byte of the choice in UTF-8."),
-    groups: z.array(groupScore),
+    groups: list(groupScore),
     choiceLoss: finite().describe("Mean of -log softmax(log-likelihoods)[answer], in nats."),
     probabilityMass: finite().describe("Mean over items of the choices' probabilities, summed."),
     ties: count().describe("Items whose highest log-likelihood several choices have; the lowest index wins."),
@@ -127,23 +146,23 @@ export const choicesResult = named(
     comparison: agreement.nullable().describe("Beside the dense model, where asked for."),
     perItem: choiceItems.nullable(),
     batchSize: count().describe("Items in the largest batch; 0 where all were known."),
-    notes: z.array(z.string()),
+    notes: list(z.string()),
     seconds: finite(),
   }),
 );
 
 export type ChoicesResult = z.infer<typeof choicesResult>;
 
-export const evaluationLastWordParams = named(
-  "EvaluationLastWordParams",
-  z.strictObject({
-    ...subject,
-    task: taskHandle,
-    batchSize: count(1).nullable(),
-    items: z.boolean(),
-    known: knownItems,
-  }),
+export const lastWordOptions = named(
+  "LastWordOptions",
+  z.strictObject({ batchSize: taskBatchSize, items: everyItem }),
 );
+
+export const evaluationLastWordParams = extending("EvaluationLastWordParams", lastWordOptions, {
+  ...subject,
+  task: taskHandle,
+  known: knownItems,
+});
 
 export const lastWordItems = named(
   "LastWordItems",
@@ -165,7 +184,7 @@ export const lastWordResult = named(
     taskDigest: digest(),
     perItem: lastWordItems.nullable(),
     batchSize: count().describe("Items in the largest batch; 0 where all were known."),
-    notes: z.array(z.string()),
+    notes: list(z.string()),
     seconds: finite(),
   }),
 );

@@ -1,18 +1,24 @@
 import { z } from "zod";
 import { subject, unitName } from "./common.ts";
 import { dtypeChoice } from "./model.ts";
-import { count, digest, finite, named } from "./schema.ts";
+import { count, digest, extending, finite, list, named, path } from "./schema.ts";
 
-export const exportHuggingfaceParams = named(
-  "ExportHuggingfaceParams",
+export const exportOptions = named(
+  "ExportOptions",
   z.strictObject({
-    ...subject,
-    target: z.string().min(1).describe("Absolute path of the folder to write."),
-    overwrite: z.boolean(),
-    dtype: dtypeChoice.describe("auto: the dtype the source is stored in."),
-    note: z.string().describe("How the units were chosen, for the model card; may be empty."),
+    overwrite: z
+      .boolean()
+      .default(false)
+      .describe("Replace what the folder holds; a folder that is not empty is refused otherwise."),
+    dtype: dtypeChoice.default("auto").describe("auto: the dtype the source is stored in."),
+    note: z.string().default("").describe("How the units were chosen, for the model card."),
   }),
 );
+
+export const exportHuggingfaceParams = extending("ExportHuggingfaceParams", exportOptions, {
+  ...subject,
+  target: path().describe("The folder to write."),
+});
 
 export const exportedFile = named(
   "ExportedFile",
@@ -29,9 +35,9 @@ export const exportHuggingfaceResult = named(
     layout: exportLayout.describe(
       "plain: any software that reads the architecture; depthkit: one layer a kept attention, with code of its own.",
     ),
-    removed: z.array(unitName),
-    keptBlocks: z.array(count()).describe("Blocks of which at least one sublayer stays."),
-    files: z.array(exportedFile),
+    removed: list(unitName),
+    keptBlocks: list(count()).describe("Blocks of which at least one sublayer stays."),
+    files: list(exportedFile),
     weightsDigest: digest().describe("As of a loaded model: sha256 over the weight files."),
     parametersBefore: count(),
     parametersAfter: count(),
@@ -45,10 +51,8 @@ export const exportHuggingfaceResult = named(
       .describe(
         "To the subnetwork in memory, in the loaded dtype, on a fixed batch; null over several devices.",
       ),
-    notes: z
-      .array(z.string())
-      .describe("What was folded where, why this layout, and which software reads it."),
-    warnings: z.array(z.string()),
+    notes: list(z.string()).describe("What was folded where, why this layout, and which software reads it."),
+    warnings: list(z.string()),
     seconds: finite(),
   }),
 );

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { modelHandle, subject } from "./common.ts";
+import { modelHandle, rowSource, subject } from "./common.ts";
 import { finishReason } from "./generation.ts";
 import { knownItems } from "./item-values.ts";
-import { count, digest, finite, handle, named } from "./schema.ts";
+import { count, digest, extending, finite, handle, list, named } from "./schema.ts";
 
 export const generationTaskHandle = named("GenerationTaskHandle", handle("generation-task"));
 
@@ -11,28 +11,41 @@ export const generationScores = ["exact", "number"] as const;
 export const generationScoreRule = named("GenerationScoreRule", z.enum(generationScores));
 export type GenerationScoreRule = (typeof generationScores)[number];
 
-export const generationLoadTaskParams = named(
-  "GenerationLoadTaskParams",
+export const generationTaskOptions = named(
+  "GenerationTaskOptions",
   z.strictObject({
-    model: modelHandle,
-    paths: z.array(z.string().min(1)).min(1).describe("Absolute paths of .jsonl or .jsonl.gz files."),
-    prompt: z.string().min(1).describe("Template with {field} where a record's field goes."),
-    target: z.string().min(1).describe("The field that holds the right answer."),
-    score: generationScoreRule,
-    shots: count(),
-    shotPaths: z.array(z.string().min(1)).describe("None: the examples are the task's first items."),
-    answerPrefix: z.string().describe("Stands between an example's prompt and its target."),
-    separator: z.string().describe("Stands between examples."),
-    items: count(1).nullable().describe("How many to take from the front; null: all there are."),
+    prompt: z
+      .string()
+      .min(1)
+      .describe("An item's prompt, with fields of the row in braces: Question: {question}\\nAnswer:."),
+    target: z.string().min(1).default("answer").describe("The field that holds the right answer."),
+    score: generationScoreRule
+      .default("exact")
+      .describe("exact: the same text, white space at the ends aside; number: the same number in both."),
+    shots: count().default(0).describe("Worked examples in front of every item."),
+    shotsFrom: rowSource
+      .nullable()
+      .default(null)
+      .describe("Where the examples come from; null: the task's own first rows, which are not asked then."),
+    answerPrefix: z.string().default(" ").describe("Stands between an example's prompt and its target."),
+    separator: z
+      .string()
+      .default("\n\n")
+      .describe("Stands between examples, and ends an answer unless `stop` says otherwise."),
+    limit: count(1).nullable().default(null).describe("Ask the first so many rows; null: all."),
   }),
 );
+
+export const generationLoadTaskParams = extending("GenerationLoadTaskParams", generationTaskOptions, {
+  model: modelHandle,
+  data: rowSource,
+});
 
 export const generationTaskInfo = named(
   "GenerationTaskInfo",
   z.object({
-    task: generationTaskHandle,
     digest: digest().describe("sha256 over prompts and targets, whatever files they came in."),
-    files: z.array(z.string()),
+    files: list(z.string()),
     items: count(1),
     score: generationScoreRule,
     shots: count(),
@@ -43,24 +56,38 @@ export const generationTaskInfo = named(
 );
 export type GenerationTaskInfo = z.infer<typeof generationTaskInfo>;
 
+export const generationLoadTaskResult = named(
+  "GenerationLoadTaskResult",
+  z.object({ task: generationTaskHandle, info: generationTaskInfo }),
+);
+
 export const generationUnloadTaskParams = named(
   "GenerationUnloadTaskParams",
   z.strictObject({ task: generationTaskHandle }),
 );
 
-export const generationSolveParams = named(
-  "GenerationSolveParams",
+export const solveOptions = named(
+  "SolveOptions",
   z.strictObject({
-    ...subject,
-    task: generationTaskHandle,
-    maxNewTokens: count(1),
-    stop: z.array(z.string().min(1)).nullable().describe("Null: what stands between the task's examples."),
-    batchSize: count(1),
-    chat: z.boolean(),
-    answers: z.boolean().describe("Whether the result lists every item."),
-    known: knownItems,
+    maxNewTokens: count(1).default(256).describe("Tokens an answer at most."),
+    stop: list(z.string().min(1))
+      .nullable()
+      .default(null)
+      .describe("Strings that end an answer; null: what stands between the task's examples."),
+    batchSize: count(1).default(8).describe("Items at a time."),
+    chat: z
+      .boolean()
+      .default(false)
+      .describe("Wrap each prompt as a user's turn in the model's chat template."),
+    items: z.boolean().default(false).describe("Also give every item, with what was written."),
   }),
 );
+
+export const generationSolveParams = extending("GenerationSolveParams", solveOptions, {
+  ...subject,
+  task: generationTaskHandle,
+  known: knownItems,
+});
 
 export const generationAnswer = named(
   "GenerationAnswer",
@@ -89,9 +116,9 @@ export const generationSolveResult = named(
     taskDigest: digest(),
     score: generationScoreRule,
     maxNewTokens: count(1),
-    stop: z.array(z.string()),
+    stop: list(z.string()),
     batchSize: count(1),
-    answers: z.array(generationAnswer).nullable(),
+    perItem: list(generationAnswer).nullable().describe("Where `items` asked for them, in the task's order."),
     seconds: finite(),
   }),
 );

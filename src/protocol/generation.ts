@@ -1,22 +1,36 @@
 import { z } from "zod";
 import { subject } from "./common.ts";
-import { count, finite, named } from "./schema.ts";
+import { count, extending, finite, list, named, notNegative } from "./schema.ts";
 
-export const generationGenerateParams = named(
-  "GenerationGenerateParams",
+export const generateOptions = named(
+  "GenerateOptions",
   z.strictObject({
-    ...subject,
-    prompts: z.array(z.string()).min(1),
-    chat: z.boolean().describe("Wrap each prompt as a user's turn in the model's chat template."),
-    maxNewTokens: count(1),
-    temperature: finite().describe("0: greedy."),
-    topP: finite(),
-    seed: count(),
-    stop: z.array(z.string().min(1)),
-    cache: z.boolean().describe("Keep a KV cache; without it every token costs a whole forward pass."),
-    batchSize: count(1).describe("Prompts at a time; above 1 for greedy text with a cache."),
+    chat: z
+      .boolean()
+      .default(false)
+      .describe("Wrap each prompt as a user's turn in the model's chat template."),
+    maxNewTokens: count(1).default(64).describe("Tokens to write at most."),
+    temperature: notNegative().default(0).describe("0 is greedy: the likeliest token each time."),
+    topP: z
+      .number()
+      .gt(0)
+      .max(1)
+      .default(1)
+      .describe("Sample from the likeliest tokens that hold this much probability."),
+    seed: count().default(0).describe("For sampling."),
+    stop: list(z.string().min(1)).default([]).describe("Stop once one of these strings was written."),
+    cache: z
+      .boolean()
+      .default(true)
+      .describe("Keep a KV cache; without it every token costs a whole forward pass."),
+    batchSize: count(1).default(1).describe("Prompts at a time; above 1 for greedy text with a cache."),
   }),
 );
+
+export const generationGenerateParams = extending("GenerationGenerateParams", generateOptions, {
+  ...subject,
+  prompts: list(z.string(), 1),
+});
 
 export const finishReason = named("FinishReason", z.enum(["length", "end-of-text", "stop"]));
 
@@ -26,7 +40,7 @@ export const generation = named(
     prompt: z.string(),
     text: z.string().describe("What was written after the prompt."),
     promptTokens: count(),
-    tokenIds: z.array(count()).describe("The ids written."),
+    tokenIds: list(count()).describe("The ids written."),
     finish: finishReason,
   }),
 );
@@ -34,5 +48,5 @@ export type Generation = z.infer<typeof generation>;
 
 export const generationGenerateResult = named(
   "GenerationGenerateResult",
-  z.object({ generations: z.array(generation), kvBytesPerToken: count(), seconds: finite() }),
+  z.object({ generations: list(generation), kvBytesPerToken: count(), seconds: finite() }),
 );

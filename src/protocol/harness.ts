@@ -1,19 +1,25 @@
 /** lm-evaluation-harness on the model in memory: an optional extra of the worker's environment. */
 import { z } from "zod";
 import { subject } from "./common.ts";
-import { count, digest, finite, named } from "./schema.ts";
+import { count, digest, extending, finite, list, named, path } from "./schema.ts";
 
-export const harnessRunParams = named(
-  "HarnessRunParams",
+export const harnessOptions = named(
+  "HarnessOptions",
   z.strictObject({
-    ...subject,
-    tasks: z.array(z.string().min(1)).min(1).describe("Tasks, groups or tags, or patterns such as mmlu_*."),
-    limit: count(1).nullable().describe("Items of each task, from the front; null: all."),
-    shots: count().nullable().describe("Examples in front of each item; null: what the task says."),
-    batchSize: count(1),
-    includePath: z.string().min(1).nullable().describe("Absolute path of a folder with task files."),
+    tasks: list(z.string().min(1), 1).describe(
+      "Tasks, groups or tags of lm-eval, or patterns such as mmlu_*.",
+    ),
+    limit: count(1).nullable().default(null).describe("Items of each task, from the front; null: all."),
+    shots: count()
+      .nullable()
+      .default(null)
+      .describe("Examples in front of each item; null: what the task says; a task that fixes 0 keeps it."),
+    batchSize: count(1).default(1).describe("Items at a time."),
+    includePath: path().nullable().default(null).describe("A folder with task files (.yaml) of your own."),
   }),
 );
+
+export const harnessRunParams = extending("HarnessRunParams", harnessOptions, subject);
 
 export const harnessMetric = named(
   "HarnessMetric",
@@ -35,7 +41,7 @@ export const harnessTask = named(
     shots: count().nullable(),
     items: count().nullable().describe("Items asked."),
     configDigest: digest().nullable().describe("sha256 of the task's settings, as the harness reports them."),
-    metrics: z.array(harnessMetric),
+    metrics: list(harnessMetric),
   }),
 );
 export type HarnessTask = z.infer<typeof harnessTask>;
@@ -43,7 +49,7 @@ export type HarnessTask = z.infer<typeof harnessTask>;
 export const harnessRunResult = named(
   "HarnessRunResult",
   z.object({
-    tasks: z.array(harnessTask),
+    tasks: list(harnessTask),
     lmEvalVersion: z.string(),
     limit: count(1).nullable(),
     batchSize: count(1),

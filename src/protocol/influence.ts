@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { corpusHandle, modelHandle, unitKind } from "./common.ts";
-import { count, finite, named } from "./schema.ts";
+import { count, extending, finite, list, named } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
 export const influenceMetrics = ["cosine", "l1", "l2", "relative-l1", "relative-l2"] as const;
@@ -9,24 +9,35 @@ export type InfluenceMetric = (typeof influenceMetrics)[number];
 
 export const angularTokens = named("AngularTokens", z.enum(["last", "all"]));
 
-export const influenceMeasureParams = named(
-  "InfluenceMeasureParams",
+export const influenceOptions = named(
+  "InfluenceOptions",
   z.strictObject({
-    model: modelHandle,
-    corpus: corpusHandle,
-    batchSize: count(1),
-    angularTokens: angularTokens.describe(
-      "Which tokens of a sequence the angular distance is averaged over.",
-    ),
-    skipFirstTokens: count().describe("Tokens at the start of each sequence that are not counted."),
+    batchSize: count(1).default(4).describe("Sequences at a time; the values do not depend on it."),
+    angularTokens: angularTokens
+      .default("last")
+      .describe("Tokens of a sequence the angular distance is averaged over."),
+    skipFirstTokens: count()
+      .default(0)
+      .describe("Tokens at each sequence's start to leave out: their activations dwarf the rest."),
   }),
 );
+
+/** How a measurement is looked at; nothing is measured again for another view. */
+export const influenceView = z.strictObject({
+  units: unitKind.default("block").describe("The kind of unit to rank."),
+  metric: influenceMetric.default("cosine").describe("The metric to rank by."),
+});
+
+export const influenceMeasureParams = extending("InfluenceMeasureParams", influenceOptions, {
+  model: modelHandle,
+  corpus: corpusHandle,
+});
 
 export const influenceMeasureResult = named(
   "InfluenceMeasureResult",
   z.object({
-    kinds: z.array(unitKind).describe("The first axis of values."),
-    metrics: z.array(influenceMetric).describe("The second axis of values."),
+    kinds: list(unitKind).describe("The first axis of values."),
+    metrics: list(influenceMetric).describe("The second axis of values."),
     values: tensorRef.describe("float64 (kinds, metrics, depth): mean over the tokens counted."),
     standardErrors: tensorRef.describe(
       "float64, as values: of the mean over sequences; NaN with one sequence.",

@@ -15,6 +15,7 @@ export const itemValues = named(
 /** What an evaluation need not do again. */
 export const knownItems = itemValues
   .nullable()
+  .default(null)
   .describe(
     "Items known from before; where it is given, though empty, others are sent as they are finished.",
   );

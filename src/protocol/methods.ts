@@ -4,7 +4,7 @@
  */
 import type { z } from "zod";
 import { empty } from "./common.ts";
-import { corpusInfo, corpusLoadParams, corpusUnloadParams } from "./corpus.ts";
+import { corpusLoadParams, corpusLoadResult, corpusUnloadParams } from "./corpus.ts";
 import {
   choicesResult,
   evaluationChoicesParams,
@@ -17,17 +17,17 @@ import { exportHuggingfaceParams, exportHuggingfaceResult } from "./export.ts";
 import { generationGenerateParams, generationGenerateResult } from "./generation.ts";
 import {
   generationLoadTaskParams,
+  generationLoadTaskResult,
   generationSolveParams,
   generationSolveResult,
-  generationTaskInfo,
   generationUnloadTaskParams,
 } from "./generation-task.ts";
 import { harnessRunParams, harnessRunResult } from "./harness.ts";
 import { influenceMeasureParams, influenceMeasureResult } from "./influence.ts";
 import { itemValues } from "./item-values.ts";
 import {
-  modelInfo,
   modelLoadParams,
+  modelLoadResult,
   modelTokenizerParams,
   modelUnloadParams,
   tokenizerInfo,
@@ -48,7 +48,7 @@ import {
   subnetworksEvaluatePart,
   subnetworksEvaluateResult,
 } from "./subnetworks.ts";
-import { taskInfo, taskLoadParams, taskUnloadParams } from "./task.ts";
+import { taskLoadParams, taskLoadResult, taskUnloadParams } from "./task.ts";
 import {
   workerPingParams,
   workerPingResult,
@@ -61,12 +61,12 @@ export const methods = {
   "worker.ping": { params: workerPingParams, result: workerPingResult },
   "worker.sleep": { params: workerSleepParams, result: workerSleepResult },
   "worker.status": { params: empty, result: workerStatusResult },
-  "model.load": { params: modelLoadParams, result: modelInfo },
+  "model.load": { params: modelLoadParams, result: modelLoadResult },
   "model.tokenizer": { params: modelTokenizerParams, result: tokenizerInfo },
   "model.unload": { params: modelUnloadParams, result: empty },
-  "corpus.load": { params: corpusLoadParams, result: corpusInfo },
+  "corpus.load": { params: corpusLoadParams, result: corpusLoadResult },
   "corpus.unload": { params: corpusUnloadParams, result: empty },
-  "task.load": { params: taskLoadParams, result: taskInfo },
+  "task.load": { params: taskLoadParams, result: taskLoadResult },
   "task.unload": { params: taskUnloadParams, result: empty },
   "subnetworks.evaluate": {
     params: subnetworksEvaluateParams,
@@ -86,7 +86,7 @@ export const methods = {
   "repair.unload": { params: repairUnloadParams, result: empty },
   "profiling.profile": { params: profilingProfileParams, result: profilingProfileResult },
   "generation.generate": { params: generationGenerateParams, result: generationGenerateResult },
-  "generation.loadTask": { params: generationLoadTaskParams, result: generationTaskInfo },
+  "generation.loadTask": { params: generationLoadTaskParams, result: generationLoadTaskResult },
   "generation.unloadTask": { params: generationUnloadTaskParams, result: empty },
   // The values of an item are the ids written.
   "generation.solve": { params: generationSolveParams, part: itemValues, result: generationSolveResult },

@@ -1,31 +1,46 @@
 import { z } from "zod";
 import { modelHandle } from "./common.ts";
-import { count, digest, finite, named } from "./schema.ts";
+import { count, digest, extending, finite, named, path } from "./schema.ts";
 
 export const dtypeChoices = ["auto", "float32", "bfloat16", "float16"] as const;
 export const dtypeChoice = named("DtypeChoice", z.enum(dtypeChoices));
 export const attentionChoices = ["auto", "eager", "sdpa", "flash_attention_2"] as const;
 export const attentionChoice = named("AttentionChoice", z.enum(attentionChoices));
 
-export const modelLoadParams = named(
-  "ModelLoadParams",
+export type Device = "auto" | "cpu" | "mps" | "cuda" | `cuda:${number}`;
+
+export const modelOptions = named(
+  "ModelOptions",
   z.strictObject({
-    source: z.string().min(1).describe("A bundled name, a folder, a .gguf file or a hub id."),
-    revision: z.string().min(1).nullable().describe("Branch, tag or commit of a hub id."),
-    dtype: dtypeChoice,
-    device: z.string().regex(/^(auto|cpu|mps|cuda(:[0-9]+)?)$(?!\n)/, {
-      error: ({ input }) => `Device ${JSON.stringify(input)} is none of auto, cpu, mps, cuda and cuda:N.`,
-    }),
-    attention: attentionChoice,
-    trustRemoteCode: z.boolean(),
-    cacheFolder: z.string().min(1),
+    revision: z
+      .string()
+      .min(1)
+      .nullable()
+      .default(null)
+      .describe("Branch, tag or commit of a hub id; null: its main branch."),
+    dtype: dtypeChoice.default("auto").describe("auto: the dtype the checkpoint is stored in."),
+    device: (
+      z.string().regex(/^(auto|cpu|mps|cuda(:[0-9]+)?)$(?!\n)/, {
+        error: ({ input }) => `Device ${JSON.stringify(input)} is none of auto, cpu, mps, cuda and cuda:N.`,
+      }) as unknown as z.ZodType<Device, Device>
+    )
+      .default("auto")
+      .describe("auto: the first CUDA device, else MPS, else the CPU; or cpu, cuda, cuda:N, mps."),
+    attention: attentionChoice
+      .default("auto")
+      .describe("The attention implementation; auto: the library's choice."),
+    trustRemoteCode: z.boolean().default(false).describe("Let the checkpoint run code of its own."),
   }),
 );
+
+export const modelLoadParams = extending("ModelLoadParams", modelOptions, {
+  source: z.string().min(1).describe("A bundled name, a folder, a .gguf file or a hub id."),
+  cacheFolder: path(),
+});
 
 export const modelInfo = named(
   "ModelInfo",
   z.object({
-    model: modelHandle,
     source: z.string(),
     revision: z.string().nullable(),
     modelType: z.string().describe("The configuration's model_type."),
@@ -43,6 +58,8 @@ export const modelInfo = named(
   }),
 );
 export type ModelInfo = z.infer<typeof modelInfo>;
+
+export const modelLoadResult = named("ModelLoadResult", z.object({ model: modelHandle, info: modelInfo }));
 
 export const modelTokenizerParams = named("ModelTokenizerParams", z.strictObject({ model: modelHandle }));
 

@@ -1,26 +1,37 @@
 import { z } from "zod";
 import { subject } from "./common.ts";
-import { count, finite, named } from "./schema.ts";
+import { count, extending, finite, list, named } from "./schema.ts";
 
 export const profileModes = ["masked", "physical"] as const;
 /** `masked`: the live model with units gated; `physical`: without the removed units' modules. */
 export const profileMode = named("ProfileMode", z.enum(profileModes));
 export type ProfileMode = (typeof profileModes)[number];
 
-export const profilingProfileParams = named(
-  "ProfilingProfileParams",
+export const profileOptions = named(
+  "ProfileOptions",
   z.strictObject({
-    ...subject,
-    modes: z.array(profileMode).min(1).describe("What is compared with the dense model, each once."),
-    promptTokens: count(1).describe("Tokens of the prompt whose reading is timed, one prompt at a time."),
-    contextTokens: count(1).describe("Tokens that stand before the first one written."),
-    newTokens: count(1),
-    batchSizes: z.array(count(1)).min(1).describe("Texts written at a time, each once."),
-    rounds: count(1).describe("Each times every model once, in turn."),
-    warmupRounds: count(),
-    seed: count(),
+    modes: list(profileMode, 1)
+      .default([...profileModes])
+      .describe("What is compared with the whole model, each once."),
+    promptTokens: count(1)
+      .nullable()
+      .default(null)
+      .describe(
+        "Tokens of the prompt whose reading is timed; null: 512, or the model's limit where that is less.",
+      ),
+    contextTokens: count(1)
+      .nullable()
+      .default(null)
+      .describe("Tokens before the first one written; null: 128, or half the model's limit at most."),
+    newTokens: count(1).default(32).describe("Tokens written by each timed run."),
+    batchSizes: list(count(1), 1).default([1, 8]).describe("Texts written at a time, each once."),
+    rounds: count(1).default(5).describe("Times every model is timed, in turn."),
+    warmupRounds: count().default(1).describe("Rounds before these, not counted."),
+    seed: count().default(0).describe("For the random prompts."),
   }),
 );
+
+export const profilingProfileParams = extending("ProfilingProfileParams", profileOptions, subject);
 
 /** A repeated measurement: its median and how far it spreads. */
 export const spread = named(
@@ -31,7 +42,7 @@ export const spread = named(
     upperQuartile: finite(),
     min: finite(),
     max: finite(),
-    samples: z.array(finite()).describe("In the order they were taken."),
+    samples: list(finite()).describe("In the order they were taken."),
   }),
 );
 export type Spread = z.infer<typeof spread>;
@@ -58,7 +69,7 @@ export const modelProfile = named(
     workingBytes: count().describe("The most held beside the weights, KV cache included."),
     peakBytes: count().describe("Weights and working memory together."),
     prefill: speed,
-    decode: z.array(speed).describe("One entry a batch size."),
+    decode: list(speed).describe("One entry a batch size."),
   }),
 );
 export type ModelProfile = z.infer<typeof modelProfile>;
@@ -66,7 +77,7 @@ export type ModelProfile = z.infer<typeof modelProfile>;
 export const profilingProfileResult = named(
   "ProfilingProfileResult",
   z.object({
-    models: z.array(modelProfile).min(2).describe("The dense model, then one for each mode."),
+    models: list(modelProfile, 2).describe("The dense model, then one for each mode."),
     device: z.string(),
     dtype: z.string().describe("The dtype the model is loaded in."),
     storedDtype: z.string().describe("The dtype the checkpoint is stored in."),

@@ -1,156 +1,216 @@
 import { z } from "zod";
 import { corpusHandle, modelHandle, repairHandle, subject, unitName } from "./common.ts";
-import { count, digest, finite, named } from "./schema.ts";
-
-const share = () => finite().min(0).max(1);
-const positive = () => z.number().gt(0).max(Number.MAX_VALUE);
-const notNegative = () => z.number().min(0).max(Number.MAX_VALUE);
+import {
+  count,
+  digest,
+  extending,
+  finite,
+  list,
+  named,
+  notNegative,
+  path,
+  positive,
+  share,
+} from "./schema.ts";
 
 export const objective = named(
   "Objective",
   z
     .strictObject({
-      kl: notNegative().describe("KL from the dense model's logits, stored as its top ones."),
-      loss: notNegative().describe("Next-token cross entropy."),
-      hidden: notNegative().describe(
-        "Squared error of the stream behind each gap, by the stream's own square.",
-      ),
+      kl: notNegative().default(0).describe("KL from the dense model's logits, stored as its top ones."),
+      loss: notNegative().default(0).describe("Next-token cross entropy."),
+      hidden: notNegative()
+        .default(0)
+        .describe("Squared error of the stream behind each gap, by the stream's own square."),
     })
     .describe("Weights of the sum that training lowers."),
 );
 
-export const training = named(
-  "Training",
+export const trainingOptions = named(
+  "TrainingOptions",
   z.strictObject({
-    objective,
-    teacherTop: count(1).describe("Of the dense model's logits at a position, how many are kept for kl."),
-    steps: count(1).describe("Optimiser steps."),
-    batchSize: count(1).describe("Sequences a forward pass."),
-    accumulation: count(1).describe("Forward passes a step."),
-    learningRate: positive(),
-    warmup: count().describe("Steps of linear warm-up; a cosine to 0 follows."),
-    clip: positive().nullable().describe("Largest norm of the gradient; null: not clipped."),
-    weightDecay: notNegative(),
-    activationCheckpointing: z.boolean(),
-    validation: count().describe(
-      "Sequences held out from the corpus's end; 0: none, the last state is kept.",
-    ),
-    validateEvery: count(1).describe("Steps from one validation to the next."),
-    patience: count(1).nullable().describe("Validations without improvement before it stops; null: never."),
-    folder: z
-      .string()
-      .min(1)
+    objective: objective.default({ kl: 1, loss: 0, hidden: 0 }),
+    teacherTop: count(1)
+      .default(100)
+      .describe("Of the dense model's logits at a position, how many are kept for kl."),
+    steps: count(1).default(200).describe("Optimiser steps."),
+    batchSize: count(1).default(4).describe("Sequences a forward pass."),
+    accumulation: count(1).default(1).describe("Forward passes a step."),
+    learningRate: positive()
       .nullable()
-      .describe("Absolute path for checkpoints; an interrupted training resumes from it."),
-    saveEvery: count(1).describe("Steps from one checkpoint to the next."),
-    seed: count(),
+      .default(null)
+      .describe("The highest, reached after the warm-up; null: 1e-3, for lora and replacement-block 2e-4."),
+    warmup: count()
+      .nullable()
+      .default(null)
+      .describe("Steps of linear warm-up; a cosine to 0 follows. null: a tenth of the steps."),
+    clip: positive().nullable().default(1).describe("Largest norm of the gradient; null: not clipped."),
+    weightDecay: notNegative().default(0),
+    activationCheckpointing: z
+      .boolean()
+      .default(false)
+      .describe("Compute activations again in the backward pass: less memory, a third more time."),
+    validation: count()
+      .nullable()
+      .default(null)
+      .describe(
+        "Sequences held out from the corpus's end, the best state on them is kept; 0: none, the last " +
+          "state is kept; null: an eighth of the corpus.",
+      ),
+    validateEvery: count(1)
+      .nullable()
+      .default(null)
+      .describe("Steps from one validation to the next; null: a tenth of the steps."),
+    patience: count(1)
+      .nullable()
+      .default(null)
+      .describe("Validations without improvement before it stops; null: never."),
+    folder: path()
+      .nullable()
+      .default(null)
+      .describe("For checkpoints: an interrupted training goes on from them; null: none are kept."),
+    saveEvery: count(1).default(50).describe("Steps from one checkpoint to the next."),
+    seed: count().default(0),
   }),
 );
+/** Training that a method can do without: null says so. */
+const maybeTraining = trainingOptions.nullable().default(null);
+const everyDefault = () => trainingOptions.parse({});
 
 export const repairReferences = ["dense", "pruned"] as const;
 /** `dense`: what the unit adds in the whole model; `pruned`: in the model already pruned and repaired below it. */
 export const repairReference = named("RepairReference", z.enum(repairReferences));
+const reference = repairReference
+  .default("dense")
+  .describe("Measure in the whole model, or in the one pruned and repaired below each gap.");
 
-export const emulatedUpdate = named(
-  "EmulatedUpdate",
+/** The mean of what the unit added, as a constant. No training (arXiv 2407.16286). */
+export const emulatedUpdateOptions = named(
+  "EmulatedUpdateOptions",
   z.strictObject({
-    kind: z.literal("emulated-update"),
-    reference: repairReference,
-    scale: finite().describe("What the mean is multiplied by; 1: the mean."),
+    method: z.literal("emulated-update"),
+    reference,
+    scale: finite().default(1).describe("What the mean is multiplied by; 1: the mean."),
   }),
 );
-export const biasRepair = named("BiasRepair", z.strictObject({ kind: z.literal("bias"), training }));
+/** The same vector, trained. */
+export const biasOptions = named(
+  "BiasOptions",
+  z.strictObject({ method: z.literal("bias"), training: trainingOptions.default(everyDefault) }),
+);
 export const adapterInput = named("AdapterInput", z.enum(["normed", "raw"]));
-export const lowRank = named(
-  "LowRank",
+/** x + U V norm(x) + b. */
+export const lowRankOptions = named(
+  "LowRankOptions",
   z.strictObject({
-    kind: z.literal("low-rank"),
-    rank: count(1),
-    input: adapterInput,
-    reference: repairReference,
-    ridge: notNegative().describe("In units of the mean square of the input."),
-    training: training.nullable().describe("null: closed-form, which is otherwise where training starts."),
+    method: z.literal("low-rank"),
+    rank: count(1).default(32),
+    input: adapterInput.default("normed").describe("normed exports exactly; raw reads the stream as it is."),
+    reference,
+    ridge: notNegative().default(1e-2).describe("In units of the input's mean square."),
+    training: maybeTraining.describe(
+      "null: ridge regression of reduced rank in closed form, which is otherwise where training starts.",
+    ),
   }),
 );
-export const foldRepair = named(
-  "FoldRepair",
+/** A matrix and a bias folded into the feed-forward before the gap (arXiv 2505.02819). */
+export const foldOptions = named(
+  "FoldOptions",
   z.strictObject({
-    kind: z.literal("fold"),
-    reference: repairReference,
+    method: z.literal("fold"),
+    reference,
     ridge: notNegative()
       .nullable()
+      .default(0.1)
       .describe("Towards the identity, in units of the input's mean square; null: infinite, a bias alone."),
   }),
 );
-export const patchRepair = named(
-  "PatchRepair",
-  z.strictObject({ kind: z.literal("patch"), training: training.nullable().describe("null: untrained.") }),
+/** A diagonal scaling in a rotated basis (arXiv 2505.24680); training trains the whole matrix. */
+export const patchOptions = named(
+  "PatchOptions",
+  z.strictObject({ method: z.literal("patch"), training: maybeTraining.describe("null: untrained.") }),
 );
-export const replacementBlock = named(
-  "ReplacementBlock",
+/** One block in place of a run, started from the run's first (arXiv 2403.19135). */
+export const replacementBlockOptions = named(
+  "ReplacementBlockOptions",
   z.strictObject({
-    kind: z.literal("replacement-block"),
-    training: training.nullable().describe("null: the span's first block as it is."),
+    method: z.literal("replacement-block"),
+    training: maybeTraining.describe("null: the span's first block as it is."),
   }),
 );
+export const healedBlocks = named(
+  "HealedBlocks",
+  z.strictObject({
+    first: count().nullable().default(null).describe("By its number in the whole model; null: 0."),
+    last: count().nullable().default(null).describe("null: the last there is."),
+  }),
+);
+/** Masked rank-1 experts in place of plain LoRA (arXiv 2405.18897). */
 export const maskedExperts = named(
   "MaskedExperts",
   z.strictObject({ probability: share().describe("That a rank-1 expert is left out of a forward pass.") }),
 );
-export const loraRepair = named(
-  "LoraRepair",
+/** Low-rank changes to the blocks that stay, merged at export. */
+export const loraOptions = named(
+  "LoraOptions",
   z.strictObject({
-    kind: z.literal("lora"),
-    rank: count(1),
-    alpha: positive(),
-    dropout: share(),
-    targets: z
-      .array(z.string().min(1))
-      .min(1)
-      .describe("`attention`, `feed-forward` or names of linear modules in a block."),
-    first: count()
-      .nullable()
-      .describe("First block that is healed, by its number in the whole model; null: 0."),
-    last: count().nullable().describe("Last block that is healed; null: the last there is."),
-    experts: maskedExperts.nullable().describe("Masked rank-1 experts in place of plain LoRA."),
-    training,
+    method: z.literal("lora"),
+    rank: count(1).default(8),
+    alpha: positive().nullable().default(null).describe("null: twice the rank."),
+    dropout: share().default(0),
+    targets: list(z.string().min(1), 1)
+      .default(["feed-forward"])
+      .describe("attention, feed-forward, or names of linear modules in a block."),
+    blocks: healedBlocks
+      .default({ first: null, last: null })
+      .describe("First and last block that is healed."),
+    experts: maskedExperts.nullable().default(null).describe("Masked rank-1 experts; null: plain LoRA."),
+    training: trainingOptions.default(everyDefault),
   }),
 );
 
 export const repairMethod = named(
   "RepairMethod",
-  z.discriminatedUnion("kind", [
-    emulatedUpdate,
-    biasRepair,
-    lowRank,
-    foldRepair,
-    patchRepair,
-    replacementBlock,
-    loraRepair,
+  z.discriminatedUnion("method", [
+    emulatedUpdateOptions,
+    biasOptions,
+    lowRankOptions,
+    foldOptions,
+    patchOptions,
+    replacementBlockOptions,
+    loraOptions,
   ]),
 );
 export type RepairMethod = z.infer<typeof repairMethod>;
+export const repairMethodNames = repairMethod.options.map((method) => method.shape.method.value);
 
-export const repairFitParams = named(
-  "RepairFitParams",
+export const repairFitOptions = named(
+  "RepairFitOptions",
   z.strictObject({
-    ...subject,
-    corpus: corpusHandle,
-    method: repairMethod,
-    skipTokens: count().describe("First tokens of each sequence that no statistic counts."),
-    batchSize: count(1).nullable().describe("Sequences a pass of measuring; null: chosen for the device."),
+    skipTokens: count()
+      .default(0)
+      .describe("First tokens of each sequence that no statistic counts: their activations dwarf the rest."),
+    batchSize: count(1)
+      .nullable()
+      .default(null)
+      .describe("Sequences a pass of measuring; null: chosen for the device."),
   }),
 );
+
+export const repairFitParams = extending("RepairFitParams", repairFitOptions, {
+  ...subject,
+  corpus: corpusHandle,
+  repair: repairMethod,
+});
 
 export const repairInfo = named(
   "RepairInfo",
   z.object({
-    repair: repairHandle,
     method: z.string(),
-    removed: z.array(unitName).describe("The units it makes up for."),
+    removed: list(unitName).describe("The units it makes up for."),
     parameters: count().describe("Numbers it adds to the model in memory; 0 where it changes weights only."),
     digest: digest(),
-    base: z.array(digest()).describe("Digests of the repairs it was made on top of."),
+    base: list(digest()).describe("Digests of the repairs it was made on top of."),
   }),
 );
 export type RepairInfo = z.infer<typeof repairInfo>;
@@ -159,7 +219,7 @@ export const gapError = named(
   "GapError",
   z
     .object({
-      removed: z.array(unitName),
+      removed: list(unitName),
       removedError: finite().describe("Without the repair."),
       repairedError: finite(),
       removedErrorAll: finite().describe("The same with the first tokens counted."),
@@ -195,47 +255,65 @@ export const trainingReport = named(
     tokens: count().describe("Tokens that went through training passes."),
     stopped: z.enum(["steps", "patience"]),
     resumedFrom: count().nullable().describe("The step of the checkpoint it went on from."),
-    skippedCheckpoints: z.array(z.string()).describe("Checkpoints that were incomplete or damaged."),
+    skippedCheckpoints: list(z.string()).describe("Checkpoints that were incomplete or damaged."),
     change: finite().describe("Norm of the change of all trained parameters."),
-    points: z.array(trainingPoint),
+    points: list(trainingPoint),
   }),
 );
 
-export const repairFitResult = named(
-  "RepairFitResult",
+export const repairReport = named(
+  "RepairReport",
   z.object({
-    repairs: z.array(repairInfo).describe("One a gap, from the bottom up, or one for the model as a whole."),
-    gaps: z.array(gapError).describe("Where the method fits the stream behind each gap."),
+    repairs: list(repairInfo).describe("One a gap, from the bottom up, or one for the model as a whole."),
+    gaps: list(gapError).describe("Where the method fits the stream behind each gap."),
     training: trainingReport.nullable(),
     sequences: count(1),
     tokens: count(1).describe("Tokens measured on."),
     skipTokens: count(),
     weightsUnchanged: z.boolean().describe("The dense weights are bit for bit what they were, by checksum."),
     peakBytes: count().describe("Highest memory of the process, or of the device, during the call."),
-    notes: z.array(z.string()),
+    notes: list(z.string()),
     seconds: finite(),
   }),
 );
-export type RepairReport = z.infer<typeof repairFitResult>;
+export type RepairReport = z.infer<typeof repairReport>;
 
-export const repairSaveParams = named(
-  "RepairSaveParams",
-  z.strictObject({
-    ...subject,
-    folder: z.string().min(1).describe("Absolute path of the folder to write."),
-    overwrite: z.boolean(),
+export const repairFitResult = named(
+  "RepairFitResult",
+  z.object({
+    repairs: list(repairHandle).describe("Of the report's repairs, in their order."),
+    report: repairReport,
   }),
 );
+
+export const repairSaveOptions = named(
+  "RepairSaveOptions",
+  z.strictObject({
+    overwrite: z
+      .boolean()
+      .default(false)
+      .describe("Replace a subnetwork saved there before; a folder that is not empty is refused otherwise."),
+  }),
+);
+
+export const repairSaveParams = extending("RepairSaveParams", repairSaveOptions, {
+  ...subject,
+  folder: path().describe("The folder to write."),
+});
 export const repairLoadParams = named(
   "RepairLoadParams",
-  z.strictObject({ model: modelHandle, folder: z.string().min(1) }),
+  z.strictObject({ model: modelHandle, folder: path() }),
 );
 export const repairLoadResult = named(
   "RepairLoadResult",
   z.object({
-    removed: z.array(unitName).describe("All units that the saved subnetwork is without."),
-    repairs: z.array(repairInfo),
+    removed: list(unitName).describe("All units that the saved subnetwork is without."),
+    repairs: list(repairHandle),
+    infos: list(repairInfo).describe("Of the repairs, in their order."),
   }),
 );
 export const repairSaveResult = named("RepairSaveResult", z.object({ folder: z.string(), bytes: count() }));
-export const repairUnloadParams = named("RepairUnloadParams", z.strictObject({ repair: repairHandle }));
+export const repairUnloadParams = named(
+  "RepairUnloadParams",
+  z.strictObject({ repairs: list(repairHandle) }),
+);

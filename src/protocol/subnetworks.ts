@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { dataHandle, modelHandle, repairHandle, unitName } from "./common.ts";
-import { count, finite, named } from "./schema.ts";
+import { count, extending, finite, list, named } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
 /**
@@ -11,35 +11,52 @@ export const measures = ["loss", "kl", "logit-distance", "accuracy", "choice-los
 export const measure = named("Measure", z.enum(measures));
 export type Measure = (typeof measures)[number];
 
+/** Measures of which less is better: as the value of a game they enter negated. */
+export const lowerIsBetter: ReadonlySet<Measure> = new Set(["loss", "kl", "logit-distance", "choice-loss"]);
+
 export const scoredPositions = named(
   "ScoredPositions",
   z.strictObject({
-    every: count(1).describe("The k-th, 2k-th, ... position of each sequence; 1: all."),
-    last: count(1).nullable().describe("Only the last k positions; null: all."),
+    every: count(1).default(1).describe("The k-th, 2k-th, ... position of each sequence; 1: all."),
+    last: count(1).nullable().default(null).describe("Only the last k positions; null: all."),
   }),
 );
 
-export const subnetworksEvaluateParams = named(
-  "SubnetworksEvaluateParams",
+export const engineOptions = named(
+  "EngineOptions",
   z.strictObject({
-    model: modelHandle,
-    data: dataHandle.describe("A corpus, or a task."),
-    units: z.array(unitName).min(1).describe("The columns of kept."),
-    kept: tensorRef.describe(
-      "uint8 (subnetworks, ceil(units / 8)): bit u % 8 of byte u // 8, lowest first, is set where unit u stays.",
-    ),
-    repairs: z.array(repairHandle).describe("In the order they were made."),
-    repaired: tensorRef
+    scoredPositions: scoredPositions
+      .default({ every: 1, last: null })
+      .describe("Positions of each sequence of a corpus that are scored."),
+    batchSize: count(1)
       .nullable()
+      .default(null)
       .describe(
-        "uint8 (subnetworks, ceil(repairs / 8)), as kept: set where a repair is in place; null: wherever its units are removed.",
+        "Sequences, or items of a task, a batch; items behind the same examples are one; null: as many as " +
+          "pay and fit.",
       ),
-    measures: z.array(measure).min(1),
-    positions: scoredPositions,
-    batchSize: count(1).nullable().describe("Sequences a batch; null: as many as pay and fit."),
-    memoryBudget: count(1).nullable().describe("Bytes beside the model; null: chosen for the device."),
+    memoryBudget: count(1)
+      .nullable()
+      .default(null)
+      .describe("Bytes the evaluation may take beside the model; null: chosen for the device."),
   }),
 );
+
+export const subnetworksEvaluateParams = extending("SubnetworksEvaluateParams", engineOptions, {
+  model: modelHandle,
+  data: dataHandle.describe("A corpus, or a task."),
+  players: list(list(unitName, 1), 1).describe("The columns of kept: units that stay or go together."),
+  kept: tensorRef.describe(
+    "uint8 (subnetworks, ceil(players / 8)): bit p % 8 of byte p // 8, lowest first, is set where player p stays.",
+  ),
+  repairs: list(repairHandle).describe("In the order they were made."),
+  repaired: tensorRef
+    .nullable()
+    .describe(
+      "uint8 (subnetworks, ceil(repairs / 8)), as kept: set where a repair is in place; null: wherever its units are removed.",
+    ),
+  measures: list(measure, 1),
+});
 
 export const subnetworksEvaluatePart = named(
   "SubnetworksEvaluatePart",
@@ -53,13 +70,13 @@ export const subnetworksEvaluateResult = named(
   "SubnetworksEvaluateResult",
   z.object({
     values: tensorRef.describe("float64 (subnetworks, measures); NaN or infinite where a row is notFinite."),
-    measures: z.array(measure),
-    counts: z.array(count()).describe("Positions or items each measure is a mean over."),
+    measures: list(measure),
+    counts: list(count()).describe("Positions or items each measure is a mean over."),
     distinct: count(1).describe("Subnetworks computed; the others equal one of them."),
-    notFinite: z.array(count()),
+    notFinite: list(count()),
     blockEvaluations: finite().describe("Blocks run on a batch, a sublayer counting as its share."),
     batchSize: count(1),
-    notes: z.array(z.string()).describe("What did not go as planned, such as batches halved for memory."),
+    notes: list(z.string()).describe("What did not go as planned, such as batches halved for memory."),
     seconds: finite(),
   }),
 );

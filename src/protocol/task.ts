@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { bosPolicy, modelHandle, taskHandle } from "./common.ts";
-import { count, digest, named } from "./schema.ts";
+import { bosPolicy, modelHandle, rowSource, taskHandle } from "./common.ts";
+import { count, digest, extending, list, named } from "./schema.ts";
 
 export const taskFormats = [
   "mmlu",
@@ -21,69 +21,72 @@ export const taskKinds = ["choices", "last-word"] as const;
 /** `choices`: which of several continuations; `last-word`: whether the likeliest word is the target. */
 export const taskKind = named("TaskKind", z.enum(taskKinds));
 
-/** What the rows themselves name in their field `task`. */
-export const rowsFormat = named("RowsFormat", z.strictObject({ kind: z.literal("rows") }));
-export const namedFormat = named(
-  "NamedFormat",
-  z.strictObject({ kind: z.literal("named"), name: taskFormat }),
-);
-export const choicesField = named(
-  "ChoicesField",
-  z.strictObject({ kind: z.literal("field"), name: z.string().min(1) }),
-);
-export const choicesList = named(
-  "ChoicesList",
-  z.strictObject({ kind: z.literal("list"), texts: z.array(z.string().min(1)).min(2) }),
-);
-export const choicesSource = named(
-  "ChoicesSource",
-  z.discriminatedUnion("kind", [choicesField, choicesList]),
-);
-export const templateFormat = named(
-  "TemplateFormat",
+/** A multiple-choice task of one's own: how a row becomes a prompt with choices. */
+export const taskTemplate = named(
+  "TaskTemplate",
   z.strictObject({
-    kind: z.literal("template"),
-    prompt: z.string().describe("With fields of the row in braces: {question}, {choices[0]}."),
-    choices: choicesSource,
+    prompt: z
+      .string()
+      .describe("With the row's fields in braces: {question}, {choices[0]}; {{ and }} are braces."),
+    choices: z
+      .union([z.string().min(1), list(z.string().min(1), 2)])
+      .describe("The field that holds the choices, or the same choices for every row."),
     answer: z.string().min(1).describe("The field with the right choice: its index from 0, or its text."),
-    group: z.string().min(1).nullable().describe("The field that macro averages are taken over."),
-    description: z.string().describe("In front of every prompt; may name fields."),
-    delimiter: z.string().describe("Between prompt and choice."),
-    separator: z.string().describe("Behind each few-shot example."),
+    group: z
+      .string()
+      .min(1)
+      .nullable()
+      .default(null)
+      .describe("The field that macro averages are taken over; examples then come from the same group."),
+    description: z.string().default("").describe("In front of every prompt; may name fields."),
+    delimiter: z.string().default(" ").describe("Between prompt and choice."),
+    separator: z.string().default("\n\n").describe("Behind each example."),
   }),
-);
-export const formatSource = named(
-  "FormatSource",
-  z.discriminatedUnion("kind", [rowsFormat, namedFormat, templateFormat]),
 );
 
-export const taskLoadParams = named(
-  "TaskLoadParams",
+export const taskOptions = named(
+  "TaskOptions",
   z.strictObject({
-    model: modelHandle,
-    path: z.string().min(1).describe("Absolute path of a .jsonl or .jsonl.gz file, one question a line."),
-    format: formatSource,
-    shots: z.int().min(0).max(5).describe("Examples in front of each question."),
-    shotsFile: z.string().min(1).nullable().describe("Absolute path of the file they come from."),
-    limit: count(1).nullable().describe("Take the first so many rows; null: all."),
-    bos: bosPolicy,
+    format: z
+      .union([taskFormat, taskTemplate])
+      .nullable()
+      .default(null)
+      .describe("A known format, or a template; null: what the rows name in their field `task`."),
+    shots: z
+      .int()
+      .min(0)
+      .max(5)
+      .default(0)
+      .describe("Examples in front of each question, of its own group where there are groups."),
+    shotsFrom: rowSource
+      .nullable()
+      .default(null)
+      .describe("Where the examples come from; null: the task's own first rows, which are not asked then."),
+    limit: count(1).nullable().default(null).describe("Ask the first so many rows; null: all."),
+    bos: bosPolicy
+      .default("auto")
+      .describe("BOS token at the start of each prompt; auto: where the tokeniser adds it itself."),
   }),
 );
+
+export const taskLoadParams = extending("TaskLoadParams", taskOptions, {
+  model: modelHandle,
+  data: rowSource,
+});
 
 export const taskInfo = named(
   "TaskInfo",
   z.object({
-    task: taskHandle,
     kind: taskKind,
     format: z.string().describe("A task format, or template."),
     digest: digest().describe(
       "sha256 over token ids, answers and groups: what a score hangs on besides the model.",
     ),
-    files: z.array(z.string()),
-    fileDigests: z.array(digest()).describe("sha256 of each file's bytes."),
+    files: list(z.string()),
+    fileDigests: list(digest()).describe("sha256 of each file's bytes."),
     items: count(1),
     rows: count(1).describe("Rows in the file, those beyond the limit included."),
-    groups: z.array(z.string()).describe("Such as subjects; empty where the format has none."),
+    groups: list(z.string()).describe("Such as subjects; empty where the format has none."),
     shots: count(),
     limit: count(1).nullable(),
     bos: bosPolicy,
@@ -98,5 +101,7 @@ export const taskInfo = named(
   }),
 );
 export type TaskInfo = z.infer<typeof taskInfo>;
+
+export const taskLoadResult = named("TaskLoadResult", z.object({ task: taskHandle, info: taskInfo }));
 
 export const taskUnloadParams = named("TaskUnloadParams", z.strictObject({ task: taskHandle }));

@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { corpusHandle, modelHandle } from "./common.ts";
-import { count, finite, named } from "./schema.ts";
+import { count, finite, list, named } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
 export const workerPingParams = named(
@@ -9,12 +8,12 @@ export const workerPingParams = named(
     value: finite(),
     integer: count(),
     text: z.string(),
-    tensors: z.array(tensorRef).describe("Sent back as they came."),
+    tensors: list(tensorRef).describe("Sent back as they came."),
   }),
 );
 export const workerPingResult = named(
   "WorkerPingResult",
-  z.object({ value: finite(), integer: count(), text: z.string(), tensors: z.array(tensorRef) }),
+  z.object({ value: finite(), integer: count(), text: z.string(), tensors: list(tensorRef) }),
 );
 
 /** Keeps the compute thread busy: what tests of cancel, progress and sudden death hold on to. */
@@ -29,8 +28,10 @@ export const workerStatusResult = named(
     ready: z.boolean().describe("Whether torch and transformers are imported."),
     running: z.string().nullable().describe("The method the compute thread is at."),
     queued: count(),
-    models: z.array(modelHandle),
-    corpora: z.array(corpusHandle),
+    models: count().describe("Held, as the next three are."),
+    corpora: count(),
+    tasks: count().describe("Of both kinds."),
+    repairs: count(),
     residentBytes: count(),
     peakResidentBytes: count(),
   }),

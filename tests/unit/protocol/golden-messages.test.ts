@@ -1,19 +1,19 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { z } from "zod";
+import type { z } from "zod";
 import { goldenMessages } from "../../../scripts/golden-messages.ts";
 import { decode, encode } from "../../../src/protocol/codec.ts";
 import "../../../src/protocol/methods.ts";
+import { contract } from "../../../src/protocol/schema.ts";
 
 const committed = JSON.parse(
   readFileSync(new URL("../../../schemas/golden-messages.json", import.meta.url), "utf8"),
 ) as { type: string; valid: boolean; why: string; packed: string }[];
 
 function schemaNamed(type: string): z.ZodType {
-  const schemas = (z.globalRegistry as unknown as { _idmap: Map<string, z.ZodType> })._idmap;
-  const schema = schemas.get(type);
+  const schema = contract._idmap.get(type);
   if (schema === undefined) throw new Error(`No schema named ${type}`);
-  return schema;
+  return schema as z.ZodType;
 }
 
 test.each(committed)("$type, $why: valid is $valid", ({ type, valid, packed }) => {

@@ -4,10 +4,204 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "4bcebf5846436c880c0f081da98dbdc687085169e9806f4d80e480fa4eee726e"
+CONTRACT_DIGEST = "d271d2596085584b2b7c7dbabb75feb39b380da07d594dd1f7dbe86ece9387df"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
+
+class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
+    """Items a batch, those behind the same examples as one; null: as many as pay and fit."""
+    items: bool = False
+    """Also give every item."""
+    compare_to_dense: bool = False
+    """Score the whole model too, and say where the two choose alike."""
+
+
+class CorpusOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    sequences: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
+    """How many sequences to take from the front; null: all there are."""
+    length: Annotated[int, Meta(ge=2, le=9007199254740991)] = 512
+    """Tokens a sequence."""
+    packing: Packing = "pack"
+    """pack: one stream cut to equal length; none: one sequence a text, cut at the length."""
+    separator: str = "\n\n"
+    """Stands between two texts of a packed stream."""
+    bos: BosPolicy = "auto"
+    """BOS token at the start of each sequence; auto: where the tokeniser adds it itself."""
+
+
+class EngineOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    scored_positions: ScoredPositions = field(default_factory=lambda: ScoredPositions())
+    """Positions of each sequence of a corpus that are scored."""
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
+    """Sequences, or items of a task, a batch; items behind the same examples are one; null: as many as pay and fit."""
+    memory_budget: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
+    """Bytes the evaluation may take beside the model; null: chosen for the device."""
+
+
+class ExportOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    overwrite: bool = False
+    """Replace what the folder holds; a folder that is not empty is refused otherwise."""
+    dtype: DtypeChoice = "auto"
+    """auto: the dtype the source is stored in."""
+    note: str = ""
+    """How the units were chosen, for the model card."""
+
+
+class GenerateOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    chat: bool = False
+    """Wrap each prompt as a user's turn in the model's chat template."""
+    max_new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)] = 64
+    """Tokens to write at most."""
+    temperature: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] = 0.0
+    """0 is greedy: the likeliest token each time."""
+    top_p: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    """Sample from the likeliest tokens that hold this much probability."""
+    seed: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """For sampling."""
+    stop: tuple[Annotated[str, Meta(min_length=1)], ...] = ()
+    """Stop once one of these strings was written."""
+    cache: bool = True
+    """Keep a KV cache; without it every token costs a whole forward pass."""
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] = 1
+    """Prompts at a time; above 1 for greedy text with a cache."""
+
+
+class GenerationTaskOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    prompt: Annotated[str, Meta(min_length=1)]
+    """An item's prompt, with fields of the row in braces: Question: {question}\nAnswer:."""
+    target: Annotated[str, Meta(min_length=1)] = "answer"
+    """The field that holds the right answer."""
+    score: GenerationScoreRule = "exact"
+    """exact: the same text, white space at the ends aside; number: the same number in both."""
+    shots: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """Worked examples in front of every item."""
+    shots_from: RowSource | None = None
+    """Where the examples come from; null: the task's own first rows, which are not asked then."""
+    answer_prefix: str = " "
+    """Stands between an example's prompt and its target."""
+    separator: str = "\n\n"
+    """Stands between examples, and ends an answer unless `stop` says otherwise."""
+    limit: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
+    """Ask the first so many rows; null: all."""
+
+
+class HarnessOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    tasks: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
+    """Tasks, groups or tags of lm-eval, or patterns such as mmlu_*."""
+    limit: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
+    """Items of each task, from the front; null: all."""
+    shots: Annotated[int, Meta(ge=0, le=9007199254740991)] | None = None
+    """Examples in front of each item; null: what the task says; a task that fixes 0 keeps it."""
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] = 1
+    """Items at a time."""
+    include_path: Annotated[str, Meta(min_length=1)] | None = None
+    """A folder with task files (.yaml) of your own."""
+
+
+class InfluenceOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] = 4
+    """Sequences at a time; the values do not depend on it."""
+    angular_tokens: AngularTokens = "last"
+    """Tokens of a sequence the angular distance is averaged over."""
+    skip_first_tokens: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """Tokens at each sequence's start to leave out: their activations dwarf the rest."""
+
+
+class LastWordOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
+    """Items a batch, those behind the same examples as one; null: as many as pay and fit."""
+    items: bool = False
+    """Also give every item."""
+
+
+class ModelOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    revision: Annotated[str, Meta(min_length=1)] | None = None
+    """Branch, tag or commit of a hub id; null: its main branch."""
+    dtype: DtypeChoice = "auto"
+    """auto: the dtype the checkpoint is stored in."""
+    device: Annotated[str, Meta(pattern="^(auto|cpu|mps|cuda(:[0-9]+)?)$(?!\\n)")] = "auto"
+    """auto: the first CUDA device, else MPS, else the CPU; or cpu, cuda, cuda:N, mps."""
+    attention: AttentionChoice = "auto"
+    """The attention implementation; auto: the library's choice."""
+    trust_remote_code: bool = False
+    """Let the checkpoint run code of its own."""
+
+
+class PerplexityOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    rows: RowMode = "raw"
+    """raw: the text as it is; wikitext: the published protocol's rows (docs/methods.md)."""
+    separator: str = "\n\n"
+    """Stands between two texts."""
+    chunk: Annotated[int, Meta(ge=2, le=9007199254740991)] | None = None
+    """Tokens a chunk; null: 2,048, or the model's limit where that is less."""
+    stride: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
+    """Tokens from one chunk's start to the next, each scored once; null: the chunk."""
+    max_chunks: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
+    """Stop after this many chunks; null: never."""
+    bos: BosPolicy = "auto"
+    """BOS token at the start of each chunk; auto: where the tokeniser adds it itself."""
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] = 1
+    """Chunks at a time."""
+
+
+class ProfileOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    modes: Annotated[tuple[ProfileMode, ...], Meta(min_length=1)] = ("masked", "physical",)
+    """What is compared with the whole model, each once."""
+    prompt_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
+    """Tokens of the prompt whose reading is timed; null: 512, or the model's limit where that is less."""
+    context_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
+    """Tokens before the first one written; null: 128, or half the model's limit at most."""
+    new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)] = 32
+    """Tokens written by each timed run."""
+    batch_sizes: Annotated[tuple[Annotated[int, Meta(ge=1, le=9007199254740991)], ...], Meta(min_length=1)] = (1, 8,)
+    """Texts written at a time, each once."""
+    rounds: Annotated[int, Meta(ge=1, le=9007199254740991)] = 5
+    """Times every model is timed, in turn."""
+    warmup_rounds: Annotated[int, Meta(ge=0, le=9007199254740991)] = 1
+    """Rounds before these, not counted."""
+    seed: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """For the random prompts."""
+
+
+class RepairFitOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    skip_tokens: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """First tokens of each sequence that no statistic counts: their activations dwarf the rest."""
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
+    """Sequences a pass of measuring; null: chosen for the device."""
+
+
+class RepairSaveOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    overwrite: bool = False
+    """Replace a subnetwork saved there before; a folder that is not empty is refused otherwise."""
+
+
+class SolveOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    max_new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)] = 256
+    """Tokens an answer at most."""
+    stop: tuple[Annotated[str, Meta(min_length=1)], ...] | None = None
+    """Strings that end an answer; null: what stands between the task's examples."""
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] = 8
+    """Items at a time."""
+    chat: bool = False
+    """Wrap each prompt as a user's turn in the model's chat template."""
+    items: bool = False
+    """Also give every item, with what was written."""
+
+
+class TaskOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    format: TaskFormat | TaskTemplate | None = None
+    """A known format, or a template; null: what the rows name in their field `task`."""
+    shots: Annotated[int, Meta(ge=0, le=5)] = 0
+    """Examples in front of each question, of its own group where there are groups."""
+    shots_from: RowSource | None = None
+    """Where the examples come from; null: the task's own first rows, which are not asked then."""
+    limit: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
+    """Ask the first so many rows; null: all."""
+    bos: BosPolicy = "auto"
+    """BOS token at the start of each prompt; auto: where the tokeniser adds it itself."""
+
 
 class Agreement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     dense_acc: Annotated[float, Meta(ge=0, le=1)]
@@ -19,8 +213,8 @@ class Agreement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
     both_wrong: Annotated[int, Meta(ge=0, le=9007199254740991)]
 
 
-class BiasRepair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="bias"):
-    training: Training
+class BiasOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="bias"):
+    training: TrainingOptions = field(default_factory=lambda: TrainingOptions())
 
 
 class ChoiceItems(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -34,14 +228,6 @@ class ChoiceItems(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """uint32 (items): the right choice."""
 
 
-class ChoicesField(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="field"):
-    name: Annotated[str, Meta(min_length=1)]
-
-
-class ChoicesList(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="list"):
-    texts: Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=2)]
-
-
 class ChoicesResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     acc: Rate
     """By log-likelihood."""
@@ -49,7 +235,7 @@ class ChoicesResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """By log-likelihood a character of the choice."""
     acc_norm_bytes: Rate
     """By log-likelihood a byte of the choice in UTF-8."""
-    groups: list[GroupScore]
+    groups: tuple[GroupScore, ...]
     choice_loss: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """Mean of -log softmax(log-likelihoods)[answer], in nats."""
     probability_mass: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
@@ -63,12 +249,11 @@ class ChoicesResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     per_item: ChoiceItems | None
     batch_size: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Items in the largest batch; 0 where all were known."""
-    notes: list[str]
+    notes: tuple[str, ...]
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
 
 class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    corpus: CorpusHandle
     data: DataInfo
     tokens_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
     """sha256 of the token ids as little-endian int32, sequence after sequence."""
@@ -87,17 +272,14 @@ class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """Whether each sequence starts with a BOS token."""
 
 
-class CorpusLoadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class CorpusLoadParams(CorpusOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
     data: DataSource
-    sequences: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
-    """How many to take from the front; null: all there are."""
-    length: Annotated[int, Meta(ge=2, le=9007199254740991)]
-    """Tokens a sequence."""
-    packing: Packing
-    separator: str
-    """Stands between two texts of a packed stream."""
-    bos: BosPolicy
+
+
+class CorpusLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    corpus: CorpusHandle
+    info: CorpusInfo
 
 
 class CorpusUnloadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -107,7 +289,7 @@ class CorpusUnloadParams(Struct, frozen=True, kw_only=True, forbid_unknown_field
 class DataInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
     """sha256 of the text records, whatever file they came in."""
-    files: list[str]
+    files: tuple[str, ...]
     records: Annotated[int, Meta(ge=0, le=9007199254740991)]
     skipped: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Records without text, left out."""
@@ -121,81 +303,60 @@ class Empty(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
     pass
 
 
-class EmulatedUpdate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="emulated-update"):
-    reference: RepairReference
-    scale: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+class EmulatedUpdateOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="emulated-update"):
+    reference: RepairReference = "dense"
+    """Measure in the whole model, or in the one pruned and repaired below each gap."""
+    scale: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] = 1.0
     """What the mean is multiplied by; 1: the mean."""
 
 
-class EvaluationChoicesParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class EvaluationChoicesParams(ChoicesOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
-    removed: list[UnitName]
-    repairs: list[RepairHandle]
+    removed: tuple[UnitName, ...]
+    repairs: tuple[RepairHandle, ...]
     """In the order they were made."""
     task: TaskHandle
-    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
-    """Items a batch, those behind the same examples as one; null: as many as pay and fit."""
-    items: bool
-    """Whether to send every item's log-likelihoods."""
-    compare_to_dense: bool
-    """Whether to score the whole model too and compare choices."""
-    known: ItemValues | None
+    known: ItemValues | None = None
     """Items known from before; where it is given, though empty, others are sent as they are finished."""
 
 
-class EvaluationLastWordParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class EvaluationLastWordParams(LastWordOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
-    removed: list[UnitName]
-    repairs: list[RepairHandle]
+    removed: tuple[UnitName, ...]
+    repairs: tuple[RepairHandle, ...]
     """In the order they were made."""
     task: TaskHandle
-    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
-    items: bool
-    known: ItemValues | None
+    known: ItemValues | None = None
     """Items known from before; where it is given, though empty, others are sent as they are finished."""
 
 
-class EvaluationPerplexityParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class EvaluationPerplexityParams(PerplexityOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
-    removed: list[UnitName]
-    repairs: list[RepairHandle]
+    removed: tuple[UnitName, ...]
+    repairs: tuple[RepairHandle, ...]
     """In the order they were made."""
     data: DataSource
-    rows: RowMode
-    separator: str
-    chunk: Annotated[int, Meta(ge=2, le=9007199254740991)] | None
-    """Tokens a chunk; null: 2,048, or the model's limit where that is less."""
-    stride: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
-    """Tokens from one chunk's start to the next; null: the chunk."""
-    max_chunks: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
-    bos: BosPolicy
-    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
-    known: ItemValues | None
+    known: ItemValues | None = None
     """Items known from before; where it is given, though empty, others are sent as they are finished."""
 
 
-class ExportHuggingfaceParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class ExportHuggingfaceParams(ExportOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
-    removed: list[UnitName]
-    repairs: list[RepairHandle]
+    removed: tuple[UnitName, ...]
+    repairs: tuple[RepairHandle, ...]
     """In the order they were made."""
     target: Annotated[str, Meta(min_length=1)]
-    """Absolute path of the folder to write."""
-    overwrite: bool
-    dtype: DtypeChoice
-    """auto: the dtype the source is stored in."""
-    note: str
-    """How the units were chosen, for the model card; may be empty."""
+    """The folder to write."""
 
 
 class ExportHuggingfaceResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     folder: str
     layout: Literal["plain", "depthkit"]
     """plain: any software that reads the architecture; depthkit: one layer a kept attention, with code of its own."""
-    removed: list[UnitName]
-    kept_blocks: list[Annotated[int, Meta(ge=0, le=9007199254740991)]]
+    removed: tuple[UnitName, ...]
+    kept_blocks: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
     """Blocks of which at least one sublayer stays."""
-    files: list[ExportedFile]
+    files: tuple[ExportedFile, ...]
     weights_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
     """As of a loaded model: sha256 over the weight files."""
     parameters_before: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -207,9 +368,9 @@ class ExportHuggingfaceResult(Struct, frozen=True, kw_only=True, forbid_unknown_
     dtype: str
     max_logit_difference: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
     """To the subnetwork in memory, in the loaded dtype, on a fixed batch; null over several devices."""
-    notes: list[str]
+    notes: tuple[str, ...]
     """What was folded where, why this layout, and which software reads it."""
-    warnings: list[str]
+    warnings: tuple[str, ...]
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
 
@@ -220,24 +381,25 @@ class ExportedFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class FileSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="files"):
-    paths: Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
-    """Absolute paths of .txt, .jsonl or .jsonl.gz files."""
-    text_field: Annotated[str, Meta(min_length=1)]
+    files: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
+    """Paths of .txt, .jsonl or .jsonl.gz files."""
+    text_field: Annotated[str, Meta(min_length=1)] = "text"
     """The field of a JSON line that holds its text."""
-    strict: bool
+    strict: bool = False
     """Refuse lines without text, where otherwise they are counted and skipped."""
 
 
-class FoldRepair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="fold"):
-    reference: RepairReference
-    ridge: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] | None
+class FoldOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="fold"):
+    reference: RepairReference = "dense"
+    """Measure in the whole model, or in the one pruned and repaired below each gap."""
+    ridge: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] | None = 0.1
     """Towards the identity, in units of the input's mean square; null: infinite, a bias alone."""
 
 
 class GapError(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """Squared error of the stream behind the gap, by the square of the update that was removed."""
 
-    removed: list[UnitName]
+    removed: tuple[UnitName, ...]
     removed_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """Without the repair."""
     repaired_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
@@ -251,7 +413,7 @@ class Generation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     text: str
     """What was written after the prompt."""
     prompt_tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
-    token_ids: list[Annotated[int, Meta(ge=0, le=9007199254740991)]]
+    token_ids: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
     """The ids written."""
     finish: FinishReason
 
@@ -269,66 +431,37 @@ class GenerationAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     finish: FinishReason
 
 
-class GenerationGenerateParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class GenerationGenerateParams(GenerateOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
-    removed: list[UnitName]
-    repairs: list[RepairHandle]
+    removed: tuple[UnitName, ...]
+    repairs: tuple[RepairHandle, ...]
     """In the order they were made."""
-    prompts: Annotated[list[str], Meta(min_length=1)]
-    chat: bool
-    """Wrap each prompt as a user's turn in the model's chat template."""
-    max_new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
-    temperature: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
-    """0: greedy."""
-    top_p: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
-    seed: Annotated[int, Meta(ge=0, le=9007199254740991)]
-    stop: list[Annotated[str, Meta(min_length=1)]]
-    cache: bool
-    """Keep a KV cache; without it every token costs a whole forward pass."""
-    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
-    """Prompts at a time; above 1 for greedy text with a cache."""
+    prompts: Annotated[tuple[str, ...], Meta(min_length=1)]
 
 
 class GenerationGenerateResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    generations: list[Generation]
+    generations: tuple[Generation, ...]
     kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)]
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
 
-class GenerationLoadTaskParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class GenerationLoadTaskParams(GenerationTaskOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
-    paths: Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
-    """Absolute paths of .jsonl or .jsonl.gz files."""
-    prompt: Annotated[str, Meta(min_length=1)]
-    """Template with {field} where a record's field goes."""
-    target: Annotated[str, Meta(min_length=1)]
-    """The field that holds the right answer."""
-    score: GenerationScoreRule
-    shots: Annotated[int, Meta(ge=0, le=9007199254740991)]
-    shot_paths: list[Annotated[str, Meta(min_length=1)]]
-    """None: the examples are the task's first items."""
-    answer_prefix: str
-    """Stands between an example's prompt and its target."""
-    separator: str
-    """Stands between examples."""
-    items: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
-    """How many to take from the front; null: all there are."""
+    data: RowSource
 
 
-class GenerationSolveParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class GenerationLoadTaskResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    task: GenerationTaskHandle
+    info: GenerationTaskInfo
+
+
+class GenerationSolveParams(SolveOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
-    removed: list[UnitName]
-    repairs: list[RepairHandle]
+    removed: tuple[UnitName, ...]
+    repairs: tuple[RepairHandle, ...]
     """In the order they were made."""
     task: GenerationTaskHandle
-    max_new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
-    stop: list[Annotated[str, Meta(min_length=1)]] | None
-    """Null: what stands between the task's examples."""
-    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
-    chat: bool
-    answers: bool
-    """Whether the result lists every item."""
-    known: ItemValues | None
+    known: ItemValues | None = None
     """Items known from before; where it is given, though empty, others are sent as they are finished."""
 
 
@@ -347,17 +480,17 @@ class GenerationSolveResult(Struct, frozen=True, kw_only=True, forbid_unknown_fi
     task_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
     score: GenerationScoreRule
     max_new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
-    stop: list[str]
+    stop: tuple[str, ...]
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
-    answers: list[GenerationAnswer] | None
+    per_item: tuple[GenerationAnswer, ...] | None
+    """Where `items` asked for them, in the task's order."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
 
 class GenerationTaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    task: GenerationTaskHandle
     digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
     """sha256 over prompts and targets, whatever files they came in."""
-    files: list[str]
+    files: tuple[str, ...]
     items: Annotated[int, Meta(ge=1, le=9007199254740991)]
     score: GenerationScoreRule
     shots: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -389,24 +522,15 @@ class HarnessMetric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     higher_is_better: bool | None
 
 
-class HarnessRunParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class HarnessRunParams(HarnessOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
-    removed: list[UnitName]
-    repairs: list[RepairHandle]
+    removed: tuple[UnitName, ...]
+    repairs: tuple[RepairHandle, ...]
     """In the order they were made."""
-    tasks: Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
-    """Tasks, groups or tags, or patterns such as mmlu_*."""
-    limit: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
-    """Items of each task, from the front; null: all."""
-    shots: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
-    """Examples in front of each item; null: what the task says."""
-    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
-    include_path: Annotated[str, Meta(min_length=1)] | None
-    """Absolute path of a folder with task files."""
 
 
 class HarnessRunResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    tasks: list[HarnessTask]
+    tasks: tuple[HarnessTask, ...]
     lm_eval_version: str
     limit: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
@@ -422,23 +546,25 @@ class HarnessTask(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """Items asked."""
     config_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")] | None
     """sha256 of the task's settings, as the harness reports them."""
-    metrics: list[HarnessMetric]
+    metrics: tuple[HarnessMetric, ...]
 
 
-class InfluenceMeasureParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class HealedBlocks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    first: Annotated[int, Meta(ge=0, le=9007199254740991)] | None = None
+    """By its number in the whole model; null: 0."""
+    last: Annotated[int, Meta(ge=0, le=9007199254740991)] | None = None
+    """null: the last there is."""
+
+
+class InfluenceMeasureParams(InfluenceOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
     corpus: CorpusHandle
-    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
-    angular_tokens: AngularTokens
-    """Which tokens of a sequence the angular distance is averaged over."""
-    skip_first_tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
-    """Tokens at the start of each sequence that are not counted."""
 
 
 class InfluenceMeasureResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    kinds: list[UnitKind]
+    kinds: tuple[UnitKind, ...]
     """The first axis of values."""
-    metrics: list[InfluenceMetric]
+    metrics: tuple[InfluenceMetric, ...]
     """The second axis of values."""
     values: TensorRef
     """float64 (kinds, metrics, depth): mean over the tokens counted."""
@@ -485,33 +611,34 @@ class LastWordResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     per_item: LastWordItems | None
     batch_size: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Items in the largest batch; 0 where all were known."""
-    notes: list[str]
+    notes: tuple[str, ...]
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
 
-class LoraRepair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="lora"):
-    rank: Annotated[int, Meta(ge=1, le=9007199254740991)]
-    alpha: Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)]
-    dropout: Annotated[float, Meta(ge=0, le=1)]
-    targets: Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
-    """`attention`, `feed-forward` or names of linear modules in a block."""
-    first: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
-    """First block that is healed, by its number in the whole model; null: 0."""
-    last: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
-    """Last block that is healed; null: the last there is."""
-    experts: MaskedExperts | None
-    """Masked rank-1 experts in place of plain LoRA."""
-    training: Training
+class LoraOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="lora"):
+    rank: Annotated[int, Meta(ge=1, le=9007199254740991)] = 8
+    alpha: Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)] | None = None
+    """null: twice the rank."""
+    dropout: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    targets: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)] = ("feed-forward",)
+    """attention, feed-forward, or names of linear modules in a block."""
+    blocks: HealedBlocks = field(default_factory=lambda: HealedBlocks())
+    """First and last block that is healed."""
+    experts: MaskedExperts | None = None
+    """Masked rank-1 experts; null: plain LoRA."""
+    training: TrainingOptions = field(default_factory=lambda: TrainingOptions())
 
 
-class LowRank(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="low-rank"):
-    rank: Annotated[int, Meta(ge=1, le=9007199254740991)]
-    input: AdapterInput
-    reference: RepairReference
-    ridge: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)]
-    """In units of the mean square of the input."""
-    training: Training | None
-    """null: closed-form, which is otherwise where training starts."""
+class LowRankOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="low-rank"):
+    rank: Annotated[int, Meta(ge=1, le=9007199254740991)] = 32
+    input: AdapterInput = "normed"
+    """normed exports exactly; raw reads the stream as it is."""
+    reference: RepairReference = "dense"
+    """Measure in the whole model, or in the one pruned and repaired below each gap."""
+    ridge: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] = 0.01
+    """In units of the input's mean square."""
+    training: TrainingOptions | None = None
+    """null: ridge regression of reduced rank in closed form, which is otherwise where training starts."""
 
 
 class MaskedExperts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -520,7 +647,6 @@ class MaskedExperts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class ModelInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    model: ModelHandle
     source: str
     revision: str | None
     model_type: str
@@ -541,16 +667,15 @@ class ModelInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
     load_seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
 
-class ModelLoadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class ModelLoadParams(ModelOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     source: Annotated[str, Meta(min_length=1)]
     """A bundled name, a folder, a .gguf file or a hub id."""
-    revision: Annotated[str, Meta(min_length=1)] | None
-    """Branch, tag or commit of a hub id."""
-    dtype: DtypeChoice
-    device: Annotated[str, Meta(pattern="^(auto|cpu|mps|cuda(:[0-9]+)?)$(?!\\n)")]
-    attention: AttentionChoice
-    trust_remote_code: bool
     cache_folder: Annotated[str, Meta(min_length=1)]
+
+
+class ModelLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    info: ModelInfo
 
 
 class ModelProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -569,7 +694,7 @@ class ModelProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     peak_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Weights and working memory together."""
     prefill: Speed
-    decode: list[Speed]
+    decode: tuple[Speed, ...]
     """One entry a batch size."""
 
 
@@ -581,23 +706,24 @@ class ModelUnloadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     model: ModelHandle
 
 
-class NamedFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="named"):
-    name: TaskFormat
-
-
 class Objective(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """Weights of the sum that training lowers."""
 
-    kl: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)]
+    kl: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] = 0.0
     """KL from the dense model's logits, stored as its top ones."""
-    loss: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)]
+    loss: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] = 0.0
     """Next-token cross entropy."""
-    hidden: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)]
+    hidden: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] = 0.0
     """Squared error of the stream behind each gap, by the stream's own square."""
 
 
-class PatchRepair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="patch"):
-    training: Training | None
+class OwnRows(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="rows"):
+    rows: Annotated[tuple[Annotated[str, Meta(min_length=2)], ...], Meta(min_length=1)]
+    """JSON objects, as text."""
+
+
+class PatchOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="patch"):
+    training: TrainingOptions | None = None
     """null: untrained."""
 
 
@@ -627,28 +753,15 @@ class PerplexityResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
 
-class ProfilingProfileParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class ProfilingProfileParams(ProfileOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
-    removed: list[UnitName]
-    repairs: list[RepairHandle]
+    removed: tuple[UnitName, ...]
+    repairs: tuple[RepairHandle, ...]
     """In the order they were made."""
-    modes: Annotated[list[ProfileMode], Meta(min_length=1)]
-    """What is compared with the dense model, each once."""
-    prompt_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
-    """Tokens of the prompt whose reading is timed, one prompt at a time."""
-    context_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
-    """Tokens that stand before the first one written."""
-    new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
-    batch_sizes: Annotated[list[Annotated[int, Meta(ge=1, le=9007199254740991)]], Meta(min_length=1)]
-    """Texts written at a time, each once."""
-    rounds: Annotated[int, Meta(ge=1, le=9007199254740991)]
-    """Each times every model once, in turn."""
-    warmup_rounds: Annotated[int, Meta(ge=0, le=9007199254740991)]
-    seed: Annotated[int, Meta(ge=0, le=9007199254740991)]
 
 
 class ProfilingProfileResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    models: Annotated[list[ModelProfile], Meta(min_length=2)]
+    models: Annotated[tuple[ModelProfile, ...], Meta(min_length=2)]
     """The dense model, then one for each mode."""
     device: str
     dtype: str
@@ -687,23 +800,49 @@ class Rate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
     """Of micro, over items; null with one item."""
 
 
-class RepairFitParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class RepairFitParams(RepairFitOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
-    removed: list[UnitName]
-    repairs: list[RepairHandle]
+    removed: tuple[UnitName, ...]
+    repairs: tuple[RepairHandle, ...]
     """In the order they were made."""
     corpus: CorpusHandle
-    method: RepairMethod
-    skip_tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
-    """First tokens of each sequence that no statistic counts."""
-    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
-    """Sequences a pass of measuring; null: chosen for the device."""
+    repair: RepairMethod
 
 
 class RepairFitResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    repairs: list[RepairInfo]
+    repairs: tuple[RepairHandle, ...]
+    """Of the report's repairs, in their order."""
+    report: RepairReport
+
+
+class RepairInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    method: str
+    removed: tuple[UnitName, ...]
+    """The units it makes up for."""
+    parameters: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Numbers it adds to the model in memory; 0 where it changes weights only."""
+    digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    base: tuple[Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")], ...]
+    """Digests of the repairs it was made on top of."""
+
+
+class RepairLoadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    folder: Annotated[str, Meta(min_length=1)]
+
+
+class RepairLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    removed: tuple[UnitName, ...]
+    """All units that the saved subnetwork is without."""
+    repairs: tuple[RepairHandle, ...]
+    infos: tuple[RepairInfo, ...]
+    """Of the repairs, in their order."""
+
+
+class RepairReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    repairs: tuple[RepairInfo, ...]
     """One a gap, from the bottom up, or one for the model as a whole."""
-    gaps: list[GapError]
+    gaps: tuple[GapError, ...]
     """Where the method fits the stream behind each gap."""
     training: TrainingReport | None
     sequences: Annotated[int, Meta(ge=1, le=9007199254740991)]
@@ -714,41 +853,17 @@ class RepairFitResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The dense weights are bit for bit what they were, by checksum."""
     peak_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Highest memory of the process, or of the device, during the call."""
-    notes: list[str]
+    notes: tuple[str, ...]
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
 
-class RepairInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    repair: RepairHandle
-    method: str
-    removed: list[UnitName]
-    """The units it makes up for."""
-    parameters: Annotated[int, Meta(ge=0, le=9007199254740991)]
-    """Numbers it adds to the model in memory; 0 where it changes weights only."""
-    digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
-    base: list[Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]]
-    """Digests of the repairs it was made on top of."""
-
-
-class RepairLoadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class RepairSaveParams(RepairSaveOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
-    folder: Annotated[str, Meta(min_length=1)]
-
-
-class RepairLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    removed: list[UnitName]
-    """All units that the saved subnetwork is without."""
-    repairs: list[RepairInfo]
-
-
-class RepairSaveParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    model: ModelHandle
-    removed: list[UnitName]
-    repairs: list[RepairHandle]
+    removed: tuple[UnitName, ...]
+    repairs: tuple[RepairHandle, ...]
     """In the order they were made."""
     folder: Annotated[str, Meta(min_length=1)]
-    """Absolute path of the folder to write."""
-    overwrite: bool
+    """The folder to write."""
 
 
 class RepairSaveResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -757,22 +872,23 @@ class RepairSaveResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class RepairUnloadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    repair: RepairHandle
+    repairs: tuple[RepairHandle, ...]
 
 
-class ReplacementBlock(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="replacement-block"):
-    training: Training | None
+class ReplacementBlockOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="replacement-block"):
+    training: TrainingOptions | None = None
     """null: the span's first block as it is."""
 
 
-class RowsFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="rows"):
-    pass
+class RowFiles(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="files"):
+    files: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
+    """Paths of .jsonl or .jsonl.gz files, one object a line."""
 
 
 class ScoredPositions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    every: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    every: Annotated[int, Meta(ge=1, le=9007199254740991)] = 1
     """The k-th, 2k-th, ... position of each sequence; 1: all."""
-    last: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
+    last: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
     """Only the last k positions; null: all."""
 
 
@@ -790,28 +906,23 @@ class Spread(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rena
     upper_quartile: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     min: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     max: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
-    samples: list[Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]]
+    samples: tuple[Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)], ...]
     """In the order they were taken."""
 
 
-class SubnetworksEvaluateParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class SubnetworksEvaluateParams(EngineOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
     data: DataHandle
     """A corpus, or a task."""
-    units: Annotated[list[UnitName], Meta(min_length=1)]
-    """The columns of kept."""
+    players: Annotated[tuple[Annotated[tuple[UnitName, ...], Meta(min_length=1)], ...], Meta(min_length=1)]
+    """The columns of kept: units that stay or go together."""
     kept: TensorRef
-    """uint8 (subnetworks, ceil(units / 8)): bit u % 8 of byte u // 8, lowest first, is set where unit u stays."""
-    repairs: list[RepairHandle]
+    """uint8 (subnetworks, ceil(players / 8)): bit p % 8 of byte p // 8, lowest first, is set where player p stays."""
+    repairs: tuple[RepairHandle, ...]
     """In the order they were made."""
     repaired: TensorRef | None
     """uint8 (subnetworks, ceil(repairs / 8)), as kept: set where a repair is in place; null: wherever its units are removed."""
-    measures: Annotated[list[Measure], Meta(min_length=1)]
-    positions: ScoredPositions
-    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
-    """Sequences a batch; null: as many as pay and fit."""
-    memory_budget: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
-    """Bytes beside the model; null: chosen for the device."""
+    measures: Annotated[tuple[Measure, ...], Meta(min_length=1)]
 
 
 class SubnetworksEvaluatePart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -824,34 +935,33 @@ class SubnetworksEvaluatePart(Struct, frozen=True, kw_only=True, forbid_unknown_
 class SubnetworksEvaluateResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     values: TensorRef
     """float64 (subnetworks, measures); NaN or infinite where a row is notFinite."""
-    measures: list[Measure]
-    counts: list[Annotated[int, Meta(ge=0, le=9007199254740991)]]
+    measures: tuple[Measure, ...]
+    counts: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
     """Positions or items each measure is a mean over."""
     distinct: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Subnetworks computed; the others equal one of them."""
-    not_finite: list[Annotated[int, Meta(ge=0, le=9007199254740991)]]
+    not_finite: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
     block_evaluations: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """Blocks run on a batch, a sublayer counting as its share."""
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
-    notes: list[str]
+    notes: tuple[str, ...]
     """What did not go as planned, such as batches halved for memory."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
 
 class TaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    task: TaskHandle
     kind: TaskKind
     format: str
     """A task format, or template."""
     digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
     """sha256 over token ids, answers and groups: what a score hangs on besides the model."""
-    files: list[str]
-    file_digests: list[Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]]
+    files: tuple[str, ...]
+    file_digests: tuple[Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")], ...]
     """sha256 of each file's bytes."""
     items: Annotated[int, Meta(ge=1, le=9007199254740991)]
     rows: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Rows in the file, those beyond the limit included."""
-    groups: list[str]
+    groups: tuple[str, ...]
     """Such as subjects; empty where the format has none."""
     shots: Annotated[int, Meta(ge=0, le=9007199254740991)]
     limit: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
@@ -872,38 +982,35 @@ class TaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     tokens_cut: Annotated[int, Meta(ge=0, le=9007199254740991)]
 
 
-class TaskLoadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class TaskLoadParams(TaskOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
-    path: Annotated[str, Meta(min_length=1)]
-    """Absolute path of a .jsonl or .jsonl.gz file, one question a line."""
-    format: FormatSource
-    shots: Annotated[int, Meta(ge=0, le=5)]
-    """Examples in front of each question."""
-    shots_file: Annotated[str, Meta(min_length=1)] | None
-    """Absolute path of the file they come from."""
-    limit: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
-    """Take the first so many rows; null: all."""
-    bos: BosPolicy
+    data: RowSource
+
+
+class TaskLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    task: TaskHandle
+    info: TaskInfo
+
+
+class TaskTemplate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    prompt: str
+    """With the row's fields in braces: {question}, {choices[0]}; {{ and }} are braces."""
+    choices: Annotated[str, Meta(min_length=1)] | Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=2)]
+    """The field that holds the choices, or the same choices for every row."""
+    answer: Annotated[str, Meta(min_length=1)]
+    """The field with the right choice: its index from 0, or its text."""
+    group: Annotated[str, Meta(min_length=1)] | None = None
+    """The field that macro averages are taken over; examples then come from the same group."""
+    description: str = ""
+    """In front of every prompt; may name fields."""
+    delimiter: str = " "
+    """Between prompt and choice."""
+    separator: str = "\n\n"
+    """Behind each example."""
 
 
 class TaskUnloadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     task: TaskHandle
-
-
-class TemplateFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="template"):
-    prompt: str
-    """With fields of the row in braces: {question}, {choices[0]}."""
-    choices: ChoicesSource
-    answer: Annotated[str, Meta(min_length=1)]
-    """The field with the right choice: its index from 0, or its text."""
-    group: Annotated[str, Meta(min_length=1)] | None
-    """The field that macro averages are taken over."""
-    description: str
-    """In front of every prompt; may name fields."""
-    delimiter: str
-    """Between prompt and choice."""
-    separator: str
-    """Behind each few-shot example."""
 
 
 class TensorRef(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -912,7 +1019,7 @@ class TensorRef(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
 
 
 class TextSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="texts"):
-    texts: Annotated[list[str], Meta(min_length=1)]
+    texts: Annotated[tuple[str, ...], Meta(min_length=1)]
 
 
 class TokenizerInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -920,34 +1027,36 @@ class TokenizerInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """sha256 over all that turns text into ids."""
 
 
-class Training(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    objective: Objective
-    teacher_top: Annotated[int, Meta(ge=1, le=9007199254740991)]
+class TrainingOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    objective: Objective = field(default_factory=lambda: Objective(kl=1.0))
+    teacher_top: Annotated[int, Meta(ge=1, le=9007199254740991)] = 100
     """Of the dense model's logits at a position, how many are kept for kl."""
-    steps: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    steps: Annotated[int, Meta(ge=1, le=9007199254740991)] = 200
     """Optimiser steps."""
-    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] = 4
     """Sequences a forward pass."""
-    accumulation: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    accumulation: Annotated[int, Meta(ge=1, le=9007199254740991)] = 1
     """Forward passes a step."""
-    learning_rate: Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)]
-    warmup: Annotated[int, Meta(ge=0, le=9007199254740991)]
-    """Steps of linear warm-up; a cosine to 0 follows."""
-    clip: Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)] | None
+    learning_rate: Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)] | None = None
+    """The highest, reached after the warm-up; null: 1e-3, for lora and replacement-block 2e-4."""
+    warmup: Annotated[int, Meta(ge=0, le=9007199254740991)] | None = None
+    """Steps of linear warm-up; a cosine to 0 follows. null: a tenth of the steps."""
+    clip: Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)] | None = 1.0
     """Largest norm of the gradient; null: not clipped."""
-    weight_decay: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)]
-    activation_checkpointing: bool
-    validation: Annotated[int, Meta(ge=0, le=9007199254740991)]
-    """Sequences held out from the corpus's end; 0: none, the last state is kept."""
-    validate_every: Annotated[int, Meta(ge=1, le=9007199254740991)]
-    """Steps from one validation to the next."""
-    patience: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
+    weight_decay: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] = 0.0
+    activation_checkpointing: bool = False
+    """Compute activations again in the backward pass: less memory, a third more time."""
+    validation: Annotated[int, Meta(ge=0, le=9007199254740991)] | None = None
+    """Sequences held out from the corpus's end, the best state on them is kept; 0: none, the last state is kept; null: an eighth of the corpus."""
+    validate_every: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
+    """Steps from one validation to the next; null: a tenth of the steps."""
+    patience: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
     """Validations without improvement before it stops; null: never."""
-    folder: Annotated[str, Meta(min_length=1)] | None
-    """Absolute path for checkpoints; an interrupted training resumes from it."""
-    save_every: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    folder: Annotated[str, Meta(min_length=1)] | None = None
+    """For checkpoints: an interrupted training goes on from them; null: none are kept."""
+    save_every: Annotated[int, Meta(ge=1, le=9007199254740991)] = 50
     """Steps from one checkpoint to the next."""
-    seed: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    seed: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
 
 
 class TrainingPoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -974,18 +1083,18 @@ class TrainingReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     stopped: Literal["steps", "patience"]
     resumed_from: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
     """The step of the checkpoint it went on from."""
-    skipped_checkpoints: list[str]
+    skipped_checkpoints: tuple[str, ...]
     """Checkpoints that were incomplete or damaged."""
     change: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """Norm of the change of all trained parameters."""
-    points: list[TrainingPoint]
+    points: tuple[TrainingPoint, ...]
 
 
 class WorkerPingParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     value: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     integer: Annotated[int, Meta(ge=0, le=9007199254740991)]
     text: str
-    tensors: list[TensorRef]
+    tensors: tuple[TensorRef, ...]
     """Sent back as they came."""
 
 
@@ -993,7 +1102,7 @@ class WorkerPingResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     value: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     integer: Annotated[int, Meta(ge=0, le=9007199254740991)]
     text: str
-    tensors: list[TensorRef]
+    tensors: tuple[TensorRef, ...]
 
 
 class WorkerSleepParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1012,8 +1121,12 @@ class WorkerStatusResult(Struct, frozen=True, kw_only=True, forbid_unknown_field
     running: str | None
     """The method the compute thread is at."""
     queued: Annotated[int, Meta(ge=0, le=9007199254740991)]
-    models: list[ModelHandle]
-    corpora: list[CorpusHandle]
+    models: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Held, as the next three are."""
+    corpora: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    tasks: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of both kinds."""
+    repairs: Annotated[int, Meta(ge=0, le=9007199254740991)]
     resident_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
     peak_resident_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
 
@@ -1022,13 +1135,11 @@ AdapterInput: TypeAlias = Literal["normed", "raw"]
 AngularTokens: TypeAlias = Literal["last", "all"]
 AttentionChoice: TypeAlias = Literal["auto", "eager", "sdpa", "flash_attention_2"]
 BosPolicy: TypeAlias = Literal["auto", "always", "never"]
-ChoicesSource: TypeAlias = ChoicesField | ChoicesList
 CorpusHandle: TypeAlias = Annotated[str, Meta(pattern="^corpus-[0-9]+$(?!\\n)")]
 DataHandle: TypeAlias = Annotated[str, Meta(pattern="^(corpus|task)-[0-9]+$(?!\\n)")]
 DataSource: TypeAlias = FileSource | TextSource
 DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 FinishReason: TypeAlias = Literal["length", "end-of-text", "stop"]
-FormatSource: TypeAlias = RowsFormat | NamedFormat | TemplateFormat
 GenerationScoreRule: TypeAlias = Literal["exact", "number"]
 GenerationTaskHandle: TypeAlias = Annotated[str, Meta(pattern="^generation-task-[0-9]+$(?!\\n)")]
 InfluenceMetric: TypeAlias = Literal["cosine", "l1", "l2", "relative-l1", "relative-l2"]
@@ -1039,9 +1150,10 @@ Packing: TypeAlias = Literal["pack", "none"]
 ProfileMode: TypeAlias = Literal["masked", "physical"]
 ProfiledMode: TypeAlias = Literal["dense", "masked", "physical"]
 RepairHandle: TypeAlias = Annotated[str, Meta(pattern="^repair-[0-9]+$(?!\\n)")]
-RepairMethod: TypeAlias = EmulatedUpdate | BiasRepair | LowRank | FoldRepair | PatchRepair | ReplacementBlock | LoraRepair
+RepairMethod: TypeAlias = EmulatedUpdateOptions | BiasOptions | LowRankOptions | FoldOptions | PatchOptions | ReplacementBlockOptions | LoraOptions
 RepairReference: TypeAlias = Literal["dense", "pruned"]
 RowMode: TypeAlias = Literal["raw", "wikitext"]
+RowSource: TypeAlias = RowFiles | OwnRows
 TaskFormat: TypeAlias = Literal["mmlu", "arc_easy", "arc_challenge", "openbookqa", "piqa", "boolq", "hellaswag", "winogrande", "lambada"]
 TaskHandle: TypeAlias = Annotated[str, Meta(pattern="^task-[0-9]+$(?!\\n)")]
 TaskKind: TypeAlias = Literal["choices", "last-word"]
@@ -1052,12 +1164,12 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "worker.ping": (WorkerPingParams, WorkerPingResult),
     "worker.sleep": (WorkerSleepParams, WorkerSleepResult),
     "worker.status": (Empty, WorkerStatusResult),
-    "model.load": (ModelLoadParams, ModelInfo),
+    "model.load": (ModelLoadParams, ModelLoadResult),
     "model.tokenizer": (ModelTokenizerParams, TokenizerInfo),
     "model.unload": (ModelUnloadParams, Empty),
-    "corpus.load": (CorpusLoadParams, CorpusInfo),
+    "corpus.load": (CorpusLoadParams, CorpusLoadResult),
     "corpus.unload": (CorpusUnloadParams, Empty),
-    "task.load": (TaskLoadParams, TaskInfo),
+    "task.load": (TaskLoadParams, TaskLoadResult),
     "task.unload": (TaskUnloadParams, Empty),
     "subnetworks.evaluate": (SubnetworksEvaluateParams, SubnetworksEvaluateResult),
     "influence.measure": (InfluenceMeasureParams, InfluenceMeasureResult),
@@ -1070,7 +1182,7 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "repair.unload": (RepairUnloadParams, Empty),
     "profiling.profile": (ProfilingProfileParams, ProfilingProfileResult),
     "generation.generate": (GenerationGenerateParams, GenerationGenerateResult),
-    "generation.loadTask": (GenerationLoadTaskParams, GenerationTaskInfo),
+    "generation.loadTask": (GenerationLoadTaskParams, GenerationLoadTaskResult),
     "generation.unloadTask": (GenerationUnloadTaskParams, Empty),
     "generation.solve": (GenerationSolveParams, GenerationSolveResult),
     "harness.run": (HarnessRunParams, HarnessRunResult),
