@@ -35,10 +35,10 @@ from numpy.typing import NDArray
 from depthkit_worker.data.tasks import Task, TaskOptions, load_task
 from depthkit_worker.evaluation.choices import ChoiceResult, choice_result
 from depthkit_worker.evaluation.task_scores import task_scores
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.load import LoadOptions, load_model
 from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Unattended
 from fp64 import in_fp64, log_likelihoods
 from lm_eval_tasks import STOCK, Clock, LmEvalScores, LocalTask, lm_eval_scores
 

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from depthkit_worker.evaluation.harness import HarnessOptions, run_harness
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Unattended
 
 METRICS = [{"metric": name, "aggregation": "mean", "higher_is_better": True} for name in ("acc", "acc_norm")]
 QUESTION = {

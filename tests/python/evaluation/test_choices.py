@@ -22,9 +22,9 @@ from depthkit_worker.evaluation.choices import (
     require_kind,
 )
 from depthkit_worker.evaluation.task_scores import Scores, task_scores
-from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.task_rows import TaskRows
 from task_items import by_forward, random_task

@@ -15,8 +15,8 @@ from depthkit_worker.evaluation.finished import Array, Finished
 from depthkit_worker.evaluation.generation import GenerateOptions, generate
 from depthkit_worker.evaluation.perplexity import PerplexityOptions, perplexity
 from depthkit_worker.evaluation.task_scores import task_scores
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.session.job import Unattended
 from task_items import random_task
 from tiny import t_llama
 

@@ -16,9 +16,9 @@ from depthkit_worker.data.numbers import number_in
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.generation import GenerateOptions, generate
 from depthkit_worker.evaluation.generation_tasks import SolveOptions, solve
-from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
 from tiny import FAMILY_MODELS, tiny_model
 

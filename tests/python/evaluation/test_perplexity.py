@@ -18,9 +18,9 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation import scoring
 from depthkit_worker.evaluation.perplexity import Perplexity, PerplexityOptions, perplexity
 from depthkit_worker.evaluation.scoring import corpus_loss
-from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.gates import removed
 from influence.builders import corpus_of, llama, random_rows, tiny
 from tiny import SHAPE, random_model

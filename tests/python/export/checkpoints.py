@@ -14,10 +14,10 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel
 
 from depthkit_worker.export.huggingface import ExportOptions, ExportResult, export_huggingface
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import cache_keyword
 from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.repairs import Repair
 
 

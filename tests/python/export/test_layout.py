@@ -17,12 +17,12 @@ from transformers import AutoModel, AutoTokenizer, DynamicCache, Phi3Config, Pre
 
 from data.builders import byte_level, sentence_piece
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.load import LoadOptions, load_model
 from depthkit_worker.models.units import Parts, Unit, UnitKind, removed_parts
 from depthkit_worker.repair.storage import make_repair
 from depthkit_worker.repair.updates import Constant, Linear, LowRank
+from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, slot_of
 from export.checkpoints import block_numbers, greedy, logits, reload, save, saved_config, tensor_names

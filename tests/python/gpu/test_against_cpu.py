@@ -23,7 +23,6 @@ from depthkit_worker.evaluation.perplexity import PerplexityOptions, perplexity
 from depthkit_worker.evaluation.task_scores import task_scores
 from depthkit_worker.export.huggingface import ExportOptions, export_huggingface
 from depthkit_worker.influence.static import InfluenceOptions, static_influence
-from depthkit_worker.job import Job, Unattended
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.load import LoadOptions, load_model
@@ -38,6 +37,7 @@ from depthkit_worker.repair.method import Base, Fitted, TrainingPoint
 from depthkit_worker.repair.patch import PatchOptions, fit_patch
 from depthkit_worker.repair.replacement_block import ReplacementBlockOptions, fit_replacement_block
 from depthkit_worker.repair.storage import load_repairs, save_repairs
+from depthkit_worker.session.job import Job, Unattended
 from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks
 from depthkit_worker.subnetworks.positions import MEASURES

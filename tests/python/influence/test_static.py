@@ -15,9 +15,9 @@ from depthkit_worker.data.corpus import Corpus, CorpusOptions, make_corpus
 from depthkit_worker.data.text import texts_from_files
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.influence.static import Influence, InfluenceOptions, static_influence
-from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import UNIT_KINDS, Unit
+from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.gates import removed
 from influence.builders import corpus_of, llama, random_rows, tiny
 

@@ -7,13 +7,13 @@ import torch
 from torch import nn
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.stepper import Stepper, pad_left
 from depthkit_worker.models.units import Unit
 from depthkit_worker.profiling.memory import peak_memory
 from depthkit_worker.profiling.profile import Profile, ProfileOptions, profile
 from depthkit_worker.profiling.spread import spread_of
+from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
 from tiny import FAMILY_MODELS, tiny_model, token_ids

@@ -12,11 +12,11 @@ from depthkit_worker.data.corpus import Corpus, CorpusOptions, make_corpus
 from depthkit_worker.data.stream import make_stream
 from depthkit_worker.data.text import texts_from_files, texts_from_strings
 from depthkit_worker.evaluation.perplexity import PerplexityOptions, perplexity
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.emulated_update import EmulatedUpdateOptions, fit_emulated_update
 from depthkit_worker.repair.method import Base
+from depthkit_worker.session.job import Unattended
 from repair.builders import repairs_of
 
 

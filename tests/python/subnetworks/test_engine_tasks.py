@@ -11,10 +11,10 @@ from depthkit_worker.data.tasks import Item, Task
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.choices import choice_result
 from depthkit_worker.evaluation.task_scores import task_scores
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Branching, Decoder, Replay
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.repair.updates import Constant
+from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.engine import EngineOptions, EngineResult, evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks
 from depthkit_worker.subnetworks.positions import Measure, ScoredPositions

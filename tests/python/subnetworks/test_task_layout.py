@@ -10,8 +10,8 @@ from torch import LongTensor
 
 from depthkit_worker.data.tasks import Item, Task
 from depthkit_worker.evaluation.task_scores import task_scores
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Branching, Decoder, Replay
+from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.task_layout import MOST_TOKENS, branching, companies, lay_out, lay_out_apart
 from depthkit_worker.subnetworks.task_rows import TaskRows
 from task_items import by_forward, random_task

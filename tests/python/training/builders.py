@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from depthkit_worker.data.corpus import Corpus
-from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.method import Base, Fill, Objective, TrainingOptions, TrainingPoint, TrainingReport
 from depthkit_worker.repair.training import train_fills
 from depthkit_worker.repair.updates import Constant
+from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
 from influence.builders import corpus_of, random_rows
 

@@ -17,13 +17,13 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.lora import LoraOptions, fit_lora
 from depthkit_worker.repair.method import Base, Fill, Fitted, TrainingOptions, TrainingPoint
 from depthkit_worker.repair.training import train_fills
 from depthkit_worker.repair.updates import Constant, Sum
+from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.repairs import BlockEdit
 from influence.builders import llama
 from training.builders import (

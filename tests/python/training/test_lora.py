@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
@@ -19,6 +18,7 @@ from depthkit_worker.repair.lora import LoraOptions, fit_lora
 from depthkit_worker.repair.method import Base, Fitted
 from depthkit_worker.repair.storage import load_repairs, make_repair, save_repairs
 from depthkit_worker.repair.updates import Sum
+from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import Repair
 from influence.builders import llama, tiny

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.replacement_block import ReplacementBlockOptions, fit_replacement_block
 from depthkit_worker.repair.storage import make_repair
+from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.gates import removed
 from influence.builders import tiny
 from tiny import FAMILY_MODELS, token_ids

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
@@ -20,6 +19,7 @@ from depthkit_worker.repair.training import train_fills
 from depthkit_worker.repair.training.schedule import learning_rate_factor
 from depthkit_worker.repair.training.slices import SLICE_BYTES
 from depthkit_worker.repair.updates import Constant, Linear, LowRank
+from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
 from influence.builders import llama, tiny

@@ -20,10 +20,10 @@ from transformers import (
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.finished import Finished
 from depthkit_worker.evaluation.greedy import GreedyOptions, write_greedy
-from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import cache_keyword, empty_cache, kv_bytes_per_token
 from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import Repair
 

@@ -11,9 +11,9 @@ from depthkit_worker.data.numbers import number_in
 from depthkit_worker.evaluation.finished import Finished
 from depthkit_worker.evaluation.generation import GenerateOptions, Generation, generate
 from depthkit_worker.evaluation.rates import standard_error
-from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.repairs import Repair
 
 

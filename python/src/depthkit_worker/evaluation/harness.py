@@ -25,11 +25,11 @@ import torch
 from transformers import DynamicCache
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job, attended
 from depthkit_worker.models.cancellable import cancellable
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import kv_bytes_per_token
 from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Job, attended
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import Repair
 

@@ -16,9 +16,9 @@ from depthkit_worker.data.windows import Windows, lay_windows
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.finished import Finished, exactly
 from depthkit_worker.evaluation.scoring import IGNORED, finite, score
-from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import Repair
 

@@ -10,9 +10,9 @@ import numpy as np
 from depthkit_worker.data.tasks import Task
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.finished import Array, Finished, exactly
-from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.executor import Evaluation, LocalExecutor
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.plan import make_plan

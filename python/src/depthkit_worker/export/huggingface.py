@@ -25,13 +25,13 @@ from depthkit_worker.export.shards import Written, write_shards
 from depthkit_worker.export.target import check_room, check_target
 from depthkit_worker.export.text_files import write_generation_settings, write_tokenizer, write_tokenizer_as_loaded
 from depthkit_worker.export.verify import largest_difference
-from depthkit_worker.job import Job
 from depthkit_worker.models.compatibility import add_legacy_keys
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.folders import is_full, partial_folder, put_in_place, sha256_of_files
 from depthkit_worker.models.kv_cache import kv_bytes_per_attention
 from depthkit_worker.models.load import DtypeChoice
 from depthkit_worker.models.units import Parts, Unit, normalise, removed_parts
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.repairs import Repair
 
 MAX_SHARD_BYTES = 1 << 30

@@ -7,17 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from depthkit_worker.data.stream import TextStream, make_stream
-from depthkit_worker.data.tasks import Task
-from depthkit_worker.data.text import Texts
-from depthkit_worker.data.tokens import tokenizer_digest
-from depthkit_worker.evaluation import choices as choice_results
-from depthkit_worker.evaluation.perplexity import PerplexityOptions
-from depthkit_worker.evaluation.perplexity import perplexity as measure_perplexity
-from depthkit_worker.evaluation.task_scores import Scores, task_scores
-from depthkit_worker.handlers.items import finished_items
-from depthkit_worker.handlers.sources import Subject, check_tokenizer, data_info, read_texts, subject
-from depthkit_worker.protocol.wire import (
+from depthkit_worker.contract.wire import (
     Agreement,
     ChoiceItems,
     ChoicesResult,
@@ -31,8 +21,18 @@ from depthkit_worker.protocol.wire import (
     Rate,
     TensorRef,
 )
-from depthkit_worker.server.call import Call
-from depthkit_worker.server.session import Session
+from depthkit_worker.data.stream import TextStream, make_stream
+from depthkit_worker.data.tasks import Task
+from depthkit_worker.data.text import Texts
+from depthkit_worker.data.tokens import tokenizer_digest
+from depthkit_worker.evaluation import choices as choice_results
+from depthkit_worker.evaluation.perplexity import PerplexityOptions
+from depthkit_worker.evaluation.perplexity import perplexity as measure_perplexity
+from depthkit_worker.evaluation.task_scores import Scores, task_scores
+from depthkit_worker.handlers.items import finished_items
+from depthkit_worker.handlers.sources import Subject, check_tokenizer, data_info, read_texts, subject
+from depthkit_worker.session.call import Call
+from depthkit_worker.session.session import Session
 
 
 def perplexity(session: Session, params: EvaluationPerplexityParams, call: Call) -> PerplexityResult:

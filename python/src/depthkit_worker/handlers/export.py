@@ -3,11 +3,11 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from depthkit_worker.contract.wire import ExportedFile, ExportHuggingfaceParams, ExportHuggingfaceResult
 from depthkit_worker.export.huggingface import ExportOptions, export_huggingface
 from depthkit_worker.handlers.sources import subject
-from depthkit_worker.protocol.wire import ExportedFile, ExportHuggingfaceParams, ExportHuggingfaceResult
-from depthkit_worker.server.call import Call
-from depthkit_worker.server.session import Session
+from depthkit_worker.session.call import Call
+from depthkit_worker.session.session import Session
 
 
 def huggingface(session: Session, params: ExportHuggingfaceParams, call: Call) -> ExportHuggingfaceResult:

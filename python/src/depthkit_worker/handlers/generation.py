@@ -2,14 +2,7 @@ from __future__ import annotations
 
 import time
 
-from depthkit_worker.data.generation_tasks import GenerationTaskOptions, load_generation_task
-from depthkit_worker.evaluation.generation import GenerateOptions
-from depthkit_worker.evaluation.generation import generate as write_text
-from depthkit_worker.evaluation.generation_tasks import Answer, SolveOptions
-from depthkit_worker.evaluation.generation_tasks import solve as solve_task
-from depthkit_worker.handlers.items import finished_items
-from depthkit_worker.handlers.sources import subject
-from depthkit_worker.protocol.wire import (
+from depthkit_worker.contract.wire import (
     Empty,
     Generation,
     GenerationAnswer,
@@ -21,8 +14,15 @@ from depthkit_worker.protocol.wire import (
     GenerationTaskInfo,
     GenerationUnloadTaskParams,
 )
-from depthkit_worker.server.call import Call
-from depthkit_worker.server.session import Session
+from depthkit_worker.data.generation_tasks import GenerationTaskOptions, load_generation_task
+from depthkit_worker.evaluation.generation import GenerateOptions
+from depthkit_worker.evaluation.generation import generate as write_text
+from depthkit_worker.evaluation.generation_tasks import Answer, SolveOptions
+from depthkit_worker.evaluation.generation_tasks import solve as solve_task
+from depthkit_worker.handlers.items import finished_items
+from depthkit_worker.handlers.sources import subject
+from depthkit_worker.session.call import Call
+from depthkit_worker.session.session import Session
 
 
 def generate(session: Session, params: GenerationGenerateParams, call: Call) -> GenerationGenerateResult:

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import time
 
+from depthkit_worker.contract.wire import HarnessMetric, HarnessRunParams, HarnessRunResult, HarnessTask
 from depthkit_worker.evaluation.harness import HarnessMetric as Measured
 from depthkit_worker.evaluation.harness import HarnessOptions, run_harness
 from depthkit_worker.handlers.sources import subject
-from depthkit_worker.protocol.wire import HarnessMetric, HarnessRunParams, HarnessRunResult, HarnessTask
-from depthkit_worker.server.call import Call
-from depthkit_worker.server.session import Session
+from depthkit_worker.session.call import Call
+from depthkit_worker.session.session import Session
 
 
 def run(session: Session, params: HarnessRunParams, call: Call) -> HarnessRunResult:

@@ -2,15 +2,15 @@ from __future__ import annotations
 
 import time
 
+from depthkit_worker.contract.wire import ModelProfile, ProfilingProfileParams, ProfilingProfileResult, Speed, Spread
 from depthkit_worker.handlers.sources import subject
 from depthkit_worker.profiling.profile import ModelProfile as Profiled
 from depthkit_worker.profiling.profile import ProfileOptions
 from depthkit_worker.profiling.profile import Speed as MeasuredSpeed
 from depthkit_worker.profiling.profile import profile as measure_profile
 from depthkit_worker.profiling.spread import Spread as MeasuredSpread
-from depthkit_worker.protocol.wire import ModelProfile, ProfilingProfileParams, ProfilingProfileResult, Speed, Spread
-from depthkit_worker.server.call import Call
-from depthkit_worker.server.session import Session
+from depthkit_worker.session.call import Call
+from depthkit_worker.session.session import Session
 
 
 def profile(session: Session, params: ProfilingProfileParams, call: Call) -> ProfilingProfileResult:

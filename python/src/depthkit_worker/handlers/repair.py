@@ -6,12 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from depthkit_worker.handlers.repair_methods import fit_of
-from depthkit_worker.handlers.sources import check_tokenizer, subject
-from depthkit_worker.models.checksum import weights_checksum
-from depthkit_worker.peak_memory import PeakMemory
-from depthkit_worker.protocol import wire
-from depthkit_worker.protocol.wire import (
+from depthkit_worker.contract import wire
+from depthkit_worker.contract.wire import (
     Empty,
     RepairFitParams,
     RepairFitResult,
@@ -22,10 +18,14 @@ from depthkit_worker.protocol.wire import (
     RepairSaveResult,
     RepairUnloadParams,
 )
+from depthkit_worker.handlers.repair_methods import fit_of
+from depthkit_worker.handlers.sources import check_tokenizer, subject
+from depthkit_worker.models.checksum import weights_checksum
+from depthkit_worker.peak_memory import PeakMemory
 from depthkit_worker.repair.method import Base, GapFit, TrainingPoint, TrainingReport
 from depthkit_worker.repair.storage import added_parameters, load_repairs, make_repair, save_repairs
-from depthkit_worker.server.call import Call
-from depthkit_worker.server.session import Session
+from depthkit_worker.session.call import Call
+from depthkit_worker.session.session import Session
 from depthkit_worker.subnetworks.repairs import Repair, check_repairs
 
 

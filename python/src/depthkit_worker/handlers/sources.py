@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from depthkit_worker.contract.wire import DataInfo, FileSource, TextSource
 from depthkit_worker.data.text import Texts, texts_from_files, texts_from_strings
 from depthkit_worker.data.tokens import tokenizer_digest
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
-from depthkit_worker.protocol.wire import DataInfo, FileSource, TextSource
-from depthkit_worker.server.session import Session
+from depthkit_worker.session.job import Job
+from depthkit_worker.session.session import Session
 from depthkit_worker.subnetworks.repairs import Repair
 
 

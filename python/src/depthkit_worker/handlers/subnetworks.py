@@ -3,14 +3,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from depthkit_worker.handlers.sources import check_tokenizer, parse_units
-from depthkit_worker.protocol.wire import (
+from depthkit_worker.contract.wire import (
     SubnetworksEvaluateParams,
     SubnetworksEvaluatePart,
     SubnetworksEvaluateResult,
 )
-from depthkit_worker.server.call import Call
-from depthkit_worker.server.session import Session
+from depthkit_worker.handlers.sources import check_tokenizer, parse_units
+from depthkit_worker.session.call import Call
+from depthkit_worker.session.session import Session
 from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks, unpack_masks
 from depthkit_worker.subnetworks.positions import ScoredPositions

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import kv_bytes_per_token
 from depthkit_worker.models.units import Unit
 from depthkit_worker.profiling.memory import Counted, counted_by, peak_memory
 from depthkit_worker.profiling.spread import Spread, spread_of
 from depthkit_worker.profiling.workload import decode_seconds, prefill_seconds, prompt_of
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.physical import own_tensors, physical, update_modules
 from depthkit_worker.subnetworks.repairs import Repair

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from depthkit_worker.job import Job
 from depthkit_worker.repair.gaps import Gap, require_gaps
 from depthkit_worker.repair.method import Base, Fill, Fitted, Reference
 from depthkit_worker.repair.moments import GapMoments, affine_of
 from depthkit_worker.repair.placing import fill_gap, update_of
 from depthkit_worker.repair.statistics import fit_gaps
 from depthkit_worker.repair.updates import Constant
+from depthkit_worker.session.job import Job
 
 
 @dataclass(frozen=True)

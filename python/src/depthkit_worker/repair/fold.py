@@ -25,7 +25,6 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Parts, removed_parts
 from depthkit_worker.repair.gaps import Gap, require_gaps
@@ -34,6 +33,7 @@ from depthkit_worker.repair.moments import Affine, GapMoments
 from depthkit_worker.repair.placing import first_token_notes
 from depthkit_worker.repair.statistics import fit_gaps
 from depthkit_worker.repair.updates import Constant, Product
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.repairs import BlockEdit, merged_edits
 
 PROJECTIONS = ("down_proj", "c_proj", "dense_4h_to_h")

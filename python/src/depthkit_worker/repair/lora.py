@@ -11,11 +11,11 @@ import torch
 from torch import LongTensor, Tensor
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.repair.adapters import Adapter, AdapterOptions, adapted, places
 from depthkit_worker.repair.method import Base, Fill, Fitted, OnPoint, TrainingOptions
 from depthkit_worker.repair.training import Trained, train, training_notes
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import PassThrough, removed
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, WeightChange
 

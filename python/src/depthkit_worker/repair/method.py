@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from depthkit_worker.data.corpus import Corpus
-from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
 
 Reference = Literal["dense", "pruned"]

@@ -10,11 +10,11 @@ from dataclasses import replace
 from torch import nn
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
 from depthkit_worker.repair.method import Base, Fill, OnPoint, TrainingOptions, TrainingReport
 from depthkit_worker.repair.storage import describe
 from depthkit_worker.repair.training.loop import train
 from depthkit_worker.repair.training.passes import Trained
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
 

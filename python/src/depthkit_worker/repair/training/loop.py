@@ -14,7 +14,6 @@ from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
 from depthkit_worker.repair.gaps import find_gaps
 from depthkit_worker.repair.method import Base, OnPoint, TrainingOptions, TrainingPoint, TrainingReport
 from depthkit_worker.repair.training.checkpoints import Checkpoints, Resumed
@@ -24,6 +23,7 @@ from depthkit_worker.repair.training.scratch import user_cache_folder
 from depthkit_worker.repair.training.settings import check_options, identity
 from depthkit_worker.repair.training.state import Masters, State
 from depthkit_worker.repair.training.teacher import Wanted, teach
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.memory import freed_memory_kept, is_out_of_memory
 
 PHASE = "training"
