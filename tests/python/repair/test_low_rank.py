@@ -46,7 +46,7 @@ def reference(z: Array, d: Array, rank: int, ridge: float) -> tuple[Array, Array
 
 
 def states(base: Base, reads: str) -> tuple[Array, Array]:
-    x_in, x_out = gap_states(base, base.units[0])
+    x_in, x_out = gap_states(base, base.subnetwork.units[0])
     z = x_in if reads == "raw" else x_in / np.sqrt(np.square(x_in).mean(-1, keepdims=True) + EPS)
     return z, x_out - x_in
 

@@ -72,7 +72,7 @@ def test_the_patched_stream_is_what_comes_out_of_the_gap() -> None:
     base = base_of("llama", "block.2", "block.3")
     fitted = fit(base)
     x_in, x_out = block_states(base, 2, 3)
-    front, behind = block_states(base, 2, 3, base.units, repairs_of(base, fitted))
+    front, behind = block_states(base, 2, 3, base.subnetwork.units, repairs_of(base, fitted))
     np.testing.assert_allclose(front, x_in, atol=1e-6)
     error = np.square(behind - x_out).sum() / np.square(x_out - x_in).sum()
     assert fitted.gaps[0].repaired_error == pytest.approx(error, rel=1e-4)

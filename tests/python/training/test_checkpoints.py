@@ -204,7 +204,7 @@ def test_another_training_is_refused_and_named(tmp_path: Path) -> None:
     refused(base, fill, "settings.seed", seed=1)
     refused(dataclasses.replace(base, corpus=corpus(seed=3)), fill, "corpus.tokens")
     refused(dataclasses.replace(base, skip_tokens=1), fill, "skipTokens")
-    refused(dataclasses.replace(base, units=attention), fill, "removed")
+    refused(base_of(decoder, attention), fill, "removed")
     refused(base_of(other), constant(other), "model.dtype")
     refused(base, two, "trained.fills")
     refused(base, constant(decoder, 0.5), r"start\.norm\.2\.beside\.vector")

@@ -20,7 +20,7 @@ def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) ->
     decoder = session.models.get(params.model)
     data = session.tasks.get(params.data) if params.data.startswith("task-") else session.corpora.get(params.data)
     check_tokenizer(data, decoder)
-    units = tuple(parse_units(params.units))
+    units = parse_units(params.units)
     kept = unpack_masks(call.array(params.kept, "uint8"), len(units))
     repairs = tuple(session.repairs.get(handle) for handle in params.repairs)
     repaired = None if params.repaired is None else unpack_masks(call.array(params.repaired, "uint8"), len(repairs))

@@ -27,7 +27,7 @@ def fit_emulated_update(options: EmulatedUpdateOptions, base: Base, job: Job) ->
     def fill(gap: Gap, moments: GapMoments) -> Fill:
         return fill_gap(base, gap, Constant(moments.cast(options.scale * moments.mean())))
 
-    gaps = require_gaps(base.decoder, base.units, base.repairs, "emulated-update")
+    gaps = require_gaps(base.subnetwork, "emulated-update")
     fitted = fit_gaps(base, gaps, options.reference, GapMoments, fill, job)
     return Fitted(
         fills=tuple(made for made, _ in fitted),

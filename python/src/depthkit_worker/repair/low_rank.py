@@ -32,7 +32,7 @@ class LowRankOptions:
 
 
 def fit_low_rank(options: LowRankOptions, on_point: OnPoint, base: Base, job: Job) -> Fitted:
-    gaps = require_gaps(base.decoder, base.units, base.repairs, "low-rank")
+    gaps = require_gaps(base.subnetwork, "low-rank")
     hidden = base.decoder.hidden_size
     if not 1 <= options.rank <= hidden:
         raise DepthkitError(

@@ -28,7 +28,7 @@ class PatchOptions:
 
 
 def fit_patch(options: PatchOptions, on_point: OnPoint, base: Base, job: Job) -> Fitted:
-    gaps = require_gaps(base.decoder, base.units, base.repairs, "patch")
+    gaps = require_gaps(base.subnetwork, "patch")
     hidden = base.decoder.hidden_size
     H = hadamard(hidden) / hidden**0.5
 

@@ -25,7 +25,7 @@ class ReplacementBlockOptions:
 
 def fit_replacement_block(options: ReplacementBlockOptions, on_point: OnPoint, base: Base, job: Job) -> Fitted:
     """A block for each run of removed blocks."""
-    gaps = require_gaps(base.decoder, base.units, base.repairs, "replacement-block")
+    gaps = require_gaps(base.subnetwork, "replacement-block")
     sublayers = [str(unit) for gap in gaps if gap.kind != "block" for unit in gap.units]
     if sublayers:
         raise DepthkitError(
