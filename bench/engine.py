@@ -35,10 +35,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from depthkit_worker.data.corpus import Corpus, CorpusOptions, make_corpus
 from depthkit_worker.data.text import texts_from_strings
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.profiling.workload import synchronize
+from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.engine import EngineOptions, EngineResult, evaluate_subnetworks
 from depthkit_worker.subnetworks.executor import Evaluation
 from depthkit_worker.subnetworks.gates import removed
@@ -47,6 +47,7 @@ from depthkit_worker.subnetworks.masks import Subnetworks, block_codes, one_remo
 from depthkit_worker.subnetworks.plan import make_plan
 from depthkit_worker.subnetworks.positions import ALL_POSITIONS, Measure, scored_rows
 from depthkit_worker.subnetworks.scoring import Scorer
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 LOSS: tuple[Measure, ...] = ("loss",)
 SAMPLES = 20
@@ -165,7 +166,7 @@ def plain_forwards(folder: Path, threads: int, device: torch.device, ids: LongTe
         blocks = {unit.index for unit in gone if unit.kind == "block"}
         clock = Clock(device)
         losses: list[float] = []
-        with removed(decoder, [unit for unit in gone if unit.kind != "block"]):
+        with removed(Subnetwork(decoder, tuple(unit for unit in gone if unit.kind != "block"))):
             # Llama's name for its list of blocks.
             decoder.model.model.layers = nn.ModuleList(
                 [block for index, block in enumerate(layers) if index not in blocks]

@@ -18,9 +18,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from depthkit_worker.data.corpus import Corpus, CorpusOptions, make_corpus
 from depthkit_worker.data.text import texts_from_strings
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit, UnitKind
+from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks, one_removed
 from depthkit_worker.subnetworks.positions import MEASURES

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -20,13 +19,14 @@ from depthkit_worker.data.corpus import CorpusOptions, make_corpus
 from depthkit_worker.data.stream import make_stream
 from depthkit_worker.data.text import texts_from_files, texts_from_strings
 from depthkit_worker.evaluation.perplexity import PerplexityOptions, perplexity
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.emulated_update import EmulatedUpdateOptions, fit_emulated_update
 from depthkit_worker.repair.method import Base
 from depthkit_worker.repair.storage import make_repair
+from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.repairs import Repair
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 TOLERANCE = 1e-4
 
@@ -45,10 +45,10 @@ def main() -> int:
     worst = 0.0
 
     def compare(
-        name: str, expected: float, options: PerplexityOptions, *gone: Unit, repairs: Sequence[Repair] = ()
+        name: str, expected: float, options: PerplexityOptions, *gone: Unit, repairs: tuple[Repair, ...] = ()
     ) -> None:
         nonlocal worst
-        value = perplexity(decoder, stream, options, job, units=gone, repairs=repairs).perplexity
+        value = perplexity(Subnetwork(decoder, gone, repairs), stream, options, job).perplexity
         off = abs(value / expected - 1)
         print(f"{name}: {value:.4f}, relative difference {off:.1e}", flush=True)
         worst = max(worst, off)
@@ -60,9 +60,11 @@ def main() -> int:
     of = golden["emulated_update"]
     for count in (1, 2, 3, 5):
         units = tuple(Unit("block", index) for index in of["cosine_order"][:count])
-        fitted = fit_emulated_update(EmulatedUpdateOptions(), Base(decoder, units, (), corpus), job)
-        repairs = [make_repair(decoder, "emulated-update", fill.removed, fill.edits, "{}") for fill in fitted.fills]
-        for what, used in (("remove", []), ("emulated", repairs)):
+        fitted = fit_emulated_update(EmulatedUpdateOptions(), Base(Subnetwork(decoder, units), corpus), job)
+        repairs = tuple(
+            make_repair(decoder, "emulated-update", fill.removed, fill.edits, "{}") for fill in fitted.fills
+        )
+        for what, used in (("remove", ()), ("emulated", repairs)):
             name = f"{what}_{count}"
             compare(name, of[name]["ppl"], PerplexityOptions(chunk=512, max_chunks=16), *units, repairs=used)
     return 0 if worst <= TOLERANCE else 1

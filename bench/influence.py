@@ -16,8 +16,8 @@ import torch
 from depthkit_worker.data.corpus import CorpusOptions, make_corpus
 from depthkit_worker.data.text import texts_from_strings
 from depthkit_worker.influence.static import InfluenceOptions, static_influence
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.load import LoadOptions, load_model
+from depthkit_worker.session.job import Unattended
 
 
 def main() -> None:

@@ -62,7 +62,7 @@ const outputs: Record<string, string> = {
   "schemas/record.schema.json": `${JSON.stringify(recordJsonSchema(), null, 2)}\n`,
   "schemas/golden-messages.json": goldenMessagesJson(),
   "src/protocol/generated.ts": `// Written by \`npm run generate\`; do not edit.\n/** sha256 of \`schemas/wire.schema.json\`: both sides must have the same. */\nexport const contractDigest = "${digest}";\n`,
-  "python/src/depthkit_worker/protocol/wire.py": emitPython(schema, digest),
+  "python/src/depthkit_worker/contract/wire.py": emitPython(schema, digest),
 };
 
 const check = process.argv.includes("--check");

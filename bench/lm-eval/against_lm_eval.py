@@ -22,7 +22,6 @@ import json
 import platform
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -35,10 +34,11 @@ from numpy.typing import NDArray
 from depthkit_worker.data.tasks import Task, TaskOptions, load_task
 from depthkit_worker.evaluation.choices import ChoiceResult, choice_result
 from depthkit_worker.evaluation.task_scores import task_scores
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.load import LoadOptions, load_model
 from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Unattended
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from fp64 import in_fp64, log_likelihoods
 from lm_eval_tasks import STOCK, Clock, LmEvalScores, LocalTask, lm_eval_scores
 
@@ -86,11 +86,11 @@ class Comparison:
         return float(np.maximum(self.away - BIAS * self.tokens, -self.away).max())
 
 
-def own_scores(decoder: Decoder, task: LocalTask, *, units: Sequence[Unit] = (), batch_size: int = 1) -> OwnScores:
+def own_scores(decoder: Decoder, task: LocalTask, *, units: tuple[Unit, ...] = (), batch_size: int = 1) -> OwnScores:
     clock, options = Clock(), TaskOptions(shots=task.shots, shots_file=task.examples)
     with clock.running():
         loaded = load_task(decoder.require_tokenizer(), decoder.context_length, task.rows, options, Unattended())
-        scores = task_scores(decoder, loaded, Unattended(), batch_size=batch_size, units=units)
+        scores = task_scores(Subnetwork(decoder, units), loaded, Unattended(), batch_size=batch_size)
         result = choice_result(loaded.items, scores.log_likelihoods)
     return OwnScores(loaded, scores.log_likelihoods, result, clock)
 
@@ -153,7 +153,7 @@ def seconds(own: Clock, theirs: Clock) -> dict[str, Any]:
     }
 
 
-def one(decoder: Decoder, task: LocalTask, units: Sequence[Unit], batch_size: int, exact: int) -> dict[str, Any]:
+def one(decoder: Decoder, task: LocalTask, units: tuple[Unit, ...], batch_size: int, exact: int) -> dict[str, Any]:
     theirs = lm_eval_scores(decoder, task, units=units, batch_size=batch_size)
     own = own_scores(decoder, task, units=units, batch_size=batch_size)
     found = compare(decoder, own, theirs)
@@ -219,7 +219,7 @@ def main() -> int:
     given = parser.parse_args()
     options = LoadOptions(str(given.model), given.model.parent, dtype="float32", device=given.device)
     decoder = load_model(options, Unattended())
-    units, rows = [Unit.parse(name) for name in given.remove], []
+    units, rows = tuple(Unit.parse(name) for name in given.remove), []
     with tempfile.TemporaryDirectory() as name:
         # What the first call of each side pays once is nobody's time.
         one(decoder, local_task("boolq", given.shared, 2, Path(name)), units, 1, 0)

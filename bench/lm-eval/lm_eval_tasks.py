@@ -12,16 +12,17 @@ import importlib
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from depthkit_worker.evaluation.harness import HarnessOptions, run_harness
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Unattended
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 METRICS = [{"metric": name, "aggregation": "mean", "higher_is_better": True} for name in ("acc", "acc_norm")]
 QUESTION = {
@@ -107,7 +108,7 @@ def lm_eval_scores(
     decoder: Decoder,
     task: LocalTask,
     *,
-    units: Sequence[Unit] = (),
+    units: tuple[Unit, ...] = (),
     batch_size: int = 1,
     softmax_dtype: str | None = None,
 ) -> LmEvalScores:
@@ -116,7 +117,7 @@ def lm_eval_scores(
     with tempfile.TemporaryDirectory() as name, _backend(clock, softmax_dtype):
         tasks = _write(Path(name), task)
         options = HarnessOptions(tuple(tasks), batch_size=batch_size, include_path=name, samples=True)
-        outcome = run_harness(decoder, units, options, Unattended())
+        outcome = run_harness(Subnetwork(decoder, units), options, Unattended())
     assert outcome.samples is not None
     samples = [sample for of_task in tasks for sample in outcome.samples[of_task]]
     samples.sort(key=lambda sample: sample["doc"]["place"])

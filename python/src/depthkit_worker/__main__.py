@@ -30,9 +30,10 @@ def main() -> None:
     ready_line = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 
+    from depthkit_worker.handlers.table import HANDLERS
     from depthkit_worker.server.server import Server
 
-    server = Server(token)
+    server = Server(token, HANDLERS)
 
     def watch_parent() -> None:
         while os.read(0, 4096):

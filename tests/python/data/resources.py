@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.load import LoadOptions, load_model
+from depthkit_worker.session.job import Unattended
 
 REPOSITORY = Path(__file__).parents[3]
 

@@ -16,7 +16,7 @@ from depthkit_worker.data.corpus import Corpus, CorpusOptions, make_corpus
 from depthkit_worker.data.text import texts_from_strings
 from depthkit_worker.data.tokens import bos_token, encode, encode_stream, splits_locally, tokenizer_digest
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended
+from depthkit_worker.session.job import Unattended
 
 TEXTS = ["The quick fox.", "It's 12345 years old.\n", "naïve café", "東京 🙂"] * 10
 

@@ -16,7 +16,7 @@ from depthkit_worker.data.tasks import Item, Task, TaskOptions, load_task, read_
 from depthkit_worker.data.templates import Template
 from depthkit_worker.data.tokens import encode
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended
+from depthkit_worker.session.job import Unattended
 
 MMLU = {"task": "mmlu", "subject": "high_school_biology", "question": " What? ", "choices": list("wxyz"), "answer": 2}
 HEADER = "The following are multiple choice questions (with answers) about high school biology.\n\n"

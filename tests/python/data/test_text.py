@@ -12,7 +12,7 @@ import pytest
 from data.resources import shared
 from depthkit_worker.data.text import Texts, count_lines, lines_of, texts_from_files, texts_from_strings
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended
+from depthkit_worker.session.job import Unattended
 
 ODD_LINES = "a\u2028b\nc\u0085d\r\ne\ff\n"
 

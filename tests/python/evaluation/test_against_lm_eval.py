@@ -50,15 +50,15 @@ def shortest(name: str, count: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("name", "count", "units"),
     [
-        ("arc_easy", 6, []),
-        ("arc_easy", 4, [Unit("block", 24), Unit("attention", 20)]),
-        ("piqa", 8, []),
-        ("boolq", 5, []),
-        ("mmlu", 5, []),
+        ("arc_easy", 6, ()),
+        ("arc_easy", 4, (Unit("block", 24), Unit("attention", 20))),
+        ("piqa", 8, ()),
+        ("boolq", 5, ()),
+        ("mmlu", 5, ()),
     ],
 )
 def test_items_score_as_they_do_by_lm_eval(
-    name: str, count: int, units: list[Unit], bundled_model: Path, tmp_path: Path
+    name: str, count: int, units: tuple[Unit, ...], bundled_model: Path, tmp_path: Path
 ) -> None:
     decoder, task = smollm2(bundled_model), task_of(name, shortest(name, count), tmp_path)
     theirs = lm_eval_scores(decoder, task, units=units, batch_size=4)

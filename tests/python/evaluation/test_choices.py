@@ -22,10 +22,11 @@ from depthkit_worker.evaluation.choices import (
     require_kind,
 )
 from depthkit_worker.evaluation.task_scores import Scores, task_scores
-from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from depthkit_worker.subnetworks.task_rows import TaskRows
 from task_items import by_forward, random_task
 from tiny import FAMILY_MODELS, random_model, t_llama, tiny_model
@@ -121,11 +122,11 @@ def test_shared_prompts_give_what_a_plain_forward_gives_each_choice(name: str, s
     together = all(len(layout.rows) == 1 for layout in rows_made._layouts)
     assert together is (name not in ONE_ROW_A_CHOICE), "declared, never guessed"
     assert (len(rows_made._layouts) < len(task.items)) is (together and shots > 0)
-    found = task_scores(decoder, task, Unattended(), batch_size=3)
+    found = task_scores(Subnetwork.dense(decoder), task, Unattended(), batch_size=3)
     for item, scores in zip(task.items, found.log_likelihoods, strict=True):
         np.testing.assert_allclose(scores, [of for of, _ in by_forward(model, item)], rtol=0, atol=1e-5)
     words = random_task(choices=1, kind="last-word", shots=shots)
-    found = task_scores(decoder, words, Unattended(), batch_size=3)
+    found = task_scores(Subnetwork.dense(decoder), words, Unattended(), batch_size=3)
     for item, scores, greedy in zip(words.items, found.log_likelihoods, found.greedy, strict=True):
         ((expected, right),) = by_forward(model, item)
         assert scores[0] == pytest.approx(expected, abs=1e-5) and greedy[0] == right
@@ -140,7 +141,7 @@ def test_a_window_as_long_as_the_longest_choice_shares_the_prompt(name: str) -> 
     model = random_model(config)
     assert all(len(layout.rows) == 1 for layout in TaskRows(task, Decoder(model))._layouts)
     assert not Decoder(model).can_branch(longest + 1)
-    found = task_scores(Decoder(model), task, Unattended())
+    found = task_scores(Subnetwork.dense(Decoder(model)), task, Unattended())
     for item, scores in zip(task.items, found.log_likelihoods, strict=True):
         np.testing.assert_allclose(scores, [of for of, _ in by_forward(model, item)], rtol=0, atol=1e-5)
 
@@ -153,9 +154,9 @@ def test_rows_together_and_one_row_a_choice_agree(name: str, monkeypatch: pytest
     decoder = Decoder(random_model(config))
     assert decoder.attention_implementation == "eager"
     task = random_task(12, seed=4)
-    together = task_scores(decoder, task, Unattended())
+    together = task_scores(Subnetwork.dense(decoder), task, Unattended())
     monkeypatch.setattr(Decoder, "can_branch", lambda _self, _longest: False)
-    apart = task_scores(decoder, task, Unattended())
+    apart = task_scores(Subnetwork.dense(decoder), task, Unattended())
     for one, other in zip(together.log_likelihoods, apart.log_likelihoods, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
 
@@ -170,9 +171,9 @@ def test_one_token_choices_cost_no_tokens_beyond_the_prompt() -> None:
 def test_a_subnetwork_is_scored_without_its_units() -> None:
     model = tiny_model("llama")
     decoder, task = Decoder(model), random_task()
-    units = [Unit("block", 1), Unit("attention", 3), Unit("feed-forward", 4)]
-    found = task_scores(decoder, task, Unattended(), units=units)
-    with removed(decoder, units):
+    units = (Unit("block", 1), Unit("attention", 3), Unit("feed-forward", 4))
+    found = task_scores(Subnetwork(decoder, units), task, Unattended())
+    with removed(Subnetwork(decoder, units)):
         expected = [by_forward(model, item) for item in task.items]
     for scores, of in zip(found.log_likelihoods, expected, strict=True):
         np.testing.assert_allclose(scores, [one for one, _ in of], rtol=0, atol=1e-5)
@@ -184,7 +185,9 @@ def test_tsk5_scores_do_not_hang_on_the_batch(name: str, smollm2_tokenizer: PreT
     decoder = Decoder(model)
     path = shared() / "data" / f"{name}.jsonl"
     task = load_task(smollm2_tokenizer, decoder.context_length, path, TaskOptions(limit=20), Unattended())
-    one, *others = (task_scores(decoder, task, Unattended(), batch_size=size) for size in (1, 8, 64, None))
+    one, *others = (
+        task_scores(Subnetwork.dense(decoder), task, Unattended(), batch_size=size) for size in (1, 8, 64, None)
+    )
     for item, scores in zip(task.items, one.log_likelihoods, strict=True):
         np.testing.assert_allclose(scores, [of for of, _ in by_forward(model, item)], rtol=0, atol=1e-4)
     for other in others:
@@ -210,7 +213,7 @@ def test_the_longest_items_come_first_and_progress_counts_them() -> None:
         def report(self, phase: str, done: int, total: int | None, unit: str = "") -> None:
             seen.append((phase, done, total))
 
-    task_scores(Decoder(tiny_model("llama")), task, Job(), batch_size=2)
+    task_scores(Subnetwork.dense(Decoder(tiny_model("llama"))), task, Job(), batch_size=2)
     assert seen[-1] == ("choices", 9, 9) and len(seen) == 5
 
 
@@ -224,15 +227,15 @@ def test_a_cancel_stops_between_blocks_and_leaves_the_model_whole() -> None:
                 raise cancelled()
 
     decoder, task = Decoder(tiny_model("llama")), random_task()
-    before = task_scores(decoder, task, Unattended())
+    before = task_scores(Subnetwork.dense(decoder), task, Unattended())
     with pytest.raises(DepthkitError) as caught:
-        task_scores(decoder, task, Stops(), units=[Unit("block", 0)])
+        task_scores(Subnetwork(decoder, (Unit("block", 0),)), task, Stops())
     assert caught.value.code == "CANCELLED"
-    after = task_scores(decoder, task, Unattended())
+    after = task_scores(Subnetwork.dense(decoder), task, Unattended())
     assert [of.tolist() for of in before.log_likelihoods] == [of.tolist() for of in after.log_likelihoods]
 
 
 def test_a_batch_size_that_is_none_is_refused() -> None:
     task = replace(random_task(), format="made")
     with pytest.raises(DepthkitError, match="Batch size 0"):
-        task_scores(Decoder(tiny_model("llama")), task, Unattended(), batch_size=0)
+        task_scores(Subnetwork.dense(Decoder(tiny_model("llama"))), task, Unattended(), batch_size=0)

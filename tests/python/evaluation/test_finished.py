@@ -15,8 +15,9 @@ from depthkit_worker.evaluation.finished import Array, Finished
 from depthkit_worker.evaluation.generation import GenerateOptions, generate
 from depthkit_worker.evaluation.perplexity import PerplexityOptions, perplexity
 from depthkit_worker.evaluation.task_scores import task_scores
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.session.job import Unattended
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from task_items import random_task
 from tiny import t_llama
 
@@ -31,7 +32,7 @@ def perplexity_run(words: PreTrainedTokenizerBase) -> Run:
 
     def run(finished: Finished) -> list[list[float]]:
         options = PerplexityOptions(chunk=8, batch_size=2)
-        chunks = perplexity(decoder, stream, options, Unattended(), finished=finished).chunks
+        chunks = perplexity(Subnetwork.dense(decoder), stream, options, Unattended(), finished=finished).chunks
         return [finished[chunk].tolist() for chunk in range(chunks)]
 
     return run
@@ -41,7 +42,7 @@ def choices_run(_: PreTrainedTokenizerBase) -> Run:
     decoder, task = Decoder(t_llama()), random_task()
 
     def run(finished: Finished) -> list[list[float]]:
-        scores = task_scores(decoder, task, Unattended(), batch_size=2, finished=finished)
+        scores = task_scores(Subnetwork.dense(decoder), task, Unattended(), batch_size=2, finished=finished)
         return [of_item.tolist() for of_item in scores.log_likelihoods]
 
     return run
@@ -51,7 +52,7 @@ def last_word_run(_: PreTrainedTokenizerBase) -> Run:
     decoder, task = Decoder(t_llama()), random_task(choices=1, kind="last-word")
 
     def run(finished: Finished) -> list[list[float]]:
-        scores = task_scores(decoder, task, Unattended(), batch_size=2, finished=finished)
+        scores = task_scores(Subnetwork.dense(decoder), task, Unattended(), batch_size=2, finished=finished)
         both = zip(scores.log_likelihoods, scores.greedy, strict=True)
         return [[float(score[0]), float(greedy[0])] for score, greedy in both]
 
@@ -65,7 +66,7 @@ def generation_run(batch_size: int) -> Callable[[PreTrainedTokenizerBase], Run]:
 
         def run(finished: Finished) -> list[list[float]]:
             options = GenerateOptions(4, batch_size=batch_size)
-            result = generate(decoder, [], prompts, options, Unattended(), finished=finished)
+            result = generate(Subnetwork.dense(decoder), prompts, options, Unattended(), finished=finished)
             return [list(map(float, written.token_ids)) for written in result.generations]
 
         return run

@@ -12,32 +12,31 @@ from transformers import PreTrainedTokenizerBase
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.generation import GenerateOptions, Generation, generate
-from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.load import LoadOptions, load_model
 from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from tiny import FAMILY_MODELS, t_llama, tiny_model
 
 PROMPT = "t7 t30 t11 t54 t80 t4 t66"
-REMOVALS = {
-    "nothing": [],
-    "block-0-attention": [Unit("attention", 0)],
-    "mixed": [Unit("block", 0), Unit("attention", 2), Unit("feed-forward", 3)],
-    "every-attention": [Unit("attention", index) for index in range(6)],
+REMOVALS: dict[str, tuple[Unit, ...]] = {
+    "nothing": (),
+    "block-0-attention": (Unit("attention", 0),),
+    "mixed": (Unit("block", 0), Unit("attention", 2), Unit("feed-forward", 3)),
+    "every-attention": tuple(Unit("attention", index) for index in range(6)),
 }
 
 
-def write(
-    decoder: Decoder, options: GenerateOptions, units: list[Unit] | None = None, prompt: str = PROMPT
-) -> Generation:
-    return generate(decoder, units or [], [prompt], options, Unattended()).generations[0]
+def write(decoder: Decoder, options: GenerateOptions, units: tuple[Unit, ...] = (), prompt: str = PROMPT) -> Generation:
+    return generate(Subnetwork(decoder, units), [prompt], options, Unattended()).generations[0]
 
 
-def anew(decoder: Decoder, units: list[Unit], prompt_ids: list[int], length: int) -> tuple[int, ...]:
+def anew(decoder: Decoder, units: tuple[Unit, ...], prompt_ids: list[int], length: int) -> tuple[int, ...]:
     ids = list(prompt_ids)
-    with removed(decoder, units):
+    with removed(Subnetwork(decoder, units)):
         while len(ids) < len(prompt_ids) + length:
             logits = decoder.model(input_ids=torch.tensor([ids]), use_cache=False).logits
             ids.append(int(logits[0, -1].argmax()))
@@ -57,7 +56,7 @@ def test_cached_ids_are_those_of_full_recomputation(name: str, removal: str, wor
 
 def test_run1_greedy_with_cache_is_greedy_without(smollm2_tokenizer: PreTrainedTokenizerBase) -> None:
     decoder = Decoder(t_llama(), smollm2_tokenizer)
-    units = [Unit("block", 2)]
+    units = (Unit("block", 2),)
     results = [write(decoder, GenerateOptions(32, cache=cache), units, "Hello there") for cache in (True, False)]
     assert results[0] == results[1]
     assert len(results[0].token_ids) == 32 or results[0].finish == "end-of-text"
@@ -65,9 +64,10 @@ def test_run1_greedy_with_cache_is_greedy_without(smollm2_tokenizer: PreTrainedT
 
 def test_a_removed_attention_has_no_keys_and_values(words: PreTrainedTokenizerBase) -> None:
     decoder = Decoder(tiny_model("llama"), words)
-    units = [Unit("attention", 0), Unit("block", 3), Unit("feed-forward", 4)]
+    units = (Unit("attention", 0), Unit("block", 3), Unit("feed-forward", 4))
     sizes = [
-        generate(decoder, left_out, [], GenerateOptions(1), Unattended()).kv_bytes_per_token for left_out in ([], units)
+        generate(Subnetwork(decoder, left_out), [], GenerateOptions(1), Unattended()).kv_bytes_per_token
+        for left_out in ((), units)
     ]
     # 2 KV heads of 8 numbers, keys and values, 4 bytes each, in 6 and in 4 blocks.
     assert sizes == [6 * 2 * 2 * 8 * 4, 4 * 2 * 2 * 8 * 4]
@@ -75,10 +75,10 @@ def test_a_removed_attention_has_no_keys_and_values(words: PreTrainedTokenizerBa
 
 def test_a_block_in_a_removed_ones_place_has_keys_and_values(words: PreTrainedTokenizerBase) -> None:
     decoder = Decoder(tiny_model("llama"), words)
-    units = [Unit("block", 2), Unit("block", 3)]
+    units = (Unit("block", 2), Unit("block", 3))
     block = copy.deepcopy(decoder.blocks[2])
-    repair = Repair("replacement-block", tuple(units), {2: BlockEdit(replacement=block)}, "")
-    result = generate(decoder, units, [], GenerateOptions(1), Unattended(), repairs=[repair])
+    repair = Repair("replacement-block", units, {2: BlockEdit(replacement=block)}, "")
+    result = generate(Subnetwork(decoder, units, (repair,)), [], GenerateOptions(1), Unattended())
     assert result.kv_bytes_per_token == 5 * 2 * 2 * 8 * 4
 
 
@@ -134,7 +134,7 @@ def test_a_cancel_ends_generation_and_leaves_the_model_whole(words: PreTrainedTo
     decoder = Decoder(tiny_model("llama"), words)
     modules, job = list(decoder.model.named_modules()), ThreeTokens()
     with pytest.raises(DepthkitError, match="cancelled"):
-        generate(decoder, [Unit("block", 1)], [PROMPT], GenerateOptions(50), job)
+        generate(Subnetwork(decoder, (Unit("block", 1),)), [PROMPT], GenerateOptions(50), job)
     assert job.seen == 3
     assert list(decoder.model.named_modules()) == modules
 
@@ -165,5 +165,5 @@ def test_the_bundled_model_answers_in_its_chat_template(bundled_model: Path) -> 
     assert "Paris" in answer.text
     assert "<|im_end|>" not in answer.text
     started = time.monotonic()
-    assert write(decoder, GenerateOptions(1), [Unit("block", 12)], "One two three").token_ids
+    assert write(decoder, GenerateOptions(1), (Unit("block", 12),), "One two three").token_ids
     assert time.monotonic() - started < 30

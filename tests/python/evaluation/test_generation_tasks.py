@@ -16,14 +16,15 @@ from depthkit_worker.data.numbers import number_in
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.generation import GenerateOptions, generate
 from depthkit_worker.evaluation.generation_tasks import SolveOptions, solve
-from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from tiny import FAMILY_MODELS, tiny_model
 
 PROMPTS = ["t7 t30 t11", "t54", "t80 t4 t66 t9 t10 t40 t41", "t5 t6", "t33 t34 t35 t36 t37", "t90 t91"]
-UNITS = [Unit("block", 1), Unit("attention", 0), Unit("feed-forward", 3)]
+UNITS = (Unit("block", 1), Unit("attention", 0), Unit("feed-forward", 3))
 OPTIONS = GenerationTaskOptions("Question: {question}\nAnswer:", "answer")
 
 
@@ -39,19 +40,21 @@ def load(path: str, options: GenerationTaskOptions) -> GenerationTask:
 @pytest.mark.parametrize("name", FAMILY_MODELS)
 def test_the_text_is_the_same_alone_and_in_any_batch(name: str, words: PreTrainedTokenizerBase) -> None:
     decoder = Decoder(tiny_model(name), words)
-    for units in ([], UNITS):
+    for units in ((), UNITS):
         alone, three, eight = (
-            generate(decoder, units, PROMPTS, GenerateOptions(8, batch_size=size), Unattended()) for size in (1, 3, 8)
+            generate(Subnetwork(decoder, units), PROMPTS, GenerateOptions(8, batch_size=size), Unattended())
+            for size in (1, 3, 8)
         )
         assert alone == three == eight
 
 
 def test_stop_strings_end_each_text_of_a_batch_by_itself(words: PreTrainedTokenizerBase) -> None:
     decoder = Decoder(tiny_model("llama"), words)
-    free = generate(decoder, [], PROMPTS, GenerateOptions(8), Unattended()).generations
+    free = generate(Subnetwork.dense(decoder), PROMPTS, GenerateOptions(8), Unattended()).generations
     stop = (f"t{free[0].token_ids[2]}", f"t{free[3].token_ids[5]}")
     alone, eight = (
-        generate(decoder, [], PROMPTS, GenerateOptions(8, stop=stop, batch_size=size), Unattended()) for size in (1, 8)
+        generate(Subnetwork.dense(decoder), PROMPTS, GenerateOptions(8, stop=stop, batch_size=size), Unattended())
+        for size in (1, 8)
     )
     assert alone == eight
     assert {written.finish for written in eight.generations} >= {"stop"}
@@ -63,7 +66,7 @@ def test_stop_strings_end_each_text_of_a_batch_by_itself(words: PreTrainedTokeni
 )
 def test_what_has_no_batched_form_is_refused(options: GenerateOptions, words: PreTrainedTokenizerBase) -> None:
     with pytest.raises(DepthkitError, match="one at a time"):
-        generate(Decoder(tiny_model("llama"), words), [], PROMPTS, options, Unattended())
+        generate(Subnetwork.dense(Decoder(tiny_model("llama"), words)), PROMPTS, options, Unattended())
 
 
 @pytest.mark.parametrize(
@@ -128,13 +131,15 @@ def test_a_task_that_cannot_be_asked_says_why(
 
 def test_the_score_counts_what_was_written(tmp_path: Path, words: PreTrainedTokenizerBase) -> None:
     decoder = Decoder(tiny_model("llama"), words)
-    texts = [one.text for one in generate(decoder, UNITS, PROMPTS, GenerateOptions(4), Unattended()).generations]
+    texts = [
+        one.text for one in generate(Subnetwork(decoder, UNITS), PROMPTS, GenerateOptions(4), Unattended()).generations
+    ]
     targets = [*texts[:4], "t1", "t2"]
     records: list[dict[str, object]] = [
         {"question": prompt, "answer": target} for prompt, target in zip(PROMPTS, targets, strict=True)
     ]
     task = load(write_lines(tmp_path / "a.jsonl", records), GenerationTaskOptions("{question}", "answer"))
-    score = solve(decoder, UNITS, task, SolveOptions(4, batch_size=4), Unattended())
+    score = solve(Subnetwork(decoder, UNITS), task, SolveOptions(4, batch_size=4), Unattended())
     assert [answer.correct for answer in score.answers] == [True] * 4 + [False] * 2
     assert (score.correct, score.accuracy, score.tokens) == (
         4,
@@ -144,7 +149,7 @@ def test_the_score_counts_what_was_written(tmp_path: Path, words: PreTrainedToke
     assert score.standard_error == pytest.approx(math.sqrt(4 / 6 * 2 / 6 / 5))
     assert score.stop == ("\n\n",)
     one = load(write_lines(tmp_path / "b.jsonl", records[:1]), GenerationTaskOptions("{question}", "answer"))
-    assert solve(decoder, UNITS, one, SolveOptions(4), Unattended()).standard_error is None
+    assert solve(Subnetwork(decoder, UNITS), one, SolveOptions(4), Unattended()).standard_error is None
 
 
 def test_repairs_take_part_in_batches(words: PreTrainedTokenizerBase) -> None:
@@ -154,8 +159,8 @@ def test_repairs_take_part_in_batches(words: PreTrainedTokenizerBase) -> None:
     unit = Unit("attention", 2)
     repair = Repair("low-rank", (unit,), {2: BlockEdit(before=update)}, "0" * 64)
     plain, alone, together = (
-        generate(decoder, [unit], PROMPTS, GenerateOptions(8, batch_size=size), Unattended(), repairs=repairs)
-        for size, repairs in ((8, []), (1, [repair]), (8, [repair]))
+        generate(Subnetwork(decoder, (unit,), repairs), PROMPTS, GenerateOptions(8, batch_size=size), Unattended())
+        for size, repairs in ((8, ()), (1, (repair,)), (8, (repair,)))
     )
     assert alone == together
     assert alone != plain
@@ -173,5 +178,5 @@ def test_a_cancel_in_a_batch_leaves_the_model_whole(words: PreTrainedTokenizerBa
     decoder = Decoder(tiny_model("llama"), words)
     modules = list(decoder.model.named_modules())
     with pytest.raises(DepthkitError, match="cancelled"):
-        generate(decoder, UNITS, PROMPTS, GenerateOptions(50, batch_size=3), Soon())
+        generate(Subnetwork(decoder, UNITS), PROMPTS, GenerateOptions(50, batch_size=3), Soon())
     assert list(decoder.model.named_modules()) == modules

@@ -14,14 +14,15 @@ from transformers import PreTrainedTokenizerBase
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.generation import GenerateOptions, generate
 from depthkit_worker.evaluation.harness import HarnessOptions, require_harness, run_harness
-from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from tiny import t_llama
 
 with_lm_eval = pytest.mark.skipif(importlib.util.find_spec("lm_eval") is None, reason="lm-eval is not installed")
-UNITS = [Unit("attention", 0), Unit("block", 3)]
+UNITS = (Unit("attention", 0), Unit("block", 3))
 RECORDS = [
     {"question": f"What comes after {number}?", "choices": [f"{number + 1}", "nothing at all", "a cow"], "answer": 0}
     for number in range(5)
@@ -75,7 +76,7 @@ def test_it_evaluates_the_subnetwork_and_says_how(folder: Path, smollm2_tokenize
     expected = random.random(), torch.rand(1)
     random.seed(4)
     torch.manual_seed(4)
-    outcome = run_harness(decoder, UNITS, options(folder, "local_*"), Unattended())
+    outcome = run_harness(Subnetwork(decoder, UNITS), options(folder, "local_*"), Unattended())
     assert (random.random(), torch.rand(1)) == expected
     choice, written = outcome.tasks
     assert (choice.task, choice.version, choice.shots, choice.items) == ("local_choice", "2.0", 0, 4)
@@ -90,29 +91,29 @@ def test_it_evaluates_the_subnetwork_and_says_how(folder: Path, smollm2_tokenize
 @with_lm_eval
 def test_its_log_likelihoods_are_the_subnetworks(folder: Path, smollm2_tokenizer: PreTrainedTokenizerBase) -> None:
     decoder = Decoder(t_llama(), smollm2_tokenizer)
-    outcome = run_harness(decoder, UNITS, options(folder, "local_choice"), Unattended())
+    outcome = run_harness(Subnetwork(decoder, UNITS), options(folder, "local_choice"), Unattended())
     assert outcome.samples is not None
     sample = outcome.samples["local_choice"][1]
     context, choice = "Question: What comes after 1?\nAnswer:", " nothing at all"
     ids = smollm2_tokenizer(context + choice)["input_ids"]
     count = len(smollm2_tokenizer(context)["input_ids"])
-    with removed(decoder, UNITS):
+    with removed(Subnetwork(decoder, UNITS)):
         logits = decoder.model(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)
     expected = sum(float(logits[place - 1, ids[place]]) for place in range(count, len(ids)))
     assert sample["resps"][1][0][0] == pytest.approx(expected, abs=1e-4)
 
 
 @with_lm_eval
-@pytest.mark.parametrize("units", [UNITS, [Unit("attention", index) for index in range(6)]])
+@pytest.mark.parametrize("units", [UNITS, tuple(Unit("attention", index) for index in range(6))])
 def test_what_it_writes_is_what_generation_writes(
-    folder: Path, smollm2_tokenizer: PreTrainedTokenizerBase, units: list[Unit]
+    folder: Path, smollm2_tokenizer: PreTrainedTokenizerBase, units: tuple[Unit, ...]
 ) -> None:
     decoder = Decoder(t_llama(), smollm2_tokenizer)
-    outcome = run_harness(decoder, units, options(folder, "local_written"), Unattended())
+    outcome = run_harness(Subnetwork(decoder, units), options(folder, "local_written"), Unattended())
     assert outcome.samples is not None
     texts = [sample["resps"][0][0] for sample in outcome.samples["local_written"]]
     prompts = [f"Question: {record['question']}\nAnswer:" for record in RECORDS[:4]]
-    own = generate(decoder, units, prompts, GenerateOptions(6), Unattended())
+    own = generate(Subnetwork(decoder, units), prompts, GenerateOptions(6), Unattended())
     assert texts == [one.text for one in own.generations]
 
 
@@ -123,13 +124,15 @@ def test_unknown_tasks_and_missing_files_are_typed_errors(
     decoder = Decoder(t_llama(), smollm2_tokenizer)
     (folder / "items.jsonl").unlink()
     with pytest.raises(DepthkitError) as failure:
-        run_harness(decoder, [], options(folder, "local_choice"), Unattended())
+        run_harness(Subnetwork.dense(decoder), options(folder, "local_choice"), Unattended())
     assert failure.value.code == "FILE_NOT_FOUND"
     with pytest.raises(DepthkitError) as failure:
-        run_harness(decoder, [], HarnessOptions(("x",), include_path=str(folder / "nothing")), Unattended())
+        run_harness(
+            Subnetwork.dense(decoder), HarnessOptions(("x",), include_path=str(folder / "nothing")), Unattended()
+        )
     assert failure.value.code == "FILE_NOT_FOUND"
     with pytest.raises(DepthkitError) as failure:
-        run_harness(decoder, [], HarnessOptions(()), Unattended())
+        run_harness(Subnetwork.dense(decoder), HarnessOptions(()), Unattended())
     assert failure.value.code == "INVALID_ARGUMENT"
 
 
@@ -145,7 +148,7 @@ def test_a_cancel_is_obeyed_between_blocks(folder: Path, smollm2_tokenizer: PreT
 
     decoder = Decoder(t_llama(), smollm2_tokenizer)
     with pytest.raises(DepthkitError, match="cancelled"):
-        run_harness(decoder, UNITS, options(folder, "local_choice"), Soon())
+        run_harness(Subnetwork(decoder, UNITS), options(folder, "local_choice"), Soon())
     assert not any(module._forward_pre_hooks for module in decoder.model.modules())
 
 

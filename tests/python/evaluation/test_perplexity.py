@@ -18,10 +18,11 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation import scoring
 from depthkit_worker.evaluation.perplexity import Perplexity, PerplexityOptions, perplexity
 from depthkit_worker.evaluation.scoring import corpus_loss
-from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from influence.builders import corpus_of, llama, random_rows, tiny
 from tiny import SHAPE, random_model
 
@@ -45,7 +46,7 @@ def stream_of(decoder: Decoder, text: str = TEXT) -> TextStream:
 
 
 def measure(decoder: Decoder, stream: TextStream, *units: Unit, **options: object) -> Perplexity:
-    return perplexity(decoder, stream, PerplexityOptions(**options), Unattended(), units=units)  # type: ignore[arg-type]
+    return perplexity(Subnetwork(decoder, units), stream, PerplexityOptions(**options), Unattended())  # type: ignore[arg-type]
 
 
 def refused(decoder: Decoder, stream: TextStream, **options: object) -> DepthkitError:
@@ -121,7 +122,7 @@ def test_each_token_is_scored_once_as_by_brute_force(stride: int, bos: str) -> N
     front = [decoder.tokenizer.bos_token_id] if bos == "always" and decoder.tokenizer else []
     losses: dict[int, float] = {}
     means = []
-    with removed(decoder, units):
+    with removed(Subnetwork(decoder, units)):
         for start in range(0, 5 * stride, stride):
             ids = [*front, *stream.ids[start : start + 64].tolist()]
             logits = decoder.model(torch.tensor([ids])).logits[0].double()
@@ -190,7 +191,7 @@ def test_a_cancel_leaves_the_model_whole() -> None:
     decoder = decoder_for(byte_level())
     stream, blocks = stream_of(decoder), list(decoder.blocks)
     with pytest.raises(DepthkitError, match="cancelled"):
-        perplexity(decoder, stream, PerplexityOptions(chunk=64), Impatient(), units=[Unit("block", 1)])
+        perplexity(Subnetwork(decoder, (Unit("block", 1),)), stream, PerplexityOptions(chunk=64), Impatient())
     assert list(decoder.blocks) == blocks
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +13,18 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel
 
 from depthkit_worker.export.huggingface import ExportOptions, ExportResult, export_huggingface
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import cache_keyword
 from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.repairs import Repair
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
 def save(
-    decoder: Decoder, units: list[Unit], target: Path, repairs: Sequence[Repair] = (), **options: Any
+    decoder: Decoder, units: tuple[Unit, ...], target: Path, repairs: tuple[Repair, ...] = (), **options: Any
 ) -> ExportResult:
-    return export_huggingface(decoder, units, target, ExportOptions(**options), Unattended(), repairs)
+    return export_huggingface(Subnetwork(decoder, units, repairs), target, ExportOptions(**options), Unattended())
 
 
 def reload(folder: Path, **options: Any) -> PreTrainedModel:

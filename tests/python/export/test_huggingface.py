@@ -14,15 +14,16 @@ from transformers import DynamicCache, PreTrainedTokenizerBase
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.huggingface import ExportOptions, export_huggingface
-from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.load import LoadOptions, load_model
 from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from export.checkpoints import block_numbers, greedy, logits, reload, save, saved_config, tensor_names
 from tiny import FAMILY_MODELS, SMOLLM2_VOCABULARY, t_gemma3, t_llama, t_smollm3, tiny_model, token_ids
 
-BLOCKS = [Unit("block", 1), Unit("block", 4)]
+BLOCKS = (Unit("block", 1), Unit("block", 4))
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def test_the_reloaded_model_is_the_one_in_memory(name: str, tmp_path: Path) -> N
     before = logits(decoder.model, ids)
     result = save(decoder, BLOCKS, tmp_path / "out")
     model = reload(tmp_path / "out")
-    with removed(decoder, BLOCKS):
+    with removed(Subnetwork(decoder, BLOCKS)):
         expected = logits(decoder.model, ids)
         expected_ids = greedy(decoder.model, ids[:1], cache=DynamicCache())
     if name == "gpt2-inverse-scaling":  # The fold rounds once.
@@ -63,21 +64,21 @@ def test_the_reloaded_model_is_the_one_in_memory(name: str, tmp_path: Path) -> N
 
 def test_exp1_the_full_attention_block_goes_with_its_label(tmp_path: Path) -> None:
     decoder = Decoder(t_gemma3())
-    units = [Unit("block", 1), Unit("block", 5)]
+    units = (Unit("block", 1), Unit("block", 5))
     save(decoder, units, tmp_path / "o")
     assert saved_config(tmp_path / "o")["layer_types"] == ["sliding_attention"] * 5
     ids = token_ids(2, 11)
-    with removed(decoder, units):
+    with removed(Subnetwork(decoder, units)):
         assert torch.equal(logits(reload(tmp_path / "o"), ids), logits(decoder.model, ids))
 
 
 def test_exp1_blocks_without_rotary_positions_keep_their_labels(tmp_path: Path) -> None:
     decoder = Decoder(t_smollm3())
-    units = [Unit("block", 0), Unit("block", 3)]
+    units = (Unit("block", 0), Unit("block", 3))
     save(decoder, units, tmp_path / "o")
     assert saved_config(tmp_path / "o")["no_rope_layers"] == [1, 1, 1, 1, 1, 0]
     ids = token_ids(2, 11)
-    with removed(decoder, units):
+    with removed(Subnetwork(decoder, units)):
         assert torch.equal(logits(reload(tmp_path / "o"), ids), logits(decoder.model, ids))
 
 
@@ -92,7 +93,7 @@ def test_exp3_no_old_shard_survives(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "o"
     shutil.copytree(source, target)
     decoder = load(source)
-    units = [Unit("block", 1), Unit("block", 2)]
+    units = (Unit("block", 1), Unit("block", 2))
     with pytest.raises(DepthkitError, match=re.escape(str(target))) as failure:
         save(decoder, units, target)
     assert failure.value.code == "TARGET_NOT_EMPTY"
@@ -109,15 +110,15 @@ def test_exp3_a_folder_that_is_no_model_is_never_replaced(source: Path, tmp_path
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.jpg").write_bytes(b"cat")
     with pytest.raises(DepthkitError, match=r"no config\.json"):
-        save(load(source), [], tmp_path / "photos", overwrite=True)
+        save(load(source), (), tmp_path / "photos", overwrite=True)
     with pytest.raises(DepthkitError, match="the model itself"):
-        save(load(source), [], source, overwrite=True)
+        save(load(source), (), source, overwrite=True)
 
 
 def test_exp5_invalid_generation_settings_are_repaired_with_one_warning(source: Path, tmp_path: Path) -> None:
     settings = {"do_sample": False, "temperature": 0.9, "eos_token_id": 2, "max_length": 99}
     (source / "generation_config.json").write_text(json.dumps(settings))
-    result = save(load(source), [Unit("block", 1)], tmp_path / "o")
+    result = save(load(source), (Unit("block", 1),), tmp_path / "o")
     assert len(result.warnings) == 1
     assert "temperature" in result.warnings[0]
     model = reload(tmp_path / "o")
@@ -130,7 +131,7 @@ def test_exp5_invalid_generation_settings_are_repaired_with_one_warning(source: 
 def test_exp5_valid_generation_settings_pass_unchanged(source: Path, tmp_path: Path) -> None:
     settings = {"do_sample": True, "temperature": 0.9, "top_k": 7, "eos_token_id": [2, 0]}
     (source / "generation_config.json").write_text(json.dumps(settings))
-    assert save(load(source), [Unit("block", 1)], tmp_path / "o").warnings == ()
+    assert save(load(source), (Unit("block", 1),), tmp_path / "o").warnings == ()
     assert json.loads((tmp_path / "o" / "generation_config.json").read_text()) == settings
 
 
@@ -140,7 +141,7 @@ def test_exp7_the_file_shrinks_by_what_was_removed(source: Path, tmp_path: Path)
     shutil.copytree(source, half, ignore=shutil.ignore_patterns("*.safetensors", "*.index.json"))
     t_llama(dtype=torch.bfloat16).save_pretrained(half)
     decoder = load(half, dtype="float32")
-    units = [Unit("block", 2), Unit("block", 3), Unit("block", 4)]
+    units = (Unit("block", 2), Unit("block", 3), Unit("block", 4))
     result = save(decoder, units, tmp_path / "o")
     assert set(tensor_names(tmp_path / "o").values()) == {"BF16"}
     assert saved_config(tmp_path / "o")["dtype"] == "bfloat16"
@@ -182,13 +183,13 @@ def test_int4_the_files_hold_no_tensor_too_many(
     head, embedding = model.get_output_embeddings(), model.get_input_embeddings()
     assert (head.weight is embedding.weight) is tied
     ids = token_ids(1, 6, SMOLLM2_VOCABULARY)
-    with removed(decoder, BLOCKS):
+    with removed(Subnetwork(decoder, BLOCKS)):
         assert torch.equal(logits(model, ids), logits(decoder.model, ids))
 
 
 def test_met5_removing_both_sublayers_exports_the_block(tmp_path: Path) -> None:
     decoder = Decoder(tiny_model("gpt_neox-parallel"))
-    result = save(decoder, [Unit("attention", 1), Unit("feed-forward", 1)], tmp_path / "o")
+    result = save(decoder, (Unit("attention", 1), Unit("feed-forward", 1)), tmp_path / "o")
     assert [str(unit) for unit in result.removed] == ["block.1"]
 
 
@@ -214,13 +215,13 @@ def test_the_card_names_source_units_and_digests(source: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("units", "code"),
     [
-        ([Unit("attention", index) for index in range(6)], "EXPORT_UNSUPPORTED"),
-        ([Unit("block", index) for index in range(6)], "INVALID_ARGUMENT"),
-        ([Unit("block", 6)], "INVALID_ARGUMENT"),
+        (tuple(Unit("attention", index) for index in range(6)), "EXPORT_UNSUPPORTED"),
+        (tuple(Unit("block", index) for index in range(6)), "INVALID_ARGUMENT"),
+        ((Unit("block", 6),), "INVALID_ARGUMENT"),
     ],
 )
 def test_what_the_format_cannot_hold_is_refused_before_anything_is_written(
-    units: list[Unit], code: str, tmp_path: Path
+    units: tuple[Unit, ...], code: str, tmp_path: Path
 ) -> None:
     with pytest.raises(DepthkitError) as failure:
         save(Decoder(tiny_model("llama")), units, tmp_path / "o")
@@ -245,7 +246,7 @@ def test_a_cancelled_export_leaves_the_old_folder_and_nothing_else(source: Path,
     before = sorted((path.name, path.stat().st_size) for path in target.iterdir())
     options = ExportOptions(overwrite=True, max_shard_bytes=300_000)
     with pytest.raises(DepthkitError, match="cancelled"):
-        export_huggingface(load(source), BLOCKS, target, options, AfterOneShard())
+        export_huggingface(Subnetwork(load(source), BLOCKS), target, options, AfterOneShard())
     assert sorted((path.name, path.stat().st_size) for path in target.iterdir()) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["o", "source"]
 

@@ -17,18 +17,19 @@ from transformers import AutoModel, AutoTokenizer, DynamicCache, Phi3Config, Pre
 
 from data.builders import byte_level, sentence_piece
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.load import LoadOptions, load_model
 from depthkit_worker.models.units import Parts, Unit, UnitKind, removed_parts
 from depthkit_worker.repair.storage import make_repair
 from depthkit_worker.repair.updates import Constant, Linear, LowRank
+from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, slot_of
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from export.checkpoints import block_numbers, greedy, logits, reload, save, saved_config, tensor_names
 from tiny import FAMILY_MODELS, SHAPE, random_model, tiny_model, token_ids
 
-UNITS = [Unit("attention", 0), Unit("feed-forward", 1), Unit("block", 2), Unit("attention", 4)]
+UNITS = (Unit("attention", 0), Unit("feed-forward", 1), Unit("block", 2), Unit("attention", 4))
 """The first attention, a feed-forward, a whole block, and an attention that follows another one."""
 
 
@@ -55,16 +56,16 @@ def fill(decoder: Decoder, unit: Unit, update: nn.Module) -> Repair:
     return make_repair(decoder, "by-hand", [unit], {unit.index: BlockEdit(**slots)}, "{}")
 
 
-def fills(decoder: Decoder) -> list[Repair]:
+def fills(decoder: Decoder) -> tuple[Repair, ...]:
     updates = [low_rank(decoder), constant(decoder), linear(decoder), low_rank(decoder, "raw")]
-    return [fill(decoder, unit, update) for unit, update in zip(UNITS, updates, strict=True)]
+    return tuple(fill(decoder, unit, update) for unit, update in zip(UNITS, updates, strict=True))
 
 
-def agree(decoder: Decoder, units: list[Unit], folder: Path, repairs: list[Repair]) -> None:
+def agree(decoder: Decoder, units: tuple[Unit, ...], folder: Path, repairs: tuple[Repair, ...]) -> None:
     """Reloaded logits are those in memory, bit for bit, and cached generation is uncached generation."""
     ids = token_ids(2, 11)
     model = reload(folder, trust_remote_code=True)
-    with removed(decoder, units, repairs):
+    with removed(Subnetwork(decoder, units, repairs)):
         expected = logits(decoder.model, ids)
         expected_ids = greedy(decoder.model, ids[:1], cache=DynamicCache())
     if decoder.config.model_type == "gpt2" and decoder.config.scale_attn_by_inverse_layer_idx:
@@ -79,7 +80,7 @@ def agree(decoder: Decoder, units: list[Unit], folder: Path, repairs: list[Repai
 @pytest.mark.parametrize("name", FAMILY_MODELS)
 def test_the_reloaded_model_is_the_one_in_memory(name: str, repaired: bool, tmp_path: Path) -> None:
     decoder = Decoder(tiny_model(name))
-    repairs = fills(decoder) if repaired else []
+    repairs = fills(decoder) if repaired else ()
     before = logits(decoder.model, token_ids(2, 11))
     result = save(decoder, UNITS, tmp_path / "o", repairs=repairs)
     assert torch.equal(logits(decoder.model, token_ids(2, 11)), before)
@@ -115,7 +116,7 @@ def _removed_parameters(decoder: Decoder, index: int, lost: Parts) -> int:
     kind: UnitKind = "attention" if lost is Parts.ATTENTION else "feed-forward"
     ids = token_ids(2, 11)
     gone = 0
-    with removed(decoder, [Unit(kind, index)]):
+    with removed(Subnetwork(decoder, (Unit(kind, index),))):
         before = logits(decoder.model, ids)
         staying = {id(parameter) for parameter in block.parameters()}
         for name, parameter in block.named_parameters():
@@ -156,7 +157,7 @@ def test_exp7_widths_narrower_than_loaded_are_cast_once(tmp_path: Path) -> None:
 def test_no_attention_left_is_refused(tmp_path: Path) -> None:
     decoder = Decoder(tiny_model("llama"))
     with pytest.raises(DepthkitError, match="keep one") as failure:
-        save(decoder, [Unit("attention", index) for index in range(6)], tmp_path / "o")
+        save(decoder, tuple(Unit("attention", index) for index in range(6)), tmp_path / "o")
     assert failure.value.code == "EXPORT_UNSUPPORTED"
     assert list(tmp_path.iterdir()) == []
 
@@ -226,7 +227,7 @@ def test_a_process_with_transformers_alone_loads_it(tmp_path: Path) -> None:
         decoder = Decoder(tiny_model(name))
         repairs = fills(decoder)
         save(decoder, UNITS, tmp_path / name, repairs=repairs)
-        with removed(decoder, UNITS, repairs):
+        with removed(Subnetwork(decoder, UNITS, repairs)):
             expected += [greedy(decoder.model, ids, cache=DynamicCache())] * 2
     program = """
 import importlib.util, json, sys, torch

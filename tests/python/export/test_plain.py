@@ -19,6 +19,7 @@ from depthkit_worker.repair.storage import make_repair
 from depthkit_worker.repair.updates import Constant, Product, Sum
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from export.checkpoints import greedy, logits, reload, save, saved_config, tensor_names
 from tiny import FAMILY_MODELS, SHAPE, random_model, tiny_model, token_ids
 
@@ -30,7 +31,7 @@ WITH_BIAS = [
 AS_LLAMA = ["mistral", "qwen2", "phi3"]
 """Written as Llama for its bias."""
 SCALED = ["gemma2", "gemma3_text"]
-BLOCKS = [Unit("block", 0), Unit("block", 3), Unit("block", 4)]
+BLOCKS = (Unit("block", 0), Unit("block", 3), Unit("block", 4))
 """The first block and a run: a constant in front of all that is left, and one in the middle."""
 
 
@@ -38,23 +39,23 @@ def random(*shape: int, scale: float = 0.3, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed)) * scale
 
 
-def by_hand(decoder: Decoder, units: list[Unit], edits: Mapping[int, BlockEdit]) -> Repair:
+def by_hand(decoder: Decoder, units: tuple[Unit, ...], edits: Mapping[int, BlockEdit]) -> Repair:
     return make_repair(decoder, "by-hand", units, edits, "{}")
 
 
-def constants(decoder: Decoder) -> list[Repair]:
+def constants(decoder: Decoder) -> tuple[Repair, ...]:
     vectors = [Constant(random(decoder.hidden_size, seed=seed)) for seed in (1, 2)]
-    return [
+    return (
         by_hand(decoder, BLOCKS[:1], {0: BlockEdit(beside=vectors[0])}),
         by_hand(decoder, BLOCKS[1:], {3: BlockEdit(beside=vectors[1])}),
-    ]
+    )
 
 
-def largest(decoder: Decoder, units: list[Unit], repairs: list[Repair], folder: Path) -> float:
+def largest(decoder: Decoder, units: tuple[Unit, ...], repairs: tuple[Repair, ...], folder: Path) -> float:
     """Largest difference of logits after reload; cached generation is compared on the way."""
     ids = token_ids(2, 11)
     model = reload(folder, trust_remote_code=False)
-    with removed(decoder, units, repairs):
+    with removed(Subnetwork(decoder, units, repairs)):
         expected = logits(decoder.model, ids)
         expected_ids = greedy(decoder.model, ids[:1], cache=DynamicCache())
     assert greedy(model, ids[:1]) == expected_ids
@@ -97,7 +98,7 @@ def test_constants_that_no_bias_can_hold_go_to_the_other_form(name: str, tmp_pat
     assert decoder.family.model_type in result.notes[0]
     assert result.max_logit_difference == 0.0
     model = reload(tmp_path / "o", trust_remote_code=True)
-    with removed(decoder, BLOCKS, repairs):
+    with removed(Subnetwork(decoder, BLOCKS, repairs)):
         assert torch.equal(logits(model, token_ids(2, 11)), logits(decoder.model, token_ids(2, 11)))
 
 
@@ -158,11 +159,11 @@ def test_a_chain_of_constants_of_a_run_is_one_sum(tmp_path: Path) -> None:
     """Two gaps that became neighbours, and a bias behind a kept block."""
     decoder = Decoder(tiny_model("gpt2"))
     vectors = [Constant(random(32, seed=seed)) for seed in range(3)]
-    repairs = [
-        by_hand(decoder, [Unit("block", 2)], {2: BlockEdit(beside=vectors[0]), 1: BlockEdit(after=vectors[1])}),
-        by_hand(decoder, [Unit("block", 3)], {3: BlockEdit(beside=vectors[2])}),
-    ]
-    units = [Unit("block", 2), Unit("block", 3)]
+    repairs = (
+        by_hand(decoder, (Unit("block", 2),), {2: BlockEdit(beside=vectors[0]), 1: BlockEdit(after=vectors[1])}),
+        by_hand(decoder, (Unit("block", 3),), {3: BlockEdit(beside=vectors[2])}),
+    )
+    units = (Unit("block", 2), Unit("block", 3))
     save(decoder, units, tmp_path / "o", repairs=repairs)
     assert largest(decoder, units, repairs, tmp_path / "o") < 1e-5
     name = "transformer.h.1.mlp.c_proj.bias"
@@ -175,9 +176,9 @@ def test_a_fold_is_a_plain_checkpoint(name: str, weight: str, tmp_path: Path) ->
     decoder = Decoder(tiny_model(name))
     product = Product(torch.eye(32) + random(32, 32, scale=0.05), output_first=name == "llama")
     bias = {"mlp.c_proj.bias": product} if name == "gpt2" else {}
-    units = [Unit("block", 2), Unit("block", 3)]
+    units = (Unit("block", 2), Unit("block", 3))
     edit = BlockEdit(after=Constant(random(32)), weights={weight: product, **bias})
-    repairs = [by_hand(decoder, units, {1: edit})]
+    repairs = (by_hand(decoder, units, {1: edit}),)
     assert save(decoder, units, tmp_path / "o", repairs=repairs).layout == "plain"
     assert largest(decoder, units, repairs, tmp_path / "o") < 1e-5
 
@@ -186,9 +187,9 @@ def test_a_fold_is_a_plain_checkpoint(name: str, weight: str, tmp_path: Path) ->
 def test_rec1_merged_lora_answers_as_it_did_in_memory(name: str, tmp_path: Path) -> None:
     decoder = Decoder(tiny_model(name))
     change = Sum(random(2, 48), random(32, 2, seed=1), 2.0)
-    units = [Unit("block", 3)]
+    units = (Unit("block", 3),)
     edits = {index: BlockEdit(weights={"mlp.down_proj.weight": change}) for index in (0, 1, 2, 4, 5)}
-    repairs = [by_hand(decoder, units, edits)]
+    repairs = (by_hand(decoder, units, edits),)
     result = save(decoder, units, tmp_path / "o", repairs=repairs)
     assert (result.layout, result.max_logit_difference) == ("plain", 0.0)
     assert largest(decoder, units, repairs, tmp_path / "o") == 0.0
@@ -197,8 +198,8 @@ def test_rec1_merged_lora_answers_as_it_did_in_memory(name: str, tmp_path: Path)
 def test_rec1_a_merge_is_done_in_fp32_and_cast_once(tmp_path: Path) -> None:
     decoder = Decoder(tiny_model("llama"))
     change = Sum(random(2, 48), random(32, 2, seed=1), 2.0)
-    repairs = [by_hand(decoder, [Unit("block", 3)], {0: BlockEdit(weights={"mlp.down_proj.weight": change})})]
-    save(decoder, [Unit("block", 3)], tmp_path / "o", repairs=repairs, dtype="bfloat16")
+    repairs = (by_hand(decoder, (Unit("block", 3),), {0: BlockEdit(weights={"mlp.down_proj.weight": change})}),)
+    save(decoder, (Unit("block", 3),), tmp_path / "o", repairs=repairs, dtype="bfloat16")
     name = "model.layers.0.mlp.down_proj.weight"
     expected = (decoder.model.get_parameter(name) + 2.0 * change.b @ change.a).to(torch.bfloat16)
     assert torch.equal(reload(tmp_path / "o").get_parameter(name), expected)
@@ -226,7 +227,7 @@ def test_a_replacement_block_runs_under_the_place_of_its_run(name: str, tmp_path
     with torch.no_grad():
         for parameter in other.parameters():
             parameter.mul_(1.1)
-    repairs = [by_hand(decoder, BLOCKS[1:], {3: BlockEdit(replacement=other)})]
+    repairs = (by_hand(decoder, BLOCKS[1:], {3: BlockEdit(replacement=other)}),)
     result = save(decoder, BLOCKS[1:], tmp_path / "o", repairs=repairs)
     assert (result.layout, result.max_logit_difference) == ("plain", 0.0)
     assert largest(decoder, BLOCKS[1:], repairs, tmp_path / "o") == 0.0
@@ -237,9 +238,7 @@ def test_a_replacement_block_runs_under_the_place_of_its_run(name: str, tmp_path
 
 def test_bfloat16_constants_stay_within_the_bound(tmp_path: Path) -> None:
     decoder = Decoder(random_model(FAMILY_MODELS["llama"](), dtype=torch.bfloat16))
-    repairs = [
-        by_hand(decoder, BLOCKS[1:], {3: BlockEdit(beside=Constant(random(32).to(torch.bfloat16)))}),
-    ]
+    repairs = (by_hand(decoder, BLOCKS[1:], {3: BlockEdit(beside=Constant(random(32).to(torch.bfloat16)))}),)
     result = save(decoder, BLOCKS[1:], tmp_path / "o", repairs=repairs)
     assert result.layout == "plain"
     assert result.max_logit_difference is not None

@@ -23,7 +23,6 @@ from depthkit_worker.evaluation.perplexity import PerplexityOptions, perplexity
 from depthkit_worker.evaluation.task_scores import task_scores
 from depthkit_worker.export.huggingface import ExportOptions, export_huggingface
 from depthkit_worker.influence.static import InfluenceOptions, static_influence
-from depthkit_worker.job import Job, Unattended
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.load import LoadOptions, load_model
@@ -38,10 +37,12 @@ from depthkit_worker.repair.method import Base, Fitted, TrainingPoint
 from depthkit_worker.repair.patch import PatchOptions, fit_patch
 from depthkit_worker.repair.replacement_block import ReplacementBlockOptions, fit_replacement_block
 from depthkit_worker.repair.storage import load_repairs, save_repairs
+from depthkit_worker.session.job import Job, Unattended
 from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks
 from depthkit_worker.subnetworks.positions import MEASURES
 from depthkit_worker.subnetworks.repairs import Repair
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from influence.builders import corpus_of, random_rows
 from repair.builders import many_rows, repairs_of
 from subnetworks.physical import random_masks
@@ -71,11 +72,11 @@ def both(work: Callable[[torch.device], Result]) -> tuple[Result, Result]:
 
 
 def base_on(device: torch.device, name: str, units: tuple[Unit, ...] = UNITS) -> Base:
-    return Base(on(device, name), units, (), corpus_of(many_rows(12, 17)), 1, 4)
+    return Base(Subnetwork(on(device, name), units), corpus_of(many_rows(12, 17)), 1, 4)
 
 
 def scores(base: Base, repairs: tuple[Repair, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    asked = Subnetworks(base.units, np.zeros((1, len(base.units)), dtype=np.bool_), repairs)
+    asked = Subnetworks(base.subnetwork.units, np.zeros((1, len(base.subnetwork.units)), dtype=np.bool_), repairs)
     return evaluate_subnetworks(base.decoder, base.corpus, asked, EngineOptions(MEASURES), Unattended()).values
 
 
@@ -106,8 +107,8 @@ def test_influences_perplexity_and_tasks(name: str, words: PreTrainedTokenizerBa
         influence = static_influence(decoder, corpus_of(random_rows(13, 9, 13)), InfluenceOptions(2), Unattended())
         text = " ".join(f"t{token}" for row in random_rows(200) for token in row)
         stream = make_stream(words, texts_from_strings([text]), Unattended())
-        of_text = perplexity(decoder, stream, PerplexityOptions(chunk=32, stride=20), Unattended(), units=UNITS)
-        of_task = task_scores(decoder, random_task(shots=20), Unattended(), units=UNITS)
+        of_text = perplexity(Subnetwork(decoder, UNITS), stream, PerplexityOptions(chunk=32, stride=20), Unattended())
+        of_task = task_scores(Subnetwork(decoder, UNITS), random_task(shots=20), Unattended())
         return influence.values, influence.angular, of_text.loss, np.concatenate(of_task.log_likelihoods)
 
     for here, there in zip(*both(work), strict=True):
@@ -117,7 +118,7 @@ def test_influences_perplexity_and_tasks(name: str, words: PreTrainedTokenizerBa
 @pytest.mark.parametrize("name", FAMILY_MODELS)
 def test_generation(name: str, words: PreTrainedTokenizerBase) -> None:
     def work(device: torch.device, options: GenerateOptions, prompts: list[str]) -> list[tuple[int, ...]]:
-        result = generate(on(device, name, words), list(UNITS), prompts, options, Unattended())
+        result = generate(Subnetwork(on(device, name, words), UNITS), prompts, options, Unattended())
         return [one.token_ids for one in result.generations]
 
     prompts = ["t7 t30 t11 t54", "t80 t4 t66", "t9"]
@@ -189,10 +190,10 @@ def test_repairs_travel_between_devices(tmp_path: Path) -> None:
     """Made on one device, saved, loaded on another."""
     base = base_on(DEVICE, "llama")
     made = repairs_of(base, FITS["low-rank"][1](base))
-    save_repairs(base.decoder, base.units, made, tmp_path / "repairs", overwrite=False)
+    save_repairs(Subnetwork(base.decoder, base.subnetwork.units, made), tmp_path / "repairs", overwrite=False)
     there = base_on(CPU, "llama")
-    _, loaded = load_repairs(there.decoder, tmp_path / "repairs")
-    np.testing.assert_allclose(scores(there, tuple(loaded)), scores(base, made), rtol=1e-4)
+    loaded = load_repairs(there.decoder, tmp_path / "repairs").repairs
+    np.testing.assert_allclose(scores(there, loaded), scores(base, made), rtol=1e-4)
 
 
 @pytest.mark.parametrize("method", ["replacement-block", "lora"])
@@ -223,7 +224,7 @@ def test_a_stopped_training_resumes_to_the_same_curve(method: str, tmp_path: Pat
 def test_training_beside_bf16_weights(method: str) -> None:
     """The device multiplies in bf16, what is trained stays in fp32 and moves."""
     decoder = Decoder(moved(random_model(LlamaConfig(**SHAPE), dtype=torch.bfloat16), DEVICE))
-    base = dataclasses.replace(base_on(DEVICE, "llama", BLOCKS), decoder=decoder)
+    base = dataclasses.replace(base_on(DEVICE, "llama", BLOCKS), subnetwork=Subnetwork(decoder, BLOCKS))
     fitted = FITS[method][1](base)
     assert fitted.training is not None and fitted.training.change > 0
     assert np.isfinite(scores(base, repairs_of(base, fitted))).all()
@@ -234,8 +235,8 @@ def test_an_export_is_verified_and_loads(name: str, words: PreTrainedTokenizerBa
     base = base_on(DEVICE, name)
     base.decoder.tokenizer = words
     repairs = repairs_of(base, FITS["emulated-update"][1](base))
-    export_huggingface(base.decoder, list(UNITS), tmp_path / "own", ExportOptions(), Unattended(), repairs)
-    export_huggingface(base.decoder, list(BLOCKS), tmp_path / "plain", ExportOptions(), Unattended())
+    export_huggingface(Subnetwork(base.decoder, UNITS, repairs), tmp_path / "own", ExportOptions(), Unattended())
+    export_huggingface(Subnetwork(base.decoder, BLOCKS), tmp_path / "plain", ExportOptions(), Unattended())
     options = LoadOptions(str(tmp_path / "plain"), cache_folder=tmp_path, dtype="float32", device=str(DEVICE))
     loaded = load_model(options, Unattended())
     assert loaded.device.type == DEVICE.type and loaded.depth == DEPTH - 2
@@ -243,7 +244,7 @@ def test_an_export_is_verified_and_loads(name: str, words: PreTrainedTokenizerBa
 
 def test_a_profile_counts_what_the_device_allocates() -> None:
     options = ProfileOptions(prompt_tokens=24, context_tokens=8, new_tokens=3, batch_sizes=(1, 4), rounds=2)
-    made = profile(on(DEVICE, "llama"), list(UNITS), options, Unattended())
+    made = profile(Subnetwork(on(DEVICE, "llama"), UNITS), options, Unattended())
     assert made.memory_counted_by == ("allocator" if DEVICE.type == "cuda" else "tensors")
     assert all(model.size.working_bytes > 0 for model in made.models)
 

@@ -4,19 +4,19 @@ from typing import get_type_hints
 
 import pytest
 
-from depthkit_worker.handlers.table import METHOD_TO_FUNCTION, resolve
-from depthkit_worker.protocol.wire import METHODS
-from depthkit_worker.server.call import Call
-from depthkit_worker.server.session import Session
+from depthkit_worker.contract.wire import METHODS
+from depthkit_worker.handlers.table import HANDLERS
+from depthkit_worker.session.call import Call
+from depthkit_worker.session.session import Session
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_handler_takes_the_params_and_gives_the_result_of_its_method(method: str) -> None:
     params, result = METHODS[method]
-    hints = get_type_hints(resolve(method))
+    hints = get_type_hints(HANDLERS.resolve(method))
     assert hints == {"session": Session, "params": params, "call": Call, "return": result}
 
 
 def test_a_handler_lies_in_the_file_of_its_method_group() -> None:
-    for method, function in METHOD_TO_FUNCTION.items():
+    for method, function in HANDLERS.functions.items():
         assert function.split(":")[0] == method.split(".")[0]

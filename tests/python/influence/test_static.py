@@ -15,10 +15,11 @@ from depthkit_worker.data.corpus import Corpus, CorpusOptions, make_corpus
 from depthkit_worker.data.text import texts_from_files
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.influence.static import Influence, InfluenceOptions, static_influence
-from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import UNIT_KINDS, Unit
+from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from influence.builders import corpus_of, llama, random_rows, tiny
 
 BLOCK, ATTENTION, FEED_FORWARD = range(3)
@@ -164,7 +165,7 @@ def test_half_precision_is_measured_in_single() -> None:
 
 def test_removed_units_move_nothing() -> None:
     decoder = llama()
-    with removed(decoder, [Unit("block", 1), Unit("attention", 3)]):
+    with removed(Subnetwork(decoder, (Unit("block", 1), Unit("attention", 3)))):
         result = measure(decoder, corpus_of(random_rows(9)))
     assert (result.values[:, :, 1] == 0).all() and (result.values[ATTENTION, :, 3] == 0).all()
     assert (result.values[FEED_FORWARD, :, 3] > 0).all()

@@ -13,6 +13,7 @@ from depthkit_worker.models.families import FAMILIES, family_of
 from depthkit_worker.models.split import BlockStates
 from depthkit_worker.models.units import Unit
 from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from tiny import DEPTH, FAMILY_MODELS, t_neox, tiny_model, token_ids
 
 
@@ -63,9 +64,9 @@ def test_split_states_are_those_of_the_model_without_the_other_unit(name: str) -
     states = split(decoder, 2)
     run = decoder.begin(token_ids(2, 9))
     assert torch.equal(decoder.run_block(2, states.x_in, run), states.x_out)
-    with removed(decoder, [Unit("feed-forward", 2)]):
+    with removed(Subnetwork(decoder, (Unit("feed-forward", 2),))):
         without_feed_forward = decoder.run_block(2, states.x_in, run)
-    with removed(decoder, [Unit("attention", 2)]):
+    with removed(Subnetwork(decoder, (Unit("attention", 2),))):
         without_attention = decoder.run_block(2, states.x_in, run)
         unmoved = decoder.run_block_split(2, states.x_in, run).attention_out
     assert torch.allclose(states.attention_out, without_feed_forward, atol=1e-6)
@@ -116,9 +117,9 @@ def test_met5_the_wiring_is_the_configurations(parallel: bool) -> None:
     expected = states.x_in if parallel else states.attention_out
     assert torch.equal(states.feed_forward_in, expected)
     ids = token_ids(2, 9)
-    with removed(decoder, [Unit("attention", 1), Unit("feed-forward", 1)]):
+    with removed(Subnetwork(decoder, (Unit("attention", 1), Unit("feed-forward", 1)))):
         sublayers = decoder.model(input_ids=ids, use_cache=False).logits
-    with removed(decoder, [Unit("block", 1)]):
+    with removed(Subnetwork(decoder, (Unit("block", 1),))):
         block = decoder.model(input_ids=ids, use_cache=False).logits
     assert torch.equal(sublayers, block)
 

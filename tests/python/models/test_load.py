@@ -17,13 +17,13 @@ from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerBase
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models import child, load
 from depthkit_worker.models.convert_gguf import Conversion, convert_in_child
 from depthkit_worker.models.devices import available_devices
 from depthkit_worker.models.folders import partial_folder, sha256_of_files
 from depthkit_worker.models.load import ALIGNMENT_BYTES, LoadOptions, load_model
 from depthkit_worker.models.manifest import MANIFEST, Manifest, read_manifest, write_manifest
+from depthkit_worker.session.job import Unattended, cancelled
 from tiny import SMOLLM2_VOCABULARY, t_llama, token_ids
 
 

@@ -12,13 +12,14 @@ from depthkit_worker.models.kv_cache import cache_keyword
 from depthkit_worker.models.stepper import Stepper, pad_left
 from depthkit_worker.models.units import Unit
 from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from tiny import FAMILY_MODELS, tiny_model, token_ids
 
-REMOVALS = {
-    "nothing": [],
-    "block-0-attention": [Unit("attention", 0)],
-    "mixed": [Unit("block", 0), Unit("attention", 2), Unit("feed-forward", 3)],
-    "every-attention": [Unit("attention", index) for index in range(6)],
+REMOVALS: dict[str, tuple[Unit, ...]] = {
+    "nothing": (),
+    "block-0-attention": (Unit("attention", 0),),
+    "mixed": (Unit("block", 0), Unit("attention", 2), Unit("feed-forward", 3)),
+    "every-attention": tuple(Unit("attention", index) for index in range(6)),
 }
 ROWS = [token_ids(1, length, seed=length)[0].tolist() for length in (3, 11, 7)]
 WRITTEN = [5, 33, 80, 12, 61, 9]
@@ -36,7 +37,7 @@ def stepped(decoder: Decoder, rows: list[list[int]]) -> Tensor:
 @pytest.mark.parametrize("name", FAMILY_MODELS)
 def test_padding_and_cache_change_nothing(name: str, removal: str) -> None:
     decoder = Decoder(tiny_model(name))
-    with removed(decoder, REMOVALS[removal]):
+    with removed(Subnetwork(decoder, REMOVALS[removal])):
         together = stepped(decoder, ROWS)
         for row, logits in zip(ROWS, together, strict=True):
             anew = decoder.model(input_ids=torch.tensor([row + WRITTEN]), use_cache=False).logits[0, len(row) - 1 :]

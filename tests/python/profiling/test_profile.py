@@ -7,28 +7,29 @@ import torch
 from torch import nn
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.stepper import Stepper, pad_left
 from depthkit_worker.models.units import Unit
 from depthkit_worker.profiling.memory import peak_memory
 from depthkit_worker.profiling.profile import Profile, ProfileOptions, profile
 from depthkit_worker.profiling.spread import spread_of
+from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from tiny import FAMILY_MODELS, tiny_model, token_ids
 
 QUICK = ProfileOptions(prompt_tokens=24, context_tokens=8, new_tokens=3, batch_sizes=(1, 4), rounds=2)
 CPU = torch.device("cpu")
 
 
-def of(decoder: Decoder, units: list[Unit], options: ProfileOptions = QUICK) -> Profile:
-    return profile(decoder, units, options, Unattended())
+def of(decoder: Decoder, units: tuple[Unit, ...], options: ProfileOptions = QUICK) -> Profile:
+    return profile(Subnetwork(decoder, units), options, Unattended())
 
 
 def test_masked_keeps_the_weights_and_physical_does_not() -> None:
     decoder = Decoder(tiny_model("llama"))
-    dense, masked, physical = (model.size for model in of(decoder, [Unit("block", 1), Unit("feed-forward", 4)]).models)
+    dense, masked, physical = (model.size for model in of(decoder, (Unit("block", 1), Unit("feed-forward", 4))).models)
     gone = [decoder.blocks[1], decoder.blocks[4].get_submodule("mlp")]
     lost = sum(one.numel() for module in gone for one in module.parameters())
     assert dense.parameters == masked.parameters == decoder.parameters
@@ -40,15 +41,15 @@ def test_masked_keeps_the_weights_and_physical_does_not() -> None:
 def test_stored_bytes_are_in_the_checkpoints_dtype() -> None:
     decoder = Decoder(tiny_model("llama"))
     decoder.source = decoder.source.__class__("x", None, None, "0" * 64, "bfloat16")
-    size = of(decoder, []).models[0].size
+    size = of(decoder, ()).models[0].size
     assert size.stored_bytes * 2 == size.parameters * 4
 
 
 @pytest.mark.parametrize("name", FAMILY_MODELS)
 def test_removed_attentions_take_their_share_of_the_cache_away(name: str) -> None:
     decoder = Decoder(tiny_model(name))
-    units = [Unit("attention", index) for index in (0, 2, 3)]
-    with removed(decoder, units):
+    units = tuple(Unit("attention", index) for index in (0, 2, 3))
+    with removed(Subnetwork(decoder, units)):
         stepper = Stepper(decoder)
         stepper.begin(pad_left(token_ids(2, 10).tolist()))
         stepper.step(torch.tensor([5, 6]))
@@ -60,14 +61,14 @@ def test_removed_attentions_take_their_share_of_the_cache_away(name: str) -> Non
 
 def test_the_profile_says_the_cache_that_was_counted() -> None:
     decoder = Decoder(tiny_model("llama"))
-    units = [Unit("attention", 0), Unit("block", 3), Unit("feed-forward", 4)]
+    units = (Unit("attention", 0), Unit("block", 3), Unit("feed-forward", 4))
     sizes = [model.size.kv_bytes_per_token for model in of(decoder, units).models]
     # 2 KV heads of 8 numbers, keys and values, 4 bytes each, in 6 and in 4 blocks.
     assert sizes == [6 * 128, 4 * 128, 4 * 128]
 
 
 def test_each_model_is_timed_in_every_round_and_compared_with_its_own() -> None:
-    result = of(Decoder(tiny_model("llama")), [Unit("block", 2)])
+    result = of(Decoder(tiny_model("llama")), (Unit("block", 2),))
     assert [model.mode for model in result.models] == ["dense", "masked", "physical"]
     for model in result.models:
         assert [speed.batch_size for speed in (model.prefill, *model.decode)] == [1, 1, 4]
@@ -87,7 +88,7 @@ def test_each_model_is_timed_in_every_round_and_compared_with_its_own() -> None:
 
 def test_no_attention_left_can_be_profiled_and_holds_no_cache() -> None:
     decoder = Decoder(tiny_model("llama"))
-    result = of(decoder, [Unit("block", index) for index in range(6)])
+    result = of(decoder, tuple(Unit("block", index) for index in range(6)))
     assert [model.size.kv_bytes_per_token for model in result.models] == [768, 0, 0]
     assert result.models[2].size.blocks == 0
 
@@ -104,7 +105,7 @@ def test_a_cancel_in_the_middle_leaves_the_model_whole() -> None:
     decoder = Decoder(tiny_model("llama"))
     modules = list(decoder.model.named_modules())
     with pytest.raises(DepthkitError, match="cancelled"):
-        profile(decoder, [Unit("block", 1)], QUICK, Soon())
+        profile(Subnetwork(decoder, (Unit("block", 1),)), QUICK, Soon())
     assert list(decoder.model.named_modules()) == modules
     assert not any(module._forward_pre_hooks for module in decoder.model.modules())
 
@@ -122,7 +123,7 @@ def test_a_cancel_in_the_middle_leaves_the_model_whole() -> None:
 )
 def test_what_cannot_be_profiled_is_refused_first(options: ProfileOptions) -> None:
     with pytest.raises(DepthkitError) as failure:
-        of(Decoder(tiny_model("llama")), [], options)
+        of(Decoder(tiny_model("llama")), (), options)
     assert failure.value.code == "INVALID_ARGUMENT"
 
 
@@ -154,7 +155,7 @@ def test_repairs_are_part_of_what_is_profiled() -> None:
     }
     repair = Repair("low-rank", (Unit("block", 1),), edits, "0" * 64)
     lost = sum(one.numel() for one in decoder.blocks[1].parameters())
-    result = profile(decoder, [Unit("block", 1)], QUICK, Unattended(), repairs=[repair])
+    result = profile(Subnetwork(decoder, (Unit("block", 1),), (repair,)), QUICK, Unattended())
     dense, masked, physical = (model.size.parameters for model in result.models)
     assert dense == decoder.parameters
     # A changed weight stands in the old one's place.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
@@ -18,6 +17,7 @@ from depthkit_worker.repair.method import Base, Fitted
 from depthkit_worker.repair.storage import make_repair
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import Repair
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from influence.builders import corpus_of, random_rows, tiny
 
 Array = NDArray[np.float64]
@@ -38,7 +38,7 @@ def base_of(
 ) -> Base:
     decoder = tiny(model) if isinstance(model, str) else model
     rows = random_rows(*LENGTHS) if rows is None else rows
-    return Base(decoder, units_of(*names), repairs, corpus_of(rows), skip, batch_size)
+    return Base(Subnetwork(decoder, units_of(*names), repairs), corpus_of(rows), skip, batch_size)
 
 
 def many_rows(count: int = 40, length: int = 12) -> list[list[int]]:
@@ -49,7 +49,7 @@ def repairs_of(base: Base, fitted: Fitted, method: str = "test") -> tuple[Repair
     made = [
         make_repair(base.decoder, method, fill.removed, fill.edits, json.dumps({}), fill.base) for fill in fitted.fills
     ]
-    return (*base.repairs, *made)
+    return (*base.subnetwork.repairs, *made)
 
 
 def sequences(base: Base) -> list[torch.LongTensor]:
@@ -61,8 +61,8 @@ def sequences(base: Base) -> list[torch.LongTensor]:
 
 
 @torch.no_grad()
-def logits(base: Base, repairs: Sequence[Repair] = ()) -> list[Tensor]:
-    with removed(base.decoder, base.units, repairs):
+def logits(base: Base, repairs: tuple[Repair, ...] = ()) -> list[Tensor]:
+    with removed(Subnetwork(base.decoder, base.subnetwork.units, repairs)):
         return [base.decoder.model(input_ids=ids, use_cache=False).logits for ids in sequences(base)]
 
 
@@ -73,12 +73,12 @@ def dense_logits(base: Base) -> list[Tensor]:
 
 @torch.no_grad()
 def block_states(
-    base: Base, first: int, last: int, without: Sequence[Unit] = (), repairs: Sequence[Repair] = ()
+    base: Base, first: int, last: int, without: tuple[Unit, ...] = (), repairs: tuple[Repair, ...] = ()
 ) -> tuple[Array, Array]:
     """What goes into block `first` and comes out of block `last` of the model's own forward, for every token but
     the skipped ones: fp64 (tokens, hidden)."""
     fronts, behinds = [], []
-    with removed(base.decoder, without, repairs):
+    with removed(Subnetwork(base.decoder, without, repairs)):
         seen: dict[str, Tensor] = {}
 
         def front(_module: object, positional: tuple[Tensor, ...], keywords: dict[str, Tensor]) -> None:
@@ -108,7 +108,7 @@ def gap_states(base: Base, unit: Unit) -> tuple[Array, Array]:
     if unit.kind == "attention" or base.decoder.parallel:
         # The block with its other sublayer removed adds this one's update alone.
         other = Unit("feed-forward" if unit.kind == "attention" else "attention", index)
-        return block_states(base, index, index, [other])
-    _, middle = block_states(base, index, index, [unit])
+        return block_states(base, index, index, (other,))
+    _, middle = block_states(base, index, index, (unit,))
     _, behind = block_states(base, index, index)
     return middle, behind

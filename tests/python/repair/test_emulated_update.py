@@ -14,12 +14,12 @@ import pytest
 import torch
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.units import UNIT_KINDS, Unit, UnitKind
 from depthkit_worker.repair.emulated_update import EmulatedUpdateOptions, fit_emulated_update
 from depthkit_worker.repair.method import Base, Fitted
 from depthkit_worker.repair.updates import Constant
+from depthkit_worker.session.job import Unattended, cancelled
 from influence.builders import llama
 from repair.builders import Array, base_of, block_states, gap_states, many_rows, repairs_of
 from tiny import FAMILY_MODELS
@@ -51,7 +51,7 @@ def test_the_constant_is_the_mean_update_in_every_family(family: str, kind: Unit
     np.testing.assert_allclose(constant, (x_out - x_in).mean(0), atol=2e-6)
     (fill,) = fitted.fills
     slot = "beside" if base.decoder.parallel else SLOTS[kind]
-    assert fill.removed == base.units and getattr(fill.edits[2], slot) is not None and fill.base == ()
+    assert fill.removed == base.subnetwork.units and getattr(fill.edits[2], slot) is not None and fill.base == ()
     square = np.square(x_out - x_in).sum()
     error = np.square(x_out - x_in - constant).sum()
     assert fitted.gaps[0].removed_error == 1
@@ -88,13 +88,13 @@ def test_the_pruned_reference_sees_what_is_repaired_below(family: str) -> None:
     expected = []
     x_in, x_out = gap_states(base, Unit("attention", 0))
     expected.append((x_out - x_in).mean(0))
-    x_in, x_out = block_states(base, 2, 3, base.units[:1], repairs[:1])
+    x_in, x_out = block_states(base, 2, 3, base.subnetwork.units[:1], repairs[:1])
     expected.append((x_out - x_in).mean(0))
-    below, made = base.units[:3], repairs[:2]
+    below, made = base.subnetwork.units[:3], repairs[:2]
     if base.decoder.parallel:
-        middle, behind = block_states(base, 5, 5, [*below, Unit("attention", 5)], made)
+        middle, behind = block_states(base, 5, 5, (*below, Unit("attention", 5)), made)
     else:
-        _, middle = block_states(base, 5, 5, base.units, made)
+        _, middle = block_states(base, 5, 5, base.subnetwork.units, made)
         _, behind = block_states(base, 5, 5, below, made)
     expected.append((behind - middle).mean(0))
     np.testing.assert_allclose(constants(fitted), expected, atol=5e-6)
@@ -107,7 +107,7 @@ def test_the_pruned_reference_builds_on_the_repairs_there_are() -> None:
     repairs = repairs_of(low, fit(low, scale=3.0))
     base = base_of(decoder, "block.1", "block.4", repairs=repairs)
     pruned, dense = fit(base, reference="pruned"), fit(base)
-    x_in, x_out = block_states(base, 4, 4, base.units[:1], repairs)
+    x_in, x_out = block_states(base, 4, 4, base.subnetwork.units[:1], repairs)
     np.testing.assert_allclose(constants(pruned)[0], (x_out - x_in).mean(0), atol=2e-6)
     assert pruned.fills[0].base == (repairs[0].digest,) and dense.fills[0].base == ()
     x_in, x_out = gap_states(base, Unit("block", 4))

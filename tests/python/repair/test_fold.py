@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.emulated_update import EmulatedUpdateOptions, fit_emulated_update
 from depthkit_worker.repair.fold import FoldOptions, fit_fold
 from depthkit_worker.repair.method import Base, Fitted
 from depthkit_worker.repair.updates import Constant, Product
+from depthkit_worker.session.job import Unattended
 from influence.builders import llama
 from repair.builders import Array, base_of, block_states, gap_states, logits, many_rows, repairs_of
 from tiny import FAMILY_MODELS
@@ -68,7 +68,7 @@ def test_without_a_ridge_it_is_plain_least_squares_in_every_family_it_fits(famil
     assert fitted.gaps[0].repaired_error == pytest.approx(error, rel=1e-3)
     # And in the model: the stream behind block 1 is x_2 - F + F T + b.
     repairs = repairs_of(base, fitted)
-    _, folded = block_states(base, 1, 1, base.units, repairs)
+    _, folded = block_states(base, 1, 1, base.subnetwork.units, repairs)
     np.testing.assert_allclose(folded, x_in - F + F @ T + b, atol=1e-4)
     left = np.square(folded - x_out).sum() / np.square(x_out - x_in).sum()
     assert left == pytest.approx(fitted.gaps[0].repaired_error, rel=1e-3)
@@ -108,8 +108,8 @@ def test_the_pruned_reference_fits_what_the_feed_forward_gives_there() -> None:
     base = base_of("llama", "block.1", "block.4", rows=many_rows())
     fitted = fit(base, 0.0, "pruned")
     repairs = repairs_of(base, fitted)
-    x_in, x_out = block_states(base, 4, 4, base.units[:1], repairs[:1])
-    _, folded = block_states(base, 3, 3, base.units, repairs)
+    x_in, x_out = block_states(base, 4, 4, base.subnetwork.units[:1], repairs[:1])
+    _, folded = block_states(base, 3, 3, base.subnetwork.units, repairs)
     left = np.square(folded - x_out).sum() / np.square(x_out - x_in).sum()
     assert left == pytest.approx(fitted.gaps[1].repaired_error, rel=1e-3)
 
@@ -118,7 +118,7 @@ def test_a_removed_attention_takes_the_feed_forward_of_the_block_before() -> Non
     base = base_of("llama", "attention.3", rows=many_rows())
     fitted = fit(base)
     x_in, x_out = gap_states(base, Unit("attention", 3))
-    _, folded = block_states(base, 2, 2, base.units, repairs_of(base, fitted))
+    _, folded = block_states(base, 2, 2, base.subnetwork.units, repairs_of(base, fitted))
     assert np.square(folded - x_out).sum() / np.square(x_out - x_in).sum() == pytest.approx(
         fitted.gaps[0].repaired_error, rel=1e-3
     )

@@ -8,12 +8,12 @@ import torch
 from transformers import LlamaConfig
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.repair.low_rank import LowRankOptions, fit_low_rank
 from depthkit_worker.repair.method import Base, Fitted
 from depthkit_worker.repair.moments import affine_of
 from depthkit_worker.repair.updates import LowRank
+from depthkit_worker.session.job import Unattended
 from repair.builders import Array, base_of, dense_logits, gap_states, logits, many_rows, repairs_of
 from tiny import SHAPE, random_model
 
@@ -46,7 +46,7 @@ def reference(z: Array, d: Array, rank: int, ridge: float) -> tuple[Array, Array
 
 
 def states(base: Base, reads: str) -> tuple[Array, Array]:
-    x_in, x_out = gap_states(base, base.units[0])
+    x_in, x_out = gap_states(base, base.subnetwork.units[0])
     z = x_in if reads == "raw" else x_in / np.sqrt(np.square(x_in).mean(-1, keepdims=True) + EPS)
     return z, x_out - x_in
 

@@ -8,13 +8,13 @@ import torch
 from transformers import LlamaConfig
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.hadamard import hadamard
 from depthkit_worker.repair.method import Base, Fitted
 from depthkit_worker.repair.patch import PatchOptions, fit_patch
 from depthkit_worker.repair.updates import Linear
+from depthkit_worker.session.job import Unattended
 from influence.builders import llama
 from repair.builders import base_of, block_states, gap_states, repairs_of
 from tiny import SHAPE, random_model
@@ -72,7 +72,7 @@ def test_the_patched_stream_is_what_comes_out_of_the_gap() -> None:
     base = base_of("llama", "block.2", "block.3")
     fitted = fit(base)
     x_in, x_out = block_states(base, 2, 3)
-    front, behind = block_states(base, 2, 3, base.units, repairs_of(base, fitted))
+    front, behind = block_states(base, 2, 3, base.subnetwork.units, repairs_of(base, fitted))
     np.testing.assert_allclose(front, x_in, atol=1e-6)
     error = np.square(behind - x_out).sum() / np.square(x_out - x_in).sum()
     assert fitted.gaps[0].repaired_error == pytest.approx(error, rel=1e-4)

@@ -12,11 +12,12 @@ from depthkit_worker.data.corpus import Corpus, CorpusOptions, make_corpus
 from depthkit_worker.data.stream import make_stream
 from depthkit_worker.data.text import texts_from_files, texts_from_strings
 from depthkit_worker.evaluation.perplexity import PerplexityOptions, perplexity
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.emulated_update import EmulatedUpdateOptions, fit_emulated_update
 from depthkit_worker.repair.method import Base
+from depthkit_worker.session.job import Unattended
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from repair.builders import repairs_of
 
 
@@ -36,8 +37,8 @@ def test_perplexity_with_emulated_updates(bundled_model: Path) -> None:
     stream = make_stream(decoder.require_tokenizer(), wikitext, Unattended(), rows="wikitext")
 
     units = tuple(Unit("block", index) for index in expected["cosine_order"][:5])
-    base = Base(decoder, units, (), corpus)
+    base = Base(Subnetwork(decoder, units), corpus)
     repairs = repairs_of(base, fit_emulated_update(EmulatedUpdateOptions(), base, Unattended()))
     options = PerplexityOptions(chunk=512, max_chunks=16)
-    result = perplexity(decoder, stream, options, Unattended(), units=units, repairs=repairs)
+    result = perplexity(Subnetwork(decoder, units, repairs), stream, options, Unattended())
     assert result.perplexity == pytest.approx(expected["emulated_5"]["ppl"], rel=1e-4)

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.repair.updates import Constant
+from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.engine import EngineOptions, EngineResult, evaluate_subnetworks
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.head import Head
@@ -21,6 +21,7 @@ from depthkit_worker.subnetworks.masks import Subnetworks, one_removed, pack_mas
 from depthkit_worker.subnetworks.positions import MEASURES, ScoredPositions
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, slot_of, update_at
 from depthkit_worker.subnetworks.steps import Stepper
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from depthkit_worker.subnetworks.trie import Trie, walk
 from subnetworks.physical import Physical, all_masks, corpus_of, measures_by_definition, random_masks
 from tiny import DEPTH, FAMILY_MODELS, tiny_model, token_ids
@@ -65,7 +66,7 @@ def test_all_families_agree_with_gates_on_the_live_model(name: str) -> None:
     result = evaluate(decoder, Subnetworks(tuple(units), masks))
     dense = decoder.model(input_ids=IDS, use_cache=False).logits
     for kept, values in zip(masks, result.values, strict=True):
-        with removed(decoder, [unit for unit, stays in zip(units, kept, strict=True) if not stays]):
+        with removed(Subnetwork(decoder, tuple(unit for unit, stays in zip(units, kept, strict=True) if not stays))):
             logits = decoder.model(input_ids=IDS, use_cache=False).logits
         np.testing.assert_allclose(values, measures_by_definition(logits, dense, IDS), rtol=2e-5, atol=1e-5)
     assert torch.equal(decoder.model(input_ids=IDS, use_cache=False).logits, dense), "the model was left changed"
@@ -140,7 +141,7 @@ def test_padding_and_scored_positions_against_the_definition() -> None:
         kls: list[float] = []
         for ids in rows:
             z = decoder.model(input_ids=ids[None]).logits[0].double().log_softmax(-1)
-            with removed(decoder, [Unit("block", 2)]):
+            with removed(Subnetwork(decoder, (Unit("block", 2),))):
                 y = decoder.model(input_ids=ids[None]).logits[0].double().log_softmax(-1)
             losses += [-float(y[at, ids[at + 1]]) for at in for_loss[len(ids)]]
             kls += [float((z[at].exp() * (z[at] - y[at])).sum()) for at in for_kl[len(ids)]]

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import LlamaConfig
 
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder, Replay
 from depthkit_worker.models.units import UNIT_KINDS, Unit
+from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
 from depthkit_worker.subnetworks.executor import Evaluation
 from depthkit_worker.subnetworks.masks import Subnetworks, block_codes

@@ -11,14 +11,15 @@ from depthkit_worker.data.tasks import Item, Task
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.choices import choice_result
 from depthkit_worker.evaluation.task_scores import task_scores
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Branching, Decoder, Replay
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.repair.updates import Constant
+from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.engine import EngineOptions, EngineResult, evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks
 from depthkit_worker.subnetworks.positions import Measure, ScoredPositions
 from depthkit_worker.subnetworks.repairs import Repair, slot_of, update_at
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from subnetworks.physical import Physical, all_masks
 from task_items import random_task
 from tiny import DEPTH, FAMILY_MODELS, tiny_model
@@ -72,8 +73,8 @@ def test_all_families_agree_with_gates_on_the_live_model(name: str) -> None:
     masks = np.random.default_rng(0).random((6, len(units))) < 0.8
     result = evaluate(decoder, task, Subnetworks(units, masks), EngineOptions(TASK_MEASURES))
     for kept, values in zip(masks, result.values, strict=True):
-        gone = [unit for unit, stays in zip(units, kept, strict=True) if not stays]
-        expected = choice_result(task.items, task_scores(decoder, task, Unattended(), units=gone).log_likelihoods)
+        gone = tuple(unit for unit, stays in zip(units, kept, strict=True) if not stays)
+        expected = choice_result(task.items, task_scores(Subnetwork(decoder, gone), task, Unattended()).log_likelihoods)
         np.testing.assert_allclose(values, [expected.acc.micro, expected.choice_loss], rtol=1e-5, atol=1e-6)
 
 
@@ -87,7 +88,7 @@ def test_repairs_stand_in_the_engine_as_on_the_live_model(name: str) -> None:
     asked = Subnetworks((unit,), np.array([[False], [True]]), (repair,))
     result = evaluate(decoder, task, asked, EngineOptions(TASK_MEASURES))
     for units, repairs, values in (((unit,), (repair,), result.values[0]), ((), (), result.values[1])):
-        found = task_scores(decoder, task, Unattended(), units=units, repairs=repairs)
+        found = task_scores(Subnetwork(decoder, units, repairs), task, Unattended())
         expected = choice_result(task.items, found.log_likelihoods)
         np.testing.assert_allclose(values, [expected.acc.micro, expected.choice_loss], rtol=1e-5, atol=1e-6)
     assert abs(result.values[0, 1] - result.values[1, 1]) > 1e-3, "the repair and the removal tell"
@@ -95,7 +96,7 @@ def test_repairs_stand_in_the_engine_as_on_the_live_model(name: str) -> None:
 
 def test_out_of_memory_halves_the_items_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     decoder, task = Decoder(tiny_model("llama")), random_task(9)
-    expected = task_scores(decoder, task, Unattended())
+    expected = task_scores(Subnetwork.dense(decoder), task, Unattended())
     begin = Decoder.begin
 
     def short_of_memory(self: Decoder, input_ids: LongTensor, branching: Branching | None = None) -> Replay:
@@ -104,7 +105,7 @@ def test_out_of_memory_halves_the_items_and_says_so(monkeypatch: pytest.MonkeyPa
         return begin(self, input_ids, branching)
 
     monkeypatch.setattr(Decoder, "begin", short_of_memory)
-    found = task_scores(decoder, task, Unattended(), batch_size=9)
+    found = task_scores(Subnetwork.dense(decoder), task, Unattended(), batch_size=9)
     assert found.notes == (
         "out of memory with 9 sequences a batch; went on with 4",
         "out of memory with 4 sequences a batch; went on with 2",

@@ -11,6 +11,7 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import cache_keyword
 from depthkit_worker.models.units import Unit
 from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from tiny import FAMILY_MODELS, tiny_model, token_ids
 
 IDS = token_ids(2, 11)
@@ -58,7 +59,7 @@ def test_gated_sublayers_equal_zeroed_ones(name: str) -> None:
     gated, zeroed = Decoder(tiny_model(name)), Decoder(tiny_model(name))
     zero_outputs(zeroed.blocks[1], ATTENTION_OUTPUTS)
     zero_outputs(zeroed.blocks[4], FEED_FORWARD_OUTPUTS)
-    with removed(gated, [Unit("attention", 1), Unit("feed-forward", 4)]):
+    with removed(Subnetwork(gated, (Unit("attention", 1), Unit("feed-forward", 4)))):
         assert torch.equal(logits(gated), logits(zeroed))
         assert torch.equal(replayed(gated), logits(zeroed))
 
@@ -74,10 +75,10 @@ def test_a_gated_block_equals_a_deleted_one(name: str) -> None:
         if isinstance(entries, list):
             del entries[2]
     cut.config.num_hidden_layers = cut.depth - 1
-    with removed(gated, [Unit("block", 2)]):
+    with removed(Subnetwork(gated, (Unit("block", 2),))):
         assert torch.equal(logits(gated), logits(cut))
         assert torch.equal(replayed(gated), logits(cut))
-    with removed(gated, [Unit("attention", 2), Unit("feed-forward", 2)]):
+    with removed(Subnetwork(gated, (Unit("attention", 2), Unit("feed-forward", 2)))):
         assert torch.equal(logits(gated), logits(cut))
 
 
@@ -86,9 +87,9 @@ def test_nothing_removed_changes_nothing_and_leaving_restores(name: str) -> None
     decoder = Decoder(tiny_model(name))
     expected, modules = logits(decoder), list(decoder.model.named_modules())
     numbers = layer_numbers(decoder)
-    with removed(decoder, []):
+    with removed(Subnetwork.dense(decoder)):
         assert torch.equal(logits(decoder), expected)
-    with pytest.raises(ZeroDivisionError), removed(decoder, [Unit("attention", 0), Unit("block", 3)]):
+    with pytest.raises(ZeroDivisionError), removed(Subnetwork(decoder, (Unit("attention", 0), Unit("block", 3)))):
         assert not torch.equal(logits(decoder), expected)
         raise ZeroDivisionError
     assert list(decoder.model.named_modules()) == modules
@@ -105,7 +106,7 @@ def test_a_removed_block_computes_nothing() -> None:
     calls: list[int] = []
     for index, block in enumerate(decoder.blocks):
         block.register_forward_hook(lambda *_, index=index: calls.append(index))
-    with removed(decoder, [Unit("block", 2), Unit("block", 5)]):
+    with removed(Subnetwork(decoder, (Unit("block", 2), Unit("block", 5)))):
         logits(decoder)
     assert calls == [0, 1, 3, 4]
 
@@ -113,11 +114,11 @@ def test_a_removed_block_computes_nothing() -> None:
 def test_contexts_nest() -> None:
     decoder = Decoder(tiny_model("gpt2"))
     whole = logits(decoder)
-    with removed(decoder, [Unit("block", 1), Unit("attention", 3), Unit("attention", 4)]):
+    with removed(Subnetwork(decoder, (Unit("block", 1), Unit("attention", 3), Unit("attention", 4)))):
         expected = logits(decoder)
-    with removed(decoder, [Unit("block", 1), Unit("attention", 3)]):
+    with removed(Subnetwork(decoder, (Unit("block", 1), Unit("attention", 3)))):
         outer = logits(decoder)
-        with removed(decoder, [Unit("attention", 1), Unit("attention", 4)]):
+        with removed(Subnetwork(decoder, (Unit("attention", 1), Unit("attention", 4)))):
             assert torch.equal(logits(decoder), expected)
         assert torch.equal(logits(decoder), outer)
     assert torch.equal(logits(decoder), whole)
@@ -127,7 +128,7 @@ def test_contexts_nest() -> None:
 def test_kept_attentions_fill_the_cache_from_its_first_entry(name: str) -> None:
     decoder = Decoder(tiny_model(name))
     cache = DynamicCache()
-    with removed(decoder, [Unit("attention", 0), Unit("block", 2), Unit("feed-forward", 4)]):
+    with removed(Subnetwork(decoder, (Unit("attention", 0), Unit("block", 2), Unit("feed-forward", 4)))):
         decoder.model(input_ids=IDS, use_cache=True, **{cache_keyword(decoder.model): cache})
     assert len(cache.layers) == decoder.depth - 2
     assert all(cache.get_seq_length(index) == IDS.shape[1] for index in range(len(cache.layers)))

@@ -10,15 +10,16 @@ import torch
 from torch import Tensor
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.repair.updates import Constant, Linear, LowRank
+from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.masks import Subnetworks
 from depthkit_worker.subnetworks.positions import MEASURES
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, slot_of, update_at
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from subnetworks.physical import corpus_of, measures_by_definition
 from tiny import DEPTH, FAMILY_MODELS, tiny_model, token_ids
 
@@ -41,7 +42,7 @@ def low_rank() -> LowRank:
 
 
 def live_logits(decoder: Decoder, units: tuple[Unit, ...], repairs: tuple[Repair, ...]) -> Tensor:
-    with removed(decoder, units, repairs):
+    with removed(Subnetwork(decoder, units, repairs)):
         logits: Tensor = decoder.model(input_ids=IDS, use_cache=False).logits
     return logits
 
@@ -117,15 +118,18 @@ def test_misplaced_repairs_are_refused() -> None:
     decoder = Decoder(tiny_model("llama"))
     unit = Unit("block", 2)
     repair = constant_at(decoder, unit)
-    with pytest.raises(DepthkitError, match=r"makes up for block\.2"), removed(decoder, [Unit("block", 3)], [repair]):
+    with (
+        pytest.raises(DepthkitError, match=r"makes up for block\.2"),
+        removed(Subnetwork(decoder, (Unit("block", 3),), (repair,))),
+    ):
         pass
     with (
         pytest.raises(DepthkitError, match="Two repairs stand in for"),
-        removed(decoder, [unit], [repair, constant_at(decoder, unit, seed=1)]),
+        removed(Subnetwork(decoder, (unit,), (repair, constant_at(decoder, unit, seed=1)))),
     ):
         pass
     later = repair_of(unit, edits={}, base=("nowhere",))
-    with pytest.raises(DepthkitError, match="on top of another one"), removed(decoder, [unit], [later]):
+    with pytest.raises(DepthkitError, match="on top of another one"), removed(Subnetwork(decoder, (unit,), (later,))):
         pass
     request = Subnetworks((unit,), np.array([[True], [False]]), (repair,), np.array([[True], [True]]))
     with pytest.raises(DepthkitError, match="without nothing"):
@@ -137,7 +141,7 @@ def test_a_repair_leaves_the_model_as_it_was_after_an_error(name: str) -> None:
     decoder = Decoder(tiny_model("llama"))
     unit = Unit.parse(f"{name}.2")
     before = dict(decoder.model.named_modules())
-    with pytest.raises(ZeroDivisionError), removed(decoder, [unit], [constant_at(decoder, unit)]):
+    with pytest.raises(ZeroDivisionError), removed(Subnetwork(decoder, (unit,), (constant_at(decoder, unit),))):
         raise ZeroDivisionError
     assert before == dict(decoder.model.named_modules())
     assert not any(block._forward_hooks or block._forward_pre_hooks for block in decoder.blocks)

@@ -10,8 +10,9 @@ from torch import LongTensor
 
 from depthkit_worker.data.tasks import Item, Task
 from depthkit_worker.evaluation.task_scores import task_scores
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Branching, Decoder, Replay
+from depthkit_worker.session.job import Unattended
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from depthkit_worker.subnetworks.task_layout import MOST_TOKENS, branching, companies, lay_out, lay_out_apart
 from depthkit_worker.subnetworks.task_rows import TaskRows
 from task_items import by_forward, random_task
@@ -87,7 +88,7 @@ def test_a_half_of_a_batch_lays_out_what_it_has(monkeypatch: pytest.MonkeyPatch)
         return begin(self, input_ids, branching)
 
     monkeypatch.setattr(Decoder, "begin", short_of_memory)
-    found = task_scores(Decoder(model), task, Unattended(), batch_size=2)
+    found = task_scores(Subnetwork.dense(Decoder(model)), task, Unattended(), batch_size=2)
     assert found.notes[0] == "out of memory with 8 sequences a batch; went on with 4" and len(widths) > 2
     for item, scores in zip(task.items, found.log_likelihoods, strict=True):
         np.testing.assert_allclose(scores, [of for of, _ in by_forward(model, item)], rtol=0, atol=1e-5)

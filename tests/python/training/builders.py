@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from depthkit_worker.data.corpus import Corpus
-from depthkit_worker.job import Unattended, cancelled
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.method import Base, Fill, Objective, TrainingOptions, TrainingPoint, TrainingReport
 from depthkit_worker.repair.training import train_fills
 from depthkit_worker.repair.updates import Constant
+from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from influence.builders import corpus_of, random_rows
 
 REMOVED = (Unit("block", 2), Unit("block", 3))
@@ -65,7 +66,7 @@ def base_of(
     on: Corpus | None = None,
     skip_tokens: int = 0,
 ) -> Base:
-    return Base(decoder, units, repairs, corpus() if on is None else on, skip_tokens)
+    return Base(Subnetwork(decoder, units, repairs), corpus() if on is None else on, skip_tokens)
 
 
 def constant(decoder: Decoder, value: float = 0.0, dtype: torch.dtype | None = None) -> Fill:

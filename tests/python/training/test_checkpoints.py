@@ -17,13 +17,13 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.lora import LoraOptions, fit_lora
 from depthkit_worker.repair.method import Base, Fill, Fitted, TrainingOptions, TrainingPoint
 from depthkit_worker.repair.training import train_fills
 from depthkit_worker.repair.updates import Constant, Sum
+from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.repairs import BlockEdit
 from influence.builders import llama
 from training.builders import (
@@ -204,7 +204,7 @@ def test_another_training_is_refused_and_named(tmp_path: Path) -> None:
     refused(base, fill, "settings.seed", seed=1)
     refused(dataclasses.replace(base, corpus=corpus(seed=3)), fill, "corpus.tokens")
     refused(dataclasses.replace(base, skip_tokens=1), fill, "skipTokens")
-    refused(dataclasses.replace(base, units=attention), fill, "removed")
+    refused(base_of(decoder, attention), fill, "removed")
     refused(base_of(other), constant(other), "model.dtype")
     refused(base, two, "trained.fills")
     refused(base, constant(decoder, 0.5), r"start\.norm\.2\.beside\.vector")

@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
@@ -19,8 +18,10 @@ from depthkit_worker.repair.lora import LoraOptions, fit_lora
 from depthkit_worker.repair.method import Base, Fitted
 from depthkit_worker.repair.storage import load_repairs, make_repair, save_repairs
 from depthkit_worker.repair.updates import Sum
+from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import Repair
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from influence.builders import llama, tiny
 from tiny import token_ids
 from training.builders import REMOVED, SHORT, CancelAfter, Looks, base_of, constant, ignore
@@ -86,11 +87,11 @@ def test_a_healed_model_is_better_and_stays_so_on_disk(tmp_path: Path) -> None:
     options = dataclasses.replace(TRAINING, steps=30)
     fitted = heal(base_of(decoder), training=options)
     repair = repair_of(decoder, fitted)
-    save_repairs(decoder, REMOVED, [repair], tmp_path / "lora", overwrite=False)
-    _, (loaded,) = load_repairs(decoder, tmp_path / "lora")
-    with removed(decoder, REMOVED, (repair,)):
+    save_repairs(Subnetwork(decoder, REMOVED, (repair,)), tmp_path / "lora", overwrite=False)
+    loaded = load_repairs(decoder, tmp_path / "lora")
+    with removed(Subnetwork(decoder, REMOVED, (repair,))):
         expected = decoder.model(ids, use_cache=False).logits
-    with removed(decoder, REMOVED, (loaded,)):
+    with removed(loaded):
         assert torch.equal(decoder.model(ids, use_cache=False).logits, expected)
 
 
@@ -109,7 +110,7 @@ def test_it_builds_on_the_repairs_in_place_and_names_them() -> None:
     base = base_of(decoder, repairs=(below,))
     fitted = heal(base)
     assert fitted.fills[0].base == (below.digest,)
-    again = heal(dataclasses.replace(base, repairs=(below, repair_of(decoder, fitted))))
+    again = heal(base_of(decoder, repairs=(below, repair_of(decoder, fitted))))
     assert len(again.fills[0].base) == 2
     assert float(again.notes[0].split("logit ")[1].split()[0]) < 1e-4
 

@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.replacement_block import ReplacementBlockOptions, fit_replacement_block
 from depthkit_worker.repair.storage import make_repair
+from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from influence.builders import tiny
 from tiny import FAMILY_MODELS, token_ids
 from training.builders import SHORT, base_of, ignore
@@ -27,7 +28,7 @@ def test_untrained_and_for_one_block_it_is_the_dense_model(name: str) -> None:
     fitted = fit_replacement_block(ReplacementBlockOptions(None), ignore, base_of(decoder, units), Unattended())
     (fill,) = fitted.fills
     repair = make_repair(decoder, "replacement-block", fill.removed, fill.edits, "{}", fill.base)
-    with removed(decoder, units, (repair,)):
+    with removed(Subnetwork(decoder, units, (repair,))):
         assert torch.equal(decoder.model(ids, use_cache=False).logits, dense)
     assert torch.equal(decoder.model(ids, use_cache=False).logits, dense)
     assert fitted.training is None

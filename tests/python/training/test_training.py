@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
@@ -20,8 +19,10 @@ from depthkit_worker.repair.training import train_fills
 from depthkit_worker.repair.training.schedule import learning_rate_factor
 from depthkit_worker.repair.training.slices import SLICE_BYTES
 from depthkit_worker.repair.updates import Constant, Linear, LowRank
+from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from influence.builders import llama, tiny
 from training.builders import (
     REMOVED,
@@ -63,7 +64,7 @@ def by_hand(decoder: Decoder, objective: Objective, skip_tokens: int = 0) -> tup
             hook = decoder.blocks[3].register_forward_hook(lambda _m, _a, out: streams.append(out))
             dense = decoder.model(ids, use_cache=False).logits
             hook.remove()
-        with removed(decoder, REMOVED, (repair,)):
+        with removed(Subnetwork(decoder, REMOVED, (repair,))):
             hook = decoder.blocks[3].register_forward_hook(lambda _m, _a, out: streams.append(out))
             logits = decoder.model(ids, use_cache=False).logits
             hook.remove()

@@ -21,7 +21,7 @@ from depthkit_worker.data.tokens import (
     tokenizer_digest,
 )
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
+from depthkit_worker.session.job import Job
 
 Packing = Literal["pack", "none"]
 SEPARATOR = "\n\n"

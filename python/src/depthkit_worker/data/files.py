@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
+from depthkit_worker.session.job import Job
 
 SUFFIXES = (".txt", ".jsonl", ".jsonl.gz")
 

@@ -13,7 +13,7 @@ from depthkit_worker.data.files import check_rows_file, read_rows
 from depthkit_worker.data.numbers import number_in
 from depthkit_worker.data.rows import Row, check_template
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
+from depthkit_worker.session.job import Job
 
 Score = Literal["exact", "number"]
 

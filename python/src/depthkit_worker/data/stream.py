@@ -16,7 +16,7 @@ from depthkit_worker.data.text import Texts, lines_of
 from depthkit_worker.data.token_bytes import token_ends
 from depthkit_worker.data.tokens import Ids, encode_stream, ids_digest, tokenizer_digest
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
+from depthkit_worker.session.job import Job
 
 RowMode = Literal["raw", "wikitext"]
 WORD = re.compile(r"\S+")

@@ -27,7 +27,7 @@ from depthkit_worker.data.templates import (
 )
 from depthkit_worker.data.tokens import BosPolicy, Ids, agreed, bos_token, tokenizer_digest
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
+from depthkit_worker.session.job import Job
 
 MOST_SHOTS = 5
 ITEMS_BETWEEN_REPORTS = 20

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from depthkit_worker.data.files import file_digest, read_jsonl, read_txt, suffix_of
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
+from depthkit_worker.session.job import Job
 
 # The only ends of a line. U+2028, U+0085 and form feed are text, though `str.splitlines` splits there.
 LINE_END = re.compile(r"\r\n|\n|\r")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
+from depthkit_worker.session.job import Job
 
 Ids = NDArray[np.int32]
 BosPolicy = Literal["auto", "always", "never"]

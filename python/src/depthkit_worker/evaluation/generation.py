@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,12 +20,11 @@ from transformers import (
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.finished import Finished
 from depthkit_worker.evaluation.greedy import GreedyOptions, write_greedy
-from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import cache_keyword, empty_cache, kv_bytes_per_token
-from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
-from depthkit_worker.subnetworks.repairs import Repair
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 FinishReason = Literal["length", "end-of-text", "stop"]
 Texts = Generator[dict[int, list[int]]]
@@ -81,25 +80,23 @@ class _Writer:
 
 
 def generate(
-    decoder: Decoder,
-    units: Iterable[Unit],
+    subnetwork: Subnetwork,
     prompts: Sequence[str],
     options: GenerateOptions,
     job: Job,
     *,
-    repairs: Sequence[Repair] = (),
     finished: Finished | None = None,
 ) -> GenerationResult:
-    """What the model without `units` writes after each of `prompts`. The values of an item of `finished` are
+    """What `subnetwork` writes after each of `prompts`. The values of an item of `finished` are
     the ids written after a prompt."""
     _check_options(options)
-    units = tuple(units)
+    decoder = subnetwork.decoder
     writer = _Writer(decoder, decoder.require_tokenizer(), options, _end_ids(decoder))
     encoded = [_encode(writer, prompt) for prompt in prompts]
     finished = finished or Finished()
     missing = finished.missing([range(1, options.max_new_tokens + 1)] * len(prompts))
     left = [encoded[place] for place in missing]
-    with removed(decoder, units, repairs), torch.no_grad():
+    with removed(subnetwork), torch.no_grad():
         kv_bytes = kv_bytes_per_token(decoder)
         if options.batch_size > 1:
             texts = _write_batches(decoder, left, options, job)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -11,10 +10,8 @@ from depthkit_worker.data.numbers import number_in
 from depthkit_worker.evaluation.finished import Finished
 from depthkit_worker.evaluation.generation import GenerateOptions, Generation, generate
 from depthkit_worker.evaluation.rates import standard_error
-from depthkit_worker.job import Job
-from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.units import Unit
-from depthkit_worker.subnetworks.repairs import Repair
+from depthkit_worker.session.job import Job
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
 @dataclass(frozen=True)
@@ -60,22 +57,20 @@ class GenerationScore:
 
 
 def solve(
-    decoder: Decoder,
-    units: Sequence[Unit],
+    subnetwork: Subnetwork,
     task: GenerationTask,
     options: SolveOptions,
     job: Job,
     *,
-    repairs: Sequence[Repair] = (),
     finished: Finished | None = None,
 ) -> GenerationScore:
-    """Let the model without `units` answer every item greedily, and compare with the targets; `finished` as
+    """Let `subnetwork` answer every item greedily, and compare with the targets; `finished` as
     in `generate`."""
     stop = (task.options.separator,) if options.stop is None else options.stop
     stop = tuple(text for text in stop if text)
     writing = GenerateOptions(options.max_new_tokens, stop=stop, batch_size=options.batch_size, chat=options.chat)
     prompts = [item.prompt for item in task.items]
-    result = generate(decoder, units, prompts, writing, job, repairs=repairs, finished=finished)
+    result = generate(subnetwork, prompts, writing, job, finished=finished)
     compare = _by_number if task.options.score == "number" else _by_text
     answers = map(compare, task.items, result.generations)
     return GenerationScore(tuple(answers), stop)

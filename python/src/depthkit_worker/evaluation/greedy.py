@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from depthkit_worker.job import Job
 from depthkit_worker.models.cancellable import cancellable
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.stepper import Stepper, pad_left
+from depthkit_worker.session.job import Job
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import math
 import os
 import random
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -25,13 +25,12 @@ import torch
 from transformers import DynamicCache
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job, attended
 from depthkit_worker.models.cancellable import cancellable
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import kv_bytes_per_token
-from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Job, attended
 from depthkit_worker.subnetworks.gates import removed
-from depthkit_worker.subnetworks.repairs import Repair
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 PHASE = "lm-eval"
 BOOTSTRAP = 1000
@@ -83,15 +82,9 @@ class HarnessOutcome:
     samples: Mapping[str, Any] | None
 
 
-def run_harness(
-    decoder: Decoder,
-    units: Sequence[Unit],
-    options: HarnessOptions,
-    job: Job,
-    *,
-    repairs: Sequence[Repair] = (),
-) -> HarnessOutcome:
-    """Evaluate the model without `units`, with `repairs`, on the harness's tasks, by its own rules."""
+def run_harness(subnetwork: Subnetwork, options: HarnessOptions, job: Job) -> HarnessOutcome:
+    """Evaluate `subnetwork` on the harness's tasks, by its own rules."""
+    decoder = subnetwork.decoder
     require_harness()
     _check(options)
     job.report(PHASE, 0, None, "batches")
@@ -99,7 +92,7 @@ def run_harness(
     huggingface: Any = _import("lm_eval.models.huggingface", job)
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     manager, tasks = _find_tasks(options, job)
-    with removed(decoder, units, repairs), cancellable(decoder, job), _own_randomness(decoder), _right_cache(decoder):
+    with removed(subnetwork), cancellable(decoder, job), _own_randomness(decoder), _right_cache(decoder):
         # A copy: the harness gives its tokenizer a pad token and another side to pad on.
         model = huggingface.HFLM(
             pretrained=decoder.model, tokenizer=deepcopy(decoder.require_tokenizer()), batch_size=options.batch_size

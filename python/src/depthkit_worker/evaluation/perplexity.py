@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +15,10 @@ from depthkit_worker.data.windows import Windows, lay_windows
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.finished import Finished, exactly
 from depthkit_worker.evaluation.scoring import IGNORED, finite, score
-from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
-from depthkit_worker.subnetworks.repairs import Repair
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 LARGEST = math.log(sys.float_info.max)
 UNALIGNED = "the tokeniser changes the text, so its tokens have no place in it"
@@ -72,21 +70,19 @@ class Perplexity:
 
 
 def perplexity(
-    decoder: Decoder,
+    subnetwork: Subnetwork,
     stream: TextStream,
     options: PerplexityOptions,
     job: Job,
     *,
-    units: Iterable[Unit] = (),
-    repairs: Sequence[Repair] = (),
     finished: Finished | None = None,
 ) -> Perplexity:
-    """Perplexity of `decoder` without `units`, with `repairs`, on `stream`. An item of `finished` is a chunk,
-    its value the summed loss.
+    """Perplexity of `subnetwork` on `stream`. An item of `finished` is a chunk, its value the summed loss.
 
     The stream is cut in chunks; each token is scored once, in the first chunk that holds it, given the
     tokens before it in that chunk; a chunk's first token is not scored unless BOS stands before it.
     """
+    decoder = subnetwork.decoder
     if options.batch_size < 1:
         raise DepthkitError(
             "INVALID_ARGUMENT",
@@ -105,7 +101,7 @@ def perplexity(
         bos=bos is not None,
     )
     finished = finished or Finished()
-    with removed(decoder, units, repairs):
+    with removed(subnetwork):
         _score_chunks(decoder, stream, windows, bos, options.batch_size, job, finished)
     losses = np.array([finished[chunk][0] for chunk in range(len(windows.chunks))])
     scored = np.array([window.end - window.scored_from for window in windows.chunks])

@@ -10,8 +10,8 @@ from torch import LongTensor, Tensor
 
 from depthkit_worker.data.corpus import Batch, Corpus
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder, Replay
+from depthkit_worker.session.job import Job
 
 IGNORED = -100
 """In the place of a target: nothing is predicted here."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,14 +10,12 @@ import numpy as np
 from depthkit_worker.data.tasks import Task
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.finished import Array, Finished, exactly
-from depthkit_worker.job import Job
-from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.units import Unit
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.executor import Evaluation, LocalExecutor
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.plan import make_plan
 from depthkit_worker.subnetworks.positions import ALL_POSITIONS
-from depthkit_worker.subnetworks.repairs import Repair
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from depthkit_worker.subnetworks.task_rows import TaskRows
 
 
@@ -57,27 +55,25 @@ class _Watch:
 
 
 def task_scores(
-    decoder: Decoder,
+    subnetwork: Subnetwork,
     task: Task,
     job: Job,
     *,
     batch_size: int | None = None,
-    units: Iterable[Unit] = (),
-    repairs: Sequence[Repair] = (),
     phase: str = "choices",
     finished: Finished | None = None,
 ) -> Scores:
-    """Scores of `decoder` without `units`, with `repairs`; `batch_size` in items, None: as many as pay. The
+    """Scores of `subnetwork`; `batch_size` in items, None: as many as pay. The
     values of an item of `finished` are its log-likelihoods; a last word's second one says whether it is greedy."""
     if batch_size is not None and batch_size < 1:
         raise DepthkitError("INVALID_ARGUMENT", f"Batch size {batch_size} is not at least 1.", batchSize=batch_size)
-    finished = finished or Finished()
+    decoder, finished = subnetwork.decoder, finished or Finished()
     last_word = task.kind == "last-word"
     missing = finished.missing([exactly(len(item.tails) + last_word) for item in task.items])
     watch = _Watch(job, phase, len(task.items) - len(missing), len(task.items))
     size = 0
     if missing:
-        with removed(decoder, units, repairs):
+        with removed(subnetwork):
             rows = TaskRows(replace(task, items=tuple(task.items[place] for place in missing)), decoder, each=True)
             # One subnetwork, the model as it stands.
             asked = Evaluation(np.zeros((1, decoder.depth), dtype=np.uint8), ("accuracy",), ALL_POSITIONS)

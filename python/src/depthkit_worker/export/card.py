@@ -6,20 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from depthkit_worker.export.form import Layout
-from depthkit_worker.models.source import Source
-from depthkit_worker.models.units import Unit
 from depthkit_worker.subnetworks.repairs import Repair
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
 @dataclass(frozen=True)
 class CardFacts:
-    source: Source
-    units: Sequence[Unit]
-    repairs: Sequence[Repair]
+    subnetwork: Subnetwork
     replaced: Sequence[int]
     """Blocks in whose place another one runs."""
     kept: Sequence[int]
-    depth: int
     layers: int
     """Of the checkpoint."""
     layout: Layout
@@ -35,17 +31,18 @@ class CardFacts:
 
 
 def model_card(facts: CardFacts) -> str:
-    source = facts.source
+    subnetwork = facts.subnetwork
+    source = subnetwork.decoder.source
     origin = source.name if source.revision is None else f"{source.name} (revision {source.revision})"
     before, after = facts.parameters
     rows = [
         ("Made from", f"`{origin}`"),
         ("Its weights (sha256)", f"`{source.weights_digest}`"),
-        ("Removed", ", ".join(f"`{unit}`" for unit in facts.units) or "nothing"),
-        ("Repaired with", ", ".join(_repair(repair) for repair in facts.repairs) or "nothing"),
+        ("Removed", ", ".join(f"`{unit}`" for unit in subnetwork.shortest_units) or "nothing"),
+        ("Repaired with", ", ".join(_repair(repair) for repair in subnetwork.repairs) or "nothing"),
         ("Another block in their place", ", ".join(str(index) for index in facts.replaced) or "none"),
         ("Blocks that stayed, by their old numbers", ", ".join(str(index) for index in facts.kept)),
-        ("Layers", f"{facts.depth} before, {facts.layers} now"),
+        ("Layers", f"{subnetwork.decoder.depth} before, {facts.layers} now"),
         ("Parameters", f"{before:,} before, {after:,} now"),
         ("KV cache", f"{facts.kv_bytes[0]:,} bytes a token before, {facts.kv_bytes[1]:,} now"),
         ("Weights are stored as", facts.dtype),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,14 +24,14 @@ from depthkit_worker.export.shards import Written, write_shards
 from depthkit_worker.export.target import check_room, check_target
 from depthkit_worker.export.text_files import write_generation_settings, write_tokenizer, write_tokenizer_as_loaded
 from depthkit_worker.export.verify import largest_difference
-from depthkit_worker.job import Job
 from depthkit_worker.models.compatibility import add_legacy_keys
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.folders import is_full, partial_folder, put_in_place, sha256_of_files
 from depthkit_worker.models.kv_cache import kv_bytes_per_attention
 from depthkit_worker.models.load import DtypeChoice
-from depthkit_worker.models.units import Parts, Unit, normalise, removed_parts
-from depthkit_worker.subnetworks.repairs import Repair
+from depthkit_worker.models.units import Parts, Unit
+from depthkit_worker.session.job import Job
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 MAX_SHARD_BYTES = 1 << 30
 """Small enough that a cancel, which is looked for between shards, is obeyed in about a second."""
@@ -86,9 +85,7 @@ class ExportResult:
 class _Plan:
     """All that is settled before anything is written."""
 
-    decoder: Decoder
-    units: tuple[Unit, ...]
-    repairs: tuple[Repair, ...]
+    subnetwork: Subnetwork
     places: tuple[Place, ...]
     target: Path
     stored: torch.dtype
@@ -98,18 +95,14 @@ class _Plan:
     generation: PassedOn
     options: ExportOptions
 
+    @property
+    def decoder(self) -> Decoder:
+        return self.subnetwork.decoder
 
-def export_huggingface(
-    decoder: Decoder,
-    units: Iterable[Unit],
-    target: Path,
-    options: ExportOptions,
-    job: Job,
-    repairs: Sequence[Repair] = (),
-) -> ExportResult:
-    """Write `decoder` without `units` and with `repairs` to the folder `target`, whole or not at all. The
-    live model is not touched."""
-    plan = _plan(decoder, units, repairs, target, options)
+
+def export_huggingface(subnetwork: Subnetwork, target: Path, options: ExportOptions, job: Job) -> ExportResult:
+    """Write `subnetwork` to the folder `target`, whole or not at all. The live model is not touched."""
+    plan = _plan(subnetwork, target, options)
     partial = partial_folder(plan.target, os.getpid())
     shutil.rmtree(partial, ignore_errors=True)
     try:
@@ -126,11 +119,8 @@ def export_huggingface(
     return result
 
 
-def _plan(
-    decoder: Decoder, units: Iterable[Unit], repairs: Sequence[Repair], target: Path, options: ExportOptions
-) -> _Plan:
-    units = normalise(units, decoder.depth)
-    places = places_of(decoder, units, repairs)
+def _plan(subnetwork: Subnetwork, target: Path, options: ExportOptions) -> _Plan:
+    decoder, places = subnetwork.decoder, places_of(subnetwork)
     if not any(place.block is not None for place in places):
         raise DepthkitError("INVALID_ARGUMENT", "Every block is removed: there is no model left to export.")
     if options.max_shard_bytes < 1:
@@ -139,15 +129,13 @@ def _plan(
     form = make_form(decoder, places)
     stored = getattr(torch, decoder.source.stored_dtype)
     plan = _Plan(
-        decoder=decoder,
-        units=units,
-        repairs=tuple(repairs),
+        subnetwork=subnetwork,
         places=places,
         target=target,
         stored=stored,
         dtype=stored if options.dtype == "auto" else getattr(torch, options.dtype),
         form=form,
-        difference=largest_difference(decoder, units, repairs, form.model),
+        difference=largest_difference(subnetwork, form.model),
         generation=generation_settings(decoder),
         options=options,
     )
@@ -179,7 +167,7 @@ def _result(plan: _Plan, written: Written, digest: str) -> ExportResult:
     return ExportResult(
         folder=plan.target,
         layout=plan.form.layout,
-        removed=plan.units,
+        removed=plan.subnetwork.shortest_units,
         kept_blocks=_kept_blocks(plan),
         files=(),
         weights_digest=digest,
@@ -209,12 +197,9 @@ def _with_files(result: ExportResult, partial: Path, job: Job) -> ExportResult:
 def _card(plan: _Plan, result: ExportResult) -> str:
     return model_card(
         CardFacts(
-            source=plan.decoder.source,
-            units=result.removed,
-            repairs=plan.repairs,
+            subnetwork=plan.subnetwork,
             replaced=[place.index for place in plan.places if place.replaced],
             kept=result.kept_blocks,
-            depth=plan.decoder.depth,
             layers=plan.form.config.num_hidden_layers,
             layout=result.layout,
             notes=result.notes,
@@ -229,8 +214,7 @@ def _card(plan: _Plan, result: ExportResult) -> str:
 
 
 def _kept_blocks(plan: _Plan) -> tuple[int, ...]:
-    parts = removed_parts(plan.units, plan.decoder.depth)
-    return tuple(index for index, lost in enumerate(parts) if lost is not Parts.BOTH)
+    return tuple(index for index, lost in enumerate(plan.subnetwork.lost) if lost is not Parts.BOTH)
 
 
 def _parameters_after(plan: _Plan) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.units import Parts, Unit, removed_parts
-from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, Slot, WeightChange, check_repairs, merged_edits
+from depthkit_worker.models.units import Parts
+from depthkit_worker.subnetworks.repairs import BlockEdit, Slot, WeightChange
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
 @dataclass(frozen=True)
@@ -46,18 +46,16 @@ class Place:
         return state
 
 
-def places_of(decoder: Decoder, units: Iterable[Unit], repairs: Sequence[Repair] = ()) -> tuple[Place, ...]:
+def places_of(subnetwork: Subnetwork) -> tuple[Place, ...]:
     """From the bottom up. Places where nothing runs are left out."""
-    units = tuple(units)
-    check_repairs(repairs, units, decoder.depth)
-    edits = merged_edits(repairs)
+    edits, blocks = subnetwork.edits, subnetwork.decoder.blocks
     places = []
-    for index, lost in enumerate(removed_parts(units, decoder.depth)):
+    for index, lost in enumerate(subnetwork.lost):
         edit = edits.get(index, BlockEdit())
         if edit.replacement is not None:
             places.append(Place(index, edit.replacement, Parts.NONE, edit.updates, edit.weights, True))
         elif lost is not Parts.BOTH:
-            places.append(Place(index, decoder.blocks[index], lost, edit.updates, edit.weights, False))
+            places.append(Place(index, blocks[index], lost, edit.updates, edit.weights, False))
         elif edit.updates:
             places.append(Place(index, None, lost, edit.updates, {}, False))
     return tuple(places)

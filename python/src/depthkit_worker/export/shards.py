@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from depthkit_worker.export.plain_weights import as_stored
-from depthkit_worker.job import Job
+from depthkit_worker.session.job import Job
 
 PHASE = "exporting"
 SINGLE = "model.safetensors"

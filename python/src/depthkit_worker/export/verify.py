@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import LongTensor, Tensor
@@ -10,9 +10,8 @@ from transformers import PreTrainedModel
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.units import Unit
 from depthkit_worker.subnetworks.gates import removed
-from depthkit_worker.subnetworks.repairs import Repair
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 BATCH, SEQUENCE = 2, 24
 
@@ -21,19 +20,18 @@ BOUNDS: Mapping[torch.dtype, float] = {torch.float32: 1e-4, torch.float16: 1e-2,
 additions, and narrower dtypes round each sum."""
 
 
-def largest_difference(
-    decoder: Decoder, units: Iterable[Unit], repairs: Sequence[Repair], model: PreTrainedModel
-) -> float | None:
-    """The largest difference of logits between `model`, built from a checkpoint's tensors, and the
-    subnetwork in memory, both in the loaded dtype, on a fixed batch of 2 x 24 tokens. None where the weights
+def largest_difference(subnetwork: Subnetwork, model: PreTrainedModel) -> float | None:
+    """The largest difference of logits between `model`, built from a checkpoint's tensors, and
+    `subnetwork` in memory, both in the loaded dtype, on a fixed batch of 2 x 24 tokens. None where the weights
     are on several devices.
 
     An export with more than `BOUNDS` allows stops here.
     """
+    decoder = subnetwork.decoder
     if len({parameter.device for parameter in decoder.model.parameters()}) > 1:
         return None
     ids = _fixed_batch(decoder)
-    with removed(decoder, units, repairs):
+    with removed(subnetwork):
         expected = _logits(decoder.model, ids)
     difference = float((_logits(model, ids) - expected).abs().max())
     allowed = BOUNDS[decoder.dtype] * max(1.0, float(expected.abs().max()))

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
+from depthkit_worker.contract.wire import CorpusInfo, CorpusLoadParams, CorpusUnloadParams, Empty
 from depthkit_worker.data.corpus import CorpusOptions, make_corpus
 from depthkit_worker.handlers.sources import data_info, read_texts
-from depthkit_worker.protocol.wire import CorpusInfo, CorpusLoadParams, CorpusUnloadParams, Empty
-from depthkit_worker.server.call import Call
-from depthkit_worker.server.session import Session
+from depthkit_worker.session.call import Call
+from depthkit_worker.session.session import Session
 
 
 def load(session: Session, params: CorpusLoadParams, call: Call) -> CorpusInfo:

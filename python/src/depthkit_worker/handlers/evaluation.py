@@ -7,17 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from depthkit_worker.data.stream import TextStream, make_stream
-from depthkit_worker.data.tasks import Task
-from depthkit_worker.data.text import Texts
-from depthkit_worker.data.tokens import tokenizer_digest
-from depthkit_worker.evaluation import choices as choice_results
-from depthkit_worker.evaluation.perplexity import PerplexityOptions
-from depthkit_worker.evaluation.perplexity import perplexity as measure_perplexity
-from depthkit_worker.evaluation.task_scores import Scores, task_scores
-from depthkit_worker.handlers.items import finished_items
-from depthkit_worker.handlers.sources import Subject, check_tokenizer, data_info, read_texts, subject
-from depthkit_worker.protocol.wire import (
+from depthkit_worker.contract.wire import (
     Agreement,
     ChoiceItems,
     ChoicesResult,
@@ -31,16 +21,26 @@ from depthkit_worker.protocol.wire import (
     Rate,
     TensorRef,
 )
-from depthkit_worker.server.call import Call
-from depthkit_worker.server.session import Session
+from depthkit_worker.data.stream import TextStream, make_stream
+from depthkit_worker.data.tasks import Task
+from depthkit_worker.data.text import Texts
+from depthkit_worker.data.tokens import tokenizer_digest
+from depthkit_worker.evaluation import choices as choice_results
+from depthkit_worker.evaluation.perplexity import PerplexityOptions
+from depthkit_worker.evaluation.perplexity import perplexity as measure_perplexity
+from depthkit_worker.evaluation.task_scores import Scores, task_scores
+from depthkit_worker.handlers.items import finished_items
+from depthkit_worker.handlers.sources import check_tokenizer, data_info, read_texts, subnetwork_of
+from depthkit_worker.session.call import Call
+from depthkit_worker.session.session import Session
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
 def perplexity(session: Session, params: EvaluationPerplexityParams, call: Call) -> PerplexityResult:
     started = time.monotonic()
-    on = subject(session, params)
-    decoder = on.decoder
+    subnetwork = subnetwork_of(session, params)
     texts = read_texts(params.data, call)
-    stream = _stream(session, decoder.require_tokenizer(), texts, params, call)
+    stream = _stream(session, subnetwork.decoder.require_tokenizer(), texts, params, call)
     options = PerplexityOptions(
         chunk=params.chunk,
         stride=params.stride,
@@ -49,7 +49,7 @@ def perplexity(session: Session, params: EvaluationPerplexityParams, call: Call)
         batch_size=params.batch_size,
     )
     finished = finished_items(params.known, call)
-    result = measure_perplexity(decoder, stream, options, call, units=on.units, repairs=on.repairs, finished=finished)
+    result = measure_perplexity(subnetwork, stream, options, call, finished=finished)
     return PerplexityResult(
         perplexity=result.perplexity,
         loss=result.loss,
@@ -88,11 +88,11 @@ def _stream(
 
 def choices(session: Session, params: EvaluationChoicesParams, call: Call) -> ChoicesResult:
     started = time.monotonic()
-    on, task = subject(session, params), _task(session, params, "choices")
+    subnetwork, task = subnetwork_of(session, params), _task(session, params, "choices")
     dense = None
     if params.compare_to_dense:
-        dense = choice_results.choice_result(task.items, _dense(session, params, on, task, call).log_likelihoods)
-    scores = _scores(on, task, params, call)
+        dense = choice_results.choice_result(task.items, _dense(session, params, task, call).log_likelihoods)
+    scores = _scores(subnetwork, task, params, call)
     result = choice_results.choice_result(task.items, scores.log_likelihoods)
     return ChoicesResult(
         acc=_rate(result.acc),
@@ -123,8 +123,8 @@ def choices(session: Session, params: EvaluationChoicesParams, call: Call) -> Ch
 
 def last_word(session: Session, params: EvaluationLastWordParams, call: Call) -> LastWordResult:
     started = time.monotonic()
-    on, task = subject(session, params), _task(session, params, "last-word")
-    scores = _scores(on, task, params, call)
+    subnetwork, task = subnetwork_of(session, params), _task(session, params, "last-word")
+    scores = _scores(subnetwork, task, params, call)
     result = choice_results.last_word_result(task, scores)
     items = None
     if params.items:
@@ -154,22 +154,18 @@ def _task(session: Session, params: EvaluationChoicesParams | EvaluationLastWord
     return task
 
 
-def _scores(on: Subject, task: Task, params: EvaluationChoicesParams | EvaluationLastWordParams, call: Call) -> Scores:
-    return task_scores(
-        on.decoder,
-        task,
-        call,
-        batch_size=params.batch_size,
-        units=on.units,
-        repairs=on.repairs,
-        finished=finished_items(params.known, call),
-    )
+def _scores(
+    subnetwork: Subnetwork, task: Task, params: EvaluationChoicesParams | EvaluationLastWordParams, call: Call
+) -> Scores:
+    finished = finished_items(params.known, call)
+    return task_scores(subnetwork, task, call, batch_size=params.batch_size, finished=finished)
 
 
-def _dense(session: Session, params: EvaluationChoicesParams, on: Subject, task: Task, call: Call) -> Scores:
+def _dense(session: Session, params: EvaluationChoicesParams, task: Task, call: Call) -> Scores:
     key = (params.model, params.task)
     if session.last_dense is None or session.last_dense[0] != key:
-        scores = task_scores(on.decoder, task, call, batch_size=params.batch_size, phase="dense choices")
+        whole = Subnetwork.dense(session.models.get(params.model))
+        scores = task_scores(whole, task, call, batch_size=params.batch_size, phase="dense choices")
         session.last_dense = (key, scores)
     return session.last_dense[1]
 

@@ -3,18 +3,18 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from depthkit_worker.contract.wire import ExportedFile, ExportHuggingfaceParams, ExportHuggingfaceResult
 from depthkit_worker.export.huggingface import ExportOptions, export_huggingface
-from depthkit_worker.handlers.sources import subject
-from depthkit_worker.protocol.wire import ExportedFile, ExportHuggingfaceParams, ExportHuggingfaceResult
-from depthkit_worker.server.call import Call
-from depthkit_worker.server.session import Session
+from depthkit_worker.handlers.sources import subnetwork_of
+from depthkit_worker.session.call import Call
+from depthkit_worker.session.session import Session
 
 
 def huggingface(session: Session, params: ExportHuggingfaceParams, call: Call) -> ExportHuggingfaceResult:
     started = time.monotonic()
-    on = subject(session, params)
+    subnetwork = subnetwork_of(session, params)
     options = ExportOptions(overwrite=params.overwrite, dtype=params.dtype, method_note=params.note)
-    result = export_huggingface(on.decoder, on.units, Path(params.target), options, call, on.repairs)
+    result = export_huggingface(subnetwork, Path(params.target), options, call)
     return ExportHuggingfaceResult(
         folder=str(result.folder),
         layout=result.layout,

@@ -2,14 +2,7 @@ from __future__ import annotations
 
 import time
 
-from depthkit_worker.data.generation_tasks import GenerationTaskOptions, load_generation_task
-from depthkit_worker.evaluation.generation import GenerateOptions
-from depthkit_worker.evaluation.generation import generate as write_text
-from depthkit_worker.evaluation.generation_tasks import Answer, SolveOptions
-from depthkit_worker.evaluation.generation_tasks import solve as solve_task
-from depthkit_worker.handlers.items import finished_items
-from depthkit_worker.handlers.sources import subject
-from depthkit_worker.protocol.wire import (
+from depthkit_worker.contract.wire import (
     Empty,
     Generation,
     GenerationAnswer,
@@ -21,13 +14,20 @@ from depthkit_worker.protocol.wire import (
     GenerationTaskInfo,
     GenerationUnloadTaskParams,
 )
-from depthkit_worker.server.call import Call
-from depthkit_worker.server.session import Session
+from depthkit_worker.data.generation_tasks import GenerationTaskOptions, load_generation_task
+from depthkit_worker.evaluation.generation import GenerateOptions
+from depthkit_worker.evaluation.generation import generate as write_text
+from depthkit_worker.evaluation.generation_tasks import Answer, SolveOptions
+from depthkit_worker.evaluation.generation_tasks import solve as solve_task
+from depthkit_worker.handlers.items import finished_items
+from depthkit_worker.handlers.sources import subnetwork_of
+from depthkit_worker.session.call import Call
+from depthkit_worker.session.session import Session
 
 
 def generate(session: Session, params: GenerationGenerateParams, call: Call) -> GenerationGenerateResult:
     started = time.monotonic()
-    on = subject(session, params)
+    subnetwork = subnetwork_of(session, params)
     options = GenerateOptions(
         max_new_tokens=params.max_new_tokens,
         temperature=params.temperature,
@@ -38,7 +38,7 @@ def generate(session: Session, params: GenerationGenerateParams, call: Call) -> 
         cache=params.cache,
         batch_size=params.batch_size,
     )
-    result = write_text(on.decoder, on.units, params.prompts, options, call, repairs=on.repairs)
+    result = write_text(subnetwork, params.prompts, options, call)
     return GenerationGenerateResult(
         generations=[
             Generation(
@@ -88,7 +88,7 @@ def unload_task(session: Session, params: GenerationUnloadTaskParams, call: Call
 
 def solve(session: Session, params: GenerationSolveParams, call: Call) -> GenerationSolveResult:
     started = time.monotonic()
-    on = subject(session, params)
+    subnetwork = subnetwork_of(session, params)
     task = session.generation_tasks.get(params.task)
     options = SolveOptions(
         max_new_tokens=params.max_new_tokens,
@@ -97,7 +97,7 @@ def solve(session: Session, params: GenerationSolveParams, call: Call) -> Genera
         chat=params.chat,
     )
     finished = finished_items(params.known, call)
-    score = solve_task(on.decoder, on.units, task, options, call, repairs=on.repairs, finished=finished)
+    score = solve_task(subnetwork, task, options, call, finished=finished)
     by_number = task.options.score == "number"
     return GenerationSolveResult(
         accuracy=score.accuracy,

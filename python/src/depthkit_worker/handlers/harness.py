@@ -2,17 +2,17 @@ from __future__ import annotations
 
 import time
 
+from depthkit_worker.contract.wire import HarnessMetric, HarnessRunParams, HarnessRunResult, HarnessTask
 from depthkit_worker.evaluation.harness import HarnessMetric as Measured
 from depthkit_worker.evaluation.harness import HarnessOptions, run_harness
-from depthkit_worker.handlers.sources import subject
-from depthkit_worker.protocol.wire import HarnessMetric, HarnessRunParams, HarnessRunResult, HarnessTask
-from depthkit_worker.server.call import Call
-from depthkit_worker.server.session import Session
+from depthkit_worker.handlers.sources import subnetwork_of
+from depthkit_worker.session.call import Call
+from depthkit_worker.session.session import Session
 
 
 def run(session: Session, params: HarnessRunParams, call: Call) -> HarnessRunResult:
     started = time.monotonic()
-    on = subject(session, params)
+    subnetwork = subnetwork_of(session, params)
     options = HarnessOptions(
         tasks=tuple(params.tasks),
         limit=params.limit,
@@ -20,7 +20,7 @@ def run(session: Session, params: HarnessRunParams, call: Call) -> HarnessRunRes
         batch_size=params.batch_size,
         include_path=params.include_path,
     )
-    outcome = run_harness(on.decoder, on.units, options, call, repairs=on.repairs)
+    outcome = run_harness(subnetwork, options, call)
     return HarnessRunResult(
         tasks=[
             HarnessTask(

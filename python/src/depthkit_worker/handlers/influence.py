@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import time
 
+from depthkit_worker.contract.wire import InfluenceMeasureParams, InfluenceMeasureResult
 from depthkit_worker.handlers.sources import check_tokenizer
 from depthkit_worker.influence.static import InfluenceOptions, static_influence
-from depthkit_worker.protocol.wire import InfluenceMeasureParams, InfluenceMeasureResult
-from depthkit_worker.server.call import Call
-from depthkit_worker.server.session import Session
+from depthkit_worker.session.call import Call
+from depthkit_worker.session.session import Session
 
 
 def measure(session: Session, params: InfluenceMeasureParams, call: Call) -> InfluenceMeasureResult:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from depthkit_worker.contract.wire import ItemValues
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.finished import Array, Finished
-from depthkit_worker.protocol.wire import ItemValues
-from depthkit_worker.server.call import Call
+from depthkit_worker.session.call import Call
 
 
 def finished_items(known: ItemValues | None, call: Call) -> Finished:

@@ -3,9 +3,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from depthkit_worker.data.tokens import tokenizer_digest
-from depthkit_worker.models.load import LoadOptions, load_model
-from depthkit_worker.protocol.wire import (
+from depthkit_worker.contract.wire import (
     Empty,
     ModelInfo,
     ModelLoadParams,
@@ -13,8 +11,10 @@ from depthkit_worker.protocol.wire import (
     ModelUnloadParams,
     TokenizerInfo,
 )
-from depthkit_worker.server.call import Call
-from depthkit_worker.server.session import Session
+from depthkit_worker.data.tokens import tokenizer_digest
+from depthkit_worker.models.load import LoadOptions, load_model
+from depthkit_worker.session.call import Call
+from depthkit_worker.session.session import Session
 
 
 def load(session: Session, params: ModelLoadParams, call: Call) -> ModelInfo:

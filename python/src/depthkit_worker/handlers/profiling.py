@@ -2,20 +2,20 @@ from __future__ import annotations
 
 import time
 
-from depthkit_worker.handlers.sources import subject
+from depthkit_worker.contract.wire import ModelProfile, ProfilingProfileParams, ProfilingProfileResult, Speed, Spread
+from depthkit_worker.handlers.sources import subnetwork_of
 from depthkit_worker.profiling.profile import ModelProfile as Profiled
 from depthkit_worker.profiling.profile import ProfileOptions
 from depthkit_worker.profiling.profile import Speed as MeasuredSpeed
 from depthkit_worker.profiling.profile import profile as measure_profile
 from depthkit_worker.profiling.spread import Spread as MeasuredSpread
-from depthkit_worker.protocol.wire import ModelProfile, ProfilingProfileParams, ProfilingProfileResult, Speed, Spread
-from depthkit_worker.server.call import Call
-from depthkit_worker.server.session import Session
+from depthkit_worker.session.call import Call
+from depthkit_worker.session.session import Session
 
 
 def profile(session: Session, params: ProfilingProfileParams, call: Call) -> ProfilingProfileResult:
     started = time.monotonic()
-    on = subject(session, params)
+    subnetwork = subnetwork_of(session, params)
     options = ProfileOptions(
         modes=tuple(params.modes),
         prompt_tokens=params.prompt_tokens,
@@ -26,13 +26,14 @@ def profile(session: Session, params: ProfilingProfileParams, call: Call) -> Pro
         warmup_rounds=params.warmup_rounds,
         seed=params.seed,
     )
-    result = measure_profile(on.decoder, on.units, options, call, repairs=on.repairs)
+    result = measure_profile(subnetwork, options, call)
+    decoder = subnetwork.decoder
     return ProfilingProfileResult(
         models=[_model(model) for model in result.models],
-        device=str(on.decoder.device),
-        dtype=str(on.decoder.dtype).removeprefix("torch."),
-        stored_dtype=on.decoder.source.stored_dtype,
-        attention=on.decoder.attention_implementation,
+        device=str(decoder.device),
+        dtype=str(decoder.dtype).removeprefix("torch."),
+        stored_dtype=decoder.source.stored_dtype,
+        attention=decoder.attention_implementation,
         threads=result.threads,
         memory_counted_by=result.memory_counted_by,
         prompt_tokens=params.prompt_tokens,

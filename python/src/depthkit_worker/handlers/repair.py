@@ -6,12 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from depthkit_worker.handlers.repair_methods import fit_of
-from depthkit_worker.handlers.sources import check_tokenizer, subject
-from depthkit_worker.models.checksum import weights_checksum
-from depthkit_worker.peak_memory import PeakMemory
-from depthkit_worker.protocol import wire
-from depthkit_worker.protocol.wire import (
+from depthkit_worker.contract import wire
+from depthkit_worker.contract.wire import (
     Empty,
     RepairFitParams,
     RepairFitResult,
@@ -22,28 +18,32 @@ from depthkit_worker.protocol.wire import (
     RepairSaveResult,
     RepairUnloadParams,
 )
+from depthkit_worker.handlers.repair_methods import fit_of
+from depthkit_worker.handlers.sources import check_tokenizer, subnetwork_of
+from depthkit_worker.models.checksum import weights_checksum
+from depthkit_worker.peak_memory import PeakMemory
 from depthkit_worker.repair.method import Base, GapFit, TrainingPoint, TrainingReport
 from depthkit_worker.repair.storage import added_parameters, load_repairs, make_repair, save_repairs
-from depthkit_worker.server.call import Call
-from depthkit_worker.server.session import Session
-from depthkit_worker.subnetworks.repairs import Repair, check_repairs
+from depthkit_worker.session.call import Call
+from depthkit_worker.session.session import Session
+from depthkit_worker.subnetworks.repairs import Repair
 
 
 def fit(session: Session, params: RepairFitParams, call: Call) -> RepairFitResult:
     started = time.monotonic()
-    on = subject(session, params)
+    subnetwork = subnetwork_of(session, params)
     corpus = session.corpora.get(params.corpus)
-    check_tokenizer(corpus, on.decoder)
-    check_repairs(on.repairs, on.units, on.decoder.depth)
-    base = Base(on.decoder, on.units, on.repairs, corpus, params.skip_tokens, params.batch_size)
+    decoder = subnetwork.decoder
+    check_tokenizer(corpus, decoder)
+    base = Base(subnetwork, corpus, params.skip_tokens, params.batch_size)
     method = fit_of(params.method, lambda point: call.part(_point(point)))
-    memory = PeakMemory(on.decoder.device)
-    before = weights_checksum(on.decoder)
+    memory = PeakMemory(decoder.device)
+    before = weights_checksum(decoder)
     fitted = method(base, call)
-    unchanged = weights_checksum(on.decoder) == before
+    unchanged = weights_checksum(decoder) == before
     settings = msgspec.json.encode(params.method).decode()
     kind = str(params.method.__struct_config__.tag)
-    repairs = [make_repair(on.decoder, kind, fill.removed, fill.edits, settings, fill.base) for fill in fitted.fills]
+    repairs = [make_repair(decoder, kind, fill.removed, fill.edits, settings, fill.base) for fill in fitted.fills]
     return RepairFitResult(
         repairs=[_info(session, repair) for repair in repairs],
         gaps=[_gap(gap) for gap in fitted.gaps],
@@ -59,17 +59,17 @@ def fit(session: Session, params: RepairFitParams, call: Call) -> RepairFitResul
 
 
 def save(session: Session, params: RepairSaveParams, call: Call) -> RepairSaveResult:
-    on = subject(session, params)
+    subnetwork = subnetwork_of(session, params)
     folder = Path(params.folder)
-    size = save_repairs(on.decoder, on.units, on.repairs, folder, params.overwrite)
+    size = save_repairs(subnetwork, folder, params.overwrite)
     return RepairSaveResult(folder=str(folder), bytes=size)
 
 
 def load(session: Session, params: RepairLoadParams, call: Call) -> RepairLoadResult:
-    units, repairs = load_repairs(session.models.get(params.model), Path(params.folder))
+    loaded = load_repairs(session.models.get(params.model), Path(params.folder))
     return RepairLoadResult(
-        removed=[str(unit) for unit in units],
-        repairs=[_info(session, repair) for repair in repairs],
+        removed=[str(unit) for unit in loaded.units],
+        repairs=[_info(session, repair) for repair in loaded.repairs],
     )
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import assert_never
 
-from depthkit_worker.protocol import wire
+from depthkit_worker.contract import wire
 from depthkit_worker.repair.bias import BiasOptions, fit_bias
 from depthkit_worker.repair.emulated_update import EmulatedUpdateOptions, fit_emulated_update
 from depthkit_worker.repair.fold import FoldOptions, fit_fold

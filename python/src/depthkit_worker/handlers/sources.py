@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from depthkit_worker.contract.wire import DataInfo, FileSource, TextSource
 from depthkit_worker.data.text import Texts, texts_from_files, texts_from_strings
 from depthkit_worker.data.tokens import tokenizer_digest
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
-from depthkit_worker.protocol.wire import DataInfo, FileSource, TextSource
-from depthkit_worker.server.session import Session
-from depthkit_worker.subnetworks.repairs import Repair
+from depthkit_worker.session.job import Job
+from depthkit_worker.session.session import Session
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
 def read_texts(source: FileSource | TextSource, job: Job) -> Texts:
@@ -34,11 +33,11 @@ def data_info(texts: Texts) -> DataInfo:
     )
 
 
-def parse_units(names: list[str]) -> list[Unit]:
-    return [Unit.parse(name) for name in names]
+def parse_units(names: list[str]) -> tuple[Unit, ...]:
+    return tuple(Unit.parse(name) for name in names)
 
 
-class SubjectParams(Protocol):
+class SubnetworkParams(Protocol):
     """The fields of params that name a subnetwork."""
 
     @property
@@ -49,18 +48,10 @@ class SubjectParams(Protocol):
     def repairs(self) -> list[str]: ...
 
 
-@dataclass(frozen=True)
-class Subject:
+def subnetwork_of(session: Session, params: SubnetworkParams) -> Subnetwork:
     """The subnetwork a call works on."""
-
-    decoder: Decoder
-    units: tuple[Unit, ...]
-    repairs: tuple[Repair, ...]
-
-
-def subject(session: Session, params: SubjectParams) -> Subject:
     repairs = tuple(session.repairs.get(handle) for handle in params.repairs)
-    return Subject(session.models.get(params.model), tuple(parse_units(params.removed)), repairs)
+    return Subnetwork(session.models.get(params.model), parse_units(params.removed), repairs)
 
 
 class Tokenised(Protocol):

@@ -3,14 +3,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from depthkit_worker.handlers.sources import check_tokenizer, parse_units
-from depthkit_worker.protocol.wire import (
+from depthkit_worker.contract.wire import (
     SubnetworksEvaluateParams,
     SubnetworksEvaluatePart,
     SubnetworksEvaluateResult,
 )
-from depthkit_worker.server.call import Call
-from depthkit_worker.server.session import Session
+from depthkit_worker.handlers.sources import check_tokenizer, parse_units
+from depthkit_worker.session.call import Call
+from depthkit_worker.session.session import Session
 from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks, unpack_masks
 from depthkit_worker.subnetworks.positions import ScoredPositions
@@ -20,7 +20,7 @@ def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) ->
     decoder = session.models.get(params.model)
     data = session.tasks.get(params.data) if params.data.startswith("task-") else session.corpora.get(params.data)
     check_tokenizer(data, decoder)
-    units = tuple(parse_units(params.units))
+    units = parse_units(params.units)
     kept = unpack_masks(call.array(params.kept, "uint8"), len(units))
     repairs = tuple(session.repairs.get(handle) for handle in params.repairs)
     repaired = None if params.repaired is None else unpack_masks(call.array(params.repaired, "uint8"), len(repairs))

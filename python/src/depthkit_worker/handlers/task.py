@@ -2,9 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from depthkit_worker.data.tasks import Task, TaskOptions, load_task
-from depthkit_worker.data.templates import FormatName, Template
-from depthkit_worker.protocol.wire import (
+from depthkit_worker.contract.wire import (
     ChoicesList,
     Empty,
     NamedFormat,
@@ -14,8 +12,10 @@ from depthkit_worker.protocol.wire import (
     TaskUnloadParams,
     TemplateFormat,
 )
-from depthkit_worker.server.call import Call
-from depthkit_worker.server.session import Session
+from depthkit_worker.data.tasks import Task, TaskOptions, load_task
+from depthkit_worker.data.templates import FormatName, Template
+from depthkit_worker.session.call import Call
+from depthkit_worker.session.session import Session
 
 
 def load(session: Session, params: TaskLoadParams, call: Call) -> TaskInfo:

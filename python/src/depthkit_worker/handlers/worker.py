@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from depthkit_worker.process_memory import peak_resident_bytes, resident_bytes
-from depthkit_worker.protocol.wire import (
+from depthkit_worker.contract.wire import (
     Empty,
     WorkerPingParams,
     WorkerPingResult,
@@ -14,8 +13,9 @@ from depthkit_worker.protocol.wire import (
     WorkerSleepResult,
     WorkerStatusResult,
 )
-from depthkit_worker.server.call import Call
-from depthkit_worker.server.session import Session
+from depthkit_worker.process_memory import peak_resident_bytes, resident_bytes
+from depthkit_worker.session.call import Call
+from depthkit_worker.session.session import Session
 
 _STARTED = time.monotonic()
 

@@ -18,10 +18,10 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.influence.angular import angular_distances, by_span
 from depthkit_worker.influence.moments import Moments
 from depthkit_worker.influence.per_token import METRICS, Metric, norms, token_influences
-from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.devices import where_fp64_is
 from depthkit_worker.models.units import UNIT_KINDS, Unit, UnitKind
+from depthkit_worker.session.job import Job
 
 AngularTokens = Literal["last", "all"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.session.job import Job
 
 
 @contextmanager

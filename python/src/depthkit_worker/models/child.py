@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
+from depthkit_worker.session.job import Job
 
 POLL_SECONDS = 0.05
 

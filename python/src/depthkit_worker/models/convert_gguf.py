@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
 from depthkit_worker.models.child import child_main, run_child
 from depthkit_worker.models.folders import partial_folder, put_in_place, sha256_of_files, sweep_partials
 from depthkit_worker.models.manifest import Manifest, read_manifest, write_manifest
+from depthkit_worker.session.job import Job
 
 PHASE = "converting GGUF"
 STEPS = 4

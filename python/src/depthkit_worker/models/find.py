@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
 from depthkit_worker.models.bundled import BUNDLED, bundled_folder
 from depthkit_worker.models.convert_gguf import Conversion, convert_in_child
 from depthkit_worker.models.folders import sha256_of_files
 from depthkit_worker.models.hub import HubModel, fetch_in_child
 from depthkit_worker.models.manifest import read_manifest
+from depthkit_worker.session.job import Job
 
 GGUF_DIGEST_LETTERS = 16
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import cast
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
 from depthkit_worker.models.child import child_main, run_child
+from depthkit_worker.session.job import Job
 
 PHASE = "downloading"
 _ALWAYS = ["*.json", "*.jinja", "*.model", "*.txt"]

@@ -19,7 +19,6 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job, cancelled
 from depthkit_worker.models.checkpoint import read_config, require_tokenizer, stored_dtype, weight_files
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.devices import choose_device
@@ -28,6 +27,7 @@ from depthkit_worker.models.find import Sought, find_model
 from depthkit_worker.models.folders import sha256_of_files
 from depthkit_worker.models.quiet import quiet_transformers
 from depthkit_worker.models.source import Source
+from depthkit_worker.session.job import Job, cancelled
 
 DtypeChoice = Literal["auto", "float32", "bfloat16", "float16"]
 AttentionChoice = Literal["auto", "eager", "sdpa", "flash_attention_2"]

@@ -13,16 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import kv_bytes_per_token
-from depthkit_worker.models.units import Unit
 from depthkit_worker.profiling.memory import Counted, counted_by, peak_memory
 from depthkit_worker.profiling.spread import Spread, spread_of
 from depthkit_worker.profiling.workload import decode_seconds, prefill_seconds, prompt_of
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.physical import own_tensors, physical, update_modules
-from depthkit_worker.subnetworks.repairs import Repair
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 Mode = Literal["dense", "masked", "physical"]
 PHASE = "profiling"
@@ -100,34 +99,31 @@ class _Work:
 
 
 def profile(
-    decoder: Decoder,
-    units: Sequence[Unit],
+    subnetwork: Subnetwork,
     options: ProfileOptions,
     job: Job,
-    *,
-    repairs: Sequence[Repair] = (),
 ) -> Profile:
-    """Profile the model without `units`, with `repairs`, and the whole model.
+    """Profile `subnetwork` and the whole model.
 
     Timings alternate (dense, pruned, dense, pruned, ...), so that a machine that slows down slows all of
     them; each is compared with the dense one of its own round.
     """
+    decoder = subnetwork.decoder
     _check(decoder, options)
     modes: tuple[Mode, ...] = ("dense", *options.modes)
     works = _works(decoder, options, job)
     total = len(modes) * (1 + len(works) * (options.warmup_rounds + options.rounds))
     steps = _Steps(job, total)
-    subject = _Subject(decoder, tuple(units), tuple(repairs))
     whole = list(decoder.model.modules())
     sizes = {}
     for mode in modes:
-        with subject.as_(mode):
-            sizes[mode] = _size(decoder, works, _tensors(decoder, mode, whole, repairs))
+        with _as(mode, subnetwork):
+            sizes[mode] = _size(decoder, works, _tensors(subnetwork, mode, whole))
         steps.advance()
     seconds: dict[tuple[Mode, str], list[float]] = {(mode, work.name): [] for mode in modes for work in works}
     for index in range(options.warmup_rounds + options.rounds):
         for work, mode in itertools.product(works, modes):
-            with subject.as_(mode):
+            with _as(mode, subnetwork):
                 took = work.run()
             if index >= options.warmup_rounds:
                 seconds[mode, work.name].append(took)
@@ -149,17 +145,10 @@ def profile(
     return Profile(models, counted_by(decoder.device), torch.get_num_threads())
 
 
-@dataclass(frozen=True)
-class _Subject:
-    decoder: Decoder
-    units: tuple[Unit, ...]
-    repairs: tuple[Repair, ...]
-
-    def as_(self, mode: Mode) -> AbstractContextManager[None]:
-        if mode == "dense":
-            return nullcontext()
-        enter = removed if mode == "masked" else physical
-        return enter(self.decoder, self.units, self.repairs)
+def _as(mode: Mode, subnetwork: Subnetwork) -> AbstractContextManager[None]:
+    if mode == "dense":
+        return nullcontext()
+    return removed(subnetwork) if mode == "masked" else physical(subnetwork)
 
 
 @dataclass
@@ -195,13 +184,14 @@ def _works(decoder: Decoder, options: ProfileOptions, job: Job) -> list[_Work]:
     return [prefill, *decode]
 
 
-def _tensors(decoder: Decoder, mode: Mode, whole: Sequence[nn.Module], repairs: Sequence[Repair]) -> list[Tensor]:
+def _tensors(subnetwork: Subnetwork, mode: Mode, whole: Sequence[nn.Module]) -> list[Tensor]:
     """What the model holds under `mode`. Masked, the removed modules are held too; only nobody calls them."""
+    model = subnetwork.decoder.model
     if mode == "dense":
-        return own_tensors([decoder.model])
-    there = set(decoder.model.modules())
+        return own_tensors([model])
+    there = set(model.modules())
     gone = [module for module in whole if mode == "masked" and module not in there]
-    return own_tensors([decoder.model, *update_modules(repairs)], apart=gone)
+    return own_tensors([model, *update_modules(subnetwork)], apart=gone)
 
 
 def _size(decoder: Decoder, works: Sequence[_Work], tensors: Sequence[Tensor]) -> Size:

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import torch
 from torch import LongTensor
 
-from depthkit_worker.job import Job
 from depthkit_worker.models.cancellable import cancellable
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.stepper import PaddedBatch, Stepper
+from depthkit_worker.session.job import Job
 
 
 def prompt_of(decoder: Decoder, batch: int, tokens: int, seed: int) -> PaddedBatch:

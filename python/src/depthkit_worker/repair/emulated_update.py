@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from depthkit_worker.job import Job
 from depthkit_worker.repair.gaps import Gap, require_gaps
 from depthkit_worker.repair.method import Base, Fill, Fitted, Reference
 from depthkit_worker.repair.moments import GapMoments, affine_of
 from depthkit_worker.repair.placing import fill_gap, update_of
 from depthkit_worker.repair.statistics import fit_gaps
 from depthkit_worker.repair.updates import Constant
+from depthkit_worker.session.job import Job
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def fit_emulated_update(options: EmulatedUpdateOptions, base: Base, job: Job) ->
     def fill(gap: Gap, moments: GapMoments) -> Fill:
         return fill_gap(base, gap, Constant(moments.cast(options.scale * moments.mean())))
 
-    gaps = require_gaps(base.decoder, base.units, base.repairs, "emulated-update")
+    gaps = require_gaps(base.subnetwork, "emulated-update")
     fitted = fit_gaps(base, gaps, options.reference, GapMoments, fill, job)
     return Fitted(
         fills=tuple(made for made, _ in fitted),

@@ -25,16 +25,16 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.units import Parts, removed_parts
+from depthkit_worker.models.units import Parts
 from depthkit_worker.repair.gaps import Gap, require_gaps
 from depthkit_worker.repair.method import Base, Fill, Fitted, Reference
 from depthkit_worker.repair.moments import Affine, GapMoments
 from depthkit_worker.repair.placing import first_token_notes
 from depthkit_worker.repair.statistics import fit_gaps
 from depthkit_worker.repair.updates import Constant, Product
-from depthkit_worker.subnetworks.repairs import BlockEdit, merged_edits
+from depthkit_worker.session.job import Job
+from depthkit_worker.subnetworks.repairs import BlockEdit
 
 PROJECTIONS = ("down_proj", "c_proj", "dense_4h_to_h")
 """What families call the matrix that ends a feed-forward."""
@@ -59,7 +59,7 @@ class _Place:
 
 
 def fit_fold(options: FoldOptions, base: Base, job: Job) -> Fitted:
-    gaps = require_gaps(base.decoder, base.units, base.repairs, "fold")
+    gaps = require_gaps(base.subnetwork, "fold")
     places = _places(base, gaps, options.reference)
     fits: dict[Gap, Affine] = {}
 
@@ -109,8 +109,7 @@ def _outputs(decoder: Decoder, places: Iterable[_Place]) -> Iterator[dict[int, T
 
 def _places(base: Base, gaps: Sequence[Gap], reference: Reference) -> dict[Gap, _Place]:
     decoder = base.decoder
-    parts = removed_parts(base.units, decoder.depth)
-    edits = merged_edits(base.repairs)
+    parts, edits = base.subnetwork.lost, base.subnetwork.edits
     places: dict[Gap, _Place] = {}
     for gap in gaps:
         if gap.kind == "feed-forward":

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.units import Parts, Unit, UnitKind, removed_parts
-from depthkit_worker.subnetworks.repairs import Repair, Slot, slot_of
+from depthkit_worker.models.units import Parts, Unit, UnitKind
+from depthkit_worker.subnetworks.repairs import Slot, slot_of
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
 @dataclass(frozen=True)
@@ -29,15 +28,14 @@ class Gap:
         return slot_of(self.kind, parallel)
 
 
-def find_gaps(units: Iterable[Unit], depth: int, repairs: Iterable[Repair] = ()) -> tuple[Gap, ...]:
-    """The gaps that `units` leave in a model of `depth` blocks and that none of `repairs` fills.
+def find_gaps(subnetwork: Subnetwork) -> tuple[Gap, ...]:
+    """The gaps that the removed units leave and that no repair fills.
 
     A block that lost both sublayers is a removed block, however its units were named.
     """
-    parts = removed_parts(units, depth)
-    filled = {unit for repair in repairs for unit in repair.removed if repair.edits}
+    filled = {unit for repair in subnetwork.repairs for unit in repair.removed if repair.edits}
     gaps: list[Gap] = []
-    for index, lost in enumerate(parts):
+    for index, lost in enumerate(subnetwork.lost):
         if lost is Parts.BOTH:
             if gaps and gaps[-1].kind == "block" and gaps[-1].last == index - 1:
                 gaps[-1] = Gap("block", gaps[-1].first, index)
@@ -50,9 +48,9 @@ def find_gaps(units: Iterable[Unit], depth: int, repairs: Iterable[Repair] = ())
     return tuple(gap for gap in gaps if not filled.intersection(gap.units))
 
 
-def require_gaps(decoder: Decoder, units: Iterable[Unit], repairs: Iterable[Repair], method: str) -> tuple[Gap, ...]:
+def require_gaps(subnetwork: Subnetwork, method: str) -> tuple[Gap, ...]:
     """The gaps a method has to fill; at least one."""
-    gaps = find_gaps(units, decoder.depth, repairs)
+    gaps = find_gaps(subnetwork)
     if not gaps:
         raise DepthkitError(
             "INVALID_ARGUMENT",

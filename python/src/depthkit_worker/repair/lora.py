@@ -11,11 +11,11 @@ import torch
 from torch import LongTensor, Tensor
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.repair.adapters import Adapter, AdapterOptions, adapted, places
 from depthkit_worker.repair.method import Base, Fill, Fitted, OnPoint, TrainingOptions
 from depthkit_worker.repair.training import Trained, train, training_notes
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import PassThrough, removed
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, WeightChange
 
@@ -47,14 +47,14 @@ def fit_lora(options: LoraOptions, on_point: OnPoint, base: Base, job: Job) -> F
     probe = _probe(base)
     changes: dict[int, dict[str, WeightChange]] = {}
     adapter_logits: Tensor | None = None
-    with removed(base.decoder, base.units, base.repairs):
+    with removed(base.subnetwork):
         staying = [index for index in blocks if not isinstance(base.decoder.blocks[index], PassThrough)]
         first = min((place.block for place in places(base.decoder, staying, options.targets)), default=0)
 
     @contextmanager
     def surgery() -> Iterator[Trained]:
         nonlocal adapter_logits
-        with removed(base.decoder, base.units, base.repairs):
+        with removed(base.subnetwork):
             where = places(base.decoder, staying, options.targets)
             with adapted(base.decoder, where, adapter_options) as adapters:
                 yield _trained(adapters)
@@ -65,7 +65,7 @@ def fit_lora(options: LoraOptions, on_point: OnPoint, base: Base, job: Job) -> F
 
     report = train(base, surgery, first, _settings(options), options.training, job, on_point)
     edits = {index: BlockEdit(weights=weights) for index, weights in changes.items()}
-    fill = Fill(base.units, edits, tuple(repair.digest for repair in base.repairs))
+    fill = Fill(base.subnetwork.units, edits, tuple(repair.digest for repair in base.subnetwork.repairs))
     assert adapter_logits is not None
     merge = _merge_note(base, fill, probe, adapter_logits)
     return Fitted((fill,), training=report, notes=(merge, *training_notes(report)))
@@ -148,7 +148,7 @@ def _logits(decoder: Decoder, ids: LongTensor) -> Tensor:
 def _merge_note(base: Base, fill: Fill, probe: LongTensor, adapter: Tensor) -> str:
     """How far merged weights answer from the adapter they were merged from."""
     repair = Repair("lora", fill.removed, fill.edits, "lora", fill.base)
-    with removed(base.decoder, base.units, (*base.repairs, repair)):
+    with removed(base.subnetwork.repaired(repair)):
         merged = _logits(base.decoder, probe)
     difference = float((merged - adapter).abs().max())
     largest = max(1.0, float(adapter.abs().max()))

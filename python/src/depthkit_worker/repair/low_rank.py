@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.repair.gaps import Gap, require_gaps
 from depthkit_worker.repair.method import Base, Fill, Fitted, OnPoint, Reference, TrainingOptions
@@ -15,6 +14,7 @@ from depthkit_worker.repair.moments import GapMoments
 from depthkit_worker.repair.placing import fill_gap, finish
 from depthkit_worker.repair.statistics import fit_gaps
 from depthkit_worker.repair.updates import AdapterInput, LowRank, root_mean_square_norm
+from depthkit_worker.session.job import Job
 
 EPS = 1e-6
 """Of the norm, in models that have no root mean square norm to take it from."""
@@ -32,7 +32,7 @@ class LowRankOptions:
 
 
 def fit_low_rank(options: LowRankOptions, on_point: OnPoint, base: Base, job: Job) -> Fitted:
-    gaps = require_gaps(base.decoder, base.units, base.repairs, "low-rank")
+    gaps = require_gaps(base.subnetwork, "low-rank")
     hidden = base.decoder.hidden_size
     if not 1 <= options.rank <= hidden:
         raise DepthkitError(

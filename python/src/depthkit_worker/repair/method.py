@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from depthkit_worker.data.corpus import Corpus
-from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
-from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
+from depthkit_worker.session.job import Job
+from depthkit_worker.subnetworks.repairs import BlockEdit
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 Reference = Literal["dense", "pruned"]
 
@@ -20,15 +21,16 @@ Reference = Literal["dense", "pruned"]
 class Base:
     """The subnetwork that is repaired, and on what."""
 
-    decoder: Decoder
-    """The dense model, nothing removed. Whoever changes it restores it bit for bit."""
-    units: tuple[Unit, ...]
-    repairs: tuple[Repair, ...]
-    """In place already, in the order they were made."""
+    subnetwork: Subnetwork
+    """Its decoder is the dense model. Whoever changes it restores it bit for bit."""
     corpus: Corpus
     skip_tokens: int = 0
     """First tokens of each sequence that no statistic counts: their activations dwarf the rest."""
     batch_size: int | None = None
+
+    @property
+    def decoder(self) -> Decoder:
+        return self.subnetwork.decoder
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from depthkit_worker.job import Job
 from depthkit_worker.repair.gaps import Gap, require_gaps
 from depthkit_worker.repair.hadamard import hadamard
 from depthkit_worker.repair.method import Base, Fill, Fitted, OnPoint, TrainingOptions
@@ -19,6 +18,7 @@ from depthkit_worker.repair.moments import GapMoments, wide
 from depthkit_worker.repair.placing import fill_gap, finish
 from depthkit_worker.repair.statistics import Tokens, fit_gaps
 from depthkit_worker.repair.updates import Linear
+from depthkit_worker.session.job import Job
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class PatchOptions:
 
 
 def fit_patch(options: PatchOptions, on_point: OnPoint, base: Base, job: Job) -> Fitted:
-    gaps = require_gaps(base.decoder, base.units, base.repairs, "patch")
+    gaps = require_gaps(base.subnetwork, "patch")
     hidden = base.decoder.hidden_size
     H = hadamard(hidden) / hidden**0.5
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from depthkit_worker.job import Job
 from depthkit_worker.repair.gaps import Gap
 from depthkit_worker.repair.method import Base, Fill, Fitted, GapFit, OnPoint, TrainingOptions
 from depthkit_worker.repair.moments import GapMoments, affine_of
 from depthkit_worker.repair.training import train_fills, training_notes
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.repairs import update_at
 
 FAR, SMALL = 1.5, 0.01

@@ -10,10 +10,10 @@ import copy
 from dataclasses import dataclass
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
 from depthkit_worker.repair.gaps import require_gaps
 from depthkit_worker.repair.method import Base, Fill, Fitted, OnPoint, TrainingOptions
 from depthkit_worker.repair.training import train_fills, training_notes
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.repairs import BlockEdit
 
 
@@ -25,7 +25,7 @@ class ReplacementBlockOptions:
 
 def fit_replacement_block(options: ReplacementBlockOptions, on_point: OnPoint, base: Base, job: Job) -> Fitted:
     """A block for each run of removed blocks."""
-    gaps = require_gaps(base.decoder, base.units, base.repairs, "replacement-block")
+    gaps = require_gaps(base.subnetwork, "replacement-block")
     sublayers = [str(unit) for gap in gaps if gap.kind != "block" for unit in gap.units]
     if sublayers:
         raise DepthkitError(

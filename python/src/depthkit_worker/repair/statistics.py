@@ -19,13 +19,14 @@ from torch import LongTensor, Tensor
 
 from depthkit_worker.data.corpus import Batch
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder, Replay
 from depthkit_worker.repair.gaps import Gap
 from depthkit_worker.repair.method import Base, Fill, Reference
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.memory import batch_sequences
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 STATES = 4
 """Of the stream, that live beside a block's own: at both ends of a gap, and the copies a statistic makes."""
@@ -113,11 +114,11 @@ def _climb(decoder: Decoder, replay: Replay, watched: Mapping[Gap, Statistic], t
 @contextmanager
 def _pruned_below(base: Base, gap: Gap, fills: Sequence[Fill]) -> Iterator[None]:
     """Inside, the model is as the subnetwork with its repairs is below the gap, and whole from there on."""
-    units = [unit for unit in base.units if unit.index < gap.first]
+    units = tuple(unit for unit in base.subnetwork.units if unit.index < gap.first)
     made = [Repair("", (), fill.edits, "") for fill in fills]
     # Cut to what lies below: a repair of the whole model names units that are still there.
-    repairs = [Repair(each.method, (), _edits_below(each, gap), "") for each in (*base.repairs, *made)]
-    with removed(base.decoder, units, repairs):
+    repairs = (Repair(each.method, (), _edits_below(each, gap), "") for each in (*base.subnetwork.repairs, *made))
+    with removed(Subnetwork(base.decoder, units, tuple(repairs))):
         yield
 
 
@@ -131,7 +132,7 @@ def _edits_below(repair: Repair, gap: Gap) -> dict[int, BlockEdit]:
 
 
 def _digests_below(base: Base, gap: Gap) -> tuple[str, ...]:
-    return tuple(repair.digest for repair in base.repairs if _edits_below(repair, gap))
+    return tuple(repair.digest for repair in base.subnetwork.repairs if _edits_below(repair, gap))
 
 
 def _tokens(batch: Batch, skip: int) -> Tokens:

@@ -24,9 +24,10 @@ from torch import Tensor, nn
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.folders import is_full, partial_folder, put_in_place
-from depthkit_worker.models.units import Unit, normalise
+from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.updates import Constant, Linear, LowRank, Product, Sum
-from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, WeightChange, check_repairs
+from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, WeightChange
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 FORMAT = "depthkit-repair"
 VERSION = 1
@@ -116,15 +117,11 @@ def make_repair(
 
 def added_parameters(repair: Repair) -> int:
     """Numbers that the repair adds to the model in memory. A replacement block counts whole."""
-    modules = (module for edit in repair.edits.values() for module in edit.modules.values())
-    return sum(parameter.numel() for module in modules for parameter in module.parameters())
+    return sum(parameter.numel() for module in repair.modules for parameter in module.parameters())
 
 
-def save_repairs(
-    decoder: Decoder, units: Sequence[Unit], repairs: Sequence[Repair], folder: Path, overwrite: bool
-) -> int:
-    """Write the subnetwork without `units`, with `repairs` in the order they were made; the bytes written."""
-    check_repairs(repairs, units, decoder.depth)
+def save_repairs(subnetwork: Subnetwork, folder: Path, overwrite: bool) -> int:
+    """Write what is removed, and the repairs in the order they were made; gives the bytes written."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not overwrite:
         raise DepthkitError(
             "TARGET_NOT_EMPTY",
@@ -139,7 +136,7 @@ def save_repairs(
         )
     tensors: dict[str, Tensor] = {}
     entries = []
-    for number, repair in enumerate(repairs):
+    for number, repair in enumerate(subnetwork.repairs):
         described = describe(repair.edits)
         entries.append(
             {
@@ -153,11 +150,12 @@ def save_repairs(
         )
         for name, tensor in described.tensors.items():
             tensors[f"{number}.{name}"] = tensor.cpu().contiguous().clone()
+    source = subnetwork.decoder.source
     content = {
         "format": FORMAT,
         "version": VERSION,
-        "model": {"name": decoder.source.name, "weightsDigest": decoder.source.weights_digest},
-        "removed": [str(unit) for unit in normalise(units, decoder.depth)],
+        "model": {"name": source.name, "weightsDigest": source.weights_digest},
+        "removed": [str(unit) for unit in subnetwork.shortest_units],
         "repairs": entries,
     }
     partial = partial_folder(folder, os.getpid())
@@ -177,8 +175,8 @@ def save_repairs(
     return size
 
 
-def load_repairs(decoder: Decoder, folder: Path) -> tuple[tuple[Unit, ...], tuple[Repair, ...]]:
-    """The units and repairs that `save_repairs` wrote, for the same model's weights."""
+def load_repairs(decoder: Decoder, folder: Path) -> Subnetwork:
+    """The subnetwork that `save_repairs` wrote, of the same model's weights."""
     content = _read(folder)
     wanted, here = content["model"]["weightsDigest"], decoder.source.weights_digest
     if wanted != here:
@@ -200,7 +198,7 @@ def load_repairs(decoder: Decoder, folder: Path) -> tuple[tuple[Unit, ...], tupl
     for repair, entry in zip(repairs, content["repairs"], strict=True):
         if repair.digest != entry["digest"]:
             raise _damaged(folder, f"the tensors of {repair.method} are not those it was saved with")
-    return units, repairs
+    return Subnetwork(decoder, units, repairs)
 
 
 def _read(folder: Path) -> dict[str, Any]:

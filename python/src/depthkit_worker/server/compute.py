@@ -8,18 +8,19 @@ from collections.abc import Callable
 
 import msgspec
 
+from depthkit_worker.contract.wire import METHODS
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.handlers.table import METHOD_TO_FUNCTION, Handler, resolve
-from depthkit_worker.protocol.wire import METHODS
-from depthkit_worker.server.call import Call
-from depthkit_worker.server.session import Session
+from depthkit_worker.session.call import Call
+from depthkit_worker.session.handlers import Handler, Handlers
+from depthkit_worker.session.session import Session
 
 
 class Compute(threading.Thread):
     """Runs the calls put in its queue. `done` is told of every call that was answered."""
 
-    def __init__(self, session: Session, done: Callable[[Call], None]) -> None:
+    def __init__(self, handlers: Handlers, session: Session, done: Callable[[Call], None]) -> None:
         super().__init__(name="compute", daemon=True)
+        self._table = handlers
         self._session = session
         self._done = done
         self._queue: queue.SimpleQueue[tuple[Call, msgspec.Raw]] = queue.SimpleQueue()
@@ -47,7 +48,7 @@ class Compute(threading.Thread):
     def _import_handlers(self) -> None:
         """The heavy imports. Where one fails the worker lives on, to say so to every call."""
         try:
-            self._handlers = {method: resolve(method) for method in METHOD_TO_FUNCTION}
+            self._handlers = {method: self._table.resolve(method) for method in METHODS}
             self._session.ready = True
         except ModuleNotFoundError as error:
             self._import_error = DepthkitError(

@@ -11,20 +11,20 @@ from collections.abc import Sequence
 import msgspec
 import zmq
 
-from depthkit_worker.errors import DepthkitError
-from depthkit_worker.handlers.table import INLINE, resolve
-from depthkit_worker.protocol.envelope import (
+from depthkit_worker.contract.envelope import (
     PROTOCOL_VERSION,
     Request,
     decode_hello,
     decode_request,
     pack,
 )
-from depthkit_worker.protocol.frames import read_frames
-from depthkit_worker.protocol.wire import CONTRACT_DIGEST, METHODS
-from depthkit_worker.server.call import Buffer, Call
+from depthkit_worker.contract.frames import read_frames
+from depthkit_worker.contract.wire import CONTRACT_DIGEST, METHODS
+from depthkit_worker.errors import DepthkitError
 from depthkit_worker.server.compute import Compute
-from depthkit_worker.server.session import Session
+from depthkit_worker.session.call import Buffer, Call
+from depthkit_worker.session.handlers import Handlers
+from depthkit_worker.session.session import Session
 
 HEARTBEAT_INTERVAL = 1.0
 """Seconds between two signs of life. The client gives up after many missed ones."""
@@ -36,7 +36,7 @@ COPY_BELOW = 65_536
 class Server:
     """Binds a ROUTER socket on the loopback interface and serves the client that knows the token."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, handlers: Handlers) -> None:
         self._token = token.encode()
         self._context = zmq.Context()
         self._router = self._context.socket(zmq.ROUTER)
@@ -54,10 +54,10 @@ class Server:
         self._inbox.setsockopt(zmq.SNDHWM, 0)
         self._inbox.connect("inproc://outbox")
         self._session = Session()
-        self._inline = {method: resolve(method) for method in INLINE}
+        self._inline = {method: handlers.resolve(method) for method in handlers.inline}
         self._clients: set[bytes] = set()
         self._calls: dict[tuple[bytes, int], Call] = {}
-        self._compute = Compute(self._session, self._forget)
+        self._compute = Compute(handlers, self._session, self._forget)
 
     def run(self) -> None:
         poller = zmq.Poller()
@@ -139,7 +139,7 @@ class Server:
             if request.m not in METHODS:
                 raise DepthkitError("PROTOCOL", f'The worker has no method "{request.m}".')
             here.frames = read_frames(request.b, buffers)
-            if request.m in INLINE:
+            if request.m in self._inline:
                 params = msgspec.msgpack.decode(request.p, type=METHODS[request.m][0])
                 here.answer(self._inline[request.m](self._session, params, here))
                 return

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.executor import Evaluation, Executor, LocalExecutor
 from depthkit_worker.subnetworks.masks import Subnetworks, block_codes
 from depthkit_worker.subnetworks.plan import Plan, make_plan

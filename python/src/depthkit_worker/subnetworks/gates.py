@@ -9,7 +9,7 @@ reads the length of a cache from its first entry.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.families import Family
 from depthkit_worker.models.recorders import as_block_output
-from depthkit_worker.models.units import Parts, Unit, removed_parts
-from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, WeightChange, check_repairs, merged_edits
+from depthkit_worker.models.units import Parts
+from depthkit_worker.subnetworks.repairs import BlockEdit, WeightChange
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
 class PassThrough(nn.Module):
@@ -58,25 +59,22 @@ class NoFeedForward(nn.Module):
 
 
 @contextmanager
-def removed(decoder: Decoder, units: Iterable[Unit], repairs: Sequence[Repair] = ()) -> Iterator[None]:
-    """Inside, `decoder` and its model behave as if `units` were not there and `repairs` were.
+def removed(subnetwork: Subnetwork) -> Iterator[None]:
+    """Inside, the decoder and its model behave as if the units were not there and the repairs were.
 
     Holds for replay, for the model's own forward and for generation; a cache must be a
     `DynamicCache()` made without a configuration, since one made with it fixes a kind of layer to
     each of the old numbers. Contexts nest: the inner one removes more.
     """
-    units = tuple(units)
-    parts = removed_parts(units, decoder.depth)
-    check_repairs(repairs, units, decoder.depth)
-    edits = merged_edits(repairs)
+    decoder = subnetwork.decoder
     with ExitStack() as restore:
-        for index, removed_here in enumerate(parts):
+        for index, removed_here in enumerate(subnetwork.lost):
             block = decoder.blocks[index]
             if removed_here is Parts.BOTH:
                 _swap(decoder.blocks, str(index), PassThrough(decoder.family), restore)
             elif removed_here and not isinstance(block, PassThrough):
                 _gate_sublayer(block, removed_here, decoder.family, restore)
-        for index, edit in edits.items():
+        for index, edit in subnetwork.edits.items():
             _apply_edit(decoder, index, edit, restore)
         _renumber_attentions(decoder, restore)
         yield

@@ -8,22 +8,22 @@ from contextlib import ExitStack, contextmanager
 from torch import Tensor, nn
 
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.units import Unit
 from depthkit_worker.subnetworks.gates import PassThrough, removed
-from depthkit_worker.subnetworks.repairs import Repair, merged_edits
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
 @contextmanager
-def physical(decoder: Decoder, units: Iterable[Unit], repairs: Sequence[Repair] = ()) -> Iterator[None]:
-    """Inside, `decoder.model` has a shorter list of blocks; nothing stands in a removed block's place.
+def physical(subnetwork: Subnetwork) -> Iterator[None]:
+    """Inside, the decoder's model has a shorter list of blocks; nothing stands in a removed block's place.
 
     Per-block lists of the configuration are cut with it. A removed sublayer's modules and weights are no
     part of the model either, but its block is, and so is the norm in front of the sublayer: it runs, as it
     does in an exported checkpoint. A removed block with an update in its place stays as that update. Use the
     model itself inside, not the decoder's replay: the blocks have new places.
     """
-    with removed(decoder, units, repairs), ExitStack() as restore:
-        edited = merged_edits(repairs).keys()
+    decoder = subnetwork.decoder
+    with removed(subnetwork), ExitStack() as restore:
+        edited = subnetwork.edits.keys()
         blocks = list(decoder.blocks)
         kept = [index for index, block in enumerate(blocks) if index in edited or not isinstance(block, PassThrough)]
         _shorten(decoder, kept, restore)
@@ -46,10 +46,9 @@ def _shorten(decoder: Decoder, kept: Sequence[int], restore: ExitStack) -> None:
     config.num_hidden_layers = len(kept)
 
 
-def update_modules(repairs: Sequence[Repair]) -> list[nn.Module]:
-    """The updates of repairs, which hang on blocks as hooks and so are no part of the module tree."""
-    edits = merged_edits(repairs).values()
-    return [update for edit in edits for update in edit.updates.values()]
+def update_modules(subnetwork: Subnetwork) -> list[nn.Module]:
+    """The repairs' updates, which hang on blocks as hooks and so are no part of the module tree."""
+    return [update for edit in subnetwork.edits.values() for update in edit.updates.values()]
 
 
 def own_tensors(modules: Iterable[nn.Module], apart: Iterable[nn.Module] = ()) -> list[Tensor]:

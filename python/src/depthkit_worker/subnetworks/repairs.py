@@ -73,6 +73,11 @@ class Repair:
     settings: str = "{}"
     """How it was made, as JSON."""
 
+    @property
+    def modules(self) -> list[nn.Module]:
+        """All that it puts into the model; none where it only changes weights."""
+        return [module for edit in self.edits.values() for module in edit.modules.values()]
+
 
 def update_at(slot: Slot, update: nn.Module) -> BlockEdit:
     """The edit that is one update."""
@@ -120,7 +125,7 @@ def _check_apart(repairs: Sequence[Repair]) -> None:
     """Refuse two repairs that put something in the same gap."""
     filled: dict[tuple[int, Parts], Repair] = {}
     for repair in repairs:
-        if not any(edit.modules for edit in repair.edits.values()):
+        if not repair.modules:
             continue  # it changes weights of blocks that stay
         for unit in repair.removed:
             for part in PARTS_OF[unit.kind]:

@@ -10,11 +10,11 @@ from dataclasses import replace
 from torch import nn
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
 from depthkit_worker.repair.method import Base, Fill, OnPoint, TrainingOptions, TrainingReport
 from depthkit_worker.repair.storage import describe
 from depthkit_worker.repair.training.loop import train
 from depthkit_worker.repair.training.passes import Trained
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
 
@@ -25,7 +25,7 @@ def train_fills(
     """Train all parameters of the modules in `fills`, together, from the values they have. The fills given
     are left as they are; changes of weights among them are in place and not trained. What is trained on top
     of the base's repairs names them as its base."""
-    below = tuple(repair.digest for repair in base.repairs)
+    below = tuple(repair.digest for repair in base.subnetwork.repairs)
     own = tuple(_copied(fill, below) for fill in fills)
     parameters: dict[str, nn.Parameter] = {}
     for fill in own:
@@ -42,7 +42,7 @@ def train_fills(
 
     @contextmanager
     def surgery() -> Iterator[Trained]:
-        with removed(base.decoder, base.units, (*base.repairs, *repairs)):
+        with removed(base.subnetwork.repaired(*repairs)):
             yield Trained(parameters, first)
 
     what = {"fills": [describe(fill.edits).edits for fill in own]}

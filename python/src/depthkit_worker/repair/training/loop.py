@@ -14,7 +14,6 @@ from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Job
 from depthkit_worker.repair.gaps import find_gaps
 from depthkit_worker.repair.method import Base, OnPoint, TrainingOptions, TrainingPoint, TrainingReport
 from depthkit_worker.repair.training.checkpoints import Checkpoints, Resumed
@@ -24,6 +23,7 @@ from depthkit_worker.repair.training.scratch import user_cache_folder
 from depthkit_worker.repair.training.settings import check_options, identity
 from depthkit_worker.repair.training.state import Masters, State
 from depthkit_worker.repair.training.teacher import Wanted, teach
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.memory import freed_memory_kept, is_out_of_memory
 
 PHASE = "training"
@@ -264,7 +264,7 @@ def _compared(base: Base, options: TrainingOptions, first: int) -> tuple[int, ..
     """Blocks whose output the objective compares with the dense model's: those where gaps end."""
     if options.objective.hidden == 0:
         return ()
-    ends = {gap.last for gap in find_gaps(base.units, base.decoder.depth)}
+    ends = {gap.last for gap in find_gaps(base.subnetwork.unrepaired)}
     above = tuple(sorted(end for end in ends if end >= first))
     if not above:
         raise DepthkitError(
@@ -304,7 +304,7 @@ def _check_reached(trained: Trained, options: TrainingOptions, gaps: tuple[int, 
 def _frozen(base: Base) -> Iterator[None]:
     """Inside, no parameter of the model or of a repair in place takes gradients."""
     modules: list[nn.Module] = [base.decoder.model]
-    modules += [module for repair in base.repairs for edit in repair.edits.values() for module in edit.modules.values()]
+    modules += [module for repair in base.subnetwork.repairs for module in repair.modules]
     before = [(parameter, parameter.requires_grad) for module in modules for parameter in module.parameters()]
     try:
         for parameter, _ in before:

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from depthkit_worker.protocol import wire
+from depthkit_worker.contract import wire
 
 ROOT = Path(__file__).parents[3]
 CASES = json.loads((ROOT / "schemas" / "golden-messages.json").read_text())

@@ -8,9 +8,12 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[3] / "python" / "src"
 
 
-def test_the_server_imports_neither_torch_nor_transformers_nor_numpy() -> None:
+def test_a_server_with_its_handlers_imports_neither_torch_nor_transformers_nor_numpy() -> None:
     script = (
-        "import sys, depthkit_worker.server.server;"
+        "import sys;"
+        "from depthkit_worker.handlers.table import HANDLERS;"
+        "from depthkit_worker.server.server import Server;"
+        "Server('token', HANDLERS);"
         "print([name for name in ('torch', 'transformers', 'numpy') if name in sys.modules])"
     )
     environment = {**os.environ, "PYTHONPATH": str(SOURCE)}

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import Unattended, attended, cancelled
+from depthkit_worker.session.job import Unattended, attended, cancelled
 
 
 def test_what_comes_out_is_what_the_work_gives_or_raises() -> None:

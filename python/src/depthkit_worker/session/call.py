@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from depthkit_worker.contract.envelope import TensorHeader, pack
+from depthkit_worker.contract.frames import Frame
+from depthkit_worker.contract.wire import TensorRef
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.job import cancelled
-from depthkit_worker.protocol.envelope import TensorHeader, pack
-from depthkit_worker.protocol.frames import Frame
-from depthkit_worker.protocol.wire import TensorRef
-from depthkit_worker.server.failure import describe
+from depthkit_worker.session.failure import describe
+from depthkit_worker.session.job import cancelled
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,8 +7,8 @@ import traceback
 
 import msgspec
 
+from depthkit_worker.contract.envelope import ErrorBody
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.protocol.envelope import ErrorBody
 
 
 def _out_of_memory(error: BaseException) -> bool:

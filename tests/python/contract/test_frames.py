@@ -1,8 +1,8 @@
 import pytest
 
+from depthkit_worker.contract.envelope import TensorHeader
+from depthkit_worker.contract.frames import read_frames
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.protocol.envelope import TensorHeader
-from depthkit_worker.protocol.frames import read_frames
 
 
 def test_frames_are_views_of_what_came() -> None:

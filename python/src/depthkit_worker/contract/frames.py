@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from math import prod
 from typing import NamedTuple
 
+from depthkit_worker.contract.envelope import TensorHeader
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.protocol.envelope import TensorHeader
 
 ITEM_SIZES = {"float64": 8, "float32": 4, "int32": 4, "uint32": 4, "uint8": 1}
 

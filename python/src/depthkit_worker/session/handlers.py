@@ -1,0 +1,34 @@
+"""Which function answers which method of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from depthkit_worker.contract.wire import METHODS
+
+Handler = Callable[..., Any]
+"""(session, params, call) -> result, params and result those of the method in the contract."""
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """The handlers by name. Importing them imports torch, which waits until after the handshake."""
+
+    package: str
+    functions: Mapping[str, str]
+    """By method: `module:function`, the module in the package."""
+    inline: frozenset[str]
+    """Methods that the I/O thread answers, at any time: they need neither torch nor the device."""
+
+    def __post_init__(self) -> None:
+        different = sorted(self.functions.keys() ^ METHODS.keys())
+        if different:
+            raise RuntimeError(f"Methods of the contract and handlers differ: {', '.join(different)}.")
+
+    def resolve(self, method: str) -> Handler:
+        module, function = self.functions[method].split(":")
+        handler: Handler = getattr(import_module(f"{self.package}.{module}"), function)
+        return handler
