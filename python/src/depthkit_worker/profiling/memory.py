@@ -6,14 +6,14 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-Counted = Literal["allocator", "tensors"]
+from depthkit_worker.contract.wire import MemoryCountedBy
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Peak:
     """The most that was held at one time beyond what was there before."""
 
 
-def counted_by(device: torch.device) -> Counted:
+def counted_by(device: torch.device) -> MemoryCountedBy:
     """Who counts on `device`. A CPU's allocator tells nothing that is true of one piece of work: freed
     memory stays with the process. There the tensors alive are counted, without kernels' scratch space."""
     return "allocator" if device.type == "cuda" else "tensors"

@@ -43,8 +43,8 @@ class Registry(Generic[T]):
         if self._items.pop(handle, None) is None:
             raise self._closed(handle)
 
-    def handles(self) -> list[str]:
-        return list(self._items)
+    def __len__(self) -> int:
+        return len(self._items)
 
     def _closed(self, handle: str) -> DepthkitError:
         held = ", ".join(self._items) or "none"

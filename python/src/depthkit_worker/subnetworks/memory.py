@@ -47,7 +47,7 @@ def fitting_rows(decoder: Decoder, length: int, states: int, budget: int | None)
 
 def batch_sequences(decoder: Decoder, corpus: Corpus, states: int, budget: int | None) -> int:
     """`fitting_rows` of a corpus, and no more than it has."""
-    return min(fitting_rows(decoder, corpus.options.length, states, budget), corpus.sequences)
+    return min(fitting_rows(decoder, corpus.length, states, budget), corpus.sequences)
 
 
 def _free_bytes(device: torch.device) -> int:

@@ -15,8 +15,9 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from depthkit_worker.contract.wire import UnitKind
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.models.units import Parts, Unit, UnitKind, removed_parts
+from depthkit_worker.models.units import Parts, Unit, removed_parts
 
 PARTS_OF: Mapping[UnitKind, tuple[Parts, ...]] = {
     "block": (Parts.ATTENTION, Parts.FEED_FORWARD),

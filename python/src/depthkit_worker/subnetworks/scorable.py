@@ -99,7 +99,7 @@ class CorpusRows:
 
     @property
     def longest(self) -> int:
-        return self.corpus.options.length
+        return self.corpus.length
 
     def shares(self, size: int | None, fitting: Callable[[int], int]) -> list[tuple[int, int]]:
         size = size or fitting(self.longest)

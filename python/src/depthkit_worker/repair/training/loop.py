@@ -274,13 +274,13 @@ def _compared(base: Base, options: TrainingOptions, first: int) -> tuple[int, ..
             hidden=options.objective.hidden,
             first=first,
         )
-    if base.corpus.options.length <= base.skip_tokens:
+    if base.corpus.length <= base.skip_tokens:
         raise DepthkitError(
             "INVALID_ARGUMENT",
             f"The first {base.skip_tokens} tokens of each sequence are not counted, and sequences have at most "
-            f"{base.corpus.options.length}. Lower skipTokens.",
+            f"{base.corpus.length}. Lower skipTokens.",
             skipTokens=base.skip_tokens,
-            length=base.corpus.options.length,
+            length=base.corpus.length,
         )
     return above
 

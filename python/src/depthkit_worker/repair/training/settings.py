@@ -76,7 +76,7 @@ def identity(base: Base, options: TrainingOptions, what: Mapping[str, Any]) -> d
             "dtype": str(base.decoder.dtype).removeprefix("torch."),
             "attention": base.decoder.attention_implementation,
         },
-        "corpus": {"tokens": base.corpus.tokens_digest, "sequences": base.corpus.sequences},
+        "corpus": {"tokens": base.corpus.info.tokens_digest, "sequences": base.corpus.sequences},
         "removed": [str(unit) for unit in base.subnetwork.units],
         "repairs": [repair.digest for repair in base.subnetwork.repairs],
         "skipTokens": base.skip_tokens,
