@@ -13,9 +13,9 @@ from depthkit_worker.models.units import Unit
 from depthkit_worker.profiling.memory import peak_memory
 from depthkit_worker.profiling.profile import Profile, ProfileOptions, profile
 from depthkit_worker.profiling.spread import spread_of
+from depthkit_worker.repair.repair import BlockEdit, Repair
 from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.gates import removed
-from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from tiny import FAMILY_MODELS, tiny_model, token_ids
 

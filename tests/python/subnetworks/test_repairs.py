@@ -12,13 +12,13 @@ from torch import Tensor
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import UNIT_KINDS, Unit
-from depthkit_worker.repair.updates import Constant, Linear, LowRank
+from depthkit_worker.repair.repair import BlockEdit, Repair, slot_of, update_at
+from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.masks import Subnetworks
 from depthkit_worker.subnetworks.positions import MEASURES
-from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, slot_of, update_at
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from subnetworks.physical import corpus_of, measures_by_definition
 from tiny import DEPTH, FAMILY_MODELS, tiny_model, token_ids

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from depthkit_worker.export.form import Layout
-from depthkit_worker.subnetworks.repairs import Repair
+from depthkit_worker.repair.repair import Repair
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 

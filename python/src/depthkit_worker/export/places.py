@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from depthkit_worker.models.units import Parts
-from depthkit_worker.subnetworks.repairs import BlockEdit, Slot, WeightChange
+from depthkit_worker.repair.repair import BlockEdit, Slot
+from depthkit_worker.repair.weight_changes import WeightChange
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
