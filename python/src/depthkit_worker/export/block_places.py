@@ -1,4 +1,5 @@
-"""What runs in each block's place of a subnetwork: the picture that every export format is drawn from."""
+"""What runs in each block's place of a subnetwork: the block, another in its stead, or updates alone. Every
+export format is drawn from this picture."""
 
 from __future__ import annotations
 

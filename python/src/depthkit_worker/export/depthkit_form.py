@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.export.places import Place
+from depthkit_worker.export.block_places import Place
 from depthkit_worker.export.plain_config import is_dense
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.families import Family

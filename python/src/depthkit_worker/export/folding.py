@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from depthkit_worker.export.as_llama import not_llama
-from depthkit_worker.export.places import Place
+from depthkit_worker.export.block_places import Place
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.repair.stream_updates import Constant
 
