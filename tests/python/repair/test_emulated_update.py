@@ -187,9 +187,9 @@ def peak(count: int) -> None:
     """Runs in a child: bytes on top of what was there, of all the untrained methods."""
     from transformers import LlamaConfig
 
+    from depthkit_worker.memory.peaks import PeakMemory
+    from depthkit_worker.memory.process import resident_bytes
     from depthkit_worker.models.decoder import Decoder
-    from depthkit_worker.peak_memory import PeakMemory
-    from depthkit_worker.process_memory import resident_bytes
     from depthkit_worker.repair.low_rank import LowRankOptions, fit_low_rank
     from tiny import SHAPE, random_model
 

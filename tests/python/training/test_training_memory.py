@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from depthkit_worker.peak_memory import CLEAR, PeakMemory
-from depthkit_worker.process_memory import peak_resident_bytes
+from depthkit_worker.memory.peaks import CLEAR, PeakMemory
+from depthkit_worker.memory.process import peak_resident_bytes
 from depthkit_worker.repair.training.fills import train_fills
 from depthkit_worker.repair.training.options import Objective
 from depthkit_worker.session.job import Unattended

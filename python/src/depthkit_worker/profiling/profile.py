@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.memory.peaks import Counted, counted_by, peak_beside
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import kv_bytes_per_token
-from depthkit_worker.profiling.memory import Counted, counted_by, peak_memory
 from depthkit_worker.profiling.spread import Spread, spread_of
 from depthkit_worker.profiling.workload import decode_seconds, prefill_seconds, prompt_of
 from depthkit_worker.session.job import Job
@@ -196,7 +196,7 @@ def _tensors(subnetwork: Subnetwork, mode: Mode, whole: Sequence[nn.Module]) -> 
 
 def _size(decoder: Decoder, works: Sequence[_Work], tensors: Sequence[Tensor]) -> Size:
     parameters = sum(tensor.numel() for tensor in tensors if isinstance(tensor, nn.Parameter))
-    with peak_memory(decoder.device, tensors) as peak:
+    with peak_beside(decoder.device, tensors) as peak:
         for work in works:
             work.run()
     return Size(

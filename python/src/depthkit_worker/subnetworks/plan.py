@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from depthkit_worker.memory.batch_sizes import fitting_rows
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.subnetworks.data_rows import Data, rows_of
 from depthkit_worker.subnetworks.executor import SHARED_BY, Evaluation, Piece
 from depthkit_worker.subnetworks.masks import WHOLE
-from depthkit_worker.subnetworks.memory import fitting_rows
 from depthkit_worker.subnetworks.scorable import Scorable
 from depthkit_worker.subnetworks.steps import step_cost
 from depthkit_worker.subnetworks.trie import Trie, WalkCost, walk_cost

@@ -14,6 +14,8 @@ from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.memory.allocator import freed_memory_kept
+from depthkit_worker.memory.out_of_memory import is_out_of_memory
 from depthkit_worker.repair.fitting import Base
 from depthkit_worker.repair.gaps import find_gaps
 from depthkit_worker.repair.training.checkpoints import Checkpoints, Resumed
@@ -26,7 +28,6 @@ from depthkit_worker.repair.training.settings import check_options, identity
 from depthkit_worker.repair.training.state import Masters, State
 from depthkit_worker.repair.training.teacher import Wanted, teach
 from depthkit_worker.session.job import Job
-from depthkit_worker.subnetworks.memory import freed_memory_kept, is_out_of_memory
 
 PHASE = "training"
 MOST_SEED = 2**63 - 1
