@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from depthkit_worker.contract.wire import GenerationTaskInfo, GenerationTaskOptions, RowSource
 from depthkit_worker.data.numbers import number_in
-from depthkit_worker.data.rows import Row, check_template, files_of, rows_of
+from depthkit_worker.data.rows import Row, check_template, files_of, read_source
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.session.job import Job
 
@@ -66,7 +66,7 @@ def _split(own: list[Item], options: GenerationTaskOptions, job: Job) -> tuple[l
 
 
 def _read(data: RowSource, options: GenerationTaskOptions, job: Job) -> list[Item]:
-    return [_item(row, options) for row in rows_of(data, job)]
+    return [_item(row, options) for row in read_source(data, job)]
 
 
 def _item(row: Row, options: GenerationTaskOptions) -> Item:

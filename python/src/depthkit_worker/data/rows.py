@@ -106,7 +106,7 @@ class Row:
             raise self.wrong(name, "escapes half a surrogate pair", "it is a text") from error
 
 
-def rows_of(source: RowSource, job: Job) -> list[Row]:
+def read_source(source: RowSource, job: Job) -> list[Row]:
     """The rows of `.jsonl` or `.jsonl.gz` files in the order given, or those that the caller gave."""
     if isinstance(source, OwnRows):
         places = map(Place, range(1, len(source.rows) + 1))

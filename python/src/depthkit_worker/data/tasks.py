@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from depthkit_worker.contract.wire import RowSource, TaskFormat, TaskInfo, TaskKind, TaskOptions, TaskTemplate
 from depthkit_worker.data.continuations import Fitted, Pair, PairEncoder, Room, fit
 from depthkit_worker.data.files import file_digest
-from depthkit_worker.data.rows import Row, files_of, rows_of
+from depthkit_worker.data.rows import Row, files_of, read_source
 from depthkit_worker.data.templates import (
     ALIASES,
     FORMAT_NAMES,
@@ -130,7 +130,7 @@ def load_task(
 
 
 def _read(data: RowSource, options: TaskOptions, job: Job) -> tuple[list[Row], Format]:
-    rows = rows_of(data, job)
+    rows = read_source(data, job)
     if not rows:
         names = ", ".join(map(str, files_of(data)))
         raise DepthkitError("NOT_ENOUGH_TEXT", f"There is no row in {names}. A task needs one.", have=0, need=1)
@@ -161,7 +161,7 @@ def _asked(
     if options.shots == 0:
         return [(row, format_.read(row)) for row in rows[: options.limit]], pools
     if options.shots_from is not None:
-        for row in rows_of(options.shots_from, job):
+        for row in read_source(options.shots_from, job):
             question = format_.read(row)
             pools[_pool_of(question, format_)].append(question.example)
         return [(row, format_.read(row)) for row in rows[: options.limit]], pools

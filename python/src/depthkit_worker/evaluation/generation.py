@@ -20,7 +20,7 @@ from transformers import (
 
 from depthkit_worker.contract.wire import FinishReason, GenerateOptions, Generation, GenerationGenerateResult
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.evaluation.finished import Finished
+from depthkit_worker.evaluation.finished_items import FinishedItems
 from depthkit_worker.evaluation.greedy import GreedyOptions, write_greedy
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import cache_keyword, empty_cache, kv_bytes_per_token
@@ -50,7 +50,7 @@ def generate(
     options: GenerateOptions,
     job: Job,
     *,
-    finished: Finished | None = None,
+    finished: FinishedItems | None = None,
 ) -> GenerationGenerateResult:
     """What `subnetwork` writes after each of `prompts`. The values of an item of `finished` are
     the ids written after a prompt."""
@@ -59,7 +59,7 @@ def generate(
     decoder = subnetwork.decoder
     writer = _Writer(decoder, decoder.require_tokenizer(), options, _end_ids(decoder))
     encoded = [_encode(writer, prompt) for prompt in prompts]
-    finished = finished or Finished()
+    finished = finished or FinishedItems()
     missing = finished.missing([range(1, options.max_new_tokens + 1)] * len(prompts))
     left = [encoded[place] for place in missing]
     with removed(subnetwork), torch.no_grad():

@@ -14,7 +14,7 @@ from depthkit_worker.contract.wire import (
 )
 from depthkit_worker.data.generation_tasks import GenerationTask, Item
 from depthkit_worker.data.numbers import number_in
-from depthkit_worker.evaluation.finished import Finished
+from depthkit_worker.evaluation.finished_items import FinishedItems
 from depthkit_worker.evaluation.generation import generate
 from depthkit_worker.evaluation.rates import standard_error
 from depthkit_worker.session.job import Job
@@ -27,7 +27,7 @@ def solve(
     options: SolveOptions,
     job: Job,
     *,
-    finished: Finished | None = None,
+    finished: FinishedItems | None = None,
 ) -> GenerationSolveResult:
     """Let `subnetwork` answer every item greedily, and compare with the targets; `finished` as
     in `generate`."""

@@ -14,7 +14,7 @@ from depthkit_worker.data.stream import TextStream
 from depthkit_worker.data.tokens import bos_token
 from depthkit_worker.data.windows import Windows, lay_windows
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.evaluation.finished import Finished, exactly
+from depthkit_worker.evaluation.finished_items import FinishedItems, exactly
 from depthkit_worker.evaluation.scoring import IGNORED, finite, score
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.session.job import Job
@@ -63,7 +63,7 @@ def perplexity(
     options: PerplexityOptions,
     job: Job,
     *,
-    finished: Finished | None = None,
+    finished: FinishedItems | None = None,
 ) -> Perplexity:
     """Perplexity of `subnetwork` on `stream`. An item of `finished` is a chunk, its value the summed loss.
 
@@ -82,7 +82,7 @@ def perplexity(
         limit=decoder.context_length,
         bos=bos is not None,
     )
-    finished = finished or Finished()
+    finished = finished or FinishedItems()
     with removed(subnetwork):
         _score_chunks(decoder, stream, windows, bos, options.batch_size, job, finished)
     losses = np.array([finished[chunk][0] for chunk in range(len(windows.chunks))])
@@ -120,7 +120,7 @@ def _score_chunks(
     bos: int | None,
     batch_size: int,
     job: Job,
-    finished: Finished,
+    finished: FinishedItems,
 ) -> None:
     """Finishes the chunks that are missing, a batch at a time."""
     front = int(bos is not None)

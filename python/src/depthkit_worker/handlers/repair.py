@@ -21,14 +21,15 @@ from depthkit_worker.contract.wire import (
 )
 from depthkit_worker.handlers.repair_methods import fit_of
 from depthkit_worker.handlers.sources import check_tokenizer, subnetwork_of
+from depthkit_worker.memory.peaks import PeakMemory
 from depthkit_worker.models.checksum import weights_checksum
-from depthkit_worker.peak_memory import PeakMemory
 from depthkit_worker.repair.chosen import chosen
-from depthkit_worker.repair.method import Base, GapFit, TrainingPoint, TrainingReport
+from depthkit_worker.repair.fitting import Base, GapFit
+from depthkit_worker.repair.repair import Repair
 from depthkit_worker.repair.storage import added_parameters, load_repairs, make_repair, save_repairs
+from depthkit_worker.repair.training.report import TrainingPoint, TrainingReport
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
-from depthkit_worker.subnetworks.repairs import Repair
 
 
 def fit(session: Session, params: RepairFitParams, call: Call) -> RepairFitResult:

@@ -9,12 +9,14 @@ from typing import assert_never
 from depthkit_worker.contract import wire
 from depthkit_worker.repair.bias import BiasOptions, fit_bias
 from depthkit_worker.repair.emulated_update import EmulatedUpdateOptions, fit_emulated_update
+from depthkit_worker.repair.fitting import Fit
 from depthkit_worker.repair.fold import FoldOptions, fit_fold
 from depthkit_worker.repair.lora import LoraOptions, fit_lora
 from depthkit_worker.repair.low_rank import LowRankOptions, fit_low_rank
-from depthkit_worker.repair.method import Fit, Objective, OnPoint, TrainingOptions
 from depthkit_worker.repair.patch import PatchOptions, fit_patch
 from depthkit_worker.repair.replacement_block import ReplacementBlockOptions, fit_replacement_block
+from depthkit_worker.repair.training.options import Objective, TrainingOptions
+from depthkit_worker.repair.training.report import OnPoint
 
 
 def fit_of(method: wire.RepairMethod, on_point: OnPoint) -> Fit:

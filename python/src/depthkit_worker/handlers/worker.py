@@ -13,7 +13,7 @@ from depthkit_worker.contract.wire import (
     WorkerSleepResult,
     WorkerStatusResult,
 )
-from depthkit_worker.process_memory import peak_resident_bytes, resident_bytes
+from depthkit_worker.memory.process import peak_resident_bytes, resident_bytes
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
 

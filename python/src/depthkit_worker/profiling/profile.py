@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from depthkit_worker.contract.wire import ModelProfile, ProfiledMode, ProfileOptions, ProfilingProfileResult, Speed
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.memory.peaks import counted_by, peak_beside
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import kv_bytes_per_token
-from depthkit_worker.profiling.memory import counted_by, peak_memory
 from depthkit_worker.profiling.spread import spread_of
 from depthkit_worker.profiling.workload import decode_seconds, prefill_seconds, prompt_of
 from depthkit_worker.session.job import Job
@@ -167,7 +167,7 @@ def _tensors(subnetwork: Subnetwork, mode: ProfiledMode, whole: Sequence[nn.Modu
 def _size(decoder: Decoder, works: Sequence[_Work], tensors: Sequence[Tensor]) -> dict[str, int]:
     """What is counted of a model, not timed: fields of its profile."""
     parameters = sum(tensor.numel() for tensor in tensors if isinstance(tensor, nn.Parameter))
-    with peak_memory(decoder.device, tensors) as peak:
+    with peak_beside(decoder.device, tensors) as peak:
         for work in works:
             work.run()
     weight_bytes = sum(tensor.nbytes for tensor in tensors)

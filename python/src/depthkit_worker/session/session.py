@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from depthkit_worker.data.tasks import Task
     from depthkit_worker.evaluation.task_scores import Scores
     from depthkit_worker.models.decoder import Decoder
-    from depthkit_worker.subnetworks.repairs import Repair
+    from depthkit_worker.repair.repair import Repair
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.units import Unit, check_units
-from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, check_repairs, merged_edits
+from depthkit_worker.repair.repair import BlockEdit, Repair, check_repairs, merged_edits
 
 # What a block has lost, as the trie of subnetworks spells it: the values of `Parts`.
 WHOLE, NO_ATTENTION, NO_FEED_FORWARD, NEITHER = 0, 1, 2, 3

@@ -9,7 +9,8 @@ from typing import Any
 
 from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.repair.method import Base, TrainingOptions
+from depthkit_worker.repair.fitting import Base
+from depthkit_worker.repair.training.options import TrainingOptions
 
 NOT_IDENTITY = ("folder", "save_every")
 """Where and how often checkpoints are written says nothing about what they hold."""

@@ -1,11 +1,14 @@
-"""How much memory a piece of work takes beside the weights."""
+"""The highest memory a stretch of work took: in all, or beside the weights."""
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +17,28 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from depthkit_worker.contract.wire import MemoryCountedBy
+from depthkit_worker.memory.process import peak_resident_bytes
+
+CLEAR = Path("/proc/self/clear_refs")
+RESET_PEAK = "5"
+
+
+class PeakMemory:
+    """Of the process on CPU, of the device's tensors on a GPU, from when this is made."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+        elif sys.platform == "linux":
+            # Without it the peak is that of the process's whole life, which is never too low.
+            with contextlib.suppress(OSError):
+                CLEAR.write_text(RESET_PEAK)
+
+    def bytes(self) -> int:
+        if self._device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self._device)
+        return peak_resident_bytes()
 
 
 @dataclass
@@ -29,7 +54,7 @@ def counted_by(device: torch.device) -> MemoryCountedBy:
 
 
 @contextmanager
-def peak_memory(device: torch.device, weights: Iterable[Tensor]) -> Iterator[Peak]:
+def peak_beside(device: torch.device, weights: Iterable[Tensor]) -> Iterator[Peak]:
     """Inside, memory is watched; afterwards the peak holds the result. Slows work down: not for timing."""
     peak = Peak()
     if counted_by(device) == "allocator":
