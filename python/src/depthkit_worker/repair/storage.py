@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from depthkit_worker.contract.wire import RepairSaveOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.folders import is_full, partial_folder, put_in_place
@@ -121,15 +122,15 @@ def added_parameters(repair: Repair) -> int:
     return sum(parameter.numel() for module in repair.modules for parameter in module.parameters())
 
 
-def save_repairs(subnetwork: Subnetwork, folder: Path, overwrite: bool) -> int:
+def save_repairs(subnetwork: Subnetwork, folder: Path, options: RepairSaveOptions) -> int:
     """Write what is removed, and the repairs in the order they were made; gives the bytes written."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not overwrite:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not options.overwrite:
         raise DepthkitError(
             "TARGET_NOT_EMPTY",
             f"Saving a repair to {folder}: there is something already. Choose another folder, or overwrite.",
             folder=str(folder),
         )
-    if overwrite and folder.is_dir() and any(folder.iterdir()) and not (folder / "repair.json").is_file():
+    if options.overwrite and folder.is_dir() and any(folder.iterdir()) and not (folder / "repair.json").is_file():
         raise DepthkitError(
             "TARGET_NOT_EMPTY",
             f"Saving a repair to {folder}: it holds files and no repair.json, so they are not replaced.",
