@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from depthkit_worker.contract.wire import (
     RepairSaveResult,
     RepairUnloadParams,
 )
-from depthkit_worker.handlers.repair_methods import fit_of
+from depthkit_worker.handlers.repair_methods import Method, fit_of
 from depthkit_worker.handlers.sources import check_tokenizer, subnetwork_of
 from depthkit_worker.memory.peaks import PeakMemory
 from depthkit_worker.models.checksum import weights_checksum
@@ -28,6 +29,9 @@ from depthkit_worker.repair.storage import added_parameters, load_repairs, make_
 from depthkit_worker.repair.training.report import TrainingPoint, TrainingReport
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
+
+WITHOUT_EFFECT = ("folder", "saveEvery")
+"""Of a training's settings: where and how often its checkpoints are written."""
 
 
 def fit(session: Session, params: RepairFitParams, call: Call) -> RepairFitResult:
@@ -42,7 +46,7 @@ def fit(session: Session, params: RepairFitParams, call: Call) -> RepairFitResul
     before = weights_checksum(decoder)
     fitted = method(base, call)
     unchanged = weights_checksum(decoder) == before
-    settings = msgspec.json.encode(params.method).decode()
+    settings = _settings(params.method)
     kind = str(params.method.__struct_config__.tag)
     repairs = [make_repair(decoder, kind, fill.removed, fill.edits, settings, fill.base) for fill in fitted.fills]
     return RepairFitResult(
@@ -77,6 +81,14 @@ def load(session: Session, params: RepairLoadParams, call: Call) -> RepairLoadRe
 def unload(session: Session, params: RepairUnloadParams, call: Call) -> Empty:
     session.repairs.drop(params.repair)
     return Empty()
+
+
+def _settings(method: Method) -> str:
+    """What the method was told, as JSON, as far as it determines the tensors."""
+    told = msgspec.to_builtins(method)
+    for name in WITHOUT_EFFECT:
+        (told.get("training") or {}).pop(name, None)
+    return json.dumps(told)
 
 
 def _info(session: Session, repair: Repair) -> RepairInfo:
