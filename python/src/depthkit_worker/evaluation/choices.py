@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from depthkit_worker.contract.wire import Agreement, ChoicesResult, GroupScore, LastWordResult, Rate, TaskKind
 from depthkit_worker.data.tasks import Task
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.evaluation.finite import finite
 from depthkit_worker.evaluation.perplexity import LARGEST
 from depthkit_worker.evaluation.rates import standard_error
-from depthkit_worker.evaluation.scoring import finite
 from depthkit_worker.evaluation.task_scores import Scores
 from depthkit_worker.subnetworks.choice_measures import choice_loss, chosen
 

@@ -15,10 +15,12 @@ from depthkit_worker.data.tokens import bos_token
 from depthkit_worker.data.windows import Windows, lay_windows
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.finished_items import FinishedItems, exactly
-from depthkit_worker.evaluation.scoring import IGNORED, finite, score
+from depthkit_worker.evaluation.finite import finite
+from depthkit_worker.evaluation.token_losses import token_losses
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.head import Head
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 LARGEST = math.log(sys.float_info.max)
@@ -85,20 +87,18 @@ def _score_chunks(
     finished: FinishedItems,
 ) -> None:
     """Finishes the chunks that are missing, a batch at a time."""
-    front = int(bos is not None)
+    front, head = int(bos is not None), Head(decoder)
     missing = finished.missing([exactly(1)] * len(windows.chunks))
     done = len(windows.chunks) - len(missing)
     for first in range(0, len(missing), batch_size):
         places = missing[first : first + batch_size]
         batch = [windows.chunks[place] for place in places]
         input_ids = torch.full((len(batch), front + windows.chunk), bos or 0)
-        targets = torch.full_like(input_ids, IGNORED)
+        scored = torch.zeros_like(input_ids, dtype=torch.bool)
         for row, window in enumerate(batch):
             input_ids[row, front:] = torch.from_numpy(stream.ids[window.start : window.end].astype(np.int64))
-            # A token is predicted one position before its own.
-            scored = window.scored_from - window.start + front
-            targets[row, scored - 1 : -1] = input_ids[row, scored:]
-        sums = score(decoder, input_ids, targets, job).sum(1, keepdim=True).double().numpy()
+            scored[row, window.scored_from - window.start + front :] = True
+        sums = token_losses(decoder, head, input_ids, scored, job).sum(1, keepdim=True).numpy()
         finished.add(places, list(sums))
         job.report("perplexity", done + first + len(batch), len(windows.chunks), "chunks")
 

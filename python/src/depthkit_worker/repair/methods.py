@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import assert_never
 
-from msgspec.json import encode
+from msgspec import to_builtins
 
 from depthkit_worker.contract.wire import (
     BiasOptions,
@@ -34,6 +35,9 @@ from depthkit_worker.repair.storage import added_parameters, make_repair
 from depthkit_worker.repair.training.report import OnPoint
 from depthkit_worker.session.job import Job
 
+WITHOUT_EFFECT = ("folder", "saveEvery")
+"""Of a training's settings: where and how often its checkpoints are written."""
+
 
 def fit_repairs(
     base: Base, options: RepairMethod, on_point: OnPoint, job: Job
@@ -45,7 +49,7 @@ def fit_repairs(
     before = weights_checksum(decoder)
     fitted = fit(base, options, on_point, job)
     unchanged = weights_checksum(decoder) == before
-    method, settings = str(options.__struct_config__.tag), encode(fitted.options).decode()
+    method, settings = str(options.__struct_config__.tag), _settings(fitted.options)
     repairs = tuple(
         make_repair(decoder, method, fill.removed, fill.edits, settings, fill.base) for fill in fitted.fills
     )
@@ -82,6 +86,14 @@ def fit(base: Base, options: RepairMethod, on_point: OnPoint, job: Job) -> Fitte
             return fit_lora(options, on_point, base, job)
         case _:
             assert_never(options)
+
+
+def _settings(options: RepairMethod) -> str:
+    """What the method was told, as JSON, as far as it determines the tensors."""
+    told = to_builtins(options)
+    for name in WITHOUT_EFFECT:
+        (told.get("training") or {}).pop(name, None)
+    return json.dumps(told)
 
 
 def repair_info(repair: Repair) -> RepairInfo:

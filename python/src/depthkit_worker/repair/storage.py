@@ -32,7 +32,7 @@ from depthkit_worker.repair.weight_changes import Product, Sum, WeightChange
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 FORMAT = "depthkit-repair"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -98,15 +98,15 @@ def make_repair(
     settings: str,
     base: Sequence[str] = (),
 ) -> Repair:
-    """A repair with the digest of all that determines what it does. `settings`: JSON."""
+    """A repair with the digest of all that determines what it does: the model's weights, the units it makes up
+    for, what it puts where, its tensors bit for bit, and the repairs it needs below it. How it was made does not
+    count: equal tensors in equal places are one repair. `settings`: JSON of what the method was told."""
     described = describe(edits)
     settings = json.dumps(json.loads(settings), sort_keys=True)
     content = {
         "model": decoder.source.weights_digest,
-        "method": method,
         "removed": [str(unit) for unit in removed],
         "edits": described.edits,
-        "settings": settings,
         "base": list(base),
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from depthkit_worker.contract.wire import EngineOptions, Measure, ScoredPositions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.repair.repair import Repair
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.data_rows import Data, rows_of
 from depthkit_worker.subnetworks.executor import Evaluation, Executor, LocalExecutor
@@ -48,7 +49,7 @@ class EngineResult:
     states: int
     """States of the residual stream that were kept at most."""
     notes: tuple[str, ...]
-    """What did not go as planned: batches that had to be halved."""
+    """What did not go as planned: batches that had to be halved, repairs that are in place nowhere."""
     seconds: float
 
 
@@ -133,8 +134,15 @@ def evaluate_subnetworks(
         block_evaluations=watch.blocks,
         batch_size=plan.batch_size,
         states=plan.states,
-        notes=tuple(watch.notes),
+        notes=(*map(_idle_note, coded.idle), *watch.notes),
         seconds=time.monotonic() - started,
+    )
+
+
+def _idle_note(repair: Repair) -> str:
+    return (
+        f"the repair {repair.method} for {', '.join(map(str, repair.removed))} is in place in none of these "
+        "subnetworks: it applies where all of its units are removed, and does nothing for some of them"
     )
 
 
