@@ -154,6 +154,13 @@ export class Coalition implements Iterable<number> {
     return absent;
   }
 
+  /** Writes the set as a bit mask from `at` on: player p is bit p % 8 of byte p // 8, lowest first. */
+  writeMask(bytes: Uint8Array, at: number): void {
+    for (let byte = 0; byte < Math.ceil(this.players / 8); byte++) {
+      bytes[at + byte] = (this.#words[byte >>> 2] ?? 0) >>> (8 * (byte & 3));
+    }
+  }
+
   toString(): string {
     return `{${[...this].join(", ")}} of ${this.players}`;
   }

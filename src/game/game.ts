@@ -10,9 +10,9 @@ export interface EvaluateOptions {
  * a coalition in the order asked, a column a value. **Higher is better**: a loss or a divergence enters negated, so
  * that a player's value is what it contributes and the lowest go first.
  */
-export interface Game {
+export interface Game<Player extends string = string> {
   /** A label a player; player i is the i-th in depth order, so that coalitions alike up to i share their beginning. */
-  readonly players: readonly string[];
+  readonly players: readonly Player[];
   /** The names of the values, the matrix's columns. */
   readonly values: readonly string[];
   evaluate(coalitions: readonly Coalition[], options?: EvaluateOptions): Promise<Float64Array>;

@@ -1,6 +1,4 @@
-export type { StoredValue } from "../journal/entry.ts";
-export type { JournalKey } from "../journal/key.ts";
-export { type CacheCounts, CachedGame, type ValueStore } from "./cache.ts";
+export { CachedGame } from "./cache.ts";
 export { Coalition, maxPlayers } from "./coalition.ts";
 export { compareByDepth, type PlayerCosts, prefixCost, sortByDepth } from "./depth-order.ts";
 export {
@@ -10,11 +8,10 @@ export {
   gameFromFunction,
   type ValueOf,
 } from "./game.ts";
-export { Journal, type JournalOptions } from "./journal.ts";
+export { type CacheCounts, type ComputeRows, RowCache, type RowStore, type StoredRow } from "./row-cache.ts";
 export {
   groupUnits,
-  type MeasureColumns,
-  type SubnetworkEvaluator,
+  type MeasureSource,
   type UnitGameOptions,
   unitGame,
   type ValueDefinition,

@@ -3,6 +3,8 @@ import { subject, unitName } from "./common.ts";
 import { dtypeChoice } from "./model.ts";
 import { count, digest, extending, finite, list, named, path } from "./schema.ts";
 
+export const exportFormats = ["huggingface"] as const;
+
 export const exportOptions = named(
   "ExportOptions",
   z.strictObject({

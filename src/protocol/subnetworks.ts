@@ -63,6 +63,7 @@ export const subnetworksEvaluatePart = named(
   z.object({
     rows: tensorRef.describe("uint32 (k): the subnetworks that are finished."),
     values: tensorRef.describe("float64 (k, measures)."),
+    counts: list(count()).describe("Positions or items each measure is a mean over."),
   }),
 );
 

@@ -1,5 +1,4 @@
-import type { StoredValue } from "../journal/entry.ts";
-import type { ValuesFile } from "../journal/values-file.ts";
+import type { StoredValue, ValuesFile } from "../journal/values-file.ts";
 import type { Params } from "../protocol/methods.ts";
 import type { Tensor, TensorRef } from "../protocol/tensor.ts";
 
@@ -31,11 +30,11 @@ export class ItemLog {
   resume(items = Number.POSITIVE_INFINITY) {
     const known = [...this.#known.values()].filter(({ key }) => Number(key) < items);
     const ends: number[] = [];
-    for (const { values } of known) ends.push((ends.at(-1) ?? 0) + values.length);
+    for (const { value } of known) ends.push((ends.at(-1) ?? 0) + value.length);
     const tensors = [
       vector(Uint32Array.from(known, ({ key }) => Number(key))),
       vector(Uint32Array.from(ends)),
-      vector(Float64Array.from(known.flatMap(({ values }) => [...values]))),
+      vector(Float64Array.from(known.flatMap(({ value }) => [...value]))),
     ];
     const params: Known = { items: { tensor: 0 }, ends: { tensor: 1 }, values: { tensor: 2 } };
     return {
@@ -58,11 +57,11 @@ export class ItemLog {
     const values = Float64Array.from(tensor(part.values).data);
     const entries = Array.from(tensor(part.items).data, (item, place) => ({
       key: String(item),
-      values: values.slice(ends[place - 1] ?? 0, ends[place]),
+      value: values.slice(ends[place - 1] ?? 0, ends[place]),
     }));
     this.#found += entries.length;
     // What is no finite number has no form in the journal; it is found again.
-    const writable = entries.filter((entry) => entry.values.every(Number.isFinite));
+    const writable = entries.filter((entry) => entry.value.every(Number.isFinite));
     this.#written = this.#file.append(writable).catch((error: unknown) => {
       this.#failure = error;
     });

@@ -1,23 +1,22 @@
+import type { z } from "zod";
 import { DepthkitError } from "../errors.ts";
+import type { Subject } from "../evaluation/subject.ts";
 import { type UnitKind, type UnitName, unitKinds } from "../protocol/common.ts";
-import { type InfluenceMetric, influenceMetrics } from "../protocol/influence.ts";
+import {
+  type InfluenceMetric,
+  influenceMetrics,
+  type influenceOptions,
+  influenceView,
+} from "../protocol/influence.ts";
+import type { CallOptions } from "../rpc/connection.ts";
 import { lowest, ranking } from "../selection/rank.ts";
 import { leastSpan, type Span } from "../selection/span.ts";
-import type { CallOptions, Connection } from "./connection.ts";
 import type { Corpus } from "./corpus.ts";
 
-export interface InfluenceOptions extends CallOptions {
-  /** The kind of unit that `lowest`, `highest` and `ranking` speak of. Default `block`. */
-  units?: UnitKind;
-  /** The metric they go by. Default `cosine`. */
-  metric?: InfluenceMetric;
-  /** Sequences at a time. Default 4; the values do not depend on it. */
-  batchSize?: number;
-  /** Tokens the angular distance is averaged over: the last of each sequence (default), or all. */
-  angularTokens?: "last" | "all";
-  /** Leave out this many tokens at the start of each sequence, whose activations dwarf the rest. */
-  skipFirstTokens?: number;
-}
+export interface InfluenceOptions
+  extends CallOptions,
+    z.input<typeof influenceOptions>,
+    z.input<typeof influenceView> {}
 
 /** One number for every kind, metric and block. */
 export type InfluenceTable<T = number> = Record<UnitKind, Record<InfluenceMetric, T[]>>;
@@ -52,10 +51,19 @@ export class Influence {
   readonly #kind: UnitKind;
   readonly #metric: InfluenceMetric;
 
-  constructor(data: InfluenceData, kind: UnitKind = "block", metric: InfluenceMetric = "cosine") {
+  /** @throws DepthkitError INVALID_ARGUMENT for a kind or a metric that is none */
+  constructor(data: InfluenceData, units?: UnitKind, metric?: InfluenceMetric) {
+    const view = influenceView.safeParse({ units, metric });
+    if (!view.success) {
+      throw new DepthkitError(
+        "INVALID_ARGUMENT",
+        `An influence is seen by a kind of unit (${unitKinds.join(", ")}) and a metric (${influenceMetrics.join(", ")}); ` +
+          `got ${JSON.stringify(units)} and ${JSON.stringify(metric)}.`,
+      );
+    }
     this.data = data;
-    this.#kind = kind;
-    this.#metric = metric;
+    this.#kind = view.data.units;
+    this.#metric = view.data.metric;
   }
 
   /** The same measurement, seen by another kind of unit or metric; nothing is measured again. */
@@ -105,20 +113,13 @@ function at<T>(values: readonly T[], index: number): T {
 }
 
 export async function measureInfluence(
-  connection: Connection,
-  model: { model: string; depth: number },
+  { connection, handle, info }: Subject,
   corpus: Corpus,
-  { units, metric, batchSize = 4, angularTokens = "last", skipFirstTokens = 0, ...call }: InfluenceOptions,
+  { units, metric, ...options }: InfluenceOptions,
 ): Promise<Influence> {
-  const params = {
-    model: model.model,
-    corpus: corpus.info.corpus,
-    batchSize,
-    angularTokens,
-    skipFirstTokens,
-  };
-  const { result, tensor } = await connection.call("influence.measure", params, call);
-  const { depth } = model;
+  const subject = { model: handle.on(connection), corpus: corpus.on(connection) };
+  const { result, tensor } = await connection.request("influence.measure", subject, options);
+  const { depth } = info;
   const rows = (values: ArrayLike<number>, from: number) =>
     Array.from({ length: depth }, (_, l) => values[from + l] ?? 0);
   const table = <T>(values: ArrayLike<number>, convert: (value: number) => T): InfluenceTable<T> =>

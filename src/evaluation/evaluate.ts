@@ -1,38 +1,33 @@
 import { DepthkitError } from "../errors.ts";
 import type { JournalKey } from "../journal/key.ts";
-import { ValuesFile } from "../journal/values-file.ts";
-import type { Perplexity } from "../protocol/evaluation.ts";
-import type { GenerationScore } from "../protocol/generation-task.ts";
-import type { CallOptions, Connection } from "./connection.ts";
-import {
-  type GenerationTask,
-  type SolveOptions,
-  solveGenerationTask,
-  solveParams,
-} from "./generation-task.ts";
+import { openValuesFile } from "../journal/values-file.ts";
+import { type Perplexity, perplexityOptions } from "../protocol/evaluation.ts";
+import { type GenerationScore, solveOptions } from "../protocol/generation-task.ts";
+import type { CallOptions } from "../rpc/connection.ts";
 import { ItemLog } from "./item-log.ts";
-import { type PerplexityOptions, perplexityParams, scorePerplexity } from "./perplexity.ts";
-import { type Identity, type Subject, subjectOf } from "./subject.ts";
-import type { Task } from "./task.ts";
+import { modelKey } from "./keys.ts";
+import { type PerplexityOptions, scorePerplexity } from "./perplexity.ts";
+import type { Subject } from "./subject.ts";
 import {
   type ChoiceScores,
   type ChoicesOptions,
+  type HeldTask,
   type LastWordOptions,
   type LastWordScores,
   scoreChoices,
   scoreLastWord,
 } from "./task-scores.ts";
 import { type TextData, textDigest } from "./text-data.ts";
-import { modelKey } from "./value-key.ts";
+import { type HeldGenerationTask, type SolveOptions, solveTask } from "./written-answers.ts";
 
 type Own<Options> = Omit<Options, keyof CallOptions>;
 
 /** One evaluation of {@link Subnetwork.evaluate}: its kind is the method that would do it by itself. */
-export type Evaluation = { /** Shown with progress. Default: the kind. */ name?: string } & (
+export type Evaluation = { /** Shown with progress. Default: the kind. */ name?: string | undefined } & (
   | ({ kind: "perplexity"; data: TextData } & Own<PerplexityOptions>)
-  | ({ kind: "choices"; task: Task } & Own<ChoicesOptions>)
-  | ({ kind: "lastWord"; task: Task } & Own<LastWordOptions>)
-  | ({ kind: "solve"; task: GenerationTask } & Own<SolveOptions>)
+  | ({ kind: "choices"; task: HeldTask } & Own<ChoicesOptions>)
+  | ({ kind: "lastWord"; task: HeldTask } & Own<LastWordOptions>)
+  | ({ kind: "solve"; task: HeldGenerationTask } & Own<SolveOptions>)
 );
 
 interface ScoresByKind {
@@ -59,18 +54,16 @@ export type EvaluationResults<E extends readonly Evaluation[]> = {
 
 export interface EvaluateOptions extends CallOptions {
   /** Keep every finished item in this folder, and take from it what was scored before. */
-  journal?: string;
+  journal?: string | undefined;
   /** Hears of each result as it is there. */
-  onResult?: (result: EvaluationResult) => void;
+  onResult?: ((result: EvaluationResult) => void) | undefined;
 }
 
 export async function evaluate<const E extends readonly Evaluation[]>(
-  connection: Connection,
-  subnetwork: Identity,
+  on: Subject,
   evaluations: E,
   { journal, onResult, signal, onProgress }: EvaluateOptions,
 ): Promise<EvaluationResults<E>> {
-  const subject = subjectOf(subnetwork);
   const results: EvaluationResult[] = [];
   for (const evaluation of evaluations) {
     const { kind, name = kind } = evaluation;
@@ -78,14 +71,14 @@ export async function evaluate<const E extends readonly Evaluation[]>(
       signal,
       onProgress: (progress) => onProgress?.({ ...progress, phase: `${name}: ${progress.phase}` }),
     };
-    const scoreWith = (log?: ItemLog) => score(connection, subject, evaluation, call, log);
+    const scoreWith = (log?: ItemLog) => score(on, evaluation, call, log);
     let scores: ScoresByKind[typeof kind];
     let reused = 0;
     if (journal === undefined) {
       scores = await scoreWith();
     } else {
-      const header = await headerOf(connection, subnetwork, evaluation);
-      await using file = await ValuesFile.open({ directory: journal, header });
+      const header = await headerOf(on, evaluation);
+      await using file = await openValuesFile({ directory: journal, header });
       const log = new ItemLog(file);
       scores = await scoreWith(log);
       await log.settled();
@@ -100,22 +93,28 @@ export async function evaluate<const E extends readonly Evaluation[]>(
 }
 
 function score(
-  connection: Connection,
-  subject: Subject,
+  on: Subject,
   evaluation: Evaluation,
   call: CallOptions,
   log: ItemLog | undefined,
 ): Promise<ScoresByKind[Evaluation["kind"]]> {
-  const options = { ...evaluation, ...call };
   switch (evaluation.kind) {
-    case "perplexity":
-      return scorePerplexity(connection, subject, evaluation.data, options, log);
-    case "choices":
-      return scoreChoices(connection, subject, evaluation.task, options, log);
-    case "lastWord":
-      return scoreLastWord(connection, subject, evaluation.task, options, log);
-    case "solve":
-      return solveGenerationTask(connection, subject, evaluation.task, options, log);
+    case "perplexity": {
+      const { kind: _, name: __, data, ...options } = evaluation;
+      return scorePerplexity(on, data, { ...options, ...call }, log);
+    }
+    case "choices": {
+      const { kind: _, name: __, task, ...options } = evaluation;
+      return scoreChoices(on, task, { ...options, ...call }, log);
+    }
+    case "lastWord": {
+      const { kind: _, name: __, task, ...options } = evaluation;
+      return scoreLastWord(on, task, { ...options, ...call }, log);
+    }
+    case "solve": {
+      const { kind: _, name: __, task, ...options } = evaluation;
+      return solveTask(on, task, { ...options, ...call }, log);
+    }
     default: {
       const { kind } = evaluation satisfies never as { kind: unknown };
       throw new DepthkitError(
@@ -131,38 +130,33 @@ function itemsOf(scores: ScoresByKind[Evaluation["kind"]]): number {
 }
 
 /** All that determines what an item scores; batch sizes do not. */
-async function headerOf(
-  connection: Connection,
-  { model, removed, repairs }: Identity,
-  evaluation: Evaluation,
-): Promise<JournalKey> {
+async function headerOf(on: Subject, evaluation: Evaluation): Promise<JournalKey> {
   return {
     format: "depthkit-items",
-    version: 1,
+    version: 2,
     kind: evaluation.kind,
-    ...modelKey(model),
-    removed,
-    repairs: repairs.map(({ digest }) => digest),
-    ...(await dataKey(connection, model.model, evaluation)),
+    ...modelKey(on.info),
+    removed: on.removed,
+    repairs: on.repairs.map(({ digest }) => digest),
+    ...(await dataKey(on, evaluation)),
   };
 }
 
 async function dataKey(
-  connection: Connection,
-  model: string,
+  { connection, handle }: Subject,
   evaluation: Evaluation,
 ): Promise<Record<string, JournalKey>> {
   if (evaluation.kind === "choices" || evaluation.kind === "lastWord") {
     return { task: evaluation.task.info.digest };
   }
-  const { result } = await connection.call("model.tokenizer", { model });
+  const { result } = await connection.call("model.tokenizer", { model: handle.on(connection) });
   const tokenizer = result.digest;
   if (evaluation.kind === "solve") {
     const { digest, separator } = evaluation.task.info;
-    const { maxNewTokens, stop, chat } = solveParams(evaluation);
+    const { maxNewTokens, stop, chat } = solveOptions.strip().parse(evaluation);
     return { tokenizer, task: digest, maxNewTokens, stop: stop ?? [separator], chat };
   }
   // How many chunks are scored changes none of them.
-  const { data, rows, separator, chunk, stride, bos } = perplexityParams(evaluation.data, evaluation);
-  return { tokenizer, text: await textDigest(data), rows, separator, chunk, stride, bos };
+  const { rows, separator, chunk, stride, bos } = perplexityOptions.strip().parse(evaluation);
+  return { tokenizer, text: await textDigest(evaluation.data), rows, separator, chunk, stride, bos };
 }

@@ -1,6 +1,5 @@
 import { DepthkitError } from "../errors.ts";
-import type { PlayerCosts } from "../game/depth-order.ts";
-import { type UnitKind, type UnitName, unitKinds } from "../protocol/common.ts";
+import { type UnitKind, type UnitName, unitKinds } from "./common.ts";
 
 export interface Unit {
   kind: UnitKind;
@@ -40,21 +39,7 @@ export function checkUnits(names: readonly string[], depth: number): UnitName[] 
   return [...new Set(sorted)];
 }
 
-/** What players, each some units in depth order, cost in a model of `depth` blocks: a sublayer is half a block. */
-export function playerCosts(players: readonly (readonly string[])[], depth: number): PlayerCosts {
-  const halves = players.map((units) => units.map(parseUnit).flatMap(halvesOf));
-  const taken = new Set(halves.flat());
-  const others = Array.from({ length: 2 * depth }, (_, half) => half).filter((half) => !taken.has(half));
-  return {
-    own: halves.map((of) => of.length / 2),
-    restFrom: halves.map(([first = 0]) => others.filter((half) => half > first).length / 2),
-    rest: others.length / 2,
-  };
-}
-
-/** Places of a unit's sublayers in the model, two a block. */
-function halvesOf({ kind, block }: Unit): number[] {
-  if (kind === "attention") return [2 * block];
-  if (kind === "feed-forward") return [2 * block + 1];
-  return [2 * block, 2 * block + 1];
+/** Every unit of a kind, by depth. */
+export function unitsOf(kind: UnitKind, depth: number): UnitName[] {
+  return Array.from({ length: depth }, (_, block) => `${kind}.${block}` as const);
 }

@@ -7,6 +7,7 @@ import { type MethodName, methods, type Params, type Part, type Result } from ".
 import { fromFrame, type Tensor, type TensorRef, toFrame } from "../protocol/tensor.ts";
 import type { Transport, TransportListener } from "../transport/transport.ts";
 
+/** What every call that takes its time can be given. */
 export interface CallOptions {
   /** Aborting rejects the call with CANCELLED at once; the worker stops at its next step. */
   signal?: AbortSignal | undefined;
@@ -17,6 +18,12 @@ export interface Answer<M extends MethodName> {
   result: Result<M>;
   /** The array a reference in the result stands for. */
   tensor(reference: TensorRef): Tensor;
+}
+
+interface CallRequest<M extends MethodName> extends CallOptions {
+  tensors?: readonly Tensor[] | undefined;
+  /** Called for what a method sends before its result, as it comes. */
+  onPart?: ((part: Part<M>, tensor: Answer<M>["tensor"]) => void) | undefined;
 }
 
 /** A body and the frames it refers to, not yet checked against a schema. */
@@ -78,11 +85,7 @@ export class Connection {
   async call<M extends MethodName>(
     method: M,
     params: Params<M>,
-    options: CallOptions & {
-      tensors?: readonly Tensor[];
-      /** Called for what a method sends before its result, as it comes. */
-      onPart?: (part: Part<M>, tensor: Answer<M>["tensor"]) => void;
-    } = {},
+    options: CallRequest<M> = {},
   ): Promise<Answer<M>> {
     const schema = methods[method];
     const parsed = schema.params.safeParse(params);
@@ -104,6 +107,26 @@ export class Connection {
     // The table pairs each method with its result; TypeScript cannot follow that through the lookup.
     const result = checked(method, schema.result, reply) as Result<M>;
     return { result, tensor: tensorOf(method, reply) };
+  }
+
+  /**
+   * A call whose params are what it works on and the caller's options as they are: the contract fills in what
+   * they leave out, and refuses what it does not know.
+   */
+  request<M extends MethodName, Subject extends Partial<Params<M>>>(
+    method: M,
+    subject: Subject,
+    options: Omit<Params<M>, keyof Subject> & CallOptions,
+    more: Pick<CallRequest<M>, "tensors" | "onPart"> = {},
+  ): Promise<Answer<M>> {
+    const { signal, onProgress, ...own } = options;
+    // The two halves are the method's params; TypeScript cannot put them together again.
+    return this.call(method, { ...own, ...subject } as unknown as Params<M>, { signal, onProgress, ...more });
+  }
+
+  /** Why no call is answered any more; undefined while they are. */
+  get ended(): DepthkitError | undefined {
+    return this.#ended;
   }
 
   /** Rejects every pending and every later call with `reason`. The first reason stays. */

@@ -1,8 +1,8 @@
 import { DepthkitError } from "../errors.ts";
 import type { WorkerStatus } from "../protocol/worker.ts";
+import { type CallOptions, Connection } from "../rpc/connection.ts";
 import { connectZeromq } from "../transport/zeromq.ts";
 import { type LaunchOptions, launchWorker, type WorkerProcess } from "../worker/launch.ts";
-import { type CallOptions, Connection } from "./connection.ts";
 import { type LoadModelOptions, loadModel, type Model } from "./model.ts";
 
 export interface StartOptions extends LaunchOptions {}
@@ -18,6 +18,7 @@ const HELLO_TIMEOUT_MS = 30_000;
 export class Depthkit {
   readonly pid: number;
   readonly pythonVersion: string;
+  /** @internal */
   readonly connection: Connection;
   readonly #worker: WorkerProcess;
   readonly #watch: NodeJS.Timeout;

@@ -1,20 +1,24 @@
-import type { Agreement, ChoicesResult, LastWordResult } from "../protocol/evaluation.ts";
-import type { CallOptions, Connection } from "./connection.ts";
+import type { z } from "zod";
+import type {
+  Agreement,
+  ChoicesResult,
+  choicesOptions,
+  LastWordResult,
+  lastWordOptions,
+} from "../protocol/evaluation.ts";
+import type { TaskInfo } from "../protocol/task.ts";
+import type { CallOptions, Connection } from "../rpc/connection.ts";
 import { type ItemLog, unlogged } from "./item-log.ts";
-import type { Subject } from "./subject.ts";
-import type { Task } from "./task.ts";
+import { type Subject, subjectParams } from "./subject.ts";
 
-export interface LastWordOptions extends CallOptions {
-  /** Items a batch; those that share their few-shot examples count as one. Default: as many as pay and fit. */
-  batchSize?: number;
-  /** Also give every item. Default false. */
-  items?: boolean;
+/** A multiple-choice or last-word task that a worker holds. */
+export interface HeldTask {
+  on(connection: Connection): string;
+  readonly info: TaskInfo;
 }
 
-export interface ChoicesOptions extends LastWordOptions {
-  /** Score the whole model too, and say where the two choose alike. Default false. */
-  compareToDense?: boolean;
-}
+export interface ChoicesOptions extends CallOptions, z.input<typeof choicesOptions> {}
+export interface LastWordOptions extends CallOptions, z.input<typeof lastWordOptions> {}
 
 /** One question: the log-likelihood of each of its choices, in nats, and which of them is taken. */
 export interface ChoiceItem {
@@ -39,26 +43,19 @@ export interface ChoiceScores extends Omit<ChoicesResult, "perItem" | "compariso
 }
 
 export interface LastWordScores extends Omit<LastWordResult, "perItem"> {
+  /** Where `items` asked for them, in the task's order. */
   perItem?: LastWordItem[];
 }
 
 export async function scoreChoices(
-  connection: Connection,
-  subject: Subject,
-  task: Task,
-  { batchSize, items = false, compareToDense = false, ...call }: ChoicesOptions,
+  on: Subject,
+  task: HeldTask,
+  options: ChoicesOptions,
   log?: ItemLog,
 ): Promise<ChoiceScores> {
   const { known, ...resumed } = log?.resume() ?? unlogged;
-  const params = {
-    ...subject,
-    task: task.info.task,
-    batchSize: batchSize ?? null,
-    items,
-    compareToDense,
-    known,
-  };
-  const { result, tensor } = await connection.call("evaluation.choices", params, { ...call, ...resumed });
+  const subject = { ...subjectParams(on), task: task.on(on.connection), known };
+  const { result, tensor } = await on.connection.request("evaluation.choices", subject, options, resumed);
   const { comparison, perItem, ...scores } = result;
   return {
     ...scores,
@@ -77,15 +74,14 @@ export async function scoreChoices(
 }
 
 export async function scoreLastWord(
-  connection: Connection,
-  subject: Subject,
-  task: Task,
-  { batchSize, items = false, ...call }: LastWordOptions,
+  on: Subject,
+  task: HeldTask,
+  options: LastWordOptions,
   log?: ItemLog,
 ): Promise<LastWordScores> {
   const { known, ...resumed } = log?.resume() ?? unlogged;
-  const params = { ...subject, task: task.info.task, batchSize: batchSize ?? null, items, known };
-  const { result, tensor } = await connection.call("evaluation.lastWord", params, { ...call, ...resumed });
+  const subject = { ...subjectParams(on), task: task.on(on.connection), known };
+  const { result, tensor } = await on.connection.request("evaluation.lastWord", subject, options, resumed);
   const { perItem, ...scores } = result;
   if (perItem === null) return scores;
   const right = tensor(perItem.right).data;

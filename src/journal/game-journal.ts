@@ -1,7 +1,5 @@
-import type { StoredValue } from "../journal/entry.ts";
-import type { JournalKey } from "../journal/key.ts";
-import { ValuesFile } from "../journal/values-file.ts";
-import type { ValueStore } from "./cache.ts";
+import type { JournalKey } from "./key.ts";
+import { openValuesFile, type StoredValue, type ValuesFile } from "./values-file.ts";
 
 export interface JournalOptions {
   /** Holds one file a key; made when absent. */
@@ -11,14 +9,14 @@ export interface JournalOptions {
   readonly players: readonly string[];
   readonly values: readonly string[];
   /** Data reach the disk at least this often while batches arrive, and on close; default 1000. */
-  readonly syncEveryMs?: number;
+  readonly syncEveryMs?: number | undefined;
 }
 
 /**
- * Values of coalitions in an append-only file, one file for each key, players and values together. A killed process
- * loses only what was being evaluated; a torn or damaged line is counted in `damaged` and its coalition evaluated again.
+ * Values of a game's coalitions, in one file for each key, players and values together: what a `CachedGame`
+ * over a function of one's own keeps. A game over a model has its own (`model.game(..., { journal })`).
  */
-export class Journal implements ValueStore, AsyncDisposable {
+export class Journal implements AsyncDisposable {
   readonly #file: ValuesFile;
 
   private constructor(file: ValuesFile) {
@@ -27,8 +25,7 @@ export class Journal implements ValueStore, AsyncDisposable {
 
   static async open({ directory, key, players, values, syncEveryMs }: JournalOptions): Promise<Journal> {
     const header = { format: "depthkit-values", version: 1, players, values, key };
-    const sync = syncEveryMs === undefined ? {} : { syncEveryMs };
-    return new Journal(await ValuesFile.open({ directory, header, width: values.length, ...sync }));
+    return new Journal(await openValuesFile({ directory, header, width: values.length, syncEveryMs }));
   }
 
   get path(): string {
