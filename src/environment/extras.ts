@@ -1,12 +1,12 @@
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { DepthkitError } from "../errors.ts";
 import { checkDiskSpace } from "../platform/disk-space.ts";
 import { asSetupError } from "../platform/file-error.ts";
+import { readJson, writeJson } from "../platform/json.ts";
 import { withLock } from "../platform/lock.ts";
 import { pythonPath } from "../platform/package-root.ts";
-import { writeJson } from "../platform/write-json.ts";
 import { environmentPython } from "./environment-folder.ts";
 import { installerEnvironment, runPip } from "./pip.ts";
 import { type Requirements, requirementsHash } from "./requirements.ts";
@@ -40,6 +40,9 @@ export function checkExtras(names: readonly string[]): ExtraName[] {
   });
 }
 
+/** Written last. What else it holds is for people. */
+const record = z.object({ hash: z.string() });
+
 export interface ExtraOptions {
   force?: boolean | undefined;
   signal?: AbortSignal | undefined;
@@ -61,7 +64,7 @@ export async function ensureExtra(
   const { force, signal, onProgress } = options;
   const file = join(folder, `depthkit-extra-${name}.json`);
   const hash = requirementsHash(requirements);
-  if (!force && installed(file) === hash) return;
+  if (!force && readJson(file, record)?.hash === hash) return;
   try {
     await withLock(`${folder}.lock`, { signal }, async () => {
       rmSync(file, { force: true });
@@ -82,15 +85,5 @@ export async function ensureExtra(
     });
   } catch (error) {
     throw asSetupError(error, `Installing the extra ${name}`, folder);
-  }
-}
-
-const record = z.object({ hash: z.string() });
-
-function installed(file: string): string | undefined {
-  try {
-    return record.safeParse(JSON.parse(readFileSync(file, "utf8"))).data?.hash;
-  } catch {
-    return undefined;
   }
 }
