@@ -3,7 +3,7 @@ import { DepthkitError } from "../errors.ts";
 import { throwIfCancelled } from "../platform/cancelled.ts";
 import { parseJson } from "../platform/json.ts";
 import { exitText, runChild } from "../platform/run-child.ts";
-import type { RequiredModule } from "./required-modules.ts";
+import type { RequiredModule } from "./requirements.ts";
 import { pinOf } from "./requirements.ts";
 import type { OnSetupProgress } from "./setup-progress.ts";
 
