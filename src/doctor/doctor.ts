@@ -1,11 +1,12 @@
-import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism, cpus, freemem, totalmem } from "node:os";
 import { dirname, join } from "node:path";
+import { z } from "zod";
 import { bundledModel, isBundledModelReady } from "../environment/bundled-model.ts";
 import { checkOwnInterpreter, findInterpreter } from "../environment/interpreter.ts";
 import { resolveWorkerPython, type WorkerPython } from "../environment/worker-python.ts";
 import { throwIfCancelled } from "../platform/cancelled.ts";
+import { readJson } from "../platform/json.ts";
 import { packageRoot, packageVersion } from "../platform/package-root.ts";
 import { cacheReport } from "./cache-report.ts";
 import { cacheProblems, inspectionProblems, problemOf } from "./doctor-problems.ts";
@@ -111,17 +112,8 @@ function nodeReport(): DoctorReport["node"] {
 function installed(name: string): string | null {
   const folders = createRequire(join(packageRoot(), "package.json")).resolve.paths(name) ?? [];
   for (const folder of folders) {
-    const version = versionIn(join(folder, name, "package.json"));
-    if (version !== undefined) return version;
+    const manifest = readJson(join(folder, name, "package.json"), z.object({ version: z.string() }));
+    if (manifest) return manifest.version;
   }
   return null;
-}
-
-function versionIn(manifest: string): string | undefined {
-  try {
-    const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { version?: unknown };
-    return typeof version === "string" ? version : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
-import { requiredModules } from "../environment/required-modules.ts";
+import { requiredModules } from "../environment/requirements.ts";
 import { childEntry } from "../platform/child-entry.ts";
 import { killTree } from "../platform/run-child.ts";
 import {

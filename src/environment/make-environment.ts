@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { throwIfCancelled } from "../platform/cancelled.ts";
-import { checkDiskSpace } from "../platform/disk-space.ts";
+import { checkDiskSpace } from "../platform/file-error.ts";
 import { exitText } from "../platform/run-child.ts";
 import { environmentPython, sitePackages } from "./environment-folder.ts";
 import { markerFile, writeMarker } from "./environment-marker.ts";

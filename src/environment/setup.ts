@@ -1,7 +1,8 @@
-import { type BundledModel, ensureBundledModel } from "./bundled-model.ts";
+import type { BundledModel } from "./bundled-model.ts";
 import { ensureEnvironment, pruneEnvironments } from "./environment.ts";
 import { checkExtras, type ExtraName, ensureExtra, extraRequirements } from "./extras.ts";
 import { ownInterpreter, verifyOwnInterpreter } from "./own-interpreter.ts";
+import { ensureBundledModel } from "./prepare-model.ts";
 import { workerRequirements } from "./requirements.ts";
 import type { OnSetupProgress } from "./setup-progress.ts";
 import { verifyModules } from "./verify-modules.ts";

@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { isModelWhole, manifestFile } from "../../../src/environment/model-manifest.ts";
+import { isModelWhole, manifestFile } from "../../../src/environment/bundled-model.ts";
 import { temporaryFolder, writeFile } from "../platform/temporary-folder.ts";
 
 test("a model is whole while every listed file has its size", () => {
