@@ -104,7 +104,7 @@ async function run(
   data: Scorable,
   subnetworks: readonly MeasuredSubnetwork[],
   {
-    measures = [data.defaultMeasure],
+    measures = [data.measures[0]],
     repairs: everywhere,
     journal,
     signal,

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { DepthkitError } from "../errors.ts";
 import { type CacheCounts, RowCache } from "../game/row-cache.ts";
 import type { Measure } from "../protocol/subnetworks.ts";
 import type { CallOptions } from "../rpc/connection.ts";
@@ -68,6 +69,13 @@ export class Evaluator implements AsyncDisposable {
   /** @throws DepthkitError INVALID_ARGUMENT, DISK_FULL, UNSUPPORTED_FORMAT where the journal cannot be used */
   static async open(model: Subject, data: Scorable, options: EvaluatorOptions): Promise<Evaluator> {
     const { measures, engine, journal } = options;
+    const other = measures.find((measure) => !data.measures.includes(measure));
+    if (other !== undefined || measures.length === 0) {
+      throw new DepthkitError(
+        "INVALID_ARGUMENT",
+        `Measuring subnetworks: ${JSON.stringify(other ?? null)} is not measured on this data; measures of it: ${data.measures.join(", ")}.`,
+      );
+    }
     const { every = 1, last = null } = engine.scoredPositions ?? {};
     const key = { ...modelKey(model.info), data: data.key, positions: { every, last } };
     const store = journal === undefined ? undefined : await MeasureStore.open(journal, key, measures);

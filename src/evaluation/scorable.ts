@@ -6,8 +6,8 @@ import type { Connection } from "../rpc/connection.ts";
 export interface Scorable {
   /** The worker's name for it, for a call over this connection. */
   on(connection: Connection): string;
-  /** What is measured where nothing is named. */
-  readonly defaultMeasure: Measure;
+  /** What can be measured on it; the first is where nothing is named. */
+  readonly measures: readonly [Measure, ...Measure[]];
   /** All of it that determines a measure. */
   readonly key: Readonly<Record<string, JournalKey>>;
 }

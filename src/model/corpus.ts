@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { Scorable } from "../evaluation/scorable.ts";
 import { type TextData, toDataSource } from "../evaluation/text-data.ts";
 import type { CorpusInfo, corpusOptions } from "../protocol/corpus.ts";
+import { measuresOf } from "../protocol/subnetworks.ts";
 import type { CallOptions, Connection } from "../rpc/connection.ts";
 import { Handle } from "../rpc/handle.ts";
 
@@ -18,8 +19,8 @@ export class Corpus extends Handle implements Scorable {
   }
 
   /** @internal */
-  get defaultMeasure() {
-    return "loss" as const;
+  get measures() {
+    return measuresOf.corpus;
   }
 
   /** @internal */

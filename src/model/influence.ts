@@ -66,6 +66,16 @@ export class Influence {
     this.#metric = view.data.metric;
   }
 
+  /** The kind of unit it is seen by. */
+  get units(): UnitKind {
+    return this.#kind;
+  }
+
+  /** The metric it is seen by. */
+  get metric(): InfluenceMetric {
+    return this.#metric;
+  }
+
   /** The same measurement, seen by another kind of unit or metric; nothing is measured again. */
   by(kind: UnitKind, metric: InfluenceMetric = this.#metric): Influence {
     return new Influence(this.data, kind, metric);

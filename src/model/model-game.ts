@@ -10,7 +10,7 @@ import type { EvaluateOptions, Game } from "../game/game.ts";
 import type { CacheCounts } from "../game/row-cache.ts";
 import { groupUnits, unitGame, type ValueDefinition, valueOfMeasure } from "../game/unit-game.ts";
 import { type UnitKind, type UnitName, unitKinds } from "../protocol/common.ts";
-import { lowerIsBetter, type Measure, measures } from "../protocol/subnetworks.ts";
+import { lowerIsBetter, type Measure } from "../protocol/subnetworks.ts";
 import { checkUnits, parseUnit, unitsOf } from "../protocol/units.ts";
 import type { Corpus } from "./corpus.ts";
 import type { Repair } from "./repair.ts";
@@ -109,7 +109,7 @@ export async function modelGame<P extends Players>(
   {
     players = "block" as P,
     groups,
-    value = data.defaultMeasure,
+    value = data.measures[0],
     repairs = [],
     journal,
     signal: _,
@@ -122,7 +122,8 @@ export async function modelGame<P extends Players>(
   checkApart(units);
   const definitions = [value].flat() as (Measure | ValueDefinition)[];
   const values = definitions.map((one) => toValue(one, vocabularySize));
-  const measured = [...new Set(values.flatMap((one) => one.measures))].map(checkMeasure);
+  // Whether these are measures, and of this data, is the evaluator's to say.
+  const measured = [...new Set(values.flatMap((one) => one.measures))] as Measure[];
   const evaluator = await Evaluator.open(model, data, { measures: measured, engine, journal });
   const game = unitGame({
     players: units.map((of) => of.join("+") as PlayerName<P>),
@@ -175,19 +176,10 @@ function checkKind(kind: string): UnitKind {
   );
 }
 
-function checkMeasure(name: string): Measure {
-  const known = measures.find((measure) => measure === name);
-  if (known !== undefined) return known;
-  throw new DepthkitError("INVALID_ARGUMENT", `"${name}" is no measure; measures: ${measures.join(", ")}.`);
-}
-
 function toValue(value: Measure | ValueDefinition, vocabularySize: number): ValueDefinition {
   if (typeof value !== "string") return value;
-  const measure = checkMeasure(value);
-  return valueOfMeasure(measure, {
-    lowerIsBetter: lowerIsBetter.has(measure),
-    cap: measure === "loss" ? Math.log(vocabularySize) : undefined,
-  });
+  const cap = value === "loss" ? Math.log(vocabularySize) : undefined;
+  return valueOfMeasure(value, { lowerIsBetter: lowerIsBetter.has(value), cap });
 }
 
 /** What players, each some units in depth order, cost in a model of `depth` blocks: a sublayer is half a block. */

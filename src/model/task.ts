@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Scorable } from "../evaluation/scorable.ts";
+import { measuresOf } from "../protocol/subnetworks.ts";
 import type { TaskInfo, taskOptions, taskTemplate } from "../protocol/task.ts";
 import type { CallOptions, Connection } from "../rpc/connection.ts";
 import { Handle } from "../rpc/handle.ts";
@@ -24,8 +25,8 @@ export class Task extends Handle implements Scorable {
   }
 
   /** @internal */
-  get defaultMeasure() {
-    return "accuracy" as const;
+  get measures() {
+    return measuresOf[this.info.kind];
   }
 
   /** @internal */

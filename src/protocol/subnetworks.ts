@@ -3,10 +3,12 @@ import { dataHandle, modelHandle, repairHandle, unitName } from "./common.ts";
 import { count, extending, finite, list, named } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
-/**
- * `loss` on a corpus or a last-word task, `kl` and `logit-distance` on a corpus, `accuracy` on a task, `choice-loss` on a
- * multiple-choice task.
- */
+/** What can be measured on which data; the first is measured where nothing is named. */
+export const measuresOf = {
+  corpus: ["loss", "kl", "logit-distance"],
+  choices: ["accuracy", "choice-loss"],
+  "last-word": ["accuracy", "loss"],
+} as const;
 export const measures = ["loss", "kl", "logit-distance", "accuracy", "choice-loss"] as const;
 export const measure = named("Measure", z.enum(measures));
 export type Measure = (typeof measures)[number];
