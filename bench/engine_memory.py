@@ -18,10 +18,10 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 
 from depthkit_worker.data.corpus import Corpus, CorpusOptions
 from depthkit_worker.data.text import texts_from_strings
+from depthkit_worker.memory.peaks import PeakMemory
+from depthkit_worker.memory.process import resident_bytes
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
-from depthkit_worker.peak_memory import PeakMemory
-from depthkit_worker.process_memory import resident_bytes
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks

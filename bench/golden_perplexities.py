@@ -22,10 +22,10 @@ from depthkit_worker.evaluation.perplexity import PerplexityOptions, perplexity
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.emulated_update import EmulatedUpdateOptions, fit_emulated_update
-from depthkit_worker.repair.method import Base
+from depthkit_worker.repair.fitting import Base
+from depthkit_worker.repair.repair import Repair
 from depthkit_worker.repair.storage import make_repair
 from depthkit_worker.session.job import Unattended
-from depthkit_worker.subnetworks.repairs import Repair
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 TOLERANCE = 1e-4

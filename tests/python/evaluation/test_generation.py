@@ -15,9 +15,9 @@ from depthkit_worker.evaluation.generation import GenerateOptions, Generation, g
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.load import LoadOptions, load_model
 from depthkit_worker.models.units import Unit
+from depthkit_worker.repair.repair import BlockEdit, Repair
 from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.gates import removed
-from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from tiny import FAMILY_MODELS, t_llama, tiny_model
 

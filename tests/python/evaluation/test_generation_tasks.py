@@ -18,8 +18,8 @@ from depthkit_worker.evaluation.generation import GenerateOptions, generate
 from depthkit_worker.evaluation.generation_tasks import SolveOptions, solve
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
+from depthkit_worker.repair.repair import BlockEdit, Repair
 from depthkit_worker.session.job import Unattended, cancelled
-from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from tiny import FAMILY_MODELS, tiny_model
 

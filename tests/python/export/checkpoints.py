@@ -16,8 +16,8 @@ from depthkit_worker.export.huggingface import ExportOptions, ExportResult, expo
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import cache_keyword
 from depthkit_worker.models.units import Unit
+from depthkit_worker.repair.repair import Repair
 from depthkit_worker.session.job import Unattended
-from depthkit_worker.subnetworks.repairs import Repair
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 

@@ -30,18 +30,19 @@ from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.profiling.profile import ProfileOptions, profile
 from depthkit_worker.repair.bias import BiasOptions, fit_bias
 from depthkit_worker.repair.emulated_update import EmulatedUpdateOptions, fit_emulated_update
+from depthkit_worker.repair.fitting import Base, Fitted
 from depthkit_worker.repair.fold import FoldOptions, fit_fold
 from depthkit_worker.repair.lora import LoraOptions, fit_lora
 from depthkit_worker.repair.low_rank import LowRankOptions, fit_low_rank
-from depthkit_worker.repair.method import Base, Fitted, TrainingPoint
 from depthkit_worker.repair.patch import PatchOptions, fit_patch
+from depthkit_worker.repair.repair import Repair
 from depthkit_worker.repair.replacement_block import ReplacementBlockOptions, fit_replacement_block
 from depthkit_worker.repair.storage import load_repairs, save_repairs
+from depthkit_worker.repair.training.report import TrainingPoint
 from depthkit_worker.session.job import Job, Unattended
 from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks
 from depthkit_worker.subnetworks.positions import MEASURES
-from depthkit_worker.subnetworks.repairs import Repair
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from influence.builders import corpus_of, random_rows
 from repair.builders import many_rows, repairs_of

@@ -7,15 +7,15 @@ import torch
 from torch import nn
 
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.memory.peaks import peak_beside
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.stepper import Stepper, pad_left
 from depthkit_worker.models.units import Unit
-from depthkit_worker.profiling.memory import peak_memory
 from depthkit_worker.profiling.profile import Profile, ProfileOptions, profile
 from depthkit_worker.profiling.spread import spread_of
+from depthkit_worker.repair.repair import BlockEdit, Repair
 from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.gates import removed
-from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from tiny import FAMILY_MODELS, tiny_model, token_ids
 
@@ -129,7 +129,7 @@ def test_what_cannot_be_profiled_is_refused_first(options: ProfileOptions) -> No
 
 def test_peak_memory_is_the_most_alive_at_one_time() -> None:
     weight = torch.zeros(1000)
-    with peak_memory(CPU, [weight]) as peak:
+    with peak_beside(CPU, [weight]) as peak:
         first = torch.ones(100)  # 400 bytes
         second = torch.ones(200)  # and 800
         del first

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
-from depthkit_worker.repair.method import Base, Fitted
+from depthkit_worker.repair.fitting import Base, Fitted
+from depthkit_worker.repair.repair import Repair
 from depthkit_worker.repair.storage import make_repair
 from depthkit_worker.subnetworks.gates import removed
-from depthkit_worker.subnetworks.repairs import Repair
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from influence.builders import corpus_of, random_rows, tiny
 

@@ -17,8 +17,8 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.units import UNIT_KINDS, Unit, UnitKind
 from depthkit_worker.repair.emulated_update import EmulatedUpdateOptions, fit_emulated_update
-from depthkit_worker.repair.method import Base, Fitted
-from depthkit_worker.repair.updates import Constant
+from depthkit_worker.repair.fitting import Base, Fitted
+from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.session.job import Unattended, cancelled
 from influence.builders import llama
 from repair.builders import Array, base_of, block_states, gap_states, many_rows, repairs_of
@@ -187,9 +187,9 @@ def peak(count: int) -> None:
     """Runs in a child: bytes on top of what was there, of all the untrained methods."""
     from transformers import LlamaConfig
 
+    from depthkit_worker.memory.peaks import PeakMemory
+    from depthkit_worker.memory.process import resident_bytes
     from depthkit_worker.models.decoder import Decoder
-    from depthkit_worker.peak_memory import PeakMemory
-    from depthkit_worker.process_memory import resident_bytes
     from depthkit_worker.repair.low_rank import LowRankOptions, fit_low_rank
     from tiny import SHAPE, random_model
 

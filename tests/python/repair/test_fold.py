@@ -13,9 +13,10 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.emulated_update import EmulatedUpdateOptions, fit_emulated_update
+from depthkit_worker.repair.fitting import Base, Fitted
 from depthkit_worker.repair.fold import FoldOptions, fit_fold
-from depthkit_worker.repair.method import Base, Fitted
-from depthkit_worker.repair.updates import Constant, Product
+from depthkit_worker.repair.stream_updates import Constant
+from depthkit_worker.repair.weight_changes import Product
 from depthkit_worker.session.job import Unattended
 from influence.builders import llama
 from repair.builders import Array, base_of, block_states, gap_states, logits, many_rows, repairs_of

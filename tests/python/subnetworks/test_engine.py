@@ -12,14 +12,14 @@ from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import UNIT_KINDS, Unit
-from depthkit_worker.repair.updates import Constant
+from depthkit_worker.repair.repair import BlockEdit, Repair, slot_of, update_at
+from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.engine import EngineOptions, EngineResult, evaluate_subnetworks
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.head import Head
 from depthkit_worker.subnetworks.masks import Subnetworks, one_removed, pack_masks, unpack_masks
 from depthkit_worker.subnetworks.positions import MEASURES, ScoredPositions
-from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, slot_of, update_at
 from depthkit_worker.subnetworks.steps import Stepper
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from depthkit_worker.subnetworks.trie import Trie, walk

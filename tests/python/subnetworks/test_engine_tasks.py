@@ -13,12 +13,12 @@ from depthkit_worker.evaluation.choices import choice_result
 from depthkit_worker.evaluation.task_scores import task_scores
 from depthkit_worker.models.decoder import Branching, Decoder, Replay
 from depthkit_worker.models.units import UNIT_KINDS, Unit
-from depthkit_worker.repair.updates import Constant
+from depthkit_worker.repair.repair import Repair, slot_of, update_at
+from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.engine import EngineOptions, EngineResult, evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks
 from depthkit_worker.subnetworks.positions import Measure, ScoredPositions
-from depthkit_worker.subnetworks.repairs import Repair, slot_of, update_at
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from subnetworks.physical import Physical, all_masks
 from task_items import random_task

@@ -8,9 +8,9 @@ from torch import nn
 
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
+from depthkit_worker.repair.repair import BlockEdit, Repair
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.physical import own_tensors, physical, update_modules
-from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from tiny import DEPTH, FAMILY_MODELS, tiny_model, token_ids
 

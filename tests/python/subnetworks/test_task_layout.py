@@ -13,7 +13,7 @@ from depthkit_worker.evaluation.task_scores import task_scores
 from depthkit_worker.models.decoder import Branching, Decoder, Replay
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
-from depthkit_worker.subnetworks.task_layout import MOST_TOKENS, branching, companies, lay_out, lay_out_apart
+from depthkit_worker.subnetworks.task_layout import MOST_TOKENS, branching, lay_out, lay_out_apart, sharing_a_row
 from depthkit_worker.subnetworks.task_rows import TaskRows
 from task_items import by_forward, random_task
 from tiny import tiny_model
@@ -37,7 +37,7 @@ def spelled(task: Task, numbers: tuple[int, ...], apart: bool = False) -> None:
 
 def test_items_behind_the_same_examples_lie_in_one_row() -> None:
     task = random_task(8, shots=100)
-    assert sorted(companies(task.items, [True] * 8)) == [(0, 2, 4, 6), (1, 3, 5, 7)]
+    assert sorted(sharing_a_row(task.items, [True] * 8)) == [(0, 2, 4, 6), (1, 3, 5, 7)]
     for numbers in ((0, 2, 4, 6), (1, 3, 5, 7), (2, 6), (5,)):
         spelled(task, numbers)
     layout = lay_out([task.items[number] for number in (0, 2, 4, 6)])
@@ -63,18 +63,18 @@ def test_choices_that_begin_differently_share_nothing() -> None:
 def test_little_in_common_or_a_model_that_cannot_branch_keeps_items_apart() -> None:
     alone = [(number,) for number in range(8)]
     task = random_task(8, shots=100)
-    assert sorted(companies(task.items, [False] * 8)) == alone
-    assert sorted(companies(random_task(8).items, [True] * 8)) == alone
-    assert sorted(companies(task.items, [number != 0 for number in range(8)])) == [(0,), (1, 3, 5, 7), (2, 4, 6)]
+    assert sorted(sharing_a_row(task.items, [False] * 8)) == alone
+    assert sorted(sharing_a_row(random_task(8).items, [True] * 8)) == alone
+    assert sorted(sharing_a_row(task.items, [number != 0 for number in range(8)])) == [(0,), (1, 3, 5, 7), (2, 4, 6)]
 
 
 @pytest.mark.parametrize(("front", "own", "together"), [(100, 20, 10), (100, 90, 2), (3000, 200, 5)])
 def test_rows_do_not_grow_beyond_what_pays(front: int, own: int, together: int) -> None:
     examples = np.arange(front, dtype=np.int32)
     items = [_item(np.concatenate([examples, np.full(own, number, dtype=np.int32)])) for number in range(20)]
-    found = companies(items, [True] * 20)
+    found = sharing_a_row(items, [True] * 20)
     assert max(map(len, found)) == together and sum(map(len, found)) == 20
-    assert max(lay_out([items[number] for number in company]).width for company in found) <= MOST_TOKENS
+    assert max(lay_out([items[number] for number in sharers]).width for sharers in found) <= MOST_TOKENS
 
 
 def test_a_half_of_a_batch_lays_out_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:

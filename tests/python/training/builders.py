@@ -13,11 +13,13 @@ from torch import Tensor
 from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
-from depthkit_worker.repair.method import Base, Fill, Objective, TrainingOptions, TrainingPoint, TrainingReport
-from depthkit_worker.repair.training import train_fills
-from depthkit_worker.repair.updates import Constant
+from depthkit_worker.repair.fitting import Base, Fill
+from depthkit_worker.repair.repair import BlockEdit, Repair
+from depthkit_worker.repair.stream_updates import Constant
+from depthkit_worker.repair.training.fills import train_fills
+from depthkit_worker.repair.training.options import Objective, TrainingOptions
+from depthkit_worker.repair.training.report import TrainingPoint, TrainingReport
 from depthkit_worker.session.job import Unattended, cancelled
-from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from influence.builders import corpus_of, random_rows
 

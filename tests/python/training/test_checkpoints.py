@@ -19,12 +19,15 @@ from torch import Tensor
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
+from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.lora import LoraOptions, fit_lora
-from depthkit_worker.repair.method import Base, Fill, Fitted, TrainingOptions, TrainingPoint
-from depthkit_worker.repair.training import train_fills
-from depthkit_worker.repair.updates import Constant, Sum
+from depthkit_worker.repair.repair import BlockEdit
+from depthkit_worker.repair.stream_updates import Constant
+from depthkit_worker.repair.training.fills import train_fills
+from depthkit_worker.repair.training.options import TrainingOptions
+from depthkit_worker.repair.training.report import TrainingPoint
+from depthkit_worker.repair.weight_changes import Sum
 from depthkit_worker.session.job import Unattended
-from depthkit_worker.subnetworks.repairs import BlockEdit
 from influence.builders import llama
 from training.builders import (
     SHORT,

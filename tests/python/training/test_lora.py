@@ -14,13 +14,13 @@ from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.adapters import AdapterOptions, MaskedExperts, adapted, places
+from depthkit_worker.repair.fitting import Base, Fitted
 from depthkit_worker.repair.lora import LoraOptions, fit_lora
-from depthkit_worker.repair.method import Base, Fitted
+from depthkit_worker.repair.repair import Repair
 from depthkit_worker.repair.storage import load_repairs, make_repair, save_repairs
-from depthkit_worker.repair.updates import Sum
+from depthkit_worker.repair.weight_changes import Sum
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.gates import removed
-from depthkit_worker.subnetworks.repairs import Repair
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from influence.builders import llama, tiny
 from tiny import token_ids

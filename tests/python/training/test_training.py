@@ -14,14 +14,16 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
-from depthkit_worker.repair.method import Fill, Objective, TrainingOptions, TrainingPoint
-from depthkit_worker.repair.training import train_fills
+from depthkit_worker.repair.fitting import Fill
+from depthkit_worker.repair.repair import BlockEdit, Repair
+from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
+from depthkit_worker.repair.training.fills import train_fills
+from depthkit_worker.repair.training.options import Objective, TrainingOptions
+from depthkit_worker.repair.training.report import TrainingPoint
 from depthkit_worker.repair.training.schedule import learning_rate_factor
 from depthkit_worker.repair.training.slices import SLICE_BYTES
-from depthkit_worker.repair.updates import Constant, Linear, LowRank
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.gates import removed
-from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from influence.builders import llama, tiny
 from training.builders import (

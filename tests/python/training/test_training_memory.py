@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from depthkit_worker.peak_memory import CLEAR, PeakMemory
-from depthkit_worker.process_memory import peak_resident_bytes
-from depthkit_worker.repair.method import Objective
-from depthkit_worker.repair.training import train_fills
+from depthkit_worker.memory.peaks import CLEAR, PeakMemory
+from depthkit_worker.memory.process import peak_resident_bytes
+from depthkit_worker.repair.training.fills import train_fills
+from depthkit_worker.repair.training.options import Objective
 from depthkit_worker.session.job import Unattended
 from influence.builders import llama
 from training.builders import SHORT, base_of, constant, corpus, ignore

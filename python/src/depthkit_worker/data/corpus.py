@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from depthkit_worker.contract.wire import CorpusInfo, CorpusOptions
 from depthkit_worker.data.text import Texts
 from depthkit_worker.data.tokens import (
-    BosPolicy,
     Ids,
     bos_token,
     encode,
@@ -23,24 +22,8 @@ from depthkit_worker.data.tokens import (
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.session.job import Job
 
-Packing = Literal["pack", "none"]
-SEPARATOR = "\n\n"
 TEXTS_BETWEEN_CHECKS = 100
 PAD = 0
-
-
-@dataclass(frozen=True)
-class CorpusOptions:
-    """How text becomes sequences."""
-
-    length: int
-    """Tokens a sequence, a BOS token included; unpacked: at most."""
-    sequences: int | None = None
-    """How many to take from the front; None: all there are."""
-    packing: Packing = "pack"
-    separator: str = SEPARATOR
-    """Stands between two texts of a packed stream."""
-    bos: BosPolicy = "auto"
 
 
 @dataclass(frozen=True)
@@ -65,16 +48,7 @@ class Corpus:
     """int32 (tokens,): the sequences one after another."""
     starts: tuple[int, ...]
     """Where in `ids` each sequence begins, and at the end the number of tokens."""
-    options: CorpusOptions
-    texts: Texts
-    bos_added: bool
-    """Whether each sequence starts with a BOS token."""
-    tokens_total: int
-    """Tokens of the whole text, BOS tokens of the sequences not among them."""
-    tokens_dropped: int
-    """Text tokens that went into no sequence."""
-    tokens_digest: str
-    """sha256 of `ids` as little-endian int32."""
+    info: CorpusInfo
     tokenizer_digest: str
 
     @property
@@ -84,6 +58,11 @@ class Corpus:
     @property
     def tokens(self) -> int:
         return self.starts[-1]
+
+    @property
+    def length(self) -> int:
+        """Tokens of the longest sequence, or more."""
+        return self.info.length
 
     def batches(self, size: int) -> Iterator[Batch]:
         """All sequences in order, `size` at a time."""
@@ -112,31 +91,26 @@ def make_corpus(tokenizer: PreTrainedTokenizerBase, texts: Texts, options: Corpu
     bos = bos_token(tokenizer, options.bos)
     front = [] if bos is None else [bos]
     room = options.length - len(front)
-    if options.length < 2 or (options.sequences is not None and options.sequences < 1):
-        raise DepthkitError(
-            "INVALID_ARGUMENT",
-            f"A corpus of {options.sequences} sequences of {options.length} tokens was asked for. "
-            "It needs at least one sequence, and two tokens in each: the second is the first predicted.",
-            sequences=options.sequences,
-            length=options.length,
-        )
     if options.packing == "pack":
         rows, total = _packed(tokenizer, texts, options, room, job)
     else:
         rows, total = _unpacked(tokenizer, texts, options, room, job)
-    used = sum(map(len, rows))
     ids = np.concatenate([part for row in rows for part in (np.asarray(front, dtype=np.int32), row)])
-    return Corpus(
-        ids=ids,
-        starts=(0, *np.cumsum([len(front) + len(row) for row in rows]).tolist()),
-        options=options,
-        texts=texts,
-        bos_added=bos is not None,
-        tokens_total=total,
-        tokens_dropped=total - used,
+    info = CorpusInfo(
+        data=texts.info,
         tokens_digest=ids_digest(ids),
-        tokenizer_digest=tokenizer_digest(tokenizer),
+        sequences=len(rows),
+        length=options.length,
+        tokens=len(ids),
+        tokens_total=total,
+        tokens_dropped=total - sum(map(len, rows)),
+        packing=options.packing,
+        separator=options.separator,
+        bos=options.bos,
+        bos_added=bos is not None,
     )
+    starts = (0, *np.cumsum([len(front) + len(row) for row in rows]).tolist())
+    return Corpus(ids, starts, info, tokenizer_digest(tokenizer))
 
 
 def _packed(

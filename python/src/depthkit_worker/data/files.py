@@ -7,6 +7,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
@@ -18,6 +19,23 @@ SUFFIXES = (".txt", ".jsonl", ".jsonl.gz")
 BOM = b"\xef\xbb\xbf"
 LINES_BETWEEN_CHECKS = 1000
 DIGEST_BLOCK = 1 << 22
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a row stands: a line of a file, or one of the rows that a caller gave."""
+
+    number: int
+    """From 1."""
+    path: Path | None = None
+
+    def __str__(self) -> str:
+        return f"row {self.number}" if self.path is None else f"line {self.number} of {self.path}"
+
+    @property
+    def details(self) -> dict[str, object]:
+        """For an error's details."""
+        return {"row": self.number} if self.path is None else {"path": str(self.path), "line": self.number}
 
 
 def suffix_of(path: Path) -> str:
@@ -54,13 +72,13 @@ def read_jsonl(path: Path, job: Job, *, text_field: str, strict: bool) -> tuple[
     """
     texts: list[str] = []
     skipped = 0
-    for number, record in read_rows(path, job):
+    for place, record in read_rows(path, job):
         value = record.get(text_field)
         if isinstance(value, str) and value:
-            _check_surrogates(value, path, number)
+            _check_surrogates(value, place)
             texts.append(value)
         elif strict:
-            raise _without_text(path, number, f"field {text_field!r} is missing, empty or not a string")
+            raise _without_text(path, place.number, f"field {text_field!r} is missing, empty or not a string")
         else:
             skipped += 1
     return texts, skipped
@@ -77,13 +95,14 @@ def check_rows_file(path: Path) -> None:
         )
 
 
-def read_rows(path: Path, job: Job) -> Iterator[tuple[int, dict[str, object]]]:
-    """Number, from 1, and object of each line of a `.jsonl` or `.jsonl.gz` file that is not blank."""
+def read_rows(path: Path, job: Job) -> Iterator[tuple[Place, dict[str, object]]]:
+    """Place and object of each line of a `.jsonl` or `.jsonl.gz` file that is not blank."""
     for number, (offset, line) in enumerate(_lines(path), start=1):
         if number % LINES_BETWEEN_CHECKS == 0:
             job.check()
         if line.strip():
-            yield number, _object(_decode(line, path, offset), path, number)
+            place = Place(number, path)
+            yield place, json_object(_decode(line, path, offset), place)
 
 
 def file_digest(path: Path, job: Job) -> str:
@@ -134,31 +153,31 @@ def _decode(raw: bytes, path: Path, offset: int) -> str:
         ) from error
 
 
-def _object(line: str, path: Path, number: int) -> dict[str, object]:
+def json_object(line: str, place: Place) -> dict[str, object]:
+    """What a row holds, whole numbers as floats."""
     try:
         # Other fields may hold anything, whole numbers longer than Python's int() reads among it.
         value = json.loads(line, parse_int=float)
     except (json.JSONDecodeError, RecursionError) as error:
-        raise _bad_line(path, number, f"it is not JSON ({error})") from error
+        raise _bad_row(place, f"it is not JSON ({error})") from error
     if not isinstance(value, dict):
-        raise _bad_line(path, number, "it is JSON but not an object")
+        raise _bad_row(place, "it is JSON but not an object")
     return value
 
 
-def _check_surrogates(text: str, path: Path, number: int) -> None:
+def _check_surrogates(text: str, place: Place) -> None:
     # JSON can escape half of a surrogate pair; no tokeniser and no digest could take it.
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise _bad_line(path, number, "its text escapes half a surrogate pair") from error
+        raise _bad_row(place, "its text escapes half a surrogate pair") from error
 
 
-def _bad_line(path: Path, number: int, reason: str) -> DepthkitError:
+def _bad_row(place: Place, reason: str) -> DepthkitError:
     return DepthkitError(
         "UNSUPPORTED_FORMAT",
-        f"Cannot read line {number} of {path}: {reason}. A .jsonl file has one JSON object a line.",
-        path=str(path),
-        line=number,
+        f"Cannot read {place}: {reason}. A row is one JSON object; a .jsonl file has one a line.",
+        **place.details,
     )
 
 

@@ -1,4 +1,4 @@
-"""One row of a task's file, read field by field with errors that name the place."""
+"""One row of a task, read field by field with errors that name the place."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from depthkit_worker.contract.wire import OwnRows, RowSource
+from depthkit_worker.data.files import Place, check_rows_file, json_object, read_rows
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.session.job import Job
 
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\w+)(?:\[([0-9]+)\])?\}|[{}]")
 EXACT = 2**53
@@ -18,8 +21,7 @@ EXACT = 2**53
 @dataclass(frozen=True)
 class Row:
     fields: Mapping[str, object]
-    path: Path
-    line: int
+    place: Place
 
     def text(self, name: str) -> str:
         """A field's text, not empty."""
@@ -70,18 +72,13 @@ class Row:
         """`template` with the row's fields in the places of their names in braces."""
         return PLACEHOLDER.sub(lambda found: self._filling(found, template), template)
 
-    @property
-    def place(self) -> str:
-        return f"line {self.line} of {self.path}"
-
     def wrong(self, name: str, found: str, allowed: str) -> DepthkitError:
         return DepthkitError(
             "INVALID_ARGUMENT",
             f"Cannot use {self.place}: field {name!r} {found}; {allowed}. "
-            "Correct the row, or name the format or template that the file is in.",
-            path=str(self.path),
-            line=self.line,
+            "Correct the row, or name the format or template that it is in.",
             field=name,
+            **self.place.details,
         )
 
     def _filling(self, found: re.Match[str], template: str) -> str:
@@ -107,6 +104,23 @@ class Row:
             text.encode()
         except UnicodeEncodeError as error:
             raise self.wrong(name, "escapes half a surrogate pair", "it is a text") from error
+
+
+def read_source(source: RowSource, job: Job) -> list[Row]:
+    """The rows of `.jsonl` or `.jsonl.gz` files in the order given, or those that the caller gave."""
+    if isinstance(source, OwnRows):
+        places = map(Place, range(1, len(source.rows) + 1))
+        return [Row(json_object(text, place), place) for text, place in zip(source.rows, places, strict=True)]
+    files = files_of(source)
+    # Before any work: a wrong name at the end of a list should not cost the reading of the rest.
+    for path in files:
+        check_rows_file(path)
+    return [Row(fields, place) for path in files for place, fields in read_rows(path, job)]
+
+
+def files_of(source: RowSource | None) -> list[Path]:
+    """None where rows are the caller's own."""
+    return [] if source is None or isinstance(source, OwnRows) else [Path(path) for path in source.files]
 
 
 def check_template(template: str) -> None:

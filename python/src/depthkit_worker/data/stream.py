@@ -5,20 +5,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from depthkit_worker.data.corpus import SEPARATOR
+from depthkit_worker.contract.wire import PerplexityOptions, RowMode
 from depthkit_worker.data.text import Texts, lines_of
 from depthkit_worker.data.token_bytes import token_ends
 from depthkit_worker.data.tokens import Ids, encode_stream, ids_digest, tokenizer_digest
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.session.job import Job
 
-RowMode = Literal["raw", "wikitext"]
 WORD = re.compile(r"\S+")
 
 
@@ -57,37 +55,30 @@ class TextStream:
         return np.cumsum([0, *widths], dtype=np.int64)[1:-1:2]
 
 
-def make_stream(
-    tokenizer: PreTrainedTokenizerBase,
-    texts: Texts,
-    job: Job,
-    *,
-    rows: RowMode = "raw",
-    separator: str = SEPARATOR,
-) -> TextStream:
-    """Join `texts` and tokenise the whole.
+def make_stream(tokenizer: PreTrainedTokenizerBase, texts: Texts, options: PerplexityOptions, job: Job) -> TextStream:
+    """Join `texts` as `rows` and `separator` of the options say, and tokenise the whole.
 
     `raw`: the texts as they are, the separator between them. `wikitext`: the published protocol on
     WikiText, where every line is a row of its own; a row ends in a newline, an empty line is an empty row,
     and the separator stands between rows.
     """
-    parts = list(texts.texts) if rows == "raw" else _rows(texts)
-    text = separator.join(parts)
+    parts = list(texts.texts) if options.rows == "raw" else _rows(texts)
+    text = options.separator.join(parts)
     ids = encode_stream(tokenizer, text, job)
     return TextStream(
         ids=ids,
         ends=token_ends(tokenizer, ids, text),
         text=text,
         texts=texts,
-        rows=rows,
-        separator=separator,
+        rows=options.rows,
+        separator=options.separator,
         tokens_digest=ids_digest(ids),
         tokenizer_digest=tokenizer_digest(tokenizer),
     )
 
 
 def _rows(texts: Texts) -> list[str]:
-    records = [path for path in texts.files if not path.lower().endswith(".txt")]
+    records = [path for path in texts.info.files if not path.lower().endswith(".txt")]
     if records:
         raise DepthkitError(
             "INVALID_ARGUMENT",

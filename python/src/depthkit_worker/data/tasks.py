@@ -4,48 +4,31 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from depthkit_worker.contract.wire import RowSource, TaskFormat, TaskInfo, TaskKind, TaskOptions, TaskTemplate
 from depthkit_worker.data.continuations import Fitted, Pair, PairEncoder, Room, fit
-from depthkit_worker.data.files import check_rows_file, file_digest, read_rows
-from depthkit_worker.data.rows import Row
+from depthkit_worker.data.files import file_digest
+from depthkit_worker.data.rows import Row, files_of, read_source
 from depthkit_worker.data.templates import (
     ALIASES,
     FORMAT_NAMES,
     Format,
-    FormatName,
     Question,
-    TaskKind,
-    Template,
     named_format,
     template_format,
 )
-from depthkit_worker.data.tokens import BosPolicy, Ids, agreed, bos_token, tokenizer_digest
+from depthkit_worker.data.tokens import Ids, agreed, bos_token, tokenizer_digest
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.session.job import Job
 
-MOST_SHOTS = 5
 ITEMS_BETWEEN_REPORTS = 20
-
-
-@dataclass(frozen=True)
-class TaskOptions:
-    """How rows become items."""
-
-    format: FormatName | Template | None = None
-    """None: what the rows themselves name in their field `task`."""
-    shots: int = 0
-    """Examples in front of each question: the first of `shots_file`, of the question's own group where the
-    format has groups; never the question itself."""
-    shots_file: Path | None = None
-    limit: int | None = None
-    """Take the first so many rows; None: all."""
-    bos: BosPolicy = "auto"
+Pools = Mapping[str | None, Sequence[str]]
+"""Examples by group; under None where the format has no groups."""
 
 
 @dataclass(frozen=True)
@@ -85,50 +68,32 @@ class Item:
 @dataclass(frozen=True)
 class Task:
     items: tuple[Item, ...]
-    kind: TaskKind
-    format: str
-    options: TaskOptions
-    digest: str
-    """sha256 over the items' token ids, scored counts, answers and groups: what a score hangs on."""
-    files: tuple[str, ...]
-    file_digests: tuple[str, ...]
-    rows: int
-    """Rows in the file; `limit` may have left some of them out."""
-    bos_added: bool
+    info: TaskInfo
     tokenizer_digest: str
 
     @property
-    def groups(self) -> tuple[str, ...]:
-        """In the order they come up."""
-        return tuple(dict.fromkeys(item.group for item in self.items if item.group is not None))
-
-    @property
-    def tokens(self) -> int:
-        """Tokens the model reads when prompts are shared."""
-        return sum(len(item.trunk) + sum(len(tail) - 1 for tail in item.tails) for item in self.items)
+    def kind(self) -> TaskKind:
+        return self.info.kind
 
 
-def read_questions(path: Path, options: TaskOptions, job: Job) -> tuple[Format, list[Question]]:
-    """The rows of `path` as text, all of them."""
-    rows, format_ = _read(path, options, job)
+def read_questions(data: RowSource, options: TaskOptions, job: Job) -> tuple[Format, list[Question]]:
+    """The rows of `data` as text, all of them."""
+    rows, format_ = _read(data, options, job)
     return format_, [format_.read(row) for row in rows]
 
 
 def load_task(
-    tokenizer: PreTrainedTokenizerBase, context_length: int | None, path: Path, options: TaskOptions, job: Job
+    tokenizer: PreTrainedTokenizerBase, context_length: int | None, data: RowSource, options: TaskOptions, job: Job
 ) -> Task:
-    """Read, prompt and tokenise the rows of `path` for a model that reads `context_length` tokens."""
-    _check_options(options)
-    rows, format_ = _read(path, options, job)
+    """Read, prompt and tokenise the rows of `data` for a model that reads `context_length` tokens."""
+    rows, format_ = _read(data, options, job)
     if format_.kind == "last-word" and options.shots:
         raise DepthkitError("INVALID_ARGUMENT", f"The format {format_.name} takes no examples; leave out shots.")
-    taken = rows[: options.limit]
-    questions = [format_.read(row) for row in taken]
-    pools = _pools(format_, options, job)
+    asked, pools = _asked(rows, format_, options, job)
     bos = bos_token(tokenizer, options.bos)
     encoder, room = PairEncoder(tokenizer), Room(context_length, bos)
     items = []
-    for done, (row, question) in enumerate(zip(taken, questions, strict=True)):
+    for done, (row, question) in enumerate(asked):
         job.check()
         front = (question.description, _shots(pools, format_, question, row, options.shots))
         try:
@@ -136,87 +101,122 @@ def load_task(
         except DepthkitError as error:
             raise _unfit(row, error) from error
         items.append(_item(question, fitted))
-        if done % ITEMS_BETWEEN_REPORTS == 0 or done + 1 == len(taken):
-            job.report("tokenise", done + 1, len(taken), "items")
-    files = [path, *([options.shots_file] if options.shots_file is not None and options.shots else [])]
-    return Task(
-        items=tuple(items),
+        if done % ITEMS_BETWEEN_REPORTS == 0 or done + 1 == len(asked):
+            job.report("tokenise", done + 1, len(asked), "items")
+    files = [*files_of(data), *(files_of(options.shots_from) if options.shots else [])]
+    info = TaskInfo(
         kind=format_.kind,
         format=format_.name,
-        options=options,
         digest=_digest(items),
         files=tuple(map(str, files)),
         file_digests=tuple(file_digest(file, job) for file in files),
+        items=len(items),
         rows=len(rows),
+        # In the order they come up.
+        groups=tuple(dict.fromkeys(item.group for item in items if item.group is not None)),
+        shots=options.shots,
+        limit=options.limit,
+        bos=options.bos,
         bos_added=bos is not None,
-        tokenizer_digest=tokenizer_digest(tokenizer),
+        tokens=sum(len(item.trunk) + sum(len(tail) - 1 for tail in item.tails) for item in items),
+        longest=max(item.longest for item in items),
+        single_token=sum(item.single_token for item in items),
+        items_with_shots_dropped=sum(item.shots_dropped > 0 for item in items),
+        shots_dropped=sum(item.shots_dropped for item in items),
+        items_cut=sum(item.tokens_cut > 0 for item in items),
+        tokens_cut=sum(item.tokens_cut for item in items),
     )
+    return Task(tuple(items), info, tokenizer_digest(tokenizer))
 
 
-def _read(path: Path, options: TaskOptions, job: Job) -> tuple[list[Row], Format]:
-    rows = list(_rows(path, job))
+def _read(data: RowSource, options: TaskOptions, job: Job) -> tuple[list[Row], Format]:
+    rows = read_source(data, job)
     if not rows:
-        raise DepthkitError("NOT_ENOUGH_TEXT", f"{path} has no row. A task needs at least one.", have=0, need=1)
+        names = ", ".join(map(str, files_of(data)))
+        raise DepthkitError("NOT_ENOUGH_TEXT", f"There is no row in {names}. A task needs one.", have=0, need=1)
     return rows, _format(rows, options)
 
 
-def _rows(path: Path, job: Job) -> Iterator[Row]:
-    check_rows_file(path)
-    for number, fields in read_rows(path, job):
-        yield Row(fields, path, number)
-
-
 def _format(rows: Sequence[Row], options: TaskOptions) -> Format:
-    if isinstance(options.format, Template):
+    if isinstance(options.format, TaskTemplate):
         return template_format(options.format)
     if options.format is not None:
         return named_format(options.format)
     names = Counter(row.text("task") for row in rows)
     name = next(iter(names))
     if len(names) > 1:
-        raise rows[0].wrong("task", f"is one of several in the file: {', '.join(names)}", "a task has one format")
-    known: Mapping[str, FormatName] = {**{known: known for known in FORMAT_NAMES}, **ALIASES}
+        raise rows[0].wrong("task", f"is one of several: {', '.join(names)}", "a task has one format")
+    known: Mapping[str, TaskFormat] = {**{known: known for known in FORMAT_NAMES}, **ALIASES}
     if name not in known:
         raise rows[0].wrong("task", f"is {name!r}", f"known are {', '.join(FORMAT_NAMES)}")
     return named_format(known[name])
 
 
-def _pools(format_: Format, options: TaskOptions, job: Job) -> Mapping[str | None, list[str]]:
-    """The examples there are, by group."""
+def _asked(
+    rows: Sequence[Row], format_: Format, options: TaskOptions, job: Job
+) -> tuple[list[tuple[Row, Question]], Pools]:
+    """The rows that are asked, and the examples there are. Without rows of their own, the first of each group
+    are the examples."""
     pools: dict[str | None, list[str]] = defaultdict(list)
     if options.shots == 0:
-        return pools
-    if options.shots_file is None:
-        raise DepthkitError(
-            "INVALID_ARGUMENT",
-            f"{options.shots} examples a question were asked for, and no file to take them from. Name one in "
-            "shotsFile, such as mmlu_dev.jsonl; examples are never taken from the questions themselves.",
-            shots=options.shots,
-        )
-    for row in _rows(options.shots_file, job):
+        return [(row, format_.read(row)) for row in rows[: options.limit]], pools
+    if options.shots_from is not None:
+        for row in read_source(options.shots_from, job):
+            question = format_.read(row)
+            pools[_pool_of(question, format_)].append(question.example)
+        return [(row, format_.read(row)) for row in rows[: options.limit]], pools
+    asked: list[tuple[Row, Question]] = []
+    for row in rows:
         question = format_.read(row)
-        pools[question.group if format_.shots_by_group else None].append(question.example)
-    return pools
+        pool = pools[_pool_of(question, format_)]
+        if len(pool) < options.shots:
+            pool.append(question.example)
+        else:
+            asked.append((row, question))
+            if len(asked) == options.limit:
+                return asked, pools
+    reached = {_pool_of(question, format_) for _, question in asked}
+    for group, pool in pools.items():
+        if group not in reached:
+            raise _only_examples(group, len(pool), options.shots)
+    return asked, pools
 
 
-def _shots(
-    pools: Mapping[str | None, list[str]], format_: Format, question: Question, row: Row, count: int
-) -> list[str]:
+def _pool_of(question: Question, format_: Format) -> str | None:
+    return question.group if format_.shots_by_group else None
+
+
+def _shots(pools: Pools, format_: Format, question: Question, row: Row, count: int) -> list[str]:
+    """The first examples there are, of the question's own group; never the question itself."""
     if count == 0:
         return []
-    group = question.group if format_.shots_by_group else None
-    found = [example for example in pools.get(group, []) if example != question.example][:count]
+    group = _pool_of(question, format_)
+    found = [example for example in pools.get(group, ()) if example != question.example][:count]
     if len(found) < count:
-        of_group = "" if group is None else f" of {group}"
         raise DepthkitError(
             "NOT_ENOUGH_TEXT",
-            f"{count} examples were asked for, and the shots file has {len(found)}{of_group} for line {row.line} "
-            f"of {row.path}. Ask for fewer shots, or name a file that has more.",
+            f"{count} examples were asked for, and beside the question itself there are {len(found)}{_of(group)} "
+            f"for {row.place}. Ask for fewer shots, or give more rows in shotsFrom.",
             have=len(found),
             need=count,
             unit="examples",
         )
     return [example + format_.separator for example in found]
+
+
+def _only_examples(group: str | None, rows: int, shots: int) -> DepthkitError:
+    return DepthkitError(
+        "NOT_ENOUGH_TEXT",
+        f"The task's first {shots} rows{_of(group)} were to be examples, which leaves none of its {rows} to ask. Ask "
+        "for fewer shots, or give other rows for them in shotsFrom.",
+        have=rows,
+        need=shots + 1,
+        unit="rows",
+    )
+
+
+def _of(group: str | None) -> str:
+    return "" if group is None else f" of {group}"
 
 
 def _item(question: Question, fitted: Fitted) -> Item:
@@ -255,19 +255,6 @@ def _digest(items: Sequence[Item]) -> str:
 def _unfit(row: Row, error: DepthkitError) -> DepthkitError:
     return DepthkitError(
         error.code,
-        f"Cannot use line {row.line} of {row.path}: {error.message}. Correct the row or the template, or use a "
-        "model with more context.",
-        path=str(row.path),
-        line=row.line,
+        f"Cannot use {row.place}: {error.message}. Correct the row or the template, or use a model with more context.",
+        **row.place.details,
     )
-
-
-def _check_options(options: TaskOptions) -> None:
-    if not 0 <= options.shots <= MOST_SHOTS or (options.limit is not None and options.limit < 1):
-        raise DepthkitError(
-            "INVALID_ARGUMENT",
-            f"A task with {options.shots} shots and limit {options.limit} was asked for. Shots go from 0 to "
-            f"{MOST_SHOTS}; the limit is 1 or more, or null for all rows.",
-            shots=options.shots,
-            limit=options.limit,
-        )

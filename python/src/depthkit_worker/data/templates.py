@@ -9,16 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
+from depthkit_worker.contract.wire import TaskFormat, TaskKind, TaskTemplate
 from depthkit_worker.data.rows import Row
 
-FormatName = Literal[
-    "mmlu", "arc_easy", "arc_challenge", "openbookqa", "piqa", "boolq", "hellaswag", "winogrande", "lambada"
-]
-FORMAT_NAMES: tuple[FormatName, ...] = get_args(FormatName)
-ALIASES: Mapping[str, FormatName] = {"lambada_openai": "lambada", "lambada_standard": "lambada"}
-TaskKind = Literal["choices", "last-word"]
+FORMAT_NAMES: tuple[TaskFormat, ...] = get_args(TaskFormat)
+ALIASES: Mapping[str, TaskFormat] = {"lambada_openai": "lambada", "lambada_standard": "lambada"}
 LETTERS = ("A", "B", "C", "D")
 
 
@@ -65,33 +62,13 @@ class Format:
     """Whether a question's examples come from its own group."""
 
 
-@dataclass(frozen=True)
-class Template:
-    """A multiple-choice task of the caller's own."""
-
-    prompt: str
-    """With a row's fields in braces: `{question}`, `{choices[0]}`; `{{` and `}}` are braces."""
-    choices: str | tuple[str, ...]
-    """The field that holds them, or the same for every row."""
-    answer: str
-    """The field that holds the index of the right choice from 0, or that choice's text."""
-    group: str | None = None
-    """The field macro averages are taken over, and examples come from the same value of."""
-    description: str = ""
-    """In front of every prompt; may name fields."""
-    delimiter: str = " "
-    """Between prompt and choice."""
-    separator: str = "\n\n"
-    """Behind each few-shot example."""
-
-
-def named_format(name: FormatName) -> Format:
+def named_format(name: TaskFormat) -> Format:
     if name == "lambada":
         return Format(name, "last-word", _lambada)
     return Format(name, "choices", _READERS[name], shots_by_group=name == "mmlu")
 
 
-def template_format(template: Template) -> Format:
+def template_format(template: TaskTemplate) -> Format:
     return Format(
         "template",
         "choices",
@@ -167,7 +144,7 @@ def _lambada(row: Row) -> Question:
     return Question((row.text("context"),), (" " + word,), (word,), 0)
 
 
-_READERS: Mapping[FormatName, Callable[[Row], Question]] = {
+_READERS: Mapping[TaskFormat, Callable[[Row], Question]] = {
     "mmlu": _mmlu,
     "arc_easy": _question_answer,
     "arc_challenge": _question_answer,
@@ -179,7 +156,7 @@ _READERS: Mapping[FormatName, Callable[[Row], Question]] = {
 }
 
 
-def _from_template(template: Template, row: Row) -> Question:
+def _from_template(template: TaskTemplate, row: Row) -> Question:
     choices = row.texts(template.choices) if isinstance(template.choices, str) else template.choices
     return _question(
         row,

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from depthkit_worker.data.files import file_digest, read_jsonl, read_txt, suffix_of
+from depthkit_worker.contract.wire import DataInfo, DataSource, FileSource
+from depthkit_worker.data.files import read_jsonl, read_txt, suffix_of
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.session.job import Job
 
@@ -21,65 +22,49 @@ class Texts:
     """What was read, in order.
 
     A `.txt` file is one text, its bytes kept; a `.jsonl` line with text is one text; so is a string of
-    the caller's. `records` counts the lines of `.txt` files and the texts of everything else.
+    the caller's.
     """
 
     texts: tuple[str, ...]
-    digest: str
-    """sha256 over the texts, each as its length in UTF-8 bytes (8 bytes, little-endian) and those bytes:
-    the same for the same texts, whatever they were stored in."""
-    files: tuple[str, ...]
-    file_digests: tuple[str, ...]
-    """sha256 of each file's own bytes, compressed as they may be."""
-    records: int
-    skipped: int
-    """Records left out because they hold no text."""
-    lines: int
-    """Lines in the texts, the last one counted where it has no end."""
-    characters: int
-    bytes: int
-    """In UTF-8."""
+    info: DataInfo
+    """Its records are the lines of `.txt` files and the texts of everything else. Its digest is over the
+    texts, each as its length in UTF-8 bytes (8 bytes, little-endian) and those bytes: the same for the same
+    texts, whatever they were stored in. The last line of a text is counted where it has no end."""
 
 
-def texts_from_strings(strings: Sequence[str], *, strict: bool = False) -> Texts:
-    """Texts handed over by the caller. Empty ones are skipped and counted, or refused with `strict`."""
+def read_texts(source: DataSource, job: Job) -> Texts:
+    return _texts_from_files(source, job) if isinstance(source, FileSource) else texts_from_strings(source.texts)
+
+
+def texts_from_strings(strings: Sequence[str]) -> Texts:
+    """Texts handed over by the caller. Empty ones are skipped and counted."""
     kept: list[str] = []
     for number, text in enumerate(strings):
         if text:
             _check_encodable(text, number)
             kept.append(text)
-        elif strict:
-            raise DepthkitError(
-                "INVALID_ARGUMENT",
-                f"Text {number} is empty. Leave it out, or read without strict to skip texts like it.",
-                text=number,
-            )
-    return _describe(kept, (), (), records=len(kept), skipped=len(strings) - len(kept))
+    return _describe(kept, (), records=len(kept), skipped=len(strings) - len(kept))
 
 
-def texts_from_files(paths: Sequence[str | Path], job: Job, *, text_field: str = "text", strict: bool = False) -> Texts:
-    """Read `.txt`, `.jsonl` and `.jsonl.gz` files, in the order given.
-
-    Of a JSON line only `text_field` is looked at. Lines where it is missing, null, not a string or empty
-    are skipped and counted, or refused with `strict`.
-    """
-    files = [Path(path) for path in paths]
+def _texts_from_files(source: FileSource, job: Job) -> Texts:
+    """The texts of `.txt`, `.jsonl` and `.jsonl.gz` files, in the order given. Of a JSON line only the text
+    field is looked at; those where it is missing, null, not a string or empty hold no text."""
+    files = [Path(path) for path in source.files]
     # Before any work: a wrong name at the end of a list should not cost the reading of the rest.
     suffixes = [suffix_of(path) for path in files]
     texts: list[str] = []
     records = skipped = 0
     for path, suffix in zip(files, suffixes, strict=True):
         if suffix == ".txt":
-            found = [text] if (text := read_txt(path, strict=strict)) else []
+            found = [text] if (text := read_txt(path, strict=source.strict)) else []
             records += sum(len(lines_of(text)) for text in found)
             skipped += 1 - len(found)
         else:
-            found, without = read_jsonl(path, job, text_field=text_field, strict=strict)
+            found, without = read_jsonl(path, job, text_field=source.text_field, strict=source.strict)
             records += len(found)
             skipped += without
         texts += found
-    digests = tuple(file_digest(path, job) for path in files)
-    return _describe(texts, tuple(map(str, files)), digests, records=records, skipped=skipped)
+    return _describe(texts, tuple(map(str, files)), records=records, skipped=skipped)
 
 
 def lines_of(text: str) -> list[str]:
@@ -94,26 +79,23 @@ def count_lines(text: str) -> int:
     return ends + (0 if text == "" or text[-1] in "\r\n" else 1)
 
 
-def _describe(
-    texts: Sequence[str], files: tuple[str, ...], digests: tuple[str, ...], *, records: int, skipped: int
-) -> Texts:
+def _describe(texts: Sequence[str], files: tuple[str, ...], *, records: int, skipped: int) -> Texts:
     digest = hashlib.sha256()
     size = 0
     for encoded in _encoded(texts):
         digest.update(len(encoded).to_bytes(8, "little"))
         digest.update(encoded)
         size += len(encoded)
-    return Texts(
-        texts=tuple(texts),
+    info = DataInfo(
         digest=digest.hexdigest(),
         files=files,
-        file_digests=digests,
         records=records,
         skipped=skipped,
         lines=sum(map(count_lines, texts)),
         characters=sum(map(len, texts)),
         bytes=size,
     )
+    return Texts(tuple(texts), info)
 
 
 def _encoded(texts: Iterable[str]) -> Iterable[bytes]:

@@ -6,18 +6,18 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, Literal, cast
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
+from depthkit_worker.contract.wire import BosPolicy
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.session.job import Job
 
 Ids = NDArray[np.int32]
-BosPolicy = Literal["auto", "always", "never"]
 
 SEGMENT = 1 << 16
 """Characters tokenised in one go; about 50 ms of work, and the unit of cancelling."""

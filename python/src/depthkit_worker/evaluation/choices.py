@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from depthkit_worker.contract.wire import Agreement, GroupScore, Rate, TaskKind
 from depthkit_worker.data.tasks import Task
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.perplexity import LARGEST
@@ -35,27 +36,6 @@ class Labelled(Protocol):
 
 
 @dataclass(frozen=True)
-class Rate:
-    """A share of items answered rightly."""
-
-    micro: float
-    """Every item alike."""
-    macro: float | None
-    """Every group alike: the mean of the groups' shares; None where there are no groups."""
-    standard_error: float | None
-    """Of `micro`, over items."""
-
-
-@dataclass(frozen=True)
-class GroupScore:
-    name: str
-    items: int
-    acc: float
-    acc_norm_chars: float
-    acc_norm_bytes: float
-
-
-@dataclass(frozen=True)
 class ChoiceResult:
     acc: Rate
     """By log-likelihood."""
@@ -73,19 +53,6 @@ class ChoiceResult:
     """Items whose highest log-likelihood several choices have; the lowest index of them is taken."""
     chosen: tuple[int, ...]
     """Of each item, by log-likelihood."""
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """A subnetwork's choices beside the dense model's: flips hide behind an unchanged accuracy."""
-
-    dense_acc: float
-    agreement: float
-    """Share of items where both choose the same, right or wrong."""
-    both_right: int
-    only_dense_right: int
-    only_subnetwork_right: int
-    both_wrong: int
 
 
 @dataclass(frozen=True)
@@ -120,7 +87,13 @@ def choice_result(items: Sequence[Labelled], scores: Sequence[Array]) -> ChoiceR
         acc_norm_chars=_rate(right["chars"], groups),
         acc_norm_bytes=_rate(right["bytes"], groups),
         groups=tuple(
-            GroupScore(name, len(of), *(float(right[kind][of].mean()) for kind in ("acc", "chars", "bytes")))
+            GroupScore(
+                name=name,
+                items=len(of),
+                acc=float(right["acc"][of].mean()),
+                acc_norm_chars=float(right["chars"][of].mean()),
+                acc_norm_bytes=float(right["bytes"][of].mean()),
+            )
             for name, of in groups.items()
         ),
         choice_loss=finite(math.fsum(losses) / len(items), "choice loss"),
@@ -159,13 +132,13 @@ def last_word_result(task: Task, scores: Scores) -> LastWordResult:
     )
 
 
-def require_kind(task: Task, kind: str) -> None:
+def require_kind(task: Task, kind: TaskKind) -> None:
     """Refuse a task that the call is not about."""
     if task.kind != kind:
         other = "lastWord" if task.kind == "last-word" else "choices"
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"A {task.kind} task ({task.format}) was given where a {kind} task is scored. Call {other}().",
+            f"A {task.kind} task ({task.info.format}) was given where a {kind} task is scored. Call {other}().",
             kind=task.kind,
             allowed=[kind],
         )
@@ -183,4 +156,4 @@ def _groups(items: Iterable[Labelled]) -> dict[str, NDArray[np.int64]]:
 def _rate(right: NDArray[np.bool_], groups: dict[str, NDArray[np.int64]]) -> Rate:
     micro = float(right.mean())
     macro = math.fsum(float(right[of].mean()) for of in groups.values()) / len(groups) if groups else None
-    return Rate(micro, macro, standard_error(micro, len(right)))
+    return Rate(micro=micro, macro=macro, standard_error=standard_error(micro, len(right)))

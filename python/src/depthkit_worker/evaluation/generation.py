@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,8 +18,9 @@ from transformers import (
     StoppingCriteriaList,
 )
 
+from depthkit_worker.contract.wire import FinishReason, GenerateOptions, Generation, GenerationGenerateResult
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.evaluation.finished import Finished
+from depthkit_worker.evaluation.finished_items import FinishedItems
 from depthkit_worker.evaluation.greedy import GreedyOptions, write_greedy
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import cache_keyword, empty_cache, kv_bytes_per_token
@@ -26,46 +28,9 @@ from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
-FinishReason = Literal["length", "end-of-text", "stop"]
 Texts = Generator[dict[int, list[int]]]
 """Ids written, by the place of their prompt."""
 PHASE = "generating"
-
-
-@dataclass(frozen=True)
-class GenerateOptions:
-    max_new_tokens: int
-    temperature: float = 0.0
-    """0: always the likeliest token."""
-    top_p: float = 1.0
-    """Sample from the likeliest tokens that hold this share of the probability."""
-    seed: int = 0
-    """Each prompt starts from this seed, so its text does not hang on the prompts before it."""
-    stop: tuple[str, ...] = ()
-    """Strings that end a text; the text is cut before them."""
-    chat: bool = False
-    """Whether each prompt is a user's turn in the model's chat template."""
-    cache: bool = True
-    """Keep keys and values; without, every token costs a forward pass over the whole text."""
-    batch_size: int = 1
-    """Prompts at a time; above 1 for greedy text with a cache."""
-
-
-@dataclass(frozen=True)
-class Generation:
-    prompt: str
-    text: str
-    """What was written after the prompt, without special tokens."""
-    prompt_tokens: int
-    token_ids: tuple[int, ...]
-    """The ids written, an end-of-text token included."""
-    finish: FinishReason
-
-
-@dataclass(frozen=True)
-class GenerationResult:
-    generations: tuple[Generation, ...]
-    kv_bytes_per_token: int
 
 
 @dataclass(frozen=True)
@@ -85,15 +50,16 @@ def generate(
     options: GenerateOptions,
     job: Job,
     *,
-    finished: Finished | None = None,
-) -> GenerationResult:
+    finished: FinishedItems | None = None,
+) -> GenerationGenerateResult:
     """What `subnetwork` writes after each of `prompts`. The values of an item of `finished` are
     the ids written after a prompt."""
+    started = time.monotonic()
     _check_options(options)
     decoder = subnetwork.decoder
     writer = _Writer(decoder, decoder.require_tokenizer(), options, _end_ids(decoder))
     encoded = [_encode(writer, prompt) for prompt in prompts]
-    finished = finished or Finished()
+    finished = finished or FinishedItems()
     missing = finished.missing([range(1, options.max_new_tokens + 1)] * len(prompts))
     left = [encoded[place] for place in missing]
     with removed(subnetwork), torch.no_grad():
@@ -110,7 +76,9 @@ def generate(
         _read(writer, prompt, len(encoded[place]), [int(token) for token in finished[place]])
         for place, prompt in enumerate(prompts)
     )
-    return GenerationResult(generations, kv_bytes)
+    return GenerationGenerateResult(
+        generations=generations, kv_bytes_per_token=kv_bytes, seconds=time.monotonic() - started
+    )
 
 
 def _write_batches(decoder: Decoder, encoded: Sequence[list[int]], options: GenerateOptions, job: Job) -> Texts:
@@ -180,7 +148,7 @@ def _read(writer: _Writer, prompt: str, prompt_tokens: int, written: list[int]) 
         text, finish = text[: min(cuts)], "stop"
     elif written and written[-1] in writer.ends:
         finish = "end-of-text"
-    return Generation(prompt, text, prompt_tokens, tuple(written), finish)
+    return Generation(prompt=prompt, text=text, prompt_tokens=prompt_tokens, token_ids=tuple(written), finish=finish)
 
 
 def _encode(writer: _Writer, prompt: str) -> list[int]:
@@ -259,21 +227,6 @@ def _decode(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> str:
 
 
 def _check_options(options: GenerateOptions) -> None:
-    wrong = {
-        "max_new_tokens": options.max_new_tokens < 1,
-        "temperature": not 0 <= options.temperature < float("inf"),
-        "top_p": not 0 < options.top_p <= 1,
-        "stop": "" in options.stop,
-        "batch_size": options.batch_size < 1,
-    }
-    for name, is_wrong in wrong.items():
-        if is_wrong:
-            raise DepthkitError(
-                "INVALID_ARGUMENT",
-                f"{name} is {getattr(options, name)!r}. Allowed: max_new_tokens from 1, temperature from 0, "
-                "top_p above 0 and up to 1, stop strings that are not empty, batch_size from 1.",
-                name=name,
-            )
     if options.batch_size > 1 and (options.temperature > 0 or not options.cache):
         raise DepthkitError(
             "INVALID_ARGUMENT",

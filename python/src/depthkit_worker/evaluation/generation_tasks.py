@@ -2,58 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
 from decimal import Decimal
 
+from depthkit_worker.contract.wire import (
+    GenerateOptions,
+    Generation,
+    GenerationAnswer,
+    GenerationSolveResult,
+    SolveOptions,
+)
 from depthkit_worker.data.generation_tasks import GenerationTask, Item
 from depthkit_worker.data.numbers import number_in
-from depthkit_worker.evaluation.finished import Finished
-from depthkit_worker.evaluation.generation import GenerateOptions, Generation, generate
+from depthkit_worker.evaluation.finished_items import FinishedItems
+from depthkit_worker.evaluation.generation import generate
 from depthkit_worker.evaluation.rates import standard_error
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
-
-
-@dataclass(frozen=True)
-class SolveOptions:
-    max_new_tokens: int = 256
-    stop: tuple[str, ...] | None = None
-    """Strings that end an answer; None: what stands between the task's examples."""
-    batch_size: int = 1
-    chat: bool = False
-
-
-@dataclass(frozen=True)
-class Answer:
-    item: Item
-    generation: Generation
-    number: Decimal | None
-    """The number found in the text, where numbers are compared."""
-    correct: bool
-
-
-@dataclass(frozen=True)
-class GenerationScore:
-    answers: tuple[Answer, ...]
-    stop: tuple[str, ...]
-
-    @property
-    def correct(self) -> int:
-        return sum(answer.correct for answer in self.answers)
-
-    @property
-    def accuracy(self) -> float:
-        return self.correct / len(self.answers)
-
-    @property
-    def standard_error(self) -> float | None:
-        """Of the accuracy, over items."""
-        return standard_error(self.accuracy, len(self.answers))
-
-    @property
-    def tokens(self) -> int:
-        """Written in all, ending tokens included."""
-        return sum(len(answer.generation.token_ids) for answer in self.answers)
 
 
 def solve(
@@ -62,24 +27,57 @@ def solve(
     options: SolveOptions,
     job: Job,
     *,
-    finished: Finished | None = None,
-) -> GenerationScore:
+    finished: FinishedItems | None = None,
+) -> GenerationSolveResult:
     """Let `subnetwork` answer every item greedily, and compare with the targets; `finished` as
     in `generate`."""
-    stop = (task.options.separator,) if options.stop is None else options.stop
+    started = time.monotonic()
+    stop = (task.info.separator,) if options.stop is None else options.stop
     stop = tuple(text for text in stop if text)
-    writing = GenerateOptions(options.max_new_tokens, stop=stop, batch_size=options.batch_size, chat=options.chat)
+    writing = GenerateOptions(
+        max_new_tokens=options.max_new_tokens, stop=stop, batch_size=options.batch_size, chat=options.chat
+    )
     prompts = [item.prompt for item in task.items]
     result = generate(subnetwork, prompts, writing, job, finished=finished)
-    compare = _by_number if task.options.score == "number" else _by_text
-    answers = map(compare, task.items, result.generations)
-    return GenerationScore(tuple(answers), stop)
+    by_number = task.info.score == "number"
+    compare = _by_number if by_number else _by_text
+    answers = tuple(map(compare, task.items, result.generations))
+    correct = sum(answer.correct for answer in answers)
+    accuracy = correct / len(answers)
+    return GenerationSolveResult(
+        accuracy=accuracy,
+        standard_error=standard_error(accuracy, len(answers)),
+        correct=correct,
+        items=len(answers),
+        without_number=sum(by_number and answer.number is None for answer in answers),
+        cut_short=sum(answer.finish == "length" for answer in answers),
+        tokens=sum(answer.tokens for answer in answers),
+        task_digest=task.info.digest,
+        score=task.info.score,
+        max_new_tokens=options.max_new_tokens,
+        stop=stop,
+        batch_size=options.batch_size,
+        per_item=answers if options.items else None,
+        seconds=time.monotonic() - started,
+    )
 
 
-def _by_text(item: Item, generation: Generation) -> Answer:
-    return Answer(item, generation, None, generation.text.strip() == item.target.strip())
+def _by_text(item: Item, generation: Generation) -> GenerationAnswer:
+    return _answer(item, generation, None, generation.text.strip() == item.target.strip())
 
 
-def _by_number(item: Item, generation: Generation) -> Answer:
+def _by_number(item: Item, generation: Generation) -> GenerationAnswer:
     number = number_in(generation.text)
-    return Answer(item, generation, number, number is not None and number == item.number)
+    return _answer(item, generation, number, number is not None and number == item.number)
+
+
+def _answer(item: Item, generation: Generation, number: Decimal | None, correct: bool) -> GenerationAnswer:
+    return GenerationAnswer(
+        place=item.place,
+        text=generation.text,
+        target=item.target,
+        number=None if number is None else format(number, "f"),
+        correct=correct,
+        tokens=len(generation.token_ids),
+        finish=generation.finish,
+    )

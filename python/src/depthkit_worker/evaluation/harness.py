@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from transformers import DynamicCache
 
+from depthkit_worker.contract.wire import HarnessMetric, HarnessOptions, HarnessTask
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.cancellable import cancellable
 from depthkit_worker.models.decoder import Decoder
@@ -38,43 +39,6 @@ BOOTSTRAP = 1000
 
 
 @dataclass(frozen=True)
-class HarnessOptions:
-    tasks: tuple[str, ...]
-    """Names of tasks, groups or tags, or patterns such as `mmlu_*`."""
-    limit: int | None = None
-    """Items of each task, from the front; None: all."""
-    shots: int | None = None
-    """Examples in front of each item; None: what the task says. A task that fixes 0 keeps it."""
-    batch_size: int = 1
-    include_path: str | None = None
-    """A folder with task files of the user's own."""
-    samples: bool = False
-    """Whether the outcome holds every item, as the harness logs it."""
-
-
-@dataclass(frozen=True)
-class HarnessMetric:
-    name: str
-    filter: str
-    value: float
-    standard_error: float | None
-    higher_is_better: bool | None
-
-
-@dataclass(frozen=True)
-class HarnessTask:
-    task: str
-    """A task, or a group of tasks with what the harness makes of them together."""
-    version: str | None
-    shots: int | None
-    items: int | None
-    """Items asked."""
-    config_digest: str | None
-    """sha256 of the task's settings as the harness reports them, without the place of its file."""
-    metrics: tuple[HarnessMetric, ...]
-
-
-@dataclass(frozen=True)
 class HarnessOutcome:
     tasks: tuple[HarnessTask, ...]
     version: str
@@ -82,8 +46,9 @@ class HarnessOutcome:
     samples: Mapping[str, Any] | None
 
 
-def run_harness(subnetwork: Subnetwork, options: HarnessOptions, job: Job) -> HarnessOutcome:
-    """Evaluate `subnetwork` on the harness's tasks, by its own rules."""
+def run_harness(subnetwork: Subnetwork, options: HarnessOptions, job: Job, *, samples: bool = False) -> HarnessOutcome:
+    """Evaluate `subnetwork` on the harness's tasks, by its own rules. `samples`: the outcome holds every item,
+    as the harness logs it."""
     decoder = subnetwork.decoder
     require_harness()
     _check(options)
@@ -106,14 +71,14 @@ def run_harness(subnetwork: Subnetwork, options: HarnessOptions, job: Job) -> Ha
                 num_fewshot=options.shots,
                 limit=options.limit,
                 bootstrap_iters=BOOTSTRAP,
-                log_samples=options.samples,
+                log_samples=samples,
             )
         except (FileNotFoundError, ConnectionError) as error:
             raise _no_data(options, error) from error
     return HarnessOutcome(
         tuple(_tasks(results)),
         importlib.metadata.version("lm-eval"),
-        results.get("samples") if options.samples else None,
+        results.get("samples") if samples else None,
     )
 
 
@@ -221,7 +186,9 @@ def _metrics(figures: Mapping[str, Any], better: Mapping[str, bool | None]) -> I
         value = _number(figure)
         if comma and value is not None and not name.endswith("_stderr"):
             error = _number(figures.get(f"{name}_stderr,{filtered}"))
-            yield HarnessMetric(name, filtered, value, error, better.get(name))
+            yield HarnessMetric(
+                name=name, filter=filtered, value=value, standard_error=error, higher_is_better=better.get(name)
+            )
 
 
 def _number(value: object) -> float | None:
@@ -263,8 +230,6 @@ def _no_data(options: HarnessOptions, error: BaseException) -> DepthkitError:
 
 
 def _check(options: HarnessOptions) -> None:
-    if not options.tasks:
-        raise DepthkitError("INVALID_ARGUMENT", "lm-eval was given no task. Name at least one, such as arc_easy.")
     if options.include_path is not None and not Path(options.include_path).is_dir():
         raise DepthkitError(
             "FILE_NOT_FOUND",

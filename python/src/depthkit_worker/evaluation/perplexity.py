@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from depthkit_worker.contract.wire import BosPolicy, PerplexityOptions
 from depthkit_worker.data.stream import TextStream
-from depthkit_worker.data.tokens import BosPolicy, bos_token
+from depthkit_worker.data.tokens import bos_token
 from depthkit_worker.data.windows import Windows, lay_windows
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.evaluation.finished import Finished, exactly
+from depthkit_worker.evaluation.finished_items import FinishedItems, exactly
 from depthkit_worker.evaluation.scoring import IGNORED, finite, score
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.session.job import Job
@@ -22,19 +23,6 @@ from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 LARGEST = math.log(sys.float_info.max)
 UNALIGNED = "the tokeniser changes the text, so its tokens have no place in it"
-
-
-@dataclass(frozen=True)
-class PerplexityOptions:
-    chunk: int | None = None
-    """Tokens of text a chunk; None: 2,048, or what the model's limit leaves where that is less."""
-    stride: int | None = None
-    """Tokens from one chunk's start to the next; None: the chunk, so that no two overlap."""
-    max_chunks: int | None = None
-    bos: BosPolicy = "never"
-    """Whether a BOS token stands in front of every chunk. It is not one of the chunk's tokens, and lets
-    the chunk's first token be scored."""
-    batch_size: int = 1
 
 
 @dataclass(frozen=True)
@@ -75,7 +63,7 @@ def perplexity(
     options: PerplexityOptions,
     job: Job,
     *,
-    finished: Finished | None = None,
+    finished: FinishedItems | None = None,
 ) -> Perplexity:
     """Perplexity of `subnetwork` on `stream`. An item of `finished` is a chunk, its value the summed loss.
 
@@ -83,12 +71,6 @@ def perplexity(
     tokens before it in that chunk; a chunk's first token is not scored unless BOS stands before it.
     """
     decoder = subnetwork.decoder
-    if options.batch_size < 1:
-        raise DepthkitError(
-            "INVALID_ARGUMENT",
-            f"Batch size {options.batch_size} is not at least 1.",
-            batchSize=options.batch_size,
-        )
     if decoder.tokenizer is None:
         raise DepthkitError("INVALID_ARGUMENT", "Perplexity needs a tokenizer, and this model has none.")
     bos = bos_token(decoder.tokenizer, options.bos)
@@ -100,7 +82,7 @@ def perplexity(
         limit=decoder.context_length,
         bos=bos is not None,
     )
-    finished = finished or Finished()
+    finished = finished or FinishedItems()
     with removed(subnetwork):
         _score_chunks(decoder, stream, windows, bos, options.batch_size, job, finished)
     losses = np.array([finished[chunk][0] for chunk in range(len(windows.chunks))])
@@ -138,7 +120,7 @@ def _score_chunks(
     bos: int | None,
     batch_size: int,
     job: Job,
-    finished: Finished,
+    finished: FinishedItems,
 ) -> None:
     """Finishes the chunks that are missing, a batch at a time."""
     front = int(bos is not None)

@@ -9,7 +9,7 @@ import numpy as np
 
 from depthkit_worker.data.tasks import Task
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.evaluation.finished import Array, Finished, exactly
+from depthkit_worker.evaluation.finished_items import Array, FinishedItems, exactly
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.executor import Evaluation, LocalExecutor
 from depthkit_worker.subnetworks.gates import removed
@@ -61,13 +61,13 @@ def task_scores(
     *,
     batch_size: int | None = None,
     phase: str = "choices",
-    finished: Finished | None = None,
+    finished: FinishedItems | None = None,
 ) -> Scores:
     """Scores of `subnetwork`; `batch_size` in items, None: as many as pay. The
     values of an item of `finished` are its log-likelihoods; a last word's second one says whether it is greedy."""
     if batch_size is not None and batch_size < 1:
         raise DepthkitError("INVALID_ARGUMENT", f"Batch size {batch_size} is not at least 1.", batchSize=batch_size)
-    decoder, finished = subnetwork.decoder, finished or Finished()
+    decoder, finished = subnetwork.decoder, finished or FinishedItems()
     last_word = task.kind == "last-word"
     missing = finished.missing([exactly(len(item.tails) + last_word) for item in task.items])
     watch = _Watch(job, phase, len(task.items) - len(missing), len(task.items))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from depthkit_worker.export.form import Layout
-from depthkit_worker.subnetworks.repairs import Repair
+from depthkit_worker.export.build_checkpoint import Layout
+from depthkit_worker.repair.repair import Repair
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from depthkit_worker.export.as_llama import not_llama
-from depthkit_worker.export.places import Place
+from depthkit_worker.export.block_places import Place
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.repair.updates import Constant
+from depthkit_worker.repair.stream_updates import Constant
 
 
 @dataclass(frozen=True)

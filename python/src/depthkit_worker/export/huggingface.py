@@ -16,10 +16,10 @@ import torch
 from safetensors import SafetensorError
 
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.export.block_places import Place, places_of
+from depthkit_worker.export.build_checkpoint import Checkpoint, Layout, build_checkpoint
 from depthkit_worker.export.card import CardFacts, model_card
-from depthkit_worker.export.form import Form, Layout, make_form
 from depthkit_worker.export.generation_config import PassedOn, generation_settings
-from depthkit_worker.export.places import Place, places_of
 from depthkit_worker.export.shards import Written, write_shards
 from depthkit_worker.export.target import check_room, check_target
 from depthkit_worker.export.text_files import write_generation_settings, write_tokenizer, write_tokenizer_as_loaded
@@ -90,7 +90,7 @@ class _Plan:
     target: Path
     stored: torch.dtype
     dtype: torch.dtype
-    form: Form
+    checkpoint: Checkpoint
     difference: float | None
     generation: PassedOn
     options: ExportOptions
@@ -126,7 +126,7 @@ def _plan(subnetwork: Subnetwork, target: Path, options: ExportOptions) -> _Plan
     if options.max_shard_bytes < 1:
         raise DepthkitError("INVALID_ARGUMENT", f"max_shard_bytes is {options.max_shard_bytes}; it must be positive.")
     target = check_target(target, options.overwrite, decoder.source)
-    form = make_form(decoder, places)
+    checkpoint = build_checkpoint(decoder, places)
     stored = getattr(torch, decoder.source.stored_dtype)
     plan = _Plan(
         subnetwork=subnetwork,
@@ -134,8 +134,8 @@ def _plan(subnetwork: Subnetwork, target: Path, options: ExportOptions) -> _Plan
         target=target,
         stored=stored,
         dtype=stored if options.dtype == "auto" else getattr(torch, options.dtype),
-        form=form,
-        difference=largest_difference(subnetwork, form.model),
+        checkpoint=checkpoint,
+        difference=largest_difference(subnetwork, checkpoint.model),
         generation=generation_settings(decoder),
         options=options,
     )
@@ -144,16 +144,16 @@ def _plan(subnetwork: Subnetwork, target: Path, options: ExportOptions) -> _Plan
 
 
 def _write(plan: _Plan, partial: Path, job: Job) -> ExportResult:
-    plan.form.config.dtype = plan.dtype
-    plan.form.config.save_pretrained(partial)
-    for name, text in plan.form.code.items():
+    plan.checkpoint.config.dtype = plan.dtype
+    plan.checkpoint.config.save_pretrained(partial)
+    for name, text in plan.checkpoint.code.items():
         (partial / name).write_text(text, encoding="utf-8")
     write_tokenizer(plan.decoder, partial)
-    if plan.form.config.model_type != plan.decoder.config.model_type:
+    if plan.checkpoint.config.model_type != plan.decoder.config.model_type:
         write_tokenizer_as_loaded(plan.decoder, partial)
     write_generation_settings(plan.generation, partial)
     add_legacy_keys(partial)
-    written = write_shards(plan.form.tensors, partial, plan.dtype, plan.options.max_shard_bytes, job)
+    written = write_shards(plan.checkpoint.tensors, partial, plan.dtype, plan.options.max_shard_bytes, job)
     digest = sha256_of_files(written.files, job.check)
     result = _result(plan, written, digest)
     (partial / "README.md").write_text(_card(plan, result), encoding="utf-8")
@@ -166,7 +166,7 @@ def _result(plan: _Plan, written: Written, digest: str) -> ExportResult:
     scale = plan.dtype.itemsize / decoder.dtype.itemsize
     return ExportResult(
         folder=plan.target,
-        layout=plan.form.layout,
+        layout=plan.checkpoint.layout,
         removed=plan.subnetwork.shortest_units,
         kept_blocks=_kept_blocks(plan),
         files=(),
@@ -181,8 +181,8 @@ def _result(plan: _Plan, written: Written, digest: str) -> ExportResult:
         ),
         dtype=str(plan.dtype).removeprefix("torch."),
         max_logit_difference=plan.difference,
-        notes=plan.form.notes,
-        warnings=(*plan.form.warnings, *plan.generation.warnings, *_dtype_warnings(plan), *_unverified(plan)),
+        notes=plan.checkpoint.notes,
+        warnings=(*plan.checkpoint.warnings, *plan.generation.warnings, *_dtype_warnings(plan), *_unverified(plan)),
     )
 
 
@@ -200,7 +200,7 @@ def _card(plan: _Plan, result: ExportResult) -> str:
             subnetwork=plan.subnetwork,
             replaced=[place.index for place in plan.places if place.replaced],
             kept=result.kept_blocks,
-            layers=plan.form.config.num_hidden_layers,
+            layers=plan.checkpoint.config.num_hidden_layers,
             layout=result.layout,
             notes=result.notes,
             difference=result.max_logit_difference,
@@ -218,7 +218,7 @@ def _kept_blocks(plan: _Plan) -> tuple[int, ...]:
 
 
 def _parameters_after(plan: _Plan) -> int:
-    return sum(parameter.numel() for parameter in plan.form.model.parameters())
+    return sum(parameter.numel() for parameter in plan.checkpoint.model.parameters())
 
 
 def _dtype_warnings(plan: _Plan) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ from transformers import PreTrainedModel
 from transformers.core_model_loading import revert_weight_conversion
 from transformers.modeling_utils import remove_tied_weights_from_state_dict
 
+from depthkit_worker.export.block_places import Place
 from depthkit_worker.export.folding import Folds, grown
-from depthkit_worker.export.places import Place
 from depthkit_worker.models.decoder import Decoder
 
 

@@ -8,29 +8,26 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from depthkit_worker.contract.wire import (
-    Agreement,
     ChoiceItems,
     ChoicesResult,
     EvaluationChoicesParams,
     EvaluationLastWordParams,
     EvaluationPerplexityParams,
-    GroupScore,
     LastWordItems,
     LastWordResult,
     PerplexityResult,
-    Rate,
+    TaskKind,
     TensorRef,
 )
 from depthkit_worker.data.stream import TextStream, make_stream
 from depthkit_worker.data.tasks import Task
-from depthkit_worker.data.text import Texts
+from depthkit_worker.data.text import Texts, read_texts
 from depthkit_worker.data.tokens import tokenizer_digest
 from depthkit_worker.evaluation import choices as choice_results
-from depthkit_worker.evaluation.perplexity import PerplexityOptions
 from depthkit_worker.evaluation.perplexity import perplexity as measure_perplexity
 from depthkit_worker.evaluation.task_scores import Scores, task_scores
 from depthkit_worker.handlers.items import finished_items
-from depthkit_worker.handlers.sources import check_tokenizer, data_info, read_texts, subnetwork_of
+from depthkit_worker.handlers.sources import check_tokenizer, subnetwork_of
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -41,22 +38,15 @@ def perplexity(session: Session, params: EvaluationPerplexityParams, call: Call)
     subnetwork = subnetwork_of(session, params)
     texts = read_texts(params.data, call)
     stream = _stream(session, subnetwork.decoder.require_tokenizer(), texts, params, call)
-    options = PerplexityOptions(
-        chunk=params.chunk,
-        stride=params.stride,
-        max_chunks=params.max_chunks,
-        bos=params.bos,
-        batch_size=params.batch_size,
-    )
     finished = finished_items(params.known, call)
-    result = measure_perplexity(subnetwork, stream, options, call, finished=finished)
+    result = measure_perplexity(subnetwork, stream, params, call, finished=finished)
     return PerplexityResult(
         perplexity=result.perplexity,
         loss=result.loss,
         mean_of_sequences=result.mean_of_sequences,
         word_perplexity=result.word_perplexity,
         bits_per_byte=result.bits_per_byte,
-        data=data_info(texts),
+        data=texts.info,
         rows=params.rows,
         separator=params.separator,
         chunk=result.windows.chunk,
@@ -79,10 +69,9 @@ def _stream(
     params: EvaluationPerplexityParams,
     call: Call,
 ) -> TextStream:
-    key = (texts.digest, tokenizer_digest(tokenizer), params.rows, params.separator)
+    key = (texts.info.digest, tokenizer_digest(tokenizer), params.rows, params.separator)
     if session.last_stream is None or session.last_stream[0] != key:
-        stream = make_stream(tokenizer, texts, call, rows=params.rows, separator=params.separator)
-        session.last_stream = (key, stream)
+        session.last_stream = (key, make_stream(tokenizer, texts, params, call))
     return session.last_stream[1]
 
 
@@ -95,28 +84,19 @@ def choices(session: Session, params: EvaluationChoicesParams, call: Call) -> Ch
     scores = _scores(subnetwork, task, params, call)
     result = choice_results.choice_result(task.items, scores.log_likelihoods)
     return ChoicesResult(
-        acc=_rate(result.acc),
-        acc_norm_chars=_rate(result.acc_norm_chars),
-        acc_norm_bytes=_rate(result.acc_norm_bytes),
-        groups=[
-            GroupScore(
-                name=group.name,
-                items=group.items,
-                acc=group.acc,
-                acc_norm_chars=group.acc_norm_chars,
-                acc_norm_bytes=group.acc_norm_bytes,
-            )
-            for group in result.groups
-        ],
+        acc=result.acc,
+        acc_norm_chars=result.acc_norm_chars,
+        acc_norm_bytes=result.acc_norm_bytes,
+        groups=result.groups,
         choice_loss=result.choice_loss,
         probability_mass=result.probability_mass,
         ties=result.ties,
         items=len(task.items),
-        task_digest=task.digest,
-        comparison=None if dense is None else _agreement(choice_results.agreement(task.items, result, dense)),
+        task_digest=task.info.digest,
+        comparison=None if dense is None else choice_results.agreement(task.items, result, dense),
         per_item=_choice_items(task, scores, result.chosen, call) if params.items else None,
         batch_size=scores.batch_size,
-        notes=list(scores.notes),
+        notes=scores.notes,
         seconds=time.monotonic() - started,
     )
 
@@ -139,15 +119,15 @@ def last_word(session: Session, params: EvaluationLastWordParams, call: Call) ->
         loss=result.loss,
         tokens=result.tokens,
         items=len(task.items),
-        task_digest=task.digest,
+        task_digest=task.info.digest,
         per_item=items,
         batch_size=scores.batch_size,
-        notes=list(scores.notes),
+        notes=scores.notes,
         seconds=time.monotonic() - started,
     )
 
 
-def _task(session: Session, params: EvaluationChoicesParams | EvaluationLastWordParams, kind: str) -> Task:
+def _task(session: Session, params: EvaluationChoicesParams | EvaluationLastWordParams, kind: TaskKind) -> Task:
     task = session.tasks.get(params.task)
     choice_results.require_kind(task, kind)
     check_tokenizer(task, session.models.get(params.model))
@@ -168,21 +148,6 @@ def _dense(session: Session, params: EvaluationChoicesParams, task: Task, call: 
         scores = task_scores(whole, task, call, batch_size=params.batch_size, phase="dense choices")
         session.last_dense = (key, scores)
     return session.last_dense[1]
-
-
-def _rate(rate: choice_results.Rate) -> Rate:
-    return Rate(micro=rate.micro, macro=rate.macro, standard_error=rate.standard_error)
-
-
-def _agreement(found: choice_results.Agreement) -> Agreement:
-    return Agreement(
-        dense_acc=found.dense_acc,
-        agreement=found.agreement,
-        both_right=found.both_right,
-        only_dense_right=found.only_dense_right,
-        only_subnetwork_right=found.only_subnetwork_right,
-        both_wrong=found.both_wrong,
-    )
 
 
 def _choice_items(task: Task, scores: Scores, chosen: Sequence[int], call: Call) -> ChoiceItems:

@@ -18,9 +18,9 @@ def huggingface(session: Session, params: ExportHuggingfaceParams, call: Call) -
     return ExportHuggingfaceResult(
         folder=str(result.folder),
         layout=result.layout,
-        removed=[str(unit) for unit in result.removed],
-        kept_blocks=list(result.kept_blocks),
-        files=[ExportedFile(name=file.name, bytes=file.bytes, sha256=file.sha256) for file in result.files],
+        removed=tuple(str(unit) for unit in result.removed),
+        kept_blocks=result.kept_blocks,
+        files=tuple(ExportedFile(name=file.name, bytes=file.bytes, sha256=file.sha256) for file in result.files),
         weights_digest=result.weights_digest,
         parameters_before=result.parameters_before,
         parameters_after=result.parameters_after,
@@ -30,7 +30,7 @@ def huggingface(session: Session, params: ExportHuggingfaceParams, call: Call) -
         kv_bytes_per_token_after=result.kv_bytes_per_token_after,
         dtype=result.dtype,
         max_logit_difference=result.max_logit_difference,
-        notes=list(result.notes),
-        warnings=list(result.warnings),
+        notes=result.notes,
+        warnings=result.warnings,
         seconds=time.monotonic() - started,
     )

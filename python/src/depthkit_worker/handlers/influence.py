@@ -4,7 +4,7 @@ import time
 
 from depthkit_worker.contract.wire import InfluenceMeasureParams, InfluenceMeasureResult
 from depthkit_worker.handlers.sources import check_tokenizer
-from depthkit_worker.influence.static import InfluenceOptions, static_influence
+from depthkit_worker.influence.static import static_influence
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
 
@@ -14,15 +14,10 @@ def measure(session: Session, params: InfluenceMeasureParams, call: Call) -> Inf
     decoder = session.models.get(params.model)
     corpus = session.corpora.get(params.corpus)
     check_tokenizer(corpus, decoder)
-    options = InfluenceOptions(
-        batch_size=params.batch_size,
-        angular_tokens=params.angular_tokens,
-        skip_first_tokens=params.skip_first_tokens,
-    )
-    influence = static_influence(decoder, corpus, options, call)
+    influence = static_influence(decoder, corpus, params, call)
     return InfluenceMeasureResult(
-        kinds=list(influence.kinds),
-        metrics=list(influence.metrics),
+        kinds=influence.kinds,
+        metrics=influence.metrics,
         values=call.attach(influence.values.numpy()),
         standard_errors=call.attach(influence.standard_errors.numpy()),
         angular=call.attach(influence.angular.numpy()),

@@ -8,14 +8,14 @@ import numpy as np
 
 from depthkit_worker.contract.wire import ItemValues
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.evaluation.finished import Array, Finished
+from depthkit_worker.evaluation.finished_items import Array, FinishedItems
 from depthkit_worker.session.call import Call
 
 
-def finished_items(known: ItemValues | None, call: Call) -> Finished:
+def finished_items(known: ItemValues | None, call: Call) -> FinishedItems:
     """What is known from before; where that is given, though it be nothing, items are sent as parts."""
     if known is None:
-        return Finished()
+        return FinishedItems()
     items, ends = call.array(known.items, "uint32"), call.array(known.ends, "uint32")
     values = call.array(known.values, "float64")
     starts = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
@@ -35,4 +35,4 @@ def finished_items(known: ItemValues | None, call: Call) -> Finished:
         )
 
     cut = (values[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True))
-    return Finished(dict(zip(items.tolist(), cut, strict=True)), tell)
+    return FinishedItems(dict(zip(items.tolist(), cut, strict=True)), tell)

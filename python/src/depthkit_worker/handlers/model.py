@@ -7,6 +7,7 @@ from depthkit_worker.contract.wire import (
     Empty,
     ModelInfo,
     ModelLoadParams,
+    ModelLoadResult,
     ModelTokenizerParams,
     ModelUnloadParams,
     TokenizerInfo,
@@ -17,7 +18,7 @@ from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
 
 
-def load(session: Session, params: ModelLoadParams, call: Call) -> ModelInfo:
+def load(session: Session, params: ModelLoadParams, call: Call) -> ModelLoadResult:
     started = time.monotonic()
     options = LoadOptions(
         source=params.source,
@@ -29,8 +30,7 @@ def load(session: Session, params: ModelLoadParams, call: Call) -> ModelInfo:
         trust_remote_code=params.trust_remote_code,
     )
     decoder = load_model(options, call)
-    return ModelInfo(
-        model=session.models.add(decoder),
+    info = ModelInfo(
         source=decoder.source.name,
         revision=decoder.source.revision,
         model_type=decoder.config.model_type,
@@ -46,6 +46,7 @@ def load(session: Session, params: ModelLoadParams, call: Call) -> ModelInfo:
         attention=decoder.attention_implementation,
         load_seconds=time.monotonic() - started,
     )
+    return ModelLoadResult(model=session.models.add(decoder), info=info)
 
 
 def tokenizer(session: Session, params: ModelTokenizerParams, call: Call) -> TokenizerInfo:

@@ -14,19 +14,22 @@ from depthkit_worker.contract.wire import (
     RepairInfo,
     RepairLoadParams,
     RepairLoadResult,
+    RepairReport,
     RepairSaveParams,
     RepairSaveResult,
     RepairUnloadParams,
 )
 from depthkit_worker.handlers.repair_methods import fit_of
 from depthkit_worker.handlers.sources import check_tokenizer, subnetwork_of
+from depthkit_worker.memory.peaks import PeakMemory
 from depthkit_worker.models.checksum import weights_checksum
-from depthkit_worker.peak_memory import PeakMemory
-from depthkit_worker.repair.method import Base, GapFit, TrainingPoint, TrainingReport
+from depthkit_worker.repair.chosen import chosen
+from depthkit_worker.repair.fitting import Base, GapFit
+from depthkit_worker.repair.repair import Repair
 from depthkit_worker.repair.storage import added_parameters, load_repairs, make_repair, save_repairs
+from depthkit_worker.repair.training.report import TrainingPoint, TrainingReport
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
-from depthkit_worker.subnetworks.repairs import Repair
 
 
 def fit(session: Session, params: RepairFitParams, call: Call) -> RepairFitResult:
@@ -36,26 +39,28 @@ def fit(session: Session, params: RepairFitParams, call: Call) -> RepairFitResul
     decoder = subnetwork.decoder
     check_tokenizer(corpus, decoder)
     base = Base(subnetwork, corpus, params.skip_tokens, params.batch_size)
-    method = fit_of(params.method, lambda point: call.part(_point(point)))
+    options = chosen(params.repair, corpus.sequences)
+    method = fit_of(options, lambda point: call.part(_point(point)))
     memory = PeakMemory(decoder.device)
     before = weights_checksum(decoder)
     fitted = method(base, call)
     unchanged = weights_checksum(decoder) == before
-    settings = msgspec.json.encode(params.method).decode()
-    kind = str(params.method.__struct_config__.tag)
+    settings = msgspec.json.encode(options).decode()
+    kind = str(options.__struct_config__.tag)
     repairs = [make_repair(decoder, kind, fill.removed, fill.edits, settings, fill.base) for fill in fitted.fills]
-    return RepairFitResult(
-        repairs=[_info(session, repair) for repair in repairs],
-        gaps=[_gap(gap) for gap in fitted.gaps],
+    report = RepairReport(
+        repairs=tuple(map(_info, repairs)),
+        gaps=tuple(map(_gap, fitted.gaps)),
         training=None if fitted.training is None else _training(fitted.training),
         sequences=corpus.sequences,
         tokens=corpus.tokens,
         skip_tokens=params.skip_tokens,
         weights_unchanged=unchanged,
         peak_bytes=memory.bytes(),
-        notes=list(fitted.notes),
+        notes=fitted.notes,
         seconds=time.monotonic() - started,
     )
+    return RepairFitResult(repairs=tuple(map(session.repairs.add, repairs)), report=report)
 
 
 def save(session: Session, params: RepairSaveParams, call: Call) -> RepairSaveResult:
@@ -68,29 +73,30 @@ def save(session: Session, params: RepairSaveParams, call: Call) -> RepairSaveRe
 def load(session: Session, params: RepairLoadParams, call: Call) -> RepairLoadResult:
     loaded = load_repairs(session.models.get(params.model), Path(params.folder))
     return RepairLoadResult(
-        removed=[str(unit) for unit in loaded.units],
-        repairs=[_info(session, repair) for repair in loaded.repairs],
+        removed=tuple(map(str, loaded.units)),
+        repairs=tuple(map(session.repairs.add, loaded.repairs)),
+        infos=tuple(map(_info, loaded.repairs)),
     )
 
 
 def unload(session: Session, params: RepairUnloadParams, call: Call) -> Empty:
-    session.repairs.drop(params.repair)
+    for handle in params.repairs:
+        session.repairs.drop(handle)
     return Empty()
 
 
-def _info(session: Session, repair: Repair) -> RepairInfo:
+def _info(repair: Repair) -> RepairInfo:
     return RepairInfo(
-        repair=session.repairs.add(repair),
         method=repair.method,
-        removed=[str(unit) for unit in repair.removed],
+        removed=tuple(map(str, repair.removed)),
         parameters=added_parameters(repair),
         digest=repair.digest,
-        base=list(repair.base),
+        base=repair.base,
     )
 
 
 def _gap(gap: GapFit) -> wire.GapError:
-    return wire.GapError(**{**dataclasses.asdict(gap), "removed": [str(unit) for unit in gap.removed]})
+    return wire.GapError(**{**dataclasses.asdict(gap), "removed": tuple(map(str, gap.removed))})
 
 
 def _point(point: TrainingPoint) -> wire.TrainingPoint:
@@ -105,7 +111,7 @@ def _training(report: TrainingReport) -> wire.TrainingReport:
         tokens=report.tokens,
         stopped=report.stopped,
         resumed_from=report.resumed_from,
-        skipped_checkpoints=list(report.skipped_checkpoints),
+        skipped_checkpoints=report.skipped_checkpoints,
         change=report.change,
-        points=[_point(point) for point in report.points],
+        points=tuple(map(_point, report.points)),
     )

@@ -9,50 +9,43 @@ from typing import assert_never
 from depthkit_worker.contract import wire
 from depthkit_worker.repair.bias import BiasOptions, fit_bias
 from depthkit_worker.repair.emulated_update import EmulatedUpdateOptions, fit_emulated_update
+from depthkit_worker.repair.fitting import Fit
 from depthkit_worker.repair.fold import FoldOptions, fit_fold
 from depthkit_worker.repair.lora import LoraOptions, fit_lora
 from depthkit_worker.repair.low_rank import LowRankOptions, fit_low_rank
-from depthkit_worker.repair.method import Fit, Objective, OnPoint, TrainingOptions
 from depthkit_worker.repair.patch import PatchOptions, fit_patch
 from depthkit_worker.repair.replacement_block import ReplacementBlockOptions, fit_replacement_block
-
-Method = (
-    wire.EmulatedUpdate
-    | wire.BiasRepair
-    | wire.LowRank
-    | wire.FoldRepair
-    | wire.PatchRepair
-    | wire.ReplacementBlock
-    | wire.LoraRepair
-)
+from depthkit_worker.repair.training.options import Objective, TrainingOptions
+from depthkit_worker.repair.training.report import OnPoint
 
 
-def fit_of(method: Method, on_point: OnPoint) -> Fit:
+def fit_of(method: wire.RepairMethod, on_point: OnPoint) -> Fit:
     """The method with its settings bound; `on_point` hears of training as it goes."""
     match method:
-        case wire.EmulatedUpdate():
+        case wire.EmulatedUpdateOptions():
             return partial(fit_emulated_update, EmulatedUpdateOptions(method.reference, method.scale))
-        case wire.BiasRepair():
+        case wire.BiasOptions():
             return partial(fit_bias, BiasOptions(_training(method.training)), on_point)
-        case wire.LowRank():
+        case wire.LowRankOptions():
             options = LowRankOptions(
                 method.rank, method.input, method.reference, method.ridge, _maybe_training(method.training)
             )
             return partial(fit_low_rank, options, on_point)
-        case wire.FoldRepair():
+        case wire.FoldOptions():
             return partial(fit_fold, FoldOptions(method.reference, method.ridge))
-        case wire.PatchRepair():
+        case wire.PatchOptions():
             return partial(fit_patch, PatchOptions(_maybe_training(method.training)), on_point)
-        case wire.ReplacementBlock():
+        case wire.ReplacementBlockOptions():
             return partial(fit_replacement_block, ReplacementBlockOptions(_maybe_training(method.training)), on_point)
-        case wire.LoraRepair():
+        case wire.LoraOptions():
+            assert method.alpha is not None
             lora = LoraOptions(
                 rank=method.rank,
                 alpha=method.alpha,
                 dropout=method.dropout,
-                targets=tuple(method.targets),
-                first=method.first,
-                last=method.last,
+                targets=method.targets,
+                first=method.blocks.first,
+                last=method.blocks.last,
                 experts=None if method.experts is None else method.experts.probability,
                 training=_training(method.training),
             )
@@ -61,11 +54,13 @@ def fit_of(method: Method, on_point: OnPoint) -> Fit:
             assert_never(method)
 
 
-def _maybe_training(training: wire.Training | None) -> TrainingOptions | None:
+def _maybe_training(training: wire.TrainingOptions | None) -> TrainingOptions | None:
     return None if training is None else _training(training)
 
 
-def _training(training: wire.Training) -> TrainingOptions:
+def _training(training: wire.TrainingOptions) -> TrainingOptions:
+    assert training.learning_rate is not None and training.warmup is not None
+    assert training.validation is not None and training.validate_every is not None
     objective = training.objective
     return TrainingOptions(
         objective=Objective(objective.kl, objective.loss, objective.hidden),

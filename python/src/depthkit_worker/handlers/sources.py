@@ -1,39 +1,19 @@
-"""Wire forms that several method groups share, as the library's own types and back."""
+"""What params name, as the library's own types."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
-from depthkit_worker.contract.wire import DataInfo, FileSource, TextSource
-from depthkit_worker.data.text import Texts, texts_from_files, texts_from_strings
 from depthkit_worker.data.tokens import tokenizer_digest
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
-from depthkit_worker.session.job import Job
 from depthkit_worker.session.session import Session
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
-def read_texts(source: FileSource | TextSource, job: Job) -> Texts:
-    if isinstance(source, FileSource):
-        return texts_from_files(source.paths, job, text_field=source.text_field, strict=source.strict)
-    return texts_from_strings(source.texts)
-
-
-def data_info(texts: Texts) -> DataInfo:
-    return DataInfo(
-        digest=texts.digest,
-        files=list(texts.files),
-        records=texts.records,
-        skipped=texts.skipped,
-        lines=texts.lines,
-        characters=texts.characters,
-        bytes=texts.bytes,
-    )
-
-
-def parse_units(names: list[str]) -> tuple[Unit, ...]:
+def parse_units(names: Iterable[str]) -> tuple[Unit, ...]:
     return tuple(Unit.parse(name) for name in names)
 
 
@@ -43,9 +23,9 @@ class SubnetworkParams(Protocol):
     @property
     def model(self) -> str: ...
     @property
-    def removed(self) -> list[str]: ...
+    def removed(self) -> tuple[str, ...]: ...
     @property
-    def repairs(self) -> list[str]: ...
+    def repairs(self) -> tuple[str, ...]: ...
 
 
 def subnetwork_of(session: Session, params: SubnetworkParams) -> Subnetwork:

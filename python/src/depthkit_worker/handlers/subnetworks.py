@@ -12,7 +12,7 @@ from depthkit_worker.handlers.sources import check_tokenizer, parse_units
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
 from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
-from depthkit_worker.subnetworks.masks import Subnetworks, unpack_masks
+from depthkit_worker.subnetworks.masks import Subnetworks, by_unit, unpack_masks
 from depthkit_worker.subnetworks.positions import ScoredPositions
 
 
@@ -20,15 +20,15 @@ def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) ->
     decoder = session.models.get(params.model)
     data = session.tasks.get(params.data) if params.data.startswith("task-") else session.corpora.get(params.data)
     check_tokenizer(data, decoder)
-    units = parse_units(params.units)
-    kept = unpack_masks(call.array(params.kept, "uint8"), len(units))
+    kept = unpack_masks(call.array(params.kept, "uint8"), len(params.players))
+    units, kept = by_unit([parse_units(names) for names in params.players], kept)
     repairs = tuple(session.repairs.get(handle) for handle in params.repairs)
     repaired = None if params.repaired is None else unpack_masks(call.array(params.repaired, "uint8"), len(repairs))
     options = EngineOptions(
-        measures=tuple(params.measures),
+        measures=params.measures,
         batch_size=params.batch_size,
         memory_budget=params.memory_budget,
-        positions=ScoredPositions(every=params.positions.every, last=params.positions.last),
+        positions=ScoredPositions(every=params.scored_positions.every, last=params.scored_positions.last),
     )
 
     def send(rows: NDArray[np.int64], values: NDArray[np.float64]) -> None:
@@ -38,12 +38,12 @@ def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) ->
     result = evaluate_subnetworks(decoder, data, Subnetworks(units, kept, repairs, repaired), options, call, send)
     return SubnetworksEvaluateResult(
         values=call.attach(result.values),
-        measures=list(result.measures),
-        counts=list(result.counts),
+        measures=result.measures,
+        counts=result.counts,
         distinct=result.distinct,
-        not_finite=list(result.not_finite),
+        not_finite=result.not_finite,
         block_evaluations=result.block_evaluations,
         batch_size=result.batch_size,
-        notes=list(result.notes),
+        notes=result.notes,
         seconds=result.seconds,
     )

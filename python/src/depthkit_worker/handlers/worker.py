@@ -13,7 +13,7 @@ from depthkit_worker.contract.wire import (
     WorkerSleepResult,
     WorkerStatusResult,
 )
-from depthkit_worker.process_memory import peak_resident_bytes, resident_bytes
+from depthkit_worker.memory.process import peak_resident_bytes, resident_bytes
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
 
@@ -25,7 +25,7 @@ def ping(session: Session, params: WorkerPingParams, call: Call) -> WorkerPingRe
         value=params.value,
         integer=params.integer,
         text=params.text,
-        tensors=[call.attach_frame(call.frames[reference.tensor]) for reference in params.tensors],
+        tensors=tuple(call.attach_frame(call.frames[reference.tensor]) for reference in params.tensors),
     )
 
 
@@ -46,8 +46,10 @@ def status(session: Session, params: Empty, call: Call) -> WorkerStatusResult:
         ready=session.ready,
         running=session.running,
         queued=session.queued,
-        models=session.models.handles(),
-        corpora=session.corpora.handles(),
+        models=len(session.models),
+        corpora=len(session.corpora),
+        tasks=len(session.tasks) + len(session.generation_tasks),
+        repairs=len(session.repairs),
         resident_bytes=resident_bytes(),
         peak_resident_bytes=peak_resident_bytes(),
     )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor
 
+from depthkit_worker.contract.wire import InfluenceMetric, UnitKind
 from depthkit_worker.models.split import BlockStates
-from depthkit_worker.models.units import UNIT_KINDS, UnitKind
+from depthkit_worker.models.units import UNIT_KINDS
 
-Metric = Literal["cosine", "l1", "l2", "relative-l1", "relative-l2"]
-METRICS: tuple[Metric, ...] = get_args(Metric)
+METRICS: tuple[InfluenceMetric, ...] = get_args(InfluenceMetric)
 
 
 @dataclass(frozen=True)

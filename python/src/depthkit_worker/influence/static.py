@@ -8,31 +8,21 @@ is the residual stream before the final norm.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import cast
 
 import torch
 from torch import LongTensor, Tensor
 
+from depthkit_worker.contract.wire import InfluenceMetric, InfluenceOptions, UnitKind
 from depthkit_worker.data.corpus import Batch, Corpus
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.influence.angular import angular_distances, by_span
 from depthkit_worker.influence.moments import Moments
-from depthkit_worker.influence.per_token import METRICS, Metric, norms, token_influences
+from depthkit_worker.influence.per_token import METRICS, norms, token_influences
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.devices import where_fp64_is
-from depthkit_worker.models.units import UNIT_KINDS, Unit, UnitKind
+from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.session.job import Job
-
-AngularTokens = Literal["last", "all"]
-
-
-@dataclass(frozen=True)
-class InfluenceOptions:
-    batch_size: int = 1
-    angular_tokens: AngularTokens = "last"
-    """Which tokens of a sequence the angular distance is averaged over."""
-    skip_first_tokens: int = 0
-    """Tokens at the start of each sequence that are not counted: they carry outsized activations."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +41,12 @@ class Influence:
     """Tokens counted."""
     options: InfluenceOptions
     kinds: tuple[UnitKind, ...] = UNIT_KINDS
-    metrics: tuple[Metric, ...] = METRICS
+    metrics: tuple[InfluenceMetric, ...] = METRICS
 
 
 def static_influence(decoder: Decoder, corpus: Corpus, options: InfluenceOptions, job: Job) -> Influence:
     """Measure `decoder`, as it stands, on `corpus`. The output head is not run, and what is kept does not
     grow with the corpus."""
-    if options.skip_first_tokens < 0:
-        raise DepthkitError(
-            "INVALID_ARGUMENT",
-            f"skipFirstTokens is {options.skip_first_tokens}; it is a number of tokens, 0 or more.",
-            skipFirstTokens=options.skip_first_tokens,
-        )
     moments = Moments((len(UNIT_KINDS), len(METRICS), decoder.depth))
     pairs = torch.zeros(decoder.depth + 1, decoder.depth + 1, dtype=torch.float64)
     angular_count = done = 0
@@ -80,9 +64,9 @@ def static_influence(decoder: Decoder, corpus: Corpus, options: InfluenceOptions
         raise DepthkitError(
             "INVALID_ARGUMENT",
             f"No token is left to measure: skipFirstTokens is {options.skip_first_tokens} and the longest "
-            f"sequence has {corpus.options.length} tokens. Skip fewer.",
+            f"sequence has {corpus.length} tokens. Skip fewer.",
             skipFirstTokens=options.skip_first_tokens,
-            length=corpus.options.length,
+            length=corpus.length,
         )
     return Influence(
         values=moments.mean(),

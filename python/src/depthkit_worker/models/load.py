@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel
 
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.memory.out_of_memory import is_out_of_memory
 from depthkit_worker.models.checkpoint import read_config, require_tokenizer, stored_dtype, weight_files
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.devices import choose_device
@@ -156,11 +157,11 @@ def _weights(
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # Reported below, with the other faults.
         )
-    except torch.OutOfMemoryError as error:
-        raise DepthkitError(
-            "OUT_OF_MEMORY", f"{folder} does not fit into the memory of {device}: {error}", device=str(device)
-        ) from error
-    except (SafetensorError, OSError, RuntimeError, ValueError) as error:
+    except (SafetensorError, OSError, RuntimeError, ValueError, MemoryError) as error:
+        if is_out_of_memory(error):
+            raise DepthkitError(
+                "OUT_OF_MEMORY", f"{folder} does not fit into the memory of {device}: {error}", device=str(device)
+            ) from error
         raise DepthkitError(
             "MODEL_INVALID", f"The weights in {folder} cannot be loaded: {error}", folder=str(folder)
         ) from error

@@ -8,11 +8,11 @@ import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
+from depthkit_worker.contract.wire import UnitKind
 from depthkit_worker.errors import DepthkitError
 
-UnitKind = Literal["block", "attention", "feed-forward"]
 UNIT_KINDS: tuple[UnitKind, ...] = get_args(UnitKind)
 
 _NAME = re.compile(r"(block|attention|feed-forward)\.(0|[1-9][0-9]{0,5})", re.ASCII)

@@ -21,7 +21,7 @@ from transformers.pytorch_utils import Conv1D
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.repair.updates import Sum
+from depthkit_worker.repair.weight_changes import Sum
 
 ADAPTER = "default"
 SUBLAYERS = ("attention", "feed-forward")

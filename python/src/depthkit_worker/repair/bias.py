@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from depthkit_worker.repair.emulated_update import EmulatedUpdateOptions, fit_emulated_update
-from depthkit_worker.repair.method import Base, Fitted, OnPoint, TrainingOptions
-from depthkit_worker.repair.training import train_fills, training_notes
+from depthkit_worker.repair.fitting import Base, Fitted
+from depthkit_worker.repair.training.fills import train_fills
+from depthkit_worker.repair.training.options import TrainingOptions
+from depthkit_worker.repair.training.report import OnPoint, training_notes
 from depthkit_worker.session.job import Job
 
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from depthkit_worker.repair.fitting import Base, Fill, Fitted, Reference
+from depthkit_worker.repair.gap_filling import fill_gap, update_of
+from depthkit_worker.repair.gap_streams import fit_gaps
 from depthkit_worker.repair.gaps import Gap, require_gaps
-from depthkit_worker.repair.method import Base, Fill, Fitted, Reference
-from depthkit_worker.repair.moments import GapMoments, affine_of
-from depthkit_worker.repair.placing import fill_gap, update_of
-from depthkit_worker.repair.statistics import fit_gaps
-from depthkit_worker.repair.updates import Constant
+from depthkit_worker.repair.least_squares import GapRegression, affine_of
+from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.session.job import Job
 
 
@@ -24,12 +24,12 @@ class EmulatedUpdateOptions:
 
 
 def fit_emulated_update(options: EmulatedUpdateOptions, base: Base, job: Job) -> Fitted:
-    def fill(gap: Gap, moments: GapMoments) -> Fill:
-        return fill_gap(base, gap, Constant(moments.cast(options.scale * moments.mean())))
+    def fill(gap: Gap, regression: GapRegression) -> Fill:
+        return fill_gap(base, gap, Constant(regression.cast(options.scale * regression.mean())))
 
     gaps = require_gaps(base.subnetwork, "emulated-update")
-    fitted = fit_gaps(base, gaps, options.reference, GapMoments, fill, job)
+    fitted = fit_gaps(base, gaps, options.reference, GapRegression, fill, job)
     return Fitted(
         fills=tuple(made for made, _ in fitted),
-        gaps=tuple(moments.gap_fit(affine_of(update_of(base, moments.gap, made))) for made, moments in fitted),
+        gaps=tuple(regression.gap_fit(affine_of(update_of(base, regression.gap, made))) for made, regression in fitted),
     )

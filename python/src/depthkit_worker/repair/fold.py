@@ -27,14 +27,15 @@ from transformers.pytorch_utils import Conv1D
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Parts
+from depthkit_worker.repair.fitting import Base, Fill, Fitted, Reference
+from depthkit_worker.repair.gap_filling import first_token_notes
+from depthkit_worker.repair.gap_streams import fit_gaps
 from depthkit_worker.repair.gaps import Gap, require_gaps
-from depthkit_worker.repair.method import Base, Fill, Fitted, Reference
-from depthkit_worker.repair.moments import Affine, GapMoments
-from depthkit_worker.repair.placing import first_token_notes
-from depthkit_worker.repair.statistics import fit_gaps
-from depthkit_worker.repair.updates import Constant, Product
+from depthkit_worker.repair.least_squares import Affine, GapRegression
+from depthkit_worker.repair.repair import BlockEdit
+from depthkit_worker.repair.stream_updates import Constant
+from depthkit_worker.repair.weight_changes import Product
 from depthkit_worker.session.job import Job
-from depthkit_worker.subnetworks.repairs import BlockEdit
 
 PROJECTIONS = ("down_proj", "c_proj", "dense_4h_to_h")
 """What families call the matrix that ends a feed-forward."""
@@ -63,28 +64,28 @@ def fit_fold(options: FoldOptions, base: Base, job: Job) -> Fitted:
     places = _places(base, gaps, options.reference)
     fits: dict[Gap, Affine] = {}
 
-    def fill(gap: Gap, moments: GapMoments) -> Fill:
-        place, update = places[gap], fit(moments)
+    def fill(gap: Gap, regression: GapRegression) -> Fill:
+        place, update = places[gap], fit(regression)
         fits[gap] = update
         weights = {}
         if update.matrix is not None:
             identity = torch.eye(len(update.matrix), dtype=torch.float64, device=update.matrix.device)
-            precise = torch.promote_types(moments.dtype, torch.float32)
-            turn = Product((identity + update.matrix).to(moments.device, precise), not _is_conv1d(place.projection))
+            precise = torch.promote_types(regression.dtype, torch.float32)
+            turn = Product((identity + update.matrix).to(regression.device, precise), not _is_conv1d(place.projection))
             weights = {f"{place.name}.{name}": turn for name, _ in place.projection.named_parameters(recurse=False)}
-        bias = Constant(moments.cast(update.bias))
+        bias = Constant(regression.cast(update.bias))
         return Fill(gap.units, {place.block: BlockEdit(after=bias, weights=weights)})
 
-    def fit(moments: GapMoments) -> Affine:
-        return Affine(None, moments.mean()) if options.ridge is None else moments.ridge(options.ridge)
+    def fit(regression: GapRegression) -> Affine:
+        return Affine(None, regression.mean()) if options.ridge is None else regression.ridge(options.ridge)
 
     with _outputs(base.decoder, places.values()) as outputs:
 
-        def watch(gap: Gap) -> GapMoments:
-            return GapMoments(gap, lambda x: outputs[places[gap].block].view(x.shape))
+        def watch(gap: Gap) -> GapRegression:
+            return GapRegression(gap, lambda x: outputs[places[gap].block].view(x.shape))
 
         fitted = fit_gaps(base, gaps, options.reference, watch, fill, job)
-    errors = tuple(moments.gap_fit(fits[moments.gap]) for _, moments in fitted)
+    errors = tuple(regression.gap_fit(fits[regression.gap]) for _, regression in fitted)
     return Fitted(tuple(made for made, _ in fitted), errors, notes=first_token_notes(errors))
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from depthkit_worker.contract.wire import UnitKind
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.models.units import Parts, Unit, UnitKind
-from depthkit_worker.subnetworks.repairs import Slot, slot_of
+from depthkit_worker.models.units import Parts, Unit
+from depthkit_worker.repair.repair import Slot, slot_of
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 

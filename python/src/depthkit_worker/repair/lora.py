@@ -13,11 +13,15 @@ from torch import LongTensor, Tensor
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.repair.adapters import Adapter, AdapterOptions, adapted, places
-from depthkit_worker.repair.method import Base, Fill, Fitted, OnPoint, TrainingOptions
-from depthkit_worker.repair.training import Trained, train, training_notes
+from depthkit_worker.repair.fitting import Base, Fill, Fitted
+from depthkit_worker.repair.repair import BlockEdit, Repair
+from depthkit_worker.repair.training.loop import train
+from depthkit_worker.repair.training.options import TrainingOptions
+from depthkit_worker.repair.training.passes import Trained
+from depthkit_worker.repair.training.report import OnPoint, training_notes
+from depthkit_worker.repair.weight_changes import WeightChange
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import PassThrough, removed
-from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, WeightChange
 
 CHECKED_TOKENS = 128
 MERGE_TOLERANCE = 1e-4

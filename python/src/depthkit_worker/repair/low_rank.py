@@ -8,12 +8,14 @@ from torch import Tensor
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.repair.fitting import Base, Fill, Fitted, Reference
+from depthkit_worker.repair.gap_filling import fill_gap, finish
+from depthkit_worker.repair.gap_streams import fit_gaps
 from depthkit_worker.repair.gaps import Gap, require_gaps
-from depthkit_worker.repair.method import Base, Fill, Fitted, OnPoint, Reference, TrainingOptions
-from depthkit_worker.repair.moments import GapMoments
-from depthkit_worker.repair.placing import fill_gap, finish
-from depthkit_worker.repair.statistics import fit_gaps
-from depthkit_worker.repair.updates import AdapterInput, LowRank, root_mean_square_norm
+from depthkit_worker.repair.least_squares import GapRegression
+from depthkit_worker.repair.stream_updates import AdapterInput, LowRank, root_mean_square_norm
+from depthkit_worker.repair.training.options import TrainingOptions
+from depthkit_worker.repair.training.report import OnPoint
 from depthkit_worker.session.job import Job
 
 EPS = 1e-6
@@ -46,11 +48,11 @@ def fit_low_rank(options: LowRankOptions, on_point: OnPoint, base: Base, job: Jo
     def read(x: Tensor) -> Tensor:
         return root_mean_square_norm(x, eps) if options.reads == "normed" else x
 
-    def fill(gap: Gap, moments: GapMoments) -> Fill:
-        down, up, bias = map(moments.cast, moments.reduced_rank(options.ridge, options.rank))
+    def fill(gap: Gap, regression: GapRegression) -> Fill:
+        down, up, bias = map(regression.cast, regression.reduced_rank(options.ridge, options.rank))
         return fill_gap(base, gap, LowRank(down, up, bias, options.reads, eps))
 
-    fitted = fit_gaps(base, gaps, options.reference, lambda gap: GapMoments(gap, read), fill, job)
+    fitted = fit_gaps(base, gaps, options.reference, lambda gap: GapRegression(gap, read), fill, job)
     return finish(base, fitted, options.training, on_point, job)
 
 

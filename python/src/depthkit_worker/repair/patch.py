@@ -11,13 +11,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from depthkit_worker.repair.fitting import Base, Fill, Fitted
+from depthkit_worker.repair.gap_filling import fill_gap, finish
+from depthkit_worker.repair.gap_streams import Tokens, fit_gaps
 from depthkit_worker.repair.gaps import Gap, require_gaps
 from depthkit_worker.repair.hadamard import hadamard
-from depthkit_worker.repair.method import Base, Fill, Fitted, OnPoint, TrainingOptions
-from depthkit_worker.repair.moments import GapMoments, wide
-from depthkit_worker.repair.placing import fill_gap, finish
-from depthkit_worker.repair.statistics import Tokens, fit_gaps
-from depthkit_worker.repair.updates import Linear
+from depthkit_worker.repair.least_squares import GapRegression, wide
+from depthkit_worker.repair.stream_updates import Linear
+from depthkit_worker.repair.training.options import TrainingOptions
+from depthkit_worker.repair.training.report import OnPoint
 from depthkit_worker.session.job import Job
 
 
@@ -33,27 +35,27 @@ def fit_patch(options: PatchOptions, on_point: OnPoint, base: Base, job: Job) ->
     H = hadamard(hidden) / hidden**0.5
 
     def fill(gap: Gap, sizes: _Sizes) -> Fill:
-        sizes.moments.mean()  # refuses a stream that is not finite
+        sizes.regression.mean()  # refuses a stream that is not finite
         turned = H.to(sizes.behind.device)
         patch = turned @ (sizes.ratios()[:, None] * turned.T)
         identity = torch.eye(hidden, dtype=patch.dtype, device=patch.device)
-        return fill_gap(base, gap, Linear(sizes.moments.cast(patch - identity)))
+        return fill_gap(base, gap, Linear(sizes.regression.cast(patch - identity)))
 
     fitted = fit_gaps(base, gaps, "dense", lambda gap: _Sizes(gap, H), fill, job)
-    return finish(base, [(made, sizes.moments) for made, sizes in fitted], options.training, on_point, job)
+    return finish(base, [(made, sizes.regression) for made, sizes in fitted], options.training, on_point, job)
 
 
 class _Sizes:
     """Summed absolute activations in front of a gap and behind it, in the turned basis: fp64 (hidden,)."""
 
     def __init__(self, gap: Gap, H: Tensor) -> None:  # noqa: N803
-        self.moments = GapMoments(gap, lambda x: x)
+        self.regression = GapRegression(gap, lambda x: x)
         self.front = torch.zeros(len(H), dtype=torch.float64)
         self.behind = torch.zeros(len(H), dtype=torch.float64)
         self._turn = H
 
     def add(self, x_in: Tensor, x_out: Tensor, tokens: Tokens) -> None:
-        self.moments.add(x_in, x_out, tokens)
+        self.regression.add(x_in, x_out, tokens)
         front, behind = wide(x_in, tokens.rest), wide(x_out, tokens.rest)
         self._turn = self._turn.to(front.device)
         self.front = self.front.to(front.device) + (front @ self._turn).abs().sum(0)

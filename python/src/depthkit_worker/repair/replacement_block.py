@@ -10,11 +10,13 @@ import copy
 from dataclasses import dataclass
 
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.gaps import require_gaps
-from depthkit_worker.repair.method import Base, Fill, Fitted, OnPoint, TrainingOptions
-from depthkit_worker.repair.training import train_fills, training_notes
+from depthkit_worker.repair.repair import BlockEdit
+from depthkit_worker.repair.training.fills import train_fills
+from depthkit_worker.repair.training.options import TrainingOptions
+from depthkit_worker.repair.training.report import OnPoint, training_notes
 from depthkit_worker.session.job import Job
-from depthkit_worker.subnetworks.repairs import BlockEdit
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,9 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.folders import is_full, partial_folder, put_in_place
 from depthkit_worker.models.units import Unit
-from depthkit_worker.repair.updates import Constant, Linear, LowRank, Product, Sum
-from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, WeightChange
+from depthkit_worker.repair.repair import BlockEdit, Repair
+from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
+from depthkit_worker.repair.weight_changes import Product, Sum, WeightChange
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 FORMAT = "depthkit-repair"

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 
 import msgspec
 
 from depthkit_worker.contract.envelope import ErrorBody
 from depthkit_worker.errors import DepthkitError
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    torch = sys.modules.get("torch")
-    if isinstance(error, MemoryError):
-        return True
-    if torch is not None and isinstance(error, torch.OutOfMemoryError):
-        return True
-    # torch's CPU allocator raises a plain RuntimeError.
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+from depthkit_worker.memory.out_of_memory import is_out_of_memory
 
 
 def describe(error: BaseException) -> ErrorBody:
@@ -29,7 +19,7 @@ def describe(error: BaseException) -> ErrorBody:
     name = type(error).__name__
     if isinstance(error, msgspec.ValidationError | msgspec.DecodeError):
         return ErrorBody("PROTOCOL", f"The worker refused the call's parameters: {error}", {}, name, trace)
-    if _out_of_memory(error):
+    if is_out_of_memory(error):
         message = (
             f"The device ran out of memory: {error}. Try a smaller batchSize, a shorter length or a smaller dtype."
         )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from depthkit_worker.data.tasks import Task
     from depthkit_worker.evaluation.task_scores import Scores
     from depthkit_worker.models.decoder import Decoder
-    from depthkit_worker.subnetworks.repairs import Repair
+    from depthkit_worker.repair.repair import Repair
 
 T = TypeVar("T")
 
@@ -43,8 +43,8 @@ class Registry(Generic[T]):
         if self._items.pop(handle, None) is None:
             raise self._closed(handle)
 
-    def handles(self) -> list[str]:
-        return list(self._items)
+    def __len__(self) -> int:
+        return len(self._items)
 
     def _closed(self, handle: str) -> DepthkitError:
         held = ", ".join(self._items) or "none"

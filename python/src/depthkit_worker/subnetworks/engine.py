@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.session.job import Job
+from depthkit_worker.subnetworks.data_rows import Data, rows_of
 from depthkit_worker.subnetworks.executor import Evaluation, Executor, LocalExecutor
 from depthkit_worker.subnetworks.masks import Subnetworks, block_codes
 from depthkit_worker.subnetworks.plan import Plan, make_plan
 from depthkit_worker.subnetworks.positions import ALL_POSITIONS, Measure, ScoredPositions
-from depthkit_worker.subnetworks.scorable import Data, Scorable, scorable
+from depthkit_worker.subnetworks.scorable import Scorable
 from depthkit_worker.subnetworks.steps import StepCost, step_cost
 
 PHASE = "subnetworks"
@@ -108,14 +109,14 @@ def evaluate_subnetworks(
     so far times work left by work done.
     """
     started = time.monotonic()
-    data = scorable(data, decoder)
+    data = rows_of(data, decoder)
     _check(options, data)
     coded = block_codes(subnetworks, decoder.depth)
     codes, to_distinct = np.unique(coded.codes, axis=0, return_inverse=True)
     evaluation = Evaluation(codes, options.measures, options.positions, coded.variants)
     plan = make_plan(decoder, data, evaluation, options.batch_size, options.memory_budget)
     watch = _Watch(step_cost(decoder, coded.variants), plan, job)
-    rows_of = _groups(to_distinct.reshape(-1), len(codes))
+    answers = _groups(to_distinct.reshape(-1), len(codes))
     executor = LocalExecutor(decoder, data) if executor is None else executor
 
     values = np.full((len(subnetworks.kept), len(options.measures)), np.nan)
@@ -127,7 +128,7 @@ def evaluate_subnetworks(
         counts[part.row] += part.counts
         missing[part.row] -= part.sequences
         if missing[part.row] == 0:
-            rows = rows_of[part.row]
+            rows = answers[part.row]
             values[rows] = _means(sums[part.row], counts[part.row], options)
             if on_values is not None:
                 on_values(rows, values[rows])

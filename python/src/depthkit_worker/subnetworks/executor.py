@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from torch import LongTensor, Tensor
 
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.memory.allocator import freed_memory_kept, release
+from depthkit_worker.memory.out_of_memory import is_out_of_memory
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.subnetworks.data_rows import Data, rows_of
 from depthkit_worker.subnetworks.head import Head
 from depthkit_worker.subnetworks.masks import Variants
-from depthkit_worker.subnetworks.memory import freed_memory_kept, is_out_of_memory, release
 from depthkit_worker.subnetworks.positions import COMPARING, Measure, ScoredPositions
-from depthkit_worker.subnetworks.scorable import Data, Scorable, ScoredRows, scorable
+from depthkit_worker.subnetworks.scorable import Scorable, ScoredRows
 from depthkit_worker.subnetworks.scoring import Scorer
 from depthkit_worker.subnetworks.steps import Stepper
 from depthkit_worker.subnetworks.trie import Trie, walk
@@ -99,7 +101,7 @@ class LocalExecutor:
 
     def __init__(self, decoder: Decoder, data: Data | Scorable) -> None:
         self._decoder = decoder
-        self._data = scorable(data, decoder)
+        self._data = rows_of(data, decoder)
         self._head = Head(decoder)
 
     def run(self, evaluation: Evaluation, pieces: Iterable[Piece], progress: Progress) -> Iterator[RowSums]:

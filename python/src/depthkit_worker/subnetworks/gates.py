@@ -20,7 +20,8 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.families import Family
 from depthkit_worker.models.recorders import as_block_output
 from depthkit_worker.models.units import Parts
-from depthkit_worker.subnetworks.repairs import BlockEdit, WeightChange
+from depthkit_worker.repair.repair import BlockEdit
+from depthkit_worker.repair.weight_changes import WeightChange
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 

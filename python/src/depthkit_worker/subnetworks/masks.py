@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.units import Unit, check_units
-from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, check_repairs, merged_edits
+from depthkit_worker.repair.repair import BlockEdit, Repair, check_repairs, merged_edits
 
 # What a block has lost, as the trie of subnetworks spells it: the values of `Parts`.
 WHOLE, NO_ATTENTION, NO_FEED_FORWARD, NEITHER = 0, 1, 2, 3
@@ -56,26 +56,32 @@ class Coded:
     variants: Variants = ()
 
 
-def unpack_masks(packed: NDArray[np.uint8], units: int) -> NDArray[np.bool_]:
-    """`kept` (subnetworks, units) from bit masks (subnetworks, ceil(units / 8)): unit u is bit u % 8 of
-    byte u // 8, the lowest bit first."""
-    width = -(-units // 8)
+def unpack_masks(packed: NDArray[np.uint8], columns: int) -> NDArray[np.bool_]:
+    """Bools (rows, columns) from bit masks (rows, ceil(columns / 8)): column c is bit c % 8 of byte c // 8, the
+    lowest bit first."""
+    width = -(-columns // 8)
     if packed.ndim != 2 or packed.shape[1] != width or packed.dtype != np.uint8:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"Masks over {units} units are rows of {width} bytes; these are {packed.dtype} of shape "
+            f"Masks over {columns} columns are rows of {width} bytes; these are {packed.dtype} of shape "
             f"{list(packed.shape)}.",
-            units=units,
+            columns=columns,
             bytes=width,
         )
     bits = np.unpackbits(packed, axis=1, bitorder="little")
-    if bits[:, units:].any():
+    if bits[:, columns:].any():
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"A mask over {units} units has a bit set beyond the last unit. Leave the rest of the last byte 0.",
-            units=units,
+            f"A mask over {columns} columns has a bit set beyond the last one. Leave the rest of the last byte 0.",
+            columns=columns,
         )
-    return bits[:, :units].astype(np.bool_)
+    return bits[:, :columns].astype(np.bool_)
+
+
+def by_unit(players: Sequence[Sequence[Unit]], kept: NDArray[np.bool_]) -> tuple[tuple[Unit, ...], NDArray[np.bool_]]:
+    """The units of `players`, which stay or go together, and `kept` (subnetworks, players) as a column a unit."""
+    units = tuple(unit for player in players for unit in player)
+    return units, np.repeat(kept, [len(player) for player in players], axis=1)
 
 
 def pack_masks(kept: NDArray[np.bool_]) -> NDArray[np.uint8]:

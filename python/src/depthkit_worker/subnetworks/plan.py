@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from depthkit_worker.memory.batch_sizes import fitting_rows
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.subnetworks.data_rows import Data, rows_of
 from depthkit_worker.subnetworks.executor import SHARED_BY, Evaluation, Piece
 from depthkit_worker.subnetworks.masks import WHOLE
-from depthkit_worker.subnetworks.memory import fitting_rows
-from depthkit_worker.subnetworks.scorable import Data, Scorable, scorable
+from depthkit_worker.subnetworks.scorable import Scorable
 from depthkit_worker.subnetworks.steps import step_cost
 from depthkit_worker.subnetworks.trie import Trie, WalkCost, walk_cost
 
@@ -43,7 +44,7 @@ def make_plan(
     decoder: Decoder, data: Data | Scorable, evaluation: Evaluation, batch_size: int | None, budget: int | None
 ) -> Plan:
     """Subnetworks first, then the data: a stretch of subnetworks is finished before the next begins."""
-    data = scorable(data, decoder)
+    data = rows_of(data, decoder)
     whole = _cost(decoder, evaluation, np.arange(len(evaluation.codes)))
     states = whole.states + (SHARED_BY if evaluation.compares else 1)
     shares = data.shares(batch_size, lambda length: fitting_rows(decoder, length, states, budget))

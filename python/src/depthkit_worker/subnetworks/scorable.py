@@ -11,12 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from depthkit_worker.data.corpus import Corpus
-from depthkit_worker.data.tasks import Task
-from depthkit_worker.models.decoder import Branching, Decoder
-from depthkit_worker.subnetworks.positions import MEASURES, Measure, ScoredPositions, scored_rows
-
-Data = Corpus | Task
+from depthkit_worker.models.decoder import Branching
+from depthkit_worker.subnetworks.positions import Measure, ScoredPositions
 
 
 class ScoredRows(Protocol):
@@ -84,41 +80,3 @@ class Scorable(Protocol):
         """Positions that go through the head, by tokens: an estimate for planning."""
 
     def batch(self, first: int, end: int, positions: ScoredPositions, measures: Sequence[Measure]) -> Rows: ...
-
-
-@dataclass(frozen=True)
-class CorpusRows:
-    corpus: Corpus
-    what = "a corpus"
-    measures = MEASURES
-    has_positions = True
-
-    @property
-    def sequences(self) -> int:
-        return self.corpus.sequences
-
-    @property
-    def longest(self) -> int:
-        return self.corpus.options.length
-
-    def shares(self, size: int | None, fitting: Callable[[int], int]) -> list[tuple[int, int]]:
-        size = size or fitting(self.longest)
-        return [(first, min(first + size, self.sequences)) for first in range(0, self.sequences, size)]
-
-    def scored_share(self, positions: ScoredPositions) -> float:
-        scored = self.longest / positions.every
-        return (scored if positions.last is None else min(scored, positions.last)) / self.longest
-
-    def batch(self, first: int, end: int, positions: ScoredPositions, measures: Sequence[Measure]) -> Rows:
-        batch = self.corpus.batch_of(range(first, end))
-        return Rows(batch.input_ids, scored_rows(batch, positions, measures))
-
-
-def scorable(data: Data | Scorable, decoder: Decoder) -> Scorable:
-    """`data` as rows for `decoder`."""
-    # Here, because rows of a task are made of what is defined above.
-    from depthkit_worker.subnetworks.task_rows import TaskRows
-
-    if isinstance(data, Corpus):
-        return CorpusRows(data)
-    return TaskRows(data, decoder) if isinstance(data, Task) else data

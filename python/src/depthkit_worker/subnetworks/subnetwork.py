@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Parts, Unit, normalise, removed_parts
-from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, check_repairs, merged_edits
+from depthkit_worker.repair.repair import BlockEdit, Repair, check_repairs, merged_edits
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,7 @@ def lay_out_apart(item: Item) -> Layout:
     return Layout(tuple(rows), (tuple(home_of.get(_read(tail).tobytes(), prompt) for tail in item.tails),))
 
 
-def companies(items: Sequence[Item], may_share: Sequence[bool]) -> list[tuple[int, ...]]:
+def sharing_a_row(items: Sequence[Item], may_share: Sequence[bool]) -> list[tuple[int, ...]]:
     """Which of `items` go into rows together, as numbers in ascending order: those whose prompts begin alike
     for at least half their length, such as questions behind the same examples, `WIDEST` permitting."""
     found: list[list[int]] = []
@@ -157,7 +157,7 @@ def companies(items: Sequence[Item], may_share: Sequence[bool]) -> list[tuple[in
         found.append([number])
         shared, total, widest = len(item.trunk), width, width
     alone = ((number,) for number in range(len(items)) if not may_share[number])
-    return [*(tuple(sorted(company)) for company in found), *alone]
+    return [*(tuple(sorted(sharers)) for sharers in found), *alone]
 
 
 def branching(rows: Sequence[Row], width: int) -> Branching:

@@ -27,9 +27,9 @@ from depthkit_worker.subnetworks.task_layout import (
     Layout,
     Places,
     branching,
-    companies,
     lay_out,
     lay_out_apart,
+    sharing_a_row,
 )
 
 CHOICE_MEASURES: tuple[Measure, ...] = ("accuracy", "choice-loss")
@@ -97,10 +97,10 @@ class TaskRows:
         self._together = [decoder.can_branch(item.longest) for item in task.items]
         self.what = f"a {task.kind} task"
         self.measures = LAST_WORD_MEASURES if task.kind == "last-word" else CHOICE_MEASURES
-        found = {company: self._lay_out(company) for company in companies(task.items, self._together)}
+        found = {sharers: self._lay_out(sharers) for sharers in sharing_a_row(task.items, self._together)}
         ranked = sorted(found.items(), key=lambda entry: (-entry[1].width, entry[0]))
         self._layouts = [layout for _, layout in ranked]
-        self.order: tuple[int, ...] = tuple(itertools.chain.from_iterable(company for company, _ in ranked))
+        self.order: tuple[int, ...] = tuple(itertools.chain.from_iterable(sharers for sharers, _ in ranked))
         """Which item of the task each sequence is."""
         self._starts = list(itertools.accumulate((len(layout.homes) for layout in self._layouts), initial=0))
 

@@ -26,7 +26,7 @@ from safetensors.torch import load_file, save_file
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.folders import is_full, partial_folder, put_in_place, sha256_of_files
-from depthkit_worker.repair.method import TrainingOptions
+from depthkit_worker.repair.training.options import TrainingOptions
 from depthkit_worker.repair.training.state import State
 
 FORMAT = "depthkit-training"

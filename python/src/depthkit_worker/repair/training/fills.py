@@ -10,13 +10,15 @@ from dataclasses import replace
 from torch import nn
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.repair.method import Base, Fill, OnPoint, TrainingOptions, TrainingReport
+from depthkit_worker.repair.fitting import Base, Fill
+from depthkit_worker.repair.repair import BlockEdit, Repair
 from depthkit_worker.repair.storage import describe
 from depthkit_worker.repair.training.loop import train
+from depthkit_worker.repair.training.options import TrainingOptions
 from depthkit_worker.repair.training.passes import Trained
+from depthkit_worker.repair.training.report import OnPoint, TrainingReport
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
-from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
 
 
 def train_fills(

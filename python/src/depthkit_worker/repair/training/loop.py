@@ -14,17 +14,20 @@ from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.memory.allocator import freed_memory_kept
+from depthkit_worker.memory.out_of_memory import is_out_of_memory
+from depthkit_worker.repair.fitting import Base
 from depthkit_worker.repair.gaps import find_gaps
-from depthkit_worker.repair.method import Base, OnPoint, TrainingOptions, TrainingPoint, TrainingReport
 from depthkit_worker.repair.training.checkpoints import Checkpoints, Resumed
+from depthkit_worker.repair.training.options import TrainingOptions
 from depthkit_worker.repair.training.order import Order
 from depthkit_worker.repair.training.passes import Passes, Trained
+from depthkit_worker.repair.training.report import OnPoint, TrainingPoint, TrainingReport
 from depthkit_worker.repair.training.scratch import user_cache_folder
 from depthkit_worker.repair.training.settings import check_options, identity
 from depthkit_worker.repair.training.state import Masters, State
 from depthkit_worker.repair.training.teacher import Wanted, teach
 from depthkit_worker.session.job import Job
-from depthkit_worker.subnetworks.memory import freed_memory_kept, is_out_of_memory
 
 PHASE = "training"
 MOST_SEED = 2**63 - 1
@@ -87,15 +90,6 @@ def train(
         run = _Run(base, passes, state, order, held_out, options, checkpoints, job, on_point)
         run.go()
         return run.finish(resumed)
-
-
-def training_notes(report: TrainingReport) -> tuple[str, ...]:
-    """What a reader of the result should not miss."""
-    if report.best_step == 0:
-        return (
-            "no state that training reached scored better on the held-out sequences than the start, which was kept",
-        )
-    return ()
 
 
 class _Run:
@@ -274,13 +268,13 @@ def _compared(base: Base, options: TrainingOptions, first: int) -> tuple[int, ..
             hidden=options.objective.hidden,
             first=first,
         )
-    if base.corpus.options.length <= base.skip_tokens:
+    if base.corpus.length <= base.skip_tokens:
         raise DepthkitError(
             "INVALID_ARGUMENT",
             f"The first {base.skip_tokens} tokens of each sequence are not counted, and sequences have at most "
-            f"{base.corpus.options.length}. Lower skipTokens.",
+            f"{base.corpus.length}. Lower skipTokens.",
             skipTokens=base.skip_tokens,
-            length=base.corpus.options.length,
+            length=base.corpus.length,
         )
     return above
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.repair.method import Base, TrainingOptions
+from depthkit_worker.repair.fitting import Base
+from depthkit_worker.repair.training.options import TrainingOptions
 
 NOT_IDENTITY = ("folder", "save_every")
 """Where and how often checkpoints are written says nothing about what they hold."""
@@ -76,7 +77,7 @@ def identity(base: Base, options: TrainingOptions, what: Mapping[str, Any]) -> d
             "dtype": str(base.decoder.dtype).removeprefix("torch."),
             "attention": base.decoder.attention_implementation,
         },
-        "corpus": {"tokens": base.corpus.tokens_digest, "sequences": base.corpus.sequences},
+        "corpus": {"tokens": base.corpus.info.tokens_digest, "sequences": base.corpus.sequences},
         "removed": [str(unit) for unit in base.subnetwork.units],
         "repairs": [repair.digest for repair in base.subnetwork.repairs],
         "skipTokens": base.skip_tokens,

@@ -14,7 +14,8 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.repair.method import TrainingOptions, TrainingPoint
+from depthkit_worker.repair.training.options import TrainingOptions
+from depthkit_worker.repair.training.report import TrainingPoint
 from depthkit_worker.repair.training.schedule import learning_rate_factor
 
 

@@ -1,4 +1,4 @@
-"""Updates in their gaps, and training them from where the closed form left them."""
+"""Putting fitted updates into their gaps, and training them from where the closed form left them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from depthkit_worker.repair.fitting import Base, Fill, Fitted, GapFit
 from depthkit_worker.repair.gaps import Gap
-from depthkit_worker.repair.method import Base, Fill, Fitted, GapFit, OnPoint, TrainingOptions
-from depthkit_worker.repair.moments import GapMoments, affine_of
-from depthkit_worker.repair.training import train_fills, training_notes
+from depthkit_worker.repair.least_squares import GapRegression, affine_of
+from depthkit_worker.repair.repair import update_at
+from depthkit_worker.repair.training.fills import train_fills
+from depthkit_worker.repair.training.options import TrainingOptions
+from depthkit_worker.repair.training.report import OnPoint, training_notes
 from depthkit_worker.session.job import Job
-from depthkit_worker.subnetworks.repairs import update_at
 
 FAR, SMALL = 1.5, 0.01
 """How much worse a repair may be with first tokens than without before it is worth a note."""
@@ -31,7 +33,7 @@ def update_of(base: Base, gap: Gap, fill: Fill) -> nn.Module:
 
 def finish(
     base: Base,
-    fitted: Sequence[tuple[Fill, GapMoments]],
+    fitted: Sequence[tuple[Fill, GapRegression]],
     training: TrainingOptions | None,
     on_point: OnPoint,
     job: Job,
@@ -42,8 +44,8 @@ def finish(
     if training is not None:
         fills, report = train_fills(base, fills, training, job, on_point)
     gaps = tuple(
-        moments.gap_fit(affine_of(update_of(base, moments.gap, fill)))
-        for fill, (_, moments) in zip(fills, fitted, strict=True)
+        regression.gap_fit(affine_of(update_of(base, regression.gap, fill)))
+        for fill, (_, regression) in zip(fills, fitted, strict=True)
     )
     notes = () if report is None else training_notes(report)
     return Fitted(fills, gaps, report, (*first_token_notes(gaps), *notes))

@@ -1,19 +1,44 @@
-"""How much memory a piece of work takes beside the weights."""
+"""The highest memory a stretch of work took: in all, or beside the weights."""
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-Counted = Literal["allocator", "tensors"]
+from depthkit_worker.contract.wire import MemoryCountedBy
+from depthkit_worker.memory.process import peak_resident_bytes
+
+CLEAR = Path("/proc/self/clear_refs")
+RESET_PEAK = "5"
+
+
+class PeakMemory:
+    """Of the process on CPU, of the device's tensors on a GPU, from when this is made."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+        elif sys.platform == "linux":
+            # Without it the peak is that of the process's whole life, which is never too low.
+            with contextlib.suppress(OSError):
+                CLEAR.write_text(RESET_PEAK)
+
+    def bytes(self) -> int:
+        if self._device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self._device)
+        return peak_resident_bytes()
 
 
 @dataclass
@@ -22,14 +47,14 @@ class Peak:
     """The most that was held at one time beyond what was there before."""
 
 
-def counted_by(device: torch.device) -> Counted:
+def counted_by(device: torch.device) -> MemoryCountedBy:
     """Who counts on `device`. A CPU's allocator tells nothing that is true of one piece of work: freed
     memory stays with the process. There the tensors alive are counted, without kernels' scratch space."""
     return "allocator" if device.type == "cuda" else "tensors"
 
 
 @contextmanager
-def peak_memory(device: torch.device, weights: Iterable[Tensor]) -> Iterator[Peak]:
+def peak_beside(device: torch.device, weights: Iterable[Tensor]) -> Iterator[Peak]:
     """Inside, memory is watched; afterwards the peak holds the result. Slows work down: not for timing."""
     peak = Peak()
     if counted_by(device) == "allocator":

@@ -19,13 +19,13 @@ from torch import LongTensor, Tensor
 
 from depthkit_worker.data.corpus import Batch
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.memory.batch_sizes import batch_sequences
 from depthkit_worker.models.decoder import Decoder, Replay
+from depthkit_worker.repair.fitting import Base, Fill, Reference
 from depthkit_worker.repair.gaps import Gap
-from depthkit_worker.repair.method import Base, Fill, Reference
+from depthkit_worker.repair.repair import BlockEdit, Repair
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
-from depthkit_worker.subnetworks.memory import batch_sequences
-from depthkit_worker.subnetworks.repairs import BlockEdit, Repair
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 STATES = 4

@@ -1,5 +1,5 @@
-"""What takes the place of removed units, or heals the blocks that stay, as the engine and the gates
-apply it. The methods that make repairs are in `depthkit_worker.repair`.
+"""A repair: what takes the place of removed units, or heals the blocks that stay, as the engine and the
+gates apply it. The files named after methods make them.
 
 A repair says what becomes of each block it touches. Its modules see the residual stream and nothing
 inside a block, so that one description fits every family: a removed attention of a sequential block is
@@ -9,14 +9,16 @@ block's input and add to its output.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from torch import Tensor, nn
 
+from depthkit_worker.contract.wire import UnitKind
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.models.units import Parts, Unit, UnitKind, removed_parts
+from depthkit_worker.models.units import Parts, Unit, removed_parts
+from depthkit_worker.repair.weight_changes import WeightChange
 
 PARTS_OF: Mapping[UnitKind, tuple[Parts, ...]] = {
     "block": (Parts.ATTENTION, Parts.FEED_FORWARD),
@@ -24,8 +26,6 @@ PARTS_OF: Mapping[UnitKind, tuple[Parts, ...]] = {
     "feed-forward": (Parts.FEED_FORWARD,),
 }
 Slot = Literal["before", "beside", "after"]
-WeightChange = Callable[[Tensor], Tensor]
-"""From a parameter's value to the value in its place: a new tensor, never a change of the old one."""
 
 
 @dataclass(frozen=True, eq=False)

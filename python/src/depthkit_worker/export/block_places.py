@@ -1,4 +1,5 @@
-"""What runs in each block's place of a subnetwork: the picture that every export format is drawn from."""
+"""What runs in each block's place of a subnetwork: the block, another in its stead, or updates alone. Every
+export format is drawn from this picture."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from depthkit_worker.models.units import Parts
-from depthkit_worker.subnetworks.repairs import BlockEdit, Slot, WeightChange
+from depthkit_worker.repair.repair import BlockEdit, Slot
+from depthkit_worker.repair.weight_changes import WeightChange
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 

@@ -1,5 +1,5 @@
-"""Choosing how a subnetwork is written: as a plain checkpoint wherever one can hold it, and in
-depthkit's own form otherwise."""
+"""Building a checkpoint in memory: a plain one wherever that can hold the subnetwork, and one in depthkit's
+own form otherwise."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from transformers import LlamaForCausalLM, PreTrainedConfig, PreTrainedModel
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.as_llama import llama_config, llama_tensors
-from depthkit_worker.export.folding import Folds, plan_folds
-from depthkit_worker.export.layout import (
+from depthkit_worker.export.block_places import Place
+from depthkit_worker.export.depthkit_form import (
     AUTO_MAP,
     MODELLING_FILE,
     layers_of,
@@ -26,7 +26,7 @@ from depthkit_worker.export.layout import (
     modelling_module,
     modelling_text,
 )
-from depthkit_worker.export.places import Place
+from depthkit_worker.export.folding import Folds, plan_folds
 from depthkit_worker.export.plain_config import cut_config
 from depthkit_worker.export.plain_weights import (
     around_blocks,
@@ -41,7 +41,7 @@ Layout = Literal["plain", "depthkit"]
 
 
 @dataclass(frozen=True)
-class Form:
+class Checkpoint:
     """A checkpoint before it is written."""
 
     layout: Layout
@@ -58,12 +58,14 @@ class Form:
     notes: tuple[str, ...]
 
 
-def make_form(decoder: Decoder, places: Sequence[Place]) -> Form:
+def build_checkpoint(decoder: Decoder, places: Sequence[Place]) -> Checkpoint:
     folds = plan_folds(decoder, places)
-    return _depthkit_form(decoder, places, folds) if isinstance(folds, str) else _plain_form(decoder, places, folds)
+    if isinstance(folds, str):
+        return _depthkit_checkpoint(decoder, places, folds)
+    return _plain_checkpoint(decoder, places, folds)
 
 
-def _plain_form(decoder: Decoder, places: Sequence[Place], folds: Folds) -> Form:
+def _plain_checkpoint(decoder: Decoder, places: Sequence[Place], folds: Folds) -> Checkpoint:
     blocks = [place for place in places if place.block is not None]
     kept = [place.index for place in blocks]
     cut = cut_config(decoder.config, decoder.family, kept, decoder.depth)
@@ -87,10 +89,10 @@ def _plain_form(decoder: Decoder, places: Sequence[Place], folds: Folds) -> Form
     stored = without_ties(tensors, model)
     if not folds.as_llama:
         stored = as_in_plain_files(stored, decoder)
-    return Form("plain", config, model, stored, {}, cut.warnings, folds.notes)
+    return Checkpoint("plain", config, model, stored, {}, cut.warnings, folds.notes)
 
 
-def _depthkit_form(decoder: Decoder, places: Sequence[Place], reason: str) -> Form:
+def _depthkit_checkpoint(decoder: Decoder, places: Sequence[Place], reason: str) -> Checkpoint:
     layers = layers_of(places)
     kept = [layer.block.index for layer in layers]
     cut = cut_config(decoder.config, decoder.family, kept, decoder.depth)
@@ -113,7 +115,9 @@ def _depthkit_form(decoder: Decoder, places: Sequence[Place], reason: str) -> Fo
         f"In depthkit's own checkpoint form, because {reason}. transformers loads it with trust_remote_code=True; "
         "software with model code of its own (llama.cpp, vLLM's native models) does not read it.",
     )
-    return Form("depthkit", config, model, without_ties(tensors, model), {MODELLING_FILE: text}, cut.warnings, notes)
+    return Checkpoint(
+        "depthkit", config, model, without_ties(tensors, model), {MODELLING_FILE: text}, cut.warnings, notes
+    )
 
 
 def _empty(model_class: type[PreTrainedModel], config: PreTrainedConfig, decoder: Decoder) -> PreTrainedModel:

@@ -1,17 +1,17 @@
-"""What every repair method is given and gives back."""
+"""Fitting a repair: what every method is given, and what it gives back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
+from depthkit_worker.repair.repair import BlockEdit
+from depthkit_worker.repair.training.report import TrainingReport
 from depthkit_worker.session.job import Job
-from depthkit_worker.subnetworks.repairs import BlockEdit
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 Reference = Literal["dense", "pruned"]
@@ -43,64 +43,6 @@ class GapFit:
     removed_error_all: float
     """With the first tokens counted."""
     repaired_error_all: float
-
-
-@dataclass(frozen=True)
-class TrainingPoint:
-    step: int
-    objective: float | None
-    validation: float | None
-    learning_rate: float
-    gradient_norm: float | None
-    tokens_per_second: float
-    seconds_left: float | None
-
-
-OnPoint = Callable[[TrainingPoint], None]
-
-
-@dataclass(frozen=True)
-class Objective:
-    """Weights of the sum that training lowers."""
-
-    kl: float = 1.0
-    loss: float = 0.0
-    hidden: float = 0.0
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """See `Training` in src/protocol/repair.ts for what each is."""
-
-    objective: Objective = Objective()
-    teacher_top: int = 100
-    steps: int = 100
-    batch_size: int = 4
-    accumulation: int = 1
-    learning_rate: float = 1e-3
-    warmup: int = 10
-    clip: float | None = 1.0
-    weight_decay: float = 0.0
-    activation_checkpointing: bool = False
-    validation: int = 0
-    validate_every: int = 20
-    patience: int | None = None
-    folder: Path | None = None
-    save_every: int = 50
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class TrainingReport:
-    trained: int
-    steps: int
-    best_step: int
-    tokens: int
-    stopped: Literal["steps", "patience"]
-    resumed_from: int | None
-    skipped_checkpoints: tuple[str, ...]
-    change: float
-    points: tuple[TrainingPoint, ...]
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.devices import in_fp64
+from depthkit_worker.repair.fitting import GapFit
+from depthkit_worker.repair.gap_streams import Tokens
 from depthkit_worker.repair.gaps import Gap
-from depthkit_worker.repair.method import GapFit
-from depthkit_worker.repair.statistics import Tokens
-from depthkit_worker.repair.updates import Constant, Linear, LowRank
+from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
 
 Read = Callable[[Tensor], Tensor]
 """From the stream in front of a gap to z, what an update is linear in; (batch, sequence, hidden) both."""
@@ -21,7 +21,7 @@ Read = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Affine:
-    """The update z M + b. Rows are tokens, as in the weights of `updates.py`."""
+    """The update z M + b. Rows are tokens, as in the weights of `stream_updates.py`."""
 
     matrix: Tensor | None
     """M: fp64 (hidden, hidden); None: zero."""
@@ -70,8 +70,8 @@ class Sums:
         return max(float(total), 0.0)
 
 
-class GapMoments:
-    """The sums of one gap, first tokens apart. Without `read`, those of the update alone."""
+class GapRegression:
+    """The sums of one gap, first tokens apart, and the fits to them. Without `read`, those of the update alone."""
 
     def __init__(self, gap: Gap, read: Read | None = None) -> None:
         self.gap = gap

@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.export.places import Place
+from depthkit_worker.export.block_places import Place
 from depthkit_worker.export.plain_config import is_dense
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.families import Family
 from depthkit_worker.models.units import Parts
-from depthkit_worker.repair.updates import Constant, Linear, LowRank
+from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
 
 MODULE = "modeling_depthkit"
 MODELLING_FILE = f"{MODULE}.py"

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from depthkit_worker.data.stream import make_stream
 from depthkit_worker.data.text import texts_from_strings
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.evaluation.finished import Array, Finished
+from depthkit_worker.evaluation.finished_items import Array, FinishedItems
 from depthkit_worker.evaluation.generation import GenerateOptions, generate
 from depthkit_worker.evaluation.perplexity import PerplexityOptions, perplexity
 from depthkit_worker.evaluation.task_scores import task_scores
@@ -21,7 +21,7 @@ from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from task_items import random_task
 from tiny import t_llama
 
-Run = Callable[[Finished], list[list[float]]]
+Run = Callable[[FinishedItems], list[list[float]]]
 """Evaluates and gives the values of every item."""
 
 
@@ -30,7 +30,7 @@ def perplexity_run(words: PreTrainedTokenizerBase) -> Run:
     text = " ".join(f"t{3 + 7 * n % 80}" for n in range(50))
     stream = make_stream(words, texts_from_strings([text]), Unattended())
 
-    def run(finished: Finished) -> list[list[float]]:
+    def run(finished: FinishedItems) -> list[list[float]]:
         options = PerplexityOptions(chunk=8, batch_size=2)
         chunks = perplexity(Subnetwork.dense(decoder), stream, options, Unattended(), finished=finished).chunks
         return [finished[chunk].tolist() for chunk in range(chunks)]
@@ -41,7 +41,7 @@ def perplexity_run(words: PreTrainedTokenizerBase) -> Run:
 def choices_run(_: PreTrainedTokenizerBase) -> Run:
     decoder, task = Decoder(t_llama()), random_task()
 
-    def run(finished: Finished) -> list[list[float]]:
+    def run(finished: FinishedItems) -> list[list[float]]:
         scores = task_scores(Subnetwork.dense(decoder), task, Unattended(), batch_size=2, finished=finished)
         return [of_item.tolist() for of_item in scores.log_likelihoods]
 
@@ -51,7 +51,7 @@ def choices_run(_: PreTrainedTokenizerBase) -> Run:
 def last_word_run(_: PreTrainedTokenizerBase) -> Run:
     decoder, task = Decoder(t_llama()), random_task(choices=1, kind="last-word")
 
-    def run(finished: Finished) -> list[list[float]]:
+    def run(finished: FinishedItems) -> list[list[float]]:
         scores = task_scores(Subnetwork.dense(decoder), task, Unattended(), batch_size=2, finished=finished)
         both = zip(scores.log_likelihoods, scores.greedy, strict=True)
         return [[float(score[0]), float(greedy[0])] for score, greedy in both]
@@ -64,7 +64,7 @@ def generation_run(batch_size: int) -> Callable[[PreTrainedTokenizerBase], Run]:
         decoder = Decoder(t_llama(), words)
         prompts = [f"t{3 + n} t{40 + n}" + " t5" * n for n in range(5)]
 
-        def run(finished: Finished) -> list[list[float]]:
+        def run(finished: FinishedItems) -> list[list[float]]:
             options = GenerateOptions(4, batch_size=batch_size)
             result = generate(Subnetwork.dense(decoder), prompts, options, Unattended(), finished=finished)
             return [list(map(float, written.token_ids)) for written in result.generations]
@@ -93,13 +93,13 @@ def test_what_is_known_is_taken_as_it_is_and_the_rest_told_as_it_is_found(
     def tell(items: Sequence[int], values: Sequence[Array]) -> None:
         told.update(zip(items, values, strict=True))
 
-    straight = run(Finished(tell=tell))
+    straight = run(FinishedItems(tell=tell))
     assert [told[item].tolist() for item in range(len(straight))] == straight
 
     # Numbers no model gives show that nothing known is computed again.
     marked = {item: np.full(len(straight[item]), 77.0) for item in (0, 3)}
     told.clear()
-    resumed = run(Finished(marked, tell))
+    resumed = run(FinishedItems(marked, tell))
     assert sorted(told) == [item for item in range(len(straight)) if item not in marked]
     for item, values in enumerate(resumed):
         expected = marked[item].tolist() if item in marked else straight[item]
@@ -107,7 +107,7 @@ def test_what_is_known_is_taken_as_it_is_and_the_rest_told_as_it_is_found(
 
     told.clear()
     everything = {item: np.array(values) for item, values in enumerate(straight)}
-    assert run(Finished(everything, tell)) == straight
+    assert run(FinishedItems(everything, tell)) == straight
     assert told == {}
 
 
@@ -118,6 +118,6 @@ def test_what_is_known_of_another_evaluation_is_refused(
 ) -> None:
     run = RUNS[name](words)
     with pytest.raises(DepthkitError) as refused:
-        run(Finished({item: np.zeros(values)}))
+        run(FinishedItems({item: np.zeros(values)}))
     assert refused.value.code == "INVALID_ARGUMENT"
     assert refused.value.details["item"] == item

@@ -20,11 +20,11 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.load import LoadOptions, load_model
 from depthkit_worker.models.units import Parts, Unit, UnitKind, removed_parts
+from depthkit_worker.repair.repair import BlockEdit, Repair, slot_of
 from depthkit_worker.repair.storage import make_repair
-from depthkit_worker.repair.updates import Constant, Linear, LowRank
+from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.gates import removed
-from depthkit_worker.subnetworks.repairs import BlockEdit, Repair, slot_of
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from export.checkpoints import block_numbers, greedy, logits, reload, save, saved_config, tensor_names
 from tiny import FAMILY_MODELS, SHAPE, random_model, tiny_model, token_ids

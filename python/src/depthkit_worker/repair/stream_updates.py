@@ -1,4 +1,4 @@
-"""What stands in a gap: modules from the residual stream to what is added to it."""
+"""What repairs add: modules from the residual stream to what is added to it."""
 
 from __future__ import annotations
 
@@ -71,36 +71,3 @@ class Linear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         update: Tensor = x @ self.matrix
         return update if self.bias is None else update + self.bias
-
-
-class Product:
-    """A weight change: the output side of a weight multiplied by T, so that y becomes y T.
-
-    `output_first`: whether the weight is (out, in), as nn.Linear keeps it, or (in, out), as GPT-2 does; a
-    bias (out,) is changed the same way in both.
-    """
-
-    def __init__(self, matrix: Tensor, output_first: bool) -> None:
-        self.matrix = matrix
-        """T: (hidden, hidden)"""
-        self.output_first = output_first
-
-    def __call__(self, weight: Tensor) -> Tensor:
-        wide = torch.promote_types(weight.dtype, torch.float32)
-        matrix = self.matrix.to(weight.device, wide)
-        value = weight.to(wide)
-        value = matrix.T @ value if self.output_first and value.ndim == 2 else value @ matrix
-        return value.to(weight.dtype)
-
-
-class Sum:
-    """A weight change: W + scale B A, as LoRA merges."""
-
-    def __init__(self, a: Tensor, b: Tensor, scale: float) -> None:
-        self.a, self.b, self.scale = a, b, scale
-        """A: (rank, second dimension of W), B: (first dimension of W, rank)"""
-
-    def __call__(self, weight: Tensor) -> Tensor:
-        wide = torch.promote_types(weight.dtype, torch.float32)
-        change = self.b.to(weight.device, wide) @ self.a.to(weight.device, wide)
-        return (weight.to(wide) + self.scale * change).to(weight.dtype)

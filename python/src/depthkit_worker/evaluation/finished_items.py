@@ -1,4 +1,4 @@
-"""Items of an evaluation that are finished, so that it can go on where another one stopped."""
+"""The values of an evaluation's items that are finished, so that it can go on where another one stopped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Tell = Callable[[Sequence[int], Sequence[Array]], None]
 """Gets items and what was found of each."""
 
 
-class Finished:
+class FinishedItems:
     """The values of an evaluation's items (chunks of a text, questions, prompts): what is known from before,
     and what is found now, which is told at once."""
 

@@ -1,0 +1,27 @@
+"""How a failed allocation is told from other errors. Imported before the handshake: nothing heavy here."""
+
+from __future__ import annotations
+
+import errno
+import sys
+
+TEXTS = (
+    "out of memory",  # CUDA and MPS
+    "_status_alloc_failed",  # CUDA's libraries: CUBLAS_STATUS_ALLOC_FAILED and the like
+    "can't allocate memory",  # PyTorch on CPU, which has no class for it
+    "not enough memory",  # the same on Windows
+    "could not create a memory",  # oneDNN
+    "cannot allocate memory",  # the system, such as for a mapped file
+    "bad_alloc",  # C++
+)
+"""In lower case, what a RuntimeError says where an allocation failed."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    torch = sys.modules.get("torch")
+    if isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError)):
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(part in text for part in TEXTS)
