@@ -225,7 +225,7 @@ def run(decoder: Decoder, corpus: Corpus, name: str, work: Workload, plain: Conn
     values: dict[int, float] = {}
     heads_done = 0
 
-    def on_values(rows: NDArray[np.int64], found: NDArray[np.float64]) -> None:
+    def on_values(rows: NDArray[np.int64], found: NDArray[np.float64], _counts: tuple[int, ...]) -> None:
         nonlocal heads_done
         heads_done += 1
         values.update(zip(rows.tolist(), found[:, 0].tolist(), strict=True))

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "d271d2596085584b2b7c7dbabb75feb39b380da07d594dd1f7dbe86ece9387df"
+CONTRACT_DIGEST = "ea59931cb40530213fa341e4820aef8ec7677a932cbb3a7a5d152f6a49bc09d5"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -442,6 +442,7 @@ class GenerationGenerateParams(GenerateOptions, frozen=True, kw_only=True, forbi
 class GenerationGenerateResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     generations: tuple[Generation, ...]
     kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Bytes of KV cache that one token takes in this subnetwork."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
 
@@ -930,6 +931,8 @@ class SubnetworksEvaluatePart(Struct, frozen=True, kw_only=True, forbid_unknown_
     """uint32 (k): the subnetworks that are finished."""
     values: TensorRef
     """float64 (k, measures)."""
+    counts: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
+    """Positions or items each measure is a mean over."""
 
 
 class SubnetworksEvaluateResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):

@@ -31,9 +31,9 @@ def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) ->
         positions=ScoredPositions(every=params.scored_positions.every, last=params.scored_positions.last),
     )
 
-    def send(rows: NDArray[np.int64], values: NDArray[np.float64]) -> None:
-        part = SubnetworksEvaluatePart(rows=call.attach(rows.astype(np.uint32)), values=call.attach(values))
-        call.part(part)
+    def send(rows: NDArray[np.int64], values: NDArray[np.float64], counts: tuple[int, ...]) -> None:
+        places = call.attach(rows.astype(np.uint32))
+        call.part(SubnetworksEvaluatePart(rows=places, values=call.attach(values), counts=counts))
 
     result = evaluate_subnetworks(decoder, data, Subnetworks(units, kept, repairs, repaired), options, call, send)
     return SubnetworksEvaluateResult(
