@@ -1,6 +1,8 @@
 /** The import walls of docs/architecture.md: who may know whom. */
 const layers = {
   errors: [],
+  // Helpers on plain arrays that every layer may take, as it may take errors.
+  arrays: ["errors"],
   protocol: ["errors"],
   transport: ["protocol", "errors"],
   worker: ["errors"],
@@ -13,7 +15,8 @@ const layers = {
   report: ["experiment", "errors"],
   cli: ["index"],
 };
-const path = (layer) => (layer === "errors" || layer === "index" ? `^src/${layer}\\.ts$` : `^src/${layer}/`);
+const singleFiles = new Set(["errors", "arrays", "index"]);
+const path = (layer) => (singleFiles.has(layer) ? `^src/${layer}\\.ts$` : `^src/${layer}/`);
 
 module.exports = {
   forbidden: [
@@ -29,7 +32,10 @@ module.exports = {
       comment: `${layer} may import only: ${allowed.join(", ") || "nothing"} (and libraries).`,
       severity: "error",
       from: { path: path(layer) },
-      to: { path: "^src/", pathNot: [path(layer), ...allowed.map(path)] },
+      to: {
+        path: "^src/",
+        pathNot: [path(layer), ...(layer === "errors" ? [] : [path("arrays")]), ...allowed.map(path)],
+      },
     })),
   ],
   options: {

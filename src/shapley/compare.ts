@@ -1,3 +1,4 @@
+import { entry, item } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
 import type { ShapleyEstimate } from "./estimate.ts";
 import { ascending, correlation, ranksOf } from "./statistics.ts";
@@ -24,14 +25,14 @@ export function compareEstimates(a: ShapleyEstimate, b: ShapleyEstimate, value?:
   }
   const inB = new Map(b.players(value).map(({ player, value: number }) => [player, number]));
   const left = a.players(value).map(({ value: number }) => number);
-  const right = a.info.players.map((player) => inB.get(player) as number);
+  const right = a.info.players.map((player) => entry(inB, player));
   const orderLeft = ascending(left);
   const orderRight = ascending(right);
   const lowestOverlap = Array.from({ length: Math.max(0, left.length - 1) }, (_, at) => {
     const chosen = new Set(orderLeft.slice(0, at + 1));
     return orderRight.slice(0, at + 1).filter((i) => chosen.has(i)).length / (at + 1);
   });
-  const squares = left.reduce((sum, x, i) => sum + (x - (right[i] as number)) ** 2, 0);
+  const squares = left.reduce((sum, x, i) => sum + (x - item(right, i)) ** 2, 0);
   return {
     rankCorrelation: correlation(ranksOf(left), ranksOf(right)),
     correlation: correlation(left, right),

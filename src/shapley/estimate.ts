@@ -1,3 +1,4 @@
+import { item, real } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
 import type { Draft, ValueDraft } from "./draft.ts";
 import { pairIndex } from "./functional.ts";
@@ -83,7 +84,7 @@ export class ShapleyEstimate {
 
   /** The players from the lowest estimate to the highest. */
   ranking(value?: string): string[] {
-    return ascending(this.draft(value).estimate).map((i) => this.info.players[i] as string);
+    return ascending(this.draft(value).estimate).map((i) => item(this.info.players, i));
   }
 
   /** The k players with the lowest estimates, lowest first: what to remove first. */
@@ -105,7 +106,7 @@ export class ShapleyEstimate {
     const { each, together }: LowestProbabilities = lowestProbabilities(draft, this.#checkCount(k));
     const chosen = ascending(draft.estimate).slice(0, k);
     return {
-      each: chosen.map((i) => ({ player: this.info.players[i] as string, probability: each[i] as number })),
+      each: chosen.map((i) => ({ player: item(this.info.players, i), probability: real(each, i) })),
       together,
     };
   }
@@ -152,7 +153,7 @@ export class ShapleyEstimate {
 
   /** The raw numbers of one value. */
   draft(value?: string): ValueDraft {
-    return this.#parts.draft.values[this.#valueAt(value)] as ValueDraft;
+    return item(this.#parts.draft.values, this.#valueAt(value));
   }
 
   #extra(name: "interactions" | "banzhaf", value: string | undefined): ValueDraft {
@@ -163,7 +164,7 @@ export class ShapleyEstimate {
         `Reading ${name} of an estimate: they were not asked for. Call estimateShapley with \`${name}: true\` and the method "exact" or "regression".`,
       );
     }
-    return draft.values[this.#valueAt(value)] as ValueDraft;
+    return item(draft.values, this.#valueAt(value));
   }
 
   #valueAt(value: string | undefined): number {
@@ -185,8 +186,8 @@ export class ShapleyEstimate {
 }
 
 function estimateAt(draft: ValueDraft, i: number): Omit<PlayerEstimate, "player"> {
-  const value = draft.estimate[i] as number;
-  const standardError = Math.sqrt(draft.variance[i] as number);
-  const reach = standardError === 0 ? 0 : tQuantile(0.975, draft.degrees[i] as number) * standardError;
+  const value = real(draft.estimate, i);
+  const standardError = Math.sqrt(real(draft.variance, i));
+  const reach = standardError === 0 ? 0 : tQuantile(0.975, real(draft.degrees, i)) * standardError;
   return { value, standardError, interval: [value - reach, value + reach] };
 }
