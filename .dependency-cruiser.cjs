@@ -1,8 +1,9 @@
 /** The import walls of docs/architecture.md: who may know whom. */
 const layers = {
   errors: [],
-  // Helpers on plain arrays that every layer may take, as it may take errors.
+  // Helpers on plain arrays and rank statistics: every layer may take them, as it may take errors.
   arrays: ["errors"],
+  ranks: ["errors"],
   protocol: ["errors"],
   transport: ["protocol", "errors"],
   worker: ["errors"],
@@ -15,7 +16,7 @@ const layers = {
   report: ["experiment", "errors"],
   cli: ["index"],
 };
-const singleFiles = new Set(["errors", "arrays", "index"]);
+const singleFiles = new Set(["errors", "arrays", "ranks", "index"]);
 const path = (layer) => (singleFiles.has(layer) ? `^src/${layer}\\.ts$` : `^src/${layer}/`);
 
 module.exports = {
@@ -34,7 +35,7 @@ module.exports = {
       from: { path: path(layer) },
       to: {
         path: "^src/",
-        pathNot: [path(layer), ...(layer === "errors" ? [] : [path("arrays")]), ...allowed.map(path)],
+        pathNot: [layer, "arrays", "ranks", ...allowed].map(path),
       },
     })),
   ],

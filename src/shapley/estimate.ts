@@ -1,10 +1,11 @@
 import { item, real } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
+import { ranking } from "../ranks.ts";
 import type { Draft, ValueDraft } from "./draft.ts";
 import { pairIndex } from "./functional.ts";
 import { type LowestProbabilities, lowestProbabilities } from "./probability.ts";
 import type { StopReason } from "./session.ts";
-import { ascending, tQuantile } from "./statistics.ts";
+import { tQuantile } from "./student-t.ts";
 import type { Target } from "./target.ts";
 
 /** A player's estimate, in the units of the game's value. */
@@ -84,7 +85,7 @@ export class ShapleyEstimate {
 
   /** The players from the lowest estimate to the highest. */
   ranking(value?: string): string[] {
-    return ascending(this.draft(value).estimate).map((i) => item(this.info.players, i));
+    return ranking(this.draft(value).estimate).map((i) => item(this.info.players, i));
   }
 
   /** The k players with the lowest estimates, lowest first: what to remove first. */
@@ -104,7 +105,7 @@ export class ShapleyEstimate {
   ): { each: { player: string; probability: number }[]; together: number } {
     const draft = this.draft(value);
     const { each, together }: LowestProbabilities = lowestProbabilities(draft, this.#checkCount(k));
-    const chosen = ascending(draft.estimate).slice(0, k);
+    const chosen = ranking(draft.estimate).slice(0, k);
     return {
       each: chosen.map((i) => ({ player: item(this.info.players, i), probability: real(each, i) })),
       together,

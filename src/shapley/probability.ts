@@ -1,7 +1,7 @@
 import { add, real } from "../arrays.ts";
+import { ranking } from "../ranks.ts";
 import type { ValueDraft } from "./draft.ts";
 import { randomStream } from "./random.ts";
-import { ascending } from "./statistics.ts";
 import { choleskyInPlace } from "./surrogate/cholesky.ts";
 
 const simulations = 2000;
@@ -22,7 +22,7 @@ export function lowestProbabilities(draft: ValueDraft, k: number): LowestProbabi
   const players = estimate.length;
   const factors = compress(draft.factors, players);
   const each = new Float64Array(players);
-  const chosen = new Set(ascending(estimate).slice(0, k));
+  const chosen = new Set(ranking(estimate).slice(0, k));
   if (factors.length === 0) {
     for (const i of chosen) each[i] = 1;
     return { each, together: 1 };
@@ -38,7 +38,7 @@ export function lowestProbabilities(draft: ValueDraft, k: number): LowestProbabi
       const z = random.normal() * widening;
       for (let i = 0; i < players; i++) add(values, i, z * real(row, i));
     }
-    const lowest = ascending(values).slice(0, k);
+    const lowest = ranking(values).slice(0, k);
     for (const i of lowest) add(each, i, 1 / simulations);
     if (lowest.every((i) => chosen.has(i))) together += 1 / simulations;
   }
