@@ -1,6 +1,9 @@
 /** The import walls of docs/architecture.md: who may know whom. */
 const layers = {
   errors: [],
+  // Helpers on plain arrays and rank statistics: every layer may take them, as it may take errors.
+  arrays: ["errors"],
+  ranks: ["errors"],
   protocol: ["errors"],
   transport: ["protocol", "errors"],
   platform: ["errors"],
@@ -16,7 +19,8 @@ const layers = {
   report: ["experiment", "platform", "errors"],
   cli: ["index"],
 };
-const path = (layer) => (layer === "errors" || layer === "index" ? `^src/${layer}\\.ts$` : `^src/${layer}/`);
+const singleFiles = new Set(["errors", "arrays", "ranks", "index"]);
+const path = (layer) => (singleFiles.has(layer) ? `^src/${layer}\\.ts$` : `^src/${layer}/`);
 
 module.exports = {
   forbidden: [
@@ -32,7 +36,10 @@ module.exports = {
       comment: `${layer} may import only: ${allowed.join(", ") || "nothing"} (and libraries).`,
       severity: "error",
       from: { path: path(layer) },
-      to: { path: "^src/", pathNot: [path(layer), ...allowed.map(path)] },
+      to: {
+        path: "^src/",
+        pathNot: [layer, "arrays", "ranks", ...allowed].map(path),
+      },
     })),
   ],
   options: {

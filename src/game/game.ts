@@ -1,3 +1,4 @@
+import { item } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
 import { type Coalition, maxPlayers } from "./coalition.ts";
 
@@ -106,8 +107,8 @@ export function checkMatrix(game: Game, coalitions: readonly Coalition[], matrix
   }
   const bad = matrix.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {
-    const coalition = coalitions[Math.floor(bad / game.values.length)] as Coalition;
-    const name = game.values[bad % game.values.length] as string;
+    const coalition = item(coalitions, Math.floor(bad / game.values.length));
+    const name = item(game.values, bad % game.values.length);
     throw new DepthkitError(
       "NOT_MEASURABLE",
       `Evaluating ${coalition}: the value "${name}" is ${matrix[bad]}; only finite numbers can be averaged. Check the model's weights and dtype, or cap the value inside the game.`,

@@ -1,3 +1,4 @@
+import { item, real } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
 import { Coalition } from "../game/coalition.ts";
 import { checkGame, type Game } from "../game/game.ts";
@@ -127,7 +128,7 @@ function progressOf(session: Session) {
 
 function tracePoint(draft: Draft, session: Session): TracePoint {
   const values = session.game.values.map((name, i) => {
-    const { estimate, variance } = draft.values[i] as Draft["values"][number];
+    const { estimate, variance } = item(draft.values, i);
     return [name, { value: estimate, standardError: variance.map(Math.sqrt) }] as const;
   });
   const { evaluations, cost, seconds } = session;
@@ -157,8 +158,8 @@ function infoOf(session: Session, { estimator, requested, target, outcome, trace
     return sum - (session.valueOf(all, value) - session.valueOf(none, value));
   };
   const capped = game.values.flatMap((name, value) => {
-    const at = -(session.floors[value] as number);
-    return Number.isFinite(at) ? [[name, { at, coalitions: table.capped[value] as number }] as const] : [];
+    const at = -real(session.floors, value);
+    return Number.isFinite(at) ? [[name, { at, coalitions: item(table.capped, value) }] as const] : [];
   });
   return {
     players: game.players,
@@ -178,7 +179,7 @@ function infoOf(session: Session, { estimator, requested, target, outcome, trace
     efficiencyGap: byValue(gap),
     trace,
     surrogates: Object.fromEntries(
-      (outcome.surrogates ?? []).map((surrogate, value) => [game.values[value] as string, surrogate]),
+      (outcome.surrogates ?? []).map((surrogate, value) => [item(game.values, value), surrogate]),
     ),
   };
 }

@@ -1,9 +1,11 @@
+import { item, real } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
+import { ranking } from "../ranks.ts";
 import type { Draft, ValueDraft } from "./draft.ts";
 import { pairIndex } from "./functional.ts";
 import { type LowestProbabilities, lowestProbabilities } from "./probability.ts";
 import type { StopReason } from "./session.ts";
-import { ascending, tQuantile } from "./statistics.ts";
+import { tQuantile } from "./student-t.ts";
 import type { Target } from "./target.ts";
 
 /** A player's estimate, in the units of the game's value. */
@@ -83,7 +85,7 @@ export class ShapleyEstimate {
 
   /** The players from the lowest estimate to the highest. */
   ranking(value?: string): string[] {
-    return ascending(this.draft(value).estimate).map((i) => this.info.players[i] as string);
+    return ranking(this.draft(value).estimate).map((i) => item(this.info.players, i));
   }
 
   /** The k players with the lowest estimates, lowest first: what to remove first. */
@@ -103,9 +105,9 @@ export class ShapleyEstimate {
   ): { each: { player: string; probability: number }[]; together: number } {
     const draft = this.draft(value);
     const { each, together }: LowestProbabilities = lowestProbabilities(draft, this.#checkCount(k));
-    const chosen = ascending(draft.estimate).slice(0, k);
+    const chosen = ranking(draft.estimate).slice(0, k);
     return {
-      each: chosen.map((i) => ({ player: this.info.players[i] as string, probability: each[i] as number })),
+      each: chosen.map((i) => ({ player: item(this.info.players, i), probability: real(each, i) })),
       together,
     };
   }
@@ -152,7 +154,7 @@ export class ShapleyEstimate {
 
   /** The raw numbers of one value. */
   draft(value?: string): ValueDraft {
-    return this.#parts.draft.values[this.#valueAt(value)] as ValueDraft;
+    return item(this.#parts.draft.values, this.#valueAt(value));
   }
 
   #extra(name: "interactions" | "banzhaf", value: string | undefined): ValueDraft {
@@ -163,7 +165,7 @@ export class ShapleyEstimate {
         `Reading ${name} of an estimate: they were not asked for. Call estimateShapley with \`${name}: true\` and the method "exact" or "regression".`,
       );
     }
-    return draft.values[this.#valueAt(value)] as ValueDraft;
+    return item(draft.values, this.#valueAt(value));
   }
 
   #valueAt(value: string | undefined): number {
@@ -185,8 +187,8 @@ export class ShapleyEstimate {
 }
 
 function estimateAt(draft: ValueDraft, i: number): Omit<PlayerEstimate, "player"> {
-  const value = draft.estimate[i] as number;
-  const standardError = Math.sqrt(draft.variance[i] as number);
-  const reach = standardError === 0 ? 0 : tQuantile(0.975, draft.degrees[i] as number) * standardError;
+  const value = real(draft.estimate, i);
+  const standardError = Math.sqrt(real(draft.variance, i));
+  const reach = standardError === 0 ? 0 : tQuantile(0.975, real(draft.degrees, i)) * standardError;
   return { value, standardError, interval: [value - reach, value + reach] };
 }

@@ -1,3 +1,4 @@
+import { add, item, real } from "../../arrays.ts";
 import { DepthkitError } from "../../errors.ts";
 import { Coalition } from "../../game/coalition.ts";
 import { type Draft, meanDraft } from "../draft.ts";
@@ -99,12 +100,12 @@ async function wholeWalks(session: Session, random: Random, antithetic: boolean)
         for (const player of walk) {
           coalition = coalition.without(player);
           const after = session.valueOf(coalition, value);
-          sums[player] = (sums[player] as number) + before - after;
-          counts[player] = (counts[player] as number) + 1;
+          sums[player] = real(sums, player) + before - after;
+          add(counts, player, 1);
           before = after;
         }
       }
-      vectors.push(sums.map((sum, i) => sum / (counts[i] as number)));
+      vectors.push(sums.map((sum, i) => sum / real(counts, i)));
     }
   };
   const draft = () => draftOf(means, draws);
@@ -134,8 +135,8 @@ async function truncatedWalks(
     let complete = true;
     for (let step = 0; step < players - 1 && going.length > 0; step++) {
       const units = going.map((w) => {
-        const last = along[w]?.at(-1) as Coalition;
-        return { coalitions: [last.without(walks[w]?.[step] as number)] };
+        const last = item(along, w).at(-1) ?? all;
+        return { coalitions: [last.without(item(item(walks, w), step))] };
       });
       const admitted = session.admit(units);
       await session.evaluate(units.slice(0, admitted).flatMap((unit) => unit.coalitions));
@@ -143,23 +144,23 @@ async function truncatedWalks(
       const dropped = new Set(going.slice(admitted));
       for (const w of dropped) walks[w] = [];
       going = going.slice(0, admitted).filter((w, at) => {
-        const coalition = units[at]?.coalitions[0] as Coalition;
+        const coalition = item(item(units, at).coalitions, 0);
         along[w]?.push(coalition);
         return ends.some(
-          (end, value) => Math.abs(session.valueOf(coalition, value) - end) > (tolerances[value] as number),
+          (end, value) => Math.abs(session.valueOf(coalition, value) - end) > item(tolerances, value),
         );
       });
     }
     for (const [w, walk] of walks.entries()) {
       if (walk.length === 0) continue;
       draws++;
-      const path = along[w] as Coalition[];
+      const path = item(along, w);
       for (const [value, vectors] of means.entries()) {
         const vector = new Float64Array(players);
         path.forEach((coalition, step) => {
           const after = path[step + 1];
-          const end = after === undefined ? (ends[value] as number) : session.valueOf(after, value);
-          vector[walk[step] as number] = session.valueOf(coalition, value) - end;
+          const end = after === undefined ? item(ends, value) : session.valueOf(after, value);
+          vector[item(walk, step)] = session.valueOf(coalition, value) - end;
         });
         vectors.push(vector);
       }

@@ -1,3 +1,4 @@
+import { item } from "../../arrays.ts";
 import { DepthkitError } from "../../errors.ts";
 import { Coalition } from "../../game/coalition.ts";
 import { combinations } from "../design.ts";
@@ -121,9 +122,9 @@ function difference(session: Session, coalitions: readonly Coalition[], value: n
     const counts = [0, 0];
     for (const coalition of coalitions) {
       const side = coalition.has(player) ? 0 : 1;
-      sums[side] = (sums[side] as number) + session.valueOf(coalition, value);
-      counts[side] = (counts[side] as number) + 1;
+      sums[side] = item(sums, side) + session.valueOf(coalition, value);
+      counts[side] = item(counts, side) + 1;
     }
-    return (sums[0] as number) / (counts[0] as number) - (sums[1] as number) / (counts[1] as number);
+    return item(sums, 0) / item(counts, 0) - item(sums, 1) / item(counts, 1);
   });
 }
