@@ -11,15 +11,29 @@ const layers = {
   worker: ["environment", "platform", "errors"],
   doctor: ["environment", "platform", "errors"],
   journal: ["platform", "errors"],
-  game: ["journal", "errors"],
+  game: ["errors"],
   shapley: ["game", "errors"],
   selection: ["game", "shapley", "errors"],
-  client: ["protocol", "transport", "worker", "platform", "journal", "game", "selection", "errors"],
-  experiment: ["client", "journal", "shapley", "selection", "protocol", "platform", "errors"],
+  rpc: ["protocol", "transport", "errors"],
+  evaluation: ["rpc", "protocol", "journal", "game", "platform", "errors"],
+  model: ["evaluation", "rpc", "protocol", "transport", "worker", "game", "selection", "platform", "errors"],
+  experiment: [
+    "model",
+    "evaluation",
+    "rpc",
+    "protocol",
+    "journal",
+    "shapley",
+    "selection",
+    "platform",
+    "errors",
+  ],
   report: ["experiment", "platform", "errors"],
-  cli: ["index"],
+  // The entry points, and what is built on them alone.
+  schemas: ["protocol", "experiment"],
+  cli: ["index", "schemas", "report", "shapley"],
 };
-const singleFiles = new Set(["errors", "arrays", "ranks", "index"]);
+const singleFiles = new Set(["errors", "arrays", "ranks", "schemas", "index"]);
 const path = (layer) => (singleFiles.has(layer) ? `^src/${layer}\\.ts$` : `^src/${layer}/`);
 
 module.exports = {

@@ -122,7 +122,9 @@ function structOf(name: string, schema: JsonSchema, definitions: Definitions): s
   expectOnly(schema, ["type", "properties", "required", "additionalProperties", "x-base"], name);
   if (schema["additionalProperties"] !== false) throw new Error(`${name}: must refuse unknown keys.`);
   const base = "x-base" in schema ? refName(schema["x-base"]) : undefined;
-  const inherited = new Set(propertiesOf(base === undefined ? undefined : definitions[base]).map(([key]) => key));
+  const inherited = new Set(
+    propertiesOf(base === undefined ? undefined : definitions[base]).map(([key]) => key),
+  );
   const properties = propertiesOf(schema).filter(([key]) => !inherited.has(key));
   const required = (schema["required"] ?? []) as string[];
   const tag = properties.find(([, property]) => "const" in property);

@@ -113,4 +113,3 @@ export { checkUnits, parseUnit, type Unit } from "./protocol/units.ts";
 export type { WorkerStatus } from "./protocol/worker.ts";
 export type { CallOptions } from "./rpc/connection.ts";
 export type { Span } from "./selection/span.ts";
-export * from "./shapley/index.ts";

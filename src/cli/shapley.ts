@@ -74,7 +74,8 @@ export function registerShapley(program: Command): void {
             evaluations,
             seed,
             signal,
-            onProgress: progress.update,
+            onProgress: ({ evaluations: done, budget: total }) =>
+              progress.update({ phase: "estimating", done, total, unit: "evaluations" }),
           });
           return {
             json: { model: model.info, corpus: corpus.info, estimate: estimate.toJSON() },

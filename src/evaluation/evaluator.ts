@@ -4,10 +4,10 @@ import { type CacheCounts, RowCache } from "../game/row-cache.ts";
 import type { Measure } from "../protocol/subnetworks.ts";
 import type { CallOptions } from "../rpc/connection.ts";
 import { modelKey } from "./keys.ts";
-import { sublayerKeys } from "./lost-sublayers.ts";
 import { MeasureStore } from "./measure-store.ts";
 import type { Scorable } from "./scorable.ts";
 import type { Subject } from "./subject.ts";
+import { sublayerKeys } from "./sublayers.ts";
 import { type EngineParams, maskBytes, measureSubnetworks, type Subnetworks } from "./subnetworks.ts";
 
 export interface EvaluatorOptions {

@@ -31,10 +31,10 @@ export class StepsFile implements AsyncDisposable {
 
   /**
    * What a step gave: from the journal where it is there and what the schema says, else from `work`, which
-   * is then written. All that determines it is in its key.
+   * is then written. All that determines it is in its key, which JSON can hold.
    */
-  async step<T>(key: JournalKey, schema: z.ZodType<T>, work: () => Promise<T>): Promise<T> {
-    const digest = keyDigest(key);
+  async step<T>(key: object, schema: z.ZodType<T>, work: () => Promise<T>): Promise<T> {
+    const digest = keyDigest(JSON.parse(JSON.stringify(key)) as JournalKey);
     if (this.#known.has(digest)) {
       const known = schema.safeParse(this.#known.get(digest));
       if (known.success) return known.data;

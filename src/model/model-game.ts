@@ -1,8 +1,8 @@
 import { DepthkitError } from "../errors.ts";
 import type { EngineOptions } from "../evaluation/evaluate-subnetworks.ts";
 import { Evaluator } from "../evaluation/evaluator.ts";
-import { sublayersOf } from "../evaluation/lost-sublayers.ts";
 import type { Subject } from "../evaluation/subject.ts";
+import { playerCosts, sublayersOf } from "../evaluation/sublayers.ts";
 import { maskBytes } from "../evaluation/subnetworks.ts";
 import type { Coalition } from "../game/coalition.ts";
 import { type PlayerCosts, prefixCost } from "../game/depth-order.ts";
@@ -180,18 +180,6 @@ function toValue(value: Measure | ValueDefinition, vocabularySize: number): Valu
   if (typeof value !== "string") return value;
   const cap = value === "loss" ? Math.log(vocabularySize) : undefined;
   return valueOfMeasure(value, { lowerIsBetter: lowerIsBetter.has(value), cap });
-}
-
-/** What players, each some units in depth order, cost in a model of `depth` blocks: a sublayer is half a block. */
-function playerCosts(players: readonly (readonly UnitName[])[], depth: number): PlayerCosts {
-  const halves = players.map((units) => units.map(parseUnit).flatMap(sublayersOf));
-  const taken = new Set(halves.flat());
-  const others = Array.from({ length: 2 * depth }, (_, half) => half).filter((half) => !taken.has(half));
-  return {
-    own: halves.map((of) => of.length / 2),
-    restFrom: halves.map(([first = 0]) => others.filter((half) => half > first).length / 2),
-    rest: others.length / 2,
-  };
 }
 
 /** A repair is put in place where all its units are removed, and only players are. */

@@ -6,6 +6,7 @@ import { type ErrorReply, hello, parseReply, type Reply, type Request } from "..
 import { type MethodName, methods, type Params, type Part, type Result } from "../protocol/methods.ts";
 import { fromFrame, type Tensor, type TensorRef, toFrame } from "../protocol/tensor.ts";
 import type { Transport, TransportListener } from "../transport/transport.ts";
+import { invalidParams } from "./invalid-params.ts";
 
 /** What every call that takes its time can be given. */
 export interface CallOptions {
@@ -90,9 +91,7 @@ export class Connection {
     const schema = methods[method];
     const parsed = schema.params.safeParse(params);
     if (!parsed.success) {
-      throw new DepthkitError("INVALID_ARGUMENT", `${method}: ${z.prettifyError(parsed.error)}`, {
-        cause: parsed.error,
-      });
+      throw invalidParams(method, schema.params, params, parsed.error);
     }
     const tensors = options.tensors ?? [];
     const headers = tensors.map(({ dtype, shape }) => ({ d: dtype, s: shape }));

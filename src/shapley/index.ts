@@ -1,3 +1,16 @@
+/** Shapley and horizon values over any game: pure, it knows of no model and loads no addon. */
+export {
+  type CacheCounts,
+  CachedGame,
+  Coalition,
+  type EvaluateOptions,
+  type FunctionGameOptions,
+  type Game,
+  gameFromFunction,
+  type RowStore,
+  type StoredRow,
+  type ValueOf,
+} from "../game/index.ts";
 export { type Comparison, compareEstimates } from "./compare.ts";
 export type { ValueDraft } from "./draft.ts";
 export {

@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Coalition, Depthkit, estimateShapley, type Model } from "../../src/index.ts";
+import { Coalition } from "../../src/game/coalition.ts";
+import { Depthkit, type Model } from "../../src/index.ts";
+import { estimateShapley } from "../../src/shapley/index.ts";
 import { dataFile, describeWithSharedData, golden } from "./shared-data.ts";
 
 const texts = {

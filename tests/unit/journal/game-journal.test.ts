@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CachedGame } from "../../../src/game/cache.ts";
 import { Coalition } from "../../../src/game/coalition.ts";
 import { gameFromFunction } from "../../../src/game/game.ts";
-import { Journal } from "../../../src/game/journal.ts";
+import { Journal } from "../../../src/journal/game-journal.ts";
 import type { JournalKey } from "../../../src/journal/key.ts";
 import { estimateShapley } from "../../../src/shapley/estimate-shapley.ts";
 import { randomGame, spy } from "../shapley/games.ts";

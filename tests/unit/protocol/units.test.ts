@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { checkUnits, parseUnit } from "../../../src/client/units.ts";
+import { checkUnits, parseUnit } from "../../../src/protocol/units.ts";
 
 test("a unit's name is its kind and its block", () => {
   expect(parseUnit("feed-forward.12")).toEqual({ kind: "feed-forward", block: 12 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { Connection } from "../../../src/client/connection.ts";
 import { DepthkitError } from "../../../src/errors.ts";
 import { decode, encode } from "../../../src/protocol/codec.ts";
+import { Connection } from "../../../src/rpc/connection.ts";
 import { linkedTransports } from "../../../src/transport/memory.ts";
 import type { Transport, TransportListener } from "../../../src/transport/transport.ts";
 

@@ -1,3 +1,4 @@
+import type { PlayerCosts } from "../game/depth-order.ts";
 import type { UnitName } from "../protocol/common.ts";
 import { parseUnit, type Unit } from "../protocol/units.ts";
 
@@ -25,5 +26,17 @@ export function sublayerKeys(
       for (const place of sublayers) lost[place >>> 3] = (lost[place >>> 3] ?? 0) | (1 << (place & 7));
     }
     return Buffer.from(lost).toString("hex");
+  };
+}
+
+/** What players, each some units in depth order, cost in a model of `depth` blocks: a sublayer is half a block. */
+export function playerCosts(players: readonly (readonly UnitName[])[], depth: number): PlayerCosts {
+  const halves = players.map((units) => units.map(parseUnit).flatMap(sublayersOf));
+  const taken = new Set(halves.flat());
+  const others = Array.from({ length: 2 * depth }, (_, half) => half).filter((half) => !taken.has(half));
+  return {
+    own: halves.map((of) => of.length / 2),
+    restFrom: halves.map(([first = 0]) => others.filter((half) => half > first).length / 2),
+    rest: others.length / 2,
   };
 }
