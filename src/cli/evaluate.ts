@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { z } from "zod";
 import {
   type CallOptions,
   DepthkitError,
@@ -12,7 +13,7 @@ import { perplexityOptions, taskOptions } from "../schemas.ts";
 import { runCommand, withWorker } from "./command.ts";
 import { addTextFlags, type TextFlags, textDataOf } from "./data-flags.ts";
 import { describeEvaluation, type EvaluatedSubnetwork, type EvaluatedTask } from "./evaluation-text.ts";
-import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
+import { addSchemaFlags, flagNames, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
 interface Flags extends SubjectFlags, Omit<TextFlags, "data"> {
@@ -56,12 +57,7 @@ export function registerEvaluate(program: Command): void {
     )
     .action(async (flags: Flags) => {
       await runCommand(flags, ({ signal, progress }) => {
-        if (flags.data === undefined && flags.task.length === 0) {
-          throw new DepthkitError(
-            "INVALID_ARGUMENT",
-            "evaluate has nothing to score on: give --data, --task or both.",
-          );
-        }
+        checkFlags(flags);
         return withWorker(async (kit) => {
           const call = { signal, onProgress: progress.update };
           const { model, subnetwork: pruned } = await loadSubject(kit, flags, call);
@@ -80,6 +76,31 @@ export function registerEvaluate(program: Command): void {
         });
       });
     });
+}
+
+/** Every flag given has something to say something of. */
+function checkFlags(flags: Flags): void {
+  const { data, task } = flags;
+  if (data === undefined && task.length === 0) {
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      "evaluate has nothing to score on: give --data, --task or both.",
+    );
+  }
+  const given = (schema: z.ZodObject, styles: object) =>
+    Object.keys(schemaOptions(schema, flags, styles)).map((key) => flagNames(schema, styles).get(key));
+  const shared = ["--batch-size", "--bos"];
+  const ofText = given(perplexityOptions, textStyles).filter((flag) => !shared.includes(flag ?? ""));
+  const ofTasks = [
+    ...given(taskOptions, taskStyles),
+    ...(flags.shotsFrom === undefined ? [] : ["--shots-from"]),
+  ];
+  if (data === undefined && ofText.length > 0) {
+    throw new DepthkitError("INVALID_ARGUMENT", `${ofText.join(", ")} speaks of text: give --data too.`);
+  }
+  if (task.length === 0 && ofTasks.length > 0) {
+    throw new DepthkitError("INVALID_ARGUMENT", `${ofTasks.join(", ")} speaks of tasks: give --task too.`);
+  }
 }
 
 async function loadTasks(model: Model, flags: Flags, call: CallOptions): Promise<Task[]> {
