@@ -15,9 +15,9 @@ export interface PermutationOptions {
    * arXiv 2104.12199). `truncated`: a walk ends once what is left is within `tolerance` of v(none), its other players
    * getting 0 (Ghorbani and Zou, arXiv 1904.02868); for the Shapley value only, and biased by up to the tolerance.
    */
-  readonly walks?: "plain" | "antithetic" | "truncated";
+  readonly walks?: "plain" | "antithetic" | "truncated" | undefined;
   /** For `truncated`, in the units of the value; default 1% of |v(all) - v(none)|. */
-  readonly tolerance?: number;
+  readonly tolerance?: number | undefined;
 }
 
 /**
