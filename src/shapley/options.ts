@@ -43,7 +43,10 @@ export interface EstimateOptions {
   readonly evaluations?: number | undefined;
   /** No batch is started after this time. */
   readonly seconds?: number | undefined;
-  /** At most this many block evaluations; the game must tell what they cost. */
+  /**
+   * At most this many block evaluations; the game must tell what they cost. Coalitions then go to the game in rounds
+   * of up to 256 whatever `batchSize` says, since a smaller batch shares less and so costs more.
+   */
   readonly cost?: number | undefined;
   /** Stop as soon as the `lowest` k are, as a set, the k lowest at this confidence. */
   readonly stop?: StopRule | undefined;
@@ -55,7 +58,7 @@ export interface EstimateOptions {
   readonly banzhaf?: boolean | undefined;
   /** Look at the estimate on the way, each time the evaluations have doubled, and keep what was seen. Default true. */
   readonly trace?: boolean | undefined;
-  /** Coalitions in one call of the game at most; has no effect on the result. Default 256. */
+  /** Coalitions in one call of the game at most, but for `cost`; has no effect on the result. Default 256. */
   readonly batchSize?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
