@@ -200,7 +200,7 @@ describe("budgets and stopping", () => {
       { stop: { lowest: 1, value: "kl" } },
       { cap: { kl: 3 } },
       { method: { name: "present-absent", share: 1 } },
-      { method: { name: "permutation", tolerance: -1 } },
+      { method: { name: "present-absent", share: -1 } },
     ] as const) {
       await expect(estimateShapley(g3, options), JSON.stringify(options)).rejects.toMatchObject({
         code: "INVALID_ARGUMENT",
