@@ -45,6 +45,13 @@ module.exports = {
       from: { orphan: true, path: "^src/", pathNot: "\\.d\\.ts$" },
       to: {},
     },
+    {
+      name: "shapley-is-pure",
+      comment: "depthkit/shapley is for games of one's own: nothing of the bridge, no native addon.",
+      severity: "error",
+      from: { path: "^src/shapley/index\\.ts$" },
+      to: { path: "(^|/)(zeromq|msgpackr|zod|pythonia|commander)(/|$)", reachable: true },
+    },
     ...Object.entries(layers).map(([layer, allowed]) => ({
       name: `${layer}-imports`,
       comment: `${layer} may import only: ${allowed.join(", ") || "nothing"} (and libraries).`,

@@ -55,7 +55,7 @@ export {
   type TradeOffs,
   type UnitScores,
 } from "./experiment/trade-offs.ts";
-export type { ValueDefinition } from "./game/index.ts";
+export type { ValueDefinition } from "./game/unit-game.ts";
 export { Journal, type JournalOptions } from "./journal/game-journal.ts";
 export type { Corpus, LoadCorpusOptions } from "./model/corpus.ts";
 export { Depthkit, type StartOptions } from "./model/depthkit.ts";

@@ -28,16 +28,20 @@ export interface Game<Player extends string = string> {
 
 export type ValueOf = (coalition: Coalition) => number | readonly number[];
 
-export interface FunctionGameOptions {
+export interface FunctionGameOptions<Player extends string = string> {
   /** Labels, or how many players. */
-  readonly players: number | readonly string[];
+  readonly players: number | readonly Player[];
   /** Default `["value"]`. */
-  readonly values?: readonly string[];
-  readonly caps?: Readonly<Record<string, number>>;
-  readonly costOf?: (coalitions: readonly Coalition[]) => number;
+  readonly values?: readonly string[] | undefined;
+  readonly caps?: Readonly<Record<string, number>> | undefined;
+  readonly costOf?: ((coalitions: readonly Coalition[]) => number) | undefined;
 }
 
-/** A game from a plain function: a number, or one number for each value. */
+/** A game from a plain function: a number, or one number for each value. Players without labels are `player.0`, ... */
+export function gameFromFunction<const Player extends string = string>(
+  evaluate: ValueOf,
+  options: FunctionGameOptions<Player>,
+): Game<Player>;
 export function gameFromFunction(evaluate: ValueOf, options: FunctionGameOptions): Game {
   const players =
     typeof options.players === "number"

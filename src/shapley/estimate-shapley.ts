@@ -20,7 +20,10 @@ const samplers: ReadonlySet<string> = new Set(["permutation", "stratified", "ker
  * Estimates each player's value in a game, for all of the game's values at once, within a budget. See docs/shapley.md
  * for which method and target to choose.
  */
-export async function estimateShapley(game: Game, options: EstimateOptions = {}): Promise<ShapleyEstimate> {
+export async function estimateShapley<Player extends string>(
+  game: Game<Player>,
+  options: EstimateOptions = {},
+): Promise<ShapleyEstimate<Player>> {
   checkGame(game);
   checkLimits(options, game);
   const players = game.players.length;
@@ -58,7 +61,7 @@ export async function estimateShapley(game: Game, options: EstimateOptions = {})
   trace.push(tracePoint(outcome.draft, session));
   const extraDraft = (name: string): Draft | undefined => outcome.extras?.[[...extras.keys()].indexOf(name)];
   return new ShapleyEstimate({
-    info: infoOf(session, { estimator, requested, target, outcome, trace }),
+    info: infoOf(game.players, session, { estimator, requested, target, outcome, trace }),
     draft: outcome.draft,
     interactions: extraDraft("interactions"),
     banzhaf: extraDraft("banzhaf"),
@@ -143,7 +146,11 @@ interface RunFacts {
   readonly trace: readonly TracePoint[];
 }
 
-function infoOf(session: Session, { estimator, requested, target, outcome, trace }: RunFacts): EstimateInfo {
+function infoOf<Player extends string>(
+  labels: readonly Player[],
+  session: Session,
+  { estimator, requested, target, outcome, trace }: RunFacts,
+): EstimateInfo<Player> {
   const { game, players, table } = session;
   const all = Coalition.full(players);
   const none = Coalition.empty(players);
@@ -162,7 +169,7 @@ function infoOf(session: Session, { estimator, requested, target, outcome, trace
     return Number.isFinite(at) ? [[name, { at, coalitions: item(table.capped, value) }] as const] : [];
   });
   return {
-    players: game.players,
+    players: labels,
     values: game.values,
     method: estimator.method,
     requested: requested.method,

@@ -9,8 +9,8 @@ import { tQuantile } from "./student-t.ts";
 import type { Target } from "./target.ts";
 
 /** A player's estimate, in the units of the game's value. */
-export interface PlayerEstimate {
-  readonly player: string;
+export interface PlayerEstimate<Player extends string = string> {
+  readonly player: Player;
   readonly value: number;
   readonly standardError: number;
   /** 95% confidence interval, by Student's t. */
@@ -18,8 +18,8 @@ export interface PlayerEstimate {
 }
 
 /** A pair's interaction: positive when the two need each other, negative when each stands in for the other. */
-export interface PairEstimate extends Omit<PlayerEstimate, "player"> {
-  readonly players: readonly [string, string];
+export interface PairEstimate<Player extends string = string> extends Omit<PlayerEstimate, "player"> {
+  readonly players: readonly [Player, Player];
 }
 
 export interface TracePoint {
@@ -32,8 +32,8 @@ export interface TracePoint {
   >;
 }
 
-export interface EstimateInfo {
-  readonly players: readonly string[];
+export interface EstimateInfo<Player extends string = string> {
+  readonly players: readonly Player[];
   readonly values: readonly string[];
   /** The estimator that ran: "exact" when the budget allowed for every coalition. */
   readonly method: string;
@@ -60,41 +60,41 @@ export interface EstimateInfo {
   readonly surrogates: Readonly<Record<string, string>>;
 }
 
-export interface EstimateParts {
-  readonly info: EstimateInfo;
+export interface EstimateParts<Player extends string = string> {
+  readonly info: EstimateInfo<Player>;
   readonly draft: Draft;
   readonly interactions?: Draft | undefined;
   readonly banzhaf?: Draft | undefined;
 }
 
 /** What `estimateShapley` gives: numbers with their errors, how they came about, and what they rank lowest. */
-export class ShapleyEstimate {
-  readonly info: EstimateInfo;
-  readonly #parts: EstimateParts;
+export class ShapleyEstimate<Player extends string = string> {
+  readonly info: EstimateInfo<Player>;
+  readonly #parts: EstimateParts<Player>;
 
-  constructor(parts: EstimateParts) {
+  constructor(parts: EstimateParts<Player>) {
     this.info = parts.info;
     this.#parts = parts;
   }
 
   /** Every player's estimate, in the game's order. `value` defaults to the game's first. */
-  players(value?: string): PlayerEstimate[] {
+  players(value?: string): PlayerEstimate<Player>[] {
     const draft = this.draft(value);
     return this.info.players.map((player, i) => ({ player, ...estimateAt(draft, i) }));
   }
 
   /** The players from the lowest estimate to the highest. */
-  ranking(value?: string): string[] {
+  ranking(value?: string): Player[] {
     return ranking(this.draft(value).estimate).map((i) => item(this.info.players, i));
   }
 
   /** The k players with the lowest estimates, lowest first: what to remove first. */
-  lowest(k: number, value?: string): string[] {
+  lowest(k: number, value?: string): Player[] {
     return this.ranking(value).slice(0, this.#checkCount(k));
   }
 
   /** The k players with the highest estimates, highest first. */
-  highest(k: number, value?: string): string[] {
+  highest(k: number, value?: string): Player[] {
     return this.ranking(value).reverse().slice(0, this.#checkCount(k));
   }
 
@@ -102,7 +102,7 @@ export class ShapleyEstimate {
   lowestProbabilities(
     k: number,
     value?: string,
-  ): { each: { player: string; probability: number }[]; together: number } {
+  ): { each: { player: Player; probability: number }[]; together: number } {
     const draft = this.draft(value);
     const { each, together }: LowestProbabilities = lowestProbabilities(draft, this.#checkCount(k));
     const chosen = ranking(draft.estimate).slice(0, k);
@@ -113,10 +113,10 @@ export class ShapleyEstimate {
   }
 
   /** Pairwise interactions, strongest first; asked for with `interactions: true`. */
-  interactions(value?: string): PairEstimate[] {
+  interactions(value?: string): PairEstimate<Player>[] {
     const draft = this.#extra("interactions", value);
     const { players } = this.info;
-    const pairs: PairEstimate[] = [];
+    const pairs: PairEstimate<Player>[] = [];
     for (const [i, first] of players.entries()) {
       for (const [j, second] of players.entries()) {
         if (i < j)
@@ -127,7 +127,7 @@ export class ShapleyEstimate {
   }
 
   /** Banzhaf values in the game's order; asked for with `banzhaf: true`. */
-  banzhaf(value?: string): PlayerEstimate[] {
+  banzhaf(value?: string): PlayerEstimate<Player>[] {
     const draft = this.#extra("banzhaf", value);
     return this.info.players.map((player, i) => ({ player, ...estimateAt(draft, i) }));
   }

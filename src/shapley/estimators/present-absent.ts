@@ -13,9 +13,9 @@ import { randomWindows } from "../windows.ts";
 export interface PresentAbsentOptions {
   readonly name: "present-absent";
   /** The share of the players that stay, rounded down to a number of them; default 0.9, as in the paper. */
-  readonly share?: number;
+  readonly share?: number | undefined;
   /** Rescale and shift to efficiency: (n-1)/n of the difference, plus (v(all) - v(none))/n. Default false. */
-  readonly efficient?: boolean;
+  readonly efficient?: boolean | undefined;
 }
 
 /**

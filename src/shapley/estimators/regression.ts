@@ -17,7 +17,7 @@ export interface RegressionOptions {
    * `adaptive`: some draws first learn at which sizes values spread, the rest go there; better for the Shapley value
    * of a game most of whose coalitions are worth the same, as capped ones are.
    */
-  readonly allocation?: "adaptive" | "fixed";
+  readonly allocation?: "adaptive" | "fixed" | undefined;
 }
 
 /**
