@@ -85,7 +85,7 @@ export async function inspectPython(options: InspectOptions): Promise<Inspection
     clearTimeout(timer);
     if (onAbort) options.signal?.removeEventListener("abort", onAbort);
     // Always, also after a good end: pythonia's Python does not end by itself when it is busy.
-    killTree(child);
+    killTree(child.pid);
   }
 }
 
