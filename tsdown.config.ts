@@ -1,8 +1,7 @@
 import { defineConfig } from "tsdown";
 
 export default defineConfig({
-  // Kept apart as in src: the doctor starts one of the modules in a process of its own.
-  entry: ["src/index.ts", "src/cli/main.ts", "src/doctor/doctor-child.ts"],
+  entry: ["src/index.ts", "src/cli/main.ts"],
   unbundle: true,
   format: "esm",
   platform: "node",
