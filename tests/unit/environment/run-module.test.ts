@@ -4,8 +4,7 @@ import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
 import { findInterpreter } from "../../../src/environment/interpreter.ts";
 import { runModule } from "../../../src/environment/run-module.ts";
-import { isRunning } from "../../../src/platform/lock.ts";
-import { hasText, pidIn, until } from "../platform/processes.ts";
+import { hasText, isAlive, pidIn, until } from "../platform/processes.ts";
 import { temporaryFolder, writeFile } from "../platform/temporary-folder.ts";
 
 describe.skipIf(process.platform === "win32")("runModule", () => {
@@ -38,6 +37,6 @@ await runModule(${JSON.stringify(executable)}, ["sleeper"], { isolated: false })
     });
     await until(() => hasText(pid) && hasText(child));
     node.kill("SIGKILL");
-    await until(() => !isRunning(pidIn(pid)) && !isRunning(pidIn(child)));
+    await until(() => !isAlive(pidIn(pid)) && !isAlive(pidIn(child)));
   });
 });

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import { isRunning } from "../../../src/platform/lock.ts";
 
 /** Waits until something that other processes bring about holds. */
 export async function until(condition: () => boolean): Promise<void> {
@@ -7,6 +8,16 @@ export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) {
     if (performance.now() > limit) throw new Error("waited 10 s in vain");
     await delay(20);
+  }
+}
+
+/** Whether a process is there and at work: an orphan that has ended stays in the table until init looks at it. */
+export function isAlive(pid: number): boolean {
+  if (!isRunning(pid)) return false;
+  try {
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return isRunning(pid);
   }
 }
 

@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { isRunning } from "../../../src/platform/lock.ts";
 import { runChild } from "../../../src/platform/run-child.ts";
-import { hasText, pidIn, until } from "./processes.ts";
+import { hasText, isAlive, pidIn, until } from "./processes.ts";
 import { shellProgram, temporaryFolder } from "./temporary-folder.ts";
 
 describe.skipIf(process.platform === "win32")("runChild", () => {
@@ -32,7 +31,7 @@ describe.skipIf(process.platform === "win32")("runChild", () => {
     controller.abort();
     expect((await running).signal).toBe("SIGKILL");
     expect(performance.now() - aborted).toBeLessThan(500);
-    await until(() => !isRunning(pidIn(pid)));
+    await until(() => !isAlive(pidIn(pid)));
   });
 
   test("what the reader of its lines throws ends it, and is thrown", async () => {
@@ -48,7 +47,7 @@ describe.skipIf(process.platform === "win32")("runChild", () => {
     });
     await expect(running).rejects.toBe(fault);
     expect(performance.now() - begun).toBeLessThan(10_000);
-    await until(() => !isRunning(pidIn(pid)));
+    await until(() => !isAlive(pidIn(pid)));
   });
 
   test("so does a limit of time", async () => {
