@@ -11,14 +11,12 @@ import { packageRoot, packageVersion } from "../platform/package-root.ts";
 import { cacheReport } from "./cache-report.ts";
 import { cacheProblems, inspectionProblems, problemOf } from "./doctor-problems.ts";
 import { type DoctorReport, doctorReport, type Problem } from "./doctor-report.ts";
-import { availableInspector, type Inspection, type Inspector, inspectPython } from "./inspect-python.ts";
+import { type Inspection, inspectPython } from "./inspect-python.ts";
 
 export interface DoctorOptions {
   signal?: AbortSignal | undefined;
   /** How long Python may take to describe itself. */
-  timeoutMs?: number;
-  /** pythonia where it is installed. */
-  inspector?: Inspector;
+  timeoutMs?: number | undefined;
 }
 
 /** Looks at everything a worker depends on and says what is wrong and what to do. Changes nothing. */
@@ -28,7 +26,7 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
     problems.push(problemOf(error));
     return undefined;
   });
-  const { inspector, inspection } = await look(worker, problems, options);
+  const inspection = await look(worker, problems, options);
   const { facts } = inspection;
   if (worker) problems.push(...inspectionProblems(worker.python, worker.managed, inspection));
 
@@ -47,7 +45,6 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
     python: {
       command: worker?.python ?? null,
       managed: worker?.managed ?? true,
-      inspectedBy: inspector,
       interpreter: facts.interpreter ?? null,
       packages: facts.packages ?? null,
       devices: facts.devices ?? null,
@@ -59,17 +56,12 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
   } satisfies DoctorReport);
 }
 
-interface Look {
-  inspector: Inspector | null;
-  inspection: Inspection;
-}
-
 async function look(
   worker: WorkerPython | undefined,
   problems: Problem[],
   options: DoctorOptions,
-): Promise<Look> {
-  const nothing: Look = { inspector: null, inspection: { facts: {} } };
+): Promise<Inspection> {
+  const nothing: Inspection = { facts: {} };
   const { signal } = options;
   try {
     if (!worker) {
@@ -83,16 +75,13 @@ async function look(
     problems.push(problemOf(error));
     return nothing;
   }
-  const inspector = options.inspector ?? availableInspector();
-  const inspection = await inspectPython({
+  return inspectPython({
     python: worker.python,
     env: { ...process.env, ...worker.env },
-    inspector,
     // The first import of torch on a cold disk takes 8 s and more.
     timeoutMs: options.timeoutMs ?? 30_000,
     signal,
   });
-  return { inspector, inspection };
 }
 
 function nodeReport(): DoctorReport["node"] {
