@@ -15,13 +15,14 @@ from data.resources import golden, shared, smollm2
 from depthkit_worker.data.stream import TextStream, make_stream
 from depthkit_worker.data.text import texts_from_files, texts_from_strings
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.evaluation import scoring
 from depthkit_worker.evaluation.perplexity import Perplexity, PerplexityOptions, perplexity
-from depthkit_worker.evaluation.scoring import corpus_loss
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.session.job import Unattended, cancelled
+from depthkit_worker.subnetworks import head
+from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
 from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.masks import Subnetworks
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from influence.builders import corpus_of, llama, random_rows, tiny
 from tiny import SHAPE, random_model
@@ -47,6 +48,13 @@ def stream_of(decoder: Decoder, text: str = TEXT) -> TextStream:
 
 def measure(decoder: Decoder, stream: TextStream, *units: Unit, **options: object) -> Perplexity:
     return perplexity(Subnetwork(decoder, units), stream, PerplexityOptions(**options), Unattended())  # type: ignore[arg-type]
+
+
+def dense_loss(decoder: Decoder, rows: list[list[int]]) -> tuple[float, int]:
+    """The whole model's loss on sequences of ids, and the tokens predicted."""
+    whole = Subnetworks((Unit("block", 0),), np.array([[True]]))
+    result = evaluate_subnetworks(decoder, corpus_of(rows), whole, EngineOptions(("loss",), 3), Unattended())
+    return float(result.values[0, 0]), result.counts[0]
 
 
 def refused(decoder: Decoder, stream: TextStream, **options: object) -> DepthkitError:
@@ -142,12 +150,13 @@ def test_each_token_is_scored_once_as_by_brute_force(stride: int, bos: str) -> N
     assert result.tokens_dropped == len(stream.ids) - 64 - 4 * stride
 
 
-def test_numbers_do_not_hang_on_the_batch_or_the_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_do_not_hang_on_the_batch_or_the_tile(monkeypatch: pytest.MonkeyPatch) -> None:
     decoder = decoder_for(byte_level())
     stream = stream_of(decoder)
     one = measure(decoder, stream, chunk=96, max_chunks=7)
     assert measure(decoder, stream, chunk=96, max_chunks=7, batch_size=3).loss == pytest.approx(one.loss, rel=1e-6)
-    monkeypatch.setattr(scoring, "SLICE_BYTES", 1)
+    monkeypatch.setattr(head, "TILE_BYTES", {"cpu": 1, "cuda": 1})
+    monkeypatch.setattr(head, "LEAST_COLUMNS", 7)
     assert measure(decoder, stream, chunk=96, max_chunks=7, batch_size=3).loss == pytest.approx(one.loss, rel=1e-6)
 
 
@@ -198,23 +207,20 @@ def test_a_cancel_leaves_the_model_whole() -> None:
 @pytest.mark.parametrize("name", ["llama", "gpt2"])
 def test_met3_pads_never_count_in_the_loss(name: str) -> None:
     decoder, rows = tiny(name), random_rows(7, 40, 200)
-    together = corpus_loss(decoder, corpus_of(rows), Unattended(), batch_size=3)
-    alone = [corpus_loss(decoder, corpus_of([row]), Unattended()) for row in rows]
-    assert together.tokens == sum(len(row) - 1 for row in rows)
-    weighted = sum(one.loss * one.tokens for one in alone) / together.tokens
-    assert together.loss == pytest.approx(weighted, rel=1e-6)
-    for row, one in zip(rows, alone, strict=True):
+    together, tokens = dense_loss(decoder, rows)
+    alone = [dense_loss(decoder, [row]) for row in rows]
+    assert tokens == sum(len(row) - 1 for row in rows)
+    assert together == pytest.approx(sum(loss * count for loss, count in alone) / tokens, rel=1e-6)
+    for row, (loss, _) in zip(rows, alone, strict=True):
         logits = decoder.model(torch.tensor([row])).logits[0, :-1].double()
-        assert one.loss == pytest.approx(
-            float(torch.nn.functional.cross_entropy(logits, torch.tensor(row[1:]))), rel=1e-6
-        )
+        assert loss == pytest.approx(float(torch.nn.functional.cross_entropy(logits, torch.tensor(row[1:]))), rel=1e-6)
 
 
 def test_half_precision_logits_are_widened() -> None:
     decoder, rows = llama(dtype=torch.bfloat16), random_rows(30)
     logits = decoder.model(torch.tensor(rows)).logits[0, :-1].double()
     expected = float(torch.nn.functional.cross_entropy(logits, torch.tensor(rows[0][1:])))
-    assert corpus_loss(decoder, corpus_of(rows), Unattended()).loss == pytest.approx(expected, rel=1e-6)
+    assert dense_loss(decoder, rows)[0] == pytest.approx(expected, rel=1e-6)
 
 
 def test_smollm2_matches_the_reference_figures(bundled_model: Path) -> None:

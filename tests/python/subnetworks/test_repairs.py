@@ -114,6 +114,40 @@ def test_without_a_mask_a_repair_is_in_place_wherever_its_units_are_removed() ->
     np.testing.assert_array_equal(free.values, told.values)
 
 
+B1, B2, B3, A2, F2 = map(Unit.parse, ("block.1", "block.2", "block.3", "attention.2", "feed-forward.2"))
+
+
+@pytest.mark.parametrize(
+    ("units", "removed_in_each", "of", "told"),
+    [
+        ((B1, B2), [[B1]], [(B2,)], [(B2,)]),  # its unit stays everywhere
+        ((B1, B2, B3), [[B2], [B3], [B1, B3]], [(B2, B3)], [(B2, B3)]),  # one of a run, parts of it removed
+        ((B1, B2, B3), [[B2], [B2, B3]], [(B2, B3)], []),  # the run in one subnetwork
+        ((A2, F2), [[A2], [F2]], [(B2,)], [(B2,)]),  # a sublayer at a time is not the block
+        ((A2, F2), [[A2, F2]], [(B2,)], []),
+        ((B1, B2), [[B1]], [(B1,), (B2,)], [(B2,)]),  # one of two
+        ((B1, B2), [[]], [(B1,), (B2,)], [(B1,), (B2,)]),
+        ((B1,), [[]], [()], []),  # what heals the whole is always in place
+    ],
+)
+def test_a_repair_that_applies_nowhere_is_told(
+    units: tuple[Unit, ...], removed_in_each: list[list[Unit]], of: list[tuple[Unit, ...]], told: list[tuple[Unit, ...]]
+) -> None:
+    decoder = Decoder(tiny_model("llama"))
+    repairs = tuple(repair_of(*gap, edits={2: BlockEdit(after=Constant(torch.ones(HIDDEN)))}) for gap in of)
+    kept = np.array([[unit not in gone for unit in units] for gone in removed_in_each])
+    corpus = corpus_of(list(IDS))
+
+    def notes(repaired: np.ndarray | None) -> tuple[str, ...]:
+        asked = Subnetworks(units, kept, repairs, repaired)
+        return evaluate_subnetworks(decoder, corpus, asked, EngineOptions(), Unattended()).notes
+
+    named = [f"the repair by hand for {', '.join(map(str, gap))} is in place in none" for gap in told]
+    assert [note.split(" of these")[0] for note in notes(None)] == named
+    # Who says where each repair is has said that it is nowhere.
+    assert notes(np.zeros((len(kept), len(repairs)), dtype=np.bool_)) == ()
+
+
 def test_a_misplaced_repair_is_refused_with_its_row() -> None:
     decoder = Decoder(tiny_model("llama"))
     unit = Unit("block", 2)

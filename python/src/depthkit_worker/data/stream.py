@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from depthkit_worker.contract.wire import PerplexityOptions, RowMode
+from depthkit_worker.contract.wire import DataInfo, PerplexityOptions, RowMode
 from depthkit_worker.data.text import Texts, lines_of
 from depthkit_worker.data.token_bytes import token_ends
 from depthkit_worker.data.tokens import Ids, encode_stream, ids_digest, tokenizer_digest
@@ -30,7 +30,7 @@ class TextStream:
     """(tokens + 1,): bytes of text before each token and, last, in all; None where tokens and bytes do
     not line up because the tokeniser changes the text."""
     text: str
-    texts: Texts
+    info: DataInfo
     rows: RowMode
     separator: str
     tokens_digest: str
@@ -69,7 +69,7 @@ def make_stream(tokenizer: PreTrainedTokenizerBase, texts: Texts, options: Perpl
         ids=ids,
         ends=token_ends(tokenizer, ids, text),
         text=text,
-        texts=texts,
+        info=texts.info,
         rows=options.rows,
         separator=options.separator,
         tokens_digest=ids_digest(ids),

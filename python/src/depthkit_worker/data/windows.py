@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from depthkit_worker.contract.wire import PerplexityOptions
 from depthkit_worker.errors import DepthkitError
 
 PUBLISHED_CHUNK = 2048
@@ -29,15 +30,7 @@ class Windows:
     """Tokens of the stream behind the last chunk."""
 
 
-def lay_windows(
-    tokens: int,
-    *,
-    chunk: int | None,
-    stride: int | None,
-    max_chunks: int | None,
-    limit: int | None,
-    bos: bool,
-) -> Windows:
+def lay_windows(tokens: int, options: PerplexityOptions, *, limit: int | None, bos: bool) -> Windows:
     """Cut a stream of `tokens` for a model that takes `limit` at a time (None: any number), with `bos` one
     of them taken by the BOS token.
 
@@ -45,10 +38,11 @@ def lay_windows(
     where nothing stands before a chunk's first token, that one is not scored.
     """
     room = None if limit is None else limit - int(bos)
+    chunk = options.chunk
     if chunk is None:
         chunk = PUBLISHED_CHUNK if room is None else min(PUBLISHED_CHUNK, room)
-    stride = chunk if stride is None else stride
-    _check(chunk, stride, max_chunks, room)
+    stride = chunk if options.stride is None else options.stride
+    _check(chunk, stride, room)
     if tokens < chunk:
         raise DepthkitError(
             "NOT_ENOUGH_TEXT",
@@ -59,7 +53,7 @@ def lay_windows(
             unit="tokens",
         )
     count = (tokens - chunk) // stride + 1
-    count = count if max_chunks is None else min(count, max_chunks)
+    count = count if options.max_chunks is None else min(count, options.max_chunks)
     chunks: list[Window] = []
     scored_to = 0
     for start in range(0, count * stride, stride):
@@ -69,27 +63,20 @@ def lay_windows(
     return Windows(tuple(chunks), chunk, stride, tokens - scored_to)
 
 
-def _check(chunk: int, stride: int, max_chunks: int | None, room: int | None) -> None:
-    highest = "as many as the text has" if room is None else str(room)
-    if chunk < 2 or (room is not None and chunk > room):
+def _check(chunk: int, stride: int, room: int | None) -> None:
+    if room is not None and chunk > room:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"A chunk of {chunk} tokens was asked for. This model takes from 2 to {highest}, "
-            "one less where a BOS token stands in front.",
+            f"A chunk of {chunk} tokens was asked for. This model takes up to {room}, one less where a BOS token "
+            "stands in front.",
             chunk=chunk,
             limit=room,
         )
-    if not 1 <= stride <= chunk:
+    if stride > chunk:
         raise DepthkitError(
             "INVALID_ARGUMENT",
             f"A stride of {stride} tokens was asked for with chunks of {chunk}. "
             f"It goes from 1 to {chunk}: beyond it, text between the chunks would be left out.",
             stride=stride,
             chunk=chunk,
-        )
-    if max_chunks is not None and max_chunks < 1:
-        raise DepthkitError(
-            "INVALID_ARGUMENT",
-            f"maxChunks is {max_chunks}; it is 1 or more, or null for all.",
-            maxChunks=max_chunks,
         )

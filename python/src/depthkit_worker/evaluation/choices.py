@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from depthkit_worker.contract.wire import Agreement, GroupScore, Rate, TaskKind
+from depthkit_worker.contract.wire import Agreement, ChoicesResult, GroupScore, LastWordResult, Rate, TaskKind
 from depthkit_worker.data.tasks import Task
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.evaluation.finite import finite
 from depthkit_worker.evaluation.perplexity import LARGEST
 from depthkit_worker.evaluation.rates import standard_error
-from depthkit_worker.evaluation.scoring import finite
 from depthkit_worker.evaluation.task_scores import Scores
 from depthkit_worker.subnetworks.choice_measures import choice_loss, chosen
-
-Array = NDArray[np.float64]
 
 
 class Labelled(Protocol):
@@ -35,81 +32,59 @@ class Labelled(Protocol):
     def bytes(self) -> tuple[int, ...]: ...
 
 
-@dataclass(frozen=True)
-class ChoiceResult:
-    acc: Rate
-    """By log-likelihood."""
-    acc_norm_chars: Rate
-    """By log-likelihood a character of the choice's text."""
-    acc_norm_bytes: Rate
-    """By log-likelihood a byte of the choice's text in UTF-8."""
-    groups: tuple[GroupScore, ...]
-    choice_loss: float
-    """Mean of -log softmax(log-likelihoods)[answer], in nats."""
-    probability_mass: float
-    """Mean of the choices' probabilities, summed over an item's choices: little where the model would
-    rather say something else."""
-    ties: int
-    """Items whose highest log-likelihood several choices have; the lowest index of them is taken."""
-    chosen: tuple[int, ...]
-    """Of each item, by log-likelihood."""
-
-
-@dataclass(frozen=True)
-class LastWordResult:
-    acc: float
-    """Share of items whose every target token is the likeliest, given the ones before it."""
-    standard_error: float | None
-    perplexity: float
-    """exp of the mean negative log-likelihood of a target."""
-    loss: float
-    """Mean cross entropy of the target tokens, in nats."""
-    tokens: int
-    """Target tokens."""
-
-
-def choice_result(items: Sequence[Labelled], scores: Sequence[Array]) -> ChoiceResult:
-    """What `scores`, the log-likelihoods of each item's choices, come to."""
-    for number, of_item in enumerate(scores):
+def choice_result(
+    items: Sequence[Labelled], scores: Scores, *, task_digest: str, dense: Scores | None = None
+) -> ChoicesResult:
+    """What the log-likelihoods of each item's choices come to, beside those of the dense model where they are
+    given. Single items are left out."""
+    found = scores.log_likelihoods
+    for number, of_item in enumerate(found):
         if np.isnan(of_item).any():
             finite(float("nan"), f"log-likelihood of a choice of item {number}")
     answers = np.array([item.answer for item in items])
-    by = {
-        "acc": np.array([chosen(of) for of in scores]),
-        "chars": np.array([chosen(of / item.characters) for of, item in zip(scores, items, strict=True)]),
-        "bytes": np.array([chosen(of / item.bytes) for of, item in zip(scores, items, strict=True)]),
-    }
-    right = {name: picks == answers for name, picks in by.items()}
+    by_chars = np.array([chosen(of / item.characters) for of, item in zip(found, items, strict=True)])
+    by_bytes = np.array([chosen(of / item.bytes) for of, item in zip(found, items, strict=True)])
+    right, right_chars, right_bytes = chosen_of(scores) == answers, by_chars == answers, by_bytes == answers
     groups = _groups(items)
-    losses = [choice_loss(of, item.answer) for of, item in zip(scores, items, strict=True)]
-    return ChoiceResult(
-        acc=_rate(right["acc"], groups),
-        acc_norm_chars=_rate(right["chars"], groups),
-        acc_norm_bytes=_rate(right["bytes"], groups),
+    losses = [choice_loss(of, item.answer) for of, item in zip(found, items, strict=True)]
+    return ChoicesResult(
+        acc=_rate(right, groups),
+        acc_norm_chars=_rate(right_chars, groups),
+        acc_norm_bytes=_rate(right_bytes, groups),
         groups=tuple(
             GroupScore(
                 name=name,
                 items=len(of),
-                acc=float(right["acc"][of].mean()),
-                acc_norm_chars=float(right["chars"][of].mean()),
-                acc_norm_bytes=float(right["bytes"][of].mean()),
+                acc=float(right[of].mean()),
+                acc_norm_chars=float(right_chars[of].mean()),
+                acc_norm_bytes=float(right_bytes[of].mean()),
             )
             for name, of in groups.items()
         ),
         choice_loss=finite(math.fsum(losses) / len(items), "choice loss"),
-        probability_mass=finite(math.fsum(float(np.exp(of).sum()) for of in scores) / len(items), "probability mass"),
-        ties=sum(int((of == of.max()).sum() > 1) for of in scores),
-        chosen=tuple(by["acc"].tolist()),
+        probability_mass=finite(math.fsum(float(np.exp(of).sum()) for of in found) / len(items), "probability mass"),
+        ties=sum(int((of == of.max()).sum() > 1) for of in found),
+        items=len(items),
+        task_digest=task_digest,
+        comparison=None if dense is None else _agreement(answers, chosen_of(scores), chosen_of(dense)),
+        per_item=None,
+        batch_size=scores.batch_size,
+        notes=scores.notes,
+        seconds=scores.seconds,
     )
 
 
-def agreement(items: Sequence[Labelled], here: ChoiceResult, dense: ChoiceResult) -> Agreement:
-    answers = np.array([item.answer for item in items])
-    mine, theirs = np.array(here.chosen), np.array(dense.chosen)
-    right, dense_right = mine == answers, theirs == answers
+def chosen_of(scores: Scores) -> NDArray[np.int64]:
+    """The choice of each item by log-likelihood: the lowest index of those that are highest."""
+    return np.array([chosen(of) for of in scores.log_likelihoods])
+
+
+def _agreement(answers: NDArray[np.int64], mine: NDArray[np.int64], dense: NDArray[np.int64]) -> Agreement:
+    """Flips hide behind an unchanged accuracy."""
+    right, dense_right = mine == answers, dense == answers
     return Agreement(
-        dense_acc=dense.acc.micro,
-        agreement=float((mine == theirs).mean()),
+        dense_acc=float(dense_right.mean()),
+        agreement=float((mine == dense).mean()),
         both_right=int((right & dense_right).sum()),
         only_dense_right=int((~right & dense_right).sum()),
         only_subnetwork_right=int((right & ~dense_right).sum()),
@@ -118,6 +93,7 @@ def agreement(items: Sequence[Labelled], here: ChoiceResult, dense: ChoiceResult
 
 
 def last_word_result(task: Task, scores: Scores) -> LastWordResult:
+    """Single items are left out."""
     right = np.array([of[0] for of in scores.greedy]) == 1
     total = math.fsum(float(of[0]) for of in scores.log_likelihoods)
     tokens = sum(item.scored[0] for item in task.items)
@@ -129,6 +105,12 @@ def last_word_result(task: Task, scores: Scores) -> LastWordResult:
         perplexity=finite(math.exp(mean) if mean < LARGEST else math.inf, "perplexity"),
         loss=finite(-total / tokens, "loss"),
         tokens=tokens,
+        items=len(task.items),
+        task_digest=task.info.digest,
+        per_item=None,
+        batch_size=scores.batch_size,
+        notes=scores.notes,
+        seconds=scores.seconds,
     )
 
 

@@ -13,10 +13,10 @@ import math
 import os
 import random
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from transformers import DynamicCache
 
-from depthkit_worker.contract.wire import HarnessMetric, HarnessOptions, HarnessTask
+from depthkit_worker.contract.wire import HarnessMetric, HarnessOptions, HarnessRunResult, HarnessTask
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.cancellable import cancellable
 from depthkit_worker.models.decoder import Decoder
@@ -38,17 +38,15 @@ BOOTSTRAP = 1000
 """Resamples for the standard errors of metrics that have no formula for one."""
 
 
-@dataclass(frozen=True)
-class HarnessOutcome:
-    tasks: tuple[HarnessTask, ...]
-    version: str
-    """Of lm-eval."""
-    samples: Mapping[str, Any] | None
+OnSamples = Callable[[Mapping[str, Any]], object]
+"""Gets every item of every task, as the harness logs it."""
 
 
-def run_harness(subnetwork: Subnetwork, options: HarnessOptions, job: Job, *, samples: bool = False) -> HarnessOutcome:
-    """Evaluate `subnetwork` on the harness's tasks, by its own rules. `samples`: the outcome holds every item,
-    as the harness logs it."""
+def run_harness(
+    subnetwork: Subnetwork, options: HarnessOptions, job: Job, on_samples: OnSamples | None = None
+) -> HarnessRunResult:
+    """Evaluate `subnetwork` on the harness's tasks, by its own rules."""
+    started = time.monotonic()
     decoder = subnetwork.decoder
     require_harness()
     _check(options)
@@ -71,14 +69,18 @@ def run_harness(subnetwork: Subnetwork, options: HarnessOptions, job: Job, *, sa
                 num_fewshot=options.shots,
                 limit=options.limit,
                 bootstrap_iters=BOOTSTRAP,
-                log_samples=samples,
+                log_samples=on_samples is not None,
             )
         except (FileNotFoundError, ConnectionError) as error:
             raise _no_data(options, error) from error
-    return HarnessOutcome(
-        tuple(_tasks(results)),
-        importlib.metadata.version("lm-eval"),
-        results.get("samples") if samples else None,
+    if on_samples is not None:
+        on_samples(results["samples"])
+    return HarnessRunResult(
+        tasks=tuple(_tasks(results)),
+        lm_eval_version=importlib.metadata.version("lm-eval"),
+        limit=options.limit,
+        batch_size=options.batch_size,
+        seconds=time.monotonic() - started,
     )
 
 

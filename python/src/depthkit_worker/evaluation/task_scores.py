@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from depthkit_worker.data.tasks import Task
-from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.finished_items import Array, FinishedItems, exactly
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.executor import Evaluation, LocalExecutor
@@ -31,6 +31,7 @@ class Scores:
     """Items, in the largest batch; 0 where none was left to do."""
     notes: tuple[str, ...]
     """What did not go as planned: batches that had to be halved."""
+    seconds: float
 
 
 class _Watch:
@@ -65,8 +66,7 @@ def task_scores(
 ) -> Scores:
     """Scores of `subnetwork`; `batch_size` in items, None: as many as pay. The
     values of an item of `finished` are its log-likelihoods; a last word's second one says whether it is greedy."""
-    if batch_size is not None and batch_size < 1:
-        raise DepthkitError("INVALID_ARGUMENT", f"Batch size {batch_size} is not at least 1.", batchSize=batch_size)
+    started = time.monotonic()
     decoder, finished = subnetwork.decoder, finished or FinishedItems()
     last_word = task.kind == "last-word"
     missing = finished.missing([exactly(len(item.tails) + last_word) for item in task.items])
@@ -93,4 +93,5 @@ def task_scores(
         greedy=tuple(values[1:] if last_word else np.full(len(values), np.nan) for values in found),
         batch_size=size,
         notes=tuple(watch.notes),
+        seconds=time.monotonic() - started,
     )

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass, replace
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from msgspec.structs import replace
 from safetensors import SafetensorError
 
+from depthkit_worker.contract.wire import ExportedFile, ExportHuggingfaceResult, ExportOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.block_places import Place, places_of
-from depthkit_worker.export.build_checkpoint import Checkpoint, Layout, build_checkpoint
-from depthkit_worker.export.card import CardFacts, model_card
+from depthkit_worker.export.build_checkpoint import Checkpoint, build_checkpoint
+from depthkit_worker.export.card import model_card
 from depthkit_worker.export.generation_config import PassedOn, generation_settings
 from depthkit_worker.export.shards import Written, write_shards
 from depthkit_worker.export.target import check_room, check_target
@@ -28,57 +31,12 @@ from depthkit_worker.models.compatibility import add_legacy_keys
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.folders import is_full, partial_folder, put_in_place, sha256_of_files
 from depthkit_worker.models.kv_cache import kv_bytes_per_attention
-from depthkit_worker.models.load import DtypeChoice
-from depthkit_worker.models.units import Parts, Unit
+from depthkit_worker.models.units import Parts
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 MAX_SHARD_BYTES = 1 << 30
 """Small enough that a cancel, which is looked for between shards, is obeyed in about a second."""
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    overwrite: bool = False
-    """Replace a model's folder that is not empty."""
-    dtype: DtypeChoice = "auto"
-    """auto: the dtype the source is stored in."""
-    max_shard_bytes: int = MAX_SHARD_BYTES
-    method_note: str = ""
-    """How the units were chosen, for the model card."""
-
-
-@dataclass(frozen=True)
-class ExportedFile:
-    name: str
-    bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class ExportResult:
-    folder: Path
-    layout: Layout
-    removed: tuple[Unit, ...]
-    kept_blocks: tuple[int, ...]
-    """By their old numbers: the blocks of which at least one sublayer stays."""
-    files: tuple[ExportedFile, ...]
-    weights_digest: str
-    """sha256 over the weight files, as for a loaded model's source."""
-    parameters_before: int
-    parameters_after: int
-    weight_bytes_before: int
-    """In the source's stored dtype."""
-    weight_bytes_after: int
-    kv_bytes_per_token_before: int
-    """A cache in the exported dtype, before and after alike."""
-    kv_bytes_per_token_after: int
-    dtype: str
-    max_logit_difference: float | None
-    """To the subnetwork in memory, in the loaded dtype; None where it could not be compared."""
-    notes: tuple[str, ...]
-    """What the form is, and which software reads it."""
-    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -94,15 +52,19 @@ class _Plan:
     difference: float | None
     generation: PassedOn
     options: ExportOptions
+    max_shard_bytes: int
 
     @property
     def decoder(self) -> Decoder:
         return self.subnetwork.decoder
 
 
-def export_huggingface(subnetwork: Subnetwork, target: Path, options: ExportOptions, job: Job) -> ExportResult:
+def export_huggingface(
+    subnetwork: Subnetwork, target: Path, options: ExportOptions, job: Job, *, max_shard_bytes: int = MAX_SHARD_BYTES
+) -> ExportHuggingfaceResult:
     """Write `subnetwork` to the folder `target`, whole or not at all. The live model is not touched."""
-    plan = _plan(subnetwork, target, options)
+    started = time.monotonic()
+    plan = _plan(subnetwork, target, options, max_shard_bytes)
     partial = partial_folder(plan.target, os.getpid())
     shutil.rmtree(partial, ignore_errors=True)
     try:
@@ -116,15 +78,13 @@ def export_huggingface(subnetwork: Subnetwork, target: Path, options: ExportOpti
         raise DepthkitError("DISK_FULL", f"The disk filled up while {plan.target} was written.") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return result
+    return replace(result, seconds=time.monotonic() - started)
 
 
-def _plan(subnetwork: Subnetwork, target: Path, options: ExportOptions) -> _Plan:
+def _plan(subnetwork: Subnetwork, target: Path, options: ExportOptions, max_shard_bytes: int) -> _Plan:
     decoder, places = subnetwork.decoder, places_of(subnetwork)
     if not any(place.block is not None for place in places):
         raise DepthkitError("INVALID_ARGUMENT", "Every block is removed: there is no model left to export.")
-    if options.max_shard_bytes < 1:
-        raise DepthkitError("INVALID_ARGUMENT", f"max_shard_bytes is {options.max_shard_bytes}; it must be positive.")
     target = check_target(target, options.overwrite, decoder.source)
     checkpoint = build_checkpoint(decoder, places)
     stored = getattr(torch, decoder.source.stored_dtype)
@@ -138,12 +98,13 @@ def _plan(subnetwork: Subnetwork, target: Path, options: ExportOptions) -> _Plan
         difference=largest_difference(subnetwork, checkpoint.model),
         generation=generation_settings(decoder),
         options=options,
+        max_shard_bytes=max_shard_bytes,
     )
     check_room(plan.target, _parameters_after(plan) * plan.dtype.itemsize)
     return plan
 
 
-def _write(plan: _Plan, partial: Path, job: Job) -> ExportResult:
+def _write(plan: _Plan, partial: Path, job: Job) -> ExportHuggingfaceResult:
     plan.checkpoint.config.dtype = plan.dtype
     plan.checkpoint.config.save_pretrained(partial)
     for name, text in plan.checkpoint.code.items():
@@ -153,21 +114,21 @@ def _write(plan: _Plan, partial: Path, job: Job) -> ExportResult:
         write_tokenizer_as_loaded(plan.decoder, partial)
     write_generation_settings(plan.generation, partial)
     add_legacy_keys(partial)
-    written = write_shards(plan.checkpoint.tensors, partial, plan.dtype, plan.options.max_shard_bytes, job)
+    written = write_shards(plan.checkpoint.tensors, partial, plan.dtype, plan.max_shard_bytes, job)
     digest = sha256_of_files(written.files, job.check)
     result = _result(plan, written, digest)
     (partial / "README.md").write_text(_card(plan, result), encoding="utf-8")
     return _with_files(result, partial, job)
 
 
-def _result(plan: _Plan, written: Written, digest: str) -> ExportResult:
+def _result(plan: _Plan, written: Written, digest: str) -> ExportHuggingfaceResult:
     decoder = plan.decoder
     kv_bytes = kv_bytes_per_attention(decoder)
     scale = plan.dtype.itemsize / decoder.dtype.itemsize
-    return ExportResult(
-        folder=plan.target,
+    return ExportHuggingfaceResult(
+        folder=str(plan.target),
         layout=plan.checkpoint.layout,
-        removed=plan.subnetwork.shortest_units,
+        removed=tuple(map(str, plan.subnetwork.shortest_units)),
         kept_blocks=_kept_blocks(plan),
         files=(),
         weights_digest=digest,
@@ -183,34 +144,22 @@ def _result(plan: _Plan, written: Written, digest: str) -> ExportResult:
         max_logit_difference=plan.difference,
         notes=plan.checkpoint.notes,
         warnings=(*plan.checkpoint.warnings, *plan.generation.warnings, *_dtype_warnings(plan), *_unverified(plan)),
+        seconds=0.0,
     )
 
 
-def _with_files(result: ExportResult, partial: Path, job: Job) -> ExportResult:
+def _with_files(result: ExportHuggingfaceResult, partial: Path, job: Job) -> ExportHuggingfaceResult:
     files = tuple(
-        ExportedFile(path.name, path.stat().st_size, sha256_of_files([path], job.check))
+        ExportedFile(name=path.name, bytes=path.stat().st_size, sha256=sha256_of_files([path], job.check))
         for path in sorted(partial.iterdir())
     )
     return replace(result, files=files)
 
 
-def _card(plan: _Plan, result: ExportResult) -> str:
-    return model_card(
-        CardFacts(
-            subnetwork=plan.subnetwork,
-            replaced=[place.index for place in plan.places if place.replaced],
-            kept=result.kept_blocks,
-            layers=plan.checkpoint.config.num_hidden_layers,
-            layout=result.layout,
-            notes=result.notes,
-            difference=result.max_logit_difference,
-            parameters=(result.parameters_before, result.parameters_after),
-            kv_bytes=(result.kv_bytes_per_token_before, result.kv_bytes_per_token_after),
-            dtype=result.dtype,
-            weights_digest=result.weights_digest,
-            note=plan.options.method_note,
-        )
-    )
+def _card(plan: _Plan, result: ExportHuggingfaceResult) -> str:
+    replaced = [place.index for place in plan.places if place.replaced]
+    layers = plan.checkpoint.config.num_hidden_layers
+    return model_card(plan.subnetwork, result, replaced=replaced, layers=layers, note=plan.options.note)
 
 
 def _kept_blocks(plan: _Plan) -> tuple[int, ...]:

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
-from transformers import PreTrainedTokenizerBase
 
 from depthkit_worker.contract.wire import (
     ChoiceItems,
@@ -21,10 +20,10 @@ from depthkit_worker.contract.wire import (
 )
 from depthkit_worker.data.stream import TextStream, make_stream
 from depthkit_worker.data.tasks import Task
-from depthkit_worker.data.text import Texts, read_texts
+from depthkit_worker.data.text import read_texts
 from depthkit_worker.data.tokens import tokenizer_digest
-from depthkit_worker.evaluation import choices as choice_results
-from depthkit_worker.evaluation.perplexity import perplexity as measure_perplexity
+from depthkit_worker.evaluation import perplexity as perplexities
+from depthkit_worker.evaluation.choices import choice_result, chosen_of, last_word_result, require_kind
 from depthkit_worker.evaluation.task_scores import Scores, task_scores
 from depthkit_worker.handlers.items import finished_items
 from depthkit_worker.handlers.sources import check_tokenizer, subnetwork_of
@@ -34,110 +33,46 @@ from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
 def perplexity(session: Session, params: EvaluationPerplexityParams, call: Call) -> PerplexityResult:
-    started = time.monotonic()
-    subnetwork = subnetwork_of(session, params)
+    subnetwork, stream = subnetwork_of(session, params), _stream(session, params, call)
+    return perplexities.perplexity(subnetwork, stream, params, call, finished=finished_items(params.known, call))
+
+
+def _stream(session: Session, params: EvaluationPerplexityParams, call: Call) -> TextStream:
+    tokenizer = session.models.get(params.model).require_tokenizer()
     texts = read_texts(params.data, call)
-    stream = _stream(session, subnetwork.decoder.require_tokenizer(), texts, params, call)
-    finished = finished_items(params.known, call)
-    result = measure_perplexity(subnetwork, stream, params, call, finished=finished)
-    return PerplexityResult(
-        perplexity=result.perplexity,
-        loss=result.loss,
-        mean_of_sequences=result.mean_of_sequences,
-        word_perplexity=result.word_perplexity,
-        bits_per_byte=result.bits_per_byte,
-        data=texts.info,
-        rows=params.rows,
-        separator=params.separator,
-        chunk=result.windows.chunk,
-        stride=result.windows.stride,
-        chunks=result.chunks,
-        bos=result.bos,
-        bos_added=result.bos_added,
-        tokens_total=result.tokens_total,
-        tokens_scored=result.tokens_scored,
-        tokens_dropped=result.tokens_dropped,
-        batch_size=result.batch_size,
-        seconds=time.monotonic() - started,
-    )
-
-
-def _stream(
-    session: Session,
-    tokenizer: PreTrainedTokenizerBase,
-    texts: Texts,
-    params: EvaluationPerplexityParams,
-    call: Call,
-) -> TextStream:
-    key = (texts.info.digest, tokenizer_digest(tokenizer), params.rows, params.separator)
+    key = (texts.info, tokenizer_digest(tokenizer), params.rows, params.separator)
     if session.last_stream is None or session.last_stream[0] != key:
         session.last_stream = (key, make_stream(tokenizer, texts, params, call))
     return session.last_stream[1]
 
 
 def choices(session: Session, params: EvaluationChoicesParams, call: Call) -> ChoicesResult:
-    started = time.monotonic()
-    subnetwork, task = subnetwork_of(session, params), _task(session, params, "choices")
-    dense = None
-    if params.compare_to_dense:
-        dense = choice_results.choice_result(task.items, _dense(session, params, task, call).log_likelihoods)
-    scores = _scores(subnetwork, task, params, call)
-    result = choice_results.choice_result(task.items, scores.log_likelihoods)
-    return ChoicesResult(
-        acc=result.acc,
-        acc_norm_chars=result.acc_norm_chars,
-        acc_norm_bytes=result.acc_norm_bytes,
-        groups=result.groups,
-        choice_loss=result.choice_loss,
-        probability_mass=result.probability_mass,
-        ties=result.ties,
-        items=len(task.items),
-        task_digest=task.info.digest,
-        comparison=None if dense is None else choice_results.agreement(task.items, result, dense),
-        per_item=_choice_items(task, scores, result.chosen, call) if params.items else None,
-        batch_size=scores.batch_size,
-        notes=scores.notes,
-        seconds=time.monotonic() - started,
-    )
+    task = _task(session, params, "choices")
+    dense = _dense(session, params, task, call) if params.compare_to_dense else None
+    scores = _scores(session, params, task, call)
+    result = choice_result(task.items, scores, task_digest=task.info.digest, dense=dense)
+    return replace(result, per_item=_choice_items(task, scores, call)) if params.items else result
 
 
 def last_word(session: Session, params: EvaluationLastWordParams, call: Call) -> LastWordResult:
-    started = time.monotonic()
-    subnetwork, task = subnetwork_of(session, params), _task(session, params, "last-word")
-    scores = _scores(subnetwork, task, params, call)
-    result = choice_results.last_word_result(task, scores)
-    items = None
-    if params.items:
-        items = LastWordItems(
-            log_likelihoods=call.attach(np.concatenate(scores.log_likelihoods)),
-            right=call.attach(np.concatenate(scores.greedy).astype(np.uint8)),
-        )
-    return LastWordResult(
-        acc=result.acc,
-        standard_error=result.standard_error,
-        perplexity=result.perplexity,
-        loss=result.loss,
-        tokens=result.tokens,
-        items=len(task.items),
-        task_digest=task.info.digest,
-        per_item=items,
-        batch_size=scores.batch_size,
-        notes=scores.notes,
-        seconds=time.monotonic() - started,
-    )
+    task = _task(session, params, "last-word")
+    scores = _scores(session, params, task, call)
+    result = last_word_result(task, scores)
+    return replace(result, per_item=_last_word_items(scores, call)) if params.items else result
 
 
 def _task(session: Session, params: EvaluationChoicesParams | EvaluationLastWordParams, kind: TaskKind) -> Task:
     task = session.tasks.get(params.task)
-    choice_results.require_kind(task, kind)
+    require_kind(task, kind)
     check_tokenizer(task, session.models.get(params.model))
     return task
 
 
 def _scores(
-    subnetwork: Subnetwork, task: Task, params: EvaluationChoicesParams | EvaluationLastWordParams, call: Call
+    session: Session, params: EvaluationChoicesParams | EvaluationLastWordParams, task: Task, call: Call
 ) -> Scores:
     finished = finished_items(params.known, call)
+    subnetwork = subnetwork_of(session, params)
     return task_scores(subnetwork, task, call, batch_size=params.batch_size, finished=finished)
 
 
@@ -150,13 +85,20 @@ def _dense(session: Session, params: EvaluationChoicesParams, task: Task, call: 
     return session.last_dense[1]
 
 
-def _choice_items(task: Task, scores: Scores, chosen: Sequence[int], call: Call) -> ChoiceItems:
+def _choice_items(task: Task, scores: Scores, call: Call) -> ChoiceItems:
     def attach(numbers: Sequence[int] | NDArray[np.int64]) -> TensorRef:
         return call.attach(np.asarray(numbers, dtype=np.uint32))
 
     return ChoiceItems(
         log_likelihoods=call.attach(np.concatenate(scores.log_likelihoods)),
         ends=attach(np.cumsum([len(item.tails) for item in task.items])),
-        chosen=attach(chosen),
+        chosen=attach(chosen_of(scores)),
         answers=attach([item.answer for item in task.items]),
+    )
+
+
+def _last_word_items(scores: Scores, call: Call) -> LastWordItems:
+    return LastWordItems(
+        log_likelihoods=call.attach(np.concatenate(scores.log_likelihoods)),
+        right=call.attach(np.concatenate(scores.greedy).astype(np.uint8)),
     )

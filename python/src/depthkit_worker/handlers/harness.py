@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 from depthkit_worker.contract.wire import HarnessRunParams, HarnessRunResult
 from depthkit_worker.evaluation.harness import run_harness
 from depthkit_worker.handlers.sources import subnetwork_of
@@ -10,12 +8,4 @@ from depthkit_worker.session.session import Session
 
 
 def run(session: Session, params: HarnessRunParams, call: Call) -> HarnessRunResult:
-    started = time.monotonic()
-    outcome = run_harness(subnetwork_of(session, params), params, call)
-    return HarnessRunResult(
-        tasks=outcome.tasks,
-        lm_eval_version=outcome.version,
-        limit=params.limit,
-        batch_size=params.batch_size,
-        seconds=time.monotonic() - started,
-    )
+    return run_harness(subnetwork_of(session, params), params, call)

@@ -13,23 +13,14 @@ from depthkit_worker.contract.wire import (
     TokenizerInfo,
 )
 from depthkit_worker.data.tokens import tokenizer_digest
-from depthkit_worker.models.load import LoadOptions, load_model
+from depthkit_worker.models.load import load_model
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
 
 
 def load(session: Session, params: ModelLoadParams, call: Call) -> ModelLoadResult:
     started = time.monotonic()
-    options = LoadOptions(
-        source=params.source,
-        cache_folder=Path(params.cache_folder),
-        revision=params.revision,
-        dtype=params.dtype,
-        device=params.device,
-        attention=params.attention,
-        trust_remote_code=params.trust_remote_code,
-    )
-    decoder = load_model(options, call)
+    decoder = load_model(params.source, Path(params.cache_folder), params, call)
     info = ModelInfo(
         source=decoder.source.name,
         revision=decoder.source.revision,

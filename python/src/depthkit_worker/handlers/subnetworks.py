@@ -11,9 +11,8 @@ from depthkit_worker.contract.wire import (
 from depthkit_worker.handlers.sources import check_tokenizer, parse_units
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
-from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
+from depthkit_worker.subnetworks.engine import evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks, by_unit, unpack_masks
-from depthkit_worker.subnetworks.positions import ScoredPositions
 
 
 def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) -> SubnetworksEvaluateResult:
@@ -24,18 +23,13 @@ def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) ->
     units, kept = by_unit([parse_units(names) for names in params.players], kept)
     repairs = tuple(session.repairs.get(handle) for handle in params.repairs)
     repaired = None if params.repaired is None else unpack_masks(call.array(params.repaired, "uint8"), len(repairs))
-    options = EngineOptions(
-        measures=params.measures,
-        batch_size=params.batch_size,
-        memory_budget=params.memory_budget,
-        positions=ScoredPositions(every=params.scored_positions.every, last=params.scored_positions.last),
-    )
 
     def send(rows: NDArray[np.int64], values: NDArray[np.float64], counts: tuple[int, ...]) -> None:
         places = call.attach(rows.astype(np.uint32))
         call.part(SubnetworksEvaluatePart(rows=places, values=call.attach(values), counts=counts))
 
-    result = evaluate_subnetworks(decoder, data, Subnetworks(units, kept, repairs, repaired), options, call, send)
+    subnetworks = Subnetworks(units, kept, repairs, repaired)
+    result = evaluate_subnetworks(decoder, data, subnetworks, params.measures, params, call, send)
     return SubnetworksEvaluateResult(
         values=call.attach(result.values),
         measures=result.measures,

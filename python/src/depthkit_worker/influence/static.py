@@ -39,7 +39,6 @@ class Influence:
     """Sequences with tokens that count."""
     tokens: int
     """Tokens counted."""
-    options: InfluenceOptions
     kinds: tuple[UnitKind, ...] = UNIT_KINDS
     metrics: tuple[InfluenceMetric, ...] = METRICS
 
@@ -74,7 +73,6 @@ def static_influence(decoder: Decoder, corpus: Corpus, options: InfluenceOptions
         angular=by_span(pairs / angular_count),
         sequences=moments.sequences,
         tokens=moments.tokens,
-        options=options,
     )
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from depthkit_worker.contract.wire import ModelOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.bundled import BUNDLED, bundled_folder
 from depthkit_worker.models.convert_gguf import Conversion, convert_in_child
@@ -26,51 +27,43 @@ class Found:
     """The commit, for a hub id."""
 
 
-@dataclass(frozen=True)
-class Sought:
-    source: str
-    revision: str | None
-    cache_folder: Path
-    trust_remote_code: bool
-
-
-def find_model(sought: Sought, job: Job) -> Found:
+def find_model(source: str, cache_folder: Path, options: ModelOptions, job: Job) -> Found:
     """The folder of a bundled name, a folder, a .gguf file (converted once) or a hub id (fetched)."""
-    path = Path(sought.source)
-    local = sought.source in BUNDLED or path.exists()
-    if local and sought.revision is not None:
+    path = Path(source)
+    local = source in BUNDLED or path.exists()
+    if local and options.revision is not None:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"Revision {sought.revision!r} was given for {sought.source}, which is on this machine. Only a "
+            f"Revision {options.revision!r} was given for {source}, which is on this machine. Only a "
             "model of the Hugging Face hub has revisions.",
-            revision=sought.revision,
+            revision=options.revision,
         )
-    if sought.source in BUNDLED:
-        return Found(_bundled(sought), None)
+    if source in BUNDLED:
+        return Found(_bundled(source, cache_folder), None)
     if path.is_dir():
         return Found(path.resolve(), None)
     if path.is_file():
-        return Found(_converted(path.resolve(), sought.cache_folder, job), None)
-    if path.suffix == ".gguf" or _HUB_ID.fullmatch(sought.source) is None:
+        return Found(_converted(path.resolve(), cache_folder, job), None)
+    if path.suffix == ".gguf" or _HUB_ID.fullmatch(source) is None:
         raise DepthkitError(
             "MODEL_NOT_FOUND",
-            f"There is no folder or file {sought.source}. A model is a bundled name ({', '.join(BUNDLED)}), "
+            f"There is no folder or file {source}. A model is a bundled name ({', '.join(BUNDLED)}), "
             "a folder, a .gguf file or a hub id such as HuggingFaceTB/SmolLM2-360M.",
-            source=sought.source,
+            source=source,
             bundled=list(BUNDLED),
         )
-    folder = fetch_in_child(HubModel(sought.source, sought.revision, sought.trust_remote_code), job)
+    folder = fetch_in_child(HubModel(source, options.revision, options.trust_remote_code), job)
     return Found(folder, folder.name)
 
 
-def _bundled(sought: Sought) -> Path:
-    folder = bundled_folder(sought.source, sought.cache_folder)
+def _bundled(source: str, cache_folder: Path) -> Path:
+    folder = bundled_folder(source, cache_folder)
     manifest = read_manifest(folder)
-    if manifest is None or manifest.sha256 != BUNDLED[sought.source]:
+    if manifest is None or manifest.sha256 != BUNDLED[source]:
         raise DepthkitError(
             "MODEL_NOT_FOUND",
-            f"The bundled model {sought.source} is not in {folder}, or not whole. Run `npx depthkit setup`.",
-            source=sought.source,
+            f"The bundled model {source} is not in {folder}, or not whole. Run `npx depthkit setup`.",
+            source=source,
             folder=str(folder),
         )
     return folder

@@ -8,9 +8,8 @@ import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import transformers
@@ -18,20 +17,18 @@ from packaging.version import Version
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel
 
+from depthkit_worker.contract.wire import AttentionChoice, ModelOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.memory.out_of_memory import is_out_of_memory
 from depthkit_worker.models.checkpoint import read_config, require_tokenizer, stored_dtype, weight_files
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.devices import choose_device
 from depthkit_worker.models.families import FAMILIES, family_of
-from depthkit_worker.models.find import Sought, find_model
+from depthkit_worker.models.find import find_model
 from depthkit_worker.models.folders import sha256_of_files
 from depthkit_worker.models.quiet import quiet_transformers
 from depthkit_worker.models.source import Source
 from depthkit_worker.session.job import Job, cancelled
-
-DtypeChoice = Literal["auto", "float32", "bfloat16", "float16"]
-AttentionChoice = Literal["auto", "eager", "sdpa", "flash_attention_2"]
 
 PHASE = "loading"
 ALIGNMENT_BYTES = 64
@@ -39,29 +36,14 @@ OLDEST_TRANSFORMERS = Version("5.17")
 """All tests but those of lm-eval were run with it, too."""
 
 
-@dataclass(frozen=True)
-class LoadOptions:
-    source: str
-    """A bundled name, a folder, a .gguf file or a hub id."""
-    cache_folder: Path
-    revision: str | None = None
-    dtype: DtypeChoice = "auto"
-    """auto: as stored."""
-    device: str = "auto"
-    """auto, cpu, mps, cuda or cuda:N."""
-    attention: AttentionChoice = "auto"
-    trust_remote_code: bool = False
-
-
-def load_model(options: LoadOptions, job: Job) -> Decoder:
-    """Load `options.source`. Refuses a checkpoint that lacks a tensor, has one too many or one of
-    another shape: a model that is partly random answers, only wrongly."""
+def load_model(source: str, cache_folder: Path, options: ModelOptions, job: Job) -> Decoder:
+    """Load `source`: a bundled name, a folder, a .gguf file or a hub id. Refuses a checkpoint that lacks a tensor,
+    has one too many or one of another shape: a model that is partly random answers, only wrongly."""
     quiet_transformers()
     _require_transformers()
     device = choose_device(options.device)
     _check_attention(options.attention, device)
-    sought = Sought(options.source, options.revision, options.cache_folder, options.trust_remote_code)
-    found = find_model(sought, job)
+    found = find_model(source, cache_folder, options, job)
     folder = found.folder
     config = _config(folder, options.trust_remote_code)
     files = weight_files(folder)
@@ -75,9 +57,9 @@ def load_model(options: LoadOptions, job: Job) -> Decoder:
         model = _weights(folder, config, dtype, device, options)
         job.report(PHASE, 1, 2, "steps")
         _align(model)
-        source = Source(options.source, found.revision, folder, digest.result(), stored)
+        loaded = Source(source, found.revision, folder, digest.result(), stored)
     job.report(PHASE, 2, 2, "steps")
-    return Decoder(model, tokenizer, source)
+    return Decoder(model, tokenizer, loaded)
 
 
 def _require_transformers() -> None:
@@ -144,7 +126,7 @@ def _config(folder: Path, trust_remote_code: bool) -> PreTrainedConfig:
 
 
 def _weights(
-    folder: Path, config: PreTrainedConfig, dtype: torch.dtype, device: torch.device, options: LoadOptions
+    folder: Path, config: PreTrainedConfig, dtype: torch.dtype, device: torch.device, options: ModelOptions
 ) -> PreTrainedModel:
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(

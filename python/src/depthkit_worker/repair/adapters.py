@@ -19,21 +19,13 @@ from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
+from depthkit_worker.contract.wire import LoraOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.repair.weight_changes import Sum
 
 ADAPTER = "default"
 SUBLAYERS = ("attention", "feed-forward")
-
-
-@dataclass(frozen=True)
-class AdapterOptions:
-    rank: int
-    alpha: float
-    dropout: float
-    experts: float | None
-    """Probability that an expert is left out of a forward pass; None: plain LoRA."""
 
 
 @dataclass(frozen=True)
@@ -77,22 +69,19 @@ class MaskedExperts(nn.Module):
     the start.
     """
 
-    def __init__(self, linear: nn.Linear | Conv1D, options: AdapterOptions) -> None:
+    def __init__(self, linear: nn.Linear | Conv1D, options: LoraOptions, alpha: float, probability: float) -> None:
         super().__init__()
-        assert options.experts is not None
         weight = linear.weight
         inputs, outputs = weight.shape if isinstance(linear, Conv1D) else reversed(weight.shape)
         self.base_layer = linear
-        self.probability = options.experts
+        self.probability = probability
         down = torch.empty(options.rank, inputs)
         nn.init.kaiming_uniform_(down, a=math.sqrt(5))
         self.down = nn.Parameter(down.to(weight.device))
         """a: (rank, in)"""
         self.up = nn.Parameter(torch.zeros(outputs, options.rank, device=weight.device))
         """b: (out, rank)"""
-        self.coefficients = nn.Parameter(
-            torch.full((options.rank,), options.alpha / options.rank, device=weight.device)
-        )
+        self.coefficients = nn.Parameter(torch.full((options.rank,), alpha / options.rank, device=weight.device))
         """c: (rank,)"""
         self.dropout = nn.Dropout(options.dropout)
 
@@ -147,27 +136,27 @@ def places(decoder: Decoder, blocks: Sequence[int], targets: Sequence[str]) -> l
 
 
 @contextmanager
-def adapted(decoder: Decoder, where: Sequence[Place], options: AdapterOptions) -> Iterator[list[Adapter]]:
+def adapted(decoder: Decoder, where: Sequence[Place], options: LoraOptions, alpha: float) -> Iterator[list[Adapter]]:
     """Inside, an adapter that changes nothing yet stands beside each of these modules. Afterwards the same
     module objects are back in their places."""
     try:
         if options.experts is None:
-            _inject(decoder, where, options)
+            _inject(decoder, where, options, alpha)
         else:
             for place in where:
-                _put(decoder, place, MaskedExperts(place.linear, options))
+                _put(decoder, place, MaskedExperts(place.linear, options, alpha, options.experts.probability))
         yield [_adapter(decoder, place) for place in where]
     finally:
         for place in where:
             _put(decoder, place, place.linear)
 
 
-def _inject(decoder: Decoder, where: Sequence[Place], options: AdapterOptions) -> None:
+def _inject(decoder: Decoder, where: Sequence[Place], options: LoraOptions, alpha: float) -> None:
     # A holder of the blocks, so that peft leaves nothing on the model itself.
     holder = nn.ModuleDict({str(index): decoder.blocks[index] for index in sorted({place.block for place in where})})
     config = LoraConfig(
         r=options.rank,
-        lora_alpha=options.alpha,  # type: ignore[arg-type]  # A float works; the annotation is narrower.
+        lora_alpha=alpha,  # type: ignore[arg-type]  # A float works; the annotation is narrower.
         lora_dropout=options.dropout,
         target_modules="|".join(re.escape(f"{place.block}.{place.name}") for place in where),
         fan_in_fan_out=not all(place.output_first for place in where),

@@ -5,22 +5,14 @@ In the dense model the means of a run of blocks add up to that of the run, so th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from depthkit_worker.repair.fitting import Base, Fill, Fitted, Reference
+from depthkit_worker.contract.wire import EmulatedUpdateOptions
+from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.gap_filling import fill_gap, update_of
 from depthkit_worker.repair.gap_streams import fit_gaps
 from depthkit_worker.repair.gaps import Gap, require_gaps
 from depthkit_worker.repair.least_squares import GapRegression, affine_of
 from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.session.job import Job
-
-
-@dataclass(frozen=True)
-class EmulatedUpdateOptions:
-    reference: Reference = "dense"
-    scale: float = 1.0
-    """What the mean is multiplied by."""
 
 
 def fit_emulated_update(options: EmulatedUpdateOptions, base: Base, job: Job) -> Fitted:
@@ -30,6 +22,9 @@ def fit_emulated_update(options: EmulatedUpdateOptions, base: Base, job: Job) ->
     gaps = require_gaps(base.subnetwork, "emulated-update")
     fitted = fit_gaps(base, gaps, options.reference, GapRegression, fill, job)
     return Fitted(
+        options,
         fills=tuple(made for made, _ in fitted),
-        gaps=tuple(regression.gap_fit(affine_of(update_of(base, regression.gap, made))) for made, regression in fitted),
+        gaps=tuple(
+            regression.gap_error(affine_of(update_of(base, regression.gap, made))) for made, regression in fitted
+        ),
     )

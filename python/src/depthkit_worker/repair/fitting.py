@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
 
+from depthkit_worker.contract.wire import GapError, RepairFitOptions, RepairMethod, TrainingReport
 from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.repair import BlockEdit
-from depthkit_worker.repair.training.report import TrainingReport
-from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
-
-Reference = Literal["dense", "pruned"]
 
 
 @dataclass(frozen=True)
@@ -24,25 +20,11 @@ class Base:
     subnetwork: Subnetwork
     """Its decoder is the dense model. Whoever changes it restores it bit for bit."""
     corpus: Corpus
-    skip_tokens: int = 0
-    """First tokens of each sequence that no statistic counts: their activations dwarf the rest."""
-    batch_size: int | None = None
+    options: RepairFitOptions
 
     @property
     def decoder(self) -> Decoder:
         return self.subnetwork.decoder
-
-
-@dataclass(frozen=True)
-class GapFit:
-    """Squared error of the stream behind a gap, by the square of the removed update (fp64 sums)."""
-
-    removed: tuple[Unit, ...]
-    removed_error: float
-    repaired_error: float
-    removed_error_all: float
-    """With the first tokens counted."""
-    repaired_error_all: float
 
 
 @dataclass(frozen=True)
@@ -58,13 +40,10 @@ class Fill:
 
 @dataclass(frozen=True)
 class Fitted:
+    options: RepairMethod
+    """As they were given, with what they left open chosen."""
     fills: tuple[Fill, ...]
     """One a gap, from the bottom up, or one for the model as a whole."""
-    gaps: tuple[GapFit, ...] = ()
+    gaps: tuple[GapError, ...] = ()
     training: TrainingReport | None = None
-    notes: tuple[str, ...] = field(default=())
-
-
-Fit = Callable[[Base, Job], Fitted]
-"""A method with its settings bound. `repair/<method>.py` exports `fit_<method>(options, base, job)`, and
-`fit_<method>(options, on_point, base, job)` where it can train."""
+    notes: tuple[str, ...] = ()

@@ -24,10 +24,11 @@ import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
+from depthkit_worker.contract.wire import FoldOptions, RepairReference
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Parts
-from depthkit_worker.repair.fitting import Base, Fill, Fitted, Reference
+from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.gap_filling import first_token_notes
 from depthkit_worker.repair.gap_streams import fit_gaps
 from depthkit_worker.repair.gaps import Gap, require_gaps
@@ -40,13 +41,6 @@ from depthkit_worker.session.job import Job
 PROJECTIONS = ("down_proj", "c_proj", "dense_4h_to_h")
 """What families call the matrix that ends a feed-forward."""
 OUTPUT_NORM = "post_feedforward_layernorm"
-
-
-@dataclass(frozen=True)
-class FoldOptions:
-    reference: Reference = "dense"
-    ridge: float | None = 0.1
-    """Towards the identity, in units of the mean square of F; None: infinite, a bias alone."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +79,8 @@ def fit_fold(options: FoldOptions, base: Base, job: Job) -> Fitted:
             return GapRegression(gap, lambda x: outputs[places[gap].block].view(x.shape))
 
         fitted = fit_gaps(base, gaps, options.reference, watch, fill, job)
-    errors = tuple(regression.gap_fit(fits[regression.gap]) for _, regression in fitted)
-    return Fitted(tuple(made for made, _ in fitted), errors, notes=first_token_notes(errors))
+    errors = tuple(regression.gap_error(fits[regression.gap]) for _, regression in fitted)
+    return Fitted(options, tuple(made for made, _ in fitted), errors, notes=first_token_notes(errors))
 
 
 @contextmanager
@@ -108,7 +102,7 @@ def _outputs(decoder: Decoder, places: Iterable[_Place]) -> Iterator[dict[int, T
             handle.remove()
 
 
-def _places(base: Base, gaps: Sequence[Gap], reference: Reference) -> dict[Gap, _Place]:
+def _places(base: Base, gaps: Sequence[Gap], reference: RepairReference) -> dict[Gap, _Place]:
     decoder = base.decoder
     parts, edits = base.subnetwork.lost, base.subnetwork.edits
     places: dict[Gap, _Place] = {}

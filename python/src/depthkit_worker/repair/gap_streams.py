@@ -17,11 +17,12 @@ from typing import Protocol, TypeVar, cast
 import torch
 from torch import LongTensor, Tensor
 
+from depthkit_worker.contract.wire import RepairReference
 from depthkit_worker.data.corpus import Batch
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.memory.batch_sizes import batch_sequences
 from depthkit_worker.models.decoder import Decoder, Replay
-from depthkit_worker.repair.fitting import Base, Fill, Reference
+from depthkit_worker.repair.fitting import Base, Fill
 from depthkit_worker.repair.gaps import Gap
 from depthkit_worker.repair.repair import BlockEdit, Repair
 from depthkit_worker.session.job import Job
@@ -54,7 +55,7 @@ S = TypeVar("S", bound=Statistic)
 def fit_gaps(
     base: Base,
     gaps: Sequence[Gap],
-    reference: Reference,
+    reference: RepairReference,
     watch: Callable[[Gap], S],
     fill: Callable[[Gap, S], Fill],
     job: Job,
@@ -78,11 +79,11 @@ def fit_gaps(
 def _observe(base: Base, watched: Mapping[Gap, Statistic], job: Job, done_before: int, passes: int) -> None:
     """One pass over the corpus through the model as it stands, as high as the highest gap."""
     corpus = base.corpus
-    size = base.batch_size or batch_sequences(base.decoder, corpus, STATES, None)
+    size = base.options.batch_size or batch_sequences(base.decoder, corpus, STATES, None)
     done = done_before * corpus.sequences
     for batch in corpus.batches(size):
         replay = base.decoder.begin(cast("LongTensor", batch.input_ids.to(base.decoder.device)))
-        _climb(base.decoder, replay, watched, _tokens(batch, base.skip_tokens), job)
+        _climb(base.decoder, replay, watched, _tokens(batch, base.options.skip_tokens), job)
         done += len(batch.lengths)
         job.report("repair", done, passes * corpus.sequences, "sequences")
 
@@ -144,11 +145,11 @@ def _tokens(batch: Batch, skip: int) -> Tokens:
 def _check_tokens(base: Base) -> None:
     starts = base.corpus.starts
     longest = max(end - start for start, end in itertools.pairwise(starts))
-    if not 0 <= base.skip_tokens < longest:
+    if base.options.skip_tokens >= longest:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"No token is left to fit a repair to: skipTokens is {base.skip_tokens} and the longest sequence has "
-            f"{longest} tokens. Skip 0 to {longest - 1}, or make a corpus of longer sequences.",
-            skipTokens=base.skip_tokens,
+            f"No token is left to fit a repair to: skipTokens is {base.options.skip_tokens} and the longest sequence "
+            f"has {longest} tokens. Skip 0 to {longest - 1}, or make a corpus of longer sequences.",
+            skipTokens=base.options.skip_tokens,
             length=longest,
         )

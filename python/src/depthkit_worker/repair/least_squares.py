@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from depthkit_worker.contract.wire import GapError
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.devices import in_fp64
-from depthkit_worker.repair.fitting import GapFit
 from depthkit_worker.repair.gap_streams import Tokens
 from depthkit_worker.repair.gaps import Gap
 from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
@@ -116,7 +116,7 @@ class GapRegression:
         down, up = down / size, directions.T * size[:, None]
         return down, up, self._with_bias(down @ up).bias
 
-    def gap_fit(self, update: Affine) -> GapFit:
+    def gap_error(self, update: Affine) -> GapError:
         error = self.rest.error(update)
         errors = [error, error + self.first.error(update)]
         squares = [float(self.rest.dd), float(self.rest.dd) + float(self.first.dd)]
@@ -124,8 +124,8 @@ class GapRegression:
         repaired, repaired_all = (
             error / square if square else error for error, square in zip(errors, squares, strict=True)
         )
-        return GapFit(
-            removed=self.gap.units,
+        return GapError(
+            removed=tuple(map(str, self.gap.units)),
             removed_error=float(squares[0] > 0),
             repaired_error=repaired,
             removed_error_all=float(squares[1] > 0),

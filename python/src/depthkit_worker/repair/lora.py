@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import cast
 
 import torch
+from msgspec.structs import replace
 from torch import LongTensor, Tensor
 
+from depthkit_worker.contract.wire import LoraOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.repair.adapters import Adapter, AdapterOptions, adapted, places
+from depthkit_worker.repair.adapters import Adapter, adapted, places
 from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.repair import BlockEdit, Repair
 from depthkit_worker.repair.training.loop import train
-from depthkit_worker.repair.training.options import TrainingOptions
+from depthkit_worker.repair.training.options import LEARNING_RATE_OF_WEIGHTS, settled
 from depthkit_worker.repair.training.passes import Trained
 from depthkit_worker.repair.training.report import OnPoint, training_notes
 from depthkit_worker.repair.weight_changes import WeightChange
@@ -29,25 +30,12 @@ MERGE_TOLERANCE = 1e-4
 is over 1."""
 
 
-@dataclass(frozen=True)
-class LoraOptions:
-    rank: int = 8
-    alpha: float = 16.0
-    dropout: float = 0.0
-    targets: tuple[str, ...] = ("feed-forward",)
-    """`attention`, `feed-forward` or names of linear modules in a block."""
-    first: int | None = None
-    """The first block that is healed, by its number in the whole model."""
-    last: int | None = None
-    experts: float | None = None
-    """Masked rank-1 experts: the probability that one is left out of a forward pass."""
-    training: TrainingOptions = field(default_factory=TrainingOptions)
-
-
 def fit_lora(options: LoraOptions, on_point: OnPoint, base: Base, job: Job) -> Fitted:
     """Train adapters beside the blocks that stay and merge them. One repair for the model as a whole."""
     blocks = _healed(options, base)
-    adapter_options = AdapterOptions(options.rank, options.alpha, options.dropout, options.experts)
+    alpha = 2.0 * options.rank if options.alpha is None else options.alpha
+    training = settled(options.training, base.corpus.sequences, learning_rate=LEARNING_RATE_OF_WEIGHTS)
+    options = replace(options, alpha=alpha, training=training)
     probe = _probe(base)
     changes: dict[int, dict[str, WeightChange]] = {}
     adapter_logits: Tensor | None = None
@@ -60,26 +48,26 @@ def fit_lora(options: LoraOptions, on_point: OnPoint, base: Base, job: Job) -> F
         nonlocal adapter_logits
         with removed(base.subnetwork):
             where = places(base.decoder, staying, options.targets)
-            with adapted(base.decoder, where, adapter_options) as adapters:
+            with adapted(base.decoder, where, options, alpha) as adapters:
                 yield _trained(adapters)
                 adapter_logits = _logits(base.decoder, probe)
                 for adapter in adapters:
                     name = f"{adapter.place.name}.weight"
                     changes.setdefault(adapter.place.block, {})[name] = adapter.change()
 
-    report = train(base, surgery, first, _settings(options), options.training, job, on_point)
+    report = train(base, surgery, first, _settings(options), training, job, on_point)
     edits = {index: BlockEdit(weights=weights) for index, weights in changes.items()}
     fill = Fill(base.subnetwork.units, edits, tuple(repair.digest for repair in base.subnetwork.repairs))
     assert adapter_logits is not None
     merge = _merge_note(base, fill, probe, adapter_logits)
-    return Fitted((fill,), training=report, notes=(merge, *training_notes(report)))
+    return Fitted(options, (fill,), training=report, notes=(merge, *training_notes(report)))
 
 
 def _healed(options: LoraOptions, base: Base) -> list[int]:
     depth = base.decoder.depth
-    first = 0 if options.first is None else options.first
-    last = depth - 1 if options.last is None else options.last
-    if not 0 <= first <= last < depth:
+    first = 0 if options.blocks.first is None else options.blocks.first
+    last = depth - 1 if options.blocks.last is None else options.blocks.last
+    if not first <= last < depth:
         raise DepthkitError(
             "INVALID_ARGUMENT",
             f"LoRA was to heal blocks {first} to {last} of a model of {depth}. Blocks go from 0 to {depth - 1}, "
@@ -88,23 +76,18 @@ def _healed(options: LoraOptions, base: Base) -> list[int]:
             last=last,
             depth=depth,
         )
-    for name, value in (("dropout", options.dropout), ("the experts' probability", options.experts)):
-        if value is not None and not 0 <= value < 1:
+    for name, value in (("dropout", options.dropout), ("the experts' probability", _left_out(options))):
+        if value == 1:
             raise DepthkitError(
                 "INVALID_ARGUMENT",
                 f"LoRA's {name} is {value}; it is 0 or more and less than 1, where nothing would be left to train.",
                 value=value,
             )
-    if options.rank < 1 or not options.alpha > 0 or not options.targets:
-        raise DepthkitError(
-            "INVALID_ARGUMENT",
-            f"LoRA of rank {options.rank} and alpha {options.alpha} on {list(options.targets)} was asked for. The rank "
-            "is 1 or more, alpha more than 0, and there is at least one target.",
-            rank=options.rank,
-            alpha=options.alpha,
-            targets=list(options.targets),
-        )
     return list(range(first, last + 1))
+
+
+def _left_out(options: LoraOptions) -> float | None:
+    return None if options.experts is None else options.experts.probability
 
 
 def _trained(adapters: list[Adapter]) -> Trained:
@@ -126,9 +109,9 @@ def _settings(options: LoraOptions) -> dict[str, object]:
             "alpha": options.alpha,
             "dropout": options.dropout,
             "targets": list(options.targets),
-            "first": options.first,
-            "last": options.last,
-            "experts": options.experts,
+            "first": options.blocks.first,
+            "last": options.blocks.last,
+            "experts": _left_out(options),
         }
     }
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from torch import Tensor
 
+from depthkit_worker.contract.wire import LowRankOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.repair.fitting import Base, Fill, Fitted, Reference
+from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.gap_filling import fill_gap, finish
 from depthkit_worker.repair.gap_streams import fit_gaps
 from depthkit_worker.repair.gaps import Gap, require_gaps
 from depthkit_worker.repair.least_squares import GapRegression
-from depthkit_worker.repair.stream_updates import AdapterInput, LowRank, root_mean_square_norm
-from depthkit_worker.repair.training.options import TrainingOptions
+from depthkit_worker.repair.stream_updates import LowRank, root_mean_square_norm
 from depthkit_worker.repair.training.report import OnPoint
 from depthkit_worker.session.job import Job
 
@@ -22,21 +20,10 @@ EPS = 1e-6
 """Of the norm, in models that have no root mean square norm to take it from."""
 
 
-@dataclass(frozen=True)
-class LowRankOptions:
-    rank: int
-    reads: AdapterInput = "normed"
-    reference: Reference = "dense"
-    ridge: float = 0.01
-    """In units of the mean square of what the update reads."""
-    training: TrainingOptions | None = None
-    """None: the closed form, which is otherwise where training starts."""
-
-
 def fit_low_rank(options: LowRankOptions, on_point: OnPoint, base: Base, job: Job) -> Fitted:
     gaps = require_gaps(base.subnetwork, "low-rank")
     hidden = base.decoder.hidden_size
-    if not 1 <= options.rank <= hidden:
+    if options.rank > hidden:
         raise DepthkitError(
             "INVALID_ARGUMENT",
             f"Fitting a low-rank repair of rank {options.rank}: the stream is {hidden} wide. Give 1 to {hidden}.",
@@ -46,14 +33,14 @@ def fit_low_rank(options: LowRankOptions, on_point: OnPoint, base: Base, job: Jo
     eps = _eps(base.decoder)
 
     def read(x: Tensor) -> Tensor:
-        return root_mean_square_norm(x, eps) if options.reads == "normed" else x
+        return root_mean_square_norm(x, eps) if options.input == "normed" else x
 
     def fill(gap: Gap, regression: GapRegression) -> Fill:
         down, up, bias = map(regression.cast, regression.reduced_rank(options.ridge, options.rank))
-        return fill_gap(base, gap, LowRank(down, up, bias, options.reads, eps))
+        return fill_gap(base, gap, LowRank(down, up, bias, options.input, eps))
 
     fitted = fit_gaps(base, gaps, options.reference, lambda gap: GapRegression(gap, read), fill, job)
-    return finish(base, fitted, options.training, on_point, job)
+    return finish(base, fitted, options, on_point, job)
 
 
 def _eps(decoder: Decoder) -> float:

@@ -6,11 +6,10 @@ stream over all directions; s_k is the ratio of the mean absolute activation beh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
+from depthkit_worker.contract.wire import PatchOptions
 from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.gap_filling import fill_gap, finish
 from depthkit_worker.repair.gap_streams import Tokens, fit_gaps
@@ -18,15 +17,8 @@ from depthkit_worker.repair.gaps import Gap, require_gaps
 from depthkit_worker.repair.hadamard import hadamard
 from depthkit_worker.repair.least_squares import GapRegression, wide
 from depthkit_worker.repair.stream_updates import Linear
-from depthkit_worker.repair.training.options import TrainingOptions
 from depthkit_worker.repair.training.report import OnPoint
 from depthkit_worker.session.job import Job
-
-
-@dataclass(frozen=True)
-class PatchOptions:
-    training: TrainingOptions | None = None
-    """None: as it is measured, which is otherwise where training starts."""
 
 
 def fit_patch(options: PatchOptions, on_point: OnPoint, base: Base, job: Job) -> Fitted:
@@ -42,7 +34,7 @@ def fit_patch(options: PatchOptions, on_point: OnPoint, base: Base, job: Job) ->
         return fill_gap(base, gap, Linear(sizes.regression.cast(patch - identity)))
 
     fitted = fit_gaps(base, gaps, "dense", lambda gap: _Sizes(gap, H), fill, job)
-    return finish(base, [(made, sizes.regression) for made, sizes in fitted], options.training, on_point, job)
+    return finish(base, [(made, sizes.regression) for made, sizes in fitted], options, on_point, job)
 
 
 class _Sizes:

@@ -67,11 +67,11 @@ class Repair:
     edits: Mapping[int, BlockEdit]
     """By the block's number."""
     digest: str
-    """sha256 of its tensors, settings, removed units and the repairs it builds on."""
+    """sha256 of all that determines what it does; see `make_repair`."""
     base: tuple[str, ...] = ()
     """Digests of the repairs it was made on top of, without which it means nothing."""
     settings: str = "{}"
-    """How it was made, as JSON."""
+    """How it was made, as JSON: what determines the tensors, besides the corpus."""
 
     @property
     def modules(self) -> list[nn.Module]:

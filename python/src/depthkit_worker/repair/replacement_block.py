@@ -7,22 +7,16 @@ it is the dense model, bit for bit.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 
+from depthkit_worker.contract.wire import ReplacementBlockOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.gaps import require_gaps
 from depthkit_worker.repair.repair import BlockEdit
 from depthkit_worker.repair.training.fills import train_fills
-from depthkit_worker.repair.training.options import TrainingOptions
+from depthkit_worker.repair.training.options import LEARNING_RATE_OF_WEIGHTS, settled
 from depthkit_worker.repair.training.report import OnPoint, training_notes
 from depthkit_worker.session.job import Job
-
-
-@dataclass(frozen=True)
-class ReplacementBlockOptions:
-    training: TrainingOptions | None = None
-    """None: the run's first block as it is."""
 
 
 def fit_replacement_block(options: ReplacementBlockOptions, on_point: OnPoint, base: Base, job: Job) -> Fitted:
@@ -44,6 +38,8 @@ def fit_replacement_block(options: ReplacementBlockOptions, on_point: OnPoint, b
     single = [str(gap.units[0]) for gap in gaps if gap.first == gap.last]
     notes = (f"for {', '.join(single)}, removed alone, this saves nothing: it starts as that block",) if single else ()
     if options.training is None:
-        return Fitted(tuple(fills), notes=notes)
-    trained, report = train_fills(base, fills, options.training, job, on_point)
-    return Fitted(trained, training=report, notes=(*notes, *training_notes(report)))
+        return Fitted(options, tuple(fills), notes=notes)
+    training = settled(options.training, base.corpus.sequences, learning_rate=LEARNING_RATE_OF_WEIGHTS)
+    trained, report = train_fills(base, fills, training, job, on_point)
+    options = ReplacementBlockOptions(training=training)
+    return Fitted(options, trained, training=report, notes=(*notes, *training_notes(report)))

@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from depthkit_worker.contract.wire import RepairSaveOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.folders import is_full, partial_folder, put_in_place
@@ -31,7 +32,7 @@ from depthkit_worker.repair.weight_changes import Product, Sum, WeightChange
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 FORMAT = "depthkit-repair"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -97,15 +98,15 @@ def make_repair(
     settings: str,
     base: Sequence[str] = (),
 ) -> Repair:
-    """A repair with the digest of all that determines what it does. `settings`: JSON."""
+    """A repair with the digest of all that determines what it does: the model's weights, the units it makes up
+    for, what it puts where, its tensors bit for bit, and the repairs it needs below it. How it was made does not
+    count: equal tensors in equal places are one repair. `settings`: JSON of what the method was told."""
     described = describe(edits)
     settings = json.dumps(json.loads(settings), sort_keys=True)
     content = {
         "model": decoder.source.weights_digest,
-        "method": method,
         "removed": [str(unit) for unit in removed],
         "edits": described.edits,
-        "settings": settings,
         "base": list(base),
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
@@ -121,15 +122,15 @@ def added_parameters(repair: Repair) -> int:
     return sum(parameter.numel() for module in repair.modules for parameter in module.parameters())
 
 
-def save_repairs(subnetwork: Subnetwork, folder: Path, overwrite: bool) -> int:
+def save_repairs(subnetwork: Subnetwork, folder: Path, options: RepairSaveOptions) -> int:
     """Write what is removed, and the repairs in the order they were made; gives the bytes written."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not overwrite:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not options.overwrite:
         raise DepthkitError(
             "TARGET_NOT_EMPTY",
             f"Saving a repair to {folder}: there is something already. Choose another folder, or overwrite.",
             folder=str(folder),
         )
-    if overwrite and folder.is_dir() and any(folder.iterdir()) and not (folder / "repair.json").is_file():
+    if options.overwrite and folder.is_dir() and any(folder.iterdir()) and not (folder / "repair.json").is_file():
         raise DepthkitError(
             "TARGET_NOT_EMPTY",
             f"Saving a repair to {folder}: it holds files and no repair.json, so they are not replaced.",

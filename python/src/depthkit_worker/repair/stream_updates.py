@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
-AdapterInput = Literal["normed", "raw"]
+from depthkit_worker.contract.wire import AdapterInput
 
 # `kind` is an update's name in saved repairs, in checkpoints and in messages.
 

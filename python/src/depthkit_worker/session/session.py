@@ -66,6 +66,6 @@ class Session:
         self.last_dense: tuple[tuple[str, str], Scores] | None = None
         """The whole model's scores on a task, under the handles of both: one subnetwork after the other is
         compared with them."""
-        self.last_stream: tuple[tuple[str, ...], TextStream] | None = None
+        self.last_stream: tuple[object, TextStream] | None = None
         """What perplexity was last measured on, with what it was made from: one subnetwork after the
         other is scored on the same text, which is tokenised once."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from depthkit_worker.contract.wire import Measure, ScoredPositions
 from depthkit_worker.data.corpus import Corpus
-from depthkit_worker.subnetworks.positions import MEASURES, Measure, ScoredPositions, scored_rows
+from depthkit_worker.subnetworks.positions import MEASURES, scored_rows
 from depthkit_worker.subnetworks.scorable import Rows
 
 

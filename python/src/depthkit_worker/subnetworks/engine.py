@@ -14,14 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from depthkit_worker.contract.wire import EngineOptions, Measure, ScoredPositions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.repair.repair import Repair
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.data_rows import Data, rows_of
 from depthkit_worker.subnetworks.executor import Evaluation, Executor, LocalExecutor
 from depthkit_worker.subnetworks.masks import Subnetworks, block_codes
 from depthkit_worker.subnetworks.plan import Plan, make_plan
-from depthkit_worker.subnetworks.positions import ALL_POSITIONS, Measure, ScoredPositions
+from depthkit_worker.subnetworks.positions import ALL_POSITIONS
 from depthkit_worker.subnetworks.scorable import Scorable
 from depthkit_worker.subnetworks.steps import StepCost, step_cost
 
@@ -29,16 +31,6 @@ PHASE = "subnetworks"
 OnValues = Callable[[NDArray[np.int64], NDArray[np.float64], tuple[int, ...]], None]
 """Called with the rows of the request that are finished, (k,), their values, (k, measures), and over how many
 positions or items each measure is a mean."""
-
-
-@dataclass(frozen=True)
-class EngineOptions:
-    measures: tuple[Measure, ...] = ("loss",)
-    batch_size: int | None = None
-    """Sequences a batch; None: as many as pay and fit `memory_budget`."""
-    memory_budget: int | None = None
-    """Bytes beside the model; None: 1 GiB on CPU, most of what is free on a GPU."""
-    positions: ScoredPositions = ALL_POSITIONS
 
 
 @dataclass(frozen=True)
@@ -58,7 +50,7 @@ class EngineResult:
     states: int
     """States of the residual stream that were kept at most."""
     notes: tuple[str, ...]
-    """What did not go as planned: batches that had to be halved."""
+    """What did not go as planned: batches that had to be halved, repairs that are in place nowhere."""
     seconds: float
 
 
@@ -99,30 +91,31 @@ def evaluate_subnetworks(
     decoder: Decoder,
     data: Data | Scorable,
     subnetworks: Subnetworks,
+    measures: tuple[Measure, ...],
     options: EngineOptions,
     job: Job,
     on_values: OnValues | None = None,
     executor: Executor | None = None,
 ) -> EngineResult:
-    """The measures of every one of `subnetworks` of `decoder`, as it stands, on `data`: a corpus or a task.
+    """`measures` of every one of `subnetworks` of `decoder`, as it stands, on `data`: a corpus or a task.
 
     A head run counts in the progress as the block evaluations it is worth, so that time left is time
     so far times work left by work done.
     """
     started = time.monotonic()
     data = rows_of(data, decoder)
-    _check(options, data)
+    _check(measures, options, data)
     coded = block_codes(subnetworks, decoder.depth)
     codes, to_distinct = np.unique(coded.codes, axis=0, return_inverse=True)
-    evaluation = Evaluation(codes, options.measures, options.positions, coded.variants)
+    evaluation = Evaluation(codes, measures, options.scored_positions, coded.variants)
     plan = make_plan(decoder, data, evaluation, options.batch_size, options.memory_budget)
     watch = _Watch(step_cost(decoder, coded.variants), plan, job)
     answers = _groups(to_distinct.reshape(-1), len(codes))
     executor = LocalExecutor(decoder, data) if executor is None else executor
 
-    values = np.full((len(subnetworks.kept), len(options.measures)), np.nan)
-    sums = np.zeros((len(codes), len(options.measures)))
-    counts = np.zeros((len(codes), len(options.measures)), dtype=np.int64)
+    values = np.full((len(subnetworks.kept), len(measures)), np.nan)
+    sums = np.zeros((len(codes), len(measures)))
+    counts = np.zeros((len(codes), len(measures)), dtype=np.int64)
     missing = np.full(len(codes), data.sequences)
     for part in executor.run(evaluation, plan.pieces, watch):
         sums[part.row] += part.sums
@@ -130,20 +123,27 @@ def evaluate_subnetworks(
         missing[part.row] -= part.sequences
         if missing[part.row] == 0:
             rows = answers[part.row]
-            values[rows] = _means(sums[part.row], counts[part.row], options)
+            values[rows] = _means(sums[part.row], counts[part.row], options.scored_positions)
             if on_values is not None:
                 on_values(rows, values[rows], tuple(counts[part.row].tolist()))
     return EngineResult(
         values=values,
-        measures=options.measures,
+        measures=measures,
         counts=tuple(counts[0].tolist()),
         distinct=len(codes),
         not_finite=tuple(np.flatnonzero(~np.isfinite(values).all(1)).tolist()),
         block_evaluations=watch.blocks,
         batch_size=plan.batch_size,
         states=plan.states,
-        notes=tuple(watch.notes),
+        notes=(*map(_idle_note, coded.idle), *watch.notes),
         seconds=time.monotonic() - started,
+    )
+
+
+def _idle_note(repair: Repair) -> str:
+    return (
+        f"the repair {repair.method} for {', '.join(map(str, repair.removed))} is in place in none of these "
+        "subnetworks: it applies where all of its units are removed, and does nothing for some of them"
     )
 
 
@@ -153,38 +153,30 @@ def _groups(to_distinct: NDArray[np.int64], distinct: int) -> list[NDArray[np.in
     return np.split(order, np.searchsorted(to_distinct[order], np.arange(1, distinct)))
 
 
-def _means(sums: NDArray[np.float64], counts: NDArray[np.int64], options: EngineOptions) -> NDArray[np.float64]:
+def _means(sums: NDArray[np.float64], counts: NDArray[np.int64], positions: ScoredPositions) -> NDArray[np.float64]:
     if (counts == 0).any():
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"No position is left to score: {options.positions} and the sequences are too short for it.",
-            every=options.positions.every,
-            last=options.positions.last,
+            f"No position is left to score: {positions} and the sequences are too short for it.",
+            every=positions.every,
+            last=positions.last,
         )
     return sums / counts
 
 
-def _check(options: EngineOptions, data: Scorable) -> None:
-    measures, allowed = options.measures, data.measures
-    if not measures or len(set(measures)) < len(measures) or not set(measures) <= set(allowed):
+def _check(measures: tuple[Measure, ...], options: EngineOptions, data: Scorable) -> None:
+    allowed, positions = data.measures, options.scored_positions
+    if len(set(measures)) < len(measures) or not set(measures) <= set(allowed):
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"Measures {list(measures)} were asked for on {data.what}. Name at least one of {', '.join(allowed)}, "
-            "each once.",
+            f"Measures {list(measures)} were asked for on {data.what}. Name some of {', '.join(allowed)}, each once.",
             measures=list(measures),
             allowed=list(allowed),
         )
-    if options.batch_size is not None and options.batch_size < 1:
+    if positions != ALL_POSITIONS and not data.has_positions:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"Batch size {options.batch_size} is not at least 1.",
-            batchSize=options.batch_size,
-        )
-    options.positions.check()
-    if options.positions != ALL_POSITIONS and not data.has_positions:
-        raise DepthkitError(
-            "INVALID_ARGUMENT",
-            f"{options.positions} was asked for on {data.what}, which says itself what is scored. Leave it out.",
-            every=options.positions.every,
-            last=options.positions.last,
+            f"{positions} was asked for on {data.what}, which says itself what is scored. Leave it out.",
+            every=positions.every,
+            last=positions.last,
         )

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import LongTensor, Tensor
 
+from depthkit_worker.contract.wire import Measure, ScoredPositions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.memory.allocator import freed_memory_kept, release
 from depthkit_worker.memory.out_of_memory import is_out_of_memory
@@ -23,7 +24,7 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.subnetworks.data_rows import Data, rows_of
 from depthkit_worker.subnetworks.head import Head
 from depthkit_worker.subnetworks.masks import Variants
-from depthkit_worker.subnetworks.positions import COMPARING, Measure, ScoredPositions
+from depthkit_worker.subnetworks.positions import COMPARING
 from depthkit_worker.subnetworks.scorable import Scorable, ScoredRows
 from depthkit_worker.subnetworks.scoring import Scorer
 from depthkit_worker.subnetworks.steps import Stepper

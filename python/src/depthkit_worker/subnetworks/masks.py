@@ -54,6 +54,8 @@ class Coded:
     codes: NDArray[np.uint8]
     """(subnetworks, depth). Two rows are equal exactly where the two subnetworks compute the same."""
     variants: Variants = ()
+    idle: tuple[Repair, ...] = ()
+    """Repairs that were left to find their own places and found none."""
 
 
 def unpack_masks(packed: NDArray[np.uint8], columns: int) -> NDArray[np.bool_]:
@@ -130,7 +132,10 @@ def _with_repairs(subnetworks: Subnetworks, lost: NDArray[np.uint8]) -> Coded:
                     numbers[index][key] = len(variants[index])
                     variants[index].append(Variant(code, edit))
                 codes[rows[lost[rows, index] == code], index] = _variant_code(numbers[index][key], index)
-    return Coded(codes, tuple(tuple(of_block) for of_block in variants))
+    idle: tuple[Repair, ...] = ()
+    if subnetworks.repaired is None:
+        idle = tuple(repair for number, repair in enumerate(subnetworks.repairs) if not there[:, number].any())
+    return Coded(codes, tuple(tuple(of_block) for of_block in variants), idle)
 
 
 def _fitting(repairs: Sequence[Repair], lost: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -4,45 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from depthkit_worker.contract.wire import Measure, ScoredPositions
 from depthkit_worker.data.corpus import Batch
-from depthkit_worker.errors import DepthkitError
 
-Measure = Literal["loss", "kl", "logit-distance", "accuracy", "choice-loss"]
 MEASURES: tuple[Measure, ...] = ("loss", "kl", "logit-distance")
 """Those of a corpus."""
 COMPARING: tuple[Measure, ...] = ("kl", "logit-distance")
 """Those that compare with the dense model."""
 
 
-@dataclass(frozen=True)
-class ScoredPositions:
-    """All positions a measure is defined at, or a share of them that stands for all.
-
-    `loss` is defined wherever a next token follows, `kl` and `logit-distance` everywhere. `every` k takes
-    the k-th, 2k-th, ... position of a sequence, `last` k the last k a measure is defined at.
-    """
-
-    every: int = 1
-    last: int | None = None
-
-    def check(self) -> None:
-        if self.every < 1 or (self.last is not None and self.last < 1):
-            raise DepthkitError(
-                "INVALID_ARGUMENT",
-                f"Scored positions {self} were asked for. every and last are numbers of positions, 1 or more.",
-                every=self.every,
-                last=self.last,
-            )
-
-
 ALL_POSITIONS = ScoredPositions()
+"""All a measure is defined at: `loss` wherever a next token follows, `kl` and `logit-distance` everywhere."""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from depthkit_worker.contract.wire import Measure, ScoredPositions
 from depthkit_worker.models.decoder import Branching
-from depthkit_worker.subnetworks.positions import Measure, ScoredPositions
 
 
 class ScoredRows(Protocol):

@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from depthkit_worker.contract.wire import Measure, ScoredPositions
 from depthkit_worker.data.corpus import PAD
 from depthkit_worker.data.tasks import Item, Task
 from depthkit_worker.data.tokens import Ids
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.subnetworks.choice_measures import accuracy_sum, choice_loss
-from depthkit_worker.subnetworks.positions import Measure, ScoredPositions
 from depthkit_worker.subnetworks.scorable import Rows
 from depthkit_worker.subnetworks.task_layout import (
     Layout,

@@ -26,7 +26,7 @@ from safetensors.torch import load_file, save_file
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.folders import is_full, partial_folder, put_in_place, sha256_of_files
-from depthkit_worker.repair.training.options import TrainingOptions
+from depthkit_worker.repair.training.options import SettledTraining
 from depthkit_worker.repair.training.state import State
 
 FORMAT = "depthkit-training"
@@ -84,7 +84,7 @@ class Checkpoints:
             skipped.append(f"{folder.name}: {why}")
         return Resumed(None, tuple(skipped))
 
-    def finished(self, options: TrainingOptions) -> bool:
+    def finished(self, options: SettledTraining) -> bool:
         """Whether the newest whole checkpoint is the training's end."""
         numbers = next((_json(folder / NUMBERS) for _, folder in self._found() if self._fault(folder) is None), None)
         if numbers is None or (options.validation and numbers["validated"] < numbers["step"]):

@@ -9,20 +9,21 @@ from dataclasses import replace
 
 from torch import nn
 
+from depthkit_worker.contract.wire import TrainingReport
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.repair.fitting import Base, Fill
 from depthkit_worker.repair.repair import BlockEdit, Repair
 from depthkit_worker.repair.storage import describe
 from depthkit_worker.repair.training.loop import train
-from depthkit_worker.repair.training.options import TrainingOptions
+from depthkit_worker.repair.training.options import SettledTraining
 from depthkit_worker.repair.training.passes import Trained
-from depthkit_worker.repair.training.report import OnPoint, TrainingReport
+from depthkit_worker.repair.training.report import OnPoint
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
 
 
 def train_fills(
-    base: Base, fills: Sequence[Fill], options: TrainingOptions, job: Job, on_point: OnPoint
+    base: Base, fills: Sequence[Fill], options: SettledTraining, job: Job, on_point: OnPoint
 ) -> tuple[tuple[Fill, ...], TrainingReport]:
     """Train all parameters of the modules in `fills`, together, from the values they have. The fills given
     are left as they are; changes of weights among them are in place and not trained. What is trained on top

@@ -6,23 +6,25 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from msgspec.structs import replace
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
+from depthkit_worker.contract.wire import TrainingPoint, TrainingReport
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.memory.allocator import freed_memory_kept
 from depthkit_worker.memory.out_of_memory import is_out_of_memory
 from depthkit_worker.repair.fitting import Base
 from depthkit_worker.repair.gaps import find_gaps
 from depthkit_worker.repair.training.checkpoints import Checkpoints, Resumed
-from depthkit_worker.repair.training.options import TrainingOptions
+from depthkit_worker.repair.training.options import SettledTraining
 from depthkit_worker.repair.training.order import Order
 from depthkit_worker.repair.training.passes import Passes, Trained
-from depthkit_worker.repair.training.report import OnPoint, TrainingPoint, TrainingReport
+from depthkit_worker.repair.training.report import OnPoint
 from depthkit_worker.repair.training.scratch import user_cache_folder
 from depthkit_worker.repair.training.settings import check_options, identity
 from depthkit_worker.repair.training.state import Masters, State
@@ -41,7 +43,7 @@ def train(
     surgery: Surgery,
     first: int,
     what: Mapping[str, Any],
-    options: TrainingOptions,
+    options: SettledTraining,
     job: Job,
     on_point: OnPoint,
 ) -> TrainingReport:
@@ -51,14 +53,14 @@ def train(
     gaps = _compared(base, options, first)
     checkpoints = None
     if options.folder is not None:
-        checkpoints = Checkpoints(options.folder, identity(base, options, what))
+        checkpoints = Checkpoints(Path(options.folder), identity(base, options, what))
     finished = checkpoints is not None and checkpoints.finished(options)
     job.check()
     held_out = list(range(base.corpus.sequences - options.validation, base.corpus.sequences))
     order = Order(base.corpus.sequences - options.validation, options.seed)
     used = order.first(options.steps * options.batch_size * options.accumulation)
     wanted = Wanted(min(options.teacher_top, base.decoder.vocabulary_size) if options.objective.kl > 0 else 0, gaps)
-    folder = options.folder if options.folder is not None else user_cache_folder()
+    folder = Path(options.folder) if options.folder is not None else user_cache_folder()
     with ExitStack() as stack:
         stack.enter_context(_as_an_error(options))
         stack.enter_context(freed_memory_kept(base.decoder.device))
@@ -80,7 +82,7 @@ def train(
             trained,
             options.objective,
             gaps,
-            base.skip_tokens,
+            base.options.skip_tokens,
             options.activation_checkpointing,
             job,
         )
@@ -102,7 +104,7 @@ class _Run:
         state: State,
         order: Order,
         held_out: list[int],
-        options: TrainingOptions,
+        options: SettledTraining,
         checkpoints: Checkpoints | None,
         job: Job,
         on_point: OnPoint,
@@ -177,7 +179,17 @@ class _Run:
         if self._held_out and due and state.validated < state.step:
             value = self._validation()
             if state.step == 0:
-                state.points.append(TrainingPoint(0, None, value, 0.0, None, 0.0, None))
+                state.points.append(
+                    TrainingPoint(
+                        step=0,
+                        objective=None,
+                        validation=value,
+                        learning_rate=0.0,
+                        gradient_norm=None,
+                        tokens_per_second=0.0,
+                        seconds_left=None,
+                    )
+                )
             else:
                 state.points[-1] = replace(state.points[-1], validation=value)
             state.validated = state.step
@@ -237,9 +249,17 @@ class _Run:
         self._seconds += time.monotonic() - started
         self._tokens += counts.kl
         self._steps += 1
-        left = (options.steps - number) * self._seconds / self._steps
-        speed = self._tokens / max(self._seconds, 1e-9)
-        state.points.append(TrainingPoint(number, value, None, rate, norm, speed, left))
+        state.points.append(
+            TrainingPoint(
+                step=number,
+                objective=value,
+                validation=None,
+                learning_rate=rate,
+                gradient_norm=norm,
+                tokens_per_second=self._tokens / max(self._seconds, 1e-9),
+                seconds_left=(options.steps - number) * self._seconds / self._steps,
+            )
+        )
 
     def _not_finite(self, step: int, what: str, value: float | str) -> DepthkitError:
         self._keep()
@@ -254,7 +274,7 @@ class _Run:
         )
 
 
-def _compared(base: Base, options: TrainingOptions, first: int) -> tuple[int, ...]:
+def _compared(base: Base, options: SettledTraining, first: int) -> tuple[int, ...]:
     """Blocks whose output the objective compares with the dense model's: those where gaps end."""
     if options.objective.hidden == 0:
         return ()
@@ -268,18 +288,18 @@ def _compared(base: Base, options: TrainingOptions, first: int) -> tuple[int, ..
             hidden=options.objective.hidden,
             first=first,
         )
-    if base.corpus.length <= base.skip_tokens:
+    if base.corpus.length <= base.options.skip_tokens:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"The first {base.skip_tokens} tokens of each sequence are not counted, and sequences have at most "
+            f"The first {base.options.skip_tokens} tokens of each sequence are not counted, and sequences have at most "
             f"{base.corpus.length}. Lower skipTokens.",
-            skipTokens=base.skip_tokens,
+            skipTokens=base.options.skip_tokens,
             length=base.corpus.length,
         )
     return above
 
 
-def _check_reached(trained: Trained, options: TrainingOptions, gaps: tuple[int, ...]) -> None:
+def _check_reached(trained: Trained, options: SettledTraining, gaps: tuple[int, ...]) -> None:
     """Streams alone say nothing to what is trained above the last of them."""
     if options.objective.kl > 0 or options.objective.loss > 0:
         return
@@ -330,7 +350,7 @@ def _own_random_numbers(device: torch.device, seed: int) -> Iterator[None]:
 
 
 @contextmanager
-def _as_an_error(options: TrainingOptions) -> Iterator[None]:
+def _as_an_error(options: SettledTraining) -> Iterator[None]:
     """An allocation that failed, said so that the user knows what to turn down."""
     try:
         yield

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from depthkit_worker.evaluation.scoring import IGNORED
+from depthkit_worker.data.corpus import Batch
+
+IGNORED = -100
+"""In the place of a target: nothing is predicted here."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,13 @@ def kl_divergence(logits: Tensor, total: Tensor, teacher: TopLogits) -> Tensor:
         log_other = _others(logits, teacher.ids) - total
         divergence = divergence + torch.xlogy(teacher.rest, teacher.rest) - teacher.rest * log_other
     return divergence
+
+
+def next_tokens(batch: Batch) -> Tensor:
+    """What each position predicts, (batch, sequence): the token behind it, or `IGNORED`."""
+    targets = batch.input_ids.roll(-1, 1)
+    positions = torch.arange(targets.shape[1])
+    return targets.masked_fill(positions >= batch.lengths[:, None] - 1, IGNORED)
 
 
 def cross_entropy(logits: Tensor, total: Tensor, targets: Tensor) -> Tensor:

@@ -1,37 +1,33 @@
-"""How a training goes, and what it lowers."""
+"""How a training goes, with what its options leave open chosen."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from msgspec.structs import asdict
+
+from depthkit_worker.contract.wire import TrainingOptions
+
+LEARNING_RATE = 1e-3
+LEARNING_RATE_OF_WEIGHTS = 2e-4
+"""Where a model's own weights are what is trained, or change with it: replacement blocks and LoRA."""
 
 
-@dataclass(frozen=True)
-class Objective:
-    """Weights of the sum that training lowers."""
+class SettledTraining(TrainingOptions, frozen=True, kw_only=True):
+    """Options in which nothing is null that means "chosen"."""
 
-    kl: float = 1.0
-    loss: float = 0.0
-    hidden: float = 0.0
+    learning_rate: float
+    warmup: int
+    validation: int
+    validate_every: int
 
 
-@dataclass(frozen=True)
-class TrainingOptions:
-    """See `Training` in src/protocol/repair.ts for what each is."""
-
-    objective: Objective = Objective()
-    teacher_top: int = 100
-    steps: int = 100
-    batch_size: int = 4
-    accumulation: int = 1
-    learning_rate: float = 1e-3
-    warmup: int = 10
-    clip: float | None = 1.0
-    weight_decay: float = 0.0
-    activation_checkpointing: bool = False
-    validation: int = 0
-    validate_every: int = 20
-    patience: int | None = None
-    folder: Path | None = None
-    save_every: int = 50
-    seed: int = 0
+def settled(options: TrainingOptions, sequences: int, *, learning_rate: float = LEARNING_RATE) -> SettledTraining:
+    """`options` for a corpus of so many sequences; `learning_rate`: where they name none."""
+    tenth = max(1, options.steps // 10)
+    chosen = {
+        "learning_rate": learning_rate,
+        "warmup": tenth,
+        "validation": sequences // 8,
+        "validate_every": tenth,
+    }
+    given = asdict(options)
+    return SettledTraining(**given | {name: value for name, value in chosen.items() if given[name] is None})

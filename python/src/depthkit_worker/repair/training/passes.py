@@ -16,11 +16,16 @@ import torch
 from torch import LongTensor, Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from depthkit_worker.contract.wire import Objective
 from depthkit_worker.data.corpus import Batch, Corpus
-from depthkit_worker.evaluation.scoring import next_tokens
 from depthkit_worker.models.decoder import Decoder, Replay
-from depthkit_worker.repair.training.objective import TopLogits, cross_entropy, kl_divergence, relative_error
-from depthkit_worker.repair.training.options import Objective
+from depthkit_worker.repair.training.objective import (
+    TopLogits,
+    cross_entropy,
+    kl_divergence,
+    next_tokens,
+    relative_error,
+)
 from depthkit_worker.repair.training.slices import slice_width
 from depthkit_worker.repair.training.teacher import Taught, Teacher
 from depthkit_worker.session.job import Job

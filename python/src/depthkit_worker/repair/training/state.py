@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
 import torch
+from msgspec.structs import asdict
 from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
+from depthkit_worker.contract.wire import TrainingPoint
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.repair.training.options import TrainingOptions
-from depthkit_worker.repair.training.report import TrainingPoint
+from depthkit_worker.repair.training.options import SettledTraining
 from depthkit_worker.repair.training.schedule import learning_rate_factor
 
 
@@ -114,7 +114,7 @@ def _master(parameter: nn.Parameter) -> Tensor:
 class State:
     """Parameters, optimiser, schedule, random numbers, place in the data, the best so far and the curve."""
 
-    def __init__(self, masters: Masters, options: TrainingOptions, device: torch.device) -> None:
+    def __init__(self, masters: Masters, options: SettledTraining, device: torch.device) -> None:
         self.masters = masters
         self._device = device
         self.optimiser = AdamW(masters.tensors, lr=options.learning_rate, weight_decay=options.weight_decay)
@@ -168,7 +168,7 @@ class State:
             "bestStep": self.best_step,
             "bestValue": self.best_value,
             "withoutImprovement": self.without_improvement,
-            "points": [dataclasses.asdict(point) for point in self.points],
+            "points": [asdict(point) for point in self.points],
             "schedule": json.loads(json.dumps(schedule)),
             "groups": json.loads(json.dumps(self.optimiser.state_dict()["param_groups"])),
         }

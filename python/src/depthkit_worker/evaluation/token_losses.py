@@ -1,0 +1,33 @@
+"""Cross entropy of the tokens of a text, block by block, by the engine's own pass of the head."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import LongTensor, Tensor
+
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.session.job import Job
+from depthkit_worker.subnetworks.head import Head
+from depthkit_worker.subnetworks.positions import Scored
+from depthkit_worker.subnetworks.scoring import Scorer
+
+
+@torch.no_grad()
+def token_losses(decoder: Decoder, head: Head, input_ids: Tensor, scored: Tensor, job: Job) -> Tensor:
+    """Cross entropy in nats of those tokens of `input_ids` (batch, sequence) that are `scored`, each given the
+    ones before it: fp64 (batch, sequence) on CPU, 0 elsewhere. A row's first token is never scored."""
+    replay = decoder.begin(cast("LongTensor", input_ids.to(decoder.device)))
+    hidden = replay.hidden
+    for index in range(decoder.depth):
+        job.check()
+        hidden = decoder.run_block(index, hidden, replay)
+    losses = torch.zeros(input_ids.shape, dtype=torch.float64)
+    tokens = scored.flatten().nonzero()[:, 0]
+    # Only what is scored goes through the head: with a small stride most tokens are not.
+    read = Scored(tokens - 1, input_ids.flatten()[tokens], {"loss": torch.ones(len(tokens), dtype=torch.bool)})
+    scorer = Scorer(head, read, None, job.check)
+    (values,) = scorer.score([scorer.read(hidden)])
+    losses.view(-1)[tokens] = values["loss"]
+    return losses
