@@ -74,8 +74,7 @@ export function registerShapley(program: Command): void {
             evaluations,
             seed,
             signal,
-            onProgress: ({ evaluations: done, budget: total }) =>
-              progress.update({ phase: "estimating", done, total, unit: "evaluations" }),
+            onProgress: progress.update,
           });
           return {
             json: { model: model.info, corpus: corpus.info, estimate: estimate.toJSON() },

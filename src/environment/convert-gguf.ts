@@ -8,7 +8,7 @@ import { pythonPath } from "../platform/package-root.ts";
 import { exitText } from "../platform/run-child.ts";
 import { installerEnvironment } from "./pip.ts";
 import { runModule } from "./run-module.ts";
-import type { OnSetupProgress } from "./setup-progress.ts";
+import type { OnStep } from "./setup-progress.ts";
 
 export interface ConvertOptions {
   python: string;
@@ -19,7 +19,7 @@ export interface ConvertOptions {
   out: string;
   temporary: string;
   signal?: AbortSignal | undefined;
-  onProgress?: OnSetupProgress | undefined;
+  onProgress?: OnStep | undefined;
 }
 
 /** The lines of the converter's standard output that matter here; `child.py` writes them. */

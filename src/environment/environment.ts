@@ -10,7 +10,7 @@ import type { Candidate } from "./interpreter-probe.ts";
 import { makeEnvironment, removeEnvironment } from "./make-environment.ts";
 import { type Requirements, requirementsHash, workerRequirements } from "./requirements.ts";
 import { withSetupLock } from "./setup-lock.ts";
-import type { OnSetupProgress } from "./setup-progress.ts";
+import type { OnStep } from "./setup-progress.ts";
 
 export interface EnvironmentOptions {
   requirements?: Requirements;
@@ -19,7 +19,7 @@ export interface EnvironmentOptions {
   /** Make it anew even where it looks whole. */
   force?: boolean | undefined;
   signal?: AbortSignal | undefined;
-  onProgress?: OnSetupProgress | undefined;
+  onProgress?: OnStep | undefined;
 }
 
 /**

@@ -9,7 +9,7 @@ import { environmentPython } from "./environment-folder.ts";
 import { installerEnvironment, runPip } from "./pip.ts";
 import { type Requirements, requirementsHash } from "./requirements.ts";
 import { withSetupLock } from "./setup-lock.ts";
-import type { OnSetupProgress } from "./setup-progress.ts";
+import type { OnStep } from "./setup-progress.ts";
 import { verifyModules } from "./verify-modules.ts";
 
 /** What can be added to the worker's environment. */
@@ -45,7 +45,7 @@ const record = z.object({ hash: z.string() });
 export interface ExtraOptions {
   force?: boolean | undefined;
   signal?: AbortSignal | undefined;
-  onProgress?: OnSetupProgress | undefined;
+  onProgress?: OnStep | undefined;
 }
 
 /**

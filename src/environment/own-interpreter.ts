@@ -6,7 +6,7 @@ import { cacheFolder } from "../platform/cache-folder.ts";
 import { readJson, writeJson } from "../platform/json.ts";
 import { checkOwnInterpreter } from "./interpreter.ts";
 import { type Requirements, requirementsHash } from "./requirements.ts";
-import type { OnSetupProgress } from "./setup-progress.ts";
+import type { OnStep } from "./setup-progress.ts";
 import { verifyModules } from "./verify-modules.ts";
 
 /** The interpreter DEPTHKIT_PYTHON names, where it is set. */
@@ -21,7 +21,7 @@ export interface VerifyOwnOptions {
   requirements: Requirements;
   force?: boolean | undefined;
   signal?: AbortSignal | undefined;
-  onProgress?: OnSetupProgress | undefined;
+  onProgress?: OnStep | undefined;
 }
 
 /**

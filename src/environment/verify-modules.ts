@@ -5,7 +5,7 @@ import { parseJson } from "../platform/json.ts";
 import { exitText, runChild } from "../platform/run-child.ts";
 import type { RequiredModule } from "./requirements.ts";
 import { pinOf } from "./requirements.ts";
-import type { OnSetupProgress } from "./setup-progress.ts";
+import type { OnStep } from "./setup-progress.ts";
 
 const SCRIPT = `
 import importlib, importlib.metadata, json, os, sys, sysconfig
@@ -34,7 +34,7 @@ export interface VerifyOptions {
   /** The requirements file that pins these modules. Default: the worker's. */
   pins?: string | undefined;
   signal?: AbortSignal | undefined;
-  onProgress?: OnSetupProgress | undefined;
+  onProgress?: OnStep | undefined;
 }
 
 export interface Verified {

@@ -1,5 +1,6 @@
 /** Schemas that more than one method group uses. */
 import { z } from "zod";
+import type { Progress } from "../progress.ts";
 import { count, digest, finite, handle, list, named, path } from "./schema.ts";
 
 export const empty = named("Empty", z.strictObject({}));
@@ -86,15 +87,14 @@ export const ownRows = named(
 export const rowSource = named("RowSource", z.discriminatedUnion("kind", [rowFiles, ownRows]));
 export type RowSource = z.infer<typeof rowSource>;
 
-/** How far a long call is. `total` is null where it is not known beforehand. */
+/** How far a long call of the worker is. */
 export const progress = named(
   "Progress",
   z.object({
-    phase: z.string(),
+    phase: z.string().describe("What is being done."),
     done: count(),
-    total: count().nullable(),
+    total: count().nullable().describe("Null where it is not known beforehand."),
     unit: z.string().describe("What is counted, such as tokens or bytes; empty for plain steps."),
     seconds: finite().describe("Since the call began."),
   }),
-);
-export type Progress = z.infer<typeof progress>;
+) satisfies z.ZodType<Progress>;

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { DepthkitError, isErrorCode } from "../errors.ts";
+import type { Progress } from "../progress.ts";
 import { decode, encode } from "../protocol/codec.ts";
-import { type Progress, progress } from "../protocol/common.ts";
+import { progress } from "../protocol/common.ts";
 import { type ErrorReply, hello, parseReply, type Reply, type Request } from "../protocol/envelope.ts";
 import { type MethodName, methods, type Params, type Part, type Result } from "../protocol/methods.ts";
 import { fromFrame, type Tensor, type TensorRef, toFrame } from "../protocol/tensor.ts";

@@ -7,7 +7,14 @@ import { type EstimateInfo, ShapleyEstimate, type TracePoint } from "./estimate.
 import type { Estimator, Outcome } from "./estimator.ts";
 import { exact } from "./estimators/exact.ts";
 import { banzhafValue, type Functional, pairInteraction } from "./functional.ts";
-import { checkLimits, defaultTarget, type EstimateOptions, estimatorFor, floorsOf } from "./options.ts";
+import {
+  checkLimits,
+  defaultTarget,
+  type EstimateOptions,
+  type EstimateProgress,
+  estimatorFor,
+  floorsOf,
+} from "./options.ts";
 import { lowestProbabilities } from "./probability.ts";
 import { randomStream } from "./random.ts";
 import { Session } from "./session.ts";
@@ -120,10 +127,12 @@ function isSettled(draft: Draft, game: Game, { stop }: EstimateOptions): boolean
   );
 }
 
-function progressOf(session: Session) {
+function progressOf(session: Session): EstimateProgress {
   return {
-    evaluations: session.evaluations,
-    budget: session.budget.evaluations,
+    phase: "estimating",
+    done: session.evaluations,
+    total: session.budget.evaluations,
+    unit: "evaluations",
     cost: session.cost,
     seconds: session.seconds,
   };

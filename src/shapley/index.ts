@@ -25,6 +25,6 @@ export { type Method, methods } from "./estimator.ts";
 export type { PermutationOptions } from "./estimators/permutation.ts";
 export type { PresentAbsentOptions } from "./estimators/present-absent.ts";
 export type { RegressionOptions } from "./estimators/regression.ts";
-export type { EstimateOptions, MethodChoice, Progress, StopRule } from "./options.ts";
+export type { EstimateOptions, EstimateProgress, MethodChoice, StopRule } from "./options.ts";
 export type { StopReason } from "./session.ts";
 export type { Target } from "./target.ts";

@@ -1,5 +1,6 @@
 import { DepthkitError } from "../errors.ts";
 import type { Game } from "../game/game.ts";
+import type { Progress } from "../progress.ts";
 import { type Estimator, type Method, methods } from "./estimator.ts";
 import { exact } from "./estimators/exact.ts";
 import { kernel } from "./estimators/kernel.ts";
@@ -13,11 +14,10 @@ import type { Target } from "./target.ts";
 /** A method by its name, or with options of its own. */
 export type MethodChoice = Method | PermutationOptions | PresentAbsentOptions | RegressionOptions;
 
-export interface Progress {
-  readonly evaluations: number;
-  readonly budget: number;
+/** Counts evaluations against the budget. */
+export interface EstimateProgress extends Progress {
+  /** Block evaluations so far, as the game prices them. */
   readonly cost: number;
-  readonly seconds: number;
 }
 
 /** When to stop before the budget is spent: as soon as it is settled which players are the lowest. */
@@ -61,7 +61,7 @@ export interface EstimateOptions {
   /** Coalitions in one call of the game at most, but for `cost`; has no effect on the result. Default 256. */
   readonly batchSize?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  readonly onProgress?: ((progress: EstimateProgress) => void) | undefined;
 }
 
 type Plain<M> = M extends Method ? { readonly name: M } : never;

@@ -145,7 +145,7 @@ describe("Journal", () => {
           ...options,
           batchSize: 8,
           signal: abort.signal,
-          onProgress: ({ evaluations }) => evaluations >= 30 && abort.abort(),
+          onProgress: ({ done }) => done >= 30 && abort.abort(),
         });
         await expect(run).rejects.toMatchObject({ code: "CANCELLED" });
       }

@@ -178,9 +178,9 @@ describe("budgets and stopping", () => {
       evaluations: 300,
       batchSize: 10,
       signal: abort.signal,
-      onProgress: ({ evaluations }) => {
-        seen.push(evaluations);
-        if (evaluations >= 60) abort.abort();
+      onProgress: ({ done }) => {
+        seen.push(done);
+        if (done >= 60) abort.abort();
       },
     });
     await expect(run).rejects.toMatchObject({ code: "CANCELLED" });
