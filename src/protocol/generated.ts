@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "4bcebf5846436c880c0f081da98dbdc687085169e9806f4d80e480fa4eee726e";
+export const contractDigest = "8e029f0088e22576d71c9d8a779a4e3200c54054fd4ccd4989c868504641faa9";

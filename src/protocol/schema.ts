@@ -20,8 +20,9 @@ export const finite = (): z.ZodNumber => z.number().min(-Number.MAX_VALUE).max(N
 /** A count, size or seed: an exact integer from `min` to 2^53 - 1. */
 export const count = (min = 0): z.ZodInt => z.int().min(min).max(Number.MAX_SAFE_INTEGER);
 
-/** A handle to an object the worker holds, such as `model-1`. */
-export const handle = (kind: string): z.ZodString => z.string().regex(new RegExp(`^${kind}-[0-9]+$(?!\\n)`));
+/** A handle to an object a worker holds, such as `model-3f9a12c4-1`: kind, worker and number. */
+export const handle = (kind: string): z.ZodString =>
+  z.string().regex(new RegExp(`^${kind}-[0-9a-f]{8}-[0-9]+$(?!\\n)`));
 
 /** A sha256 in hexadecimal. */
 export const digest = (): z.ZodString => z.string().regex(/^[0-9a-f]{64}$(?!\n)/);

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-CONTRACT_DIGEST = "4bcebf5846436c880c0f081da98dbdc687085169e9806f4d80e480fa4eee726e"
+CONTRACT_DIGEST = "8e029f0088e22576d71c9d8a779a4e3200c54054fd4ccd4989c868504641faa9"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class Agreement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1023,27 +1023,27 @@ AngularTokens: TypeAlias = Literal["last", "all"]
 AttentionChoice: TypeAlias = Literal["auto", "eager", "sdpa", "flash_attention_2"]
 BosPolicy: TypeAlias = Literal["auto", "always", "never"]
 ChoicesSource: TypeAlias = ChoicesField | ChoicesList
-CorpusHandle: TypeAlias = Annotated[str, Meta(pattern="^corpus-[0-9]+$(?!\\n)")]
-DataHandle: TypeAlias = Annotated[str, Meta(pattern="^(corpus|task)-[0-9]+$(?!\\n)")]
+CorpusHandle: TypeAlias = Annotated[str, Meta(pattern="^corpus-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
+DataHandle: TypeAlias = Annotated[str, Meta(pattern="^(corpus|task)-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 DataSource: TypeAlias = FileSource | TextSource
 DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 FinishReason: TypeAlias = Literal["length", "end-of-text", "stop"]
 FormatSource: TypeAlias = RowsFormat | NamedFormat | TemplateFormat
 GenerationScoreRule: TypeAlias = Literal["exact", "number"]
-GenerationTaskHandle: TypeAlias = Annotated[str, Meta(pattern="^generation-task-[0-9]+$(?!\\n)")]
+GenerationTaskHandle: TypeAlias = Annotated[str, Meta(pattern="^generation-task-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 InfluenceMetric: TypeAlias = Literal["cosine", "l1", "l2", "relative-l1", "relative-l2"]
 Measure: TypeAlias = Literal["loss", "kl", "logit-distance", "accuracy", "choice-loss"]
 MemoryCountedBy: TypeAlias = Literal["allocator", "tensors"]
-ModelHandle: TypeAlias = Annotated[str, Meta(pattern="^model-[0-9]+$(?!\\n)")]
+ModelHandle: TypeAlias = Annotated[str, Meta(pattern="^model-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 Packing: TypeAlias = Literal["pack", "none"]
 ProfileMode: TypeAlias = Literal["masked", "physical"]
 ProfiledMode: TypeAlias = Literal["dense", "masked", "physical"]
-RepairHandle: TypeAlias = Annotated[str, Meta(pattern="^repair-[0-9]+$(?!\\n)")]
+RepairHandle: TypeAlias = Annotated[str, Meta(pattern="^repair-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 RepairMethod: TypeAlias = EmulatedUpdate | BiasRepair | LowRank | FoldRepair | PatchRepair | ReplacementBlock | LoraRepair
 RepairReference: TypeAlias = Literal["dense", "pruned"]
 RowMode: TypeAlias = Literal["raw", "wikitext"]
 TaskFormat: TypeAlias = Literal["mmlu", "arc_easy", "arc_challenge", "openbookqa", "piqa", "boolq", "hellaswag", "winogrande", "lambada"]
-TaskHandle: TypeAlias = Annotated[str, Meta(pattern="^task-[0-9]+$(?!\\n)")]
+TaskHandle: TypeAlias = Annotated[str, Meta(pattern="^task-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 TaskKind: TypeAlias = Literal["choices", "last-word"]
 UnitKind: TypeAlias = Literal["block", "attention", "feed-forward"]
 UnitName: TypeAlias = Annotated[str, Meta(pattern="^(block|attention|feed-forward)\\.[0-9]{1,6}$(?!\\n)")]

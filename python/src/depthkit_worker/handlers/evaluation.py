@@ -80,10 +80,11 @@ def _stream(
     call: Call,
 ) -> TextStream:
     key = (texts.digest, tokenizer_digest(tokenizer), params.rows, params.separator)
-    if session.last_stream is None or session.last_stream[0] != key:
-        stream = make_stream(tokenizer, texts, call, rows=params.rows, separator=params.separator)
-        session.last_stream = (key, stream)
-    return session.last_stream[1]
+
+    def make() -> TextStream:
+        return make_stream(tokenizer, texts, call, rows=params.rows, separator=params.separator)
+
+    return session.stream.get(key, [params.model], make)
 
 
 def choices(session: Session, params: EvaluationChoicesParams, call: Call) -> ChoicesResult:
@@ -163,11 +164,12 @@ def _scores(
 
 def _dense(session: Session, params: EvaluationChoicesParams, task: Task, call: Call) -> Scores:
     key = (params.model, params.task)
-    if session.last_dense is None or session.last_dense[0] != key:
+
+    def make() -> Scores:
         whole = Subnetwork.dense(session.models.get(params.model))
-        scores = task_scores(whole, task, call, batch_size=params.batch_size, phase="dense choices")
-        session.last_dense = (key, scores)
-    return session.last_dense[1]
+        return task_scores(whole, task, call, batch_size=params.batch_size, phase="dense choices")
+
+    return session.dense_scores.get(key, key, make)
 
 
 def _rate(rate: choice_results.Rate) -> Rate:

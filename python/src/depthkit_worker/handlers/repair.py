@@ -21,6 +21,7 @@ from depthkit_worker.contract.wire import (
 )
 from depthkit_worker.handlers.repair_methods import Method, fit_of
 from depthkit_worker.handlers.sources import check_tokenizer, subnetwork_of
+from depthkit_worker.memory.allocator import give_back
 from depthkit_worker.memory.peaks import PeakMemory
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.repair.fitting import Base, GapFit
@@ -50,7 +51,7 @@ def fit(session: Session, params: RepairFitParams, call: Call) -> RepairFitResul
     kind = str(params.method.__struct_config__.tag)
     repairs = [make_repair(decoder, kind, fill.removed, fill.edits, settings, fill.base) for fill in fitted.fills]
     return RepairFitResult(
-        repairs=[_info(session, repair) for repair in repairs],
+        repairs=[_info(session, params.model, repair) for repair in repairs],
         gaps=[_gap(gap) for gap in fitted.gaps],
         training=None if fitted.training is None else _training(fitted.training),
         sequences=corpus.sequences,
@@ -74,12 +75,16 @@ def load(session: Session, params: RepairLoadParams, call: Call) -> RepairLoadRe
     loaded = load_repairs(session.models.get(params.model), Path(params.folder))
     return RepairLoadResult(
         removed=[str(unit) for unit in loaded.units],
-        repairs=[_info(session, repair) for repair in loaded.repairs],
+        repairs=[_info(session, params.model, repair) for repair in loaded.repairs],
     )
 
 
 def unload(session: Session, params: RepairUnloadParams, call: Call) -> Empty:
-    session.repairs.drop(params.repair)
+    repair = session.repairs.drop(params.repair)
+    devices = {parameter.device for module in repair.modules for parameter in module.parameters()}
+    del repair
+    for device in devices:
+        give_back(device)
     return Empty()
 
 
@@ -91,9 +96,9 @@ def _settings(method: Method) -> str:
     return json.dumps(told)
 
 
-def _info(session: Session, repair: Repair) -> RepairInfo:
+def _info(session: Session, model: str, repair: Repair) -> RepairInfo:
     return RepairInfo(
-        repair=session.repairs.add(repair),
+        repair=session.repairs.add(repair, owner=model),
         method=repair.method,
         removed=[str(unit) for unit in repair.removed],
         parameters=added_parameters(repair),

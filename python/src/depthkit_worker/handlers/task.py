@@ -32,7 +32,7 @@ def load(session: Session, params: TaskLoadParams, call: Call) -> TaskInfo:
 
 
 def unload(session: Session, params: TaskUnloadParams, call: Call) -> Empty:
-    session.tasks.drop(params.task)
+    session.close_task(params.task)
     return Empty()
 
 
