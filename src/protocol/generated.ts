@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "ea59931cb40530213fa341e4820aef8ec7677a932cbb3a7a5d152f6a49bc09d5";
+export const contractDigest = "1e352d59ca764c07fa878deb4a78f33f3f5454d442c00a397a38b3f4acfed349";

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { methods } from "../../../src/protocol/methods.ts";
 import { invalidParams } from "../../../src/rpc/invalid-params.ts";
 
-const subject = { model: "model-1", removed: ["block.3"], repairs: [] };
+const subject = { model: "model-3f9a12c4-1", removed: ["block.3"], repairs: [] };
 
 function refusal(method: "generation.generate" | "repair.fit" | "task.load", own: object): string {
   const params = { ...subject, ...own };
@@ -21,7 +21,7 @@ test.each([
   expect(refusal("generation.generate", options)).toMatch(words);
 });
 
-const fit = (repair: object) => refusal("repair.fit", { corpus: "corpus-1", repair });
+const fit = (repair: object) => refusal("repair.fit", { corpus: "corpus-3f9a12c4-1", repair });
 
 test("a repair's own options are named, and its methods where it is none", () => {
   expect(fit({ method: "fold", rank: 8 })).toBe(
