@@ -32,20 +32,21 @@ from numpy.typing import NDArray
 from torch import LongTensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from depthkit_worker.data.corpus import Corpus, CorpusOptions, make_corpus
+from depthkit_worker.contract.wire import CorpusOptions, EngineOptions, Measure
+from depthkit_worker.data.corpus import Corpus, make_corpus
 from depthkit_worker.data.text import texts_from_strings
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.profiling.workload import synchronize
 from depthkit_worker.session.job import Unattended, cancelled
-from depthkit_worker.subnetworks.engine import EngineOptions, EngineResult, evaluate_subnetworks
+from depthkit_worker.subnetworks.engine import EngineResult, evaluate_subnetworks
 from depthkit_worker.subnetworks.executor import Evaluation
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.head import Head
 from depthkit_worker.subnetworks.masks import Subnetworks, block_codes, one_removed
 from depthkit_worker.subnetworks.plan import make_plan
-from depthkit_worker.subnetworks.positions import ALL_POSITIONS, Measure, scored_rows
+from depthkit_worker.subnetworks.positions import ALL_POSITIONS, scored_rows
 from depthkit_worker.subnetworks.scoring import Scorer
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
@@ -149,7 +150,7 @@ def load(folder: Path, device: torch.device) -> Decoder:
 
 def read_corpus(decoder: Decoder, path: Path, sequences: int, length: int) -> Corpus:
     texts = [json.loads(line)["text"] for line in path.read_text().splitlines()[:2000]]
-    options = CorpusOptions(length, sequences)
+    options = CorpusOptions(length=length, sequences=sequences)
     return make_corpus(decoder.require_tokenizer(), texts_from_strings(texts), options, Unattended())
 
 
@@ -212,7 +213,7 @@ class Yardsticks:
 @torch.inference_mode()
 def run(decoder: Decoder, corpus: Corpus, name: str, work: Workload, plain: Connection, seconds: float) -> None:
     subnetworks, goal = work
-    options = EngineOptions(LOSS, batch_size=corpus.sequences)
+    options = EngineOptions(batch_size=corpus.sequences)
     evaluation = Evaluation(np.unique(block_codes(subnetworks, decoder.depth).codes, axis=0), LOSS, ALL_POSITIONS)
     plan = make_plan(decoder, corpus, evaluation, corpus.sequences, None)
     sticks = Yardsticks(decoder, corpus, subnetworks, plain)
@@ -232,7 +233,7 @@ def run(decoder: Decoder, corpus: Corpus, name: str, work: Workload, plain: Conn
 
     result: EngineResult | None = None
     try:
-        result = evaluate_subnetworks(decoder, corpus, subnetworks, options, watch, on_values)
+        result = evaluate_subnetworks(decoder, corpus, subnetworks, LOSS, options, watch, on_values)
     except DepthkitError as error:
         if error.code != "CANCELLED":
             raise

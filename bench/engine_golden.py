@@ -16,12 +16,13 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from depthkit_worker.data.corpus import Corpus, CorpusOptions, make_corpus
+from depthkit_worker.contract.wire import CorpusOptions, EngineOptions, UnitKind
+from depthkit_worker.data.corpus import Corpus, make_corpus
 from depthkit_worker.data.text import texts_from_strings
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.units import Unit, UnitKind
+from depthkit_worker.models.units import Unit
 from depthkit_worker.session.job import Unattended
-from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
+from depthkit_worker.subnetworks.engine import evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks, one_removed
 from depthkit_worker.subnetworks.positions import MEASURES
 
@@ -33,7 +34,7 @@ def corpus(decoder: Decoder, shared: Path, sequences: int) -> Corpus:
     lines = (shared / "data" / "calib_wikitext2_train.jsonl").read_text().splitlines()[:400]
     texts = texts_from_strings([json.loads(line)["text"] for line in lines])
     assert decoder.tokenizer is not None
-    return make_corpus(decoder.tokenizer, texts, CorpusOptions(128, sequences), Unattended())
+    return make_corpus(decoder.tokenizer, texts, CorpusOptions(length=128, sequences=sequences), Unattended())
 
 
 def leave_one_out(decoder: Decoder, shared: Path, golden: dict[str, dict[str, dict[str, float]]]) -> float:
@@ -41,7 +42,7 @@ def leave_one_out(decoder: Decoder, shared: Path, golden: dict[str, dict[str, di
     for kind, name in NAMES.items():
         units = [Unit(kind, index) for index in range(decoder.depth)]
         result = evaluate_subnetworks(
-            decoder, corpus(decoder, shared, 8), one_removed(units), EngineOptions(MEASURES), Unattended()
+            decoder, corpus(decoder, shared, 8), one_removed(units), MEASURES, EngineOptions(), Unattended()
         )
         for column, measure in enumerate(MEASURES):
             expected = np.array([golden["units"][f"{name}.{index}"][measure] for index in range(decoder.depth)])
@@ -61,7 +62,7 @@ def greedy(decoder: Decoder, shared: Path, golden: list[dict[str, float]]) -> fl
         kept[np.arange(len(left)), left] = False
         units = tuple(Unit("block", index) for index in range(decoder.depth))
         result = evaluate_subnetworks(
-            decoder, corpus(decoder, shared, 8), Subnetworks(units, kept), EngineOptions(), Unattended()
+            decoder, corpus(decoder, shared, 8), Subnetworks(units, kept), ("loss",), EngineOptions(), Unattended()
         )
         best = int(result.values[:, 0].argmin())
         gone.append(left[best])
@@ -78,7 +79,7 @@ def game(decoder: Decoder, shared: Path) -> float:
     kept = np.repeat(groups.astype(np.bool_), 3, axis=1)
     units = tuple(Unit("block", index) for index in range(decoder.depth))
     result = evaluate_subnetworks(
-        decoder, corpus(decoder, shared, 2), Subnetworks(units, kept), EngineOptions(("loss", "kl")), Unattended()
+        decoder, corpus(decoder, shared, 2), Subnetworks(units, kept), ("loss", "kl"), EngineOptions(), Unattended()
     )
     expected = np.array([[golden[key][index] for key in ("loss", "kl")] for index in coalitions])
     # The dense model's own kl is 0 up to rounding on their side.

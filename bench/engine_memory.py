@@ -16,14 +16,15 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
 
-from depthkit_worker.data.corpus import Corpus, CorpusOptions
+from depthkit_worker.contract.wire import CorpusInfo, EngineOptions
+from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.data.text import texts_from_strings
 from depthkit_worker.memory.peaks import PeakMemory
 from depthkit_worker.memory.process import resident_bytes
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.session.job import Unattended
-from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
+from depthkit_worker.subnetworks.engine import evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks
 from engine import load, read_corpus
 
@@ -40,9 +41,20 @@ def made() -> tuple[Decoder, Corpus]:
         num_key_value_heads=2,
     )
     ids = np.random.default_rng(0).integers(3, VOCABULARY, TOKENS).astype(np.int32)
-    corpus = Corpus(
-        ids, (0, TOKENS), CorpusOptions(TOKENS), texts_from_strings(["none"]), False, TOKENS, 0, "0" * 64, "0" * 64
+    info = CorpusInfo(
+        data=texts_from_strings(["none"]).info,
+        tokens_digest="0" * 64,
+        sequences=1,
+        length=TOKENS,
+        tokens=TOKENS,
+        tokens_total=TOKENS,
+        tokens_dropped=0,
+        packing="pack",
+        separator="",
+        bos="never",
+        bos_added=False,
     )
+    corpus = Corpus(ids, (0, TOKENS), info, "0" * 64)
     return Decoder(AutoModelForCausalLM.from_config(config).eval()), corpus
 
 
@@ -51,16 +63,16 @@ def run(subnetworks: int, given: argparse.Namespace) -> None:
     if given.model is None:
         decoder, corpus = made()
     else:
-        decoder = load(given.model)
+        decoder = load(given.model, torch.device("cpu"))
         corpus = read_corpus(decoder, given.texts, 1, given.tokens)
     depth = decoder.depth
     kept = np.array([np.random.default_rng(row).permutation(depth) < 22 for row in range(subnetworks)])
     units = tuple(Unit("block", index) for index in range(depth))
     # The dense model: weights come from their file as they are first used, and are to count as the model's.
     dense = Subnetworks(units, np.ones((1, depth), dtype=np.bool_))
-    evaluate_subnetworks(decoder, corpus, dense, EngineOptions(("loss",)), Unattended())
+    evaluate_subnetworks(decoder, corpus, dense, ("loss",), EngineOptions(), Unattended())
     before, watch = resident_bytes(), PeakMemory(decoder.device)
-    result = evaluate_subnetworks(decoder, corpus, Subnetworks(units, kept), EngineOptions(("loss",)), Unattended())
+    result = evaluate_subnetworks(decoder, corpus, Subnetworks(units, kept), ("loss",), EngineOptions(), Unattended())
     print(
         f"{subnetworks} subnetworks: {(watch.bytes() - before) / 1e6:.1f} MB over {before / 1e6:.0f} MB, "
         f"at most {result.states} states of {len(corpus.ids) * decoder.hidden_size * 4 / 1e6:.2f} MB, "

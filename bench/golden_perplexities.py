@@ -15,13 +15,20 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from depthkit_worker.data.corpus import CorpusOptions, make_corpus
+from depthkit_worker.contract.wire import (
+    CorpusOptions,
+    EmulatedUpdateOptions,
+    FileSource,
+    PerplexityOptions,
+    RepairFitOptions,
+)
+from depthkit_worker.data.corpus import make_corpus
 from depthkit_worker.data.stream import make_stream
-from depthkit_worker.data.text import texts_from_files, texts_from_strings
-from depthkit_worker.evaluation.perplexity import PerplexityOptions, perplexity
+from depthkit_worker.data.text import read_texts, texts_from_strings
+from depthkit_worker.evaluation.perplexity import perplexity
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
-from depthkit_worker.repair.emulated_update import EmulatedUpdateOptions, fit_emulated_update
+from depthkit_worker.repair.emulated_update import fit_emulated_update
 from depthkit_worker.repair.fitting import Base
 from depthkit_worker.repair.repair import Repair
 from depthkit_worker.repair.storage import make_repair
@@ -39,9 +46,9 @@ def main() -> int:
     golden = json.loads((shared / "golden" / "smollm2.json").read_text())
     lines = (shared / "data" / "calib_wikitext2_train.jsonl").read_text(encoding="utf-8").splitlines()[:80]
     texts = texts_from_strings([json.loads(line)["text"] for line in lines])
-    corpus = make_corpus(tokenizer, texts, CorpusOptions(128, 32), job)
-    test = texts_from_files([shared / "data" / "wikitext2.test.txt"], job)
-    stream = make_stream(tokenizer, test, job, rows="wikitext")
+    corpus = make_corpus(tokenizer, texts, CorpusOptions(length=128, sequences=32), job)
+    test = read_texts(FileSource(files=(str(shared / "data" / "wikitext2.test.txt"),)), job)
+    stream = make_stream(tokenizer, test, PerplexityOptions(rows="wikitext"), job)
     worst = 0.0
 
     def compare(
@@ -56,11 +63,17 @@ def main() -> int:
     for chunk, chunks in ((128, 64), (512, 16), (2048, 4)):
         name = f"{chunk}x{chunks}"
         expected = golden["perplexity_wikitext2_first_chunks"][name]["ppl"]
-        compare(name, expected, PerplexityOptions(chunk=chunk, max_chunks=chunks, batch_size=max(1, 1024 // chunk)))
+        compare(
+            name,
+            expected,
+            PerplexityOptions(chunk=chunk, max_chunks=chunks, batch_size=max(1, 1024 // chunk)),
+        )
     of = golden["emulated_update"]
     for count in (1, 2, 3, 5):
         units = tuple(Unit("block", index) for index in of["cosine_order"][:count])
-        fitted = fit_emulated_update(EmulatedUpdateOptions(), Base(Subnetwork(decoder, units), corpus), job)
+        fitted = fit_emulated_update(
+            EmulatedUpdateOptions(), Base(Subnetwork(decoder, units), corpus, RepairFitOptions()), job
+        )
         repairs = tuple(
             make_repair(decoder, "emulated-update", fill.removed, fill.edits, "{}") for fill in fitted.fills
         )

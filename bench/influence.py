@@ -13,17 +13,18 @@ from pathlib import Path
 
 import torch
 
-from depthkit_worker.data.corpus import CorpusOptions, make_corpus
+from depthkit_worker.contract.wire import CorpusOptions, InfluenceOptions, ModelOptions
+from depthkit_worker.data.corpus import make_corpus
 from depthkit_worker.data.text import texts_from_strings
-from depthkit_worker.influence.static import InfluenceOptions, static_influence
-from depthkit_worker.models.load import LoadOptions, load_model
+from depthkit_worker.influence.static import static_influence
+from depthkit_worker.models.load import load_model
 from depthkit_worker.session.job import Unattended
 
 
 def main() -> None:
     folder, sequences, length, batch_size, rounds = sys.argv[1], *map(int, sys.argv[2:])
     job = Unattended()
-    decoder = load_model(LoadOptions(folder, Path(folder).parent.parent, device="cpu"), job)
+    decoder = load_model(folder, Path(folder).parent.parent, ModelOptions(device="cpu"), job)
     from pydoc_data.topics import topics
 
     texts = texts_from_strings([topics[name] for name in sorted(topics)])

@@ -31,11 +31,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from depthkit_worker.data.tasks import Task, TaskOptions, load_task
-from depthkit_worker.evaluation.choices import ChoiceResult, choice_result
+from depthkit_worker.contract.wire import ChoicesResult, ModelOptions, RowFiles, TaskOptions
+from depthkit_worker.data.tasks import Task, load_task
+from depthkit_worker.evaluation.choices import choice_result
 from depthkit_worker.evaluation.task_scores import task_scores
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.load import LoadOptions, load_model
+from depthkit_worker.models.load import load_model
 from depthkit_worker.models.units import Unit
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -54,7 +55,7 @@ Array = NDArray[np.float64]
 class OwnScores:
     task: Task
     log_likelihoods: tuple[Array, ...]
-    result: ChoiceResult
+    result: ChoicesResult
     clock: Clock
     """Of reading, encoding and scoring."""
 
@@ -87,11 +88,14 @@ class Comparison:
 
 
 def own_scores(decoder: Decoder, task: LocalTask, *, units: tuple[Unit, ...] = (), batch_size: int = 1) -> OwnScores:
-    clock, options = Clock(), TaskOptions(shots=task.shots, shots_file=task.examples)
+    clock = Clock()
+    examples = None if task.examples is None else RowFiles(files=(str(task.examples),))
+    options = TaskOptions(shots=task.shots, shots_from=examples)
     with clock.running():
-        loaded = load_task(decoder.require_tokenizer(), decoder.context_length, task.rows, options, Unattended())
+        data = RowFiles(files=(str(task.rows),))
+        loaded = load_task(decoder.require_tokenizer(), decoder.context_length, data, options, Unattended())
         scores = task_scores(Subnetwork(decoder, units), loaded, Unattended(), batch_size=batch_size)
-        result = choice_result(loaded.items, scores.log_likelihoods)
+        result = choice_result(loaded.items, scores, task_digest=loaded.info.digest)
     return OwnScores(loaded, scores.log_likelihoods, result, clock)
 
 
@@ -217,8 +221,8 @@ def main() -> int:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    options = LoadOptions(str(given.model), given.model.parent, dtype="float32", device=given.device)
-    decoder = load_model(options, Unattended())
+    options = ModelOptions(dtype="float32", device=given.device)
+    decoder = load_model(str(given.model), given.model.parent, options, Unattended())
     units, rows = tuple(Unit.parse(name) for name in given.remove), []
     with tempfile.TemporaryDirectory() as name:
         # What the first call of each side pays once is nobody's time.

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from depthkit_worker.evaluation.harness import HarnessOptions, run_harness
+from depthkit_worker.contract.wire import HarnessOptions
+from depthkit_worker.evaluation.harness import run_harness
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.session.job import Unattended
@@ -116,12 +117,12 @@ def lm_eval_scores(
     clock = Clock()
     with tempfile.TemporaryDirectory() as name, _backend(clock, softmax_dtype):
         tasks = _write(Path(name), task)
-        options = HarnessOptions(tuple(tasks), batch_size=batch_size, include_path=name, samples=True)
-        outcome = run_harness(Subnetwork(decoder, units), options, Unattended())
-    assert outcome.samples is not None
-    samples = [sample for of_task in tasks for sample in outcome.samples[of_task]]
+        options = HarnessOptions(tasks=tuple(tasks), batch_size=batch_size, include_path=name)
+        logged: dict[str, Any] = {}
+        outcome = run_harness(Subnetwork(decoder, units), options, Unattended(), logged.update)
+    samples = [sample for of_task in tasks for sample in logged[of_task]]
     samples.sort(key=lambda sample: sample["doc"]["place"])
-    return LmEvalScores(tuple(map(_item, samples)), outcome.version, clock)
+    return LmEvalScores(tuple(map(_item, samples)), outcome.lm_eval_version, clock)
 
 
 @contextmanager

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
-from depthkit_worker.data.tasks import Item, Task, TaskOptions
-from depthkit_worker.data.templates import TaskKind
+from depthkit_worker.contract.wire import ChoicesResult, TaskInfo, TaskKind
+from depthkit_worker.data.tasks import Item, Task
+from depthkit_worker.evaluation.choices import Labelled, choice_result
+from depthkit_worker.evaluation.task_scores import Scores
 from tiny import VOCABULARY
 
 
@@ -42,7 +46,45 @@ def random_task(items: int = 7, choices: int = 4, kind: TaskKind = "choices", se
                 tokens_cut=0,
             )
         )
-    return Task(tuple(made), kind, "made", TaskOptions(), "0" * 64, (), (), items, False, "0" * 64)
+    return Task(tuple(made), task_info(kind, items), "0" * 64)
+
+
+def task_info(kind: TaskKind, items: int) -> TaskInfo:
+    return TaskInfo(
+        kind=kind,
+        format="made",
+        digest="0" * 64,
+        files=(),
+        file_digests=(),
+        items=items,
+        rows=items,
+        groups=(),
+        shots=0,
+        limit=None,
+        bos="auto",
+        bos_added=False,
+        tokens=1,
+        longest=1,
+        single_token=0,
+        items_with_shots_dropped=0,
+        shots_dropped=0,
+        items_cut=0,
+        tokens_cut=0,
+    )
+
+
+def scores_of(log_likelihoods: Sequence[NDArray[np.float64]], greedy: Sequence[NDArray[np.float64]] = ()) -> Scores:
+    return Scores(tuple(log_likelihoods), tuple(greedy), 1, (), 0.0)
+
+
+def result_of(
+    items: Sequence[Labelled],
+    log_likelihoods: Sequence[NDArray[np.float64]],
+    dense: Sequence[NDArray[np.float64]] | None = None,
+) -> ChoicesResult:
+    """What these log-likelihoods come to."""
+    compared = None if dense is None else scores_of(dense)
+    return choice_result(items, scores_of(log_likelihoods), task_digest="0" * 64, dense=compared)
 
 
 @torch.inference_mode()

@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from depthkit_worker.contract.wire import ModelOptions, RowFiles
+from depthkit_worker.data.rows import read_source
+from depthkit_worker.data.templates import ALIASES, FORMAT_NAMES, Format, Question, named_format
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.load import LoadOptions, load_model
+from depthkit_worker.models.load import load_model
 from depthkit_worker.session.job import Unattended
 
 REPOSITORY = Path(__file__).parents[3]
@@ -32,5 +35,13 @@ def golden(name: str) -> Any:
 @functools.cache
 def smollm2(folder: Path) -> Decoder:
     """The bundled model in fp32, loaded once a session."""
-    options = LoadOptions(str(folder), cache_folder=folder.parent, dtype="float32", device="cpu")
-    return load_model(options, Unattended())
+    options = ModelOptions(dtype="float32", device="cpu")
+    return load_model(str(folder), folder.parent, options, Unattended())
+
+
+def questions_of(path: Path) -> tuple[Format, list[Question]]:
+    """All rows of a file as the format that its first one names reads them."""
+    rows = read_source(RowFiles(files=(str(path),)), Unattended())
+    name = rows[0].text("task")
+    format_ = named_format(next(known for known in FORMAT_NAMES if known == ALIASES.get(name, name)))
+    return format_, [format_.read(row) for row in rows]

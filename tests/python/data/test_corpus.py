@@ -11,8 +11,9 @@ import pytest
 from transformers import PreTrainedTokenizerBase
 
 from data.builders import BOS, LLAMA3_SPLIT, TRAINING, byte_level, sentence_piece
+from depthkit_worker.contract.wire import CorpusOptions
 from depthkit_worker.data import tokens
-from depthkit_worker.data.corpus import Corpus, CorpusOptions, make_corpus
+from depthkit_worker.data.corpus import Corpus, make_corpus
 from depthkit_worker.data.text import texts_from_strings
 from depthkit_worker.data.tokens import bos_token, encode, encode_stream, splits_locally, tokenizer_digest
 from depthkit_worker.errors import DepthkitError
@@ -32,13 +33,13 @@ def test_texts_are_joined_and_cut_into_consecutive_sequences() -> None:
     stream = tokenizer("\n\n".join(TEXTS))["input_ids"]
     packed = corpus(CorpusOptions(length=16, sequences=5), tokenizer=tokenizer)
     assert packed.ids.tolist() == stream[:80]
-    assert (packed.sequences, packed.tokens, packed.bos_added) == (5, 80, False)
-    assert (packed.tokens_total, packed.tokens_dropped) == (len(stream), len(stream) - 80)
-    assert packed.tokens_digest == hashlib.sha256(np.array(stream[:80], "<i4").tobytes()).hexdigest()
+    assert (packed.sequences, packed.tokens, packed.info.bos_added) == (5, 80, False)
+    assert (packed.info.tokens_total, packed.info.tokens_dropped) == (len(stream), len(stream) - 80)
+    assert packed.info.tokens_digest == hashlib.sha256(np.array(stream[:80], "<i4").tobytes()).hexdigest()
     rows = [row for batch in packed.batches(2) for row in batch.input_ids.tolist()]
     assert rows == [stream[i : i + 16] for i in range(0, 80, 16)]
     whole = corpus(CorpusOptions(length=16), tokenizer=tokenizer)
-    assert whole.sequences == len(stream) // 16 and whole.tokens_dropped == len(stream) % 16
+    assert whole.sequences == len(stream) // 16 and whole.info.tokens_dropped == len(stream) % 16
 
 
 def test_dat3_too_little_text_is_said_at_once_with_both_numbers() -> None:
@@ -63,9 +64,9 @@ def test_ppl3_bos_starts_each_sequence_and_takes_a_place() -> None:
     plain = corpus(CorpusOptions(length=16, sequences=6, bos="never"), tokenizer=tokenizer)
     marked = corpus(CorpusOptions(length=16, sequences=6, bos="always"), tokenizer=tokenizer)
     rows = marked.ids.reshape(6, 16)
-    assert (rows[:, 0] == tokenizer.bos_token_id).all() and marked.bos_added
+    assert (rows[:, 0] == tokenizer.bos_token_id).all() and marked.info.bos_added
     assert rows[:, 1:].reshape(-1).tolist() == plain.ids[: 6 * 15].tolist()
-    assert marked.tokens_dropped - plain.tokens_dropped == 6
+    assert marked.info.tokens_dropped - plain.info.tokens_dropped == 6
 
 
 @pytest.mark.parametrize("make", [byte_level, sentence_piece])
@@ -97,7 +98,7 @@ def test_unpacked_texts_keep_to_themselves() -> None:
     (batch,) = unpacked.batches(8)
     assert batch.lengths.tolist() == [len(row) for row in kept] and batch.padded
     assert [row[:n] for row, n in zip(batch.input_ids.tolist(), batch.lengths.tolist(), strict=True)] == kept
-    assert unpacked.tokens_total == sum(map(len, rows))
+    assert unpacked.info.tokens_total == sum(map(len, rows))
     marked = corpus(CorpusOptions(length=20, packing="none", bos="always"), texts, tokenizer)
     assert marked.sequences == 3 and max(np.diff(marked.starts)) == 20
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from data.resources import shared
-from depthkit_worker.data.text import Texts, count_lines, lines_of, texts_from_files, texts_from_strings
+from depthkit_worker.contract.wire import FileSource
+from depthkit_worker.data.text import Texts, count_lines, lines_of, read_texts, texts_from_strings
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.session.job import Unattended
 
@@ -18,7 +19,7 @@ ODD_LINES = "a\u2028b\nc\u0085d\r\ne\ff\n"
 
 
 def read(*paths: Path, text_field: str = "text", strict: bool = False) -> Texts:
-    return texts_from_files(list(paths), Unattended(), text_field=text_field, strict=strict)
+    return read_texts(FileSource(files=tuple(map(str, paths)), text_field=text_field, strict=strict), Unattended())
 
 
 def refused(*paths: Path, strict: bool = False) -> DepthkitError:
@@ -31,10 +32,10 @@ def test_dat1_records_end_at_lf_crlf_or_cr_only(tmp_path: Path) -> None:
     path = tmp_path / "f.txt"
     path.write_bytes(ODD_LINES.encode())
     texts = read(path)
-    assert texts.records == texts.lines == 3
+    assert texts.info.records == texts.info.lines == 3
     assert lines_of(texts.texts[0]) == ["a\u2028b", "c\u0085d", "e\ff"]
     assert texts.texts == (ODD_LINES,)
-    assert texts.bytes == path.stat().st_size
+    assert texts.info.bytes == path.stat().st_size
 
 
 def test_dat1_separators_inside_json_strings_are_text(tmp_path: Path) -> None:
@@ -44,13 +45,12 @@ def test_dat1_separators_inside_json_strings_are_text(tmp_path: Path) -> None:
     path.write_bytes((raw[0] + "\n" + raw[1] + "\r\n" + raw[2] + "\r" + raw[3]).encode())
     texts = read(path)
     assert texts.texts == tuple(rows)
-    assert (texts.records, texts.lines) == (4, 5)
+    assert (texts.info.records, texts.info.lines) == (4, 5)
 
 
 def test_dat1_wikitext_has_its_lines() -> None:
     texts = read(shared() / "data/wikitext2.test.txt")
-    assert (texts.lines, texts.bytes, texts.characters) == (4358, 1_290_590, 1_288_556)
-    assert texts.file_digests[0].startswith("173c87a5") and texts.file_digests[0].endswith("7dd08")
+    assert (texts.info.lines, texts.info.bytes, texts.info.characters) == (4358, 1_290_590, 1_288_556)
 
 
 @pytest.mark.parametrize("text", ["", "a", "a\n", "a\n\nb", "\r\n", "a\rb\r\n\n", "a\r\r\nb"])
@@ -76,12 +76,11 @@ def test_dat5_only_the_field_asked_for_is_read(tmp_path: Path) -> None:
     plain.write_text("\n".join(rows) + "\n")
     packed.write_bytes(gzip.compress(plain.read_bytes()))
     texts = read(plain)
-    assert (texts.records, texts.skipped) == (1196, 4)
+    assert (texts.info.records, texts.info.skipped) == (1196, 4)
     assert texts.texts[4] == "row 8" and "row 1100" in texts.texts
     again = read(packed)
-    assert (again.texts, again.digest) == (texts.texts, texts.digest)
-    assert texts_from_strings(list(texts.texts)).digest == texts.digest
-    assert again.file_digests != texts.file_digests
+    assert (again.texts, again.info.digest) == (texts.texts, texts.info.digest)
+    assert texts_from_strings(list(texts.texts)).info.digest == texts.info.digest
 
     error = refused(plain, strict=True)
     assert error.code == "INVALID_ARGUMENT" and error.details["line"] == 5
@@ -96,8 +95,8 @@ def test_dat5_unknown_suffix_lists_the_known_ones(tmp_path: Path) -> None:
 
 def test_digest_is_of_lengths_and_texts() -> None:
     expected = hashlib.sha256(b"\x02" + bytes(7) + "é".encode() + b"\x01" + bytes(7) + b"b").hexdigest()
-    assert texts_from_strings(["é", "", "b"]).digest == expected
-    assert texts_from_strings(["éb"]).digest != expected
+    assert texts_from_strings(["é", "", "b"]).info.digest == expected
+    assert texts_from_strings(["éb"]).info.digest != expected
 
 
 def test_a_missing_file_is_named_before_others_are_read(tmp_path: Path) -> None:

@@ -5,30 +5,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from data.resources import shared
-from depthkit_worker.data.tasks import TaskOptions, load_task, read_questions
+from data.resources import questions_of, shared
+from depthkit_worker.contract.wire import RowFiles, TaskOptions
+from depthkit_worker.data.tasks import load_task
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.evaluation.choices import (
-    agreement,
-    choice_result,
-    last_word_result,
-    require_kind,
-)
-from depthkit_worker.evaluation.task_scores import Scores, task_scores
+from depthkit_worker.evaluation.choices import chosen_of, last_word_result, require_kind
+from depthkit_worker.evaluation.task_scores import task_scores
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from depthkit_worker.subnetworks.task_rows import TaskRows
-from task_items import by_forward, random_task
+from task_items import by_forward, random_task, result_of, scores_of
 from tiny import FAMILY_MODELS, random_model, t_llama, tiny_model
 
 ONE_ROW_A_CHOICE = {"bloom", "falcon-alibi", "mistral-sliding", "qwen2-sliding", "gemma2", "gemma3_text"}
@@ -46,19 +42,15 @@ def rows(*scores: Sequence[float]) -> list[NDArray[np.float64]]:
     return [np.array(of) for of in scores]
 
 
-def scores_of(log_likelihoods: list[NDArray[np.float64]], greedy: list[NDArray[np.float64]]) -> Scores:
-    return Scores(tuple(log_likelihoods), tuple(greedy), 1, ())
-
-
 @pytest.mark.parametrize(
     ("letter", "micro", "macro"),
     [(0, 0.229454, 0.231169), (1, 0.246546, 0.244620), (2, 0.255092, 0.253831), (3, 0.268908, 0.270380)],
 )
 def test_tsk1_a_constant_answer_on_mmlu_by_question_and_by_subject(letter: int, micro: float, macro: float) -> None:
-    _, questions = read_questions(shared() / "data" / "mmlu_test.jsonl", TaskOptions(), Unattended())
+    _, questions = questions_of(shared() / "data" / "mmlu_test.jsonl")
     forced = np.full(4, -5.0)
     forced[letter] = -1.0
-    result = choice_result(questions, [forced] * len(questions))
+    result = result_of(questions, [forced] * len(questions))
     assert len(questions) == 14042 and len(result.groups) == 57
     assert result.acc.micro == pytest.approx(micro, abs=5e-7)
     assert result.acc.macro == pytest.approx(macro, abs=5e-7)
@@ -69,34 +61,36 @@ def test_tsk1_a_constant_answer_on_mmlu_by_question_and_by_subject(letter: int, 
 def test_tsk7_normalised_by_characters_and_by_bytes_are_two_numbers() -> None:
     cafe = Labelled(0, characters=(17, 10), bytes=(20, 10))
     assert (len("naïve café façade"), len("naïve café façade".encode()), len("plain cafe")) == (17, 20, 10)
-    result = choice_result([cafe], rows([-17.4, -9.5]))
+    result = result_of([cafe], rows([-17.4, -9.5]))
     assert (result.acc.micro, result.acc_norm_chars.micro, result.acc_norm_bytes.micro) == (0.0, 0.0, 1.0)
     assert result.acc.standard_error is None and result.acc.macro is None
 
 
 def test_ties_go_to_the_lowest_index_and_are_counted() -> None:
     items = [Labelled(0), Labelled(1), Labelled(1)]
-    result = choice_result(items, rows([-1, -1], [-2, -2], [-3, -1]))
-    assert result.ties == 2 and result.chosen == (0, 0, 1)
+    scores = rows([-1, -1], [-2, -2], [-3, -1])
+    result = result_of(items, scores)
+    assert result.ties == 2 and chosen_of(scores_of(scores)).tolist() == [0, 0, 1]
     assert result.acc.micro == pytest.approx(2 / 3)
 
 
 def test_choice_loss_and_mass_by_their_definitions() -> None:
     items = [Labelled(1), Labelled(0)]
     scores = rows([math.log(0.1), math.log(0.3)], [math.log(0.01), math.log(0.02)])
-    result = choice_result(items, scores)
+    result = result_of(items, scores)
     assert result.choice_loss == pytest.approx((-math.log(0.75) - math.log(1 / 3)) / 2)
     assert result.probability_mass == pytest.approx((0.4 + 0.03) / 2)
     with pytest.raises(DepthkitError, match="item 1") as caught:
-        choice_result(items, rows([-1, -2], [-1, math.nan]))
+        result_of(items, rows([-1, -2], [-1, math.nan]))
     assert caught.value.code == "NOT_MEASURABLE"
 
 
 def test_flips_behind_an_unchanged_accuracy_are_seen() -> None:
     items = [Labelled(0), Labelled(0), Labelled(0), Labelled(0)]
-    dense = choice_result(items, rows([-1, -2], [-1, -2], [-2, -1], [-2, -1]))
-    here = choice_result(items, rows([-1, -2], [-2, -1], [-1, -2], [-2, -1]))
-    found = agreement(items, here, dense)
+    dense = rows([-1, -2], [-1, -2], [-2, -1], [-2, -1])
+    here = result_of(items, rows([-1, -2], [-2, -1], [-1, -2], [-2, -1]), dense)
+    found = here.comparison
+    assert found is not None
     assert here.acc.micro == found.dense_acc == 0.5 and found.agreement == 0.5
     assert (found.both_right, found.only_dense_right, found.only_subnetwork_right, found.both_wrong) == (1, 1, 1, 1)
 
@@ -184,7 +178,8 @@ def test_tsk5_scores_do_not_hang_on_the_batch(name: str, smollm2_tokenizer: PreT
     model = t_llama()
     decoder = Decoder(model)
     path = shared() / "data" / f"{name}.jsonl"
-    task = load_task(smollm2_tokenizer, decoder.context_length, path, TaskOptions(limit=20), Unattended())
+    data = RowFiles(files=(str(path),))
+    task = load_task(smollm2_tokenizer, decoder.context_length, data, TaskOptions(limit=20), Unattended())
     one, *others = (
         task_scores(Subnetwork.dense(decoder), task, Unattended(), batch_size=size) for size in (1, 8, 64, None)
     )
@@ -194,8 +189,7 @@ def test_tsk5_scores_do_not_hang_on_the_batch(name: str, smollm2_tokenizer: PreT
         for mine, theirs in zip(one.log_likelihoods, other.log_likelihoods, strict=True):
             np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-4)
         if task.kind == "choices":
-            chosen = [choice_result(task.items, of.log_likelihoods).chosen for of in (one, other)]
-            assert chosen[0] == chosen[1]
+            assert chosen_of(one).tolist() == chosen_of(other).tolist()
         else:
             assert [of.tolist() for of in one.greedy] == [of.tolist() for of in other.greedy]
 
@@ -233,9 +227,3 @@ def test_a_cancel_stops_between_blocks_and_leaves_the_model_whole() -> None:
     assert caught.value.code == "CANCELLED"
     after = task_scores(Subnetwork.dense(decoder), task, Unattended())
     assert [of.tolist() for of in before.log_likelihoods] == [of.tolist() for of in after.log_likelihoods]
-
-
-def test_a_batch_size_that_is_none_is_refused() -> None:
-    task = replace(random_task(), format="made")
-    with pytest.raises(DepthkitError, match="Batch size 0"):
-        task_scores(Subnetwork.dense(Decoder(tiny_model("llama"))), task, Unattended(), batch_size=0)

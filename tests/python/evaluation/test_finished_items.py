@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from transformers import PreTrainedTokenizerBase
 
+from depthkit_worker.contract.wire import GenerateOptions, PerplexityOptions
 from depthkit_worker.data.stream import make_stream
 from depthkit_worker.data.text import texts_from_strings
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.finished_items import Array, FinishedItems
-from depthkit_worker.evaluation.generation import GenerateOptions, generate
-from depthkit_worker.evaluation.perplexity import PerplexityOptions, perplexity
+from depthkit_worker.evaluation.generation import generate
+from depthkit_worker.evaluation.perplexity import perplexity
 from depthkit_worker.evaluation.task_scores import task_scores
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.session.job import Unattended
@@ -28,10 +29,10 @@ Run = Callable[[FinishedItems], list[list[float]]]
 def perplexity_run(words: PreTrainedTokenizerBase) -> Run:
     decoder = Decoder(t_llama(), words)
     text = " ".join(f"t{3 + 7 * n % 80}" for n in range(50))
-    stream = make_stream(words, texts_from_strings([text]), Unattended())
+    options = PerplexityOptions(chunk=8, batch_size=2, bos="never")
+    stream = make_stream(words, texts_from_strings([text]), options, Unattended())
 
     def run(finished: FinishedItems) -> list[list[float]]:
-        options = PerplexityOptions(chunk=8, batch_size=2)
         chunks = perplexity(Subnetwork.dense(decoder), stream, options, Unattended(), finished=finished).chunks
         return [finished[chunk].tolist() for chunk in range(chunks)]
 
@@ -65,7 +66,7 @@ def generation_run(batch_size: int) -> Callable[[PreTrainedTokenizerBase], Run]:
         prompts = [f"t{3 + n} t{40 + n}" + " t5" * n for n in range(5)]
 
         def run(finished: FinishedItems) -> list[list[float]]:
-            options = GenerateOptions(4, batch_size=batch_size)
+            options = GenerateOptions(max_new_tokens=4, batch_size=batch_size)
             result = generate(Subnetwork.dense(decoder), prompts, options, Unattended(), finished=finished)
             return [list(map(float, written.token_ids)) for written in result.generations]
 

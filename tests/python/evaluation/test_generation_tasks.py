@@ -6,16 +6,18 @@ import json
 import math
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from torch import nn
 from transformers import PreTrainedTokenizerBase
 
-from depthkit_worker.data.generation_tasks import GenerationTask, GenerationTaskOptions, load_generation_task
+from depthkit_worker.contract.wire import GenerateOptions, Generation, GenerationTaskOptions, RowFiles, SolveOptions
+from depthkit_worker.data.generation_tasks import GenerationTask, load_generation_task
 from depthkit_worker.data.numbers import number_in
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.evaluation.generation import GenerateOptions, generate
-from depthkit_worker.evaluation.generation_tasks import SolveOptions, solve
+from depthkit_worker.evaluation.generation import generate
+from depthkit_worker.evaluation.generation_tasks import solve
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.repair import BlockEdit, Repair
@@ -25,7 +27,7 @@ from tiny import FAMILY_MODELS, tiny_model
 
 PROMPTS = ["t7 t30 t11", "t54", "t80 t4 t66 t9 t10 t40 t41", "t5 t6", "t33 t34 t35 t36 t37", "t90 t91"]
 UNITS = (Unit("block", 1), Unit("attention", 0), Unit("feed-forward", 3))
-OPTIONS = GenerationTaskOptions("Question: {question}\nAnswer:", "answer")
+PROMPT = "Question: {question}\nAnswer:"
 
 
 def write_lines(path: Path, records: list[dict[str, object]]) -> str:
@@ -34,7 +36,20 @@ def write_lines(path: Path, records: list[dict[str, object]]) -> str:
 
 
 def load(path: str, options: GenerationTaskOptions) -> GenerationTask:
-    return load_generation_task([path], options, Unattended())
+    return load_generation_task(RowFiles(files=(path,)), options, Unattended())
+
+
+def template(prompt: str, **options: Any) -> GenerationTaskOptions:
+    return GenerationTaskOptions(prompt=prompt, **options)
+
+
+def write(
+    decoder: Decoder,
+    options: GenerateOptions,
+    units: tuple[Unit, ...] = (),
+    repairs: tuple[Repair, ...] = (),
+) -> tuple[Generation, ...]:
+    return generate(Subnetwork(decoder, units, repairs), PROMPTS, options, Unattended()).generations
 
 
 @pytest.mark.parametrize("name", FAMILY_MODELS)
@@ -42,27 +57,27 @@ def test_the_text_is_the_same_alone_and_in_any_batch(name: str, words: PreTraine
     decoder = Decoder(tiny_model(name), words)
     for units in ((), UNITS):
         alone, three, eight = (
-            generate(Subnetwork(decoder, units), PROMPTS, GenerateOptions(8, batch_size=size), Unattended())
-            for size in (1, 3, 8)
+            write(decoder, GenerateOptions(max_new_tokens=8, batch_size=size), units) for size in (1, 3, 8)
         )
         assert alone == three == eight
 
 
 def test_stop_strings_end_each_text_of_a_batch_by_itself(words: PreTrainedTokenizerBase) -> None:
     decoder = Decoder(tiny_model("llama"), words)
-    free = generate(Subnetwork.dense(decoder), PROMPTS, GenerateOptions(8), Unattended()).generations
+    free = write(decoder, GenerateOptions(max_new_tokens=8))
     stop = (f"t{free[0].token_ids[2]}", f"t{free[3].token_ids[5]}")
-    alone, eight = (
-        generate(Subnetwork.dense(decoder), PROMPTS, GenerateOptions(8, stop=stop, batch_size=size), Unattended())
-        for size in (1, 8)
-    )
+    alone, eight = (write(decoder, GenerateOptions(max_new_tokens=8, stop=stop, batch_size=size)) for size in (1, 8))
     assert alone == eight
-    assert {written.finish for written in eight.generations} >= {"stop"}
-    assert any(len(written.token_ids) < 8 for written in eight.generations)
+    assert {written.finish for written in eight} >= {"stop"}
+    assert any(len(written.token_ids) < 8 for written in eight)
 
 
 @pytest.mark.parametrize(
-    "options", [GenerateOptions(4, temperature=1.0, batch_size=2), GenerateOptions(4, cache=False, batch_size=2)]
+    "options",
+    [
+        GenerateOptions(max_new_tokens=4, temperature=1.0, batch_size=2),
+        GenerateOptions(max_new_tokens=4, cache=False, batch_size=2),
+    ],
 )
 def test_what_has_no_batched_form_is_refused(options: GenerateOptions, words: PreTrainedTokenizerBase) -> None:
     with pytest.raises(DepthkitError, match="one at a time"):
@@ -96,28 +111,34 @@ def test_the_number_a_text_ends_in(text: str, number: str | None) -> None:
 def test_examples_stand_in_front_and_are_not_asked(tmp_path: Path) -> None:
     records: list[dict[str, object]] = [{"question": f"{n}+{n}?", "answer": 2 * n, "other": None} for n in range(1, 5)]
     path = write_lines(tmp_path / "sums.jsonl", records)
-    task = load(path, GenerationTaskOptions(OPTIONS.prompt, "answer", "number", shots=2))
+    task = load(path, template(PROMPT, score="number", shots=2))
     assert [item.target for item in task.items] == ["6", "8"]
     assert task.items[0].prompt == ("Question: 1+1?\nAnswer: 2\n\nQuestion: 2+2?\nAnswer: 4\n\nQuestion: 3+3?\nAnswer:")
     assert task.items[1].place == f"line 4 of {path}"
-    apart = load(path, GenerationTaskOptions(OPTIONS.prompt, "answer", shots=1, shot_files=(path,), items=2))
+    apart = load(path, template(PROMPT, shots=1, shots_from=RowFiles(files=(path,)), limit=2))
     assert len(apart.items) == 2
     assert apart.items[0].prompt.startswith("Question: 1+1?\nAnswer: 2\n\nQuestion: 1+1?")
-    assert apart.digest != task.digest
+    assert apart.info.digest != task.info.digest
 
 
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (GenerationTaskOptions("{question", "answer"), "INVALID_ARGUMENT", "template"),
-        (GenerationTaskOptions("{question.x}", "answer"), "INVALID_ARGUMENT", "belongs to no field"),
-        (GenerationTaskOptions("no field", "answer"), "INVALID_ARGUMENT", "names no field"),
-        (GenerationTaskOptions("{nothing}", "answer"), "INVALID_ARGUMENT", "the row has question, answer"),
-        (GenerationTaskOptions("{question}", "question", "number"), "INVALID_ARGUMENT", "no number"),
-        (GenerationTaskOptions("{question}", "answer", shots=3), "NOT_ENOUGH_TEXT", "examples"),
-        (GenerationTaskOptions("{question}", "answer", shots=2), "NOT_ENOUGH_TEXT", "items"),
-        (GenerationTaskOptions("{question}", "answer", items=3), "NOT_ENOUGH_TEXT", "items"),
-        (GenerationTaskOptions("{question}", "answer", items=0), "INVALID_ARGUMENT", "at least one item"),
+        (template("{question"), "INVALID_ARGUMENT", "template"),
+        (template("{question.x}"), "INVALID_ARGUMENT", "belongs to no field"),
+        (template("no field"), "INVALID_ARGUMENT", "names no field"),
+        (
+            template("{nothing}"),
+            "INVALID_ARGUMENT",
+            "the row has question, answer",
+        ),
+        (
+            template("{question}", target="question", score="number"),
+            "INVALID_ARGUMENT",
+            "no number",
+        ),
+        (template("{question}", shots=3), "NOT_ENOUGH_TEXT", "examples"),
+        (template("{question}", shots=2), "NOT_ENOUGH_TEXT", "rows to ask"),
     ],
 )
 def test_a_task_that_cannot_be_asked_says_why(
@@ -131,25 +152,30 @@ def test_a_task_that_cannot_be_asked_says_why(
 
 def test_the_score_counts_what_was_written(tmp_path: Path, words: PreTrainedTokenizerBase) -> None:
     decoder = Decoder(tiny_model("llama"), words)
-    texts = [
-        one.text for one in generate(Subnetwork(decoder, UNITS), PROMPTS, GenerateOptions(4), Unattended()).generations
-    ]
+    texts = [one.text for one in write(decoder, GenerateOptions(max_new_tokens=4), UNITS)]
     targets = [*texts[:4], "t1", "t2"]
     records: list[dict[str, object]] = [
         {"question": prompt, "answer": target} for prompt, target in zip(PROMPTS, targets, strict=True)
     ]
-    task = load(write_lines(tmp_path / "a.jsonl", records), GenerationTaskOptions("{question}", "answer"))
-    score = solve(Subnetwork(decoder, UNITS), task, SolveOptions(4, batch_size=4), Unattended())
-    assert [answer.correct for answer in score.answers] == [True] * 4 + [False] * 2
+    task = load(write_lines(tmp_path / "a.jsonl", records), template("{question}"))
+    options = SolveOptions(max_new_tokens=4, batch_size=4, items=True)
+    score = solve(Subnetwork(decoder, UNITS), task, options, Unattended())
+    assert score.per_item is not None
+    assert [answer.correct for answer in score.per_item] == [True] * 4 + [False] * 2
     assert (score.correct, score.accuracy, score.tokens) == (
         4,
         4 / 6,
-        sum(len(a.generation.token_ids) for a in score.answers),
+        sum(answer.tokens for answer in score.per_item),
     )
     assert score.standard_error == pytest.approx(math.sqrt(4 / 6 * 2 / 6 / 5))
     assert score.stop == ("\n\n",)
-    one = load(write_lines(tmp_path / "b.jsonl", records[:1]), GenerationTaskOptions("{question}", "answer"))
-    assert solve(Subnetwork(decoder, UNITS), one, SolveOptions(4), Unattended()).standard_error is None
+    one = load(write_lines(tmp_path / "b.jsonl", records[:1]), template("{question}"))
+    assert (
+        solve(
+            Subnetwork(decoder, UNITS), one, SolveOptions(max_new_tokens=4, batch_size=1), Unattended()
+        ).standard_error
+        is None
+    )
 
 
 def test_repairs_take_part_in_batches(words: PreTrainedTokenizerBase) -> None:
@@ -159,7 +185,7 @@ def test_repairs_take_part_in_batches(words: PreTrainedTokenizerBase) -> None:
     unit = Unit("attention", 2)
     repair = Repair("low-rank", (unit,), {2: BlockEdit(before=update)}, "0" * 64)
     plain, alone, together = (
-        generate(Subnetwork(decoder, (unit,), repairs), PROMPTS, GenerateOptions(8, batch_size=size), Unattended())
+        write(decoder, GenerateOptions(max_new_tokens=8, batch_size=size), (unit,), repairs)
         for size, repairs in ((8, ()), (1, (repair,)), (8, (repair,)))
     )
     assert alone == together
@@ -178,5 +204,5 @@ def test_a_cancel_in_a_batch_leaves_the_model_whole(words: PreTrainedTokenizerBa
     decoder = Decoder(tiny_model("llama"), words)
     modules = list(decoder.model.named_modules())
     with pytest.raises(DepthkitError, match="cancelled"):
-        generate(Subnetwork(decoder, UNITS), PROMPTS, GenerateOptions(50, batch_size=3), Soon())
+        generate(Subnetwork(decoder, UNITS), PROMPTS, GenerateOptions(max_new_tokens=50, batch_size=3), Soon())
     assert list(decoder.model.named_modules()) == modules

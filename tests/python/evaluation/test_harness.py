@@ -6,14 +6,16 @@ import importlib.util
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from depthkit_worker.contract.wire import GenerateOptions, HarnessOptions
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.evaluation.generation import GenerateOptions, generate
-from depthkit_worker.evaluation.harness import HarnessOptions, require_harness, run_harness
+from depthkit_worker.evaluation.generation import generate
+from depthkit_worker.evaluation.harness import require_harness, run_harness
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.session.job import Unattended, cancelled
@@ -63,8 +65,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def options(folder: Path, *tasks: str, samples: bool = True) -> HarnessOptions:
-    return HarnessOptions(tasks, limit=4, batch_size=2, include_path=str(folder), samples=samples)
+def options(folder: Path, *tasks: str) -> HarnessOptions:
+    return HarnessOptions(tasks=tasks, limit=4, batch_size=2, include_path=str(folder))
 
 
 @with_lm_eval
@@ -91,9 +93,9 @@ def test_it_evaluates_the_subnetwork_and_says_how(folder: Path, smollm2_tokenize
 @with_lm_eval
 def test_its_log_likelihoods_are_the_subnetworks(folder: Path, smollm2_tokenizer: PreTrainedTokenizerBase) -> None:
     decoder = Decoder(t_llama(), smollm2_tokenizer)
-    outcome = run_harness(Subnetwork(decoder, UNITS), options(folder, "local_choice"), Unattended())
-    assert outcome.samples is not None
-    sample = outcome.samples["local_choice"][1]
+    samples: dict[str, Any] = {}
+    run_harness(Subnetwork(decoder, UNITS), options(folder, "local_choice"), Unattended(), samples.update)
+    sample = samples["local_choice"][1]
     context, choice = "Question: What comes after 1?\nAnswer:", " nothing at all"
     ids = smollm2_tokenizer(context + choice)["input_ids"]
     count = len(smollm2_tokenizer(context)["input_ids"])
@@ -109,11 +111,11 @@ def test_what_it_writes_is_what_generation_writes(
     folder: Path, smollm2_tokenizer: PreTrainedTokenizerBase, units: tuple[Unit, ...]
 ) -> None:
     decoder = Decoder(t_llama(), smollm2_tokenizer)
-    outcome = run_harness(Subnetwork(decoder, units), options(folder, "local_written"), Unattended())
-    assert outcome.samples is not None
-    texts = [sample["resps"][0][0] for sample in outcome.samples["local_written"]]
+    samples: dict[str, Any] = {}
+    run_harness(Subnetwork(decoder, units), options(folder, "local_written"), Unattended(), samples.update)
+    texts = [sample["resps"][0][0] for sample in samples["local_written"]]
     prompts = [f"Question: {record['question']}\nAnswer:" for record in RECORDS[:4]]
-    own = generate(Subnetwork(decoder, units), prompts, GenerateOptions(6), Unattended())
+    own = generate(Subnetwork(decoder, units), prompts, GenerateOptions(max_new_tokens=6), Unattended())
     assert texts == [one.text for one in own.generations]
 
 
@@ -128,12 +130,9 @@ def test_unknown_tasks_and_missing_files_are_typed_errors(
     assert failure.value.code == "FILE_NOT_FOUND"
     with pytest.raises(DepthkitError) as failure:
         run_harness(
-            Subnetwork.dense(decoder), HarnessOptions(("x",), include_path=str(folder / "nothing")), Unattended()
+            Subnetwork.dense(decoder), HarnessOptions(tasks=("x",), include_path=str(folder / "nothing")), Unattended()
         )
     assert failure.value.code == "FILE_NOT_FOUND"
-    with pytest.raises(DepthkitError) as failure:
-        run_harness(Subnetwork.dense(decoder), HarnessOptions(()), Unattended())
-    assert failure.value.code == "INVALID_ARGUMENT"
 
 
 @with_lm_eval

@@ -1,4 +1,4 @@
-"""Perplexity and loss against closed forms, brute force and reference figures."""
+"""PerplexityResult and loss against closed forms, brute force and reference figures."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from transformers import LlamaConfig, PreTrainedTokenizerBase
 
 from data.builders import TRAINING, byte_level, sentence_piece
 from data.resources import golden, shared, smollm2
+from depthkit_worker.contract.wire import EngineOptions, FileSource, PerplexityOptions, PerplexityResult
 from depthkit_worker.data.stream import TextStream, make_stream
-from depthkit_worker.data.text import texts_from_files, texts_from_strings
+from depthkit_worker.data.text import read_texts, texts_from_strings
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.evaluation.perplexity import Perplexity, PerplexityOptions, perplexity
+from depthkit_worker.evaluation.perplexity import perplexity
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks import head
-from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
+from depthkit_worker.subnetworks.engine import evaluate_subnetworks
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.masks import Subnetworks
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -28,6 +29,7 @@ from influence.builders import corpus_of, llama, random_rows, tiny
 from tiny import SHAPE, random_model
 
 TEXT = "".join(TRAINING) * 32
+WIKITEXT = PerplexityOptions(rows="wikitext")
 
 
 def decoder_for(tokenizer: PreTrainedTokenizerBase, *, uniform: bool = False, limit: int = 4096) -> Decoder:
@@ -43,18 +45,40 @@ def decoder_for(tokenizer: PreTrainedTokenizerBase, *, uniform: bool = False, li
 
 def stream_of(decoder: Decoder, text: str = TEXT) -> TextStream:
     assert decoder.tokenizer is not None
-    return make_stream(decoder.tokenizer, texts_from_strings([text]), Unattended())
+    return make_stream(decoder.tokenizer, texts_from_strings([text]), PerplexityOptions(), Unattended())
 
 
-def measure(decoder: Decoder, stream: TextStream, *units: Unit, **options: object) -> Perplexity:
-    return perplexity(Subnetwork(decoder, units), stream, PerplexityOptions(**options), Unattended())  # type: ignore[arg-type]
+def measure(decoder: Decoder, stream: TextStream, *units: Unit, **options: object) -> PerplexityResult:
+    given = PerplexityOptions(**{"bos": "never", **options})  # type: ignore[arg-type]
+    return perplexity(Subnetwork(decoder, units), stream, given, Unattended())
 
 
 def dense_loss(decoder: Decoder, rows: list[list[int]]) -> tuple[float, int]:
     """The whole model's loss on sequences of ids, and the tokens predicted."""
     whole = Subnetworks((Unit("block", 0),), np.array([[True]]))
-    result = evaluate_subnetworks(decoder, corpus_of(rows), whole, EngineOptions(("loss",), 3), Unattended())
+    result = evaluate_subnetworks(decoder, corpus_of(rows), whole, ("loss",), EngineOptions(batch_size=3), Unattended())
     return float(result.values[0, 0]), result.counts[0]
+
+
+def scored(stream: TextStream, result: PerplexityResult, *, bos: bool) -> tuple[int, int]:
+    """Words and bytes behind the tokens that each chunk scores: its last stride, or all of the first."""
+    words = size = 0
+    for chunk in range(result.chunks):
+        end = chunk * result.stride + result.chunk
+        first = end - result.stride if chunk else 0
+        if not bos and first == end - result.chunk:
+            first += 1
+        words_here, bytes_here = stream.words_between(first, end), stream.bytes_between(first, end)
+        assert words_here is not None and bytes_here is not None
+        words, size = words + words_here, size + bytes_here
+    return words, size
+
+
+def denominators(result: PerplexityResult) -> tuple[float, float]:
+    """Words and bytes that a loss was divided by."""
+    total = result.loss * result.tokens_scored
+    assert result.word_perplexity is not None and result.bits_per_byte is not None
+    return total / math.log(result.word_perplexity), total / math.log(2) / result.bits_per_byte
 
 
 def refused(decoder: Decoder, stream: TextStream, **options: object) -> DepthkitError:
@@ -75,10 +99,14 @@ def test_ppl1_uniform_logits_give_the_vocabulary(make: type, options: dict[str, 
     result = measure(decoder, stream, **options)
     assert result.perplexity == pytest.approx(size, rel=1e-6)
     assert result.mean_of_sequences == pytest.approx(size, rel=1e-6)
-    assert result.words_scored and result.bytes_scored
-    assert result.word_perplexity == pytest.approx(size ** (result.tokens_scored / result.words_scored), rel=1e-5)
-    assert result.bits_per_byte == pytest.approx(math.log2(size) * result.tokens_scored / result.bytes_scored, rel=1e-6)
-    assert result.tokens_total == len(stream.ids) == result.tokens_dropped + result.windows.chunks[-1].end
+    words, bytes_scored = scored(stream, result, bos=options.get("bos") == "always")
+    assert result.word_perplexity == pytest.approx(size ** (result.tokens_scored / words), rel=1e-5)
+    assert result.bits_per_byte == pytest.approx(math.log2(size) * result.tokens_scored / bytes_scored, rel=1e-6)
+    assert (
+        result.tokens_total
+        == len(stream.ids)
+        == result.tokens_dropped + (result.chunks - 1) * result.stride + result.chunk
+    )
 
 
 def test_ppl1_denominators_are_those_of_the_text_scored() -> None:
@@ -87,20 +115,19 @@ def test_ppl1_denominators_are_those_of_the_text_scored() -> None:
     stream = stream_of(decoder, text)
     # BOS and a single chunk as long as the text: every token is scored, so every word and byte.
     whole = measure(decoder, stream, chunk=len(stream.ids), bos="always")
-    assert (whole.words_scored, whole.bytes_scored) == (len(text.split()), len(text.encode()))
+    assert denominators(whole) == pytest.approx((len(text.split()), len(text.encode())))
     # Without BOS the first token goes unscored, and the word that it begins with it.
     assert decoder.tokenizer is not None
     first = str(decoder.tokenizer.decode(stream.ids[:1].tolist()))
     part = measure(decoder, stream, chunk=len(stream.ids))
-    assert part.bytes_scored == len(text.encode()) - len(first.encode())
-    assert part.words_scored == len(text.split()) - 1
+    assert denominators(part) == pytest.approx((len(text.split()) - 1, len(text.encode()) - len(first.encode())))
 
 
 def test_a_tokeniser_that_changes_the_text_has_no_denominators() -> None:
     decoder = decoder_for(sentence_piece(), uniform=True)
     result = measure(decoder, stream_of(decoder, "a ▁ mark " * 50), chunk=16)
-    assert result.word_perplexity is result.bits_per_byte is result.words_scored is None
-    assert result.unaligned and math.isfinite(result.perplexity)
+    assert result.word_perplexity is result.bits_per_byte is None
+    assert math.isfinite(result.perplexity)
 
 
 def test_ppl3_bos_adds_one_scored_token_a_chunk() -> None:
@@ -163,15 +190,15 @@ def test_numbers_do_not_hang_on_the_batch_or_the_tile(monkeypatch: pytest.Monkey
 def test_the_chunk_keeps_to_the_models_limit() -> None:
     decoder = decoder_for(byte_level(bos=True), limit=100)
     stream = stream_of(decoder)
-    assert measure(decoder, stream, max_chunks=1).windows.chunk == 100
-    assert measure(decoder, stream, max_chunks=1, bos="always").windows.chunk == 99
+    assert measure(decoder, stream, max_chunks=1).chunk == 100
+    assert measure(decoder, stream, max_chunks=1, bos="always").chunk == 99
     error = refused(decoder, stream, chunk=101)
     assert error.code == "INVALID_ARGUMENT" and error.details["limit"] == 100
     roomy = decoder_for(byte_level(), limit=8192)
-    assert measure(roomy, stream_of(roomy), max_chunks=1).windows.chunk == 2048
+    assert measure(roomy, stream_of(roomy), max_chunks=1).chunk == 2048
 
 
-@pytest.mark.parametrize("options", [{"stride": 0}, {"stride": 65}, {"max_chunks": 0}, {"batch_size": 0}, {"chunk": 1}])
+@pytest.mark.parametrize("options", [{"stride": 65}, {"chunk": 4097}])
 def test_options_out_of_range_are_refused(options: dict[str, object]) -> None:
     decoder = decoder_for(byte_level())
     assert refused(decoder, stream_of(decoder), **{"chunk": 64, **options}).code == "INVALID_ARGUMENT"
@@ -199,8 +226,9 @@ def test_a_cancel_leaves_the_model_whole() -> None:
 
     decoder = decoder_for(byte_level())
     stream, blocks = stream_of(decoder), list(decoder.blocks)
+    options = PerplexityOptions(chunk=64, bos="never")
     with pytest.raises(DepthkitError, match="cancelled"):
-        perplexity(Subnetwork(decoder, (Unit("block", 1),)), stream, PerplexityOptions(chunk=64), Impatient())
+        perplexity(Subnetwork(decoder, (Unit("block", 1),)), stream, options, Impatient())
     assert list(decoder.blocks) == blocks
 
 
@@ -228,8 +256,8 @@ def test_smollm2_matches_the_reference_figures(bundled_model: Path) -> None:
     expected = golden("smollm2.json")["perplexity_wikitext2_first_chunks"]
     decoder, job = smollm2(bundled_model), Unattended()
     assert decoder.tokenizer is not None
-    texts = texts_from_files([shared() / "data/wikitext2.test.txt"], job)
-    stream = make_stream(decoder.tokenizer, texts, job, rows="wikitext")
+    texts = read_texts(FileSource(files=(str(shared() / "data/wikitext2.test.txt"),)), job)
+    stream = make_stream(decoder.tokenizer, texts, WIKITEXT, job)
     assert len(stream.ids) == expected["tokens"] and stream.ids[:16].tolist() == expected["first_ids"]
     assert stream.bytes_between(0, len(stream.ids)) == len(stream.text.encode())
     assert stream.words_between(0, len(stream.ids)) == len(stream.text.split())
@@ -242,7 +270,7 @@ def test_smollm2_matches_the_reference_figures(bundled_model: Path) -> None:
 def test_wikitext_rows_need_the_empty_lines_that_json_lost() -> None:
     tokenizer, job = byte_level(), Unattended()
     lines = texts_from_strings(["a\r\n\n b\n"])
-    assert make_stream(tokenizer, lines, job, rows="wikitext").text == "a\n\n\n\n\n b\n"
-    json_lines = texts_from_files([shared() / "data/wikitext2_valid_tokenised.jsonl"], job)
+    assert make_stream(tokenizer, lines, WIKITEXT, job).text == "a\n\n\n\n\n b\n"
+    json_lines = read_texts(FileSource(files=(str(shared() / "data/wikitext2_valid_tokenised.jsonl"),)), job)
     with pytest.raises(DepthkitError, match=r"\.txt"):
-        make_stream(tokenizer, json_lines, job, rows="wikitext")
+        make_stream(tokenizer, json_lines, WIKITEXT, job)

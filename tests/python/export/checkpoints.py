@@ -12,7 +12,8 @@ from safetensors import safe_open
 from torch import Tensor
 from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel
 
-from depthkit_worker.export.huggingface import ExportOptions, ExportResult, export_huggingface
+from depthkit_worker.contract.wire import ExportHuggingfaceResult, ExportOptions
+from depthkit_worker.export.huggingface import MAX_SHARD_BYTES, export_huggingface
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import cache_keyword
 from depthkit_worker.models.units import Unit
@@ -22,9 +23,17 @@ from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
 def save(
-    decoder: Decoder, units: tuple[Unit, ...], target: Path, repairs: tuple[Repair, ...] = (), **options: Any
-) -> ExportResult:
-    return export_huggingface(Subnetwork(decoder, units, repairs), target, ExportOptions(**options), Unattended())
+    decoder: Decoder,
+    units: tuple[Unit, ...],
+    target: Path,
+    repairs: tuple[Repair, ...] = (),
+    max_shard_bytes: int = MAX_SHARD_BYTES,
+    **options: Any,
+) -> ExportHuggingfaceResult:
+    subnetwork = Subnetwork(decoder, units, repairs)
+    return export_huggingface(
+        subnetwork, target, ExportOptions(**options), Unattended(), max_shard_bytes=max_shard_bytes
+    )
 
 
 def reload(folder: Path, **options: Any) -> PreTrainedModel:

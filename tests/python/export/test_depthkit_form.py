@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, DynamicCache, Phi3Config, PreTrainedTokenizerBase
 
 from data.builders import byte_level, sentence_piece
+from depthkit_worker.contract.wire import ModelOptions, UnitKind
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.load import LoadOptions, load_model
-from depthkit_worker.models.units import Parts, Unit, UnitKind, removed_parts
+from depthkit_worker.models.load import load_model
+from depthkit_worker.models.units import Parts, Unit, removed_parts
 from depthkit_worker.repair.repair import BlockEdit, Repair, slot_of
 from depthkit_worker.repair.storage import make_repair
 from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
@@ -167,7 +168,7 @@ def test_depthkit_says_what_it_is_when_asked_to_load_it(
 ) -> None:
     save(Decoder(tiny_model("llama"), smollm2_tokenizer), UNITS, tmp_path / "o")
     with pytest.raises(DepthkitError, match="pruned model in depthkit's own form") as failure:
-        load_model(LoadOptions(str(tmp_path / "o"), tmp_path, device="cpu"), Unattended())
+        load_model(str(tmp_path / "o"), tmp_path, ModelOptions(device="cpu"), Unattended())
     assert failure.value.code == "MODEL_UNSUPPORTED"
 
 
@@ -182,7 +183,7 @@ def test_text_is_split_as_in_the_source_though_the_library_overrules_its_tokeniz
     make(bos=True, adds_bos=True).save_pretrained(source)
     settings = json.loads((source / "tokenizer_config.json").read_text())
     (source / "tokenizer_config.json").write_text(json.dumps({**settings, "tokenizer_class": "LlamaTokenizer"}))
-    decoder = load_model(LoadOptions(str(source), tmp_path, device="cpu"), Unattended())
+    decoder = load_model(str(source), tmp_path, ModelOptions(device="cpu"), Unattended())
     save(decoder, UNITS, tmp_path / "o")
     loaded = AutoTokenizer.from_pretrained(tmp_path / "o", trust_remote_code=True)
     for text in ("Two  spaces, a\ttab.\nNaïve café 漢字", " in front"):

@@ -12,10 +12,11 @@ import pytest
 import torch
 from transformers import DynamicCache, PreTrainedTokenizerBase
 
+from depthkit_worker.contract.wire import ExportOptions, ModelOptions
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.export.huggingface import ExportOptions, export_huggingface
+from depthkit_worker.export.huggingface import export_huggingface
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.load import LoadOptions, load_model
+from depthkit_worker.models.load import load_model
 from depthkit_worker.models.units import Unit
 from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.gates import removed
@@ -37,7 +38,7 @@ def source(tmp_path: Path, smollm2_tokenizer: PreTrainedTokenizerBase) -> Path:
 
 
 def load(folder: Path, **options: Any) -> Decoder:
-    return load_model(LoadOptions(str(folder), folder.parent, device="cpu", **options), Unattended())
+    return load_model(str(folder), folder.parent, ModelOptions(device="cpu", **options), Unattended())
 
 
 @pytest.mark.parametrize("name", FAMILY_MODELS)
@@ -204,7 +205,7 @@ def test_transformers_4_finds_its_keys(source: Path, tmp_path: Path) -> None:
 
 def test_the_card_names_source_units_and_digests(source: Path, tmp_path: Path) -> None:
     decoder = load(source)
-    result = save(decoder, BLOCKS, tmp_path / "o", method_note="Lowest cosine influence.")
+    result = save(decoder, BLOCKS, tmp_path / "o", note="Lowest cosine influence.")
     card = (tmp_path / "o" / "README.md").read_text()
     for fact in (str(source), "`block.1`, `block.4`", "0, 2, 3, 5", decoder.source.weights_digest, "Lowest cosine"):
         assert fact in card
@@ -244,9 +245,9 @@ def test_a_cancelled_export_leaves_the_old_folder_and_nothing_else(source: Path,
     target = tmp_path / "o"
     shutil.copytree(source, target)
     before = sorted((path.name, path.stat().st_size) for path in target.iterdir())
-    options = ExportOptions(overwrite=True, max_shard_bytes=300_000)
+    options = ExportOptions(overwrite=True)
     with pytest.raises(DepthkitError, match="cancelled"):
-        export_huggingface(Subnetwork(load(source), BLOCKS), target, options, AfterOneShard())
+        export_huggingface(Subnetwork(load(source), BLOCKS), target, options, AfterOneShard(), max_shard_bytes=300_000)
     assert sorted((path.name, path.stat().st_size) for path in target.iterdir()) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["o", "source"]
 

@@ -12,35 +12,54 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 import torch
+from msgspec import structs
 from torch import nn
 from transformers import LlamaConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from depthkit_worker.contract.wire import (
+    BiasOptions,
+    EmulatedUpdateOptions,
+    EngineOptions,
+    ExportOptions,
+    FoldOptions,
+    GenerateOptions,
+    InfluenceOptions,
+    LoraOptions,
+    LowRankOptions,
+    ModelOptions,
+    PatchOptions,
+    PerplexityOptions,
+    ProfileOptions,
+    RepairFitOptions,
+    RepairSaveOptions,
+    ReplacementBlockOptions,
+    TrainingPoint,
+)
 from depthkit_worker.data.stream import make_stream
 from depthkit_worker.data.text import texts_from_strings
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.evaluation.generation import GenerateOptions, generate
-from depthkit_worker.evaluation.perplexity import PerplexityOptions, perplexity
+from depthkit_worker.evaluation.generation import generate
+from depthkit_worker.evaluation.perplexity import perplexity
 from depthkit_worker.evaluation.task_scores import task_scores
-from depthkit_worker.export.huggingface import ExportOptions, export_huggingface
-from depthkit_worker.influence.static import InfluenceOptions, static_influence
+from depthkit_worker.export.huggingface import export_huggingface
+from depthkit_worker.influence.static import static_influence
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.load import LoadOptions, load_model
+from depthkit_worker.models.load import load_model
 from depthkit_worker.models.units import UNIT_KINDS, Unit
-from depthkit_worker.profiling.profile import ProfileOptions, profile
-from depthkit_worker.repair.bias import BiasOptions, fit_bias
-from depthkit_worker.repair.emulated_update import EmulatedUpdateOptions, fit_emulated_update
+from depthkit_worker.profiling.profile import profile
+from depthkit_worker.repair.bias import fit_bias
+from depthkit_worker.repair.emulated_update import fit_emulated_update
 from depthkit_worker.repair.fitting import Base, Fitted
-from depthkit_worker.repair.fold import FoldOptions, fit_fold
-from depthkit_worker.repair.lora import LoraOptions, fit_lora
-from depthkit_worker.repair.low_rank import LowRankOptions, fit_low_rank
-from depthkit_worker.repair.patch import PatchOptions, fit_patch
+from depthkit_worker.repair.fold import fit_fold
+from depthkit_worker.repair.lora import fit_lora
+from depthkit_worker.repair.low_rank import fit_low_rank
+from depthkit_worker.repair.patch import fit_patch
 from depthkit_worker.repair.repair import Repair
-from depthkit_worker.repair.replacement_block import ReplacementBlockOptions, fit_replacement_block
+from depthkit_worker.repair.replacement_block import fit_replacement_block
 from depthkit_worker.repair.storage import load_repairs, save_repairs
-from depthkit_worker.repair.training.report import TrainingPoint
 from depthkit_worker.session.job import Job, Unattended
-from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
+from depthkit_worker.subnetworks.engine import evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks
 from depthkit_worker.subnetworks.positions import MEASURES
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -56,7 +75,8 @@ CPU = torch.device("cpu")
 Result = TypeVar("Result")
 UNITS = (Unit("block", 2), Unit("block", 3), Unit("attention", 4))
 BLOCKS = UNITS[:2]
-TRAINING = dataclasses.replace(SHORT, steps=4, learning_rate=1e-3, validation=2, validate_every=2)
+FITTING = RepairFitOptions(skip_tokens=1, batch_size=4)
+TRAINING = structs.replace(SHORT, steps=4, learning_rate=1e-3, validation=2, validate_every=2)
 
 
 def on(device: torch.device, name: str, tokenizer: PreTrainedTokenizerBase | None = None) -> Decoder:
@@ -73,12 +93,12 @@ def both(work: Callable[[torch.device], Result]) -> tuple[Result, Result]:
 
 
 def base_on(device: torch.device, name: str, units: tuple[Unit, ...] = UNITS) -> Base:
-    return Base(Subnetwork(on(device, name), units), corpus_of(many_rows(12, 17)), 1, 4)
+    return Base(Subnetwork(on(device, name), units), corpus_of(many_rows(12, 17)), FITTING)
 
 
 def scores(base: Base, repairs: tuple[Repair, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     asked = Subnetworks(base.subnetwork.units, np.zeros((1, len(base.subnetwork.units)), dtype=np.bool_), repairs)
-    return evaluate_subnetworks(base.decoder, base.corpus, asked, EngineOptions(MEASURES), Unattended()).values
+    return evaluate_subnetworks(base.decoder, base.corpus, asked, MEASURES, EngineOptions(), Unattended()).values
 
 
 @pytest.mark.parametrize("name", FAMILY_MODELS)
@@ -89,11 +109,11 @@ def test_the_engine(name: str) -> None:
     def work(device: torch.device) -> tuple[Any, ...]:
         decoder, corpus = on(device, name), corpus_of(random_rows(13, 13, 9, 13))
         of_text = [
-            evaluate_subnetworks(decoder, corpus, asked, EngineOptions(MEASURES, size), Unattended()).values
+            evaluate_subnetworks(decoder, corpus, asked, MEASURES, EngineOptions(batch_size=size), Unattended()).values
             for size in (1, 4)
         ]
         of_task = evaluate_subnetworks(
-            decoder, random_task(), asked, EngineOptions(("accuracy", "choice-loss")), Unattended()
+            decoder, random_task(), asked, ("accuracy", "choice-loss"), EngineOptions(), Unattended()
         )
         return *of_text, of_task.values
 
@@ -105,10 +125,13 @@ def test_the_engine(name: str) -> None:
 def test_influences_perplexity_and_tasks(name: str, words: PreTrainedTokenizerBase) -> None:
     def work(device: torch.device) -> tuple[Any, ...]:
         decoder = on(device, name, words)
-        influence = static_influence(decoder, corpus_of(random_rows(13, 9, 13)), InfluenceOptions(2), Unattended())
+        influence = static_influence(
+            decoder, corpus_of(random_rows(13, 9, 13)), InfluenceOptions(batch_size=2), Unattended()
+        )
         text = " ".join(f"t{token}" for row in random_rows(200) for token in row)
-        stream = make_stream(words, texts_from_strings([text]), Unattended())
-        of_text = perplexity(Subnetwork(decoder, UNITS), stream, PerplexityOptions(chunk=32, stride=20), Unattended())
+        options = PerplexityOptions(chunk=32, stride=20, bos="never")
+        stream = make_stream(words, texts_from_strings([text]), options, Unattended())
+        of_text = perplexity(Subnetwork(decoder, UNITS), stream, options, Unattended())
         of_task = task_scores(Subnetwork(decoder, UNITS), random_task(shots=20), Unattended())
         return influence.values, influence.angular, of_text.loss, np.concatenate(of_task.log_likelihoods)
 
@@ -123,38 +146,45 @@ def test_generation(name: str, words: PreTrainedTokenizerBase) -> None:
         return [one.token_ids for one in result.generations]
 
     prompts = ["t7 t30 t11 t54", "t80 t4 t66", "t9"]
-    here, there = both(lambda device: work(device, GenerateOptions(8, batch_size=3), prompts))
+    here, there = both(lambda device: work(device, GenerateOptions(max_new_tokens=8, batch_size=3), prompts))
     assert there == here
-    assert work(DEVICE, GenerateOptions(8, cache=False), prompts) == here
-    sampled = GenerateOptions(8, temperature=0.7, seed=3)
+    assert work(DEVICE, GenerateOptions(max_new_tokens=8, cache=False), prompts) == here
+    sampled = GenerateOptions(max_new_tokens=8, temperature=0.7, seed=3)
     assert work(DEVICE, sampled, prompts) == work(DEVICE, sampled, prompts)
+
+
+def unskipped(base: Base) -> Base:
+    return dataclasses.replace(base, options=structs.replace(FITTING, skip_tokens=0))
 
 
 FITS: dict[str, tuple[tuple[Unit, ...], Callable[[Base], Fitted]]] = {
     "emulated-update": (UNITS, lambda base: fit_emulated_update(EmulatedUpdateOptions(), base, Unattended())),
     "emulated-update, pruned": (
         UNITS,
-        lambda base: fit_emulated_update(EmulatedUpdateOptions("pruned"), base, Unattended()),
+        lambda base: fit_emulated_update(EmulatedUpdateOptions(reference="pruned"), base, Unattended()),
     ),
-    "low-rank": (UNITS, lambda base: fit_low_rank(LowRankOptions(4, ridge=0.1), ignore, base, Unattended())),
-    "fold": (BLOCKS, lambda base: fit_fold(FoldOptions("dense", 0.1), base, Unattended())),
+    "low-rank": (UNITS, lambda base: fit_low_rank(LowRankOptions(rank=4, ridge=0.1), ignore, base, Unattended())),
+    "fold": (BLOCKS, lambda base: fit_fold(FoldOptions(reference="dense", ridge=0.1), base, Unattended())),
     "patch": (
         UNITS,
-        lambda base: fit_patch(PatchOptions(), ignore, dataclasses.replace(base, skip_tokens=0), Unattended()),
+        lambda base: fit_patch(PatchOptions(), ignore, unskipped(base), Unattended()),
     ),
-    "bias": (UNITS, lambda base: fit_bias(BiasOptions(TRAINING), ignore, base, Unattended())),
+    "bias": (UNITS, lambda base: fit_bias(BiasOptions(training=TRAINING), ignore, base, Unattended())),
     "low-rank, trained": (
         UNITS,
-        lambda base: fit_low_rank(LowRankOptions(4, ridge=0.1, training=TRAINING), ignore, base, Unattended()),
+        lambda base: fit_low_rank(LowRankOptions(rank=4, ridge=0.1, training=TRAINING), ignore, base, Unattended()),
     ),
     "replacement-block": (
         BLOCKS,
-        lambda base: fit_replacement_block(ReplacementBlockOptions(TRAINING), ignore, base, Unattended()),
+        lambda base: fit_replacement_block(ReplacementBlockOptions(training=TRAINING), ignore, base, Unattended()),
     ),
     "lora": (
         UNITS,
         lambda base: fit_lora(
-            LoraOptions(3, 6.0, 0.0, ("attention", "feed-forward"), training=TRAINING), ignore, base, Unattended()
+            LoraOptions(rank=3, alpha=6.0, targets=("attention", "feed-forward"), training=TRAINING),
+            ignore,
+            base,
+            Unattended(),
         ),
     ),
 }
@@ -191,7 +221,7 @@ def test_repairs_travel_between_devices(tmp_path: Path) -> None:
     """Made on one device, saved, loaded on another."""
     base = base_on(DEVICE, "llama")
     made = repairs_of(base, FITS["low-rank"][1](base))
-    save_repairs(Subnetwork(base.decoder, base.subnetwork.units, made), tmp_path / "repairs", overwrite=False)
+    save_repairs(Subnetwork(base.decoder, base.subnetwork.units, made), tmp_path / "repairs", RepairSaveOptions())
     there = base_on(CPU, "llama")
     loaded = load_repairs(there.decoder, tmp_path / "repairs").repairs
     np.testing.assert_allclose(scores(there, loaded), scores(base, made), rtol=1e-4)
@@ -203,12 +233,12 @@ def test_a_stopped_training_resumes_to_the_same_curve(method: str, tmp_path: Pat
 
     def train(folder: Path, job: Job) -> list[tuple[object, ...]]:
         points: list[TrainingPoint] = []
-        options = dataclasses.replace(TRAINING, steps=8, objective=ALL, folder=folder, save_every=1)
+        options = structs.replace(TRAINING, steps=8, objective=ALL, folder=str(folder), save_every=1)
         base = base_on(DEVICE, "llama", BLOCKS)
         if method == "lora":
-            fit_lora(LoraOptions(3, 6.0, 0.2, training=options), points.append, base, job)
+            fit_lora(LoraOptions(rank=3, alpha=6.0, dropout=0.2, training=options), points.append, base, job)
         else:
-            fit_replacement_block(ReplacementBlockOptions(options), points.append, base, job)
+            fit_replacement_block(ReplacementBlockOptions(training=options), points.append, base, job)
         return curve(points)
 
     whole = train(tmp_path / "whole", Unattended())
@@ -238,8 +268,8 @@ def test_an_export_is_verified_and_loads(name: str, words: PreTrainedTokenizerBa
     repairs = repairs_of(base, FITS["emulated-update"][1](base))
     export_huggingface(Subnetwork(base.decoder, UNITS, repairs), tmp_path / "own", ExportOptions(), Unattended())
     export_huggingface(Subnetwork(base.decoder, BLOCKS), tmp_path / "plain", ExportOptions(), Unattended())
-    options = LoadOptions(str(tmp_path / "plain"), cache_folder=tmp_path, dtype="float32", device=str(DEVICE))
-    loaded = load_model(options, Unattended())
+    options = ModelOptions(dtype="float32", device=str(DEVICE))
+    loaded = load_model(str(tmp_path / "plain"), tmp_path, options, Unattended())
     assert loaded.device.type == DEVICE.type and loaded.depth == DEPTH - 2
 
 
@@ -247,7 +277,7 @@ def test_a_profile_counts_what_the_device_allocates() -> None:
     options = ProfileOptions(prompt_tokens=24, context_tokens=8, new_tokens=3, batch_sizes=(1, 4), rounds=2)
     made = profile(Subnetwork(on(DEVICE, "llama"), UNITS), options, Unattended())
     assert made.memory_counted_by == ("allocator" if DEVICE.type == "cuda" else "tensors")
-    assert all(model.size.working_bytes > 0 for model in made.models)
+    assert all(model.working_bytes > 0 for model in made.models)
 
 
 @pytest.mark.skipif(DEVICE.type != "cuda", reason="a limit on the memory of a CUDA device")
@@ -255,14 +285,14 @@ def test_out_of_memory_halves_the_batch_and_goes_on() -> None:
     decoder = Decoder(moved(random_model(LlamaConfig(**SHAPE | {"vocab_size": 4096, "hidden_size": 256})), DEVICE))
     corpus = corpus_of(many_rows(64, 128))
     asked = Subnetworks(BLOCKS, random_masks(6, 2, keep=0.8))
-    options = EngineOptions(("loss", "kl"), batch_size=64)
-    whole = evaluate_subnetworks(decoder, corpus, asked, options, Unattended())
+    options = EngineOptions(batch_size=64)
+    whole = evaluate_subnetworks(decoder, corpus, asked, ("loss", "kl"), options, Unattended())
     total = torch.cuda.get_device_properties(DEVICE).total_memory
     torch.cuda.empty_cache()
     limit = torch.cuda.memory_allocated(DEVICE) + 80 * 2**20
     torch.cuda.set_per_process_memory_fraction(limit / total, DEVICE)
     try:
-        little = evaluate_subnetworks(decoder, corpus, asked, options, Unattended())
+        little = evaluate_subnetworks(decoder, corpus, asked, ("loss", "kl"), options, Unattended())
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0, DEVICE)
     assert whole.notes == () and little.notes[0].startswith("out of memory with 64 sequences a batch"), little.notes

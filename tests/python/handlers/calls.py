@@ -50,4 +50,4 @@ def corpus_for(tokenizer: PreTrainedTokenizerBase, rows: int = 4) -> Corpus:
 
 def fit(session: Session, model: str, corpus: str, method: dict[str, Any], **params: Any) -> Any:
     given = {"removed": ["block.2", "block.3"], "repairs": [], "skipTokens": 0, "batchSize": 2, **params}
-    return ask(session, "repair.fit", model=model, corpus=corpus, method=method, **given)
+    return ask(session, "repair.fit", model=model, corpus=corpus, repair=method, **given)

@@ -30,8 +30,6 @@ TRAINED: dict[str, dict[str, Any]] = {
         "alpha": 4.0,
         "dropout": 0.0,
         "targets": ["feed-forward"],
-        "first": None,
-        "last": None,
         "experts": None,
     },
 }
@@ -47,10 +45,10 @@ def test_where_and_how_often_checkpoints_are_written_does_not_count(
     for number, changed in enumerate(
         [{"folder": str(tmp_path / "a"), "saveEvery": 1}, {"folder": str(tmp_path / "b"), "saveEvery": 3}, {}]
     ):
-        method = {"kind": kind, **TRAINED[kind], "training": {**TRAINING, **changed}}
-        made = fit(session, model, corpus, method).repairs
+        method = {"method": kind, **TRAINED[kind], "training": {**TRAINING, **changed}}
+        made = fit(session, model, corpus, method)
         target = tmp_path / f"saved {number}"
-        given = {"removed": ["block.2", "block.3"], "repairs": [repair.repair for repair in made]}
+        given = {"removed": ["block.2", "block.3"], "repairs": made.repairs}
         ask(session, "repair.save", model=model, folder=str(target), overwrite=False, **given)
         saved.append(((target / "repair.json").read_text(), (target / "repair.safetensors").read_bytes()))
     assert saved[0] == saved[1] == saved[2]
@@ -58,8 +56,10 @@ def test_where_and_how_often_checkpoints_are_written_does_not_count(
     settings = json.loads(saved[0][0])["repairs"][0]["settings"]
     assert settings["training"]["steps"] == 4
 
-    other = {"kind": kind, **TRAINED[kind], "training": {**TRAINING, "learningRate": 0.02}}
-    assert fit(session, model, corpus, other).repairs[0].digest != json.loads(saved[0][0])["repairs"][0]["digest"]
+    other = {"method": kind, **TRAINED[kind], "training": {**TRAINING, "learningRate": 0.02}}
+    assert (
+        fit(session, model, corpus, other).report.repairs[0].digest != json.loads(saved[0][0])["repairs"][0]["digest"]
+    )
 
 
 UNITS = (Unit("block", 2),)

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from transformers import LlamaConfig
 
-from depthkit_worker.data.corpus import Corpus, CorpusOptions
+from depthkit_worker.contract.wire import CorpusInfo
+from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.data.text import texts_from_strings
 from depthkit_worker.models.decoder import Decoder
 from tiny import SHAPE, random_model, tiny_model, token_ids
@@ -34,16 +35,24 @@ def tiny(name: str) -> Decoder:
 def corpus_of(rows: list[list[int]]) -> Corpus:
     """A corpus of these sequences of token ids."""
     lengths = [len(row) for row in rows]
-    return Corpus(
-        ids=np.concatenate([np.asarray(row, dtype=np.int32) for row in rows]),
-        starts=tuple(itertools.accumulate(lengths, initial=0)),
-        options=CorpusOptions(length=max(lengths)),
-        texts=texts_from_strings(["ids"]),
-        bos_added=False,
+    ids = np.concatenate([np.asarray(row, dtype=np.int32) for row in rows])
+    starts = tuple(itertools.accumulate(lengths, initial=0))
+    return Corpus(ids, starts, corpus_info(lengths), "")
+
+
+def corpus_info(lengths: list[int]) -> CorpusInfo:
+    return CorpusInfo(
+        data=texts_from_strings(["ids"]).info,
+        tokens_digest="0" * 64,
+        sequences=len(lengths),
+        length=max(lengths),
+        tokens=sum(lengths),
         tokens_total=sum(lengths),
         tokens_dropped=0,
-        tokens_digest="",
-        tokenizer_digest="",
+        packing="pack",
+        separator="",
+        bos="auto",
+        bos_added=False,
     )
 
 

@@ -11,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from data.resources import golden, shared, smollm2
-from depthkit_worker.data.corpus import Corpus, CorpusOptions, make_corpus
-from depthkit_worker.data.text import texts_from_files
+from depthkit_worker.contract.wire import CorpusOptions, FileSource, InfluenceOptions
+from depthkit_worker.data.corpus import Corpus, make_corpus
+from depthkit_worker.data.text import read_texts
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.influence.static import Influence, InfluenceOptions, static_influence
+from depthkit_worker.influence.static import Influence, static_influence
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.session.job import Unattended, cancelled
@@ -27,7 +28,8 @@ COSINE, L1, L2, RELATIVE_L1, RELATIVE_L2 = range(5)
 
 
 def measure(decoder: Decoder, corpus: Corpus, **options: object) -> Influence:
-    return static_influence(decoder, corpus, InfluenceOptions(**options), Unattended())  # type: ignore[arg-type]
+    given = InfluenceOptions(**{"batch_size": 1, **options})  # type: ignore[arg-type]
+    return static_influence(decoder, corpus, given, Unattended())
 
 
 def by_hand(x_in: NDArray[np.float64], x_out: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -182,7 +184,7 @@ def test_a_cancel_is_obeyed_between_blocks_and_leaves_no_hook() -> None:
 
     decoder = llama()
     with pytest.raises(DepthkitError, match="cancelled"):
-        static_influence(decoder, corpus_of(random_rows(9)), InfluenceOptions(), Impatient())
+        static_influence(decoder, corpus_of(random_rows(9)), InfluenceOptions(batch_size=1), Impatient())
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in decoder.model.modules())
 
 
@@ -190,9 +192,9 @@ def test_smollm2_matches_the_reference_figures(bundled_model: Path) -> None:
     expected = golden("smollm2.json")["influence_8x128"]
     decoder, job = smollm2(bundled_model), Unattended()
     assert decoder.tokenizer is not None
-    texts = texts_from_files([shared() / "data/calib_wikitext2_train.jsonl"], job)
+    texts = read_texts(FileSource(files=(str(shared() / "data/calib_wikitext2_train.jsonl"),)), job)
     corpus = make_corpus(decoder.tokenizer, texts, CorpusOptions(length=128, sequences=8), job)
-    assert corpus.ids[:16].tolist() == expected["first_ids"] and not corpus.bos_added
+    assert corpus.ids[:16].tolist() == expected["first_ids"] and not corpus.info.bos_added
     for tokens in ("last", "all"):
         result = measure(decoder, corpus, batch_size=4, angular_tokens=tokens)
         for n, row in expected[f"angular_{tokens}"].items():

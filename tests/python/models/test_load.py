@@ -16,12 +16,14 @@ from packaging.version import Version
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerBase
 
+from depthkit_worker.contract.wire import ModelOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models import child, load
 from depthkit_worker.models.convert_gguf import Conversion, convert_in_child
+from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.devices import available_devices
 from depthkit_worker.models.folders import partial_folder, sha256_of_files
-from depthkit_worker.models.load import ALIGNMENT_BYTES, LoadOptions, load_model
+from depthkit_worker.models.load import ALIGNMENT_BYTES, load_model
 from depthkit_worker.models.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from depthkit_worker.session.job import Unattended, cancelled
 from tiny import SMOLLM2_VOCABULARY, t_llama, token_ids
@@ -35,13 +37,14 @@ def source(tmp_path: Path, smollm2_tokenizer: PreTrainedTokenizerBase) -> Path:
     return folder
 
 
-def options(source: Path | str, cache: Path, **others: object) -> LoadOptions:
-    return LoadOptions(str(source), cache, **{"device": "cpu", **others})  # type: ignore[arg-type]
+def loaded(source: Path | str, cache: Path, **others: object) -> Decoder:
+    options = ModelOptions(**{"device": "cpu", **others})  # type: ignore[arg-type]
+    return load_model(str(source), cache, options, Unattended())
 
 
-def refusal(given: LoadOptions) -> DepthkitError:
+def refusal(source: Path | str, cache: Path, **others: object) -> DepthkitError:
     with pytest.raises(DepthkitError) as failure:
-        load_model(given, Unattended())
+        loaded(source, cache, **others)
     return failure.value
 
 
@@ -51,7 +54,7 @@ def change_config(folder: Path, **changes: object) -> None:
 
 
 def test_a_loaded_model_is_the_saved_one(source: Path, tmp_path: Path) -> None:
-    decoder = load_model(options(source, tmp_path), Unattended())
+    decoder = loaded(source, tmp_path)
     ids = token_ids(2, 9, SMOLLM2_VOCABULARY)
     assert torch.equal(decoder.model(input_ids=ids).logits, t_llama()(input_ids=ids).logits)
     assert decoder.source.weights_digest == sha256_of_files([source / "model.safetensors"], lambda: None)
@@ -63,8 +66,8 @@ def test_a_loaded_model_is_the_saved_one(source: Path, tmp_path: Path) -> None:
 
 def test_auto_is_the_stored_dtype(source: Path, tmp_path: Path) -> None:
     t_llama(dtype=torch.bfloat16).save_pretrained(source)
-    assert load_model(options(source, tmp_path), Unattended()).dtype == torch.bfloat16
-    wide = load_model(options(source, tmp_path, dtype="float32"), Unattended())
+    assert loaded(source, tmp_path).dtype == torch.bfloat16
+    wide = loaded(source, tmp_path, dtype="float32")
     assert (wide.dtype, wide.source.stored_dtype) == (torch.float32, "bfloat16")
 
 
@@ -73,7 +76,7 @@ def test_run3_missing_and_unexpected_tensors_are_listed(source: Path, tmp_path: 
     kept = {name: tensor for name, tensor in load_file(weights).items() if ".layers.2." not in name}
     save_file(kept, weights, metadata={"format": "pt"})
     change_config(source, num_hidden_layers=5)
-    failure = refusal(options(source, tmp_path))
+    failure = refusal(source, tmp_path)
     assert failure.code == "MODEL_INVALID"
     assert "model.layers.2.mlp.up_proj.weight" in failure.details["missing"]
     assert "model.layers.5.mlp.up_proj.weight" in failure.details["unexpected"]
@@ -85,16 +88,16 @@ def test_run3_a_missing_head_is_missing_unless_tied(tmp_path: Path, smollm2_toke
     folder = tmp_path / "tied"
     t_llama(tied=True).save_pretrained(folder)
     smollm2_tokenizer.save_pretrained(folder)
-    decoder = load_model(options(folder, tmp_path), Unattended())
+    decoder = loaded(folder, tmp_path)
     head, embedding = decoder.model.get_output_embeddings(), decoder.model.get_input_embeddings()
     assert head.weight is embedding.weight
     change_config(folder, tie_word_embeddings=False)
-    assert refusal(options(folder, tmp_path)).details["missing"] == ["lm_head.weight"]
+    assert refusal(folder, tmp_path).details["missing"] == ["lm_head.weight"]
 
 
 def test_run3_a_tensor_of_another_shape_is_listed(source: Path, tmp_path: Path) -> None:
     change_config(source, intermediate_size=96)
-    failure = refusal(options(source, tmp_path))
+    failure = refusal(source, tmp_path)
     assert failure.code == "MODEL_INVALID"
     assert "model.layers.0.mlp.up_proj.weight" in failure.details["mismatched"]
 
@@ -112,14 +115,14 @@ def test_run3_a_tensor_of_another_shape_is_listed(source: Path, tmp_path: Path) 
 def test_a_damaged_folder_is_refused(damage: object, said: str, source: Path, tmp_path: Path) -> None:
     assert callable(damage)
     damage(source)
-    failure = refusal(options(source, tmp_path))
+    failure = refusal(source, tmp_path)
     assert failure.code == "MODEL_INVALID"
     assert said in failure.message
 
 
 def test_an_architecture_nobody_described_is_refused(source: Path, tmp_path: Path) -> None:
     change_config(source, model_type="my_llama")
-    failure = refusal(options(source, tmp_path))
+    failure = refusal(source, tmp_path)
     assert failure.code == "MODEL_UNSUPPORTED"
     assert "my_llama" in failure.message
     assert "gpt_neox" in failure.message
@@ -127,7 +130,7 @@ def test_an_architecture_nobody_described_is_refused(source: Path, tmp_path: Pat
 
 def test_a_transformers_too_old_is_refused(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load, "OLDEST_TRANSFORMERS", Version("99.1"))
-    failure = refusal(options(source, tmp_path))
+    failure = refusal(source, tmp_path)
     assert failure.code == "MODULE_MISSING"
     assert f"transformers is at {transformers.__version__}, and depthkit needs 99.1 or newer" in failure.message
     assert '-m pip install "transformers>=99.1"' in failure.message
@@ -143,7 +146,7 @@ def test_a_transformers_too_old_is_refused(source: Path, tmp_path: Path, monkeyp
     ],
 )
 def test_options_that_cannot_be_met_are_refused(given: dict[str, str], code: str, source: Path, tmp_path: Path) -> None:
-    failure = refusal(options(source, tmp_path, **given))
+    failure = refusal(source, tmp_path, **given)
     assert failure.code == code
     if "device" in given:
         assert failure.details["available"] == available_devices()
@@ -151,11 +154,11 @@ def test_options_that_cannot_be_met_are_refused(given: dict[str, str], code: str
 
 @pytest.mark.parametrize("name", ["./no/such/folder", "/no/such/folder", "nothing.gguf", "two words"])
 def test_a_model_that_is_nowhere_is_not_found(name: str, tmp_path: Path) -> None:
-    assert refusal(options(name, tmp_path)).code == "MODEL_NOT_FOUND"
+    assert refusal(name, tmp_path).code == "MODEL_NOT_FOUND"
 
 
 def test_a_bundled_name_before_set_up_says_what_to_run(tmp_path: Path) -> None:
-    failure = refusal(options("smollm2-135m", tmp_path))
+    failure = refusal("smollm2-135m", tmp_path)
     assert failure.code == "MODEL_NOT_FOUND"
     assert "npx depthkit setup" in failure.message
 
@@ -163,7 +166,7 @@ def test_a_bundled_name_before_set_up_says_what_to_run(tmp_path: Path) -> None:
 def test_a_hub_id_without_a_network_is_a_network_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(tmp_path))
-    assert refusal(options("nobody/nothing", tmp_path)).code == "NETWORK"
+    assert refusal("nobody/nothing", tmp_path).code == "NETWORK"
 
 
 def test_a_manifest_notices_an_interrupted_or_cut_folder(tmp_path: Path) -> None:
@@ -180,7 +183,7 @@ def test_a_manifest_notices_an_interrupted_or_cut_folder(tmp_path: Path) -> None
 def test_a_file_that_is_no_gguf_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     fake = tmp_path / "fake.gguf"
     fake.write_bytes(b"not a model" * 100)
-    assert refusal(options(fake, tmp_path / "cache")).code == "MODEL_INVALID"
+    assert refusal(fake, tmp_path / "cache").code == "MODEL_INVALID"
     assert list((tmp_path / "cache" / "models").iterdir()) == []
 
 
@@ -235,7 +238,7 @@ def test_the_bundled_model_is_the_one_of_the_reference_figures(bundled_model: Pa
     shared = Path(__file__).parents[4] / "shared"
     game = json.loads((shared / "golden" / "game10.json").read_text())
     golden = json.loads((shared / "golden" / "smollm2.json").read_text())
-    decoder = load_model(options(bundled_model, bundled_model.parent), Unattended())
+    decoder = loaded(bundled_model, bundled_model.parent)
     lines = (shared / "data" / "calib_wikitext2_train.jsonl").read_text().split("\n")
     text = "\n\n".join(json.loads(line)["text"] for line in lines[:40] if line)
     assert decoder.tokenizer is not None

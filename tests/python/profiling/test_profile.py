@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 import torch
+from msgspec import structs
 from torch import nn
 
+from depthkit_worker.contract.wire import ProfileOptions, ProfilingProfileResult
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.memory.peaks import peak_beside
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.stepper import Stepper, pad_left
 from depthkit_worker.models.units import Unit
-from depthkit_worker.profiling.profile import Profile, ProfileOptions, profile
+from depthkit_worker.profiling.profile import Lengths, lengths_of, profile
 from depthkit_worker.profiling.spread import spread_of
 from depthkit_worker.repair.repair import BlockEdit, Repair
 from depthkit_worker.session.job import Unattended, cancelled
@@ -23,13 +25,13 @@ QUICK = ProfileOptions(prompt_tokens=24, context_tokens=8, new_tokens=3, batch_s
 CPU = torch.device("cpu")
 
 
-def of(decoder: Decoder, units: tuple[Unit, ...], options: ProfileOptions = QUICK) -> Profile:
+def of(decoder: Decoder, units: tuple[Unit, ...], options: ProfileOptions = QUICK) -> ProfilingProfileResult:
     return profile(Subnetwork(decoder, units), options, Unattended())
 
 
 def test_masked_keeps_the_weights_and_physical_does_not() -> None:
     decoder = Decoder(tiny_model("llama"))
-    dense, masked, physical = (model.size for model in of(decoder, (Unit("block", 1), Unit("feed-forward", 4))).models)
+    dense, masked, physical = of(decoder, (Unit("block", 1), Unit("feed-forward", 4))).models
     gone = [decoder.blocks[1], decoder.blocks[4].get_submodule("mlp")]
     lost = sum(one.numel() for module in gone for one in module.parameters())
     assert dense.parameters == masked.parameters == decoder.parameters
@@ -41,7 +43,7 @@ def test_masked_keeps_the_weights_and_physical_does_not() -> None:
 def test_stored_bytes_are_in_the_checkpoints_dtype() -> None:
     decoder = Decoder(tiny_model("llama"))
     decoder.source = decoder.source.__class__("x", None, None, "0" * 64, "bfloat16")
-    size = of(decoder, ()).models[0].size
+    size = of(decoder, ()).models[0]
     assert size.stored_bytes * 2 == size.parameters * 4
 
 
@@ -62,7 +64,7 @@ def test_removed_attentions_take_their_share_of_the_cache_away(name: str) -> Non
 def test_the_profile_says_the_cache_that_was_counted() -> None:
     decoder = Decoder(tiny_model("llama"))
     units = (Unit("attention", 0), Unit("block", 3), Unit("feed-forward", 4))
-    sizes = [model.size.kv_bytes_per_token for model in of(decoder, units).models]
+    sizes = [model.kv_bytes_per_token for model in of(decoder, units).models]
     # 2 KV heads of 8 numbers, keys and values, 4 bytes each, in 6 and in 4 blocks.
     assert sizes == [6 * 128, 4 * 128, 4 * 128]
 
@@ -89,8 +91,17 @@ def test_each_model_is_timed_in_every_round_and_compared_with_its_own() -> None:
 def test_no_attention_left_can_be_profiled_and_holds_no_cache() -> None:
     decoder = Decoder(tiny_model("llama"))
     result = of(decoder, tuple(Unit("block", index) for index in range(6)))
-    assert [model.size.kv_bytes_per_token for model in result.models] == [768, 0, 0]
-    assert result.models[2].size.blocks == 0
+    assert [model.kv_bytes_per_token for model in result.models] == [768, 0, 0]
+    assert result.models[2].blocks == 0
+
+
+@pytest.mark.parametrize(("context_length", "prompt", "context"), [(8192, 512, 128), (200, 200, 100), (1, 1, 1)])
+def test_lengths_that_nobody_names_are_what_the_model_takes(context_length: int, prompt: int, context: int) -> None:
+    decoder = Decoder(tiny_model("llama"))
+    decoder.config.max_position_embeddings = context_length
+    options = ProfileOptions()
+    assert lengths_of(decoder, options) == Lengths(prompt, context, 32)
+    assert lengths_of(decoder, structs.replace(options, prompt_tokens=3, context_tokens=4)) == Lengths(3, 4, 32)
 
 
 def test_a_cancel_in_the_middle_leaves_the_model_whole() -> None:
@@ -115,8 +126,6 @@ def test_a_cancel_in_the_middle_leaves_the_model_whole() -> None:
     [
         ProfileOptions(prompt_tokens=300),
         ProfileOptions(prompt_tokens=8, context_tokens=250, new_tokens=10),
-        ProfileOptions(prompt_tokens=0),
-        ProfileOptions(batch_sizes=()),
         ProfileOptions(batch_sizes=(1, 1)),
         ProfileOptions(modes=("masked", "masked")),
     ],
@@ -156,7 +165,7 @@ def test_repairs_are_part_of_what_is_profiled() -> None:
     repair = Repair("low-rank", (Unit("block", 1),), edits, "0" * 64)
     lost = sum(one.numel() for one in decoder.blocks[1].parameters())
     result = profile(Subnetwork(decoder, (Unit("block", 1),), (repair,)), QUICK, Unattended())
-    dense, masked, physical = (model.size.parameters for model in result.models)
+    dense, masked, physical = (model.parameters for model in result.models)
     assert dense == decoder.parameters
     # A changed weight stands in the old one's place.
     assert masked == decoder.parameters + 32 * 32

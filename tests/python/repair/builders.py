@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from depthkit_worker.contract.wire import RepairFitOptions
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.fitting import Base, Fitted
@@ -38,7 +39,8 @@ def base_of(
 ) -> Base:
     decoder = tiny(model) if isinstance(model, str) else model
     rows = random_rows(*LENGTHS) if rows is None else rows
-    return Base(Subnetwork(decoder, units_of(*names), repairs), corpus_of(rows), skip, batch_size)
+    options = RepairFitOptions(skip_tokens=skip, batch_size=batch_size)
+    return Base(Subnetwork(decoder, units_of(*names), repairs), corpus_of(rows), options)
 
 
 def many_rows(count: int = 40, length: int = 12) -> list[list[int]]:
@@ -93,8 +95,8 @@ def block_states(
         ]
         for ids in sequences(base):
             base.decoder.model(input_ids=ids, use_cache=False)
-            fronts.append(seen["front"][0, base.skip_tokens :].double().numpy())
-            behinds.append(seen["behind"][0, base.skip_tokens :].double().numpy())
+            fronts.append(seen["front"][0, base.options.skip_tokens :].double().numpy())
+            behinds.append(seen["behind"][0, base.options.skip_tokens :].double().numpy())
         for handle in handles:
             handle.remove()
     return np.concatenate(fronts), np.concatenate(behinds)

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 import torch
 
+from depthkit_worker.contract.wire import EmulatedUpdateOptions, LowRankOptions, RepairFitOptions, UnitKind
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.checksum import weights_checksum
-from depthkit_worker.models.units import UNIT_KINDS, Unit, UnitKind
-from depthkit_worker.repair.emulated_update import EmulatedUpdateOptions, fit_emulated_update
+from depthkit_worker.models.units import UNIT_KINDS, Unit
+from depthkit_worker.repair.emulated_update import fit_emulated_update
 from depthkit_worker.repair.fitting import Base, Fitted
 from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.session.job import Unattended, cancelled
@@ -56,7 +57,7 @@ def test_the_constant_is_the_mean_update_in_every_family(family: str, kind: Unit
     error = np.square(x_out - x_in - constant).sum()
     assert fitted.gaps[0].removed_error == 1
     assert fitted.gaps[0].repaired_error == pytest.approx(error / square, rel=1e-5)
-    everything = dataclasses.replace(base, skip_tokens=0)
+    everything = dataclasses.replace(base, options=RepairFitOptions(batch_size=4))
     x_in, x_out = gap_states(everything, Unit(kind, 2))
     error = np.square(x_out - x_in - constant).sum() / np.square(x_out - x_in).sum()
     assert fitted.gaps[0].repaired_error_all == pytest.approx(error, rel=1e-5)
@@ -146,7 +147,7 @@ def test_the_model_is_as_it_was_also_after_a_cancel(reference: str) -> None:
     before = weights_checksum(base.decoder)
     hooks = sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in base.decoder.model.modules())
     with pytest.raises(DepthkitError, match="cancelled"):
-        fit_emulated_update(EmulatedUpdateOptions(reference), base, Cancelled())  # type: ignore[arg-type]
+        fit_emulated_update(EmulatedUpdateOptions(reference=reference), base, Cancelled())  # type: ignore[arg-type]
     fit(base, reference=reference)
     after = sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in base.decoder.model.modules())
     assert weights_checksum(base.decoder) == before and hooks == after == 0
@@ -161,7 +162,7 @@ def test_progress_goes_from_none_to_all() -> None:
 
     job = Reports()
     job.seen = []
-    fit_emulated_update(EmulatedUpdateOptions("pruned"), base_of("llama", "block.1", "block.3"), job)
+    fit_emulated_update(EmulatedUpdateOptions(reference="pruned"), base_of("llama", "block.1", "block.3"), job)
     assert job.seen == [(4, 12), (6, 12), (10, 12), (12, 12)]
 
 
@@ -190,7 +191,7 @@ def peak(count: int) -> None:
     from depthkit_worker.memory.peaks import PeakMemory
     from depthkit_worker.memory.process import resident_bytes
     from depthkit_worker.models.decoder import Decoder
-    from depthkit_worker.repair.low_rank import LowRankOptions, fit_low_rank
+    from depthkit_worker.repair.low_rank import fit_low_rank
     from tiny import SHAPE, random_model
 
     torch.set_num_threads(1)
@@ -199,5 +200,5 @@ def peak(count: int) -> None:
     before, memory = resident_bytes(), PeakMemory(torch.device("cpu"))
     for reference in ("dense", "pruned"):
         fit(base, reference=reference)
-        fit_low_rank(LowRankOptions(8, reference=reference), lambda _: None, base, Unattended())
+        fit_low_rank(LowRankOptions(rank=8, reference=reference), lambda _: None, base, Unattended())
     print(json.dumps(memory.bytes() - before))

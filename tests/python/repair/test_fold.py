@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from depthkit_worker.contract.wire import EmulatedUpdateOptions, FoldOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.units import Unit
-from depthkit_worker.repair.emulated_update import EmulatedUpdateOptions, fit_emulated_update
+from depthkit_worker.repair.emulated_update import fit_emulated_update
 from depthkit_worker.repair.fitting import Base, Fitted
-from depthkit_worker.repair.fold import FoldOptions, fit_fold
+from depthkit_worker.repair.fold import fit_fold
 from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.repair.weight_changes import Product
 from depthkit_worker.session.job import Unattended
@@ -28,7 +29,7 @@ FOLDED = sorted(FAMILY_MODELS.keys() - NORMED - EXPERTS)
 
 
 def fit(base: Base, ridge: float | None = 0.0, reference: str = "dense") -> Fitted:
-    return fit_fold(FoldOptions(reference, ridge), base, Unattended())  # type: ignore[arg-type]
+    return fit_fold(FoldOptions(reference=reference, ridge=ridge), base, Unattended())  # type: ignore[arg-type]
 
 
 def refused(base: Base) -> str:
@@ -80,7 +81,7 @@ def test_without_a_ridge_it_is_plain_least_squares_in_every_family_it_fits(famil
 def test_an_infinite_ridge_is_the_emulated_update(reference: str) -> None:
     base = base_of("llama", "attention.1", "block.3", "block.5")
     folded = fit(base, None, reference)
-    emulated = fit_emulated_update(EmulatedUpdateOptions(reference), base, Unattended())  # type: ignore[arg-type]
+    emulated = fit_emulated_update(EmulatedUpdateOptions(reference=reference), base, Unattended())  # type: ignore[arg-type]
     assert [fill.removed for fill in folded.fills] == [fill.removed for fill in emulated.fills]
     assert [list(fill.edits) for fill in folded.fills] == [[0], [2], [4]]
     for one, other in zip(

@@ -7,11 +7,12 @@ import pytest
 import torch
 from transformers import LlamaConfig
 
+from depthkit_worker.contract.wire import LowRankOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.repair.fitting import Base, Fitted
 from depthkit_worker.repair.least_squares import affine_of
-from depthkit_worker.repair.low_rank import LowRankOptions, fit_low_rank
+from depthkit_worker.repair.low_rank import fit_low_rank
 from depthkit_worker.repair.stream_updates import LowRank
 from depthkit_worker.session.job import Unattended
 from repair.builders import Array, base_of, dense_logits, gap_states, logits, many_rows, repairs_of
@@ -23,7 +24,7 @@ EPS = 1e-6
 
 def fit(base: Base, rank: int, **options: object) -> Fitted:
     options = {"ridge": 0.0, **options}
-    return fit_low_rank(LowRankOptions(rank, **options), lambda _: None, base, Unattended())  # type: ignore[arg-type]
+    return fit_low_rank(LowRankOptions(rank=rank, **options), lambda _: None, base, Unattended())  # type: ignore[arg-type]
 
 
 def update_of(fitted: Fitted, number: int = 0) -> LowRank:
@@ -56,7 +57,7 @@ def states(base: Base, reads: str) -> tuple[Array, Array]:
 @pytest.mark.parametrize(("rank", "ridge"), [(3, 0.0), (3, 0.05), (HIDDEN, 0.0), (HIDDEN, 0.3)])
 def test_it_is_numpys_reduced_rank_regression(unit: str, reads: str, rank: int, ridge: float) -> None:
     base = base_of("llama", unit, rows=many_rows(), skip=1)
-    fitted = fit(base, rank, reads=reads, ridge=ridge)
+    fitted = fit(base, rank, input=reads, ridge=ridge)
     z, d = states(base, reads)
     matrix, bias = reference(z, d, rank, ridge)
     update = affine_of(update_of(fitted))
@@ -125,11 +126,11 @@ def test_a_fit_that_is_wrong_for_the_skipped_tokens_says_so() -> None:
     model.model.embed_tokens.weight[1].mul_(1000)
     rows = [[1, *row] for row in many_rows()]
     base = base_of(Decoder(model), "block.2", rows=rows, skip=1)
-    raw, normed = fit(base, 8, reads="raw"), fit(base, 8)
+    raw, normed = fit(base, 8, input="raw"), fit(base, 8)
     assert raw.gaps[0].repaired_error_all > 1.5 * raw.gaps[0].repaired_error
     assert len(raw.notes) == 1 and "block.2" in raw.notes[0] and "skipTokens 0" in raw.notes[0]
     assert normed.notes == ()
-    assert fit(base_of(Decoder(model), "block.2", rows=rows), 8, reads="raw").notes == ()
+    assert fit(base_of(Decoder(model), "block.2", rows=rows), 8, input="raw").notes == ()
 
 
 @pytest.mark.parametrize("rank", [0, HIDDEN + 1])

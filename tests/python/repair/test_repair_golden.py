@@ -8,13 +8,20 @@ from pathlib import Path
 import pytest
 
 from data.resources import golden, shared, smollm2
-from depthkit_worker.data.corpus import Corpus, CorpusOptions, make_corpus
+from depthkit_worker.contract.wire import (
+    CorpusOptions,
+    EmulatedUpdateOptions,
+    FileSource,
+    PerplexityOptions,
+    RepairFitOptions,
+)
+from depthkit_worker.data.corpus import Corpus, make_corpus
 from depthkit_worker.data.stream import make_stream
-from depthkit_worker.data.text import texts_from_files, texts_from_strings
-from depthkit_worker.evaluation.perplexity import PerplexityOptions, perplexity
+from depthkit_worker.data.text import read_texts, texts_from_strings
+from depthkit_worker.evaluation.perplexity import perplexity
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
-from depthkit_worker.repair.emulated_update import EmulatedUpdateOptions, fit_emulated_update
+from depthkit_worker.repair.emulated_update import fit_emulated_update
 from depthkit_worker.repair.fitting import Base
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -24,7 +31,9 @@ from repair.builders import repairs_of
 def calibration(decoder: Decoder, sequences: int, length: int) -> Corpus:
     lines = (shared() / "data" / "calib_wikitext2_train.jsonl").read_text(encoding="utf-8").splitlines()[:80]
     texts = texts_from_strings([json.loads(line)["text"] for line in lines])
-    return make_corpus(decoder.require_tokenizer(), texts, CorpusOptions(length, sequences), Unattended())
+    return make_corpus(
+        decoder.require_tokenizer(), texts, CorpusOptions(length=length, sequences=sequences), Unattended()
+    )
 
 
 def test_perplexity_with_emulated_updates(bundled_model: Path) -> None:
@@ -33,12 +42,12 @@ def test_perplexity_with_emulated_updates(bundled_model: Path) -> None:
     expected = golden("smollm2.json")["emulated_update"]
     decoder = smollm2(bundled_model)
     corpus = calibration(decoder, 32, 128)
-    wikitext = texts_from_files([shared() / "data" / "wikitext2.test.txt"], Unattended())
-    stream = make_stream(decoder.require_tokenizer(), wikitext, Unattended(), rows="wikitext")
+    wikitext = read_texts(FileSource(files=(str(shared() / "data" / "wikitext2.test.txt"),)), Unattended())
+    options = PerplexityOptions(rows="wikitext", chunk=512, max_chunks=16)
+    stream = make_stream(decoder.require_tokenizer(), wikitext, options, Unattended())
 
     units = tuple(Unit("block", index) for index in expected["cosine_order"][:5])
-    base = Base(Subnetwork(decoder, units), corpus)
+    base = Base(Subnetwork(decoder, units), corpus, RepairFitOptions())
     repairs = repairs_of(base, fit_emulated_update(EmulatedUpdateOptions(), base, Unattended()))
-    options = PerplexityOptions(chunk=512, max_chunks=16)
     result = perplexity(Subnetwork(decoder, units, repairs), stream, options, Unattended())
     assert result.perplexity == pytest.approx(expected["emulated_5"]["ppl"], rel=1e-4)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import LongTensor, Tensor, nn
 from transformers import PreTrainedModel
 
-from depthkit_worker.data.corpus import Corpus, CorpusOptions
-from depthkit_worker.data.text import texts_from_strings
+from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
+from influence.builders import corpus_info
 
 ATTENTION_ENDS = ("self_attn.o_proj", "attention.dense")
 FEED_FORWARD_ENDS = ("mlp.down_proj", "mlp.dense_4h_to_h", "mlp.experts.down_proj", "mlp.shared_expert.down_proj")
@@ -71,11 +71,7 @@ def corpus_of(rows: Collection[LongTensor | Tensor]) -> Corpus:
     """A corpus of these sequences of ids, which may differ in length."""
     arrays = [row.numpy().astype(np.int32) for row in rows]
     starts = (0, *np.cumsum([len(row) for row in arrays]).tolist())
-    longest = max(map(len, arrays))
-    texts = texts_from_strings(["none"])
-    return Corpus(
-        np.concatenate(arrays), starts, CorpusOptions(longest), texts, False, starts[-1], 0, "0" * 64, "0" * 64
-    )
+    return Corpus(np.concatenate(arrays), starts, corpus_info([len(row) for row in arrays]), "0" * 64)
 
 
 def all_masks(units: int) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:

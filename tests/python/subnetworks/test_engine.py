@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from depthkit_worker.contract.wire import EngineOptions, Measure, ScoredPositions
 from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
@@ -15,11 +16,11 @@ from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.repair.repair import BlockEdit, Repair, slot_of, update_at
 from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.session.job import Unattended, cancelled
-from depthkit_worker.subnetworks.engine import EngineOptions, EngineResult, evaluate_subnetworks
+from depthkit_worker.subnetworks.engine import EngineResult, evaluate_subnetworks
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.head import Head
 from depthkit_worker.subnetworks.masks import Subnetworks, one_removed, pack_masks, unpack_masks
-from depthkit_worker.subnetworks.positions import MEASURES, ScoredPositions
+from depthkit_worker.subnetworks.positions import MEASURES
 from depthkit_worker.subnetworks.steps import Stepper
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from depthkit_worker.subnetworks.trie import Trie, walk
@@ -27,15 +28,19 @@ from subnetworks.physical import Physical, all_masks, corpus_of, measures_by_def
 from tiny import DEPTH, FAMILY_MODELS, tiny_model, token_ids
 
 IDS = token_ids(2, 11)
-EVERYTHING = EngineOptions(MEASURES)
+PLAIN = EngineOptions()
 SUBLAYERS = ("attention.0", "feed-forward.0", "attention.1", "feed-forward.1", "attention.3", "feed-forward.4")
 MIXED = tuple(Unit.parse(name) for name in (*SUBLAYERS, "block.2", "block.5"))
 
 
 def evaluate(
-    decoder: Decoder, subnetworks: Subnetworks, options: EngineOptions = EVERYTHING, corpus: Corpus | None = None
+    decoder: Decoder,
+    subnetworks: Subnetworks,
+    measures: tuple[Measure, ...] = MEASURES,
+    options: EngineOptions = PLAIN,
+    corpus: Corpus | None = None,
 ) -> EngineResult:
-    return evaluate_subnetworks(decoder, corpus or corpus_of(list(IDS)), subnetworks, options, Unattended())
+    return evaluate_subnetworks(decoder, corpus or corpus_of(list(IDS)), subnetworks, measures, options, Unattended())
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt_neox-parallel", "olmo2", "qwen2_moe"])
@@ -105,7 +110,7 @@ def test_equal_subnetworks_are_computed_once_and_told_to_each() -> None:
             seen[row] = of_row
 
     corpus = corpus_of(list(IDS))
-    result = evaluate_subnetworks(decoder, corpus, Subnetworks(units, masks), EVERYTHING, Unattended(), on_values)
+    result = evaluate_subnetworks(decoder, corpus, Subnetworks(units, masks), MEASURES, PLAIN, Unattended(), on_values)
     assert result.distinct == 2
     assert result.values[0].tolist() == result.values[1].tolist() == result.values[2].tolist()
     assert [seen[row] for row in range(5)] == result.values.tolist()
@@ -118,7 +123,7 @@ def test_values_do_not_depend_on_batches_or_pieces() -> None:
     parts = tuple(Unit(kind, index) for index in range(DEPTH) for kind in UNIT_KINDS[1:])
     for request in (Subnetworks(units, all_masks(DEPTH)), Subnetworks(parts, random_masks(300, 2 * DEPTH))):
         one, *others = (
-            evaluate(decoder, request, EngineOptions(MEASURES, batch_size=size), corpus) for size in (6, 4, 1)
+            evaluate(decoder, request, options=EngineOptions(batch_size=size), corpus=corpus) for size in (6, 4, 1)
         )
         for other in others:
             np.testing.assert_allclose(other.values, one.values, rtol=1e-6, atol=1e-6)
@@ -136,7 +141,7 @@ def test_padding_and_scored_positions_against_the_definition() -> None:
         ScoredPositions(): ({n: list(range(n - 1)) for n in (9, 5, 12)}, {n: list(range(n)) for n in (9, 5, 12)}),
     }
     for positions, (for_loss, for_kl) in cases.items():
-        result = evaluate(decoder, request, EngineOptions(("kl", "loss"), positions=positions), corpus_of(rows))
+        result = evaluate(decoder, request, ("kl", "loss"), EngineOptions(scored_positions=positions), corpus_of(rows))
         losses: list[float] = []
         kls: list[float] = []
         for ids in rows:
@@ -208,7 +213,7 @@ def test_a_cancel_stops_anywhere_and_leaves_the_model_whole() -> None:
     before = engine_logits(decoder)
     for after in (0, 1, 7, 20, 35):
         with pytest.raises(DepthkitError) as caught:
-            evaluate_subnetworks(decoder, corpus_of(list(IDS)), one_removed(MIXED), EVERYTHING, _Stops(after))
+            evaluate_subnetworks(decoder, corpus_of(list(IDS)), one_removed(MIXED), MEASURES, PLAIN, _Stops(after))
         assert caught.value.code == "CANCELLED"
     assert torch.equal(engine_logits(decoder), before)
 
@@ -222,8 +227,9 @@ def test_progress_ends_where_it_said_it_would() -> None:
             reports.append((done, total))
 
     corpus = corpus_of(list(token_ids(4, 12)))
-    options = EngineOptions(("loss",), batch_size=2)
-    evaluate_subnetworks(Decoder(tiny_model("llama")), corpus, Subnetworks(MIXED, all_masks(8)), options, Job())
+    options = EngineOptions(batch_size=2)
+    asked = Subnetworks(MIXED, all_masks(8))
+    evaluate_subnetworks(Decoder(tiny_model("llama")), corpus, asked, ("loss",), options, Job())
     assert reports[-1][0] == reports[-1][1]
     assert reports == sorted(reports) and len({total for _, total in reports}) == 1
 
@@ -239,16 +245,7 @@ def test_packed_masks_are_read_from_the_lowest_bit() -> None:
             unpack_masks(wrong, 11)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        EngineOptions(()),
-        EngineOptions(("loss", "loss")),
-        EngineOptions(batch_size=0),
-        EngineOptions(positions=ScoredPositions(0)),
-    ],
-)
-def test_options_that_make_no_sense_are_refused(options: EngineOptions) -> None:
+def test_a_measure_named_twice_is_refused() -> None:
     with pytest.raises(DepthkitError) as caught:
-        evaluate(Decoder(tiny_model("llama")), one_removed(MIXED), options)
+        evaluate(Decoder(tiny_model("llama")), one_removed(MIXED), ("loss", "loss"))
     assert caught.value.code == "INVALID_ARGUMENT"

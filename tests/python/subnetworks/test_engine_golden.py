@@ -15,12 +15,13 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from depthkit_worker.data.corpus import Corpus, CorpusOptions, make_corpus
+from depthkit_worker.contract.wire import CorpusOptions, EngineOptions
+from depthkit_worker.data.corpus import Corpus, make_corpus
 from depthkit_worker.data.text import texts_from_strings
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.session.job import Unattended
-from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
+from depthkit_worker.subnetworks.engine import evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks, one_removed
 from depthkit_worker.subnetworks.positions import MEASURES
 
@@ -44,7 +45,7 @@ def corpus(decoder: Decoder, sequences: int) -> Corpus:
     lines = (SHARED / "data" / "calib_wikitext2_train.jsonl").read_text(encoding="utf-8").splitlines()[:40]
     texts = texts_from_strings([json.loads(line)["text"] for line in lines])
     assert decoder.tokenizer is not None
-    return make_corpus(decoder.tokenizer, texts, CorpusOptions(128, sequences), Unattended())
+    return make_corpus(decoder.tokenizer, texts, CorpusOptions(length=128, sequences=sequences), Unattended())
 
 
 def golden(name: str) -> Any:
@@ -56,7 +57,7 @@ def test_leave_one_out_of_each_kind_of_unit(decoder: Decoder) -> None:
     units = [Unit.parse(f"{KINDS[kind]}.{index}") for kind, index in (name.split(".") for name in names)]
     expected = golden("smollm2.json")["loo_8x128"]["units"]
     result = evaluate_subnetworks(
-        decoder, corpus(decoder, 8), one_removed(units), EngineOptions(MEASURES), Unattended()
+        decoder, corpus(decoder, 8), one_removed(units), MEASURES, EngineOptions(), Unattended()
     )
     assert result.counts == (8 * 127, 8 * 128, 8 * 128)
     np.testing.assert_allclose(result.values, [[expected[name][m] for m in MEASURES] for name in names], rtol=1e-4)
@@ -66,7 +67,8 @@ def test_the_first_two_steps_of_the_greedy_path(decoder: Decoder) -> None:
     steps = golden("smollm2.json")["greedy_block_8x128"][:2]
     removals = [[step["removed"] for step in steps[: count + 1]] for count in range(2)]
     kept = np.array([[index not in removal for index in range(30)] for removal in removals])
-    result = evaluate_subnetworks(decoder, corpus(decoder, 8), Subnetworks(BLOCKS, kept), EngineOptions(), Unattended())
+    asked = Subnetworks(BLOCKS, kept)
+    result = evaluate_subnetworks(decoder, corpus(decoder, 8), asked, ("loss",), EngineOptions(), Unattended())
     np.testing.assert_allclose(result.values[:, 0], [step["loss"] for step in steps], rtol=1e-4)
 
 
@@ -75,7 +77,7 @@ def test_coalitions_of_the_game_of_ten(decoder: Decoder) -> None:
     coalitions = np.array([0, 1, 128, 600, 1007, 1022, 1023])
     kept = np.repeat((coalitions[:, None] >> np.arange(10) & 1).astype(np.bool_), 3, axis=1)
     result = evaluate_subnetworks(
-        decoder, corpus(decoder, 2), Subnetworks(BLOCKS, kept), EngineOptions(("loss", "kl")), Unattended()
+        decoder, corpus(decoder, 2), Subnetworks(BLOCKS, kept), ("loss", "kl"), EngineOptions(), Unattended()
     )
     expected = [[game[key][index] for key in ("loss", "kl")] for index in coalitions]
     np.testing.assert_allclose(result.values, expected, rtol=1e-4, atol=1e-6)
@@ -93,5 +95,6 @@ def test_a_cancel_is_looked_for_after_every_block_and_tile(decoder: Decoder) -> 
             self.checks += 1
 
     job = Job()
-    result = evaluate_subnetworks(decoder, corpus(decoder, 1), one_removed(BLOCKS[-3:]), EngineOptions(), job)
+    asked = one_removed(BLOCKS[-3:])
+    result = evaluate_subnetworks(decoder, corpus(decoder, 1), asked, ("loss",), EngineOptions(), job)
     assert job.checks >= result.block_evaluations + 3 * (49152 // 4096)

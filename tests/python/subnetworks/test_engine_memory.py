@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import LlamaConfig
 
+from depthkit_worker.contract.wire import EngineOptions
 from depthkit_worker.models.decoder import Decoder, Replay
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.session.job import Unattended
-from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
+from depthkit_worker.subnetworks.engine import evaluate_subnetworks
 from depthkit_worker.subnetworks.executor import Evaluation
 from depthkit_worker.subnetworks.masks import Subnetworks, block_codes
 from depthkit_worker.subnetworks.plan import make_plan
@@ -138,7 +139,7 @@ def starve(megabytes: int) -> None:
             ctypes.CDLL(None).malloc_trim(0)  # or the second run lives on what the first one freed
             pages = int(Path("/proc/self/statm").read_text().split()[0])
             resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (megabytes << 20),) * 2)
-        options = EngineOptions(("loss", "kl"), batch_size=32)
-        result = evaluate_subnetworks(decoder, corpus, request, options, Unattended())
+        options = EngineOptions(batch_size=32)
+        result = evaluate_subnetworks(decoder, corpus, request, ("loss", "kl"), options, Unattended())
         found.append({"values": result.values.tolist(), "notes": result.notes, "counts": result.counts})
     print(json.dumps(found))

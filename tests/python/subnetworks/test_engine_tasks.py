@@ -7,30 +7,36 @@ import pytest
 import torch
 from torch import LongTensor
 
+from depthkit_worker.contract.wire import EngineOptions, Measure, ScoredPositions
 from depthkit_worker.data.tasks import Item, Task
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.evaluation.choices import choice_result
 from depthkit_worker.evaluation.task_scores import task_scores
 from depthkit_worker.models.decoder import Branching, Decoder, Replay
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.repair.repair import Repair, slot_of, update_at
 from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.session.job import Unattended
-from depthkit_worker.subnetworks.engine import EngineOptions, EngineResult, evaluate_subnetworks
+from depthkit_worker.subnetworks.engine import EngineResult, evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks
-from depthkit_worker.subnetworks.positions import Measure, ScoredPositions
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from subnetworks.physical import Physical, all_masks
-from task_items import random_task
+from task_items import random_task, result_of
 from tiny import DEPTH, FAMILY_MODELS, tiny_model
 
 TASK_MEASURES: tuple[Measure, ...] = ("accuracy", "choice-loss")
+PLAIN = EngineOptions()
 NAMES = ("attention.0", "feed-forward.0", "attention.3", "feed-forward.4", "block.2", "block.5")
 UNITS = tuple(Unit.parse(name) for name in NAMES)
 
 
-def evaluate(decoder: Decoder, task: Task, asked: Subnetworks, options: EngineOptions) -> EngineResult:
-    return evaluate_subnetworks(decoder, task, asked, options, Unattended())
+def evaluate(
+    decoder: Decoder,
+    task: Task,
+    asked: Subnetworks,
+    measures: tuple[Measure, ...] = TASK_MEASURES,
+    options: EngineOptions = PLAIN,
+) -> EngineResult:
+    return evaluate_subnetworks(decoder, task, asked, measures, options, Unattended())
 
 
 def log_likelihood(physical: Physical, item: Item, choice: int, gone: set[Unit]) -> tuple[float, bool]:
@@ -49,15 +55,15 @@ def test_every_subnetwork_equals_the_physically_edited_model(name: str) -> None:
     physical = Physical(model)
     task, words = random_task(5), random_task(5, choices=1, kind="last-word")
     masks = all_masks(len(UNITS))[::3]
-    result = evaluate(Decoder(model), task, Subnetworks(UNITS, masks), EngineOptions(TASK_MEASURES))
-    of_words = evaluate(Decoder(model), words, Subnetworks(UNITS, masks), EngineOptions(("loss", "accuracy")))
+    result = evaluate(Decoder(model), task, Subnetworks(UNITS, masks))
+    of_words = evaluate(Decoder(model), words, Subnetworks(UNITS, masks), ("loss", "accuracy"))
     for kept, values, word_values in zip(masks, result.values, of_words.values, strict=True):
         gone = {unit for unit, stays in zip(UNITS, kept, strict=True) if not stays}
         scores = [
             np.array([log_likelihood(physical, item, choice, gone)[0] for choice in range(len(item.tails))])
             for item in task.items
         ]
-        expected = choice_result(task.items, scores)
+        expected = result_of(task.items, scores)
         np.testing.assert_allclose(values, [expected.acc.micro, expected.choice_loss], rtol=1e-5, atol=1e-6)
         found = [log_likelihood(physical, item, 0, gone) for item in words.items]
         tokens = sum(item.scored[0] for item in words.items)
@@ -71,10 +77,10 @@ def test_all_families_agree_with_gates_on_the_live_model(name: str) -> None:
     decoder, task = Decoder(tiny_model(name)), random_task(6, seed=2)
     units = tuple(Unit(kind, index) for index in range(DEPTH) for kind in UNIT_KINDS)
     masks = np.random.default_rng(0).random((6, len(units))) < 0.8
-    result = evaluate(decoder, task, Subnetworks(units, masks), EngineOptions(TASK_MEASURES))
+    result = evaluate(decoder, task, Subnetworks(units, masks))
     for kept, values in zip(masks, result.values, strict=True):
         gone = tuple(unit for unit, stays in zip(units, kept, strict=True) if not stays)
-        expected = choice_result(task.items, task_scores(Subnetwork(decoder, gone), task, Unattended()).log_likelihoods)
+        expected = result_of(task.items, task_scores(Subnetwork(decoder, gone), task, Unattended()).log_likelihoods)
         np.testing.assert_allclose(values, [expected.acc.micro, expected.choice_loss], rtol=1e-5, atol=1e-6)
 
 
@@ -86,10 +92,10 @@ def test_repairs_stand_in_the_engine_as_on_the_live_model(name: str) -> None:
     vector = torch.randn(decoder.hidden_size, generator=torch.Generator().manual_seed(0))
     repair = Repair("by hand", (unit,), {3: update_at(slot, Constant(vector))}, digest="1")
     asked = Subnetworks((unit,), np.array([[False], [True]]), (repair,))
-    result = evaluate(decoder, task, asked, EngineOptions(TASK_MEASURES))
+    result = evaluate(decoder, task, asked)
     for units, repairs, values in (((unit,), (repair,), result.values[0]), ((), (), result.values[1])):
         found = task_scores(Subnetwork(decoder, units, repairs), task, Unattended())
-        expected = choice_result(task.items, found.log_likelihoods)
+        expected = result_of(task.items, found.log_likelihoods)
         np.testing.assert_allclose(values, [expected.acc.micro, expected.choice_loss], rtol=1e-5, atol=1e-6)
     assert abs(result.values[0, 1] - result.values[1, 1]) > 1e-3, "the repair and the removal tell"
 
@@ -118,9 +124,9 @@ def test_out_of_memory_halves_the_items_and_says_so(monkeypatch: pytest.MonkeyPa
 def test_values_do_not_depend_on_batches_or_pieces(shots: int) -> None:
     decoder, task = Decoder(tiny_model("llama")), random_task(11, shots=shots)
     asked = Subnetworks(tuple(Unit("block", index) for index in range(DEPTH)), all_masks(DEPTH))
-    options = [EngineOptions(TASK_MEASURES, batch_size=size) for size in (64, 11, 4, 1)]
-    options += [EngineOptions(TASK_MEASURES, memory_budget=1 << 18)]
-    one, *others = (evaluate(decoder, task, asked, of) for of in options)
+    options = [EngineOptions(batch_size=size) for size in (64, 11, 4, 1)]
+    options += [EngineOptions(memory_budget=1 << 18)]
+    one, *others = (evaluate(decoder, task, asked, options=of) for of in options)
     for other in others:
         np.testing.assert_allclose(other.values, one.values, rtol=1e-6, atol=1e-6)
         assert other.counts == one.counts == (11, 11)
@@ -135,22 +141,22 @@ def test_progress_ends_where_it_said_it_would() -> None:
             reports.append((done, total))
 
     asked = Subnetworks(UNITS, all_masks(len(UNITS)))
-    options = EngineOptions(TASK_MEASURES, batch_size=3)
-    evaluate_subnetworks(Decoder(tiny_model("llama")), random_task(7), asked, options, Job())
+    options = EngineOptions(batch_size=3)
+    evaluate_subnetworks(Decoder(tiny_model("llama")), random_task(7), asked, TASK_MEASURES, options, Job())
     assert reports[-1][0] == reports[-1][1] and reports == sorted(reports)
 
 
 @pytest.mark.parametrize(
-    ("kind", "options"),
+    ("kind", "measure", "options"),
     [
-        ("choices", EngineOptions(("loss",))),
-        ("choices", EngineOptions(("kl",))),
-        ("last-word", EngineOptions(("choice-loss",))),
-        ("choices", EngineOptions(("accuracy",), positions=ScoredPositions(every=2))),
+        ("choices", "loss", PLAIN),
+        ("choices", "kl", PLAIN),
+        ("last-word", "choice-loss", PLAIN),
+        ("choices", "accuracy", EngineOptions(scored_positions=ScoredPositions(every=2))),
     ],
 )
-def test_measures_that_a_task_does_not_have_are_refused(kind: str, options: EngineOptions) -> None:
+def test_measures_that_a_task_does_not_have_are_refused(kind: str, measure: Measure, options: EngineOptions) -> None:
     task = random_task(2, choices=2, kind="choices") if kind == "choices" else random_task(2, 1, "last-word")
     with pytest.raises(DepthkitError, match=f"a {kind} task") as caught:
-        evaluate(Decoder(tiny_model("llama")), task, Subnetworks(UNITS, all_masks(6)[:2]), options)
+        evaluate(Decoder(tiny_model("llama")), task, Subnetworks(UNITS, all_masks(6)[:2]), (measure,), options)
     assert caught.value.code == "INVALID_ARGUMENT"

@@ -9,13 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from depthkit_worker.contract.wire import EngineOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.repair.repair import BlockEdit, Repair, slot_of, update_at
 from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
 from depthkit_worker.session.job import Unattended
-from depthkit_worker.subnetworks.engine import EngineOptions, evaluate_subnetworks
+from depthkit_worker.subnetworks.engine import evaluate_subnetworks
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.masks import Subnetworks
 from depthkit_worker.subnetworks.positions import MEASURES
@@ -54,7 +55,7 @@ def agree(decoder: Decoder, units: tuple[Unit, ...], repairs: tuple[Repair, ...]
     rows = np.concatenate([repaired, np.zeros((1, len(repairs)), dtype=np.bool_)])
     dense = live_logits(decoder, (), ())
     result = evaluate_subnetworks(
-        decoder, corpus_of(list(IDS)), Subnetworks(units, kept, repairs, rows), EngineOptions(MEASURES), Unattended()
+        decoder, corpus_of(list(IDS)), Subnetworks(units, kept, repairs, rows), MEASURES, EngineOptions(), Unattended()
     )
     for row, values in zip(repaired, result.values, strict=False):
         chosen = tuple(repair for repair, on in zip(repairs, row, strict=True) if on)
@@ -107,9 +108,10 @@ def test_without_a_mask_a_repair_is_in_place_wherever_its_units_are_removed() ->
     repairs = tuple(constant_at(decoder, unit) for unit in units)
     kept = np.random.default_rng(0).random((6, DEPTH)) < 0.6
     corpus = corpus_of(list(IDS))
-    free = evaluate_subnetworks(decoder, corpus, Subnetworks(units, kept, repairs), EngineOptions(), Unattended())
+    asked = Subnetworks(units, kept, repairs)
+    free = evaluate_subnetworks(decoder, corpus, asked, ("loss",), EngineOptions(), Unattended())
     told = evaluate_subnetworks(
-        decoder, corpus, Subnetworks(units, kept, repairs, repaired=~kept), EngineOptions(), Unattended()
+        decoder, corpus, Subnetworks(units, kept, repairs, repaired=~kept), ("loss",), EngineOptions(), Unattended()
     )
     np.testing.assert_array_equal(free.values, told.values)
 
@@ -140,7 +142,7 @@ def test_a_repair_that_applies_nowhere_is_told(
 
     def notes(repaired: np.ndarray | None) -> tuple[str, ...]:
         asked = Subnetworks(units, kept, repairs, repaired)
-        return evaluate_subnetworks(decoder, corpus, asked, EngineOptions(), Unattended()).notes
+        return evaluate_subnetworks(decoder, corpus, asked, ("loss",), EngineOptions(), Unattended()).notes
 
     named = [f"the repair by hand for {', '.join(map(str, gap))} is in place in none" for gap in told]
     assert [note.split(" of these")[0] for note in notes(None)] == named
@@ -154,7 +156,7 @@ def test_a_misplaced_repair_is_refused_with_its_row() -> None:
     repair = constant_at(decoder, unit)
     request = Subnetworks((unit,), np.array([[True], [False]]), (repair,), np.array([[True], [True]]))
     with pytest.raises(DepthkitError, match="without nothing"):
-        evaluate_subnetworks(decoder, corpus_of(list(IDS)), request, EngineOptions(), Unattended())
+        evaluate_subnetworks(decoder, corpus_of(list(IDS)), request, ("loss",), EngineOptions(), Unattended())
 
 
 @pytest.mark.parametrize("name", UNIT_KINDS)

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
+from msgspec import structs
 from torch import Tensor
 
+from depthkit_worker.contract.wire import Objective, RepairFitOptions, TrainingOptions, TrainingPoint, TrainingReport
 from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
@@ -17,15 +19,26 @@ from depthkit_worker.repair.fitting import Base, Fill
 from depthkit_worker.repair.repair import BlockEdit, Repair
 from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.repair.training.fills import train_fills
-from depthkit_worker.repair.training.options import Objective, TrainingOptions
-from depthkit_worker.repair.training.report import TrainingPoint, TrainingReport
+from depthkit_worker.repair.training.options import SettledTraining, settled
 from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from influence.builders import corpus_of, random_rows
 
 REMOVED = (Unit("block", 2), Unit("block", 3))
 ALL = Objective(kl=1.0, loss=0.5, hidden=0.25)
-SHORT = TrainingOptions(steps=6, batch_size=2, warmup=2, learning_rate=1e-2, objective=ALL, teacher_top=10)
+SHORT = settled(
+    TrainingOptions(
+        steps=6,
+        batch_size=2,
+        warmup=2,
+        learning_rate=1e-2,
+        objective=ALL,
+        teacher_top=10,
+        validation=0,
+        validate_every=20,
+    ),
+    sequences=0,
+)
 
 
 class CancelAfter(Unattended):
@@ -58,7 +71,7 @@ class Looks(Unattended):
 
 def corpus(*lengths: int, seed: int = 0) -> Corpus:
     made = corpus_of(random_rows(*(lengths or (17, 17, 17, 9, 17, 17)), seed=seed))
-    return dataclasses.replace(made, tokens_digest=f"{lengths} {seed}")
+    return dataclasses.replace(made, info=structs.replace(made.info, tokens_digest=f"{lengths} {seed}"))
 
 
 def base_of(
@@ -68,7 +81,8 @@ def base_of(
     on: Corpus | None = None,
     skip_tokens: int = 0,
 ) -> Base:
-    return Base(Subnetwork(decoder, units, repairs), corpus() if on is None else on, skip_tokens)
+    options = RepairFitOptions(skip_tokens=skip_tokens)
+    return Base(Subnetwork(decoder, units, repairs), corpus() if on is None else on, options)
 
 
 def constant(decoder: Decoder, value: float = 0.0, dtype: torch.dtype | None = None) -> Fill:
@@ -77,7 +91,7 @@ def constant(decoder: Decoder, value: float = 0.0, dtype: torch.dtype | None = N
 
 
 def trained_constant(
-    decoder: Decoder, options: TrainingOptions = SHORT, job: Unattended | None = None
+    decoder: Decoder, options: SettledTraining = SHORT, job: Unattended | None = None
 ) -> tuple[Tensor, TrainingReport]:
     fills, report = train_fills(base_of(decoder), [constant(decoder)], options, job or Unattended(), ignore)
     update = fills[0].edits[2].beside

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import torch
+from msgspec import structs
 
+from depthkit_worker.contract.wire import BiasOptions, EmulatedUpdateOptions
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.units import Unit
-from depthkit_worker.repair import emulated_update
-from depthkit_worker.repair.bias import BiasOptions, fit_bias
+from depthkit_worker.repair.bias import fit_bias
+from depthkit_worker.repair.emulated_update import fit_emulated_update
 from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.session.job import Unattended
 from influence.builders import llama
@@ -20,10 +20,10 @@ def test_it_starts_from_the_emulated_update_and_lowers_the_objective() -> None:
     decoder = llama()
     units = (*REMOVED, Unit("attention", 4))
     before = weights_checksum(decoder)
-    options = dataclasses.replace(SHORT, steps=20, batch_size=6, activation_checkpointing=True)
-    fitted = fit_bias(BiasOptions(options), ignore, base_of(decoder, units), Unattended())
-    start = emulated_update.fit_emulated_update(
-        emulated_update.EmulatedUpdateOptions("dense", 1.0), base_of(decoder, units), Unattended()
+    options = structs.replace(SHORT, steps=20, batch_size=6, activation_checkpointing=True)
+    fitted = fit_bias(BiasOptions(training=options), ignore, base_of(decoder, units), Unattended())
+    start = fit_emulated_update(
+        EmulatedUpdateOptions(reference="dense", scale=1.0), base_of(decoder, units), Unattended()
     )
     assert [fill.removed for fill in fitted.fills] == [fill.removed for fill in start.fills]
     slots = [(2, "beside"), (4, "before")]

@@ -13,19 +13,20 @@ from pathlib import Path
 
 import pytest
 import torch
+from msgspec import structs
 from safetensors import SafetensorError
 from torch import Tensor
 
+from depthkit_worker.contract.wire import LoraOptions, MaskedExperts, RepairFitOptions, TrainingPoint
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.fitting import Base, Fill, Fitted
-from depthkit_worker.repair.lora import LoraOptions, fit_lora
+from depthkit_worker.repair.lora import fit_lora
 from depthkit_worker.repair.repair import BlockEdit
 from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.repair.training.fills import train_fills
-from depthkit_worker.repair.training.options import TrainingOptions
-from depthkit_worker.repair.training.report import TrainingPoint
+from depthkit_worker.repair.training.options import SettledTraining
 from depthkit_worker.repair.weight_changes import Sum
 from depthkit_worker.session.job import Unattended
 from influence.builders import llama
@@ -45,12 +46,12 @@ from training.builders import (
 TENSORS, NUMBERS, MARK = "state.safetensors", "state.json", "complete.json"
 
 
-def settings(folder: Path | None, **changes: object) -> TrainingOptions:
-    made = dataclasses.replace(SHORT, steps=7, validation=2, validate_every=2, save_every=1, folder=folder)
-    return dataclasses.replace(made, **changes)  # type: ignore[arg-type]
+def settings(folder: Path | None, **changes: object) -> SettledTraining:
+    made = structs.replace(SHORT, steps=7, validation=2, validate_every=2, save_every=1, folder=folder and str(folder))
+    return structs.replace(made, **changes)
 
 
-def stop_at(step: int, decoder: Decoder, options: TrainingOptions) -> None:
+def stop_at(step: int, decoder: Decoder, options: SettledTraining) -> None:
     """Train until the news of `step`, then be cancelled."""
 
     class Stopping(Unattended):
@@ -166,7 +167,13 @@ def test_dropout_and_masks_resume_bit_for_bit(tmp_path: Path) -> None:
         folder = tmp_path / f"run {experts}"
 
         def fit(folder: Path | None, job: Unattended, experts: float | None = experts) -> Fitted:
-            options = LoraOptions(3, 6.0, 0.2, experts=experts, training=settings(folder, validation=0))
+            options = LoraOptions(
+                rank=3,
+                alpha=6.0,
+                dropout=0.2,
+                experts=None if experts is None else MaskedExperts(probability=experts),
+                training=settings(folder, validation=0),
+            )
             return fit_lora(options, ignore, base_of(decoder), job)
 
         looks = Looks()
@@ -206,7 +213,7 @@ def test_another_training_is_refused_and_named(tmp_path: Path) -> None:
     refused(base, fill, "settings.steps is 7, here it is 8", steps=8)
     refused(base, fill, "settings.seed", seed=1)
     refused(dataclasses.replace(base, corpus=corpus(seed=3)), fill, "corpus.tokens")
-    refused(dataclasses.replace(base, skip_tokens=1), fill, "skipTokens")
+    refused(dataclasses.replace(base, options=RepairFitOptions(skip_tokens=1)), fill, "skipTokens")
     refused(base_of(decoder, attention), fill, "removed")
     refused(base_of(other), constant(other), "model.dtype")
     refused(base, two, "trained.fills")

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
 import torch
+from msgspec import structs
 from torch import nn
 
+from depthkit_worker.contract import wire
+from depthkit_worker.contract.wire import HealedBlocks, LoraOptions, RepairSaveOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
-from depthkit_worker.repair.adapters import AdapterOptions, MaskedExperts, adapted, places
+from depthkit_worker.repair.adapters import MaskedExperts, adapted, places
 from depthkit_worker.repair.fitting import Base, Fitted
-from depthkit_worker.repair.lora import LoraOptions, fit_lora
+from depthkit_worker.repair.lora import fit_lora
 from depthkit_worker.repair.repair import Repair
 from depthkit_worker.repair.storage import load_repairs, make_repair, save_repairs
 from depthkit_worker.repair.weight_changes import Sum
@@ -26,14 +28,18 @@ from influence.builders import llama, tiny
 from tiny import token_ids
 from training.builders import REMOVED, SHORT, CancelAfter, Looks, base_of, constant, ignore
 
-TRAINING = dataclasses.replace(SHORT, steps=8, learning_rate=2e-2, activation_checkpointing=True)
+TRAINING = structs.replace(SHORT, steps=8, learning_rate=2e-2, activation_checkpointing=True)
 BOTH = ("attention", "feed-forward")
 KINDS = ["llama", "gpt2", "bloom", "opt", "gpt_neox-parallel", "falcon-new", "phi3", "qwen2_moe"]
 
 
 def heal(base: Base, **options: object) -> Fitted:
-    made = dataclasses.replace(LoraOptions(3, 6.0, 0.0, BOTH, training=TRAINING), **options)  # type: ignore[arg-type]
+    made = structs.replace(LoraOptions(rank=3, alpha=6.0, targets=BOTH, training=TRAINING), **options)
     return fit_lora(made, ignore, base, Unattended())
+
+
+def masked(probability: float | None) -> wire.MaskedExperts | None:
+    return None if probability is None else wire.MaskedExperts(probability=probability)
 
 
 def repair_of(decoder: Decoder, fitted: Fitted) -> Repair:
@@ -58,7 +64,7 @@ def test_merged_weights_answer_as_the_adapter_did(name: str, experts: float | No
     decoder = tiny(name)
     decoder.model.requires_grad_(True)
     before = snapshot(decoder)
-    fitted = heal(base_of(decoder), experts=experts)
+    fitted = heal(base_of(decoder), experts=masked(experts))
     assert snapshot(decoder) == before
     report = fitted.training
     assert report is not None and report.change > 0
@@ -84,10 +90,10 @@ def test_gpt2_changes_weights_that_are_kept_the_other_way_round() -> None:
 
 def test_a_healed_model_is_better_and_stays_so_on_disk(tmp_path: Path) -> None:
     decoder, ids = llama(), token_ids(2, 11)
-    options = dataclasses.replace(TRAINING, steps=30)
+    options = structs.replace(TRAINING, steps=30)
     fitted = heal(base_of(decoder), training=options)
     repair = repair_of(decoder, fitted)
-    save_repairs(Subnetwork(decoder, REMOVED, (repair,)), tmp_path / "lora", overwrite=False)
+    save_repairs(Subnetwork(decoder, REMOVED, (repair,)), tmp_path / "lora", RepairSaveOptions())
     loaded = load_repairs(decoder, tmp_path / "lora")
     with removed(Subnetwork(decoder, REMOVED, (repair,))):
         expected = decoder.model(ids, use_cache=False).logits
@@ -97,8 +103,8 @@ def test_a_healed_model_is_better_and_stays_so_on_disk(tmp_path: Path) -> None:
 
 def test_the_dense_model_can_be_healed_too() -> None:
     decoder = llama()
-    objective = dataclasses.replace(TRAINING.objective, kl=0.0, loss=1.0, hidden=0.0)
-    fitted = heal(base_of(decoder, ()), training=dataclasses.replace(TRAINING, objective=objective))
+    objective = structs.replace(TRAINING.objective, kl=0.0, loss=1.0, hidden=0.0)
+    fitted = heal(base_of(decoder, ()), training=structs.replace(TRAINING, objective=objective))
     assert fitted.fills[0].removed == ()
     assert list(fitted.fills[0].edits) == list(range(6))
 
@@ -119,7 +125,7 @@ def test_which_blocks_and_modules_are_healed() -> None:
     decoder = llama()
     units = (Unit("attention", 1), Unit("block", 2))
     base = base_of(decoder, units)
-    some = heal(base, first=1, last=4, targets=("attention", "down_proj"))
+    some = heal(base, blocks=HealedBlocks(first=1, last=4), targets=("attention", "down_proj"))
     names = {index: sorted(edit.weights) for index, edit in some.fills[0].edits.items()}
     attention = [f"self_attn.{letter}_proj.weight" for letter in "koqv"]
     assert names == {
@@ -134,11 +140,11 @@ def test_which_blocks_and_modules_are_healed() -> None:
     [
         ({"targets": ("attention", "w1")}, "heal w1, and no linear module"),
         ({"targets": ("o_pro",)}, r"There are mlp\.down_proj"),
-        ({"first": 2, "last": 3}, "There are none"),
-        ({"first": 4, "last": 1}, "blocks 4 to 1"),
-        ({"last": 6}, "blocks 0 to 6"),
+        ({"blocks": HealedBlocks(first=2, last=3)}, "There are none"),
+        ({"blocks": HealedBlocks(first=4, last=1)}, "blocks 4 to 1"),
+        ({"blocks": HealedBlocks(last=6)}, "blocks 0 to 6"),
         ({"dropout": 1.0}, "dropout is 1.0"),
-        ({"experts": 1.0}, "probability is 1.0"),
+        ({"experts": wire.MaskedExperts(probability=1.0)}, "probability is 1.0"),
     ],
 )
 def test_what_cannot_be_healed_is_refused(options: dict[str, object], says: str) -> None:
@@ -154,18 +160,19 @@ def test_experts_of_a_mixture_are_no_linear_modules() -> None:
 
 def test_a_cancel_at_any_look_leaves_the_model_as_it_was() -> None:
     decoder, looks = llama(), Looks()
-    fit_lora(LoraOptions(2, training=SHORT), ignore, base_of(decoder), looks)
+    options = LoraOptions(rank=2, alpha=16.0, training=SHORT)
+    fit_lora(options, ignore, base_of(decoder), looks)
     before = snapshot(decoder)
     for share in (0.05, 0.3, 0.6, 0.95):
         with pytest.raises(DepthkitError):
-            fit_lora(LoraOptions(2, training=SHORT), ignore, base_of(decoder), CancelAfter(int(looks.count * share)))
+            fit_lora(options, ignore, base_of(decoder), CancelAfter(int(looks.count * share)))
         assert snapshot(decoder) == before
 
 
 def test_experts_are_left_out_in_training_alone_and_right_on_average() -> None:
     torch.manual_seed(0)
     linear = nn.Linear(5, 4).requires_grad_(False)
-    module = MaskedExperts(linear, AdapterOptions(3, 6.0, 0.0, 0.4))
+    module = MaskedExperts(linear, LoraOptions(rank=3), 6.0, 0.4)
     x = torch.randn(2, 7, 5)
     assert torch.equal(module.coefficients, torch.full((3,), 2.0))
     assert torch.equal(module(x), linear(x))
@@ -185,7 +192,7 @@ def test_weights_in_bf16_have_adapters_in_fp32() -> None:
     decoder = llama(dtype=torch.bfloat16)
     where = places(decoder, [0, 1], BOTH)
     for experts in (None, 0.2):
-        with adapted(decoder, where, AdapterOptions(2, 4.0, 0.0, experts)) as adapters:
+        with adapted(decoder, where, LoraOptions(rank=2, experts=masked(experts)), 4.0) as adapters:
             assert {value.dtype for adapter in adapters for value in adapter.parameters.values()} == {torch.float32}
-        fitted = heal(base_of(decoder), experts=experts)
+        fitted = heal(base_of(decoder), experts=masked(experts))
         assert fitted.training is not None and fitted.training.change > 0

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 import torch
+from msgspec import structs
 
+from depthkit_worker.contract.wire import ReplacementBlockOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.units import Unit
-from depthkit_worker.repair.replacement_block import ReplacementBlockOptions, fit_replacement_block
+from depthkit_worker.repair.replacement_block import fit_replacement_block
 from depthkit_worker.repair.storage import make_repair
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.gates import removed
@@ -25,7 +25,9 @@ def test_untrained_and_for_one_block_it_is_the_dense_model(name: str) -> None:
     decoder, ids = tiny(name), token_ids(2, 11)
     units = (Unit("block", 3),)
     dense = decoder.model(ids, use_cache=False).logits
-    fitted = fit_replacement_block(ReplacementBlockOptions(None), ignore, base_of(decoder, units), Unattended())
+    fitted = fit_replacement_block(
+        ReplacementBlockOptions(training=None), ignore, base_of(decoder, units), Unattended()
+    )
     (fill,) = fitted.fills
     repair = make_repair(decoder, "replacement-block", fill.removed, fill.edits, "{}", fill.base)
     with removed(Subnetwork(decoder, units, (repair,))):
@@ -41,8 +43,10 @@ def test_each_run_gets_a_block_and_all_are_trained(name: str) -> None:
     decoder = tiny(name)
     units = (Unit("block", 1), Unit("block", 3), Unit("attention", 4), Unit("feed-forward", 4))
     before = weights_checksum(decoder)
-    options = dataclasses.replace(SHORT, activation_checkpointing=True, steps=5)
-    fitted = fit_replacement_block(ReplacementBlockOptions(options), ignore, base_of(decoder, units), Unattended())
+    options = structs.replace(SHORT, activation_checkpointing=True, steps=5)
+    fitted = fit_replacement_block(
+        ReplacementBlockOptions(training=options), ignore, base_of(decoder, units), Unattended()
+    )
     assert [list(fill.edits) for fill in fitted.fills] == [[1], [3]]
     assert [fill.removed for fill in fitted.fills] == [(Unit("block", 1),), (Unit("block", 3), Unit("block", 4))]
     assert fitted.training is not None and fitted.training.change > 0
@@ -66,5 +70,5 @@ def untouched(name: str) -> set[str]:
 def test_removed_sublayers_are_refused() -> None:
     base = base_of(tiny("llama"), (Unit("block", 1), Unit("attention", 3)))
     with pytest.raises(DepthkitError, match=r"attention\.3 went alone") as caught:
-        fit_replacement_block(ReplacementBlockOptions(None), ignore, base, Unattended())
+        fit_replacement_block(ReplacementBlockOptions(training=None), ignore, base, Unattended())
     assert caught.value.code == "INVALID_ARGUMENT"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
 import torch
+from msgspec import structs
 from torch import Tensor, nn
 from torch.nn import functional
 
+from depthkit_worker.contract.wire import Objective, TrainingPoint
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.decoder import Decoder
@@ -18,8 +19,7 @@ from depthkit_worker.repair.fitting import Fill
 from depthkit_worker.repair.repair import BlockEdit, Repair
 from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
 from depthkit_worker.repair.training.fills import train_fills
-from depthkit_worker.repair.training.options import Objective, TrainingOptions
-from depthkit_worker.repair.training.report import TrainingPoint
+from depthkit_worker.repair.training.options import SettledTraining
 from depthkit_worker.repair.training.schedule import learning_rate_factor
 from depthkit_worker.repair.training.slices import SLICE_BYTES
 from depthkit_worker.session.job import Unattended
@@ -41,9 +41,9 @@ from training.builders import (
 )
 
 
-def first_objective(decoder: Decoder, options: TrainingOptions, skip_tokens: int = 0) -> tuple[float, float]:
+def first_objective(decoder: Decoder, options: SettledTraining, skip_tokens: int = 0) -> tuple[float, float]:
     """The objective of the whole corpus at the start, and the norm of its gradient."""
-    options = dataclasses.replace(options, steps=1, batch_size=2, accumulation=3, clip=None)
+    options = structs.replace(options, steps=1, batch_size=2, accumulation=3, clip=None)
     _, report = train_fills(
         base_of(decoder, skip_tokens=skip_tokens), [constant(decoder, 0.1)], options, Unattended(), ignore
     )
@@ -87,26 +87,33 @@ def by_hand(decoder: Decoder, objective: Objective, skip_tokens: int = 0) -> tup
 
 @pytest.mark.parametrize("checkpointing", [False, True])
 @pytest.mark.parametrize(
-    "objective", [Objective(1, 0, 0), Objective(0, 1, 0), Objective(0, 0, 1), Objective(0.3, 0.5, 2)], ids=str
+    "objective",
+    [
+        Objective(kl=1),
+        Objective(kl=0, loss=1, hidden=0),
+        Objective(hidden=1),
+        Objective(kl=0.3, loss=0.5, hidden=2),
+    ],
+    ids=str,
 )
 def test_the_objective_and_its_gradient_are_those_of_plain_pytorch(objective: Objective, checkpointing: bool) -> None:
     decoder = llama()
-    options = dataclasses.replace(SHORT, objective=objective, teacher_top=1000, activation_checkpointing=checkpointing)
+    options = structs.replace(SHORT, objective=objective, teacher_top=1000, activation_checkpointing=checkpointing)
     # The stored top logits are rounded to fp16.
     assert first_objective(decoder, options) == pytest.approx(by_hand(decoder, objective), rel=2e-3)
 
 
 def test_first_tokens_are_left_out_of_the_hidden_error_alone() -> None:
-    decoder, objective = llama(), Objective(0, 1, 1)
-    options = dataclasses.replace(SHORT, objective=objective)
+    decoder, objective = llama(), Objective(loss=1, hidden=1)
+    options = structs.replace(SHORT, objective=objective)
     assert first_objective(decoder, options, 4) == pytest.approx(by_hand(decoder, objective, 4), rel=1e-5)
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt2", "bloom", "gpt_neox-parallel", "opt"])
 def test_slices_of_the_head_and_of_the_batch_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     decoder = tiny(name)
-    whole = dataclasses.replace(SHORT, batch_size=6)
-    split = dataclasses.replace(SHORT, batch_size=2, accumulation=3)
+    whole = structs.replace(SHORT, batch_size=6)
+    split = structs.replace(SHORT, batch_size=2, accumulation=3)
     expected, report = trained_constant(decoder, whole)
     monkeypatch.setitem(SLICE_BYTES, "cpu", 4 * 96 * 2 * 5)
     got, again = trained_constant(decoder, split)
@@ -137,7 +144,7 @@ def test_every_place_learns_and_the_dense_model_stays_as_it_was(name: str) -> No
     before = weights_checksum(decoder), [*decoder.model.modules()], torch.get_rng_state()
     starts = [value.clone() for fill in fills for value in parameters_of(fill)]
     units = tuple(unit for fill in fills for unit in fill.removed)
-    options = dataclasses.replace(SHORT, activation_checkpointing=True)
+    options = structs.replace(SHORT, activation_checkpointing=True)
     got, report = train_fills(base_of(decoder, units), fills, options, Unattended(), ignore)
     assert report.change > 0
     assert report.trained == sum(value.numel() for value in starts)
@@ -165,7 +172,7 @@ def hooks_of(model: nn.Module) -> list[object]:
 
 def test_training_lowers_its_objective_and_tells_how_it_goes() -> None:
     points: list[TrainingPoint] = []
-    options = dataclasses.replace(SHORT, steps=30, batch_size=6, learning_rate=3e-2)
+    options = structs.replace(SHORT, steps=30, batch_size=6, learning_rate=3e-2)
     decoder = llama()
     _, report = train_fills(base_of(decoder), [constant(decoder)], options, Unattended(), points.append)
     values = [point.objective for point in points]
@@ -190,7 +197,7 @@ def test_the_learning_rate_goes_up_in_a_line_and_down_to_nothing() -> None:
 def test_held_out_sequences_are_scored_and_the_best_state_is_kept() -> None:
     decoder = llama()
     # Far too fast: the state gets worse.
-    options = dataclasses.replace(SHORT, steps=8, validation=2, validate_every=3, learning_rate=3.0)
+    options = structs.replace(SHORT, steps=8, validation=2, validate_every=3, learning_rate=3.0)
     vector, report = trained_constant(decoder, options)
     scored = {point.step: point.validation for point in report.points if point.validation is not None}
     assert list(scored) == [0, 3, 6, 8]
@@ -199,13 +206,13 @@ def test_held_out_sequences_are_scored_and_the_best_state_is_kept() -> None:
     assert report.best_step == 0 and not vector.any()
     assert report.change > 0
     held_out = corpus(17, 17, 17, 9)
-    with_fewer = dataclasses.replace(options, validation=0)
+    with_fewer = structs.replace(options, validation=0)
     _, other = train_fills(base_of(decoder, on=held_out), [constant(decoder)], with_fewer, Unattended(), ignore)
     assert [p.objective for p in other.points] == [p.objective for p in report.points[1:]]
 
 
 def test_it_stops_when_patience_runs_out() -> None:
-    options = dataclasses.replace(SHORT, steps=50, validation=2, validate_every=2, learning_rate=3.0, patience=3)
+    options = structs.replace(SHORT, steps=50, validation=2, validate_every=2, learning_rate=3.0, patience=3)
     _, report = trained_constant(llama(), options)
     assert (report.stopped, report.steps, report.best_step) == ("patience", 6, 0)
 
@@ -213,7 +220,7 @@ def test_it_stops_when_patience_runs_out() -> None:
 def test_weights_in_bf16_learn_through_copies_in_fp32() -> None:
     decoder = llama(dtype=torch.bfloat16)
     # A hundredth of the distance between neighbours of 1 in bf16.
-    options = dataclasses.replace(SHORT, steps=60, warmup=0, learning_rate=1e-4, objective=Objective(1, 0, 0))
+    options = structs.replace(SHORT, steps=60, warmup=0, learning_rate=1e-4, objective=Objective(kl=1))
     fills, report = train_fills(base_of(decoder), [constant(decoder, 1.0)], options, Unattended(), ignore)
     update = fills[0].edits[2].beside
     assert isinstance(update, Constant) and update.vector.dtype is torch.bfloat16
@@ -222,7 +229,7 @@ def test_weights_in_bf16_learn_through_copies_in_fp32() -> None:
 
 
 def test_what_is_not_a_number_stops_at_its_step(tmp_path: Path) -> None:
-    options = dataclasses.replace(SHORT, steps=9, learning_rate=1e30, folder=tmp_path / "run", warmup=0)
+    options = structs.replace(SHORT, steps=9, learning_rate=1e30, folder=str(tmp_path / "run"), warmup=0)
     with pytest.raises(DepthkitError, match=r"step 2 of 9: the objective is .*state after step 1 is kept") as caught:
         trained_constant(llama(), options)
     assert caught.value.code == "NOT_MEASURABLE"
@@ -239,7 +246,7 @@ def test_a_model_with_nan_is_refused_before_the_first_step() -> None:
 def test_a_parameter_that_nothing_reaches_is_named() -> None:
     decoder = llama()
     fills = [constant(decoder), Fill((Unit("block", 5),), {5: BlockEdit(beside=Constant(torch.zeros(32)))})]
-    options = dataclasses.replace(SHORT, objective=Objective(0, 0, 1))
+    options = structs.replace(SHORT, objective=Objective(hidden=1))
 
     class Deaf(Constant):
         def forward(self, x: Tensor) -> Tensor:
@@ -255,17 +262,14 @@ def test_a_parameter_that_nothing_reaches_is_named() -> None:
 @pytest.mark.parametrize(
     ("changes", "code", "says"),
     [
-        ({"objective": Objective(0, 0, 0)}, "INVALID_ARGUMENT", "more than 0"),
-        ({"steps": 0}, "INVALID_ARGUMENT", "steps is 0"),
-        ({"learning_rate": 0.0}, "INVALID_ARGUMENT", "learningRate is 0.0"),
+        ({"objective": Objective()}, "INVALID_ARGUMENT", "more than 0"),
         ({"validation": 6}, "NOT_ENOUGH_TEXT", "leaves none"),
         ({"patience": 2}, "INVALID_ARGUMENT", "holds out no sequences"),
-        ({"clip": 0.0}, "INVALID_ARGUMENT", "clip"),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(changes: dict[str, object], code: str, says: str) -> None:
     with pytest.raises(DepthkitError, match=says) as caught:
-        trained_constant(llama(), dataclasses.replace(SHORT, **changes))  # type: ignore[arg-type]
+        trained_constant(llama(), structs.replace(SHORT, **changes))
     assert caught.value.code == code
 
 
@@ -283,7 +287,7 @@ def test_nothing_is_left_on_disk_or_in_the_model_after_a_cancel(
     monkeypatch.setenv("DEPTHKIT_HOME", str(tmp_path / "home"))
     decoder, looks = llama(), Looks()
     before = weights_checksum(decoder)
-    options = dataclasses.replace(SHORT, activation_checkpointing=checkpointing)
+    options = structs.replace(SHORT, activation_checkpointing=checkpointing)
     trained_constant(decoder, options, looks)
     for share in (0.05, 0.3, 0.6, 0.95):
         with pytest.raises(DepthkitError) as caught:
@@ -296,9 +300,7 @@ def test_nothing_is_left_on_disk_or_in_the_model_after_a_cancel(
 
 def test_two_trainings_of_one_seed_are_the_same_and_of_two_are_not() -> None:
     decoder = llama()
-    one, two, three = (
-        trained_constant(decoder, dataclasses.replace(SHORT, seed=seed, batch_size=1)) for seed in (4, 4, 5)
-    )
+    one, two, three = (trained_constant(decoder, structs.replace(SHORT, seed=seed, batch_size=1)) for seed in (4, 4, 5))
     assert torch.equal(one[0], two[0]) and curve(one[1].points) == curve(two[1].points)
     assert not torch.equal(one[0], three[0])
 
@@ -313,7 +315,7 @@ def test_what_the_teacher_takes_on_disk_is_what_was_said(tmp_path: Path, monkeyp
     monkeypatch.setenv("DEPTHKIT_HOME", str(tmp_path))
     decoder = llama()
     on = corpus(*[20] * 40)
-    options = dataclasses.replace(SHORT, objective=Objective(1, 0, 0), validation=4, teacher_top=10)
+    options = structs.replace(SHORT, objective=Objective(kl=1), validation=4, teacher_top=10)
     train_fills(base_of(decoder, on=on), [constant(decoder)], options, Measuring(), ignore)
     # 6 steps of 2 sequences and 4 held-out ones, not all 40: 6 bytes a logit and 4 for the rest.
     assert max(sizes) == (12 + 4) * 20 * (6 * 10 + 4)

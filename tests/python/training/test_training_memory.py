@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
+from depthkit_worker.contract.wire import Objective
 from depthkit_worker.memory.peaks import CLEAR, PeakMemory
 from depthkit_worker.memory.process import peak_resident_bytes
 from depthkit_worker.repair.training.fills import train_fills
-from depthkit_worker.repair.training.options import Objective
 from depthkit_worker.session.job import Unattended
 from influence.builders import llama
 from training.builders import SHORT, base_of, constant, corpus, ignore
@@ -32,8 +32,8 @@ def test_ten_times_the_sequences_take_no_more_memory(tmp_path: Path, monkeypatch
 
     def peak(sequences: int) -> int:
         on = corpus(*[LENGTH] * sequences)
-        options = dataclasses.replace(
-            SHORT, steps=sequences // 16, batch_size=16, teacher_top=96, objective=Objective(1, 0.5, 0.5)
+        options = structs.replace(
+            SHORT, steps=sequences // 16, batch_size=16, teacher_top=96, objective=Objective(kl=1, loss=0.5, hidden=0.5)
         )
         memory = PeakMemory(decoder.device)
         before = peak_resident_bytes()

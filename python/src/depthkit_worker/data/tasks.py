@@ -76,12 +76,6 @@ class Task:
         return self.info.kind
 
 
-def read_questions(data: RowSource, options: TaskOptions, job: Job) -> tuple[Format, list[Question]]:
-    """The rows of `data` as text, all of them."""
-    rows, format_ = _read(data, options, job)
-    return format_, [format_.read(row) for row in rows]
-
-
 def load_task(
     tokenizer: PreTrainedTokenizerBase, context_length: int | None, data: RowSource, options: TaskOptions, job: Job
 ) -> Task:

@@ -30,7 +30,7 @@ PROMPT_TOKENS, CONTEXT_TOKENS = 512, 128
 
 
 @dataclass(frozen=True)
-class _Lengths:
+class Lengths:
     """What is timed, in tokens."""
 
     prompt: int
@@ -56,7 +56,7 @@ def profile(subnetwork: Subnetwork, options: ProfileOptions, job: Job) -> Profil
     """
     started = time.monotonic()
     decoder = subnetwork.decoder
-    lengths = _lengths(decoder, options)
+    lengths = lengths_of(decoder, options)
     _check(decoder, options, lengths)
     modes: tuple[ProfiledMode, ...] = ("dense", *options.modes)
     works = _works(decoder, options, lengths, job)
@@ -112,9 +112,10 @@ def profile(subnetwork: Subnetwork, options: ProfileOptions, job: Job) -> Profil
     )
 
 
-def _lengths(decoder: Decoder, options: ProfileOptions) -> _Lengths:
+def lengths_of(decoder: Decoder, options: ProfileOptions) -> Lengths:
+    """As asked, or as many as the model takes."""
     room = decoder.context_length or PROMPT_TOKENS
-    return _Lengths(
+    return Lengths(
         prompt=min(PROMPT_TOKENS, room) if options.prompt_tokens is None else options.prompt_tokens,
         context=min(CONTEXT_TOKENS, max(1, room // 2)) if options.context_tokens is None else options.context_tokens,
         new=options.new_tokens,
@@ -139,7 +140,7 @@ class _Steps:
         self.job.report(PHASE, self.done, self.total, "steps")
 
 
-def _works(decoder: Decoder, options: ProfileOptions, lengths: _Lengths, job: Job) -> list[_Work]:
+def _works(decoder: Decoder, options: ProfileOptions, lengths: Lengths, job: Job) -> list[_Work]:
     prompt = prompt_of(decoder, 1, lengths.prompt, options.seed)
     prefill = _Work("prefill", 1, lengths.prompt, partial(prefill_seconds, decoder, prompt, job))
     decode = [
@@ -182,7 +183,7 @@ def _size(decoder: Decoder, works: Sequence[_Work], tensors: Sequence[Tensor]) -
     }
 
 
-def _check(decoder: Decoder, options: ProfileOptions, lengths: _Lengths) -> None:
+def _check(decoder: Decoder, options: ProfileOptions, lengths: Lengths) -> None:
     room = decoder.context_length
     longest = max(lengths.prompt, lengths.context + lengths.new)
     if room is not None and longest > room:
