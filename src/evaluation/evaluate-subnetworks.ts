@@ -90,13 +90,14 @@ export interface EvaluateSubnetworksParams extends EngineOptions {
   repairs?: readonly HeldRepair[] | undefined;
 }
 
+/** What is wrong with the subnetworks, `result` and the iterator say, as of all else. */
 export function evaluateSubnetworks(
   model: Subject,
   data: Scorable,
-  subnetworks: readonly MeasuredSubnetwork[],
+  subnetworks: () => readonly MeasuredSubnetwork[],
   options: EvaluateSubnetworksParams,
 ): SubnetworkEvaluation {
-  return new SubnetworkEvaluation((onScore) => run(model, data, subnetworks, options, onScore));
+  return new SubnetworkEvaluation(async (onScore) => run(model, data, subnetworks(), options, onScore));
 }
 
 async function run(

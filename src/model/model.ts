@@ -345,9 +345,10 @@ export class Model extends Subnetwork {
     subnetworks: readonly (Subnetwork | readonly string[])[],
     options: EvaluateSubnetworksOptions = {},
   ): SubnetworkEvaluation {
-    const asked = subnetworks.map((one) =>
-      one instanceof Subnetwork ? one : { removed: checkUnits(one, this.depth), repairs: [] },
-    );
+    const asked = () =>
+      subnetworks.map((one) =>
+        one instanceof Subnetwork ? one : { removed: checkUnits(one, this.depth), repairs: [] },
+      );
     return evaluateSubnetworks(this.subject, data, asked, options);
   }
 

@@ -75,10 +75,10 @@ class Last(Generic[T]):
     """The last object of its kind that was made: one call after the other needs the same."""
 
     def __init__(self) -> None:
-        self._made: tuple[tuple[str, ...], T] | None = None
+        self._made: tuple[tuple[object, ...], T] | None = None
         self._owners: set[str] = set()
 
-    def get(self, key: tuple[str, ...], owners: Iterable[str], make: Callable[[], T]) -> T:
+    def get(self, key: tuple[object, ...], owners: Iterable[str], make: Callable[[], T]) -> T:
         """The object under `key`, made where the last one had another key. It goes with any of `owners`, the
         handles of what it was made from."""
         if self._made is None or self._made[0] != key:
