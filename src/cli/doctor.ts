@@ -20,7 +20,7 @@ export function registerDoctor(program: Command): void {
     );
 }
 
-export function doctorText(report: DoctorReport): string {
+function doctorText(report: DoctorReport): string {
   const { node, machine, python, cache, problems } = report;
   const rows: [string, string][] = [
     ["depthkit", `${node.depthkit}, Node ${node.version}, ${node.platform}`],

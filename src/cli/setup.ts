@@ -30,10 +30,7 @@ export function registerSetup(program: Command): void {
 }
 
 /** Shows set-up's progress in a view; in a log each message once, though pip comes back to some. */
-export function showSetup(
-  view: ProgressView,
-  repeat = process.stderr.isTTY,
-): (progress: SetupProgress) => void {
+function showSetup(view: ProgressView, repeat = process.stderr.isTTY): (progress: SetupProgress) => void {
   const told = new Set<string>();
   let current = "";
   return ({ step, phase, done, total, unit }) => {

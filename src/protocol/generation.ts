@@ -34,7 +34,7 @@ export const generationGenerateParams = extending("GenerationGenerateParams", ge
 
 export const finishReason = named("FinishReason", z.enum(["length", "end-of-text", "stop"]));
 
-export const generation = named(
+const generation = named(
   "Generation",
   z.object({
     prompt: z.string(),

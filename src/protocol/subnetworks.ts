@@ -16,7 +16,7 @@ export type Measure = (typeof measures)[number];
 /** Measures of which less is better: as the value of a game they enter negated. */
 export const lowerIsBetter: ReadonlySet<Measure> = new Set(["loss", "kl", "logit-distance", "choice-loss"]);
 
-export const scoredPositions = named(
+const scoredPositions = named(
   "ScoredPositions",
   z.strictObject({
     every: count(1).default(1).describe("The k-th, 2k-th, ... position of each sequence; 1: all."),
