@@ -1,5 +1,5 @@
 /**
- * The Python tools that tests and checks need (pytest, mypy, ruff, import-linter), beside the worker's
+ * The Python tools that tests and checks need (pytest, mypy, ruff, import-linter, vulture), beside the worker's
  * environment and never in it: a user's environment holds what the worker needs, and no more.
  */
 import { createHash } from "node:crypto";

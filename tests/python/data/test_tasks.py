@@ -11,8 +11,9 @@ import pytest
 from transformers import PreTrainedTokenizerBase
 
 from data.builders import BOS, LLAMA3_SPLIT, byte_level, sentence_piece
+from data.questions import read_questions
 from data.resources import shared
-from depthkit_worker.data.tasks import Item, Task, TaskOptions, load_task, read_questions
+from depthkit_worker.data.tasks import Item, Task, TaskOptions, load_task
 from depthkit_worker.data.templates import Template
 from depthkit_worker.data.tokens import encode
 from depthkit_worker.errors import DepthkitError
@@ -153,8 +154,8 @@ def test_tsk3_continuations_are_split_where_the_context_ends(
     path = write(tmp_path, rows)
     options = TaskOptions(shots=5, shots_file=dev)
     task = load_task(tokenizer, None, path, options, Unattended())
-    _, questions = read_questions(path, options, Unattended())
-    _, examples = read_questions(dev, options, Unattended())
+    _, questions = read_questions(path)
+    _, examples = read_questions(dev)
     front = HEADER + "".join(example.example + "\n\n" for example in examples)
     for item, question in zip(task.items, questions, strict=True):
         for choice, (context, continuation) in enumerate(zip(question.contexts, question.continuations, strict=True)):
@@ -289,7 +290,7 @@ def test_other_mistakes_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["mmlu_test", "arc_easy", "boolq", "piqa", "lambada_openai"])
 def test_real_files_are_read_whole(name: str) -> None:
     path = shared() / "data" / f"{name}.jsonl"
-    format_, questions = read_questions(path, TaskOptions(), Unattended())
+    format_, questions = read_questions(path)
     expected = {"mmlu_test": 14042, "arc_easy": 2376, "boolq": 3270, "piqa": 1838, "lambada_openai": 5153}
     assert len(questions) == expected[name]
     assert (format_.kind == "last-word") is (name == "lambada_openai")

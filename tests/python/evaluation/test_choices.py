@@ -12,8 +12,9 @@ import pytest
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
+from data.questions import read_questions
 from data.resources import shared
-from depthkit_worker.data.tasks import TaskOptions, load_task, read_questions
+from depthkit_worker.data.tasks import TaskOptions, load_task
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.choices import (
     agreement,
@@ -55,7 +56,7 @@ def scores_of(log_likelihoods: list[NDArray[np.float64]], greedy: list[NDArray[n
     [(0, 0.229454, 0.231169), (1, 0.246546, 0.244620), (2, 0.255092, 0.253831), (3, 0.268908, 0.270380)],
 )
 def test_tsk1_a_constant_answer_on_mmlu_by_question_and_by_subject(letter: int, micro: float, macro: float) -> None:
-    _, questions = read_questions(shared() / "data" / "mmlu_test.jsonl", TaskOptions(), Unattended())
+    _, questions = read_questions(shared() / "data" / "mmlu_test.jsonl")
     forced = np.full(4, -5.0)
     forced[letter] = -1.0
     result = choice_result(questions, [forced] * len(questions))

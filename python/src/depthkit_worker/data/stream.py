@@ -19,7 +19,6 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.session.job import Job
 
 RowMode = Literal["raw", "wikitext"]
-WORD = re.compile(r"\S+")
 
 
 @dataclass(frozen=True)

@@ -108,12 +108,6 @@ class Task:
         return sum(len(item.trunk) + sum(len(tail) - 1 for tail in item.tails) for item in self.items)
 
 
-def read_questions(path: Path, options: TaskOptions, job: Job) -> tuple[Format, list[Question]]:
-    """The rows of `path` as text, all of them."""
-    rows, format_ = _read(path, options, job)
-    return format_, [format_.read(row) for row in rows]
-
-
 def load_task(
     tokenizer: PreTrainedTokenizerBase, context_length: int | None, path: Path, options: TaskOptions, job: Job
 ) -> Task:

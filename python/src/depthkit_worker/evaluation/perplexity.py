@@ -23,7 +23,6 @@ from depthkit_worker.subnetworks.head import Head
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 LARGEST = math.log(sys.float_info.max)
-UNALIGNED = "the tokeniser changes the text, so its tokens have no place in it"
 
 
 @dataclass(frozen=True)
@@ -47,18 +46,17 @@ class Perplexity:
     """exp of `loss`."""
     loss: float
     """Mean cross entropy of the tokens scored."""
-    loss_sum: float
     mean_of_sequences: float
     """Mean over chunks of exp(mean loss of the chunk): never below `perplexity` when chunks score alike."""
     word_perplexity: float | None
-    """exp(loss_sum / words_scored); None where `unaligned` says why, no word begins or no float holds it."""
+    """exp(summed loss / words_scored); None where no word begins or no float holds it, or there is no such count."""
     bits_per_byte: float | None
-    """loss_sum / ln 2 / bytes_scored; None where `unaligned` says why."""
+    """Summed loss / ln 2 / bytes_scored; None where there is no such count."""
     words_scored: int | None
-    """Words that begin in a token that was scored."""
+    """Words that begin in a token that was scored; None where the tokeniser changes the text, so that its tokens
+    have no place in it."""
     bytes_scored: int | None
-    """UTF-8 bytes of the stream behind the tokens scored, separators included."""
-    unaligned: str | None
+    """UTF-8 bytes of the stream behind the tokens scored, separators included; None likewise."""
     stream: TextStream
     windows: Windows
     bos: BosPolicy
@@ -114,13 +112,11 @@ def perplexity(
     return Perplexity(
         perplexity=finite(_exp(loss), "perplexity"),
         loss=loss,
-        loss_sum=total,
         mean_of_sequences=finite(math.fsum(map(_exp, losses / scored)) / len(scored), "mean perplexity of the chunks"),
         word_perplexity=_exp(total / words) if words and total / words < LARGEST else None,
         bits_per_byte=total / math.log(2) / size if size else None,
         words_scored=words,
         bytes_scored=size,
-        unaligned=UNALIGNED if stream.ends is None else None,
         stream=stream,
         windows=windows,
         bos=options.bos,

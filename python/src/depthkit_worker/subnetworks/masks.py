@@ -80,11 +80,6 @@ def unpack_masks(packed: NDArray[np.uint8], units: int) -> NDArray[np.bool_]:
     return bits[:, :units].astype(np.bool_)
 
 
-def pack_masks(kept: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """The inverse of `unpack_masks`."""
-    return np.packbits(kept, axis=1, bitorder="little")
-
-
 def block_codes(subnetworks: Subnetworks, depth: int) -> Coded:
     """What each subnetwork makes of each block, one code a block."""
     check_units(subnetworks.units, depth)
@@ -176,8 +171,3 @@ def _check_shape(subnetworks: Subnetworks) -> None:
             f"that say which repair is in place; the array has shape {list(repaired.shape)}.",
             shape=list(repaired.shape),
         )
-
-
-def one_removed(units: Sequence[Unit]) -> Subnetworks:
-    """Each of `units` removed alone, in their order."""
-    return Subnetworks(tuple(units), ~np.eye(len(units), dtype=np.bool_))
