@@ -49,12 +49,13 @@ class Perplexity:
     mean_of_sequences: float
     """Mean over chunks of exp(mean loss of the chunk): never below `perplexity` when chunks score alike."""
     word_perplexity: float | None
-    """exp(summed loss / words_scored); None where no word begins or no float holds it, or there is no such count."""
+    """exp(summed loss / words_scored); None where no word begins, no float holds it or there is no such
+    count."""
     bits_per_byte: float | None
     """Summed loss / ln 2 / bytes_scored; None where there is no such count."""
     words_scored: int | None
-    """Words that begin in a token that was scored; None where the tokeniser changes the text, so that its tokens
-    have no place in it."""
+    """Words that begin in a token that was scored; None where the tokeniser changes the text, so that its
+    tokens have no place in it."""
     bytes_scored: int | None
     """UTF-8 bytes of the stream behind the tokens scored, separators included; None likewise."""
     stream: TextStream
