@@ -19,3 +19,4 @@ runStep(python, ["-c", "from importlinter.cli import lint_imports_command; lint_
   env,
   cwd,
 });
+runStep(python, ["-m", "vulture"], { env, cwd });

@@ -21,8 +21,8 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Objects under handles such as `model-3f9a12c4-1`: their kind, this worker, and a number that is never used
-    twice. So a handle never means another object: it is closed, or another worker's."""
+    """Objects under handles such as `model-3f9a12c4-1`: their kind, this worker, and a number that is never
+    used twice. So a handle never means another object: it is closed, or another worker's."""
 
     def __init__(self, kind: str, worker: str) -> None:
         self._kind = kind
