@@ -126,16 +126,77 @@ def test_mmlu_shots_are_the_first_of_the_same_subject(tmp_path: Path) -> None:
     ]
     tokenizer = byte_level()
     task = load(
-        write(tmp_path, [MMLU]), tokenizer, shots=2, shots_file=write(tmp_path, dev, "dev.jsonl"), format="mmlu"
+        write(tmp_path, [MMLU]),
+        tokenizer,
+        shots=2,
+        shots_from=rows_in(write(tmp_path, dev, "dev.jsonl")),
+        format="mmlu",
     )
     lines = "\nA. w\nB. x\nC. y\nD. z\nAnswer:"
     expected = f"{HEADER}First?{lines} A\n\nSecond?{lines} D\n\nWhat?{lines}"
     assert texts(tokenizer, task.items[0])[0][0] == expected
     with pytest.raises(DepthkitError) as caught:
-        load(write(tmp_path, [MMLU]), shots=4, shots_file=tmp_path / "dev.jsonl")
+        load(write(tmp_path, [MMLU]), shots=4, shots_from=examples)
     assert caught.value.details == {"have": 3, "need": 4, "unit": "examples"}
-    with pytest.raises(DepthkitError, match="shotsFile"):
-        load(write(tmp_path, [MMLU]), shots=1)
+
+
+def own(rows: list[Any]) -> OwnRows:
+    return OwnRows(rows=tuple(row if isinstance(row, str) else json.dumps(row) for row in rows))
+
+
+def test_rows_of_the_caller_are_a_task_as_those_of_a_file_are(tmp_path: Path) -> None:
+    rows = [{**ARC, "question": f"Is {n} odd?"} for n in range(4)]
+    examples = [{**ARC, "question": f"Example {n}"} for n in range(2)]
+    path, dev = write(tmp_path, rows), write(tmp_path, examples, "dev.jsonl")
+    from_files = load(path, shots=2, shots_from=rows_in(dev))
+    given = load(own(rows), shots=2, shots_from=own(examples))
+    assert given.info.digest == from_files.info.digest
+    assert (given.info.files, given.info.file_digests) == ((), ())
+    assert from_files.info.files == (str(path), str(dev))
+    two_files = load_task(byte_level(), None, RowFiles(files=(str(path), str(dev))), TaskOptions(limit=5), Unattended())
+    assert (two_files.info.rows, two_files.info.items) == (6, 5)
+
+
+def test_without_rows_for_them_the_first_rows_are_examples_and_not_asked() -> None:
+    tokenizer = byte_level()
+    rows = [{**ARC, "question": f"Q{n}"} for n in range(5)]
+    task = load(own(rows), tokenizer, shots=2, limit=2)
+    front = "Question: Q0\nAnswer: two\n\nQuestion: Q1\nAnswer: two\n\n"
+    prompts = [texts(tokenizer, item)[0][0] for item in task.items]
+    assert prompts == [f"{front}Question: Q{n}\nAnswer:" for n in (2, 3)]
+    assert (task.info.rows, task.info.items, task.info.limit) == (5, 2, 2)
+    with pytest.raises(DepthkitError, match="leaves none of its 5 to ask") as caught:
+        load(own(rows), shots=5)
+    assert caught.value.details == {"have": 5, "need": 6, "unit": "rows"}
+
+
+def test_examples_out_of_a_task_are_the_first_of_each_group_and_never_the_question() -> None:
+    tokenizer = byte_level()
+    rows = [{**MMLU, "subject": subject, "question": f"{subject} {n}"} for n in range(3) for subject in ("law", "art")]
+    task = load(own(rows), tokenizer, shots=1)
+    assert task.info.items == 4 and task.info.groups == ("law", "art")
+    for item, (subject, number) in zip(task.items, [("law", 1), ("art", 1), ("law", 2), ("art", 2)], strict=True):
+        context = texts(tokenizer, item)[0][0]
+        assert context.split("\n\n")[1].startswith(f"{subject} 0\n")
+        assert context.split("\n\n")[2].startswith(f"{subject} {number}\n")
+    with pytest.raises(DepthkitError, match="first 1 rows of history were"):
+        load(own([*rows, {**MMLU, "subject": "history"}]), shots=1)
+    # Asked as far as the limit: what lies beyond it is nobody's business.
+    assert load(own([*rows, {**MMLU, "subject": "history"}]), shots=1, limit=3).info.items == 3
+    with pytest.raises(DepthkitError, match="beside the question itself there are 0 of law for row 3"):
+        load(own([rows[0], rows[1], rows[0]]), shots=1, limit=1)
+
+
+def test_a_row_of_the_caller_is_named_by_its_number() -> None:
+    for row, message in (
+        ("[1]", "Cannot read row 2: it is JSON"),
+        ({**ARC, "answer": 9}, "row 2: field 'answer' is 9"),
+    ):
+        with pytest.raises(DepthkitError, match=message) as caught:
+            load(own([ARC, row]))
+        assert caught.value.details["row"] == 2
+    with pytest.raises(DepthkitError, match=r"Cannot use row 1: .*no room"):
+        load(own([ARC]), context=2)
 
 
 def by_definition(tokenizer: PreTrainedTokenizerBase, context: str, continuation: str) -> tuple[list[int], int]:

@@ -12,7 +12,14 @@ import pytest
 from torch import nn
 from transformers import PreTrainedTokenizerBase
 
-from depthkit_worker.contract.wire import GenerateOptions, Generation, GenerationTaskOptions, RowFiles, SolveOptions
+from depthkit_worker.contract.wire import (
+    GenerateOptions,
+    Generation,
+    GenerationTaskOptions,
+    OwnRows,
+    RowFiles,
+    SolveOptions,
+)
 from depthkit_worker.data.generation_tasks import GenerationTask, load_generation_task
 from depthkit_worker.data.numbers import number_in
 from depthkit_worker.errors import DepthkitError
@@ -119,6 +126,20 @@ def test_examples_stand_in_front_and_are_not_asked(tmp_path: Path) -> None:
     assert len(apart.items) == 2
     assert apart.items[0].prompt.startswith("Question: 1+1?\nAnswer: 2\n\nQuestion: 1+1?")
     assert apart.info.digest != task.info.digest
+
+
+def test_rows_of_the_caller_are_a_task_as_those_of_a_file_are(tmp_path: Path) -> None:
+    records: list[dict[str, object]] = [{"question": f"{n}?", "answer": n} for n in range(4)]
+    path = write_lines(tmp_path / "a.jsonl", records)
+    own = OwnRows(rows=tuple(map(json.dumps, records)))
+    for options in (template(PROMPT, shots=1, limit=2), template(PROMPT, shots=2, shots_from=own)):
+        given, from_file = load_generation_task(own, options, Unattended()), load(path, options)
+        assert given.info.digest == from_file.info.digest
+        assert (given.info.files, from_file.info.files) == ((), (path,))
+    assert given.items[1].place == "row 2"
+    with pytest.raises(DepthkitError, match="row 1: field 'missing' is missing") as failure:
+        load_generation_task(own, template("{missing}"), Unattended())
+    assert failure.value.details == {"row": 1, "field": "missing"}
 
 
 @pytest.mark.parametrize(

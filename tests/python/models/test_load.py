@@ -16,6 +16,7 @@ from packaging.version import Version
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerBase
 
+from data.resources import golden, shared
 from depthkit_worker.contract.wire import ModelOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models import child, load
@@ -235,15 +236,13 @@ def test_partial_folders_stand_beside_their_target(tmp_path: Path) -> None:
 
 def test_the_bundled_model_is_the_one_of_the_reference_figures(bundled_model: Path) -> None:
     """The loss of the golden figures' first two sequences of 128 tokens, all blocks present."""
-    shared = Path(__file__).parents[4] / "shared"
-    game = json.loads((shared / "golden" / "game10.json").read_text())
-    golden = json.loads((shared / "golden" / "smollm2.json").read_text())
+    game, figures = golden("game10.json"), golden("smollm2.json")
     decoder = loaded(bundled_model, bundled_model.parent)
-    lines = (shared / "data" / "calib_wikitext2_train.jsonl").read_text().split("\n")
+    lines = (shared() / "data" / "calib_wikitext2_train.jsonl").read_text().split("\n")
     text = "\n\n".join(json.loads(line)["text"] for line in lines[:40] if line)
     assert decoder.tokenizer is not None
     ids = decoder.tokenizer(text, add_special_tokens=False)["input_ids"][:256]
-    assert ids[:16] == golden["influence_8x128"]["first_ids"]
+    assert ids[:16] == figures["influence_8x128"]["first_ids"]
     batch = torch.tensor(ids).view(2, 128)
     logits = decoder.model(input_ids=batch, use_cache=False).logits[:, :-1]
     loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1).double(), batch[:, 1:].flatten())

@@ -19,7 +19,7 @@ from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.engine import EngineResult, evaluate_subnetworks
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.head import Head
-from depthkit_worker.subnetworks.masks import Subnetworks, unpack_masks
+from depthkit_worker.subnetworks.masks import Subnetworks, by_unit, unpack_masks
 from depthkit_worker.subnetworks.positions import MEASURES
 from depthkit_worker.subnetworks.steps import Stepper
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -243,6 +243,16 @@ def test_packed_masks_are_read_from_the_lowest_bit() -> None:
     for wrong in (packed[:, :1], beyond, packed.view(np.int8)):
         with pytest.raises(DepthkitError):
             unpack_masks(wrong, 11)  # type: ignore[arg-type]
+
+
+def test_players_are_columns_of_units_that_stay_or_go_together() -> None:
+    players = [(Unit("block", 1), Unit("attention", 3)), (Unit("block", 4),)]
+    units, kept = by_unit(players, np.array([[True, False], [False, True]]))
+    assert units == (Unit("block", 1), Unit("attention", 3), Unit("block", 4))
+    assert kept.tolist() == [[True, True, False], [False, False, True]]
+    twice = by_unit([players[0], players[0][:1]], np.array([[True, False]]))
+    with pytest.raises(DepthkitError, match=r"block\.1 is named more than once"):
+        evaluate(Decoder(tiny_model("llama")), Subnetworks(*twice))
 
 
 def test_a_measure_named_twice_is_refused() -> None:

@@ -10,7 +10,7 @@ from msgspec import structs
 from torch import nn
 
 from depthkit_worker.contract import wire
-from depthkit_worker.contract.wire import HealedBlocks, LoraOptions, RepairSaveOptions
+from depthkit_worker.contract.wire import HealedBlocks, LoraOptions, RepairSaveOptions, TrainingOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.decoder import Decoder
@@ -119,6 +119,14 @@ def test_it_builds_on_the_repairs_in_place_and_names_them() -> None:
     again = heal(base_of(decoder, repairs=(below, repair_of(decoder, fitted))))
     assert len(again.fills[0].base) == 2
     assert float(again.notes[0].split("logit ")[1].split()[0]) < 1e-4
+
+
+def test_what_is_left_open_is_chosen_and_said() -> None:
+    training = TrainingOptions(steps=1, batch_size=2, teacher_top=10)
+    fitted = fit_lora(LoraOptions(rank=3, training=training), ignore, base_of(llama()), Unattended())
+    assert isinstance(fitted.options, LoraOptions) and fitted.options.alpha == 6.0
+    told = fitted.options.training
+    assert (told.learning_rate, told.warmup, told.validation, told.validate_every) == (2e-4, 1, 0, 1)
 
 
 def test_which_blocks_and_modules_are_healed() -> None:

@@ -10,7 +10,7 @@ from msgspec import structs
 from torch import Tensor, nn
 from torch.nn import functional
 
-from depthkit_worker.contract.wire import Objective, TrainingPoint
+from depthkit_worker.contract.wire import Objective, TrainingOptions, TrainingPoint
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.decoder import Decoder
@@ -19,7 +19,7 @@ from depthkit_worker.repair.fitting import Fill
 from depthkit_worker.repair.repair import BlockEdit, Repair
 from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
 from depthkit_worker.repair.training.fills import train_fills
-from depthkit_worker.repair.training.options import SettledTraining
+from depthkit_worker.repair.training.options import SettledTraining, settled
 from depthkit_worker.repair.training.schedule import learning_rate_factor
 from depthkit_worker.repair.training.slices import SLICE_BYTES
 from depthkit_worker.session.job import Unattended
@@ -257,6 +257,15 @@ def test_a_parameter_that_nothing_reaches_is_named() -> None:
     with pytest.raises(DepthkitError, match=r"no gradient reaches 5\.beside\.vector") as caught:
         train_fills(base_of(decoder, (*REMOVED, Unit("block", 5))), fills, options, Unattended(), ignore)
     assert caught.value.details["parameter"] == "5.beside.vector"
+
+
+def test_what_is_left_open_is_chosen_and_what_is_said_stays() -> None:
+    chosen = settled(TrainingOptions(steps=200), 20)
+    assert (chosen.learning_rate, chosen.warmup, chosen.validation, chosen.validate_every) == (1e-3, 20, 2, 20)
+    little = settled(TrainingOptions(steps=5), 7, learning_rate=2e-4)
+    assert (little.learning_rate, little.warmup, little.validation, little.validate_every) == (2e-4, 1, 0, 1)
+    said = TrainingOptions(learning_rate=0.5, warmup=0, validation=0, validate_every=3)
+    assert structs.asdict(settled(said, 20)) == structs.asdict(said)
 
 
 @pytest.mark.parametrize(
