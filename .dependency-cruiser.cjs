@@ -1,22 +1,42 @@
 /** The import walls of docs/architecture.md: who may know whom. */
 const layers = {
   errors: [],
+  // Helpers on plain arrays and rank statistics: every layer may take them, as it may take errors.
+  arrays: ["errors"],
+  ranks: ["errors"],
+  progress: [],
   protocol: ["errors"],
   transport: ["protocol", "errors"],
   platform: ["errors"],
   environment: ["platform", "errors"],
   worker: ["environment", "platform", "errors"],
-  doctor: ["environment", "platform", "errors"],
+  python: ["environment", "platform", "errors"],
+  doctor: ["python", "environment", "platform", "errors"],
   journal: ["platform", "errors"],
-  game: ["journal", "errors"],
+  game: ["errors"],
   shapley: ["game", "errors"],
   selection: ["game", "shapley", "errors"],
-  client: ["protocol", "transport", "worker", "platform", "journal", "game", "selection", "errors"],
-  experiment: ["client", "journal", "shapley", "selection", "protocol", "platform", "errors"],
+  rpc: ["protocol", "transport", "errors"],
+  evaluation: ["rpc", "protocol", "journal", "game", "platform", "errors"],
+  model: ["evaluation", "rpc", "protocol", "transport", "worker", "game", "selection", "platform", "errors"],
+  experiment: [
+    "model",
+    "evaluation",
+    "rpc",
+    "protocol",
+    "journal",
+    "shapley",
+    "selection",
+    "platform",
+    "errors",
+  ],
   report: ["experiment", "platform", "errors"],
-  cli: ["index"],
+  // The entry points, and what is built on them alone.
+  schemas: ["protocol", "experiment"],
+  cli: ["index", "schemas", "report", "shapley"],
 };
-const path = (layer) => (layer === "errors" || layer === "index" ? `^src/${layer}\\.ts$` : `^src/${layer}/`);
+const singleFiles = new Set(["errors", "arrays", "ranks", "progress", "schemas", "index"]);
+const path = (layer) => (singleFiles.has(layer) ? `^src/${layer}\\.ts$` : `^src/${layer}/`);
 
 module.exports = {
   forbidden: [
@@ -27,12 +47,22 @@ module.exports = {
       from: { orphan: true, path: "^src/", pathNot: "\\.d\\.ts$" },
       to: {},
     },
+    {
+      name: "shapley-is-pure",
+      comment: "depthkit/shapley is for games of one's own: nothing of the bridge, no native addon.",
+      severity: "error",
+      from: { path: "^src/shapley/index\\.ts$" },
+      to: { path: "(^|/)(zeromq|msgpackr|zod|pythonia|commander)(/|$)", reachable: true },
+    },
     ...Object.entries(layers).map(([layer, allowed]) => ({
       name: `${layer}-imports`,
       comment: `${layer} may import only: ${allowed.join(", ") || "nothing"} (and libraries).`,
       severity: "error",
       from: { path: path(layer) },
-      to: { path: "^src/", pathNot: [path(layer), ...allowed.map(path)] },
+      to: {
+        path: "^src/",
+        pathNot: [layer, "arrays", "ranks", "progress", ...allowed].map(path),
+      },
     })),
   ],
   options: {

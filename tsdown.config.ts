@@ -1,8 +1,14 @@
 import { defineConfig } from "tsdown";
 
 export default defineConfig({
-  // Kept apart as in src: the doctor starts one of the modules in a process of its own.
-  entry: ["src/index.ts", "src/cli/main.ts", "src/doctor/doctor-child.ts"],
+  entry: [
+    "src/index.ts",
+    "src/shapley/index.ts",
+    "src/report/index.ts",
+    "src/schemas.ts",
+    "src/cli/main.ts",
+    "src/python/open-python.ts",
+  ],
   unbundle: true,
   format: "esm",
   platform: "node",

@@ -9,7 +9,8 @@ import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
 import { root } from "../scripts/steps.ts";
 import { resolveWorkerPython } from "../src/environment/worker-python.ts";
-import { Depthkit, type DepthkitError, type Model, renderTable, setup } from "../src/index.ts";
+import { Depthkit, type DepthkitError, type Model, setup } from "../src/index.ts";
+import { renderTable } from "../src/report/index.ts";
 
 const ROUNDS = 7;
 

@@ -44,7 +44,7 @@ from depthkit_worker.subnetworks.engine import EngineResult, evaluate_subnetwork
 from depthkit_worker.subnetworks.executor import Evaluation
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.head import Head
-from depthkit_worker.subnetworks.masks import Subnetworks, block_codes, one_removed
+from depthkit_worker.subnetworks.masks import Subnetworks, block_codes
 from depthkit_worker.subnetworks.plan import make_plan
 from depthkit_worker.subnetworks.positions import ALL_POSITIONS, scored_rows
 from depthkit_worker.subnetworks.scoring import Scorer
@@ -134,12 +134,12 @@ def workloads(depth: int) -> dict[str, Workload]:
     blocks = tuple(Unit("block", index) for index in range(depth))
     sublayers = tuple(Unit(kind, index) for index in range(depth) for kind in UNIT_KINDS[1:])
     return {
-        "leave-one-out, 30 blocks": (one_removed(blocks), 1.85),
+        "leave-one-out, 30 blocks": (Subnetworks(blocks, ~np.eye(len(blocks), dtype=np.bool_)), 1.85),
         "8 permutation walks": (Subnetworks(blocks, walks(depth, 8, depth, 1)), 1.8),
         "40 removal walks of 12": (Subnetworks(blocks, walks(depth, 40, 12, 2)), 2.1),
         "600 random of 22 blocks": (Subnetworks(blocks, random_sets(depth, 600, 22, 3)), 1.45),
         "256 random halves": (Subnetworks(blocks, random_sets(depth, 256, depth // 2, 4)), 1.25),
-        "leave-one-out, 60 sublayers": (one_removed(sublayers), 1.8),
+        "leave-one-out, 60 sublayers": (Subnetworks(sublayers, ~np.eye(len(sublayers), dtype=np.bool_)), 1.8),
     }
 
 
@@ -226,7 +226,7 @@ def run(decoder: Decoder, corpus: Corpus, name: str, work: Workload, plain: Conn
     values: dict[int, float] = {}
     heads_done = 0
 
-    def on_values(rows: NDArray[np.int64], found: NDArray[np.float64]) -> None:
+    def on_values(rows: NDArray[np.int64], found: NDArray[np.float64], _counts: tuple[int, ...]) -> None:
         nonlocal heads_done
         heads_done += 1
         values.update(zip(rows.tolist(), found[:, 0].tolist(), strict=True))

@@ -1,5 +1,6 @@
 """What a block and the head cost by the number of tokens in a call, on CPU or a GPU: where the default batch
-comes from (`memory/batch_sizes.py`). On a GPU also a block as a CUDA graph, which launches its kernels at once.
+comes from (`memory/batch_sizes.py`). On a GPU also a block as a CUDA graph, which launches its kernels at
+once.
 
     PYTHONPATH=python/src python bench/engine_blocks.py MODEL_FOLDER [--device cuda] [--length 128]
 """

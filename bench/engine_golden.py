@@ -23,7 +23,7 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.engine import evaluate_subnetworks
-from depthkit_worker.subnetworks.masks import Subnetworks, one_removed
+from depthkit_worker.subnetworks.masks import Subnetworks
 from depthkit_worker.subnetworks.positions import MEASURES
 
 NAMES: dict[UnitKind, str] = {"block": "block", "attention": "attn", "feed-forward": "ffn"}
@@ -40,9 +40,10 @@ def corpus(decoder: Decoder, shared: Path, sequences: int) -> Corpus:
 def leave_one_out(decoder: Decoder, shared: Path, golden: dict[str, dict[str, dict[str, float]]]) -> float:
     worst = 0.0
     for kind, name in NAMES.items():
-        units = [Unit(kind, index) for index in range(decoder.depth)]
+        units = tuple(Unit(kind, index) for index in range(decoder.depth))
+        each = Subnetworks(units, ~np.eye(len(units), dtype=np.bool_))
         result = evaluate_subnetworks(
-            decoder, corpus(decoder, shared, 8), one_removed(units), MEASURES, EngineOptions(), Unattended()
+            decoder, corpus(decoder, shared, 8), each, MEASURES, EngineOptions(), Unattended()
         )
         for column, measure in enumerate(MEASURES):
             expected = np.array([golden["units"][f"{name}.{index}"][measure] for index in range(decoder.depth)])

@@ -14,8 +14,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import { Journal } from "../src/experiment/journal.ts";
-import { type Corpus, Depthkit, estimateShapley, type Model } from "../src/index.ts";
+import { type Corpus, Depthkit, type Model } from "../src/index.ts";
+import { StepsFile } from "../src/journal/steps-file.ts";
+import { estimateShapley } from "../src/shapley/index.ts";
 import { printMemory } from "./repairs/memory.ts";
 import { closedForm, type Method, prunedReference, trained } from "./repairs/methods.ts";
 import { RepairBench } from "./repairs/run.ts";
@@ -78,7 +79,7 @@ const stages: { methods: readonly Method[]; counts: number[] }[] = [
 const wanted = given.counts?.split(",").map(Number);
 
 mkdirSync(folder, { recursive: true });
-const journal = new Journal(join(folder, "journal.jsonl"));
+await using journal = await StepsFile.open(join(folder, "journal.jsonl"));
 if (given.memory) await printMemory(texts, journal);
 else await printTable(folder);
 journal.close();

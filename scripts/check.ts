@@ -7,6 +7,7 @@ const bin = (name: string) => join(root, "node_modules", ".bin", name);
 runStep(bin("biome"), ["check", "--error-on-warnings", "."]);
 runStep(bin("tsc"), ["-p", "."]);
 runStep(bin("depcruise"), ["--config", ".dependency-cruiser.cjs", "src"]);
+runStep(bin("knip"), []);
 runStep(process.execPath, ["--import", "tsx", "scripts/generate-contract.ts", "--check"]);
 
 const { python, env } = await pythonTools();
@@ -18,3 +19,4 @@ runStep(python, ["-c", "from importlinter.cli import lint_imports_command; lint_
   env,
   cwd,
 });
+runStep(python, ["-m", "vulture"], { env, cwd });

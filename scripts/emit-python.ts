@@ -82,7 +82,7 @@ const propertiesOf = (schema: JsonSchema | undefined) =>
   Object.entries((schema?.["properties"] ?? {}) as Record<string, JsonSchema>);
 
 /** A JSON value as a Python expression of the type that its schema says. */
-function valueOf(value: unknown, schema: JsonSchema, definitions: Definitions): string {
+function literalOf(value: unknown, schema: JsonSchema, definitions: Definitions): string {
   if (value === null) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
   if (typeof value === "string") return quoted(value);
@@ -90,13 +90,13 @@ function valueOf(value: unknown, schema: JsonSchema, definitions: Definitions): 
   if (Array.isArray(value)) {
     const items = schema["items"] as JsonSchema;
     // A comma behind each, as a tuple of one needs it.
-    return `(${value.map((item) => `${valueOf(item, items, definitions)},`).join(" ")})`;
+    return `(${value.map((item) => `${literalOf(item, items, definitions)},`).join(" ")})`;
   }
   if (!("$ref" in schema)) throw new Error(`No rule for the default ${JSON.stringify(value)}.`);
   const name = refName(schema["$ref"]);
   // What is a field's default anyway is not said again.
   const given = propertiesOf(definitions[name]).flatMap(([key, property]) => {
-    const text = (field: unknown) => valueOf(field, withoutNull(property), definitions);
+    const text = (field: unknown) => literalOf(field, withoutNull(property), definitions);
     const own = text((value as Record<string, unknown>)[key]);
     return "default" in property && text(property["default"]) === own ? [] : [`${snake(key)}=${own}`];
   });
@@ -112,7 +112,7 @@ function withoutNull(schema: JsonSchema): JsonSchema {
 
 function defaultOf(property: JsonSchema, definitions: Definitions): string {
   if (!("default" in property)) return "";
-  const value = valueOf(property["default"], withoutNull(property), definitions);
+  const value = literalOf(property["default"], withoutNull(property), definitions);
   // A Struct is made when it is needed: its class may come further down.
   const isStruct = /^[A-Z]\w*\(/.test(value);
   return isStruct ? ` = field(default_factory=lambda: ${value})` : ` = ${value}`;
@@ -122,7 +122,9 @@ function structOf(name: string, schema: JsonSchema, definitions: Definitions): s
   expectOnly(schema, ["type", "properties", "required", "additionalProperties", "x-base"], name);
   if (schema["additionalProperties"] !== false) throw new Error(`${name}: must refuse unknown keys.`);
   const base = "x-base" in schema ? refName(schema["x-base"]) : undefined;
-  const inherited = new Set(propertiesOf(base === undefined ? undefined : definitions[base]).map(([key]) => key));
+  const inherited = new Set(
+    propertiesOf(base === undefined ? undefined : definitions[base]).map(([key]) => key),
+  );
   const properties = propertiesOf(schema).filter(([key]) => !inherited.has(key));
   const required = (schema["required"] ?? []) as string[];
   const tag = properties.find(([, property]) => "const" in property);

@@ -22,9 +22,9 @@ const load = {
   cacheFolder: "cache",
 };
 const perplexity = {
-  model: "model-1",
+  model: "model-3f9a12c4-1",
   removed: ["block.3", "attention.29"],
-  repairs: ["repair-1"],
+  repairs: ["repair-3f9a12c4-1"],
   data: { kind: "files", files: ["a.txt"], textField: "text", strict: false },
   rows: "raw",
   separator: "\n\n",
@@ -46,7 +46,7 @@ const template = {
   separator: "\n\n",
 };
 const task = {
-  model: "model-1",
+  model: "model-3f9a12c4-1",
   data: { kind: "files", files: ["task.jsonl"] },
   format: template,
   shots: 5,
@@ -55,8 +55,8 @@ const task = {
   bos: "auto",
 };
 const evaluate = {
-  model: "model-1",
-  data: "task-2",
+  model: "model-3f9a12c4-1",
+  data: "task-3f9a12c4-2",
   players: [["block.3"], ["attention.4", "feed-forward.4"]],
   kept: { tensor: 0 },
   repairs: [],
@@ -177,7 +177,13 @@ export const goldenMessages: GoldenMessage[] = [
     type: "EvaluationPerplexityParams",
     valid: false,
     why: "a handle of another kind",
-    value: { ...perplexity, model: "corpus-1" },
+    value: { ...perplexity, model: "corpus-3f9a12c4-1" },
+  },
+  {
+    type: "EvaluationPerplexityParams",
+    valid: false,
+    why: "a handle of no worker",
+    value: { ...perplexity, model: "model-1" },
   },
   { type: "TaskLoadParams", valid: true, why: "a template", value: task },
   {
@@ -219,13 +225,13 @@ export const goldenMessages: GoldenMessage[] = [
     type: "SubnetworksEvaluateParams",
     valid: true,
     why: "on a corpus",
-    value: { ...evaluate, data: "corpus-1" },
+    value: { ...evaluate, data: "corpus-3f9a12c4-1" },
   },
   {
     type: "SubnetworksEvaluateParams",
     valid: false,
     why: "on a model",
-    value: { ...evaluate, data: "model-1" },
+    value: { ...evaluate, data: "model-3f9a12c4-1" },
   },
   { type: "Empty", valid: true, why: "nothing", value: {} },
   { type: "Empty", valid: false, why: "something", value: { a: 1 } },

@@ -1,6 +1,6 @@
 /**
- * The Python tools that tests and checks need (pytest, mypy, ruff, import-linter), beside the worker's
- * environment and never in it: a user's environment holds what the worker needs, and no more.
+ * The Python tools that tests and checks need (pytest, mypy, ruff, import-linter, vulture), beside the
+ * worker's environment and never in it: a user's environment holds what the worker needs, and no more.
  */
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";

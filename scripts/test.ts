@@ -10,6 +10,7 @@ mkdirSync(reports, { recursive: true });
 
 runStep(process.execPath, ["--import", "tsx", "src/cli/main.ts", "setup"]);
 runStep(bin("tsdown"), ["--logLevel", "warn"]);
+runStep(bin("publint"), ["--pack", "false", "--strict"]);
 
 const junit = join(reports, "python.xml");
 const { python, env } = await pythonTools();

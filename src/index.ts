@@ -1,61 +1,4 @@
 /** depthkit: take Hugging Face LLMs apart along their depth. */
-export type { CallOptions } from "./client/connection.ts";
-export { Corpus, type LoadCorpusOptions } from "./client/corpus.ts";
-export { Depthkit, type StartOptions } from "./client/depthkit.ts";
-export type {
-  EvaluateOptions,
-  Evaluation,
-  EvaluationResult,
-  EvaluationResults,
-} from "./client/evaluation.ts";
-export {
-  GenerationTask,
-  type LoadGenerationTaskOptions,
-  type SolveOptions,
-} from "./client/generation-task.ts";
-export type { LmEvalOptions } from "./client/harness.ts";
-export {
-  Influence,
-  type InfluenceData,
-  type InfluenceOptions,
-  type InfluenceTable,
-  type RankedUnit,
-} from "./client/influence.ts";
-export { type LoadModelOptions, Model } from "./client/model.ts";
-export { ModelGame, type ModelGameOptions } from "./client/model-game.ts";
-export type { PerplexityOptions } from "./client/perplexity.ts";
-export type { Profile, ProfileOptions } from "./client/profile.ts";
-export type {
-  RepairMethodOptions,
-  RepairOptions,
-  RepairReference,
-  TrainingOptions,
-} from "./client/repair.ts";
-export {
-  type ExportOptions,
-  type GenerateOptions,
-  type GenerateResult,
-  RepairedSubnetwork,
-  type SaveOptions,
-  Subnetwork,
-} from "./client/subnetwork.ts";
-export {
-  type EvaluateSubnetworksOptions,
-  SubnetworkEvaluation,
-  type SubnetworkScore,
-  type SubnetworkScores,
-} from "./client/subnetwork-evaluation.ts";
-export { type LoadTaskOptions, Task, type TaskTemplate } from "./client/task.ts";
-export type {
-  ChoiceItem,
-  ChoiceScores,
-  ChoicesOptions,
-  LastWordItem,
-  LastWordOptions,
-  LastWordScores,
-} from "./client/task-scores.ts";
-export type { TextData } from "./client/text-data.ts";
-export { checkUnits, parseUnit, type Unit } from "./client/units.ts";
 export { type DoctorOptions, doctor } from "./doctor/doctor.ts";
 export type { DoctorReport } from "./doctor/doctor-report.ts";
 export { type ExtraName, extraNames } from "./environment/extras.ts";
@@ -69,6 +12,28 @@ export {
   errorCodes,
   isErrorCode,
 } from "./errors.ts";
+export type {
+  EvaluateOptions,
+  Evaluation,
+  EvaluationResult,
+  EvaluationResults,
+} from "./evaluation/evaluate.ts";
+export type {
+  SubnetworkEvaluation,
+  SubnetworkScore,
+  SubnetworkScores,
+} from "./evaluation/evaluate-subnetworks.ts";
+export type { PerplexityOptions } from "./evaluation/perplexity.ts";
+export type {
+  ChoiceItem,
+  ChoiceScores,
+  ChoicesOptions,
+  LastWordItem,
+  LastWordOptions,
+  LastWordScores,
+} from "./evaluation/task-scores.ts";
+export type { TextData } from "./evaluation/text-data.ts";
+export type { SolveOptions } from "./evaluation/written-answers.ts";
 export {
   type CompareRepairsOptions,
   compareRepairs,
@@ -90,24 +55,48 @@ export {
   type TradeOffs,
   type UnitScores,
 } from "./experiment/trade-offs.ts";
+export type { ValueDefinition } from "./game/unit-game.ts";
+export { Journal, type JournalOptions } from "./journal/game-journal.ts";
+export type { Corpus, LoadCorpusOptions } from "./model/corpus.ts";
+export { Depthkit, type StartOptions } from "./model/depthkit.ts";
+export type { ExportOptions } from "./model/export.ts";
+export type { GenerateOptions } from "./model/generate.ts";
+export type { GenerationTask, LoadGenerationTaskOptions } from "./model/generation-task.ts";
+export type { LmEvalOptions } from "./model/harness.ts";
 export {
-  CachedGame,
-  Coalition,
-  type FunctionGameOptions,
-  type Game,
-  gameFromFunction,
-  Journal,
-  type JournalOptions,
-  type ValueDefinition,
-} from "./game/index.ts";
-export { formatBytes, formatCount, formatNumber, formatSeconds } from "./platform/format.ts";
+  Influence,
+  type InfluenceData,
+  type InfluenceOptions,
+  type InfluenceTable,
+  type RankedUnit,
+} from "./model/influence.ts";
+export type {
+  EvaluateSubnetworksOptions,
+  LoadModelOptions,
+  Model,
+  RepairedSubnetwork,
+  SaveOptions,
+  Subnetwork,
+} from "./model/model.ts";
+export type { ModelGame, ModelGameOptions, PlayerName, Players, UnitGroup } from "./model/model-game.ts";
+export type { Profile, ProfileOptions } from "./model/profile.ts";
+export type {
+  Repair,
+  RepairMethodOptions,
+  RepairOptions,
+  RepairReference,
+  TrainingOptions,
+} from "./model/repair.ts";
+export type { LoadTaskOptions, Task, TaskTemplate } from "./model/task.ts";
+export type { TaskData } from "./model/task-data.ts";
 export { packageVersion } from "./platform/package-root.ts";
-export type { BosPolicy, DataInfo, Progress, UnitKind, UnitName } from "./protocol/common.ts";
+export type { Progress } from "./progress.ts";
+export type { BosPolicy, DataInfo, UnitKind, UnitName } from "./protocol/common.ts";
 export { unitKinds } from "./protocol/common.ts";
 export type { CorpusInfo } from "./protocol/corpus.ts";
 export type { Agreement, Perplexity, Rate } from "./protocol/evaluation.ts";
 export type { ExportInfo } from "./protocol/export.ts";
-export type { Generation } from "./protocol/generation.ts";
+export type { GenerateResult, Generation } from "./protocol/generation.ts";
 export type {
   GenerationAnswer,
   GenerationScore,
@@ -121,22 +110,7 @@ export type { ModelProfile, ProfileMode, Speed, Spread } from "./protocol/profil
 export type { RepairInfo, RepairReport, TrainingPoint } from "./protocol/repair.ts";
 export { type Measure, measures } from "./protocol/subnetworks.ts";
 export { type TaskFormat, type TaskInfo, taskFormats } from "./protocol/task.ts";
-export type { Tensor } from "./protocol/tensor.ts";
+export { checkUnits, parseUnit, type Unit } from "./protocol/units.ts";
 export type { WorkerStatus } from "./protocol/worker.ts";
-export { type Bar, renderBars } from "./report/bars.ts";
-export { type Column, renderTable } from "./report/table.ts";
-export { renderRemovalCosts, renderTradeOffs } from "./report/trade-offs.ts";
+export type { CallOptions } from "./rpc/connection.ts";
 export type { Span } from "./selection/span.ts";
-export {
-  type Comparison,
-  compareEstimates,
-  type EstimateInfo,
-  type EstimateOptions,
-  estimateShapley,
-  type Method,
-  type PairEstimate,
-  type PlayerEstimate,
-  ShapleyEstimate,
-  type Target,
-  type TracePoint,
-} from "./shapley/index.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { Journal } from "../../src/experiment/journal.ts";
 import { Depthkit } from "../../src/index.ts";
+import type { StepsFile } from "../../src/journal/steps-file.ts";
 import { closedForm, type Method, trained } from "./methods.ts";
 
 const length = 32;
@@ -9,7 +9,7 @@ const sequences = [32, 320] as const;
 const removed = [13, 14, 17].map((block) => `block.${block}`);
 
 /** Prints what each method takes over the loaded model, on ten times the text too: as many steps where it trains. */
-export async function printMemory(texts: string, journal: Journal): Promise<void> {
+export async function printMemory(texts: string, journal: StepsFile): Promise<void> {
   console.log(`Peak over the loaded model in MB, sequences of ${length} tokens.\n`);
   console.log(`| method | ${sequences.join(" | ")} | by |\n|---|---|---|---|`);
   for (const { name } of methods(sequences[0])) {

@@ -29,7 +29,7 @@ export const prunedReference: readonly Method[] = [
 export function trained(training: TrainingOptions): [Method[], Method[]] {
   const lowRank = (rank: number): Method => ({
     name: `low-rank ${rank}, trained`,
-    options: { method: "low-rank", rank, fit: "trained", training },
+    options: { method: "low-rank", rank, training },
   });
   const oneOfEach: Method[] = [
     { name: "bias, trained", options: { method: "bias", training } },

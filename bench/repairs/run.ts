@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import type { Journal } from "../../src/experiment/journal.ts";
 import { type Corpus, DepthkitError, type Model, type Subnetwork } from "../../src/index.ts";
+import type { StepsFile } from "../../src/journal/steps-file.ts";
 import type { Method } from "./methods.ts";
 import type { Result } from "./table.ts";
 
@@ -24,7 +24,7 @@ export class RepairBench {
   readonly #model: Model;
   readonly #corpus: Corpus;
   readonly #places: readonly Corpus[];
-  readonly #journal: Journal;
+  readonly #journal: StepsFile;
   readonly #folder: string;
   readonly #loads: number[] = [];
 
@@ -33,7 +33,7 @@ export class RepairBench {
     model: Model,
     corpus: Corpus,
     places: readonly Corpus[],
-    journal: Journal,
+    journal: StepsFile,
     folder: string,
   ) {
     this.#pid = pid;

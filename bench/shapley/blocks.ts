@@ -8,14 +8,9 @@
  */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import {
-  Coalition,
-  Depthkit,
-  estimateShapley,
-  type ModelGame,
-  renderTable,
-  type Target,
-} from "../../src/index.ts";
+import { Depthkit, type ModelGame } from "../../src/index.ts";
+import { renderTable } from "../../src/report/index.ts";
+import { Coalition, estimateShapley, type Target } from "../../src/shapley/index.ts";
 
 const [tokens = 512, evaluations = 300, seed = 7] = process.argv.slice(2, 5).map(Number);
 const journal = process.argv[5];

@@ -6,7 +6,8 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { Coalition, Depthkit, estimateShapley } from "../../src/index.ts";
+import { Depthkit } from "../../src/index.ts";
+import { Coalition, estimateShapley } from "../../src/shapley/index.ts";
 
 const shared = (name: string) => fileURLToPath(new URL(`../../../shared/${name}`, import.meta.url));
 const path = shared("golden/game10.json");

@@ -2,7 +2,8 @@
  * Estimates what ten groups of three blocks are worth over the next few removals, removes the least group and
  * says what that costs on other text. Ends with 1 where the estimate's own promises are not kept.
  */
-import { Depthkit, estimateShapley, pythonReference } from "depthkit";
+import { Depthkit, pythonReference } from "depthkit";
+import { estimateShapley } from "depthkit/shapley";
 
 const chapters = await pythonReference();
 const ranking = { texts: chapters.filter((_, index) => index % 2 === 0) };

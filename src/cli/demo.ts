@@ -1,22 +1,11 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import {
-  type ExportInfo,
-  formatCount,
-  formatNumber,
-  formatSeconds,
-  Influence,
-  type Plan,
-  pythonReference,
-  type RunRecord,
-  renderBars,
-  renderTable,
-  runPlan,
-} from "../index.ts";
+import { type ExportInfo, Influence, type Plan, pythonReference, type RunRecord, runPlan } from "../index.ts";
+import { formatCount, formatNumber, formatSeconds, renderBars, renderTable } from "../report/index.ts";
 import { runCommand, withWorker } from "./command.ts";
 import { describeExport } from "./export.ts";
-import { wholeNumber } from "./options.ts";
+import { wholeNumber } from "./values.ts";
 
 interface Flags {
   remove: number;

@@ -20,7 +20,7 @@ export function registerDoctor(program: Command): void {
     );
 }
 
-export function doctorText(report: DoctorReport): string {
+function doctorText(report: DoctorReport): string {
   const { node, machine, python, cache, problems } = report;
   const rows: [string, string][] = [
     ["depthkit", `${node.depthkit}, Node ${node.version}, ${node.platform}`],
@@ -43,9 +43,6 @@ export function doctorText(report: DoctorReport): string {
       `${entry.name}, ${size(entry.bytes)}, ${entry.whole ? "ready" : "not whole"}`,
     ]),
   ];
-  if (python.inspectedBy === "script") {
-    rows.push(["note", "pythonia is not installed (it is optional): a plain script inspected Python"]);
-  }
   const lines = rows.map(([name, text]) => `${name.padEnd(14)} ${text}`);
   const found = problems.map(
     ({ severity, code, message, remedy }) => `${severity} ${code}: ${message}\n  ${remedy}`,
@@ -53,11 +50,11 @@ export function doctorText(report: DoctorReport): string {
   return [...lines, "", ...(found.length > 0 ? found : ["No problems found."])].join("\n");
 }
 
-function interpreterText({ command, managed, interpreter, inspectedBy }: DoctorReport["python"]): string {
+function interpreterText({ command, managed, interpreter }: DoctorReport["python"]): string {
   if (command === null) return "none";
   const about = interpreter ? `${interpreter.implementation} ${interpreter.version}` : "does not answer";
   const whose = managed ? "managed" : "DEPTHKIT_PYTHON";
-  return `${command} (${about}, ${whose}${inspectedBy ? `, asked by ${inspectedBy}` : ""})`;
+  return `${command} (${about}, ${whose})`;
 }
 
 function devicesText(devices: DoctorReport["python"]["devices"]): string {

@@ -1,4 +1,5 @@
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
+import type { z } from "zod";
 import {
   type CallOptions,
   DepthkitError,
@@ -8,25 +9,30 @@ import {
   type Subnetwork,
   type Task,
 } from "../index.ts";
+import { perplexityOptions, taskOptions } from "../schemas.ts";
 import { runCommand, withWorker } from "./command.ts";
+import { addTextFlags, type TextFlags, textDataOf } from "./data-flags.ts";
 import { describeEvaluation, type EvaluatedSubnetwork, type EvaluatedTask } from "./evaluation-text.ts";
-import { addDataFlags, type DataFlags, escapedText, textData, wholeNumber } from "./options.ts";
+import { addSchemaFlags, flagNames, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
-interface Flags extends SubjectFlags, Omit<DataFlags, "data"> {
+interface Flags extends SubjectFlags, Omit<TextFlags, "data"> {
   data?: string[];
   task: string[];
-  shots: number;
-  shotsFile?: string;
-  limit?: number;
+  shotsFrom?: string[];
   dense: boolean;
-  rows: "raw" | "wikitext";
-  chunk?: number;
-  stride?: number;
-  maxChunks?: number;
   batchSize?: number;
   journal?: string;
 }
+
+const textStyles = {
+  separator: { escaped: true },
+  batchSize: {
+    help: "chunks, or questions, at a time (default: 1 chunk, as many questions as pay and fit)",
+  },
+};
+// What the rows themselves say is their format, and `--bos` is the text's flag too.
+const taskStyles = { format: false, shotsFrom: false, bos: false } as const;
 
 export function registerEvaluate(program: Command): void {
   const command = program
@@ -34,41 +40,24 @@ export function registerEvaluate(program: Command): void {
     .description(
       "Score the model, or what is left of it without some units: perplexity on text, accuracy on tasks.",
     );
-  addDataFlags(addSubjectFlags(command), { required: false })
-    .option("--task <files...>", "questions with choices, or last words: .jsonl files (docs/tasks.md)", [])
-    .option("--shots <n>", "examples in front of each question, 0 to 5", wholeNumber(0), 0)
-    .option("--shots-file <file>", "where they come from")
-    .option("--limit <n>", "take the first so many rows of each task", wholeNumber(1))
+  addTextFlags(addSubjectFlags(command), { required: false });
+  addSchemaFlags(command, perplexityOptions, textStyles);
+  command.option(
+    "--task <files...>",
+    "questions with choices, or last words: .jsonl files (docs/tasks.md)",
+    [],
+  );
+  addSchemaFlags(command, taskOptions, taskStyles);
+  command
+    .option("--shots-from <files...>", "where they come from (default: each task's own first rows)")
     .option("--dense", "score the whole model as well", false)
-    .addOption(
-      new Option("--rows <mode>", "raw: the text as it is; wikitext: the published protocol's rows")
-        .choices(["raw", "wikitext"])
-        .default("raw"),
-    )
-    .option(
-      "--chunk <n>",
-      "tokens a chunk (default: 2048, or the model's limit where that is less)",
-      wholeNumber(2),
-    )
-    .option("--stride <n>", "tokens from chunk to chunk (default: the chunk)", wholeNumber(1))
-    .option("--max-chunks <n>", "stop after this many", wholeNumber(1))
-    .option(
-      "--batch-size <n>",
-      "chunks, or questions, at a time (default: 1 chunk, as many questions as pay and fit)",
-      wholeNumber(1),
-    )
     .option(
       "--journal <folder>",
       "keep every finished chunk and question here; an interrupted run goes on from it",
     )
     .action(async (flags: Flags) => {
       await runCommand(flags, ({ signal, progress }) => {
-        if (flags.data === undefined && flags.task.length === 0) {
-          throw new DepthkitError(
-            "INVALID_ARGUMENT",
-            "evaluate has nothing to score on: give --data, --task or both.",
-          );
-        }
+        checkFlags(flags);
         return withWorker(async (kit) => {
           const call = { signal, onProgress: progress.update };
           const { model, subnetwork: pruned } = await loadSubject(kit, flags, call);
@@ -76,11 +65,8 @@ export function registerEvaluate(program: Command): void {
           const evaluations = evaluationsOf(flags, tasks);
           const whole = pruned.removed.length + pruned.repairs.length === 0;
           const results = [];
-          for (const subject of flags.dense && !whole ? [pruned.dense, pruned] : [pruned]) {
-            const scores = await subject.evaluate(evaluations, {
-              ...(flags.journal === undefined ? {} : { journal: flags.journal }),
-              ...call,
-            });
+          for (const subject of flags.dense && !whole ? [model, pruned] : [pruned]) {
+            const scores = await subject.evaluate(evaluations, { journal: flags.journal, ...call });
             results.push(resultOf(subject, scores, tasks));
           }
           return {
@@ -92,46 +78,52 @@ export function registerEvaluate(program: Command): void {
     });
 }
 
-async function loadTasks(
-  model: Model,
-  { task: files, shots, shotsFile, limit, bos }: Flags,
-  call: CallOptions,
-): Promise<Task[]> {
-  const options = {
-    shots,
-    bos,
-    ...(shotsFile === undefined ? {} : { shotsFile }),
-    ...(limit === undefined ? {} : { limit }),
-    ...call,
-  };
+/** Every flag given has something to say something of. */
+function checkFlags(flags: Flags): void {
+  const { data, task } = flags;
+  if (data === undefined && task.length === 0) {
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      "evaluate has nothing to score on: give --data, --task or both.",
+    );
+  }
+  const given = (schema: z.ZodObject, styles: object) =>
+    Object.keys(schemaOptions(schema, flags, styles)).map((key) => flagNames(schema, styles).get(key));
+  const shared = ["--batch-size", "--bos"];
+  const ofText = given(perplexityOptions, textStyles).filter((flag) => !shared.includes(flag ?? ""));
+  const ofTasks = [
+    ...given(taskOptions, taskStyles),
+    ...(flags.shotsFrom === undefined ? [] : ["--shots-from"]),
+  ];
+  if (data === undefined && ofText.length > 0) {
+    throw new DepthkitError("INVALID_ARGUMENT", `${ofText.join(", ")} speaks of text: give --data too.`);
+  }
+  if (task.length === 0 && ofTasks.length > 0) {
+    throw new DepthkitError("INVALID_ARGUMENT", `${ofTasks.join(", ")} speaks of tasks: give --task too.`);
+  }
+}
+
+async function loadTasks(model: Model, flags: Flags, call: CallOptions): Promise<Task[]> {
+  const { bos } = schemaOptions(perplexityOptions, flags, textStyles);
+  const options = { ...schemaOptions(taskOptions, flags, taskStyles), bos, shotsFrom: flags.shotsFrom };
   const tasks: Task[] = [];
-  for (const file of files) tasks.push(await model.loadTask(file, options));
+  for (const file of flags.task) tasks.push(await model.loadTask(file, { ...options, ...call }));
   return tasks;
 }
 
 function evaluationsOf(flags: Flags, tasks: readonly Task[]): Evaluation[] {
-  const batch = flags.batchSize === undefined ? {} : { batchSize: flags.batchSize };
+  const { batchSize, data } = flags;
   const ofTasks = tasks.map(
     (task): Evaluation => ({
       kind: task.info.kind === "last-word" ? "lastWord" : "choices",
       name: task.info.format,
       task,
-      ...batch,
+      batchSize,
     }),
   );
-  if (flags.data === undefined) return ofTasks;
-  const perplexity: Evaluation = {
-    kind: "perplexity",
-    data: textData({ ...flags, data: flags.data }),
-    rows: flags.rows,
-    separator: escapedText(flags.separator),
-    ...(flags.chunk === undefined ? {} : { chunk: flags.chunk }),
-    ...(flags.stride === undefined ? {} : { stride: flags.stride }),
-    ...(flags.maxChunks === undefined ? {} : { maxChunks: flags.maxChunks }),
-    bos: flags.bos,
-    ...batch,
-  };
-  return [perplexity, ...ofTasks];
+  if (data === undefined) return ofTasks;
+  const options = schemaOptions(perplexityOptions, flags, textStyles);
+  return [{ kind: "perplexity", data: textDataOf({ ...flags, data }), ...options }, ...ofTasks];
 }
 
 function resultOf(
@@ -146,7 +138,7 @@ function resultOf(
     repairs,
     keptBlocks,
     ...(perplexity === undefined ? {} : { perplexity: { ...perplexity.scores, reused: perplexity.reused } }),
-    tasks: tasks.map(({ info: { task: _, ...info } }, index) => ({
+    tasks: tasks.map(({ info }, index) => ({
       info,
       // The evaluations of tasks are in the tasks' order.
       scores: ofTasks[index]?.scores as EvaluatedTask["scores"],

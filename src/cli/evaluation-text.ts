@@ -1,14 +1,5 @@
-import {
-  type ChoiceScores,
-  formatCount,
-  formatNumber,
-  formatSeconds,
-  type LastWordScores,
-  type Perplexity,
-  renderTable,
-  type Subnetwork,
-  type TaskInfo,
-} from "../index.ts";
+import type { ChoiceScores, LastWordScores, Perplexity, Subnetwork, TaskInfo } from "../index.ts";
+import { formatCount, formatNumber, formatSeconds, renderTable } from "../report/index.ts";
 
 /** What `depthkit evaluate` says of one subnetwork. */
 export interface EvaluatedSubnetwork extends Pick<Subnetwork, "removed" | "repairs" | "keptBlocks"> {
@@ -22,7 +13,7 @@ interface Reused {
 }
 
 export interface EvaluatedTask extends Reused {
-  info: Omit<TaskInfo, "task">;
+  info: TaskInfo;
   scores: ChoiceScores | LastWordScores;
 }
 

@@ -1,15 +1,18 @@
 import { type Command, Option } from "commander";
-import { type ExportInfo, formatBytes, formatCount, formatSeconds, renderTable } from "../index.ts";
+import type { ExportInfo } from "../index.ts";
+import { formatBytes, formatCount, formatSeconds, renderTable } from "../report/index.ts";
+import { exportFormats, exportOptions } from "../schemas.ts";
 import { runCommand, withWorker } from "./command.ts";
+import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
 interface Flags extends SubjectFlags {
   out: string;
-  overwrite: boolean;
-  format: "huggingface";
-  saveDtype: "auto" | "float32" | "bfloat16" | "float16";
-  note: string;
+  format: (typeof exportFormats)[number];
 }
+
+// `--dtype` is the one the model is loaded in.
+const styles = { dtype: { name: "saveDtype" } };
 
 export function registerExport(program: Command): void {
   const command = program
@@ -17,30 +20,18 @@ export function registerExport(program: Command): void {
     .description("Save the model without some units as a checkpoint that other software loads.");
   addSubjectFlags(command)
     .requiredOption("--out <folder>", "the folder to write; it appears whole or not at all")
-    .addOption(new Option("--format <format>").choices(["huggingface"]).default("huggingface"))
-    .option("--overwrite", "replace what the folder holds", false)
-    .addOption(
-      new Option("--save-dtype <dtype>", "auto: the dtype the source is stored in")
-        .choices(["auto", "float32", "bfloat16", "float16"])
-        .default("auto"),
-    )
-    .option("--note <text>", "how the units were chosen, for the model card", "")
-    .action(async (flags: Flags) => {
-      await runCommand(flags, ({ signal, progress }) =>
-        withWorker(async (kit) => {
-          const call = { signal, onProgress: progress.update };
-          const { model, subnetwork } = await loadSubject(kit, flags, call);
-          const info = await subnetwork.export(flags.out, {
-            format: flags.format,
-            overwrite: flags.overwrite,
-            dtype: flags.saveDtype,
-            note: flags.note,
-            ...call,
-          });
-          return { json: { model: model.info, export: info }, text: describeExport(info) };
-        }),
-      );
-    });
+    .addOption(new Option("--format <format>").choices(exportFormats).default(exportFormats[0]));
+  addSchemaFlags(command, exportOptions, styles).action(async (flags: Flags) => {
+    await runCommand(flags, ({ signal, progress }) =>
+      withWorker(async (kit) => {
+        const call = { signal, onProgress: progress.update };
+        const { model, subnetwork } = await loadSubject(kit, flags, call);
+        const options = schemaOptions(exportOptions, flags, styles);
+        const info = await subnetwork.export(flags.out, { format: flags.format, ...options, ...call });
+        return { json: { model: model.info, export: info }, text: describeExport(info) };
+      }),
+    );
+  });
 }
 
 export function describeExport(info: ExportInfo): string {

@@ -1,29 +1,20 @@
-import { type Command, Option } from "commander";
-import {
-  type Corpus,
-  formatCount,
-  formatNumber,
-  formatSeconds,
-  type Influence,
-  type InfluenceMetric,
-  influenceMetrics,
-  type Model,
-  renderBars,
-  renderTable,
-  type UnitKind,
-  unitKinds,
-} from "../index.ts";
+import type { Command } from "commander";
+import type { Corpus, Influence, Model } from "../index.ts";
+import { formatCount, formatNumber, formatSeconds, renderBars, renderTable } from "../report/index.ts";
+import { influenceOptions, influenceView } from "../schemas.ts";
 import { runCommand, withWorker } from "./command.ts";
-import { addCorpusFlags, type CorpusFlags, corpusOptions } from "./corpus-flags.ts";
-import { addModelFlags, type ModelFlags, modelOptions, textData, wholeNumber } from "./options.ts";
+import {
+  addCorpusFlags,
+  addModelFlags,
+  type CorpusFlags,
+  corpusOptionsOf,
+  type ModelFlags,
+  modelOptionsOf,
+  textDataOf,
+} from "./data-flags.ts";
+import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 
-interface Flags extends ModelFlags, CorpusFlags {
-  units: UnitKind;
-  metric: InfluenceMetric;
-  batchSize: number;
-  angularTokens: "last" | "all";
-  skipFirstTokens: number;
-}
+interface Flags extends ModelFlags, CorpusFlags {}
 
 export function registerInfluence(program: Command): void {
   const command = program
@@ -31,42 +22,26 @@ export function registerInfluence(program: Command): void {
     .description(
       "Measure how far each block, attention and feed-forward sublayer moves the residual stream.",
     );
-  addCorpusFlags(addModelFlags(command))
-    .addOption(new Option("--units <kind>", "the kind of unit to chart").choices(unitKinds).default("block"))
-    .addOption(
-      new Option("--metric <name>", "the metric to chart").choices(influenceMetrics).default("cosine"),
-    )
-    .option("--batch-size <n>", "sequences at a time", wholeNumber(1), 4)
-    .addOption(
-      new Option("--angular-tokens <which>", "tokens of a sequence the angular distance is averaged over")
-        .choices(["last", "all"])
-        .default("last"),
-    )
-    .option("--skip-first-tokens <n>", "tokens at each sequence's start to leave out", wholeNumber(0), 0)
-    .action(async (flags: Flags) => {
-      await runCommand(flags, ({ signal, progress }) =>
-        withWorker(async (kit) => {
-          const call = { signal, onProgress: progress.update };
-          const model = await kit.loadModel(flags.model, { ...modelOptions(flags), ...call });
-          const corpus = await model.loadCorpus(textData(flags), { ...corpusOptions(flags), ...call });
-          const influence = await model.influence(corpus, {
-            units: flags.units,
-            metric: flags.metric,
-            batchSize: flags.batchSize,
-            angularTokens: flags.angularTokens,
-            skipFirstTokens: flags.skipFirstTokens,
-            ...call,
-          });
-          return {
-            json: { model: model.info, corpus: corpus.info, influence: influence.toJSON() },
-            text: describe(model, corpus, influence, flags),
-          };
-        }),
-      );
-    });
+  addSchemaFlags(addCorpusFlags(addModelFlags(command)), influenceView);
+  addSchemaFlags(command, influenceOptions).action(async (flags: Flags) => {
+    await runCommand(flags, ({ signal, progress }) =>
+      withWorker(async (kit) => {
+        const call = { signal, onProgress: progress.update };
+        const model = await kit.loadModel(flags.model, { ...modelOptionsOf(flags), ...call });
+        const corpus = await model.loadCorpus(textDataOf(flags), { ...corpusOptionsOf(flags), ...call });
+        const view = schemaOptions(influenceView, flags);
+        const options = { ...view, ...schemaOptions(influenceOptions, flags) };
+        const influence = await model.influence(corpus, { ...options, ...call });
+        return {
+          json: { model: model.info, corpus: corpus.info, influence: influence.toJSON() },
+          text: describe(model, corpus, influence),
+        };
+      }),
+    );
+  });
 }
 
-function describe(model: Model, corpus: Corpus, influence: Influence, flags: Flags): string {
+function describe(model: Model, corpus: Corpus, influence: Influence): string {
   const { sequences, tokens, skipFirstTokens, seconds } = influence.data;
   const ranking = influence.ranking();
   const middle = ranking[Math.floor(ranking.length / 2)]?.value ?? 0;
@@ -86,7 +61,7 @@ function describe(model: Model, corpus: Corpus, influence: Influence, flags: Fla
       formatNumber(distance),
     ]);
   return [
-    `${flags.metric} influence of each ${flags.units} unit, ${model.info.source} (low: remove first)`,
+    `${influence.metric} influence of each ${influence.units} unit, ${model.info.source} (low: remove first)`,
     `${sequences} sequences x ${corpus.info.length} tokens, ${formatCount(tokens)} counted` +
       `${skipFirstTokens > 0 ? `, first ${skipFirstTokens} of each left out` : ""}; ` +
       `BOS ${corpus.info.bosAdded ? "added" : "not added"} (${corpus.info.bos}); text ${corpus.info.data.digest.slice(0, 12)}; ` +

@@ -1,17 +1,17 @@
 import type { Command } from "commander";
-import { formatSeconds, type HarnessResult, renderTable } from "../index.ts";
+import type { HarnessResult } from "../index.ts";
+import { formatSeconds, renderTable } from "../report/index.ts";
+import { harnessOptions } from "../schemas.ts";
 import { runCommand, withWorker } from "./command.ts";
 import { share } from "./evaluation-text.ts";
-import { wholeNumber } from "./options.ts";
+import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
 interface Flags extends SubjectFlags {
   tasks: string[];
-  limit?: number;
-  shots?: number;
-  batchSize: number;
-  includePath?: string;
 }
+
+const styles = { tasks: false } as const;
 
 export function registerLmEval(program: Command): void {
   const command = program
@@ -19,31 +19,22 @@ export function registerLmEval(program: Command): void {
     .description(
       "Evaluate with lm-evaluation-harness, by its own rules (needs `depthkit setup --with lm-eval`).",
     );
-  addSubjectFlags(command)
-    .requiredOption("--tasks <names...>", "tasks, groups or tags of lm-eval, or patterns such as mmlu_*")
-    .option("--limit <n>", "items of each task, from the front", wholeNumber(1))
-    .option("--shots <n>", "examples in front of each item (default: what the task says)", wholeNumber(0))
-    .option("--batch-size <n>", "items at a time", wholeNumber(1), 1)
-    .option("--include-path <folder>", "task files (.yaml) of your own")
-    .action(async (flags: Flags) => {
-      await runCommand(flags, ({ signal, progress }) =>
-        withWorker(async (kit) => {
-          const call = { signal, onProgress: progress.update };
-          const { model, subnetwork } = await loadSubject(kit, flags, call);
-          const { tasks, limit, shots, batchSize, includePath } = flags;
-          const result = await subnetwork.lmEval({
-            tasks,
-            batchSize,
-            ...(limit === undefined ? {} : { limit }),
-            ...(shots === undefined ? {} : { shots }),
-            ...(includePath === undefined ? {} : { includePath }),
-            ...call,
-          });
-          const { removed, repairs } = subnetwork;
-          return { json: { model: model.info, removed, repairs, ...result }, text: describe(result) };
-        }),
-      );
-    });
+  addSubjectFlags(command).requiredOption(
+    "--tasks <names...>",
+    "tasks, groups or tags of lm-eval, or patterns such as mmlu_*",
+  );
+  addSchemaFlags(command, harnessOptions, styles).action(async (flags: Flags) => {
+    await runCommand(flags, ({ signal, progress }) =>
+      withWorker(async (kit) => {
+        const call = { signal, onProgress: progress.update };
+        const { model, subnetwork } = await loadSubject(kit, flags, call);
+        const options = schemaOptions(harnessOptions, flags, styles);
+        const result = await subnetwork.lmEval({ tasks: flags.tasks, ...options, ...call });
+        const { removed, repairs } = subnetwork;
+        return { json: { model: model.info, removed, repairs, ...result }, text: describe(result) };
+      }),
+    );
+  });
 }
 
 function describe({ tasks, lmEvalVersion, batchSize, seconds }: HarnessResult): string {

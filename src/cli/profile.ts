@@ -1,67 +1,31 @@
 import type { Command } from "commander";
-import {
-  type Column,
-  formatBytes,
-  formatCount,
-  formatSeconds,
-  type ModelProfile,
-  type Profile,
-  renderTable,
-  type Speed,
-  type UnitName,
-} from "../index.ts";
+import type { ModelProfile, Profile, Speed, UnitName } from "../index.ts";
+import { type Column, formatBytes, formatCount, formatSeconds, renderTable } from "../report/index.ts";
+import { profileOptions } from "../schemas.ts";
 import { runCommand, withWorker } from "./command.ts";
-import { wholeNumber } from "./options.ts";
+import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
-interface Flags extends SubjectFlags {
-  promptTokens?: number;
-  contextTokens?: number;
-  newTokens: number;
-  batchSizes: number[];
-  rounds: number;
-  warmupRounds: number;
-}
+const styles = { batchSizes: { commas: true }, modes: { commas: true } };
 
 export function registerProfile(program: Command): void {
   const command = program
     .command("profile")
     .description("What the model costs to store and to run without some units, against the whole model.");
-  const size = wholeNumber(1);
-  addSubjectFlags(command)
-    .option("--prompt-tokens <n>", "tokens of the prompt whose reading is timed (default: 512)", size)
-    .option("--context-tokens <n>", "tokens before the first one written (default: 128)", size)
-    .option("--new-tokens <n>", "tokens written by each timed run", size, 32)
-    .option(
-      "--batch-sizes <list>",
-      "texts written at a time",
-      (text: string) => text.split(",").map(size),
-      [1, 8],
-    )
-    .option("--rounds <n>", "times each model is timed, in turn", size, 5)
-    .option("--warmup-rounds <n>", "rounds before these, not counted", wholeNumber(0), 1)
-    .action(async (flags: Flags) => {
-      await runCommand(flags, ({ signal, progress }) =>
-        withWorker(async (kit) => {
-          const call = { signal, onProgress: progress.update };
-          const { model, subnetwork } = await loadSubject(kit, flags, call);
-          const { promptTokens, contextTokens, newTokens, batchSizes, rounds, warmupRounds } = flags;
-          const profile = await subnetwork.profile({
-            ...(promptTokens === undefined ? {} : { promptTokens }),
-            ...(contextTokens === undefined ? {} : { contextTokens }),
-            newTokens,
-            batchSizes,
-            rounds,
-            warmupRounds,
-            ...call,
-          });
-          return {
-            json: { model: model.info, removed: subnetwork.removed, ...profile },
-            text: textOf(profile, subnetwork.removed),
-          };
-        }),
-      );
-    });
+  addSchemaFlags(addSubjectFlags(command), profileOptions, styles).action(async (flags: SubjectFlags) => {
+    await runCommand(flags, ({ signal, progress }) =>
+      withWorker(async (kit) => {
+        const call = { signal, onProgress: progress.update };
+        const { model, subnetwork } = await loadSubject(kit, flags, call);
+        const options = schemaOptions(profileOptions, flags, styles);
+        const profile = await subnetwork.profile({ ...options, ...call });
+        return {
+          json: { model: model.info, removed: subnetwork.removed, ...profile },
+          text: textOf(profile, subnetwork.removed),
+        };
+      }),
+    );
+  });
 }
 
 function textOf(profile: Profile, removed: readonly UnitName[]): string {

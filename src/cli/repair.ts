@@ -1,36 +1,16 @@
 import { type Command, Option } from "commander";
-import {
-  formatBytes,
-  formatCount,
-  formatNumber,
-  formatSeconds,
-  type RepairedSubnetwork,
-  type RepairMethodOptions,
-  type RepairReference,
-  renderTable,
-  type TrainingOptions,
-} from "../index.ts";
+import type { RepairedSubnetwork } from "../index.ts";
+import { formatBytes, formatCount, formatNumber, formatSeconds, renderTable } from "../report/index.ts";
+import { repairFitOptions, repairSaveOptions } from "../schemas.ts";
 import { runCommand, withWorker } from "./command.ts";
-import { addCorpusFlags, type CorpusFlags, corpusOptions } from "./corpus-flags.ts";
-import { realNumber, textData, wholeNumber } from "./options.ts";
+import { addCorpusFlags, type CorpusFlags, corpusOptionsOf, textDataOf } from "./data-flags.ts";
+import { addRepairFlags, methodNames, type RepairFlags, repairMethodOf } from "./repair-flags.ts";
+import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
-interface Flags extends SubjectFlags, CorpusFlags {
-  method: RepairMethodOptions["method"];
+interface Flags extends SubjectFlags, CorpusFlags, RepairFlags {
   save: string;
-  overwrite: boolean;
-  reference: RepairReference;
-  skipTokens: number;
-  rank?: number;
-  ridge?: number;
-  train: boolean;
-  steps?: number;
-  learningRate?: number;
-  trainingBatch?: number;
-  checkpoints?: string;
 }
-
-const methodNames = ["emulated-update", "bias", "low-rank", "fold", "patch", "replacement-block", "lora"];
 
 export function registerRepair(program: Command): void {
   const command = program
@@ -45,83 +25,27 @@ export function registerRepair(program: Command): void {
     .requiredOption(
       "--save <folder>",
       "where the removed units and repairs go; evaluate, generate and export read it",
-    )
-    .option("--overwrite", "replace a subnetwork saved there before", false)
-    .addOption(
-      new Option("--reference <model>", "measure in the whole model, or in the one pruned below each gap")
-        .choices(["dense", "pruned"])
-        .default("dense"),
-    )
-    .option("--skip-tokens <n>", "first tokens of each sequence that no statistic counts", wholeNumber(0), 0)
-    .option("--rank <n>", "of low-rank and lora", wholeNumber(1))
-    .option(
-      "--ridge <x>",
-      "of low-rank and fold, in units of the input's mean square",
-      realNumber(0, Number.MAX_VALUE),
-    )
-    .option("--train", "train where the method can do without: low-rank, patch, replacement-block", false)
-    .option("--steps <n>", "optimiser steps of a training", wholeNumber(1))
-    .option("--learning-rate <x>", "of a training", realNumber(0, Number.MAX_VALUE))
-    .option("--training-batch <n>", "sequences a training pass", wholeNumber(1))
-    .option("--checkpoints <folder>", "keep training states here; an interrupted training goes on from them")
-    .action(async (flags: Flags) => {
-      await runCommand(flags, ({ signal, progress }) =>
-        withWorker(async (kit) => {
-          const call = { signal, onProgress: progress.update };
-          const { model, subnetwork } = await loadSubject(kit, flags, call);
-          const corpus = await model.loadCorpus(textData(flags), { ...corpusOptions(flags), ...call });
-          const repaired = await subnetwork.repair(corpus, {
-            ...methodOptions(flags),
-            skipTokens: flags.skipTokens,
-            ...call,
-          });
-          await repaired.save(flags.save, { overwrite: flags.overwrite });
-          const { removed, repairs, report } = repaired;
-          return {
-            json: { model: model.info, corpus: corpus.info, removed, repairs, report, folder: flags.save },
-            text: describe(repaired, flags),
-          };
-        }),
-      );
+    );
+  addSchemaFlags(command, repairSaveOptions);
+  addSchemaFlags(command, repairFitOptions);
+  addRepairFlags(command).action(async (flags: Flags) => {
+    await runCommand(flags, ({ signal, progress }) => {
+      const method = repairMethodOf(flags);
+      return withWorker(async (kit) => {
+        const call = { signal, onProgress: progress.update };
+        const { model, subnetwork } = await loadSubject(kit, flags, call);
+        const corpus = await model.loadCorpus(textDataOf(flags), { ...corpusOptionsOf(flags), ...call });
+        const options = { ...method, ...schemaOptions(repairFitOptions, flags), ...call };
+        const repaired = await subnetwork.repair(corpus, options);
+        await repaired.save(flags.save, schemaOptions(repairSaveOptions, flags));
+        const { removed, repairs, report } = repaired;
+        return {
+          json: { model: model.info, corpus: corpus.info, removed, repairs, report, folder: flags.save },
+          text: describe(repaired, flags),
+        };
+      });
     });
-}
-
-function methodOptions(flags: Flags): RepairMethodOptions {
-  const training = trainingOptions(flags);
-  const trained = flags.train ? { training } : {};
-  const rank = flags.rank === undefined ? {} : { rank: flags.rank };
-  const ridge = flags.ridge === undefined ? {} : { ridge: flags.ridge };
-  const { reference } = flags;
-  switch (flags.method) {
-    case "emulated-update":
-      return { method: flags.method, reference };
-    case "bias":
-      return { method: flags.method, training };
-    case "low-rank":
-      return {
-        method: flags.method,
-        reference,
-        ...rank,
-        ...ridge,
-        ...trained,
-        fit: flags.train ? "trained" : "closed-form",
-      };
-    case "fold":
-      return { method: flags.method, reference, ...ridge };
-    case "lora":
-      return { method: flags.method, ...rank, training };
-    default:
-      return { method: flags.method, ...trained };
-  }
-}
-
-function trainingOptions({ steps, learningRate, trainingBatch, checkpoints }: Flags): TrainingOptions {
-  return {
-    ...(steps === undefined ? {} : { steps }),
-    ...(learningRate === undefined ? {} : { learningRate }),
-    ...(trainingBatch === undefined ? {} : { batchSize: trainingBatch }),
-    ...(checkpoints === undefined ? {} : { folder: checkpoints }),
-  };
+  });
 }
 
 function describe({ removed, report }: RepairedSubnetwork, flags: Flags): string {

@@ -30,22 +30,19 @@ export function registerSetup(program: Command): void {
 }
 
 /** Shows set-up's progress in a view; in a log each message once, though pip comes back to some. */
-export function showSetup(
-  view: ProgressView,
-  repeat = process.stderr.isTTY,
-): (progress: SetupProgress) => void {
+function showSetup(view: ProgressView, repeat = process.stderr.isTTY): (progress: SetupProgress) => void {
   const told = new Set<string>();
   let current = "";
-  return ({ step, message, done, total, unit }) => {
-    if (step === "done" || (!repeat && message !== current && told.has(message))) return;
-    told.add(message);
-    current = message;
+  return ({ step, phase, done, total, unit }) => {
+    if (step === "done" || (!repeat && phase !== current && told.has(phase))) return;
+    told.add(phase);
+    current = phase;
     const scale = unit === "bytes" ? 1e6 : 1;
     view.update({
-      phase: message,
-      done: Math.floor((done ?? 0) / scale),
-      total: total === undefined ? null : Math.ceil(total / scale),
-      unit: unit === "bytes" ? "MB" : (unit ?? ""),
+      phase,
+      done: Math.floor(done / scale),
+      total: total === null ? null : Math.ceil(total / scale),
+      unit: unit === "bytes" ? "MB" : unit,
     });
   };
 }

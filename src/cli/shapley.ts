@@ -1,46 +1,31 @@
 import { type Command, Option } from "commander";
-import {
-  type CallOptions,
-  type Corpus,
-  type EstimateOptions,
-  estimateShapley,
-  formatCount,
-  formatNumber,
-  formatSeconds,
-  type Measure,
-  type Model,
-  measures,
-  renderTable,
-  type ShapleyEstimate,
-  type UnitKind,
-  type UnitName,
-  unitKinds,
-} from "../index.ts";
+import type { CallOptions, Corpus, Measure, Model, UnitKind, UnitName } from "../index.ts";
+import { formatCount, formatNumber, formatSeconds, renderTable } from "../report/index.ts";
+import { measuresOf, unitKind } from "../schemas.ts";
+import { estimateShapley, type Method, methods, type ShapleyEstimate } from "../shapley/index.ts";
 import { runCommand, withWorker } from "./command.ts";
-import { addCorpusFlags, type CorpusFlags, corpusOptions } from "./corpus-flags.ts";
-import { addModelFlags, type ModelFlags, modelOptions, textData, wholeNumber } from "./options.ts";
+import {
+  addCorpusFlags,
+  addModelFlags,
+  type CorpusFlags,
+  corpusOptionsOf,
+  type ModelFlags,
+  modelOptionsOf,
+  textDataOf,
+} from "./data-flags.ts";
+import { wholeNumber } from "./values.ts";
 
 interface Flags extends ModelFlags, CorpusFlags {
   units: UnitKind;
   groups?: number;
   candidates?: number;
   value: Measure;
-  method: NonNullable<Extract<EstimateOptions["method"], string>>;
+  method: Method;
   horizon?: number;
   evaluations?: number;
   seed: number;
   journal?: string;
 }
-
-const methodNames = [
-  "regression",
-  "permutation",
-  "kernel",
-  "stratified",
-  "present-absent",
-  "leave-one-out",
-  "exact",
-];
 
 export function registerShapley(program: Command): void {
   const command = program
@@ -49,7 +34,7 @@ export function registerShapley(program: Command): void {
       "Estimate what each unit is worth beside the others: Shapley or horizon values, with errors.",
     );
   addCorpusFlags(addModelFlags(command))
-    .addOption(new Option("--units <kind>", "the players").choices(unitKinds).default("block"))
+    .addOption(new Option("--units <kind>", "the players").choices(unitKind.options).default("block"))
     .option("--groups <n>", "cut the players into this many groups of neighbours", wholeNumber(2))
     .addOption(
       new Option(
@@ -60,9 +45,11 @@ export function registerShapley(program: Command): void {
         .conflicts("groups"),
     )
     .addOption(
-      new Option("--value <measure>", "what a subnetwork is worth").choices(measures).default("loss"),
+      new Option("--value <measure>", "what a subnetwork is worth")
+        .choices(measuresOf.corpus)
+        .default(measuresOf.corpus[0]),
     )
-    .addOption(new Option("--method <name>", "the estimator").choices(methodNames).default("regression"))
+    .addOption(new Option("--method <name>", "the estimator").choices(methods).default("regression"))
     .option(
       "--horizon <r>",
       "average over the last r removals; the number of players is the Shapley value (default: 0.4 of them)",
@@ -75,26 +62,19 @@ export function registerShapley(program: Command): void {
       await runCommand(flags, ({ signal, progress }) =>
         withWorker(async (kit) => {
           const call = { signal, onProgress: progress.update };
-          const model = await kit.loadModel(flags.model, { ...modelOptions(flags), ...call });
-          const corpus = await model.loadCorpus(textData(flags), { ...corpusOptions(flags), ...call });
+          const model = await kit.loadModel(flags.model, { ...modelOptionsOf(flags), ...call });
+          const corpus = await model.loadCorpus(textDataOf(flags), { ...corpusOptionsOf(flags), ...call });
           const players = await playersOf(model, corpus, flags, call);
-          await using game = await model.game(corpus, {
-            players,
-            value: flags.value,
-            ...(flags.groups === undefined ? {} : { groups: flags.groups }),
-            ...(flags.journal === undefined ? {} : { journal: flags.journal }),
-          });
+          const { method, horizon, evaluations, seed, value, groups, journal } = flags;
+          await using game = await model.game(corpus, { players, value, groups, journal });
           const all = game.players.length;
           const estimate = await estimateShapley(game, {
-            method: flags.method,
-            ...(flags.horizon === undefined
-              ? {}
-              : { target: flags.horizon === all ? ("shapley" as const) : { horizon: flags.horizon } }),
-            ...(flags.evaluations === undefined ? {} : { evaluations: flags.evaluations }),
-            seed: flags.seed,
+            method,
+            target: horizon === undefined ? undefined : horizon === all ? "shapley" : { horizon },
+            evaluations,
+            seed,
             signal,
-            onProgress: ({ evaluations, budget }) =>
-              progress.update({ phase: "estimating", done: evaluations, total: budget, unit: "evaluations" }),
+            onProgress: progress.update,
           });
           return {
             json: { model: model.info, corpus: corpus.info, estimate: estimate.toJSON() },

@@ -7,7 +7,8 @@ import {
   type Subnetwork,
   type UnitName,
 } from "../index.ts";
-import { addModelFlags, addRemoveFlag, type ModelFlags, modelOptions } from "./options.ts";
+import { addModelFlags, type ModelFlags, modelOptionsOf } from "./data-flags.ts";
+import { parseUnits } from "./values.ts";
 
 /** Flags of the commands that work on a model or on what is left of it. */
 export interface SubjectFlags extends ModelFlags {
@@ -16,10 +17,17 @@ export interface SubjectFlags extends ModelFlags {
 }
 
 export function addSubjectFlags(command: Command): Command {
-  return addRemoveFlag(addModelFlags(command)).option(
-    "--subnetwork <folder>",
-    "a subnetwork that `depthkit repair --save` wrote: its removed units and repairs",
-  );
+  return addModelFlags(command)
+    .option(
+      "--remove <units>",
+      "units to remove: 3,7 or block.3, attention.5, feed-forward.2, and inclusive runs 10-12",
+      parseUnits,
+      [],
+    )
+    .option(
+      "--subnetwork <folder>",
+      "a subnetwork that `depthkit repair --save` wrote: its removed units and repairs",
+    );
 }
 
 export async function loadSubject(
@@ -27,13 +35,13 @@ export async function loadSubject(
   flags: SubjectFlags,
   call: CallOptions,
 ): Promise<{ model: Model; subnetwork: Subnetwork }> {
-  const model = await kit.loadModel(flags.model, { ...modelOptions(flags), ...call });
-  if (flags.subnetwork === undefined) return { model, subnetwork: model.without(flags.remove) };
-  if (flags.remove.length > 0) {
+  if (flags.remove.length > 0 && flags.subnetwork !== undefined) {
     throw new DepthkitError(
       "INVALID_ARGUMENT",
       "Both --remove and --subnetwork were given; the saved subnetwork names its own removed units.",
     );
   }
+  const model = await kit.loadModel(flags.model, { ...modelOptionsOf(flags), ...call });
+  if (flags.subnetwork === undefined) return { model, subnetwork: model.without(flags.remove) };
   return { model, subnetwork: await model.loadSubnetwork(flags.subnetwork, call) };
 }

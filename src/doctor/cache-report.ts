@@ -1,9 +1,8 @@
 import { lstat, readdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { bundledModel } from "../environment/bundled-model.ts";
+import { bundledModel, isModelWhole } from "../environment/bundled-model.ts";
 import { environmentNames } from "../environment/environment-folder.ts";
 import { stateOfFolder } from "../environment/environment-state.ts";
-import { isModelWhole } from "../environment/model-manifest.ts";
 import { cacheFolder, environmentsFolder, modelsFolder } from "../platform/cache-folder.ts";
 import type { DoctorReport } from "./doctor-report.ts";
 

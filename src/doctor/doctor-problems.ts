@@ -1,6 +1,7 @@
-import { requiredModules } from "../environment/required-modules.ts";
-import { pinOf } from "../environment/requirements.ts";
+import { pinOf, requiredModules } from "../environment/requirements.ts";
 import { DepthkitError } from "../errors.ts";
+import { cacheRemedies } from "../platform/cache-folder.ts";
+import { formatBytes } from "../platform/format.ts";
 import type { DoctorReport, Problem } from "./doctor-report.ts";
 import type { Inspection } from "./inspect-python.ts";
 
@@ -84,8 +85,8 @@ export function cacheProblems(cache: DoctorReport["cache"], modelReady: boolean,
     problems.push({
       severity: "warning",
       code: "DISK_FULL",
-      message: `Only ${Math.round(cache.freeBytes / 1e6)} MB are free in ${cache.folder}.`,
-      remedy: "Free some space, or set DEPTHKIT_HOME to a folder on a larger disk.",
+      message: `Only ${formatBytes(cache.freeBytes)} are free in ${cache.folder}.`,
+      remedy: cacheRemedies.full,
     });
   }
   return problems;

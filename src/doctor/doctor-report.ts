@@ -34,16 +34,6 @@ export type PythonSection = keyof typeof pythonSections;
 export const pythonSectionNames = Object.keys(pythonSections) as PythonSection[];
 export type PythonFacts = { [S in PythonSection]?: z.infer<(typeof pythonSections)[S]> };
 
-/** What the inspecting process sends, by IPC or as lines of JSON. */
-export const inspectorMessage = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("begin"), section: z.string() }),
-  z.object({ kind: z.literal("section"), section: z.string(), value: z.unknown() }),
-  z.object({ kind: z.literal("failed"), section: z.string(), error: z.string() }),
-  z.object({ kind: z.literal("ended"), how: z.string() }),
-  z.object({ kind: z.literal("end") }),
-]);
-export type InspectorMessage = z.infer<typeof inspectorMessage>;
-
 const problem = z.object({
   severity: z.enum(["error", "warning"]),
   code: z.enum(errorCodes),
@@ -65,7 +55,6 @@ export const doctorReport = z.object({
     /** The interpreter a worker would start with; null when there is none. */
     command: z.string().nullable(),
     managed: z.boolean(),
-    inspectedBy: z.enum(["pythonia", "script"]).nullable(),
     interpreter: pythonSections.interpreter.nullable(),
     packages: pythonSections.packages.nullable(),
     devices: pythonSections.devices.nullable(),

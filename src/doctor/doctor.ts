@@ -1,23 +1,22 @@
-import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism, cpus, freemem, totalmem } from "node:os";
 import { dirname, join } from "node:path";
+import { z } from "zod";
 import { bundledModel, isBundledModelReady } from "../environment/bundled-model.ts";
 import { checkOwnInterpreter, findInterpreter } from "../environment/interpreter.ts";
 import { resolveWorkerPython, type WorkerPython } from "../environment/worker-python.ts";
 import { throwIfCancelled } from "../platform/cancelled.ts";
+import { readJson } from "../platform/json.ts";
 import { packageRoot, packageVersion } from "../platform/package-root.ts";
 import { cacheReport } from "./cache-report.ts";
 import { cacheProblems, inspectionProblems, problemOf } from "./doctor-problems.ts";
 import { type DoctorReport, doctorReport, type Problem } from "./doctor-report.ts";
-import { availableInspector, type Inspection, type Inspector, inspectPython } from "./inspect-python.ts";
+import { type Inspection, inspectPython } from "./inspect-python.ts";
 
 export interface DoctorOptions {
   signal?: AbortSignal | undefined;
   /** How long Python may take to describe itself. */
-  timeoutMs?: number;
-  /** pythonia where it is installed. */
-  inspector?: Inspector;
+  timeoutMs?: number | undefined;
 }
 
 /** Looks at everything a worker depends on and says what is wrong and what to do. Changes nothing. */
@@ -27,7 +26,7 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
     problems.push(problemOf(error));
     return undefined;
   });
-  const { inspector, inspection } = await look(worker, problems, options);
+  const inspection = await look(worker, problems, options);
   const { facts } = inspection;
   if (worker) problems.push(...inspectionProblems(worker.python, worker.managed, inspection));
 
@@ -46,7 +45,6 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
     python: {
       command: worker?.python ?? null,
       managed: worker?.managed ?? true,
-      inspectedBy: inspector,
       interpreter: facts.interpreter ?? null,
       packages: facts.packages ?? null,
       devices: facts.devices ?? null,
@@ -58,17 +56,12 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
   } satisfies DoctorReport);
 }
 
-interface Look {
-  inspector: Inspector | null;
-  inspection: Inspection;
-}
-
 async function look(
   worker: WorkerPython | undefined,
   problems: Problem[],
   options: DoctorOptions,
-): Promise<Look> {
-  const nothing: Look = { inspector: null, inspection: { facts: {} } };
+): Promise<Inspection> {
+  const nothing: Inspection = { facts: {} };
   const { signal } = options;
   try {
     if (!worker) {
@@ -82,16 +75,13 @@ async function look(
     problems.push(problemOf(error));
     return nothing;
   }
-  const inspector = options.inspector ?? availableInspector();
-  const inspection = await inspectPython({
+  return inspectPython({
     python: worker.python,
     env: { ...process.env, ...worker.env },
-    inspector,
     // The first import of torch on a cold disk takes 8 s and more.
     timeoutMs: options.timeoutMs ?? 30_000,
     signal,
   });
-  return { inspector, inspection };
 }
 
 function nodeReport(): DoctorReport["node"] {
@@ -111,17 +101,8 @@ function nodeReport(): DoctorReport["node"] {
 function installed(name: string): string | null {
   const folders = createRequire(join(packageRoot(), "package.json")).resolve.paths(name) ?? [];
   for (const folder of folders) {
-    const version = versionIn(join(folder, name, "package.json"));
-    if (version !== undefined) return version;
+    const manifest = readJson(join(folder, name, "package.json"), z.object({ version: z.string() }));
+    if (manifest) return manifest.version;
   }
   return null;
-}
-
-function versionIn(manifest: string): string | undefined {
-  try {
-    const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { version?: unknown };
-    return typeof version === "string" ? version : undefined;
-  } catch {
-    return undefined;
-  }
 }

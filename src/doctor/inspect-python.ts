@@ -1,25 +1,13 @@
-import { type ChildProcess, fork, spawn } from "node:child_process";
-import { createRequire } from "node:module";
-import { createInterface } from "node:readline";
-import { requiredModules } from "../environment/required-modules.ts";
-import { childEntry } from "../platform/child-entry.ts";
-import { killTree } from "../platform/run-child.ts";
-import {
-  inspectorMessage,
-  type PythonFacts,
-  type PythonSection,
-  pythonSectionNames,
-  pythonSections,
-} from "./doctor-report.ts";
-import { inspectionScript } from "./doctor-script.ts";
-
-export const inspectors = ["pythonia", "script"] as const;
-export type Inspector = (typeof inspectors)[number];
+import { z } from "zod";
+import { requiredModules } from "../environment/requirements.ts";
+import { DepthkitError } from "../errors.ts";
+import type { Python } from "../python/python.ts";
+import { startPython } from "../python/start-python.ts";
+import { type PythonFacts, type PythonSection, pythonSectionNames, pythonSections } from "./doctor-report.ts";
 
 export interface InspectOptions {
   python: string;
   env: NodeJS.ProcessEnv;
-  inspector: Inspector;
   timeoutMs: number;
   signal?: AbortSignal | undefined;
 }
@@ -30,101 +18,80 @@ export interface Inspection {
   failure?: { section: PythonSection; error: string };
 }
 
-/** pythonia is an optional dependency: without it a script of our own asks the same questions. */
-export function availableInspector(): Inspector {
-  try {
-    createRequire(import.meta.url).resolve("pythonia");
-    return "pythonia";
-  } catch {
-    return "script";
-  }
-}
-
 /** Has a Python describe itself, in a process that ends with this call whatever that Python does. */
-export async function inspectPython(options: InspectOptions): Promise<Inspection> {
-  const child = options.inspector === "pythonia" ? startPythonia(options) : startScript(options);
+export async function inspectPython({ python, env, timeoutMs, signal }: InspectOptions): Promise<Inspection> {
+  const limit = AbortSignal.timeout(timeoutMs);
+  const ends = AbortSignal.any(signal ? [limit, signal] : [limit]);
   const facts: PythonFacts = {};
-  let current: PythonSection = "interpreter";
-  let stderr = "";
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-    stderr = (stderr + text).slice(-4_000);
-  });
-  const failed = (error: string): Inspection => ({ facts, failure: { section: current, error } });
-
-  let timer: NodeJS.Timeout | undefined;
-  let onAbort: (() => void) | undefined;
+  let section: PythonSection = "interpreter";
   try {
-    return await new Promise<Inspection>((resolve) => {
-      timer = setTimeout(
-        () => resolve(failed(`no answer within ${options.timeoutMs / 1000} s`)),
-        options.timeoutMs,
-      );
-      onAbort = () => resolve(failed("cancelled"));
-      options.signal?.addEventListener("abort", onAbort, { once: true });
-      child.once("error", (error) => resolve(failed(error.message)));
-      child.once("close", (code, signal) =>
-        resolve(failed(`Python ended with ${signal ?? `exit code ${code}`}${lastLine(stderr)}`)),
-      );
-      onMessages(child, (raw) => {
-        const message = inspectorMessage.safeParse(raw).data;
-        if (!message) return;
-        if (message.kind === "end") return resolve({ facts });
-        if (message.kind === "ended") return resolve(failed(message.how + lastLine(stderr)));
-        const section = pythonSectionNames.find((name) => name === message.section);
-        if (section === undefined) return;
-        current = section;
-        if (message.kind === "failed") return resolve(failed(message.error));
-        if (message.kind === "section") {
-          const parsed = pythonSections[section].safeParse(message.value);
-          if (!parsed.success) return resolve(failed(`an answer of another form: ${parsed.error.message}`));
-          Object.assign(facts, { [section]: parsed.data });
-        }
-      });
-    });
-  } finally {
-    clearTimeout(timer);
-    if (onAbort) options.signal?.removeEventListener("abort", onAbort);
-    // Always, also after a good end: pythonia's Python does not end by itself when it is busy.
-    killTree(child);
+    await using py = await startPython({ python, env, show: false, signal: ends });
+    for (section of pythonSectionNames) {
+      const parsed = pythonSections[section].safeParse(await questions[section](py));
+      if (!parsed.success) throw new Error(`an answer of another form: ${parsed.error.message}`);
+      Object.assign(facts, { [section]: parsed.data });
+    }
+    return { facts };
+  } catch (error) {
+    const said = limit.aborted ? `no answer within ${timeoutMs / 1000} s` : reasonOf(error);
+    return { facts, failure: { section, error: said } };
   }
 }
 
-const packages = requiredModules.map((entry) => entry.package);
+const questions: Record<PythonSection, (py: Python) => Promise<unknown>> = {
+  async interpreter(py) {
+    const [sys, platform] = [await py("sys"), await py("platform")];
+    return py.value(
+      py`dict(
+        executable=${sys}.executable, version=${platform}.python_version(),
+        implementation=${platform}.python_implementation(), prefix=${sys}.prefix,
+      )`,
+    );
+  },
+  async packages(py) {
+    const found: Record<string, string | null> = {};
+    for (const { package: name } of requiredModules) found[name] = await version(py, name);
+    return found;
+  },
+  async devices(py) {
+    const torch = await py("torch");
+    return py.value(
+      py`dict(
+        torch=str(${torch}.__version__), threads=${torch}.get_num_threads(), cudaBuild=${torch}.version.cuda,
+        mps=bool(${torch}.backends.mps.is_available()),
+        cuda=[
+          dict(name=str(device.name), memoryBytes=int(device.total_memory), capability=f"{device.major}.{device.minor}")
+          for device in map(${torch}.cuda.get_device_properties, range(${torch}.cuda.device_count()))
+        ],
+      )`,
+    );
+  },
+  async attention(py) {
+    const cuda = await py("torch.backends.cuda");
+    return py.value(
+      py`dict(
+        flash=${cuda}.flash_sdp_enabled(), memoryEfficient=${cuda}.mem_efficient_sdp_enabled(),
+        math=${cuda}.math_sdp_enabled(), flashAttn=${await version(py, "flash-attn")},
+      )`,
+    );
+  },
+};
 
-function startPythonia({ python, env }: InspectOptions): ChildProcess {
-  const { file, execArgv } = childEntry("doctor/doctor-child");
-  return fork(file, [python, ...packages], {
-    execArgv,
-    env,
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
-    detached: process.platform !== "win32",
-  });
+async function version(py: Python, name: string): Promise<string | null> {
+  const metadata = await py("importlib.metadata");
+  const installed = await py.value(
+    py`next((found.version for found in ${metadata}.distributions(name=${name})), None)`,
+  );
+  return typeof installed === "string" ? installed : null;
 }
 
-function startScript({ python, env }: InspectOptions): ChildProcess {
-  return spawn(python, ["-P", "-c", inspectionScript, ...packages], {
-    env,
-    stdio: ["ignore", "pipe", "pipe"],
-    detached: process.platform !== "win32",
-    windowsHide: true,
-  });
-}
+const exception = z.object({ type: z.string(), message: z.string() });
 
-function onMessages(child: ChildProcess, listen: (message: unknown) => void): void {
-  child.on("message", listen);
-  if (!child.stdout) return;
-  createInterface({ input: child.stdout }).on("line", (line) => {
-    // Modules print at their import what they like; ours are objects.
-    if (!line.startsWith('{"kind"')) return;
-    try {
-      listen(JSON.parse(line));
-    } catch {
-      // A line cut off by a crash; the exit is reported.
-    }
-  });
-}
-
-function lastLine(stderr: string): string {
-  const line = stderr.trimEnd().split("\n").at(-1)?.trim();
-  return line ? ` (${line})` : "";
+/** An exception as its type and message, an end as how it came. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof DepthkitError)) return error instanceof Error ? error.message : String(error);
+  const { how, python } = error.details;
+  if (typeof how === "string") return how;
+  const raised = exception.safeParse(python).data;
+  return raised ? `${raised.type}: ${raised.message}` : error.message;
 }

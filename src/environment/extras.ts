@@ -1,16 +1,15 @@
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { DepthkitError } from "../errors.ts";
-import { checkDiskSpace } from "../platform/disk-space.ts";
-import { asSetupError } from "../platform/file-error.ts";
-import { withLock } from "../platform/lock.ts";
+import { checkDiskSpace } from "../platform/file-error.ts";
+import { readJson, writeJson } from "../platform/json.ts";
 import { pythonPath } from "../platform/package-root.ts";
-import { writeJson } from "../platform/write-json.ts";
 import { environmentPython } from "./environment-folder.ts";
 import { installerEnvironment, runPip } from "./pip.ts";
 import { type Requirements, requirementsHash } from "./requirements.ts";
-import type { OnSetupProgress } from "./setup-progress.ts";
+import { withSetupLock } from "./setup-lock.ts";
+import type { OnStep } from "./setup-progress.ts";
 import { verifyModules } from "./verify-modules.ts";
 
 /** What can be added to the worker's environment. */
@@ -40,10 +39,13 @@ export function checkExtras(names: readonly string[]): ExtraName[] {
   });
 }
 
+/** Written last. What else it holds is for people. */
+const record = z.object({ hash: z.string() });
+
 export interface ExtraOptions {
   force?: boolean | undefined;
   signal?: AbortSignal | undefined;
-  onProgress?: OnSetupProgress | undefined;
+  onProgress?: OnStep | undefined;
 }
 
 /**
@@ -61,36 +63,22 @@ export async function ensureExtra(
   const { force, signal, onProgress } = options;
   const file = join(folder, `depthkit-extra-${name}.json`);
   const hash = requirementsHash(requirements);
-  if (!force && installed(file) === hash) return;
-  try {
-    await withLock(`${folder}.lock`, { signal }, async () => {
-      rmSync(file, { force: true });
-      await checkDiskSpace(folder, requirements.neededBytes, `The extra ${name}`);
-      const python = environmentPython(folder);
-      const temporary = join(folder, "tmp");
-      mkdirSync(temporary, { recursive: true });
-      const args = ["install", "-r", requirements.requirements, "-c", requirements.constraints];
-      try {
-        await runPip({ python, folder, temporary, signal, onProgress, what: `Installing ${name}`, args });
-        const env = installerEnvironment(temporary);
-        const { modules } = requirements;
-        const { versions } = await verifyModules({ python, modules, own: false, env, signal, onProgress });
-        writeJson(file, { hash, versions });
-      } finally {
-        rmSync(temporary, { recursive: true, force: true });
-      }
-    });
-  } catch (error) {
-    throw asSetupError(error, `Installing the extra ${name}`, folder);
-  }
-}
-
-const record = z.object({ hash: z.string() });
-
-function installed(file: string): string | undefined {
-  try {
-    return record.safeParse(JSON.parse(readFileSync(file, "utf8"))).data?.hash;
-  } catch {
-    return undefined;
-  }
+  if (!force && readJson(file, record)?.hash === hash) return;
+  await withSetupLock({ folder, doing: `installing the extra ${name}`, signal, onProgress }, async () => {
+    rmSync(file, { force: true });
+    await checkDiskSpace(folder, requirements.neededBytes, `The extra ${name}`);
+    const python = environmentPython(folder);
+    const temporary = join(folder, "tmp");
+    mkdirSync(temporary, { recursive: true });
+    const args = ["install", "-r", requirements.requirements, "-c", requirements.constraints];
+    try {
+      await runPip({ python, folder, temporary, signal, onProgress, what: `Installing ${name}`, args });
+      const env = installerEnvironment(temporary);
+      const { modules } = requirements;
+      const { versions } = await verifyModules({ python, modules, own: false, env, signal, onProgress });
+      writeJson(file, { hash, versions });
+    } finally {
+      rmSync(temporary, { recursive: true, force: true });
+    }
+  });
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseJson } from "../platform/json.ts";
 import { runChild } from "../platform/run-child.ts";
 
 /** How a Python is called: a program and the arguments that select a version (the Windows launcher's). */
@@ -50,7 +51,7 @@ export async function probeInterpreter(candidate: Candidate, signal?: AbortSigna
   // 127: a pyenv or asdf shim of a version that is not installed.
   if (result.code === 127) return { candidate, kind: "absent", reason: "not found" };
   for (const line of result.lines) {
-    const answer = parseAnswer(line);
+    const answer = parseJson(line, interpreter);
     if (answer) return { candidate, kind: "found", interpreter: answer };
   }
   const said = result.lines.find((line) => line.trim() !== "")?.trim() ?? "";
@@ -63,13 +64,4 @@ export async function probeInterpreter(candidate: Candidate, signal?: AbortSigna
     kind: "absent",
     reason: `does not run as Python (${ending}${said ? `: ${said.slice(0, 200)}` : ""})`,
   };
-}
-
-function parseAnswer(line: string): Interpreter | undefined {
-  if (!line.startsWith("{")) return undefined;
-  try {
-    return interpreter.safeParse(JSON.parse(line)).data;
-  } catch {
-    return undefined;
-  }
 }

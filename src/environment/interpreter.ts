@@ -5,7 +5,7 @@ import { type Candidate, type Interpreter, type Probe, probeInterpreter } from "
 import { pythonTooOld, pythonUnsupported, supportOf } from "./python-support.ts";
 
 /** What is tried without DEPTHKIT_PYTHON. The plain name comes first: it is the one the user set up. */
-export function interpreterCandidates(platform: NodeJS.Platform = process.platform): Candidate[] {
+function interpreterCandidates(platform: NodeJS.Platform = process.platform): Candidate[] {
   const plain = (program: string, ...args: string[]): Candidate => ({ program, args });
   if (platform === "win32") {
     return [

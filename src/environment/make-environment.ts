@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { throwIfCancelled } from "../platform/cancelled.ts";
-import { checkDiskSpace } from "../platform/disk-space.ts";
+import { checkDiskSpace } from "../platform/file-error.ts";
 import { exitText } from "../platform/run-child.ts";
 import { environmentPython, sitePackages } from "./environment-folder.ts";
 import { markerFile, writeMarker } from "./environment-marker.ts";
@@ -12,7 +12,7 @@ import { installerEnvironment, PIP_VERSION, runPip } from "./pip.ts";
 import { pipError } from "./pip-failure.ts";
 import type { Requirements } from "./requirements.ts";
 import { runModule } from "./run-module.ts";
-import type { OnSetupProgress } from "./setup-progress.ts";
+import type { OnStep } from "./setup-progress.ts";
 import { verifyModules } from "./verify-modules.ts";
 
 export interface Making {
@@ -20,7 +20,7 @@ export interface Making {
   interpreter: Interpreter;
   requirements: Requirements;
   signal?: AbortSignal | undefined;
-  onProgress?: OnSetupProgress | undefined;
+  onProgress?: OnStep | undefined;
 }
 
 /** Makes an environment in its folder, in place of what is there. On any failure what was made is removed. */

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
-import { readFileSync, realpathSync, statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { z } from "zod";
 import { cacheFolder } from "../platform/cache-folder.ts";
-import { writeJson } from "../platform/write-json.ts";
+import { readJson, writeJson } from "../platform/json.ts";
 import { checkOwnInterpreter } from "./interpreter.ts";
 import { type Requirements, requirementsHash } from "./requirements.ts";
-import type { OnSetupProgress } from "./setup-progress.ts";
+import type { OnStep } from "./setup-progress.ts";
 import { verifyModules } from "./verify-modules.ts";
 
 /** The interpreter DEPTHKIT_PYTHON names, where it is set. */
@@ -21,7 +21,7 @@ export interface VerifyOwnOptions {
   requirements: Requirements;
   force?: boolean | undefined;
   signal?: AbortSignal | undefined;
-  onProgress?: OnSetupProgress | undefined;
+  onProgress?: OnStep | undefined;
 }
 
 /**
@@ -38,7 +38,7 @@ export async function verifyOwnInterpreter(options: VerifyOwnOptions): Promise<v
     `${digest(`${python}\0${process.env["PYTHONPATH"] ?? ""}`)}.json`,
   );
   const hash = requirementsHash(requirements);
-  const known = options.force ? undefined : readRecord(file);
+  const known = options.force ? undefined : readJson(file, record);
   const program = programFile(python);
   if (known && program && known.state === stateOf(program, known.sitePackages, hash)) return;
   onProgress?.({ step: "interpreter", message: `Checking ${python}` });
@@ -74,14 +74,6 @@ function programFile(program: string): string | undefined {
     if (statSync(file, { throwIfNoEntry: false })?.isFile()) return file;
   }
   return undefined;
-}
-
-function readRecord(file: string): z.infer<typeof record> | undefined {
-  try {
-    return record.safeParse(JSON.parse(readFileSync(file, "utf8"))).data;
-  } catch {
-    return undefined;
-  }
 }
 
 function digest(text: string): string {

@@ -1,8 +1,8 @@
 import { DepthkitError, type ErrorCode } from "../errors.ts";
+import { cacheRemedies } from "../platform/cache-folder.ts";
+import { saysDiskFull, saysNotWritable } from "../platform/file-error.ts";
 
-const noSpace = /\[Errno (28|122)\]|No space left on device|Disk quota exceeded|\[WinError 112\]/;
 const wrongHash = /DO NOT MATCH THE HASHES|Hashes are required in --require-hashes mode/;
-const noPermission = /\[Errno (13|30)\]|Permission denied|Read-only file system|\[WinError 5\]/;
 const noConnection =
   /NewConnectionError|ConnectTimeoutError|ReadTimeoutError|NameResolutionError|name resolution|getaddrinfo failed|ProxyError|SSLError|SSLCertVerificationError|Max retries exceeded|Connection (reset|refused|aborted)|ConnectionResetError|RemoteDisconnected|IncompleteRead|50[0-9] Server Error/;
 const lookedUp = /\(from versions: ([^)]*)\)/;
@@ -22,7 +22,7 @@ export type PipFailureReason =
 /** Why pip (or venv, which calls it) failed, from the lines it printed. */
 export function pipFailureReason(lines: readonly string[]): PipFailureReason {
   const text = lines.join("\n");
-  if (noSpace.test(text)) return "no-space";
+  if (saysDiskFull(text)) return "no-space";
   if (wrongHash.test(text)) return "wrong-hash";
   if (noEnsurepip.test(text)) return "no-ensurepip";
   const versions = lookedUp.exec(text)?.[1]?.trim();
@@ -32,7 +32,7 @@ export function pipFailureReason(lines: readonly string[]): PipFailureReason {
   if (versions !== undefined) return "no-matching-wheel";
   if (/ResolutionImpossible|conflicting dependencies/.test(text)) return "conflict";
   if (noConnection.test(text)) return "no-connection";
-  if (noPermission.test(text)) return "no-permission";
+  if (saysNotWritable(text)) return "no-permission";
   return "other";
 }
 
@@ -71,7 +71,7 @@ function explanation(
 ): string {
   switch (reason) {
     case "no-space":
-      return `the disk of ${folder} is full. An environment takes about 2.5 GB with a CPU build of torch, about 8 GB with a CUDA build. Free some space, or set DEPTHKIT_HOME to a folder on a larger disk.`;
+      return `the disk of ${folder} is full. An environment takes about 2.5 GB with a CPU build of torch, about 8 GB with a CUDA build. ${cacheRemedies.full}`;
     case "wrong-hash":
       return "a downloaded file is not the one that was pinned. Check the package index (PIP_INDEX_URL, pip's configuration) and run the command again.";
     case "no-matching-wheel": {
@@ -81,7 +81,7 @@ function explanation(
     case "no-connection":
       return "the package index could not be reached. Check the network, a proxy (HTTPS_PROXY) and pip's index settings (PIP_INDEX_URL, PIP_NO_INDEX), and run the command again; pip keeps what it has downloaded.";
     case "no-permission":
-      return `${folder} cannot be written to. Set DEPTHKIT_HOME to a folder of your own.`;
+      return `${folder} cannot be written to. ${cacheRemedies.notWritable}`;
     case "no-ensurepip":
       return "this Python has no ensurepip, without which an environment has no pip. On Debian or Ubuntu: sudo apt install python3-venv.";
     case "conflict":

@@ -1,4 +1,4 @@
-import type { SetupProgress } from "./setup-progress.ts";
+import type { StepProgress } from "./setup-progress.ts";
 
 /** Files below this come and go too fast to be told of one by one. */
 const WORTH_TELLING_BYTES = 10e6;
@@ -11,7 +11,7 @@ export class PipOutput {
   #file = "a package";
   #collected = 0;
 
-  read(line: string): SetupProgress | undefined {
+  read(line: string): StepProgress | undefined {
     const download = /^ *Downloading (\S+) \(.+\)$/.exec(line);
     if (download?.[1] !== undefined) {
       this.#file = readableName(download[1]);

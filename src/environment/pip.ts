@@ -1,9 +1,10 @@
+import { DepthkitError } from "../errors.ts";
 import { throwIfCancelled } from "../platform/cancelled.ts";
 import { exitText } from "../platform/run-child.ts";
 import { pipError } from "./pip-failure.ts";
 import { PipOutput } from "./pip-output.ts";
 import { runModule } from "./run-module.ts";
-import type { OnSetupProgress, SetupProgress } from "./setup-progress.ts";
+import type { OnStep, StepProgress } from "./setup-progress.ts";
 
 /** The first pip with raw progress lines is 24.1; a fresh environment of Python 3.11 has 23.2. */
 export const PIP_VERSION = "26.3";
@@ -27,7 +28,7 @@ export interface PipRun {
   folder: string;
   temporary: string;
   signal?: AbortSignal | undefined;
-  onProgress?: ((progress: SetupProgress) => void) | undefined;
+  onProgress?: ((progress: StepProgress) => void) | undefined;
   /** False for a pip too old for raw progress lines. */
   rawProgress?: boolean;
 }
@@ -59,6 +60,26 @@ export async function runPip(run: PipRun): Promise<void> {
   if (result.code !== 0) throw pipError(run.what, run.folder, result.lines, exitText(result));
 }
 
+/**
+ * Whether an interpreter's own pip prints raw progress lines, as it does from 24.1.
+ *
+ * @throws DepthkitError MODULE_MISSING where it has no pip
+ */
+export async function requirePip(python: string, signal?: AbortSignal): Promise<boolean> {
+  const result = await runModule(python, ["pip", "--version"], { signal });
+  throwIfCancelled(signal, "Asking for pip's version");
+  const version = /^pip (\d+)\.(\d+)/m.exec(result.lines.join("\n"));
+  if (result.code !== 0 || !version) {
+    throw new DepthkitError(
+      "MODULE_MISSING",
+      `Downloading the bundled model with ${python}: it has no pip. Add it: "${python}" -m ensurepip --upgrade`,
+      { details: { python, module: "pip" } },
+    );
+  }
+  const [major, minor] = [Number(version[1]), Number(version[2])];
+  return major > 24 || (major === 24 && minor >= 1);
+}
+
 /** The caller's variables, pip's settings among them, without those that would mislead it. */
 export function installerEnvironment(temporary: string): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { ...process.env, TMPDIR: temporary, TEMP: temporary, TMP: temporary };
@@ -66,6 +87,6 @@ export function installerEnvironment(temporary: string): NodeJS.ProcessEnv {
   return env;
 }
 
-function report(progress: SetupProgress | undefined, onProgress: OnSetupProgress | undefined): void {
+function report(progress: StepProgress | undefined, onProgress: OnStep | undefined): void {
   if (progress) onProgress?.(progress);
 }

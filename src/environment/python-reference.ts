@@ -1,5 +1,3 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { DepthkitError } from "../errors.ts";
 import { resolveWorkerPython } from "./worker-python.ts";
 
@@ -16,7 +14,8 @@ json.dump([topics[name] for name in sorted(topics)], sys.stdout)
 export async function pythonReference(): Promise<string[]> {
   const { python } = await resolveWorkerPython();
   try {
-    const { stdout } = await promisify(execFile)(python, ["-I", "-c", SCRIPT], { maxBuffer: 64_000_000 });
+    const { execa } = await import("execa");
+    const { stdout } = await execa(python, ["-I", "-c", SCRIPT]);
     return JSON.parse(stdout) as string[];
   } catch (error) {
     throw new DepthkitError(

@@ -1,3 +1,5 @@
+import type { Progress } from "../progress.ts";
+
 /** The steps of set-up in the order in which they come. */
 export const setupSteps = [
   "wait", // another set-up holds the lock
@@ -13,7 +15,8 @@ export const setupSteps = [
 
 export type SetupStep = (typeof setupSteps)[number];
 
-export interface SetupProgress {
+/** What a part of set-up says of itself; {@link SetupProgress} is what is made of it. */
+export interface StepProgress {
   step: SetupStep;
   /** What is being done, for a person. Constant while `done` grows. */
   message: string;
@@ -22,4 +25,25 @@ export interface SetupProgress {
   unit?: "bytes" | "packages" | "modules" | "steps";
 }
 
-export type OnSetupProgress = (progress: SetupProgress) => void;
+export type OnStep = (progress: StepProgress) => void;
+
+export interface SetupProgress extends Progress {
+  readonly step: SetupStep;
+}
+
+/** Passes on what the parts say in the form that every `onProgress` hears. */
+export function progressOfSteps(
+  onProgress: ((progress: SetupProgress) => void) | undefined,
+): OnStep | undefined {
+  const started = performance.now();
+  if (onProgress === undefined) return undefined;
+  return ({ step, message, done = 0, total, unit = "steps" }) =>
+    onProgress({
+      step,
+      phase: message,
+      done,
+      total: total ?? null,
+      unit: unit === "steps" ? "" : unit,
+      seconds: (performance.now() - started) / 1000,
+    });
+}

@@ -1,15 +1,16 @@
-import { type BundledModel, ensureBundledModel } from "./bundled-model.ts";
+import type { BundledModel } from "./bundled-model.ts";
 import { ensureEnvironment, pruneEnvironments } from "./environment.ts";
 import { checkExtras, type ExtraName, ensureExtra, extraRequirements } from "./extras.ts";
 import { ownInterpreter, verifyOwnInterpreter } from "./own-interpreter.ts";
+import { ensureBundledModel } from "./prepare-model.ts";
 import { workerRequirements } from "./requirements.ts";
-import type { OnSetupProgress } from "./setup-progress.ts";
+import { progressOfSteps, type SetupProgress } from "./setup-progress.ts";
 import { verifyModules } from "./verify-modules.ts";
 
 export interface SetupOptions {
   /** Aborting ends what is running, removes what is half done and rejects with CANCELLED. */
   signal?: AbortSignal | undefined;
-  onProgress?: OnSetupProgress | undefined;
+  onProgress?: ((progress: SetupProgress) => void) | undefined;
   /** Make environment and model anew even where they look whole. */
   force?: boolean | undefined;
   /** Also remove the environments of other versions of depthkit. */
@@ -39,7 +40,8 @@ export interface SetupResult {
  * MODULE_MISSING, DISK_FULL, NETWORK, SETUP_FAILED, CANCELLED
  */
 export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
-  const { signal, onProgress, force } = options;
+  const { signal, force } = options;
+  const onProgress = progressOfSteps(options.onProgress);
   const extras = checkExtras(options.with ?? []);
   const own = ownInterpreter();
   let python: string;

@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { DepthkitError } from "../errors.ts";
 import { throwIfCancelled } from "../platform/cancelled.ts";
+import { parseJson } from "../platform/json.ts";
 import { exitText, runChild } from "../platform/run-child.ts";
-import type { RequiredModule } from "./required-modules.ts";
+import type { RequiredModule } from "./requirements.ts";
 import { pinOf } from "./requirements.ts";
-import type { OnSetupProgress } from "./setup-progress.ts";
+import type { OnStep } from "./setup-progress.ts";
 
 const SCRIPT = `
 import importlib, importlib.metadata, json, os, sys, sysconfig
@@ -33,7 +34,7 @@ export interface VerifyOptions {
   /** The requirements file that pins these modules. Default: the worker's. */
   pins?: string | undefined;
   signal?: AbortSignal | undefined;
-  onProgress?: OnSetupProgress | undefined;
+  onProgress?: OnStep | undefined;
 }
 
 export interface Verified {
@@ -69,7 +70,7 @@ export async function verifyModules(options: VerifyOptions): Promise<Verified> {
     signal: options.signal,
     timeoutMs: 300_000,
     onLine: (line, stream) => {
-      const told = stream === "stdout" ? parse(line) : undefined;
+      const told = stream === "stdout" ? parseJson(line, answer) : undefined;
       if (!told) return;
       if ("packages" in told) {
         sitePackages = told.packages;
@@ -104,12 +105,4 @@ function moduleError(
     }`,
     { details: { python, modules: failed.map(({ module }) => module.module), output: lines.slice(-12) } },
   );
-}
-
-function parse(line: string): z.infer<typeof answer> | undefined {
-  try {
-    return answer.safeParse(JSON.parse(line)).data;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,8 +1,8 @@
-import type { CallOptions } from "../client/connection.ts";
-import type { Corpus } from "../client/corpus.ts";
-import type { RepairOptions } from "../client/repair.ts";
-import type { RepairedSubnetwork, Subnetwork } from "../client/subnetwork.ts";
 import { DepthkitError } from "../errors.ts";
+import type { Corpus } from "../model/corpus.ts";
+import type { RepairedSubnetwork, Subnetwork } from "../model/model.ts";
+import type { RepairOptions } from "../model/repair.ts";
+import type { CallOptions } from "../rpc/connection.ts";
 
 /** One way to repair, under the name it has in the table. */
 export interface NamedRepair {
@@ -19,9 +19,9 @@ export interface CompareRepairsOptions extends CallOptions {
   /** Scores a subnetwork, on data that no repair is fitted to. */
   evaluate: (subnetwork: Subnetwork, call: CallOptions) => Promise<Scores>;
   /** sha256 of the evaluation data, as results name it: refused where it is the corpus's own. */
-  evaluationDigest?: string;
+  evaluationDigest?: string | undefined;
   /** Hears of each row as it is finished. */
-  onRow?: (row: RepairRow) => void;
+  onRow?: ((row: RepairRow) => void) | undefined;
 }
 
 export interface RepairRow {
@@ -69,7 +69,7 @@ export async function compareRepairs(
     throw new DepthkitError("INVALID_ARGUMENT", `Comparing repairs: two of them are named "${twice}".`);
   }
   const comparison: RepairComparison = {
-    dense: await evaluate(pruned.dense, call),
+    dense: await evaluate(pruned.model, call),
     removed: await evaluate(pruned, call),
     rows: [],
     subnetworks: [],

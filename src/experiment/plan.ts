@@ -1,55 +1,31 @@
 import { z } from "zod";
-import { bosPolicies, unitKinds } from "../protocol/common.ts";
-import { influenceMetrics } from "../protocol/influence.ts";
-import { attentionChoices, dtypeChoices } from "../protocol/model.ts";
+import { fileSource, textSource, unitKind } from "../protocol/common.ts";
+import { corpusOptions } from "../protocol/corpus.ts";
+import { perplexityOptions } from "../protocol/evaluation.ts";
+import { generateOptions } from "../protocol/generation.ts";
+import { influenceMetric } from "../protocol/influence.ts";
+import { modelOptions } from "../protocol/model.ts";
 
 const textData = z.union([
   z.string().min(1),
-  z.strictObject({
-    files: z.array(z.string().min(1)).min(1),
-    textField: z.string().optional(),
-    strict: z.boolean().optional(),
-  }),
-  z.strictObject({ texts: z.array(z.string()).min(1) }),
+  fileSource.omit({ kind: true }),
+  textSource.omit({ kind: true }),
 ]);
 
 /** What an experiment does, as data: measure influence, remove by it, score and show what is left. */
 export const planSchema = z.strictObject({
-  model: z.strictObject({
-    source: z.string().min(1),
-    revision: z.string().optional(),
-    dtype: z.enum(dtypeChoices).optional(),
-    device: z
-      .union([z.enum(["auto", "cpu", "cuda", "mps"]), z.templateLiteral(["cuda:", z.int().min(0)])])
-      .optional(),
-    attention: z.enum(attentionChoices).optional(),
-  }),
-  calibration: z.strictObject({
-    data: textData,
-    sequences: z.int().min(1).optional(),
-    length: z.int().min(2).optional(),
-    bos: z.enum(bosPolicies).optional(),
-  }),
+  model: modelOptions.omit({ trustRemoteCode: true }).extend({ source: z.string().min(1) }),
+  calibration: corpusOptions.extend({ data: textData }),
   choose: z
     .strictObject({
-      units: z.enum(unitKinds),
-      metric: z.enum(influenceMetrics),
+      units: unitKind,
+      metric: influenceMetric,
       counts: z.array(z.int().min(0)).min(1),
     })
     .describe("Remove the units of least influence, as many as each of the counts says."),
-  evaluation: z.strictObject({
-    data: textData,
-    rows: z.enum(["raw", "wikitext"]).optional(),
-    chunk: z.int().min(2).optional(),
-    stride: z.int().min(1).optional(),
-    maxChunks: z.int().min(1).optional(),
-    bos: z.enum(bosPolicies).optional(),
-    batchSize: z.int().min(1).optional(),
-  }),
+  evaluation: perplexityOptions.extend({ data: textData }),
   prompts: z.array(z.string()),
-  generation: z.strictObject({
-    chat: z.boolean().optional(),
-    maxNewTokens: z.int().min(1).optional(),
-  }),
+  generation: generateOptions,
 });
-export type Plan = z.infer<typeof planSchema>;
+/** As it is written: what is left out has the default of the call it goes to. */
+export type Plan = z.input<typeof planSchema>;

@@ -3,8 +3,7 @@
  * Shapley values of loss, of accuracy on one task or another) seldom agree on what to remove.
  */
 import { DepthkitError } from "../errors.ts";
-import { ranking } from "../selection/rank.ts";
-import { correlation, ranksOf } from "../shapley/statistics.ts";
+import { correlation, kendallTau, ranking, ranksOf, sharedFirst } from "../ranks.ts";
 
 /** Scores of units under one value; low = remove first. */
 export interface UnitScores {
@@ -36,23 +35,10 @@ export function compareScores(lists: readonly UnitScores[]): TradeOffs {
     units,
     spearman: pairs((a, b) => correlation(at(ranks, a), at(ranks, b))),
     kendall: pairs((a, b) => kendallTau(at(values, a), at(values, b))),
-    lowestOverlap: units.map((_, index) => pairs((a, b) => shared(at(orders, a), at(orders, b), index + 1))),
+    lowestOverlap: units.map((_, index) =>
+      pairs((a, b) => sharedFirst(at(orders, a), at(orders, b), index + 1)),
+    ),
   };
-}
-
-/** Kendall's tau-b, which corrects for ties. NaN where one side does not vary. Quadratic in the units. */
-export function kendallTau(a: readonly number[], b: readonly number[]): number {
-  let [agreement, variedA, variedB] = [0, 0, 0];
-  for (let i = 0; i < a.length; i += 1) {
-    for (let j = 0; j < i; j += 1) {
-      const inA = Math.sign(at(a, i) - at(a, j));
-      const inB = Math.sign(at(b, i) - at(b, j));
-      agreement += inA * inB;
-      variedA += Math.abs(inA);
-      variedB += Math.abs(inB);
-    }
-  }
-  return agreement / Math.sqrt(variedA * variedB);
 }
 
 export interface RemovalCost {
@@ -166,12 +152,6 @@ function finite(score: number, unit: string, name: string): number {
     "INVALID_ARGUMENT",
     `The score of ${unit} in "${name}" is ${score}, which has no rank. Leave the unit out of every list.`,
   );
-}
-
-/** The share of the `count` first that two orders have in common. */
-function shared(a: readonly number[], b: readonly number[], count: number): number {
-  const chosen = new Set(a.slice(0, count));
-  return b.slice(0, count).filter((index) => chosen.has(index)).length / count;
 }
 
 const at = <T>(list: readonly T[], index: number): T => list[index] as T;

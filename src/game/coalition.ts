@@ -1,3 +1,4 @@
+import { whole } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
 
 /** The largest number of players a game may have. */
@@ -34,7 +35,7 @@ export class Coalition implements Iterable<number> {
     const words = allocate(players);
     for (const member of members) {
       checkMember(players, member);
-      words[member >>> 5] = (words[member >>> 5] as number) | (1 << (member & 31));
+      words[member >>> 5] = whole(words, member >>> 5) | (1 << (member & 31));
     }
     return new Coalition(players, words);
   }
@@ -59,7 +60,7 @@ export class Coalition implements Iterable<number> {
       words[word] = Number.parseInt(key.slice(Math.max(0, end - 8), end), 16);
     }
     const beyond = players & 31;
-    if (beyond !== 0 && (words[words.length - 1] as number) >= 2 ** beyond) {
+    if (beyond !== 0 && whole(words, words.length - 1) >= 2 ** beyond) {
       throw new DepthkitError(
         "INVALID_ARGUMENT",
         `Reading a coalition: the key "${key}" names a player above ${players - 1}, the last of ${players}.`,
@@ -94,20 +95,20 @@ export class Coalition implements Iterable<number> {
   with(player: number): Coalition {
     checkMember(this.players, player);
     const words = this.#words.slice();
-    words[player >>> 5] = (words[player >>> 5] as number) | (1 << (player & 31));
+    words[player >>> 5] = whole(words, player >>> 5) | (1 << (player & 31));
     return new Coalition(this.players, words);
   }
 
   without(player: number): Coalition {
     checkMember(this.players, player);
     const words = this.#words.slice();
-    words[player >>> 5] = (words[player >>> 5] as number) & ~(1 << (player & 31));
+    words[player >>> 5] = whole(words, player >>> 5) & ~(1 << (player & 31));
     return new Coalition(this.players, words);
   }
 
   complement(): Coalition {
     const words = Coalition.full(this.players).#words;
-    for (let i = 0; i < words.length; i++) words[i] = (words[i] as number) & ~(this.#words[i] as number);
+    for (let i = 0; i < words.length; i++) words[i] = whole(words, i) & ~whole(this.#words, i);
     return new Coalition(this.players, words);
   }
 
@@ -118,7 +119,7 @@ export class Coalition implements Iterable<number> {
   /** The first player that is in one of the two and not in the other; `players` when there is none. */
   firstDifference(other: Coalition): number {
     for (let i = 0; i < this.#words.length; i++) {
-      const difference = ((this.#words[i] as number) ^ (other.#words[i] as number)) >>> 0;
+      const difference = (whole(this.#words, i) ^ whole(other.#words, i)) >>> 0;
       if (difference !== 0) return 32 * i + (31 - Math.clz32(difference & -difference));
     }
     return this.players;
@@ -128,14 +129,14 @@ export class Coalition implements Iterable<number> {
   sizeFrom(from: number): number {
     const start = from >>> 5;
     if (start >= this.#words.length) return 0;
-    let size = bitCount(((this.#words[start] as number) >>> (from & 31)) >>> 0);
-    for (let i = start + 1; i < this.#words.length; i++) size += bitCount(this.#words[i] as number);
+    let size = bitCount((whole(this.#words, start) >>> (from & 31)) >>> 0);
+    for (let i = start + 1; i < this.#words.length; i++) size += bitCount(whole(this.#words, i));
     return size;
   }
 
   *[Symbol.iterator](): Generator<number, void, undefined> {
     for (let i = 0; i < this.#words.length; i++) {
-      let word = this.#words[i] as number;
+      let word = whole(this.#words, i);
       while (word !== 0) {
         yield 32 * i + (31 - Math.clz32(word & -word));
         word = (word & (word - 1)) >>> 0;
@@ -148,10 +149,17 @@ export class Coalition implements Iterable<number> {
     const absent: number[] = [];
     for (let i = 0; i < this.#words.length; i++) {
       const width = Math.min(32, this.players - 32 * i);
-      const word = this.#words[i] as number;
+      const word = whole(this.#words, i);
       for (let bit = 0; bit < width; bit++) if (((word >>> bit) & 1) === 0) absent.push(32 * i + bit);
     }
     return absent;
+  }
+
+  /** Writes the set as a bit mask from `at` on: player p is bit p % 8 of byte p // 8, lowest first. */
+  writeMask(bytes: Uint8Array, at: number): void {
+    for (let byte = 0; byte < Math.ceil(this.players / 8); byte++) {
+      bytes[at + byte] = (this.#words[byte >>> 2] ?? 0) >>> (8 * (byte & 3));
+    }
   }
 
   toString(): string {

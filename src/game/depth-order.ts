@@ -1,3 +1,4 @@
+import { item } from "../arrays.ts";
 import type { Coalition } from "./coalition.ts";
 
 /**
@@ -49,6 +50,6 @@ export function prefixCost(coalitions: readonly Coalition[], costs?: PlayerCosts
 
 function costOfMembers(coalition: Coalition, from: number, own: readonly number[]): number {
   let cost = 0;
-  for (const member of coalition) if (member >= from) cost += own[member] as number;
+  for (const member of coalition) if (member >= from) cost += item(own, member);
   return cost;
 }

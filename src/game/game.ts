@@ -1,3 +1,4 @@
+import { item } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
 import { type Coalition, maxPlayers } from "./coalition.ts";
 
@@ -10,9 +11,9 @@ export interface EvaluateOptions {
  * a coalition in the order asked, a column a value. **Higher is better**: a loss or a divergence enters negated, so
  * that a player's value is what it contributes and the lowest go first.
  */
-export interface Game {
+export interface Game<Player extends string = string> {
   /** A label a player; player i is the i-th in depth order, so that coalitions alike up to i share their beginning. */
-  readonly players: readonly string[];
+  readonly players: readonly Player[];
   /** The names of the values, the matrix's columns. */
   readonly values: readonly string[];
   evaluate(coalitions: readonly Coalition[], options?: EvaluateOptions): Promise<Float64Array>;
@@ -27,16 +28,20 @@ export interface Game {
 
 export type ValueOf = (coalition: Coalition) => number | readonly number[];
 
-export interface FunctionGameOptions {
+export interface FunctionGameOptions<Player extends string = string> {
   /** Labels, or how many players. */
-  readonly players: number | readonly string[];
+  readonly players: number | readonly Player[];
   /** Default `["value"]`. */
-  readonly values?: readonly string[];
-  readonly caps?: Readonly<Record<string, number>>;
-  readonly costOf?: (coalitions: readonly Coalition[]) => number;
+  readonly values?: readonly string[] | undefined;
+  readonly caps?: Readonly<Record<string, number>> | undefined;
+  readonly costOf?: ((coalitions: readonly Coalition[]) => number) | undefined;
 }
 
-/** A game from a plain function: a number, or one number for each value. */
+/** A game from a plain function: a number, or one number for each value. Players without labels are `player.0`, ... */
+export function gameFromFunction<const Player extends string = string>(
+  evaluate: ValueOf,
+  options: FunctionGameOptions<Player>,
+): Game<Player>;
 export function gameFromFunction(evaluate: ValueOf, options: FunctionGameOptions): Game {
   const players =
     typeof options.players === "number"
@@ -106,8 +111,8 @@ export function checkMatrix(game: Game, coalitions: readonly Coalition[], matrix
   }
   const bad = matrix.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {
-    const coalition = coalitions[Math.floor(bad / game.values.length)] as Coalition;
-    const name = game.values[bad % game.values.length] as string;
+    const coalition = item(coalitions, Math.floor(bad / game.values.length));
+    const name = item(game.values, bad % game.values.length);
     throw new DepthkitError(
       "NOT_MEASURABLE",
       `Evaluating ${coalition}: the value "${name}" is ${matrix[bad]}; only finite numbers can be averaged. Check the model's weights and dtype, or cap the value inside the game.`,

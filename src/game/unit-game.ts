@@ -1,18 +1,13 @@
 import { DepthkitError } from "../errors.ts";
 import type { Coalition } from "./coalition.ts";
-import { checkGame, type Game, throwIfCancelled } from "./game.ts";
+import { checkGame, type EvaluateOptions, type Game, throwIfCancelled } from "./game.ts";
 
-/** One column of numbers a measure, one number a subnetwork, in the order asked. */
-export type MeasureColumns = Readonly<Record<string, Float64Array>>;
-
-/** What a game over a model needs of whatever evaluates subnetworks: the worker, a cluster, a stand-in in a test. */
-export interface SubnetworkEvaluator {
-  /** Measures of the subnetworks without these units; `removed` is sorted so that prefixes are shared. */
-  measure(
-    removed: readonly (readonly string[])[],
-    measures: readonly string[],
-    options: { readonly signal?: AbortSignal | undefined },
-  ): Promise<MeasureColumns>;
+/** What a game over a model needs of whatever measures subnetworks: the worker, a cluster, a stand-in in a test. */
+export interface MeasureSource {
+  /** What `measure` gives of each subnetwork, by name. */
+  readonly measures: readonly string[];
+  /** Of the subnetworks that these coalitions keep: row-major, a row a coalition, a column a measure. */
+  measure(coalitions: readonly Coalition[], options: EvaluateOptions): Promise<Float64Array>;
 }
 
 /** A value of the game: one measure with its sign, or a function of several. Higher must be better. */
@@ -21,32 +16,32 @@ export interface ValueDefinition {
   readonly measures: readonly string[];
   readonly compute: (measures: Readonly<Record<string, number>>) => number;
   /** For a negated loss: the loss from which on it is capped. */
-  readonly cap?: number;
+  readonly cap?: number | undefined;
 }
 
-export interface UnitGameOptions {
-  /** The units of each player, players in depth order; see `groupUnits`. */
-  readonly players: readonly (readonly string[])[];
+export interface UnitGameOptions<Player extends string> {
+  /** A name a player, players in depth order. */
+  readonly players: readonly Player[];
   readonly values: readonly ValueDefinition[];
-  readonly evaluator: SubnetworkEvaluator;
+  readonly source: MeasureSource;
 }
-
-/** Measures of which less is better; as a game's value they enter negated. */
-const lowerIsBetter: ReadonlySet<string> = new Set(["loss", "kl", "logit-distance", "choice-loss"]);
 
 /** A measure as a value, negated when less of it is better. */
-export function valueOfMeasure(measure: string, cap?: number): ValueDefinition {
-  const sign = lowerIsBetter.has(measure) ? -1 : 1;
+export function valueOfMeasure(
+  measure: string,
+  { lowerIsBetter = false, cap }: { lowerIsBetter?: boolean; cap?: number | undefined } = {},
+): ValueDefinition {
+  const sign = lowerIsBetter ? -1 : 1;
   return {
     name: measure,
     measures: [measure],
-    compute: (measures) => sign * (measures[measure] as number),
-    ...(cap === undefined ? {} : { cap }),
+    compute: ({ [measure]: value = Number.NaN }) => sign * value,
+    cap,
   };
 }
 
 /** Cuts units into `groups` runs whose lengths differ by at most one, in order. */
-export function groupUnits(units: readonly string[], groups: number): string[][] {
+export function groupUnits<Unit extends string>(units: readonly Unit[], groups: number): Unit[][] {
   if (!Number.isInteger(groups) || groups < 1 || groups > units.length) {
     throw new DepthkitError(
       "INVALID_ARGUMENT",
@@ -58,49 +53,35 @@ export function groupUnits(units: readonly string[], groups: number): string[][]
   );
 }
 
-/** A game whose players are units, or groups of units, of a model. */
-export function unitGame({ players, values, evaluator }: UnitGameOptions): Game {
-  const seen = new Set<string>();
-  for (const unit of players.flat()) {
-    if (seen.has(unit)) {
-      throw new DepthkitError(
-        "INVALID_ARGUMENT",
-        `Making a game: the unit "${unit}" belongs to two players; each unit to one.`,
-      );
-    }
-    seen.add(unit);
-  }
-  const measures = [...new Set(values.flatMap((value) => value.measures))];
-  const removedBy = (coalition: Coalition): string[] =>
-    coalition.absent().flatMap((i) => players[i] as readonly string[]);
-  const game: Game = {
-    players: players.map((units) => units.join("+")),
+/**
+ * A game whose values are functions of measures. What is measured is the source's to keep; values are computed
+ * anew each time, so that two functions never share one.
+ */
+export function unitGame<Player extends string>({
+  players,
+  values,
+  source,
+}: UnitGameOptions<Player>): Game<Player> {
+  const game: Game<Player> = {
+    players,
     values: values.map((value) => value.name),
     caps: Object.fromEntries(values.flatMap(({ name, cap }) => (cap === undefined ? [] : [[name, cap]]))),
-    async evaluate(coalitions, { signal } = {}) {
-      throwIfCancelled(signal, "Measuring subnetworks");
-      const columns = await evaluator.measure(coalitions.map(removedBy), measures, { signal });
+    async evaluate(coalitions, options = {}) {
+      throwIfCancelled(options.signal, "Measuring subnetworks");
+      const measured = await source.measure(coalitions, options);
       const matrix = new Float64Array(coalitions.length * values.length);
+      const width = source.measures.length;
       for (let row = 0; row < coalitions.length; row++) {
-        const numbers = Object.fromEntries(measures.map((name) => [name, numberAt(columns, name, row)]));
-        values.forEach((value, column) => {
-          matrix[row * values.length + column] = value.compute(numbers);
-        });
+        const numbers = Object.fromEntries(
+          source.measures.map((name, column) => [name, measured[row * width + column] ?? Number.NaN]),
+        );
+        for (const [column, { compute }] of values.entries()) {
+          matrix[row * values.length + column] = compute(numbers);
+        }
       }
       return matrix;
     },
   };
   checkGame(game);
   return game;
-}
-
-function numberAt(columns: MeasureColumns, name: string, row: number): number {
-  const number = columns[name]?.[row];
-  if (number === undefined) {
-    throw new DepthkitError(
-      "INTERNAL",
-      `Measuring subnetworks: the evaluator gave no "${name}" for subnetwork ${row}.`,
-    );
-  }
-  return number;
 }

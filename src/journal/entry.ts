@@ -1,28 +1,31 @@
 import { crc32 } from "node:zlib";
 
-/** Some numbers under a name, such as a coalition's values or those of a task's item. */
-export interface StoredValue {
-  /** Hexadecimal digits. */
+/** Something under a name: a coalition's values, those of a task's item, what a step of a plan gave. */
+export interface Entry<T> {
   readonly key: string;
-  readonly values: Float64Array;
+  readonly value: T;
 }
 
-/** One entry a line: its key, its values (JSON gives doubles back bit for bit), a checksum of the two. */
-export function encodeEntry({ key, values }: StoredValue): string {
-  const body = `"${key}",[${values.join(",")}]`;
+/** How what a journal holds is written: as JSON on one line, and back. */
+export interface Codec<T> {
+  encode(value: T): string;
+  /** Undefined for JSON that is none of its values. */
+  decode(json: string): T | undefined;
+}
+
+/** One entry a line: its key, its value, a checksum of the two. */
+export function encodeLine<T>({ key, value }: Entry<T>, codec: Codec<T>): string {
+  const body = `"${key}",${codec.encode(value)}`;
   return `[${body},"${checksum(body)}"]\n`;
 }
 
-/** The entry, or undefined when the line is torn, damaged or of another width than is asked for. */
-export function decodeEntry(line: string, width: number | undefined): StoredValue | undefined {
-  const match = /^\[("([0-9a-f]+)",\[([^\]]*)\]),"([0-9a-f]{8})"\]$/.exec(line);
-  if (match === null) return undefined;
-  const [, body = "", key = "", numbers = "", sum = ""] = match;
-  if (checksum(body) !== sum) return undefined;
-  const values = Float64Array.from(numbers.split(","), Number);
-  return values.length === (width ?? values.length) && values.every(Number.isFinite)
-    ? { key, values }
-    : undefined;
+/** The entry, or undefined where the line is torn or damaged or holds no value of the codec's. */
+export function decodeLine<T>(line: string, codec: Codec<T>): Entry<T> | undefined {
+  const match = /^\[("([0-9a-f]+)",(.*)),"([0-9a-f]{8})"\]$/.exec(line);
+  const [, body = "", key = "", json = "", sum = ""] = match ?? [];
+  if (match === null || checksum(body) !== sum) return undefined;
+  const value = codec.decode(json);
+  return value === undefined ? undefined : { key, value };
 }
 
 function checksum(text: string): string {

@@ -23,3 +23,9 @@ export function environmentsFolder(): string {
 export function modelsFolder(): string {
   return join(cacheFolder(), "models");
 }
+
+/** What to do where the cache cannot be written to. */
+export const cacheRemedies = {
+  full: "Free some space, or set DEPTHKIT_HOME to a folder on a larger disk.",
+  notWritable: "Set DEPTHKIT_HOME to a folder of your own.",
+} as const;

@@ -1,22 +1,73 @@
-import { DepthkitError } from "../errors.ts";
+import { existsSync } from "node:fs";
+import { statfs } from "node:fs/promises";
+import { dirname } from "node:path";
+import { DepthkitError, type ErrorCode } from "../errors.ts";
+import { cacheRemedies } from "./cache-folder.ts";
+import { formatBytes } from "./format.ts";
 
-/** A failure of Node's own file calls during set-up, as an error with a code; others pass as they are. */
-export function asSetupError(error: unknown, what: string, folder: string): unknown {
-  if (error instanceof DepthkitError || !(error instanceof Error)) return error;
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === "ENOSPC" || code === "EDQUOT") {
-    return new DepthkitError(
-      "DISK_FULL",
-      `${what} failed: the disk of ${folder} is full. Free some space, or set DEPTHKIT_HOME to a folder on a larger disk.`,
-      { cause: error, details: { folder } },
-    );
-  }
-  if (code === "EACCES" || code === "EPERM" || code === "EROFS" || code === "ENOTDIR" || code === "EEXIST") {
-    return new DepthkitError(
-      "SETUP_FAILED",
-      `${what} failed: ${folder} cannot be written to (${error.message}). Set DEPTHKIT_HOME to a folder of your own.`,
-      { cause: error, details: { folder } },
-    );
-  }
-  return error;
+const fullCodes = ["ENOSPC", "EDQUOT"];
+const fullWords = /\[Errno (28|122)\]|No space left on device|Disk quota exceeded|\[WinError 112\]/;
+const closedWords = /\[Errno (13|30)\]|Permission denied|Read-only file system|\[WinError 5\]/;
+
+/** Whether a program's last lines tell of a full disk, in Python's or the system's words. */
+export function saysDiskFull(text: string): boolean {
+  return fullWords.test(text);
+}
+
+/** Whether they tell of a place that may not be written to. */
+export function saysNotWritable(text: string): boolean {
+  return closedWords.test(text);
+}
+
+export interface FileWork {
+  /** What was being done: "Writing the journal". */
+  doing: string;
+  path: string;
+  /** What to do when the disk is full. */
+  whenFull: string;
+  /** The code of every other failure, and what to do. */
+  code: ErrorCode;
+  otherwise: string;
+}
+
+/** A failure of Node's own file calls as an error with a code; whatever else it is passes as it is. */
+export function asFileError(error: unknown, { doing, path, whenFull, code, otherwise }: FileWork): unknown {
+  if (error instanceof DepthkitError || !isSystemError(error)) return error;
+  const options = { cause: error, details: { path } };
+  return fullCodes.includes(error.code)
+    ? new DepthkitError("DISK_FULL", `${doing} failed: the disk of ${path} is full. ${whenFull}`, options)
+    : new DepthkitError(
+        code,
+        `${doing} failed: ${path} cannot be used (${error.message}). ${otherwise}`,
+        options,
+      );
+}
+
+/** The system's codes are one word (ENOENT); those of Node for a wrong call have more (ERR_INVALID_ARG_TYPE). */
+function isSystemError(error: unknown): error is Error & { code: string } {
+  return (
+    error instanceof Error &&
+    "code" in error &&
+    typeof error.code === "string" &&
+    /^E[A-Z0-9]+$/.test(error.code)
+  );
+}
+
+/** @throws DepthkitError DISK_FULL when the folder's disk has less room than the work will take. */
+export async function checkDiskSpace(folder: string, neededBytes: number, what: string): Promise<void> {
+  const { bavail, bsize } = await statfs(existingAncestor(folder));
+  const freeBytes = bavail * bsize;
+  if (freeBytes >= neededBytes) return;
+  throw new DepthkitError(
+    "DISK_FULL",
+    `${what} needs about ${formatBytes(neededBytes)} in ${folder}, where ${formatBytes(freeBytes)} is free. ` +
+      cacheRemedies.full,
+    { details: { folder, neededBytes, freeBytes } },
+  );
+}
+
+function existingAncestor(folder: string): string {
+  let at = folder;
+  while (!existsSync(at) && dirname(at) !== at) at = dirname(at);
+  return at;
 }

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 
 const LINES_KEPT = 200;
 
@@ -8,8 +8,10 @@ export interface ChildOptions {
   signal?: AbortSignal | undefined;
   /** Ends the child likewise; the result then has `timedOut`. */
   timeoutMs?: number | undefined;
-  onLine?: ((line: string, stream: "stdout" | "stderr") => void) | undefined;
+  onLine?: ((line: string, stream: OutputStream) => void) | undefined;
 }
+
+export type OutputStream = "stdout" | "stderr";
 
 export interface ChildResult {
   code: number | null;
@@ -21,50 +23,60 @@ export interface ChildResult {
   lines: string[];
 }
 
-/** Runs a program to its end, line by line. Never rejects: how it ended is in the result. */
+/** Runs a program to its end, line by line. How it ended is in the result; rejects with what `onLine` threw. */
 export async function runChild(
   program: string,
   args: readonly string[],
   options: ChildOptions = {},
 ): Promise<ChildResult> {
-  const child = spawn(program, args, {
-    stdio: ["pipe", "pipe", "pipe"],
-    env: options.env ?? process.env,
-    // A process group of its own, so that what the child starts can be ended with it.
-    detached: process.platform !== "win32",
-    windowsHide: true,
-  });
-  child.stdin.on("error", () => {});
+  // Loading it takes 100 ms, which a start of the worker that needs no other child would wait for too.
+  const { execa } = await import("execa");
   const lines: string[] = [];
-  const keep = (line: string, stream: "stdout" | "stderr") => {
-    lines.push(line);
-    if (lines.length > LINES_KEPT) lines.shift();
-    options.onLine?.(line, stream);
-  };
-  splitLines(child, "stdout", keep);
-  splitLines(child, "stderr", keep);
-
-  let timedOut = false;
-  const stop = () => killTree(child);
-  const timer =
-    options.timeoutMs === undefined
-      ? undefined
-      : setTimeout(() => {
-          timedOut = true;
+  const child = execa(program, args, {
+    // The pipe stays open for as long as this process lives: `runModule` goes by it.
+    stdin: "pipe",
+    buffer: false,
+    reject: false,
+    env: options.env ?? process.env,
+    extendEnv: false,
+    // A process group of its own, so that what the child starts can be ended with it: execa's own signal
+    // and limit of time would end the child alone.
+    detached: process.platform !== "win32",
+  });
+  const stop = () => killTree(child.pid);
+  const read = async (from: OutputStream) => {
+    for await (const chunk of child.iterable({ from })) {
+      // A carriage return is how a program writes over its line.
+      for (const line of chunk.split("\r")) {
+        lines.push(line);
+        if (lines.length > LINES_KEPT) lines.shift();
+        try {
+          options.onLine?.(line, from);
+        } catch (error) {
+          // Leaving the loop waits for the child's end.
           stop();
-        }, options.timeoutMs);
-  if (options.signal?.aborted) stop();
-  options.signal?.addEventListener("abort", stop, { once: true });
+          throw error;
+        }
+      }
+    }
+  };
+  const limit = options.timeoutMs === undefined ? undefined : AbortSignal.timeout(options.timeoutMs);
+  const ends = [options.signal, limit].filter((signal) => signal !== undefined);
+  for (const signal of ends) {
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+  }
   try {
-    return await new Promise<ChildResult>((resolve) => {
-      child.once("error", (spawnError: NodeJS.ErrnoException) =>
-        resolve({ code: null, signal: null, timedOut, spawnError, lines }),
-      );
-      child.once("close", (code, signal) => resolve({ code, signal, timedOut, lines }));
-    });
+    const [{ exitCode, signal, cause }] = await Promise.all([child, read("stdout"), read("stderr")]);
+    return {
+      code: exitCode ?? null,
+      signal: signal ?? null,
+      timedOut: limit?.aborted ?? false,
+      ...(child.pid === undefined && cause instanceof Error ? { spawnError: cause } : {}),
+      lines,
+    };
   } finally {
-    clearTimeout(timer);
-    options.signal?.removeEventListener("abort", stop);
+    for (const signal of ends) signal.removeEventListener("abort", stop);
   }
 }
 
@@ -76,8 +88,7 @@ export function exitText({ code, signal, spawnError, timedOut }: ChildResult): s
 }
 
 /** Ends a child that leads its process group, with the whole group. */
-export function killTree(child: ChildProcess): void {
-  const { pid } = child;
+export function killTree(pid: number | undefined): void {
   if (pid === undefined) return;
   if (process.platform === "win32") {
     execFile("taskkill", ["/pid", String(pid), "/t", "/f"], () => {});
@@ -88,21 +99,4 @@ export function killTree(child: ChildProcess): void {
   } catch {
     // The whole group is gone already.
   }
-}
-
-function splitLines(
-  child: ChildProcess,
-  stream: "stdout" | "stderr",
-  onLine: (line: string, stream: "stdout" | "stderr") => void,
-): void {
-  let rest = "";
-  child[stream]?.setEncoding("utf8");
-  child[stream]?.on("data", (text: string) => {
-    const parts = (rest + text).split(/\r\n|\n|\r/);
-    rest = parts.pop() ?? "";
-    for (const part of parts) onLine(part, stream);
-  });
-  child[stream]?.on("end", () => {
-    if (rest !== "") onLine(rest, stream);
-  });
 }

@@ -1,5 +1,6 @@
 /** Schemas that more than one method group uses. */
 import { z } from "zod";
+import type { Progress } from "../progress.ts";
 import { count, digest, finite, handle, list, named, path } from "./schema.ts";
 
 export const empty = named("Empty", z.strictObject({}));
@@ -29,7 +30,7 @@ export const subject = {
   repairs: list(repairHandle).describe("In the order they were made."),
 };
 
-export const bosPolicies = ["auto", "always", "never"] as const;
+const bosPolicies = ["auto", "always", "never"] as const;
 /** `auto`: what the tokeniser itself adds; `always` refuses a tokeniser that has no BOS token. */
 export const bosPolicy = named("BosPolicy", z.enum(bosPolicies));
 export type BosPolicy = (typeof bosPolicies)[number];
@@ -51,7 +52,6 @@ export const textSource = named(
   z.strictObject({ kind: z.literal("texts"), texts: list(z.string(), 1) }),
 );
 export const dataSource = named("DataSource", z.discriminatedUnion("kind", [fileSource, textSource]));
-export type DataSource = z.infer<typeof dataSource>;
 
 /** What was read, so that a number can name its data. */
 export const dataInfo = named(
@@ -69,14 +69,14 @@ export const dataInfo = named(
 export type DataInfo = z.infer<typeof dataInfo>;
 
 /** Rows of a task: one JSON object each. */
-export const rowFiles = named(
+const rowFiles = named(
   "RowFiles",
   z.strictObject({
     kind: z.literal("files"),
     files: list(path(), 1).describe("Paths of .jsonl or .jsonl.gz files, one object a line."),
   }),
 );
-export const ownRows = named(
+const ownRows = named(
   "OwnRows",
   z.strictObject({
     kind: z.literal("rows"),
@@ -84,17 +84,15 @@ export const ownRows = named(
   }),
 );
 export const rowSource = named("RowSource", z.discriminatedUnion("kind", [rowFiles, ownRows]));
-export type RowSource = z.infer<typeof rowSource>;
 
-/** How far a long call is. `total` is null where it is not known beforehand. */
+/** How far a long call of the worker is. */
 export const progress = named(
   "Progress",
   z.object({
-    phase: z.string(),
+    phase: z.string().describe("What is being done."),
     done: count(),
-    total: count().nullable(),
+    total: count().nullable().describe("Null where it is not known beforehand."),
     unit: z.string().describe("What is counted, such as tokens or bytes; empty for plain steps."),
     seconds: finite().describe("Since the call began."),
   }),
-);
-export type Progress = z.infer<typeof progress>;
+) satisfies z.ZodType<Progress>;

@@ -2,9 +2,9 @@ import { z } from "zod";
 import { bosPolicy, corpusHandle, dataInfo, dataSource, modelHandle } from "./common.ts";
 import { count, digest, extending, named } from "./schema.ts";
 
-export const packings = ["pack", "none"] as const;
+const packings = ["pack", "none"] as const;
 /** `pack`: one stream cut to equal length; `none`: one sequence a text, cut at the length. */
-export const packing = named("Packing", z.enum(packings));
+const packing = named("Packing", z.enum(packings));
 
 export const corpusOptions = named(
   "CorpusOptions",

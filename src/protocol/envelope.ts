@@ -9,7 +9,7 @@ import { contractDigest } from "./generated.ts";
 import { finite } from "./schema.ts";
 
 /** Raised when the meaning of the envelope changes; the contract's digest covers everything inside. */
-export const protocolVersion = 1;
+const protocolVersion = 1;
 
 const tensorHeaders = z.array(z.object({ d: z.string(), s: z.array(z.int().min(0)) }));
 

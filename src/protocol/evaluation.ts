@@ -4,9 +4,9 @@ import { knownItems } from "./item-values.ts";
 import { count, digest, extending, finite, list, named, share } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
-export const rowModes = ["raw", "wikitext"] as const;
+const rowModes = ["raw", "wikitext"] as const;
 /** `raw`: the text as it is; `wikitext`: lines as rows joined by blank lines, as published figures do. */
-export const rowMode = named("RowMode", z.enum(rowModes));
+const rowMode = named("RowMode", z.enum(rowModes));
 
 export const perplexityOptions = named(
   "PerplexityOptions",
@@ -86,7 +86,7 @@ export const evaluationChoicesParams = extending("EvaluationChoicesParams", choi
   known: knownItems,
 });
 
-export const rate = named(
+const rate = named(
   "Rate",
   z.object({
     micro: share().describe("Share of items answered rightly, every item alike."),
@@ -96,7 +96,7 @@ export const rate = named(
 );
 export type Rate = z.infer<typeof rate>;
 
-export const groupScore = named(
+const groupScore = named(
   "GroupScore",
   z.object({
     name: z.string(),
@@ -121,7 +121,7 @@ export const agreement = named(
 
 export type Agreement = z.infer<typeof agreement>;
 
-export const choiceItems = named(
+const choiceItems = named(
   "ChoiceItems",
   z.object({
     logLikelihoods: tensorRef.describe("float64 (choices): in nats, item after item."),
@@ -164,7 +164,7 @@ export const evaluationLastWordParams = extending("EvaluationLastWordParams", la
   known: knownItems,
 });
 
-export const lastWordItems = named(
+const lastWordItems = named(
   "LastWordItems",
   z.object({
     logLikelihoods: tensorRef.describe("float64 (items): of the target, in nats."),

@@ -3,6 +3,8 @@ import { subject, unitName } from "./common.ts";
 import { dtypeChoice } from "./model.ts";
 import { count, digest, extending, finite, list, named, path } from "./schema.ts";
 
+export const exportFormats = ["huggingface"] as const;
+
 export const exportOptions = named(
   "ExportOptions",
   z.strictObject({
@@ -20,13 +22,9 @@ export const exportHuggingfaceParams = extending("ExportHuggingfaceParams", expo
   target: path().describe("The folder to write."),
 });
 
-export const exportedFile = named(
-  "ExportedFile",
-  z.object({ name: z.string(), bytes: count(), sha256: digest() }),
-);
+const exportedFile = named("ExportedFile", z.object({ name: z.string(), bytes: count(), sha256: digest() }));
 
-export const exportLayout = z.enum(["plain", "depthkit"]);
-export type ExportLayout = z.infer<typeof exportLayout>;
+const exportLayout = z.enum(["plain", "depthkit"]);
 
 export const exportHuggingfaceResult = named(
   "ExportHuggingfaceResult",

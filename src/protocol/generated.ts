@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "d271d2596085584b2b7c7dbabb75feb39b380da07d594dd1f7dbe86ece9387df";
+export const contractDigest = "1e352d59ca764c07fa878deb4a78f33f3f5454d442c00a397a38b3f4acfed349";

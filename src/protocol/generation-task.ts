@@ -4,11 +4,11 @@ import { finishReason } from "./generation.ts";
 import { knownItems } from "./item-values.ts";
 import { count, digest, extending, finite, handle, list, named } from "./schema.ts";
 
-export const generationTaskHandle = named("GenerationTaskHandle", handle("generation-task"));
+const generationTaskHandle = named("GenerationTaskHandle", handle("generation-task"));
 
-export const generationScores = ["exact", "number"] as const;
+const generationScores = ["exact", "number"] as const;
 /** `exact`: the text is the target; `number`: the same number is found in both. */
-export const generationScoreRule = named("GenerationScoreRule", z.enum(generationScores));
+const generationScoreRule = named("GenerationScoreRule", z.enum(generationScores));
 export type GenerationScoreRule = (typeof generationScores)[number];
 
 export const generationTaskOptions = named(
@@ -89,7 +89,7 @@ export const generationSolveParams = extending("GenerationSolveParams", solveOpt
   known: knownItems,
 });
 
-export const generationAnswer = named(
+const generationAnswer = named(
   "GenerationAnswer",
   z.object({
     place: z.string().describe("File and line of the item."),

@@ -34,7 +34,7 @@ export const generationGenerateParams = extending("GenerationGenerateParams", ge
 
 export const finishReason = named("FinishReason", z.enum(["length", "end-of-text", "stop"]));
 
-export const generation = named(
+const generation = named(
   "Generation",
   z.object({
     prompt: z.string(),
@@ -48,5 +48,10 @@ export type Generation = z.infer<typeof generation>;
 
 export const generationGenerateResult = named(
   "GenerationGenerateResult",
-  z.object({ generations: list(generation), kvBytesPerToken: count(), seconds: finite() }),
+  z.object({
+    generations: list(generation),
+    kvBytesPerToken: count().describe("Bytes of KV cache that one token takes in this subnetwork."),
+    seconds: finite(),
+  }),
 );
+export type GenerateResult = z.infer<typeof generationGenerateResult>;

@@ -21,7 +21,7 @@ export const harnessOptions = named(
 
 export const harnessRunParams = extending("HarnessRunParams", harnessOptions, subject);
 
-export const harnessMetric = named(
+const harnessMetric = named(
   "HarnessMetric",
   z.object({
     name: z.string().describe("acc, acc_norm, exact_match, ..."),
@@ -33,7 +33,7 @@ export const harnessMetric = named(
 );
 export type HarnessMetric = z.infer<typeof harnessMetric>;
 
-export const harnessTask = named(
+const harnessTask = named(
   "HarnessTask",
   z.object({
     task: z.string().describe("A task, or a group with what the harness makes of its tasks together."),

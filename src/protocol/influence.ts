@@ -7,7 +7,7 @@ export const influenceMetrics = ["cosine", "l1", "l2", "relative-l1", "relative-
 export const influenceMetric = named("InfluenceMetric", z.enum(influenceMetrics));
 export type InfluenceMetric = (typeof influenceMetrics)[number];
 
-export const angularTokens = named("AngularTokens", z.enum(["last", "all"]));
+const angularTokens = named("AngularTokens", z.enum(["last", "all"]));
 
 export const influenceOptions = named(
   "InfluenceOptions",

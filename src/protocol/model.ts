@@ -2,10 +2,10 @@ import { z } from "zod";
 import { modelHandle } from "./common.ts";
 import { count, digest, extending, finite, named, path } from "./schema.ts";
 
-export const dtypeChoices = ["auto", "float32", "bfloat16", "float16"] as const;
+const dtypeChoices = ["auto", "float32", "bfloat16", "float16"] as const;
 export const dtypeChoice = named("DtypeChoice", z.enum(dtypeChoices));
-export const attentionChoices = ["auto", "eager", "sdpa", "flash_attention_2"] as const;
-export const attentionChoice = named("AttentionChoice", z.enum(attentionChoices));
+const attentionChoices = ["auto", "eager", "sdpa", "flash_attention_2"] as const;
+const attentionChoice = named("AttentionChoice", z.enum(attentionChoices));
 
 export type Device = "auto" | "cpu" | "mps" | "cuda" | `cuda:${number}`;
 

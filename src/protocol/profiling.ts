@@ -2,9 +2,9 @@ import { z } from "zod";
 import { subject } from "./common.ts";
 import { count, extending, finite, list, named } from "./schema.ts";
 
-export const profileModes = ["masked", "physical"] as const;
+const profileModes = ["masked", "physical"] as const;
 /** `masked`: the live model with units gated; `physical`: without the removed units' modules. */
-export const profileMode = named("ProfileMode", z.enum(profileModes));
+const profileMode = named("ProfileMode", z.enum(profileModes));
 export type ProfileMode = (typeof profileModes)[number];
 
 export const profileOptions = named(
@@ -34,7 +34,7 @@ export const profileOptions = named(
 export const profilingProfileParams = extending("ProfilingProfileParams", profileOptions, subject);
 
 /** A repeated measurement: its median and how far it spreads. */
-export const spread = named(
+const spread = named(
   "Spread",
   z.object({
     median: finite(),

@@ -13,7 +13,7 @@ import {
   share,
 } from "./schema.ts";
 
-export const objective = named(
+const objective = named(
   "Objective",
   z
     .strictObject({
@@ -77,7 +77,7 @@ export const trainingOptions = named(
 const maybeTraining = trainingOptions.nullable().default(null);
 const everyDefault = () => trainingOptions.parse({});
 
-export const repairReferences = ["dense", "pruned"] as const;
+const repairReferences = ["dense", "pruned"] as const;
 /** `dense`: what the unit adds in the whole model; `pruned`: in the model already pruned and repaired below it. */
 export const repairReference = named("RepairReference", z.enum(repairReferences));
 const reference = repairReference
@@ -85,7 +85,7 @@ const reference = repairReference
   .describe("Measure in the whole model, or in the one pruned and repaired below each gap.");
 
 /** The mean of what the unit added, as a constant. No training (arXiv 2407.16286). */
-export const emulatedUpdateOptions = named(
+const emulatedUpdateOptions = named(
   "EmulatedUpdateOptions",
   z.strictObject({
     method: z.literal("emulated-update"),
@@ -94,13 +94,13 @@ export const emulatedUpdateOptions = named(
   }),
 );
 /** The same vector, trained. */
-export const biasOptions = named(
+const biasOptions = named(
   "BiasOptions",
   z.strictObject({ method: z.literal("bias"), training: trainingOptions.default(everyDefault) }),
 );
-export const adapterInput = named("AdapterInput", z.enum(["normed", "raw"]));
+const adapterInput = named("AdapterInput", z.enum(["normed", "raw"]));
 /** x + U V norm(x) + b. */
-export const lowRankOptions = named(
+const lowRankOptions = named(
   "LowRankOptions",
   z.strictObject({
     method: z.literal("low-rank"),
@@ -114,7 +114,7 @@ export const lowRankOptions = named(
   }),
 );
 /** A matrix and a bias folded into the feed-forward before the gap (arXiv 2505.02819). */
-export const foldOptions = named(
+const foldOptions = named(
   "FoldOptions",
   z.strictObject({
     method: z.literal("fold"),
@@ -126,19 +126,19 @@ export const foldOptions = named(
   }),
 );
 /** A diagonal scaling in a rotated basis (arXiv 2505.24680); training trains the whole matrix. */
-export const patchOptions = named(
+const patchOptions = named(
   "PatchOptions",
   z.strictObject({ method: z.literal("patch"), training: maybeTraining.describe("null: untrained.") }),
 );
 /** One block in place of a run, started from the run's first (arXiv 2403.19135). */
-export const replacementBlockOptions = named(
+const replacementBlockOptions = named(
   "ReplacementBlockOptions",
   z.strictObject({
     method: z.literal("replacement-block"),
     training: maybeTraining.describe("null: the span's first block as it is."),
   }),
 );
-export const healedBlocks = named(
+const healedBlocks = named(
   "HealedBlocks",
   z.strictObject({
     first: count().nullable().default(null).describe("By its number in the whole model; null: 0."),
@@ -146,12 +146,12 @@ export const healedBlocks = named(
   }),
 );
 /** Masked rank-1 experts in place of plain LoRA (arXiv 2405.18897). */
-export const maskedExperts = named(
+const maskedExperts = named(
   "MaskedExperts",
   z.strictObject({ probability: share().describe("That a rank-1 expert is left out of a forward pass.") }),
 );
 /** Low-rank changes to the blocks that stay, merged at export. */
-export const loraOptions = named(
+const loraOptions = named(
   "LoraOptions",
   z.strictObject({
     method: z.literal("lora"),
@@ -181,8 +181,6 @@ export const repairMethod = named(
     loraOptions,
   ]),
 );
-export type RepairMethod = z.infer<typeof repairMethod>;
-export const repairMethodNames = repairMethod.options.map((method) => method.shape.method.value);
 
 export const repairFitOptions = named(
   "RepairFitOptions",
@@ -215,7 +213,7 @@ export const repairInfo = named(
 );
 export type RepairInfo = z.infer<typeof repairInfo>;
 
-export const gapError = named(
+const gapError = named(
   "GapError",
   z
     .object({
@@ -246,7 +244,7 @@ export const trainingPoint = named(
 );
 export type TrainingPoint = z.infer<typeof trainingPoint>;
 
-export const trainingReport = named(
+const trainingReport = named(
   "TrainingReport",
   z.object({
     trained: count().describe("Parameters that were trained."),

@@ -55,8 +55,9 @@ export const list = <T extends z.ZodType>(item: T, min = 0): z.ZodReadonly<z.Zod
 /** The path of a file or folder. The SDK makes it absolute: the worker runs in a folder of its own. */
 export const path = (): z.ZodString => z.string().min(1);
 
-/** A handle to an object the worker holds, such as `model-1`. */
-export const handle = (kind: string): z.ZodString => z.string().regex(new RegExp(`^${kind}-[0-9]+$(?!\\n)`));
+/** A handle to an object a worker holds, such as `model-3f9a12c4-1`: kind, worker and number. */
+export const handle = (kind: string): z.ZodString =>
+  z.string().regex(new RegExp(`^${kind}-[0-9a-f]{8}-[0-9]+$(?!\\n)`));
 
 /** A sha256 in hexadecimal. */
 export const digest = (): z.ZodString => z.string().regex(/^[0-9a-f]{64}$(?!\n)/);

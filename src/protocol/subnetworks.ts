@@ -3,10 +3,12 @@ import { dataHandle, modelHandle, repairHandle, unitName } from "./common.ts";
 import { count, extending, finite, list, named } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
-/**
- * `loss` on a corpus or a last-word task, `kl` and `logit-distance` on a corpus, `accuracy` on a task, `choice-loss` on a
- * multiple-choice task.
- */
+/** What can be measured on which data; the first is measured where nothing is named. */
+export const measuresOf = {
+  corpus: ["loss", "kl", "logit-distance"],
+  choices: ["accuracy", "choice-loss"],
+  "last-word": ["accuracy", "loss"],
+} as const;
 export const measures = ["loss", "kl", "logit-distance", "accuracy", "choice-loss"] as const;
 export const measure = named("Measure", z.enum(measures));
 export type Measure = (typeof measures)[number];
@@ -14,7 +16,7 @@ export type Measure = (typeof measures)[number];
 /** Measures of which less is better: as the value of a game they enter negated. */
 export const lowerIsBetter: ReadonlySet<Measure> = new Set(["loss", "kl", "logit-distance", "choice-loss"]);
 
-export const scoredPositions = named(
+const scoredPositions = named(
   "ScoredPositions",
   z.strictObject({
     every: count(1).default(1).describe("The k-th, 2k-th, ... position of each sequence; 1: all."),
@@ -63,6 +65,7 @@ export const subnetworksEvaluatePart = named(
   z.object({
     rows: tensorRef.describe("uint32 (k): the subnetworks that are finished."),
     values: tensorRef.describe("float64 (k, measures)."),
+    counts: list(count()).describe("Positions or items each measure is a mean over."),
   }),
 );
 

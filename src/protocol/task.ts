@@ -14,12 +14,12 @@ export const taskFormats = [
   "lambada",
 ] as const;
 /** Tasks whose rows and prompts are known: docs/tasks.md. */
-export const taskFormat = named("TaskFormat", z.enum(taskFormats));
+const taskFormat = named("TaskFormat", z.enum(taskFormats));
 export type TaskFormat = (typeof taskFormats)[number];
 
-export const taskKinds = ["choices", "last-word"] as const;
+const taskKinds = ["choices", "last-word"] as const;
 /** `choices`: which of several continuations; `last-word`: whether the likeliest word is the target. */
-export const taskKind = named("TaskKind", z.enum(taskKinds));
+const taskKind = named("TaskKind", z.enum(taskKinds));
 
 /** A multiple-choice task of one's own: how a row becomes a prompt with choices. */
 export const taskTemplate = named(

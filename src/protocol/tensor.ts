@@ -18,7 +18,7 @@ const arrayTypes = {
 } as const;
 
 export type DType = keyof typeof arrayTypes;
-export const dtypes = Object.keys(arrayTypes) as DType[];
+const dtypes = Object.keys(arrayTypes) as DType[];
 
 /** A dense row-major array. `data.length` is the product of `shape`. */
 export interface Tensor<T extends DType = DType> {

@@ -1,12 +1,7 @@
 import { DepthkitError } from "../errors.ts";
+import { ranking } from "../ranks.ts";
 
-/** Indices by value, lowest first; equal values in order of index, so that a choice is repeatable. */
-export function ranking(values: readonly number[]): number[] {
-  return values
-    .map((value, index) => ({ value, index }))
-    .sort((a, b) => a.value - b.value || a.index - b.index)
-    .map(({ index }) => index);
-}
+export { ranking };
 
 /** The `count` indices of least value. */
 export function lowest(values: readonly number[], count: number): number[] {

@@ -1,6 +1,7 @@
+import { entry, item } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
+import { correlation, ranking, sharedFirst, spearman } from "../ranks.ts";
 import type { ShapleyEstimate } from "./estimate.ts";
-import { ascending, correlation, ranksOf } from "./statistics.ts";
 
 export interface Comparison {
   /** Spearman's rank correlation; NaN where all of one side's values are equal. */
@@ -24,16 +25,13 @@ export function compareEstimates(a: ShapleyEstimate, b: ShapleyEstimate, value?:
   }
   const inB = new Map(b.players(value).map(({ player, value: number }) => [player, number]));
   const left = a.players(value).map(({ value: number }) => number);
-  const right = a.info.players.map((player) => inB.get(player) as number);
-  const orderLeft = ascending(left);
-  const orderRight = ascending(right);
-  const lowestOverlap = Array.from({ length: Math.max(0, left.length - 1) }, (_, at) => {
-    const chosen = new Set(orderLeft.slice(0, at + 1));
-    return orderRight.slice(0, at + 1).filter((i) => chosen.has(i)).length / (at + 1);
-  });
-  const squares = left.reduce((sum, x, i) => sum + (x - (right[i] as number)) ** 2, 0);
+  const right = a.info.players.map((player) => entry(inB, player));
+  const orderLeft = ranking(left);
+  const orderRight = ranking(right);
+  const lowestOverlap = left.slice(1).map((_, index) => sharedFirst(orderLeft, orderRight, index + 1));
+  const squares = left.reduce((sum, x, i) => sum + (x - item(right, i)) ** 2, 0);
   return {
-    rankCorrelation: correlation(ranksOf(left), ranksOf(right)),
+    rankCorrelation: spearman(left, right),
     correlation: correlation(left, right),
     lowestOverlap,
     rootMeanSquare: Math.sqrt(squares / left.length),

@@ -1,3 +1,4 @@
+import { add, item, real } from "../arrays.ts";
 import type { Coalition } from "../game/coalition.ts";
 import { ErrorSum, type ValueDraft } from "./draft.ts";
 import type { Functional } from "./functional.ts";
@@ -60,45 +61,43 @@ export function crossFit(input: CrossFitInput, functionals: readonly Functional[
     const parts = functionals.map((functional) => model.apply(functional));
     const correct = (coalition: Coalition, weight: number): void => {
       const error = weight * (input.valueOf(coalition) - model.predict(coalition));
-      for (const [f, functional] of functionals.entries())
-        functional.add(parts[f] as Float64Array, coalition, error);
+      for (const [f, functional] of functionals.entries()) functional.add(item(parts, f), coalition, error);
     };
     for (const coalition of certain) correct(coalition, 1);
     for (const { coalition, size } of outside) {
       // In a size of which next to nothing is seen, what was fitted to has no share worth the time.
-      if ((sizes[size] as SizeSample).population < 1e9) correct(coalition, 1);
+      if (item(sizes, size).population < 1e9) correct(coalition, 1);
     }
     const insideBySize = countBySize(inside, sizes.length);
     const outsideBySize = countBySize(outside, sizes.length);
     const insidePool = inside.filter((draw) => sizes[draw.size]?.chance !== undefined).length;
     for (const { coalition, size } of inside) {
-      const { population, chance, drawn } = sizes[size] as SizeSample;
-      const unseen = population - (outsideBySize[size] as number);
+      const { population, chance, drawn } = item(sizes, size);
+      const unseen = population - item(outsideBySize, size);
       const weight =
-        chance === undefined ? unseen / (insideBySize[size] as number) : unseen / (chance * insidePool);
+        chance === undefined ? unseen / item(insideBySize, size) : unseen / (chance * insidePool);
       const error = input.valueOf(coalition) - model.predict(coalition);
       for (const [f, functional] of functionals.entries()) {
-        functional.add(parts[f] as Float64Array, coalition, weight * error);
+        functional.add(item(parts, f), coalition, weight * error);
       }
       const fullWeight = chance === undefined ? population / drawn.length : population / (chance * poolDraws);
       influences[size]?.push({ coalition, amount: fullWeight * error });
     }
     for (const [f, part] of parts.entries()) {
-      const estimate = estimates[f] as Float64Array;
-      for (let i = 0; i < part.length; i++)
-        estimate[i] = (estimate[i] as number) + (part[i] as number) / folds;
+      const estimate = item(estimates, f);
+      for (let i = 0; i < part.length; i++) add(estimate, i, real(part, i) / folds);
     }
   }
   const drafts = functionals.map((functional, f) => {
     const errors = new ErrorSum(functional.size);
     const pool: Influence[] = [];
     for (const [s, { population, chance, drawn }] of sizes.entries()) {
-      const own = influences[s] as Influence[];
+      const own = item(influences, s);
       if (chance === undefined) addInfluences(errors, functional, own, 1 - drawn.length / population);
       else for (const influence of own) pool.push(influence);
     }
     addInfluences(errors, functional, pool, 1);
-    return errors.finish(estimates[f] as Float64Array);
+    return errors.finish(item(estimates, f));
   });
   return { drafts, description };
 }
@@ -116,7 +115,7 @@ function dealIntoFolds(sizes: readonly SizeSample[]): Draw[] {
 
 function countBySize(draws: readonly Draw[], sizes: number): number[] {
   const counts = new Array<number>(sizes).fill(0);
-  for (const { size } of draws) counts[size] = (counts[size] as number) + 1;
+  for (const { size } of draws) counts[size] = item(counts, size) + 1;
   return counts;
 }
 
@@ -140,7 +139,7 @@ function addInfluences(
   const scale = Math.sqrt(unseen * (n > 1 ? n / (n - 1) : 1));
   const contribution = new Float64Array(functional.size);
   for (const { coalition, amount } of influences) {
-    for (let i = 0; i < contribution.length; i++) contribution[i] = -scale * (mean[i] as number);
+    for (let i = 0; i < contribution.length; i++) contribution[i] = -scale * real(mean, i);
     functional.add(contribution, coalition, scale * amount);
     errors.add(contribution);
   }

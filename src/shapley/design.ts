@@ -1,3 +1,4 @@
+import { item } from "../arrays.ts";
 import { Coalition } from "../game/coalition.ts";
 import { type Random, randomStream } from "./random.ts";
 import { choose } from "./target.ts";
@@ -10,8 +11,8 @@ export function* combinations(n: number, k: number): Generator<number[], void, u
     let at = k - 1;
     while (at >= 0 && chosen[at] === n - k + at) at--;
     if (at < 0) return;
-    chosen[at] = (chosen[at] as number) + 1;
-    for (let i = at + 1; i < k; i++) chosen[i] = (chosen[i - 1] as number) + 1;
+    chosen[at] = item(chosen, at) + 1;
+    for (let i = at + 1; i < k; i++) chosen[i] = item(chosen, i - 1) + 1;
   }
 }
 
@@ -44,8 +45,8 @@ export class SubsetStream {
     const list = this.#list;
     if (list !== undefined) {
       const at = this.#random.integer(this.#drawn, list.length - 1);
-      const subset = list[at] as number[];
-      list[at] = list[this.#drawn] as number[];
+      const subset = item(list, at);
+      list[at] = item(list, this.#drawn);
       this.#drawn++;
       return subset;
     }
@@ -112,12 +113,12 @@ export function proportionalShares(
   let left = total;
   for (let full = true; full && open.size > 0; ) {
     full = false;
-    const weightLeft = [...open].reduce((sum, i) => sum + (weights[i] as number), 0);
+    const weightLeft = [...open].reduce((sum, i) => sum + item(weights, i), 0);
     if (weightLeft <= 0 || left <= 0) break;
     const perWeight = left / weightLeft;
     for (const i of open) {
-      const cap = caps[i] as number;
-      const share = perWeight * (weights[i] as number);
+      const cap = item(caps, i);
+      const share = perWeight * item(weights, i);
       shares[i] = Math.min(share, cap);
       if (share >= cap) {
         open.delete(i);
@@ -139,8 +140,8 @@ export function roundShares(shares: readonly number[], caps: readonly number[]):
     .sort((a, b) => b.remainder - a.remainder || a.i - b.i);
   for (const { i } of byRemainder) {
     if (left <= 0) break;
-    if ((counts[i] as number) < (caps[i] as number)) {
-      counts[i] = (counts[i] as number) + 1;
+    if (item(counts, i) < item(caps, i)) {
+      counts[i] = item(counts, i) + 1;
       left--;
     }
   }

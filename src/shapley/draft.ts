@@ -1,3 +1,4 @@
+import { add, real } from "../arrays.ts";
 /** The state of an estimate for one value of the game. */
 export interface ValueDraft {
   readonly estimate: Float64Array;
@@ -41,11 +42,11 @@ export class ErrorSum {
     const row = this.#factors[slot] ?? new Float64Array(contribution.length);
     this.#factors[slot] = row;
     for (let i = 0; i < contribution.length; i++) {
-      const c = contribution[i] as number;
+      const c = real(contribution, i);
       const square = c * c;
-      this.#variance[i] = (this.#variance[i] as number) + square;
-      this.#fourth[i] = (this.#fourth[i] as number) + square * square;
-      row[i] = (row[i] as number) + sign * c;
+      add(this.#variance, i, square);
+      add(this.#fourth, i, square * square);
+      add(row, i, sign * c);
     }
     this.#count++;
   }
@@ -55,13 +56,11 @@ export class ErrorSum {
     const variance = this.#variance.slice();
     const factors = this.#factors.map((row) => row.slice());
     for (let i = 0; i < variance.length; i++) {
-      const folded = factors.reduce((sum, row) => sum + (row[i] as number) ** 2, 0);
-      const scale = folded > 0 ? Math.sqrt((variance[i] as number) / folded) : 0;
-      for (const row of factors) row[i] = (row[i] as number) * scale;
+      const folded = factors.reduce((sum, row) => sum + real(row, i) ** 2, 0);
+      const scale = folded > 0 ? Math.sqrt(real(variance, i) / folded) : 0;
+      for (const row of factors) row[i] = real(row, i) * scale;
     }
-    const effective = variance.map((v, i) =>
-      v > 0 ? Math.max(1, v ** 2 / (this.#fourth[i] as number) - 1) : 1,
-    );
+    const effective = variance.map((v, i) => (v > 0 ? Math.max(1, v ** 2 / real(this.#fourth, i) - 1) : 1));
     return {
       estimate,
       variance,
@@ -92,21 +91,21 @@ export function meanDraft(vectors: readonly Float64Array[]): ValueDraft {
   const size = vectors[0]?.length ?? 0;
   const mean = new Float64Array(size);
   for (const vector of vectors) {
-    for (let i = 0; i < size; i++) mean[i] = (mean[i] as number) + (vector[i] as number) / vectors.length;
+    for (let i = 0; i < size; i++) add(mean, i, real(vector, i) / vectors.length);
   }
   const errors = new ErrorSum(size);
   const scale = 1 / Math.sqrt(vectors.length * (vectors.length - 1));
-  for (const vector of vectors) errors.add(vector.map((x, i) => scale * (x - (mean[i] as number))));
+  for (const vector of vectors) errors.add(vector.map((x, i) => scale * (x - real(mean, i))));
   const degrees = vectors.length - 1;
   const raw = errors.finish(mean, degrees + 1);
   const pooled = raw.variance.reduce((sum, v) => sum + v, 0) / size;
   const variance = raw.variance.map((v) => (degrees * v + pooled) / (degrees + 1));
   const stretch = variance.map((v, i) =>
-    (raw.variance[i] as number) > 0 ? Math.sqrt(v / (raw.variance[i] as number)) : 0,
+    real(raw.variance, i) > 0 ? Math.sqrt(v / real(raw.variance, i)) : 0,
   );
   return {
     ...raw,
     variance,
-    factors: raw.factors.map((row) => row.map((x, i) => x * (stretch[i] as number))),
+    factors: raw.factors.map((row) => row.map((x, i) => x * real(stretch, i))),
   };
 }

@@ -1,3 +1,4 @@
+import { item, real } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
 import { Coalition } from "../game/coalition.ts";
 import { checkGame, type Game } from "../game/game.ts";
@@ -6,7 +7,14 @@ import { type EstimateInfo, ShapleyEstimate, type TracePoint } from "./estimate.
 import type { Estimator, Outcome } from "./estimator.ts";
 import { exact } from "./estimators/exact.ts";
 import { banzhafValue, type Functional, pairInteraction } from "./functional.ts";
-import { checkLimits, defaultTarget, type EstimateOptions, estimatorFor, floorsOf } from "./options.ts";
+import {
+  checkLimits,
+  defaultTarget,
+  type EstimateOptions,
+  type EstimateProgress,
+  estimatorFor,
+  floorsOf,
+} from "./options.ts";
 import { lowestProbabilities } from "./probability.ts";
 import { randomStream } from "./random.ts";
 import { Session } from "./session.ts";
@@ -19,7 +27,10 @@ const samplers: ReadonlySet<string> = new Set(["permutation", "stratified", "ker
  * Estimates each player's value in a game, for all of the game's values at once, within a budget. See docs/shapley.md
  * for which method and target to choose.
  */
-export async function estimateShapley(game: Game, options: EstimateOptions = {}): Promise<ShapleyEstimate> {
+export async function estimateShapley<Player extends string>(
+  game: Game<Player>,
+  options: EstimateOptions = {},
+): Promise<ShapleyEstimate<Player>> {
   checkGame(game);
   checkLimits(options, game);
   const players = game.players.length;
@@ -57,7 +68,7 @@ export async function estimateShapley(game: Game, options: EstimateOptions = {})
   trace.push(tracePoint(outcome.draft, session));
   const extraDraft = (name: string): Draft | undefined => outcome.extras?.[[...extras.keys()].indexOf(name)];
   return new ShapleyEstimate({
-    info: infoOf(session, { estimator, requested, target, outcome, trace }),
+    info: infoOf(game.players, session, { estimator, requested, target, outcome, trace }),
     draft: outcome.draft,
     interactions: extraDraft("interactions"),
     banzhaf: extraDraft("banzhaf"),
@@ -116,10 +127,12 @@ function isSettled(draft: Draft, game: Game, { stop }: EstimateOptions): boolean
   );
 }
 
-function progressOf(session: Session) {
+function progressOf(session: Session): EstimateProgress {
   return {
-    evaluations: session.evaluations,
-    budget: session.budget.evaluations,
+    phase: "estimating",
+    done: session.evaluations,
+    total: session.budget.evaluations,
+    unit: "evaluations",
     cost: session.cost,
     seconds: session.seconds,
   };
@@ -127,7 +140,7 @@ function progressOf(session: Session) {
 
 function tracePoint(draft: Draft, session: Session): TracePoint {
   const values = session.game.values.map((name, i) => {
-    const { estimate, variance } = draft.values[i] as Draft["values"][number];
+    const { estimate, variance } = item(draft.values, i);
     return [name, { value: estimate, standardError: variance.map(Math.sqrt) }] as const;
   });
   const { evaluations, cost, seconds } = session;
@@ -142,7 +155,11 @@ interface RunFacts {
   readonly trace: readonly TracePoint[];
 }
 
-function infoOf(session: Session, { estimator, requested, target, outcome, trace }: RunFacts): EstimateInfo {
+function infoOf<Player extends string>(
+  labels: readonly Player[],
+  session: Session,
+  { estimator, requested, target, outcome, trace }: RunFacts,
+): EstimateInfo<Player> {
   const { game, players, table } = session;
   const all = Coalition.full(players);
   const none = Coalition.empty(players);
@@ -157,11 +174,11 @@ function infoOf(session: Session, { estimator, requested, target, outcome, trace
     return sum - (session.valueOf(all, value) - session.valueOf(none, value));
   };
   const capped = game.values.flatMap((name, value) => {
-    const at = -(session.floors[value] as number);
-    return Number.isFinite(at) ? [[name, { at, coalitions: table.capped[value] as number }] as const] : [];
+    const at = -real(session.floors, value);
+    return Number.isFinite(at) ? [[name, { at, coalitions: item(table.capped, value) }] as const] : [];
   });
   return {
-    players: game.players,
+    players: labels,
     values: game.values,
     method: estimator.method,
     requested: requested.method,
@@ -178,7 +195,7 @@ function infoOf(session: Session, { estimator, requested, target, outcome, trace
     efficiencyGap: byValue(gap),
     trace,
     surrogates: Object.fromEntries(
-      (outcome.surrogates ?? []).map((surrogate, value) => [game.values[value] as string, surrogate]),
+      (outcome.surrogates ?? []).map((surrogate, value) => [item(game.values, value), surrogate]),
     ),
   };
 }

@@ -1,14 +1,16 @@
+import { item, real } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
+import { ranking } from "../ranks.ts";
 import type { Draft, ValueDraft } from "./draft.ts";
 import { pairIndex } from "./functional.ts";
 import { type LowestProbabilities, lowestProbabilities } from "./probability.ts";
 import type { StopReason } from "./session.ts";
-import { ascending, tQuantile } from "./statistics.ts";
+import { tQuantile } from "./student-t.ts";
 import type { Target } from "./target.ts";
 
 /** A player's estimate, in the units of the game's value. */
-export interface PlayerEstimate {
-  readonly player: string;
+export interface PlayerEstimate<Player extends string = string> {
+  readonly player: Player;
   readonly value: number;
   readonly standardError: number;
   /** 95% confidence interval, by Student's t. */
@@ -16,8 +18,8 @@ export interface PlayerEstimate {
 }
 
 /** A pair's interaction: positive when the two need each other, negative when each stands in for the other. */
-export interface PairEstimate extends Omit<PlayerEstimate, "player"> {
-  readonly players: readonly [string, string];
+export interface PairEstimate<Player extends string = string> extends Omit<PlayerEstimate, "player"> {
+  readonly players: readonly [Player, Player];
 }
 
 export interface TracePoint {
@@ -30,8 +32,8 @@ export interface TracePoint {
   >;
 }
 
-export interface EstimateInfo {
-  readonly players: readonly string[];
+export interface EstimateInfo<Player extends string = string> {
+  readonly players: readonly Player[];
   readonly values: readonly string[];
   /** The estimator that ran: "exact" when the budget allowed for every coalition. */
   readonly method: string;
@@ -58,41 +60,41 @@ export interface EstimateInfo {
   readonly surrogates: Readonly<Record<string, string>>;
 }
 
-export interface EstimateParts {
-  readonly info: EstimateInfo;
+export interface EstimateParts<Player extends string = string> {
+  readonly info: EstimateInfo<Player>;
   readonly draft: Draft;
   readonly interactions?: Draft | undefined;
   readonly banzhaf?: Draft | undefined;
 }
 
 /** What `estimateShapley` gives: numbers with their errors, how they came about, and what they rank lowest. */
-export class ShapleyEstimate {
-  readonly info: EstimateInfo;
-  readonly #parts: EstimateParts;
+export class ShapleyEstimate<Player extends string = string> {
+  readonly info: EstimateInfo<Player>;
+  readonly #parts: EstimateParts<Player>;
 
-  constructor(parts: EstimateParts) {
+  constructor(parts: EstimateParts<Player>) {
     this.info = parts.info;
     this.#parts = parts;
   }
 
   /** Every player's estimate, in the game's order. `value` defaults to the game's first. */
-  players(value?: string): PlayerEstimate[] {
+  players(value?: string): PlayerEstimate<Player>[] {
     const draft = this.draft(value);
     return this.info.players.map((player, i) => ({ player, ...estimateAt(draft, i) }));
   }
 
   /** The players from the lowest estimate to the highest. */
-  ranking(value?: string): string[] {
-    return ascending(this.draft(value).estimate).map((i) => this.info.players[i] as string);
+  ranking(value?: string): Player[] {
+    return ranking(this.draft(value).estimate).map((i) => item(this.info.players, i));
   }
 
   /** The k players with the lowest estimates, lowest first: what to remove first. */
-  lowest(k: number, value?: string): string[] {
+  lowest(k: number, value?: string): Player[] {
     return this.ranking(value).slice(0, this.#checkCount(k));
   }
 
   /** The k players with the highest estimates, highest first. */
-  highest(k: number, value?: string): string[] {
+  highest(k: number, value?: string): Player[] {
     return this.ranking(value).reverse().slice(0, this.#checkCount(k));
   }
 
@@ -100,21 +102,21 @@ export class ShapleyEstimate {
   lowestProbabilities(
     k: number,
     value?: string,
-  ): { each: { player: string; probability: number }[]; together: number } {
+  ): { each: { player: Player; probability: number }[]; together: number } {
     const draft = this.draft(value);
     const { each, together }: LowestProbabilities = lowestProbabilities(draft, this.#checkCount(k));
-    const chosen = ascending(draft.estimate).slice(0, k);
+    const chosen = ranking(draft.estimate).slice(0, k);
     return {
-      each: chosen.map((i) => ({ player: this.info.players[i] as string, probability: each[i] as number })),
+      each: chosen.map((i) => ({ player: item(this.info.players, i), probability: real(each, i) })),
       together,
     };
   }
 
   /** Pairwise interactions, strongest first; asked for with `interactions: true`. */
-  interactions(value?: string): PairEstimate[] {
+  interactions(value?: string): PairEstimate<Player>[] {
     const draft = this.#extra("interactions", value);
     const { players } = this.info;
-    const pairs: PairEstimate[] = [];
+    const pairs: PairEstimate<Player>[] = [];
     for (const [i, first] of players.entries()) {
       for (const [j, second] of players.entries()) {
         if (i < j)
@@ -125,7 +127,7 @@ export class ShapleyEstimate {
   }
 
   /** Banzhaf values in the game's order; asked for with `banzhaf: true`. */
-  banzhaf(value?: string): PlayerEstimate[] {
+  banzhaf(value?: string): PlayerEstimate<Player>[] {
     const draft = this.#extra("banzhaf", value);
     return this.info.players.map((player, i) => ({ player, ...estimateAt(draft, i) }));
   }
@@ -152,7 +154,7 @@ export class ShapleyEstimate {
 
   /** The raw numbers of one value. */
   draft(value?: string): ValueDraft {
-    return this.#parts.draft.values[this.#valueAt(value)] as ValueDraft;
+    return item(this.#parts.draft.values, this.#valueAt(value));
   }
 
   #extra(name: "interactions" | "banzhaf", value: string | undefined): ValueDraft {
@@ -163,7 +165,7 @@ export class ShapleyEstimate {
         `Reading ${name} of an estimate: they were not asked for. Call estimateShapley with \`${name}: true\` and the method "exact" or "regression".`,
       );
     }
-    return draft.values[this.#valueAt(value)] as ValueDraft;
+    return item(draft.values, this.#valueAt(value));
   }
 
   #valueAt(value: string | undefined): number {
@@ -185,8 +187,8 @@ export class ShapleyEstimate {
 }
 
 function estimateAt(draft: ValueDraft, i: number): Omit<PlayerEstimate, "player"> {
-  const value = draft.estimate[i] as number;
-  const standardError = Math.sqrt(draft.variance[i] as number);
-  const reach = standardError === 0 ? 0 : tQuantile(0.975, draft.degrees[i] as number) * standardError;
+  const value = real(draft.estimate, i);
+  const standardError = Math.sqrt(real(draft.variance, i));
+  const reach = standardError === 0 ? 0 : tQuantile(0.975, real(draft.degrees, i)) * standardError;
   return { value, standardError, interval: [value - reach, value + reach] };
 }

@@ -1,3 +1,4 @@
+import { add, item, real } from "../arrays.ts";
 import type { Coalition } from "../game/coalition.ts";
 import { choose } from "./target.ts";
 
@@ -45,19 +46,18 @@ export function semivalue(players: number, weights: Float64Array): Functional {
       const removed = players - coalition.size;
       if (removed > reach) return;
       const present = weight * (perCoalition[removed] ?? 0);
-      const absent = removed === 0 ? 0 : -weight * (perCoalition[removed - 1] as number);
-      for (let i = 0; i < players; i++) sums[i] = (sums[i] as number) + (coalition.has(i) ? present : absent);
+      const absent = removed === 0 ? 0 : -weight * real(perCoalition, removed - 1);
+      for (let i = 0; i < players; i++) add(sums, i, coalition.has(i) ? present : absent);
     },
     addProduct(sums, factors, weight) {
       const mean = leaveOneOutSums(factors, perCoalition, scratch);
       for (let i = 0; i < players; i++) {
-        sums[i] = (sums[i] as number) + weight * (1 - (factors[i] as number)) * (mean[i] as number);
+        add(sums, i, weight * (1 - real(factors, i)) * real(mean, i));
       }
     },
     addPolynomial(sums, lines, pairs) {
       for (let i = 0; i < players; i++) {
-        sums[i] =
-          (sums[i] as number) - total * (lines[i] as number) - earlier * (pairs.perPlayer[i] as number);
+        sums[i] = real(sums, i) - total * real(lines, i) - earlier * real(pairs.perPlayer, i);
       }
     },
   };
@@ -107,7 +107,7 @@ export function pairInteraction(players: number, reach: number): Functional {
       for (let i = 0; i < players; i++) {
         const first = coalition.has(i) ? 0 : 1;
         for (let j = i + 1; j < players; j++, at++) {
-          sums[at] = (sums[at] as number) + (signed[first + (coalition.has(j) ? 0 : 1)] as number);
+          add(sums, at, item(signed, first + (coalition.has(j) ? 0 : 1)));
         }
       }
     },
@@ -116,15 +116,15 @@ export function pairInteraction(players: number, reach: number): Functional {
         const others = factors.slice();
         others[i] = 0;
         const mean = leaveOneOutSums(others, perCoalition, scratch);
-        const outer = weight * (1 - (factors[i] as number));
+        const outer = weight * (1 - real(factors, i));
         for (let j = i + 1; j < players; j++) {
           const at = pairIndex(players, i, j);
-          sums[at] = (sums[at] as number) + outer * (1 - (factors[j] as number)) * (mean[j] as number);
+          add(sums, at, outer * (1 - real(factors, j)) * real(mean, j));
         }
       }
     },
     addPolynomial(sums, _lines, pairs) {
-      for (const [at, effect] of pairs.all().entries()) sums[at] = (sums[at] as number) + effect;
+      for (const [at, effect] of pairs.all().entries()) add(sums, at, effect);
     },
   };
 }
@@ -140,12 +140,12 @@ function leaveOneOutSums(factors: Float64Array, weights: Float64Array, carried: 
   // Row i comes to hold the weights carried back through the factors after the i-th.
   carried.set(weights, (n - 1) * reach);
   for (let i = n - 1; i > 0; i--) {
-    const x = factors[i] as number;
+    const x = real(factors, i);
     const row = i * reach;
     const before = row - reach;
     for (let a = 0; a < reach; a++) {
-      const next = a + 1 < reach ? (carried[row + a + 1] as number) : 0;
-      carried[before + a] = (carried[row + a] as number) + x * next;
+      const next = a + 1 < reach ? real(carried, row + a + 1) : 0;
+      carried[before + a] = real(carried, row + a) + x * next;
     }
   }
   const result = new Float64Array(n);
@@ -155,11 +155,11 @@ function leaveOneOutSums(factors: Float64Array, weights: Float64Array, carried: 
     const row = i * reach;
     const reached = Math.min(reach, i + 1);
     let sum = 0;
-    for (let a = 0; a < reached; a++) sum += (prefix[a] as number) * (carried[row + a] as number);
+    for (let a = 0; a < reached; a++) sum += real(prefix, a) * real(carried, row + a);
     result[i] = sum;
-    const x = factors[i] as number;
+    const x = real(factors, i);
     for (let a = Math.min(reach - 1, i + 1); a > 0; a--) {
-      prefix[a] = (prefix[a] as number) + x * (prefix[a - 1] as number);
+      add(prefix, a, x * real(prefix, a - 1));
     }
   }
   return result;

@@ -1,3 +1,16 @@
+/** Shapley and horizon values of any game of one's own: no model, no worker, no native addon. */
+export { DepthkitError, type DepthkitErrorOptions, type ErrorCode } from "../errors.ts";
+export { CachedGame } from "../game/cache.ts";
+export { Coalition, maxPlayers } from "../game/coalition.ts";
+export { type PlayerCosts, prefixCost } from "../game/depth-order.ts";
+export {
+  type EvaluateOptions,
+  type FunctionGameOptions,
+  type Game,
+  gameFromFunction,
+  type ValueOf,
+} from "../game/game.ts";
+export type { CacheCounts, RowStore, StoredRow } from "../game/row-cache.ts";
 export { type Comparison, compareEstimates } from "./compare.ts";
 export type { ValueDraft } from "./draft.ts";
 export {
@@ -12,6 +25,6 @@ export { type Method, methods } from "./estimator.ts";
 export type { PermutationOptions } from "./estimators/permutation.ts";
 export type { PresentAbsentOptions } from "./estimators/present-absent.ts";
 export type { RegressionOptions } from "./estimators/regression.ts";
-export type { EstimateOptions, MethodChoice, Progress } from "./options.ts";
+export type { EstimateOptions, EstimateProgress, MethodChoice, StopRule } from "./options.ts";
 export type { StopReason } from "./session.ts";
 export type { Target } from "./target.ts";

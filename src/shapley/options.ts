@@ -1,5 +1,6 @@
 import { DepthkitError } from "../errors.ts";
 import type { Game } from "../game/game.ts";
+import type { Progress } from "../progress.ts";
 import { type Estimator, type Method, methods } from "./estimator.ts";
 import { exact } from "./estimators/exact.ts";
 import { kernel } from "./estimators/kernel.ts";
@@ -13,43 +14,54 @@ import type { Target } from "./target.ts";
 /** A method by its name, or with options of its own. */
 export type MethodChoice = Method | PermutationOptions | PresentAbsentOptions | RegressionOptions;
 
-export interface Progress {
-  readonly evaluations: number;
-  readonly budget: number;
+/** Counts evaluations against the budget. */
+export interface EstimateProgress extends Progress {
+  /** Block evaluations so far, as the game prices them. */
   readonly cost: number;
-  readonly seconds: number;
+}
+
+/** When to stop before the budget is spent: as soon as it is settled which players are the lowest. */
+export interface StopRule {
+  readonly lowest: number;
+  /** Over all looks at the estimate together; default 0.95. */
+  readonly confidence?: number | undefined;
+  /** Which of the game's values decides; default the first. */
+  readonly value?: string | undefined;
 }
 
 export interface EstimateOptions {
   /** Default "regression". */
-  readonly method?: MethodChoice;
+  readonly method?: MethodChoice | undefined;
   /** Default: `{ horizon: ceil(0.4 players) }`; for methods that take one target only, that one. */
-  readonly target?: Target;
+  readonly target?: Target | undefined;
   /**
    * The loss from which on a value named so counts no more, by value name (the game's value being its negative); `true`
    * (the default) takes the game's own caps, `false` none.
    */
-  readonly cap?: boolean | Readonly<Record<string, number>>;
+  readonly cap?: boolean | Readonly<Record<string, number>> | undefined;
   /** At most this many coalitions are evaluated, v(all) and v(none) included; default 20 a player. */
-  readonly evaluations?: number;
+  readonly evaluations?: number | undefined;
   /** No batch is started after this time. */
-  readonly seconds?: number;
-  /** At most this many block evaluations; the game must tell what they cost. */
-  readonly cost?: number;
+  readonly seconds?: number | undefined;
+  /**
+   * At most this many block evaluations; the game must tell what they cost. Coalitions then go to the game in rounds
+   * of up to 256 whatever `batchSize` says, since a smaller batch shares less and so costs more.
+   */
+  readonly cost?: number | undefined;
   /** Stop as soon as the `lowest` k are, as a set, the k lowest at this confidence. */
-  readonly stop?: { readonly lowest: number; readonly confidence?: number; readonly value?: string };
+  readonly stop?: StopRule | undefined;
   /** From 0 to 2^53 - 1; default 0. */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   /** Also estimate pairwise interactions (methods "exact" and "regression"). */
-  readonly interactions?: boolean;
+  readonly interactions?: boolean | undefined;
   /** Also estimate Banzhaf values (methods "exact" and "regression", target "shapley"). */
-  readonly banzhaf?: boolean;
+  readonly banzhaf?: boolean | undefined;
   /** Look at the estimate on the way, each time the evaluations have doubled, and keep what was seen. Default true. */
-  readonly trace?: boolean;
-  /** Coalitions in one call of the game at most; has no effect on the result. Default 256. */
-  readonly batchSize?: number;
+  readonly trace?: boolean | undefined;
+  /** Coalitions in one call of the game at most, but for `cost`; has no effect on the result. Default 256. */
+  readonly batchSize?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: (progress: Progress) => void;
+  readonly onProgress?: ((progress: EstimateProgress) => void) | undefined;
 }
 
 type Plain<M> = M extends Method ? { readonly name: M } : never;

@@ -1,6 +1,7 @@
+import { add, real } from "../arrays.ts";
+import { ranking } from "../ranks.ts";
 import type { ValueDraft } from "./draft.ts";
 import { randomStream } from "./random.ts";
-import { ascending } from "./statistics.ts";
 import { choleskyInPlace } from "./surrogate/cholesky.ts";
 
 const simulations = 2000;
@@ -21,7 +22,7 @@ export function lowestProbabilities(draft: ValueDraft, k: number): LowestProbabi
   const players = estimate.length;
   const factors = compress(draft.factors, players);
   const each = new Float64Array(players);
-  const chosen = new Set(ascending(estimate).slice(0, k));
+  const chosen = new Set(ranking(estimate).slice(0, k));
   if (factors.length === 0) {
     for (const i of chosen) each[i] = 1;
     return { each, together: 1 };
@@ -35,10 +36,10 @@ export function lowestProbabilities(draft: ValueDraft, k: number): LowestProbabi
     const widening = Number.isFinite(degrees) ? 1 / Math.sqrt(chiSquareMean(degrees, random.normal())) : 1;
     for (const row of factors) {
       const z = random.normal() * widening;
-      for (let i = 0; i < players; i++) values[i] = (values[i] as number) + z * (row[i] as number);
+      for (let i = 0; i < players; i++) add(values, i, z * real(row, i));
     }
-    const lowest = ascending(values).slice(0, k);
-    for (const i of lowest) each[i] = (each[i] as number) + 1 / simulations;
+    const lowest = ranking(values).slice(0, k);
+    for (const i of lowest) add(each, i, 1 / simulations);
     if (lowest.every((i) => chosen.has(i))) together += 1 / simulations;
   }
   return { each, together };
@@ -51,21 +52,21 @@ function compress(factors: readonly Float64Array[], players: number): readonly F
   let trace = 0;
   for (const row of factors) {
     for (let i = 0; i < players; i++) {
-      const x = row[i] as number;
+      const x = real(row, i);
       trace += x * x;
       for (let j = 0; j <= i; j++) {
-        covariance[i * players + j] = (covariance[i * players + j] as number) + x * (row[j] as number);
+        add(covariance, i * players + j, x * real(row, j));
       }
     }
   }
   // Efficiency makes the matrix singular; a speck on the diagonal carries the factorisation over that.
   for (let i = 0; i < players; i++) {
-    covariance[i * players + i] = (covariance[i * players + i] as number) + 1e-12 * trace;
+    add(covariance, i * players + i, 1e-12 * trace);
   }
   if (!choleskyInPlace(covariance, players)) return factors;
   return Array.from({ length: players }, (_, column) =>
     Float64Array.from({ length: players }, (_, i) =>
-      i < column ? 0 : (covariance[i * players + column] as number),
+      i < column ? 0 : real(covariance, i * players + column),
     ),
   );
 }

@@ -1,6 +1,7 @@
 import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plusFromState } from "pure-rand/generator/xoroshiro128plus";
+import { item } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
 
 /** A stream of random numbers; the same on every machine. */
@@ -49,7 +50,7 @@ export function randomStream(seed: number, name: string): Random {
       const order = Array.from({ length: n }, (_, i) => i);
       for (let i = n - 1; i > 0; i--) {
         const j = random.integer(0, i);
-        [order[i], order[j]] = [order[j] as number, order[i] as number];
+        [order[i], order[j]] = [item(order, j), item(order, i)];
       }
       return order;
     },

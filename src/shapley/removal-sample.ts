@@ -1,3 +1,4 @@
+import { item, present } from "../arrays.ts";
 import type { Coalition } from "../game/coalition.ts";
 import { interleave, leverage, proportionalShares, roundShares, Stratum } from "./design.ts";
 import { randomStream } from "./random.ts";
@@ -49,15 +50,15 @@ export class RemovalSample {
     );
     const own = counts.reduce((sum, count) => sum + count, 0);
     const pooled = plans.flatMap((plan, s) => (plan.pooled ? [s] : []));
-    const weight = pooled.reduce((sum, s) => sum + (plans[s] as SizePlan).share, 0);
+    const weight = pooled.reduce((sum, s) => sum + item(plans, s).share, 0);
     const random = randomStream(seed, "pooled sizes");
     this.#poolSizes = Array.from({ length: pooled.length === 0 ? 0 : total - own }, () => {
       let left = random.uniform() * weight;
       for (const s of pooled) {
-        left -= (plans[s] as SizePlan).share;
+        left -= item(plans, s).share;
         if (left < 0) return s;
       }
-      return pooled[0] as number;
+      return item(pooled, 0);
     });
     this.#order = interleave([...counts, this.#poolSizes.length]);
   }
@@ -76,7 +77,7 @@ export class RemovalSample {
     const pilotTotal = adaptive ? Math.min(Math.round(pilotShare * total), 16 * strata.length) : 0;
     const pilotCounts = systematic(proportionalShares(pilotTotal, weights, populations));
     const pilots = strata.map((stratum, s) =>
-      Array.from({ length: pilotCounts[s] as number }, () => stratum.next() as Coalition),
+      Array.from({ length: item(pilotCounts, s) }, () => present(stratum.next(), "a size's next coalition")),
     );
     const units = pilots.flat().map((coalition) => ({ coalitions: [coalition] }));
     const admitted = session.admit(units);
@@ -84,25 +85,25 @@ export class RemovalSample {
     const known = pilots.map((pilot) => pilot.filter((coalition) => session.table.has(coalition)));
     const spreads = adaptive ? spreadBySize(session, strata, known, ones) : strata.map(() => 1);
     const left = total - known.reduce((sum, pilot) => sum + pilot.length, 0);
-    const room = strata.map(({ population }, s) => population - (known[s] as Coalition[]).length);
+    const room = strata.map(({ population }, s) => population - item(known, s).length);
     const shares = proportionalShares(
       left,
-      weights.map((weight, s) => weight * (spreads[s] as number)),
+      weights.map((weight, s) => weight * item(spreads, s)),
       room,
     );
     const plans = strata.map((stratum, s): SizePlan => {
-      const share = shares[s] as number;
-      const pooled = share < foldCount && share < (room[s] as number);
-      return { stratum, pilot: known[s] as Coalition[], share, pooled };
+      const share = item(shares, s);
+      const pooled = share < foldCount && share < item(room, s);
+      return { stratum, pilot: item(known, s), share, pooled };
     });
     return new RemovalSample(plans, left, seed);
   }
 
   next(): SampledUnit | undefined {
     while (this.#at < this.#order.length) {
-      const slot = this.#order[this.#at++] as number;
+      const slot = item(this.#order, this.#at++);
       const pooled = slot === this.plans.length;
-      const stratum = pooled ? (this.#poolSizes[this.#pooledAt++] as number) : slot;
+      const stratum = pooled ? item(this.#poolSizes, this.#pooledAt++) : slot;
       const coalition = this.plans[stratum]?.stratum.next();
       // A pooled size may run out; what is known of it then needs no estimate, and the draw is void.
       if (coalition !== undefined) return { stratum, pooled, coalitions: [coalition] };
@@ -135,7 +136,7 @@ function spreadBySize(
     const raw = strata.map((_, s) => spreadAround(seen, s + 1));
     const widest = raw.reduce((a, b) => Math.max(a, b), 0);
     for (const [s, spread] of raw.entries()) {
-      combined[s] = Math.max(combined[s] as number, widest > 0 ? steps(spread / widest) : 1);
+      combined[s] = Math.max(item(combined, s), widest > 0 ? steps(spread / widest) : 1);
     }
   }
   return combined;

@@ -100,14 +100,12 @@ export class Session {
 
   /** Evaluates what is not known yet, in depth order, in batches. Callers keep within the budget. */
   async evaluate(coalitions: readonly Coalition[]): Promise<void> {
-    const { game, signal, batchSize } = this.#options;
-    const fresh = sortByDepth(this.#fresh(coalitions));
-    for (let at = 0; at < fresh.length; at += batchSize) {
+    const { game, signal } = this.#options;
+    for (const batch of this.#batchesOf(coalitions)) {
       throwIfCancelled(
         signal,
         `Estimating over ${this.evaluations} of ${this.budget.evaluations} evaluations`,
       );
-      const batch = fresh.slice(at, at + batchSize);
       const matrix = await game.evaluate(batch, { signal });
       checkMatrix(game, batch, matrix);
       const width = game.values.length;
@@ -136,13 +134,12 @@ export class Session {
       }
       admitted++;
     }
-    const { game, budget } = this.#options;
-    const costOf = game.costOf?.bind(game);
-    if (budget.cost === undefined || costOf === undefined) return admitted;
-    // The cost grows with the batch, so the largest that fits is found by bisection.
+    const { budget } = this.#options;
+    if (budget.cost === undefined) return admitted;
+    // The cost grows with the round, so the largest that fits is found by bisection.
     const left = budget.cost - this.#cost;
     const fits = (count: number) =>
-      costOf(this.#fresh(units.slice(0, count).flatMap((unit) => unit.coalitions))) <= left;
+      this.#costOf(units.slice(0, count).flatMap((unit) => unit.coalitions)) <= left;
     if (fits(admitted)) return admitted;
     this.#stopped = "cost";
     let low = 0;
@@ -207,6 +204,22 @@ export class Session {
         if (current !== undefined && this.look(current)) return;
       }
     }
+  }
+
+  /**
+   * What is not known yet, in depth order, cut into calls of the game. Under a cost budget the caller's batch size has
+   * no say: each cut costs the prefixes that it parts, which would then be spent beyond what was admitted.
+   */
+  #batchesOf(coalitions: readonly Coalition[]): Coalition[][] {
+    const fresh = sortByDepth(this.#fresh(coalitions));
+    const size = this.budget.cost === undefined ? this.#options.batchSize : roundSize;
+    return Array.from({ length: Math.ceil(fresh.length / size) }, (_, i) =>
+      fresh.slice(i * size, (i + 1) * size),
+    );
+  }
+
+  #costOf(coalitions: readonly Coalition[]): number {
+    return this.#batchesOf(coalitions).reduce((sum, batch) => sum + (this.game.costOf?.(batch) ?? 0), 0);
   }
 
   #fresh(coalitions: readonly Coalition[]): Coalition[] {

@@ -1,3 +1,4 @@
+import { item, real } from "../arrays.ts";
 import type { Coalition } from "../game/coalition.ts";
 
 /** The coalitions evaluated so far, with their (capped) values. */
@@ -38,9 +39,9 @@ export class ValueTable {
       this.#data = larger;
     }
     for (let i = 0; i < this.width; i++) {
-      const value = values[i] as number;
-      const floor = this.#floors[i] as number;
-      if (value < floor) this.#capped[i] = (this.#capped[i] as number) + 1;
+      const value = real(values, i);
+      const floor = real(this.#floors, i);
+      if (value < floor) this.#capped[i] = item(this.#capped, i) + 1;
       this.#data[row * this.width + i] = Math.max(value, floor);
     }
   }
@@ -49,6 +50,6 @@ export class ValueTable {
   get(coalition: Coalition, value: number): number {
     const row = this.#rows.get(coalition.key);
     if (row === undefined) throw new RangeError(`${coalition} has not been evaluated`);
-    return this.#data[row * this.width + value] as number;
+    return real(this.#data, row * this.width + value);
   }
 }

@@ -1,3 +1,4 @@
+import { item } from "../arrays.ts";
 import type { Random } from "./random.ts";
 
 /**
@@ -11,6 +12,6 @@ export function randomWindows(n: number, length: number, random: Random): number
 export function windowsOf(order: readonly number[], length: number): number[][] {
   const n = order.length;
   return Array.from({ length: Math.ceil(n / length) }, (_, w) =>
-    Array.from({ length }, (_, k) => order[(w * length + k) % n] as number),
+    Array.from({ length }, (_, k) => item(order, (w * length + k) % n)),
   );
 }

@@ -55,6 +55,8 @@ export interface WorkerProcess {
 export async function launchWorker(options: LaunchOptions = {}): Promise<WorkerProcess> {
   const { python, env } = await resolveWorkerPython(options.python);
   const token = randomBytes(16).toString("hex");
+  // Node's own spawn, as loading execa would add 100 ms to every start, and a result at the end is no use here:
+  // the first line of output decides, and the pipe to standard input is what the worker lives by.
   // -P: a file named random.py in the caller's folder must not become a module of the worker.
   const child = spawn(python, ["-P", "-m", "depthkit_worker"], {
     stdio: ["pipe", "pipe", "pipe"],

@@ -1,8 +1,7 @@
 import { sep } from "node:path";
 import { checkOwnInterpreter } from "../environment/interpreter.ts";
 import { installLine } from "../environment/python-support.ts";
-import { requiredModules } from "../environment/required-modules.ts";
-import { pinOf } from "../environment/requirements.ts";
+import { pinOf, requiredModules } from "../environment/requirements.ts";
 import { DepthkitError, isErrorCode } from "../errors.ts";
 import { environmentsFolder } from "../platform/cache-folder.ts";
 

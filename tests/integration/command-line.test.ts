@@ -139,9 +139,9 @@ test("evaluate and solve score tasks too, and a second run takes them from the j
     "--json",
   ]);
   expect({ code: solved.code, stderr: solved.stderr }).toMatchObject({ code: 0 });
-  const { items, answers } = JSON.parse(solved.stdout);
+  const { items, perItem } = JSON.parse(solved.stdout);
   expect(items).toBe(2);
-  expect(answers.map(({ target }: { target: string }) => target)).toEqual(["0", "1"]);
+  expect(perItem.map(({ target }: { target: string }) => target)).toEqual(["0", "1"]);
 });
 
 test("generate and export, end to end", async () => {
@@ -173,6 +173,8 @@ test("SEL3: sublayers removed from the command line are gone from the saved mode
   expect(config).toMatchObject({ model_type: "depthkit_llama", num_hidden_layers: 27 });
 });
 
+const fold = ["repair", ...model, "--data", "text.txt", "--remove", "3", "--save", "x", "--method", "fold"];
+
 test.each([
   [["influence", "--data", "text.txt"], "required option '--model"],
   [["evaluate", ...model, "--data", "text.txt", "--remove", "2:4"], "first-last"],
@@ -181,6 +183,16 @@ test.each([
   [["evaluate", ...model, "--data", "text.txt", "--chunk", "one"], "no whole number"],
   [["generate", ...model, "--prompt", "x", "--seed", "9007199254740993"], "no whole number"],
   [["shapley", ...model, "--data", "text.txt", "--candidates", "4", "--groups", "2"], "--groups"],
+  [
+    ["shapley", ...model, "--data", "text.txt", "--value", "accuracy"],
+    "choices are loss, kl, logit-distance",
+  ],
+  [[...fold, "--rank", "8"], "--rank is no flag of the repair fold; its flags: --reference, --ridge"],
+  [[...fold, "--train", "--steps", "5"], "fold is not trained; leave out --train, --steps"],
+  [[...fold.with(-1, "patch"), "--steps", "5"], "patch is not trained unless you add --train"],
+  [[...fold.with(-1, "bias"), "--train"], "bias is always trained"],
+  [["evaluate", ...model, "--task", "rows.jsonl", "--chunk", "64"], "--chunk"],
+  [["evaluate", ...model, "--data", "text.txt", "--shots", "1"], "--shots"],
   [["influense"], "Did you mean influence"],
   [["export", ...model, "--out", "x", "--format", "gguf"], "Allowed choices are huggingface"],
 ])("wrong arguments end with 2 and say what is allowed: %j", async (args, words) => {

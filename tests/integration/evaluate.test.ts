@@ -47,7 +47,7 @@ async function load(from: Depthkit) {
 
 const text = () => ({ kind: "perplexity", data: join(folder, "text.txt"), chunk: 64 }) as const;
 const questions = () => ({ kind: "choices", task: choices, items: true }) as const;
-const answers = () => ({ kind: "solve", task: sums, maxNewTokens: 4, answers: true }) as const;
+const answers = () => ({ kind: "solve", task: sums, maxNewTokens: 4, items: true }) as const;
 const without = <T extends { seconds: number; batchSize: number }>({
   seconds: _,
   batchSize: __,
@@ -74,7 +74,7 @@ describe("several evaluations at once", () => {
     );
     expect(without(chosen.scores)).toEqual(without(await pruned.choices(choices, { items: true })));
     expect(without(solved.scores)).toEqual(
-      without(await pruned.solve(sums, { maxNewTokens: 4, answers: true })),
+      without(await pruned.solve(sums, { maxNewTokens: 4, items: true })),
     );
     expect(first.map(({ items, reused }) => [items, reused])).toEqual([
       [perplexity.scores.chunks, 0],
@@ -200,7 +200,7 @@ describe("an evaluation that stopped half way", () => {
     const [resumed] = await model.evaluate([{ ...answers(), batchSize: 1 }], { journal });
     expect(resumed.reused).toBeGreaterThanOrEqual(2);
     expect(resumed.reused).toBeLessThan(5);
-    const straight = await model.solve(sums, { maxNewTokens: 4, answers: true, batchSize: 1 });
-    expect(resumed.scores.answers).toEqual(straight.answers);
+    const straight = await model.solve(sums, { maxNewTokens: 4, items: true, batchSize: 1 });
+    expect(resumed.scores.perItem).toEqual(straight.perItem);
   });
 });

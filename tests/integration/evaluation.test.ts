@@ -62,9 +62,9 @@ test("a generation task is answered in batches as it is one by one", async () =>
     "Q: 3 plus 1\nA: 3 + 1 = 4\n#### 4\n\nQ: 4 plus 1\nA: 4 + 1 = 5\n#### 5\n\nQ: 5 plus 1\nA:",
   );
   const subnetwork = model.without(["attention.20"]);
-  const together = await subnetwork.solve(task, { maxNewTokens: 12, answers: true });
-  const alone = await subnetwork.solve(task, { maxNewTokens: 12, answers: true, batchSize: 1 });
-  expect(together.answers).toEqual(alone.answers);
+  const together = await subnetwork.solve(task, { maxNewTokens: 12, items: true });
+  const alone = await subnetwork.solve(task, { maxNewTokens: 12, items: true, batchSize: 1 });
+  expect(together.perItem).toEqual(alone.perItem);
   expect(together).toMatchObject({ items: 2, stop: ["\n\n"], taskDigest: task.info.digest, batchSize: 8 });
   expect(together.accuracy).toBe(together.correct / 2);
   expect(together.tokens).toBeGreaterThan(0);

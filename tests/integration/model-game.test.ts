@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Coalition, Depthkit, estimateShapley, type Model } from "../../src/index.ts";
+import { Coalition } from "../../src/game/coalition.ts";
+import { Depthkit, type Model } from "../../src/index.ts";
+import { estimateShapley } from "../../src/shapley/index.ts";
 import { dataFile, describeWithSharedData, golden } from "./shared-data.ts";
 
 const texts = {
@@ -43,6 +45,94 @@ describe("a game over the model", () => {
     expect(second.evaluated).toBe(0);
     expect(second.result.players("loss")).toEqual(first.result.players("loss"));
     expect(second.result.players("kl")).toEqual(first.result.players("kl"));
+  });
+
+  test("two functions that differ in what they captured share measures, and no value", async () => {
+    await using corpus = await model.loadCorpus(texts, { sequences: 1, length: 24 });
+    const directory = mkdtempSync(join(folder, "captured-"));
+    const weighted = async (weight: number) => {
+      const value = {
+        name: "mix",
+        measures: ["loss", "kl"],
+        compute: ({ loss = 0, kl = 0 }: Readonly<Record<string, number>>) => -loss - weight * kl,
+      };
+      await using game = await model.game(corpus, { groups: 5, value, journal: directory });
+      const [mixed = 0] = await game.evaluate([Coalition.without(5, [2])]);
+      return { mixed, evaluated: game.counts.evaluated };
+    };
+    const none = await weighted(0);
+    const ten = await weighted(10);
+    expect([none.evaluated, ten.evaluated]).toEqual([1, 0]);
+    const { scores } = await model.evaluateSubnetworks(
+      corpus,
+      [Array.from({ length: 6 }, (_, block) => `block.${12 + block}`)],
+      { measures: ["loss", "kl"], journal: directory },
+    ).result;
+    const { loss = Number.NaN, kl = Number.NaN } = scores[0]?.values ?? {};
+    expect(none.mixed).toBe(-loss);
+    expect(ten.mixed).toBe(-loss - 10 * kl);
+    // Either measure is there for whoever asks for it alone.
+    await using alone = await model.game(corpus, { groups: 5, value: "kl", journal: directory });
+    expect([...(await alone.evaluate([Coalition.without(5, [2])]))]).toEqual([-kl]);
+    expect(alone.counts.evaluated).toBe(0);
+  });
+
+  test("a block and its two sublayers are one subnetwork, whatever the players are called", async () => {
+    await using corpus = await model.loadCorpus(texts, { sequences: 1, length: 24 });
+    const directory = mkdtempSync(join(folder, "named-"));
+    await using blocks = await model.game(corpus, { players: ["block.3", "block.4"], journal: directory });
+    const [removed = 0] = await blocks.evaluate([Coalition.of(2, [1])]);
+    await using sublayers = await model.game(corpus, {
+      players: ["attention.3", "feed-forward.3"],
+      journal: directory,
+    });
+    expect([...(await sublayers.evaluate([Coalition.empty(2)]))]).toEqual([removed]);
+    expect(sublayers.counts).toEqual({ asked: 1, hits: 1, evaluated: 0 });
+  });
+
+  test("each subnetwork is in the journal as it is finished: a kill loses what was being evaluated", async () => {
+    const directory = mkdtempSync(join(folder, "killed-"));
+    const asked = Array.from({ length: 30 }, (_, first) =>
+      Array.from({ length: first }, (__, second) => Coalition.without(30, [second, first])),
+    ).flat();
+    const doomed = await Depthkit.start();
+    const there = await doomed.loadModel("smollm2-135m", { device: "cpu" });
+    const corpus = await there.loadCorpus(texts, { sequences: 1, length: 16 });
+    const phases = new Set<string>();
+    const game = await there.game(corpus, {
+      journal: directory,
+      onProgress: ({ phase, done, total }) => {
+        phases.add(phase);
+        if (done > 0.4 * (total ?? Number.POSITIVE_INFINITY)) process.kill(doomed.pid, "SIGKILL");
+      },
+    });
+    await expect(game.evaluate(asked)).rejects.toMatchObject({ code: "WORKER_DIED" });
+    expect(phases).toContain("subnetworks");
+    const kept = game.known;
+    expect(kept).toBeGreaterThan(asked.length / 10);
+    await game.close();
+    await doomed.close();
+    await using again = await model.loadCorpus(texts, { sequences: 1, length: 16 });
+    await using resumed = await model.game(again, { journal: directory });
+    expect(resumed.known).toBe(kept);
+    await resumed.evaluate(asked);
+    expect(resumed.counts.evaluated).toBe(asked.length - kept);
+  });
+
+  test("repairs that no player calls for, or that apply to none of the subnetworks, are told", async () => {
+    await using corpus = await model.loadCorpus(texts, { sequences: 2, length: 24 });
+    const { repairs } = await model.without(["block.3", "block.4"]).repair(corpus, { method: "fold" });
+    await using game = await model.game(corpus, { players: ["block.3", "block.9"], repairs });
+    expect(game.notes).toEqual([expect.stringMatching(/fold of block\.3, block\.4 is never in place/)]);
+    const parts = await model.evaluateSubnetworks(corpus, [["block.3"], ["block.4"]], { repairs }).result;
+    expect(parts.notes).toEqual([expect.stringMatching(/fold.*block\.3.*block\.4/)]);
+    const whole = await model.evaluateSubnetworks(corpus, [["block.3", "block.4"]], { repairs }).result;
+    expect(whole.notes).toEqual([]);
+  });
+
+  test("a measure that the data do not have is refused before anything is evaluated", async () => {
+    await using corpus = await model.loadCorpus(texts, { sequences: 1, length: 16 });
+    await expect(model.game(corpus, { value: "accuracy" })).rejects.toThrow(/loss, kl, logit-distance/);
   });
 
   test("players and values that are none are refused", async () => {

@@ -9,7 +9,7 @@ import { ensureExtra } from "../../src/environment/extras.ts";
 import { findInterpreter } from "../../src/environment/interpreter.ts";
 import { type Requirements, requirementsHash } from "../../src/environment/requirements.ts";
 import { setup } from "../../src/environment/setup.ts";
-import type { SetupProgress } from "../../src/environment/setup-progress.ts";
+import type { SetupProgress, StepProgress } from "../../src/environment/setup-progress.ts";
 import { resolveWorkerPython } from "../../src/environment/worker-python.ts";
 import { DepthkitError } from "../../src/errors.ts";
 import { environmentsFolder } from "../../src/platform/cache-folder.ts";
@@ -116,7 +116,7 @@ describe("the managed environment", { timeout: 300_000 }, () => {
     });
     await ensureExtra("tables", extra("tabulate==0.10.0"), folder);
     const steps: string[] = [];
-    const onProgress = ({ step }: SetupProgress) => steps.push(step);
+    const onProgress = ({ step }: StepProgress) => steps.push(step);
     await ensureExtra("tables", extra("tabulate==0.10.0"), folder, { onProgress });
     expect(steps).toEqual([]);
     await expect(ensureExtra("tables", extra("six==1.16.0"), folder)).rejects.toMatchObject({

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Depthkit, estimateShapley, type Model, type Progress } from "../../src/index.ts";
+import { Depthkit, type Model, type Progress } from "../../src/index.ts";
+import { estimateShapley } from "../../src/shapley/index.ts";
 import { dataFile, describeWithSharedData } from "./shared-data.ts";
 
 const rows = [
@@ -128,7 +129,7 @@ describeWithSharedData("real tasks", () => {
     await using task = await model.loadTask(dataFile("mmlu_test.jsonl"), {
       limit: 60,
       shots: 5,
-      shotsFile: dataFile("mmlu_dev.jsonl"),
+      shotsFrom: dataFile("mmlu_dev.jsonl"),
     });
     expect(task.info).toMatchObject({ format: "mmlu", items: 60, rows: 14042, singleToken: 60, shots: 5 });
     const controller = new AbortController();

@@ -1,4 +1,5 @@
 import { CholeskyDecomposition, Matrix } from "ml-matrix";
+import { add, item, real } from "../../arrays.ts";
 import { DepthkitError } from "../../errors.ts";
 import { Coalition } from "../../game/coalition.ts";
 import { interleave, proportionalShares, roundShares, SubsetStream } from "../design.ts";
@@ -98,28 +99,28 @@ export class PairDesign {
         : new SubsetStream(players, size, random);
     });
     const shares = proportionalShares(pairs, this.weights, this.populations);
-    this.pooled = new Set(sizes.flatMap((_, i) => ((shares[i] as number) < 1 ? [i] : [])));
+    this.pooled = new Set(sizes.flatMap((_, i) => (item(shares, i) < 1 ? [i] : [])));
     const own = shares.map((share, i) => (this.pooled.has(i) ? 0 : share));
     const ownCounts = roundShares(own, this.populations);
     const poolCount = this.pooled.size === 0 ? 0 : pairs - ownCounts.reduce((sum, count) => sum + count, 0);
     const random = randomStream(seed, this.#pool);
     const members = [...this.pooled];
-    const total = members.reduce((sum, i) => sum + (this.weights[i] as number), 0);
+    const total = members.reduce((sum, i) => sum + item(this.weights, i), 0);
     this.#poolSizes = Array.from({ length: poolCount }, () => {
       let left = random.uniform() * total;
       for (const i of members) {
-        left -= this.weights[i] as number;
+        left -= item(this.weights, i);
         if (left < 0) return i;
       }
-      return members[0] as number;
+      return item(members, 0);
     });
     this.#order = interleave([...ownCounts, poolCount]);
   }
 
   next(): WeightedPair | undefined {
     while (this.#at < this.#order.length) {
-      const slot = this.#order[this.#at++] as number;
-      const stratum = slot < this.#streams.length ? slot : (this.#poolSizes[this.#pooledAt++] as number);
+      const slot = item(this.#order, this.#at++);
+      const stratum = slot < this.#streams.length ? slot : item(this.#poolSizes, this.#pooledAt++);
       const subset = this.#streams[stratum]?.next();
       if (subset === undefined) continue;
       const isHalf = 2 * (stratum + 1) === this.#players;
@@ -134,23 +135,17 @@ export class PairDesign {
 export function kernelDraft(session: Session, design: PairDesign, pairs: readonly WeightedPair[]): Draft {
   const { players } = session;
   const counts = design.populations.map(() => 0);
-  for (const { stratum } of pairs) counts[stratum] = (counts[stratum] as number) + 1;
+  for (const { stratum } of pairs) counts[stratum] = item(counts, stratum) + 1;
   const members = [...design.pooled];
-  const poolCount = members.reduce((sum, i) => sum + (counts[i] as number), 0);
-  const poolWeight = members.reduce((sum, i) => sum + (design.weights[i] as number), 0);
+  const poolCount = members.reduce((sum, i) => sum + item(counts, i), 0);
+  const poolWeight = members.reduce((sum, i) => sum + item(design.weights, i), 0);
   const rows = pairs.map(({ stratum, coalitions }) => {
     const pooled = design.pooled.has(stratum);
     const whole = !pooled && counts[stratum] === design.populations[stratum];
     return {
       coalitions,
-      weight: pooled
-        ? poolWeight / poolCount
-        : (design.weights[stratum] as number) / (counts[stratum] as number),
-      unseen: whole
-        ? 0
-        : pooled
-          ? 1
-          : 1 - (counts[stratum] as number) / (design.populations[stratum] as number),
+      weight: pooled ? poolWeight / poolCount : item(design.weights, stratum) / item(counts, stratum),
+      unseen: whole ? 0 : pooled ? 1 : 1 - item(counts, stratum) / item(design.populations, stratum),
       signs: Float64Array.from({ length: players }, (_, i) => (coalitions[0].has(i) ? 0.5 : -0.5)),
     };
   });
@@ -164,16 +159,15 @@ export function kernelDraft(session: Session, design: PairDesign, pairs: readonl
     const halves = rows.map(
       (row) => (session.valueOf(row.coalitions[0], value) - session.valueOf(row.coalitions[1], value)) / 2,
     );
-    const residualOf = (row: (typeof rows)[number], t: number) =>
-      (halves[t] as number) - dot(row.signs, estimate);
+    const residualOf = (row: (typeof rows)[number], t: number) => item(halves, t) - dot(row.signs, estimate);
     const residuals = rows.map(residualOf);
     const step = new Float64Array(players);
     for (const [t, row] of rows.entries()) {
-      const scaled = row.weight * (residuals[t] as number);
-      for (let i = 0; i < players; i++) step[i] = (step[i] as number) + scaled * (row.signs[i] as number);
+      const scaled = row.weight * item(residuals, t);
+      for (let i = 0; i < players; i++) add(step, i, scaled * real(row.signs, i));
     }
     const moved = apply(solver, step);
-    for (let i = 0; i < players; i++) estimate[i] = (estimate[i] as number) + (moved[i] as number);
+    for (let i = 0; i < players; i++) add(estimate, i, real(moved, i));
     const errors = new ErrorSum(players);
     // With thousands of rows a row's own pull on the fit is next to its mean: (n - 1) / rows.
     const many = rows.length > manyRows;
@@ -207,7 +201,7 @@ function foldInto(folded: Float64Array[], t: number, row: Float64Array, amount: 
   folded[slot] = sum;
   const round = Math.floor(t / foldedRows);
   const signed = Math.imul(slot + 1, Math.imul(round, 0x9e3779b1)) >>> 31 === 0 ? amount : -amount;
-  for (let i = 0; i < row.length; i++) sum[i] = (sum[i] as number) + signed * (row[i] as number);
+  for (let i = 0; i < row.length; i++) add(sum, i, signed * real(row, i));
 }
 
 /** The inverse of the weighted normal matrix on the directions whose sum is 0. */
@@ -218,20 +212,19 @@ function constrainedInverse(
   const lower = new Float64Array(players * players);
   for (const { weight, signs } of rows) {
     for (let i = 0; i < players; i++) {
-      const scaled = weight * (signs[i] as number);
+      const scaled = weight * real(signs, i);
       const row = i * players;
-      for (let j = 0; j <= i; j++)
-        lower[row + j] = (lower[row + j] as number) + scaled * (signs[j] as number);
+      for (let j = 0; j <= i; j++) add(lower, row + j, scaled * real(signs, j));
     }
   }
   let trace = 0;
-  for (let i = 0; i < players; i++) trace += lower[i * players + i] as number;
+  for (let i = 0; i < players; i++) trace += real(lower, i * players + i);
   // The constraint's direction is free, so it may be made stiff; the ridge keeps too few rows from being singular.
   const ridge = (1e-13 * trace) / players;
   const normal = Matrix.zeros(players, players);
   for (let i = 0; i < players; i++) {
     for (let j = 0; j <= i; j++) {
-      const entry = (lower[i * players + j] as number) + 1 + (i === j ? ridge : 0);
+      const entry = real(lower, i * players + j) + 1 + (i === j ? ridge : 0);
       normal.set(i, j, entry);
       normal.set(j, i, entry);
     }
@@ -242,7 +235,7 @@ function constrainedInverse(
   return Array.from({ length: players }, (_, i) =>
     Float64Array.from(
       { length: players },
-      (_, j) => inverse.get(i, j) - ((sums[i] as number) * (sums[j] as number)) / total,
+      (_, j) => inverse.get(i, j) - (item(sums, i) * item(sums, j)) / total,
     ),
   );
 }
@@ -253,6 +246,6 @@ function apply(matrix: readonly Float64Array[], vector: Float64Array): Float64Ar
 
 function dot(a: Float64Array, b: Float64Array): number {
   let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
+  for (let i = 0; i < a.length; i++) sum += real(a, i) * real(b, i);
   return sum;
 }

@@ -1,7 +1,8 @@
+import { add, real } from "../../arrays.ts";
 import { DepthkitError } from "../../errors.ts";
 import { Coalition } from "../../game/coalition.ts";
 import { type Draft, meanDraft } from "../draft.ts";
-import { type Estimator, refuseTarget } from "../estimator.ts";
+import type { Estimator } from "../estimator.ts";
 import { type Random, randomStream } from "../random.ts";
 import { evaluateRequired } from "../required.ts";
 import type { Session, Unit } from "../session.ts";
@@ -10,13 +11,11 @@ import { randomWindows, windowsOf } from "../windows.ts";
 export interface PermutationOptions {
   readonly name: "permutation";
   /**
-   * `plain`: independent random orders (Castro et al. 2009). `antithetic`: each with its reverse (Mitchell et al.,
-   * arXiv 2104.12199). `truncated`: a walk ends once what is left is within `tolerance` of v(none), its other players
-   * getting 0 (Ghorbani and Zou, arXiv 1904.02868); for the Shapley value only, and biased by up to the tolerance.
+   * `plain`: independent random orders (Castro et al. 2009). `antithetic` (the default): each with its reverse
+   * (Mitchell et al., arXiv 2104.12199). There are no truncated walks (Ghorbani and Zou, arXiv 1904.02868): that the
+   * value of a coalition is near v(none) says nothing of its subsets, so their bias has no bound.
    */
-  readonly walks?: "plain" | "antithetic" | "truncated";
-  /** For `truncated`, in the units of the value; default 1% of |v(all) - v(none)|. */
-  readonly tolerance?: number;
+  readonly walks?: "plain" | "antithetic" | undefined;
 }
 
 /**
@@ -26,24 +25,17 @@ export interface PermutationOptions {
  */
 export function permutation(options: PermutationOptions = { name: "permutation" }): Estimator {
   const walks = options.walks ?? "antithetic";
-  if (options.tolerance !== undefined && !(options.tolerance >= 0)) {
+  if (walks !== "plain" && walks !== "antithetic") {
     throw new DepthkitError(
       "INVALID_ARGUMENT",
-      `Estimating by "permutation": got the tolerance ${options.tolerance}; it is a number from 0 on, in the units of the value.`,
+      `Estimating by "permutation": got walks = "${String(walks)}"; they are "plain" or "antithetic". Truncated walks are gone, since their bias has no bound where the game is not monotone; see docs/shapley.md.`,
     );
   }
   return {
     method: "permutation",
-    unbiased: walks !== "truncated",
+    unbiased: true,
     efficient: true,
-    check(target, players) {
-      if (walks !== "truncated" || target === "shapley" || target.horizon === players) return;
-      refuseTarget(
-        "permutation",
-        target,
-        '"shapley" only when walks are truncated, since a horizon has no end to be close to',
-      );
-    },
+    check: () => undefined,
     minimum(players, reach) {
       const orders = walks === "antithetic" ? 4 : 2;
       const steps = reach === players ? players - 1 : reach * Math.ceil(players / reach);
@@ -55,10 +47,7 @@ export function permutation(options: PermutationOptions = { name: "permutation" 
       const known = reach === players ? [all, Coalition.empty(players)] : [all];
       await evaluateRequired(session, known, "the ends of each walk");
       const random = randomStream(session.seed, "walks");
-      const draft =
-        walks === "truncated"
-          ? await truncatedWalks(session, random, options.tolerance)
-          : await wholeWalks(session, random, walks === "antithetic");
+      const draft = await wholeWalks(session, random, walks === "antithetic");
       if (draft === undefined) {
         throw new DepthkitError(
           "BUDGET_TOO_SMALL",
@@ -99,76 +88,17 @@ async function wholeWalks(session: Session, random: Random, antithetic: boolean)
         for (const player of walk) {
           coalition = coalition.without(player);
           const after = session.valueOf(coalition, value);
-          sums[player] = (sums[player] as number) + before - after;
-          counts[player] = (counts[player] as number) + 1;
+          sums[player] = real(sums, player) + before - after;
+          add(counts, player, 1);
           before = after;
         }
       }
-      vectors.push(sums.map((sum, i) => sum / (counts[i] as number)));
+      vectors.push(sums.map((sum, i) => sum / real(counts, i)));
     }
   };
   const draft = () => draftOf(means, draws);
   await session.sample(next, consume, draft);
   return draft();
-}
-
-async function truncatedWalks(
-  session: Session,
-  random: Random,
-  asked: number | undefined,
-): Promise<Draft | undefined> {
-  const { players } = session;
-  const all = Coalition.full(players);
-  const none = Coalition.empty(players);
-  const width = session.game.values.length;
-  const ends = Array.from({ length: width }, (_, value) => session.valueOf(none, value));
-  const tolerances = ends.map((end, value) => asked ?? 0.01 * Math.abs(session.valueOf(all, value) - end));
-  const means = session.game.values.map((): Float64Array[] => []);
-  let draws = 0;
-  // Eight walks go side by side: enough for a batch, few enough that little is lost when the budget ends among them.
-  const wave = 8;
-  while (session.remaining > 0 && draws < 16 * session.budget.evaluations) {
-    const walks = Array.from({ length: wave }, () => random.permutation(players));
-    const along = walks.map(() => [all]);
-    let going = walks.map((_, w) => w);
-    let complete = true;
-    for (let step = 0; step < players - 1 && going.length > 0; step++) {
-      const units = going.map((w) => {
-        const last = along[w]?.at(-1) as Coalition;
-        return { coalitions: [last.without(walks[w]?.[step] as number)] };
-      });
-      const admitted = session.admit(units);
-      await session.evaluate(units.slice(0, admitted).flatMap((unit) => unit.coalitions));
-      complete &&= admitted === units.length;
-      const dropped = new Set(going.slice(admitted));
-      for (const w of dropped) walks[w] = [];
-      going = going.slice(0, admitted).filter((w, at) => {
-        const coalition = units[at]?.coalitions[0] as Coalition;
-        along[w]?.push(coalition);
-        return ends.some(
-          (end, value) => Math.abs(session.valueOf(coalition, value) - end) > (tolerances[value] as number),
-        );
-      });
-    }
-    for (const [w, walk] of walks.entries()) {
-      if (walk.length === 0) continue;
-      draws++;
-      const path = along[w] as Coalition[];
-      for (const [value, vectors] of means.entries()) {
-        const vector = new Float64Array(players);
-        path.forEach((coalition, step) => {
-          const after = path[step + 1];
-          const end = after === undefined ? (ends[value] as number) : session.valueOf(after, value);
-          vector[walk[step] as number] = session.valueOf(coalition, value) - end;
-        });
-        vectors.push(vector);
-      }
-    }
-    if (!complete) break;
-    const current = session.lookIsDue ? draftOf(means, draws) : undefined;
-    if (current !== undefined && session.look(current)) break;
-  }
-  return draftOf(means, draws);
 }
 
 function draftOf(means: readonly Float64Array[][], draws: number): Draft | undefined {

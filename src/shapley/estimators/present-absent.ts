@@ -1,3 +1,4 @@
+import { item } from "../../arrays.ts";
 import { DepthkitError } from "../../errors.ts";
 import { Coalition } from "../../game/coalition.ts";
 import { combinations } from "../design.ts";
@@ -12,9 +13,9 @@ import { randomWindows } from "../windows.ts";
 export interface PresentAbsentOptions {
   readonly name: "present-absent";
   /** The share of the players that stay, rounded down to a number of them; default 0.9, as in the paper. */
-  readonly share?: number;
+  readonly share?: number | undefined;
   /** Rescale and shift to efficiency: (n-1)/n of the difference, plus (v(all) - v(none))/n. Default false. */
-  readonly efficient?: boolean;
+  readonly efficient?: boolean | undefined;
 }
 
 /**
@@ -121,9 +122,9 @@ function difference(session: Session, coalitions: readonly Coalition[], value: n
     const counts = [0, 0];
     for (const coalition of coalitions) {
       const side = coalition.has(player) ? 0 : 1;
-      sums[side] = (sums[side] as number) + session.valueOf(coalition, value);
-      counts[side] = (counts[side] as number) + 1;
+      sums[side] = item(sums, side) + session.valueOf(coalition, value);
+      counts[side] = item(counts, side) + 1;
     }
-    return (sums[0] as number) / (counts[0] as number) - (sums[1] as number) / (counts[1] as number);
+    return item(sums, 0) / item(counts, 0) - item(sums, 1) / item(counts, 1);
   });
 }

@@ -1,7 +1,8 @@
+import { entry, item } from "../../arrays.ts";
 import { DepthkitError } from "../../errors.ts";
 import { Coalition } from "../../game/coalition.ts";
 import { type CrossFitInput, crossFit, type SizeSample } from "../cross-fit.ts";
-import type { Draft, ValueDraft } from "../draft.ts";
+import type { Draft } from "../draft.ts";
 import type { Estimator } from "../estimator.ts";
 import { type Functional, horizonValue } from "../functional.ts";
 import { randomStream } from "../random.ts";
@@ -16,7 +17,7 @@ export interface RegressionOptions {
    * `adaptive`: some draws first learn at which sizes values spread, the rest go there; better for the Shapley value
    * of a game most of whose coalitions are worth the same, as capped ones are.
    */
-  readonly allocation?: "adaptive" | "fixed";
+  readonly allocation?: "adaptive" | "fixed" | undefined;
 }
 
 /**
@@ -46,7 +47,7 @@ export function regression(options: RegressionOptions = { name: "regression" }):
       const rank = new Map<string, number>();
       const place = randomStream(seed, "order of the players' absences").permutation(players);
       for (const end of ends) rank.set(end.key, -1);
-      for (const [i, one] of ones.entries()) rank.set(one.key, place[i] as number);
+      for (const [i, one] of ones.entries()) rank.set(one.key, item(place, i));
       let draws = 0;
       for (const { pilot } of sample.plans) for (const coalition of pilot) rank.set(coalition.key, draws++);
       const inputFor = (value: number): CrossFitInput => ({
@@ -54,9 +55,7 @@ export function regression(options: RegressionOptions = { name: "regression" }):
         valueOf: (coalition) => session.valueOf(coalition, value),
         // Absences and draws alternate, each in random order.
         arrange: (training) =>
-          [...training].sort(
-            (a, b) => (rank.get(a.key) as number) - (rank.get(b.key) as number) || a.size - b.size,
-          ),
+          [...training].sort((a, b) => entry(rank, a.key) - entry(rank, b.key) || a.size - b.size),
       });
       const target = horizonValue(players, reach);
       let descriptions: readonly string[] = [];
@@ -64,7 +63,7 @@ export function regression(options: RegressionOptions = { name: "regression" }):
         const fits = session.game.values.map((_, value) => crossFit(inputFor(value), functionals));
         descriptions = fits.map(({ description }) => description);
         return functionals.map((_, f) => ({
-          values: fits.map(({ drafts }) => drafts[f] as ValueDraft),
+          values: fits.map(({ drafts }) => item(drafts, f)),
           draws: session.evaluations,
         }));
       };
@@ -106,7 +105,7 @@ function certainAndSampled(
   const thinShare = sample.plans.reduce((sum, { share }, s) => sum + (thin[s] === true ? share : 0), 0);
   for (const [s, { stratum, pilot, share }] of sample.plans.entries()) {
     const population = stratum.population - pilot.length;
-    const here = drawn[s] as readonly Coalition[];
+    const here = item(drawn, s);
     if (here.length === population) certain.push(...here);
     else if (thin[s] === true && thinShare > 0)
       sizes.push({ population, drawn: here, chance: share / thinShare });

@@ -1,3 +1,4 @@
+import { add, item, present, real } from "../../arrays.ts";
 import { Coalition } from "../../game/coalition.ts";
 import { interleave, leverage, proportionalShares, roundShares, Stratum } from "../design.ts";
 import { type Draft, ErrorSum, type ValueDraft } from "../draft.ts";
@@ -40,7 +41,7 @@ export const stratified: Estimator = {
     const next = (): SizedUnit | undefined => {
       const stratum = order[at++];
       if (stratum === undefined) return undefined;
-      const coalition = (strata[stratum] as Stratum).next() as Coalition;
+      const coalition = present(item(strata, stratum).next(), "a size's next coalition");
       return { stratum, coalitions: [coalition] };
     };
     const consume = ({ stratum, coalitions }: SizedUnit): void => {
@@ -59,7 +60,7 @@ interface SizedUnit extends Unit {
 /** The sizes to draw from, in turn: first what every size needs, then in proportion to their leverage. */
 function samplingOrder(players: number, strata: readonly Stratum[], total: number): number[] {
   const floors = strata.map((stratum) => Math.min(fewest, stratum.population));
-  const caps = strata.map((stratum, s) => stratum.population - (floors[s] as number));
+  const caps = strata.map((stratum, s) => stratum.population - item(floors, s));
   const needed = floors.reduce((sum, count) => sum + count, 0);
   const weights = strata.map((stratum) => leverage(players, stratum.removed));
   const shares = proportionalShares(Math.max(0, total - needed), weights, caps);
@@ -79,7 +80,7 @@ function draftOf(
     for (const end of ends) {
       // The whole coalition counts for everyone, the empty one against; each has the weight 1/reach.
       const part = session.valueOf(end, value) / reach;
-      for (let i = 0; i < players; i++) estimate[i] = (estimate[i] as number) + (end.size > 0 ? part : -part);
+      for (let i = 0; i < players; i++) add(estimate, i, end.size > 0 ? part : -part);
     }
     for (const [s, stratum] of strata.entries()) {
       const removed = stratum.removed;
@@ -91,8 +92,8 @@ function draftOf(
         removed,
         absent,
         present,
-        coalitions: samples[s] as Coalition[],
-        values: (samples[s] as Coalition[]).map((coalition) => session.valueOf(coalition, value)),
+        coalitions: item(samples, s),
+        values: item(samples, s).map((coalition) => session.valueOf(coalition, value)),
       });
     }
     return errors.finish(estimate);
@@ -121,8 +122,8 @@ function addStratum(estimate: Float64Array, errors: ErrorSum, sample: StratumSam
   const meanCoefficient = absence * absent + (1 - absence) * present;
   const whole = n === population;
   const contributionOf = (t: number, into: Float64Array): Float64Array => {
-    const coalition = coalitions[t] as Coalition;
-    const deviation = (values[t] as number) - mean;
+    const coalition = item(coalitions, t);
+    const deviation = item(values, t) - mean;
     const level = population * meanCoefficient * mean;
     const here = level + population * (present - meanCoefficient) * deviation;
     const gone = level + population * (absent - meanCoefficient) * deviation;
@@ -136,19 +137,19 @@ function addStratum(estimate: Float64Array, errors: ErrorSum, sample: StratumSam
   const contribution = new Float64Array(players);
   for (let t = 0; t < n; t++) {
     contributionOf(t, contribution);
-    for (let i = 0; i < players; i++) average[i] = (average[i] as number) + (contribution[i] as number) / n;
+    for (let i = 0; i < players; i++) add(average, i, real(contribution, i) / n);
   }
   for (let i = 0; i < players; i++) {
-    estimate[i] = (estimate[i] as number) + level + unbias * ((average[i] as number) - level);
+    estimate[i] = real(estimate, i) + level + unbias * (real(average, i) - level);
   }
   if (whole || n < 2) return;
   // Each draw's influence, the level's share included; a sample of n loses two of its freedoms to the two means.
   const scale = Math.sqrt((1 - n / population) / (n * Math.max(1, n - 2)));
   for (let t = 0; t < n; t++) {
-    const deviation = population * meanCoefficient * ((values[t] as number) - mean);
+    const deviation = population * meanCoefficient * (item(values, t) - mean);
     contributionOf(t, contribution);
     for (let i = 0; i < players; i++) {
-      contribution[i] = scale * ((contribution[i] as number) - (average[i] as number) + deviation);
+      contribution[i] = scale * (real(contribution, i) - real(average, i) + deviation);
     }
     errors.add(contribution);
   }

@@ -1,3 +1,4 @@
+import { addScaled, lessProducts, real } from "../../arrays.ts";
 /**
  * Cholesky factors in one flat array, row-major, lower triangle. ml-matrix solves what is solved once; this serves the
  * fit's inner loop, which factors and inverts a small matrix a few hundred times and needs no object a row.
@@ -7,13 +8,12 @@ export function choleskyInPlace(a: Float64Array, n: number): boolean {
     const rowJ = j * n;
     for (let i = j; i < n; i++) {
       const rowI = i * n;
-      let sum = a[rowI + j] as number;
-      for (let k = 0; k < j; k++) sum -= (a[rowI + k] as number) * (a[rowJ + k] as number);
+      const sum = lessProducts(real(a, rowI + j), a, rowI, a, rowJ, j);
       if (i === j) {
         if (!(sum > 0)) return false;
         a[rowJ + j] = Math.sqrt(sum);
       } else {
-        a[rowI + j] = sum / (a[rowJ + j] as number);
+        a[rowI + j] = sum / real(a, rowJ + j);
       }
     }
   }
@@ -24,14 +24,12 @@ export function choleskyInPlace(a: Float64Array, n: number): boolean {
 export function choleskySolve(l: Float64Array, n: number, b: Float64Array): Float64Array {
   const x = b.slice();
   for (let i = 0; i < n; i++) {
-    let sum = x[i] as number;
-    for (let k = 0; k < i; k++) sum -= (l[i * n + k] as number) * (x[k] as number);
-    x[i] = sum / (l[i * n + i] as number);
+    x[i] = lessProducts(real(x, i), l, i * n, x, 0, i) / real(l, i * n + i);
   }
   for (let i = n - 1; i >= 0; i--) {
-    const value = (x[i] as number) / (l[i * n + i] as number);
+    const value = real(x, i) / real(l, i * n + i);
     x[i] = value;
-    for (let k = 0; k < i; k++) x[k] = (x[k] as number) - (l[i * n + k] as number) * value;
+    addScaled(x, 0, -value, l, i * n, i);
   }
   return x;
 }
@@ -42,22 +40,19 @@ export function choleskyInverse(l: Float64Array, n: number): Float64Array {
   const m = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
     const rowI = i * n;
-    const diagonal = 1 / (l[rowI + i] as number);
+    const diagonal = 1 / real(l, rowI + i);
     m[rowI + i] = diagonal;
     for (let k = 0; k < i; k++) {
-      const factor = -(l[rowI + k] as number) * diagonal;
-      const rowK = k * n;
-      for (let j = 0; j <= k; j++) m[rowI + j] = (m[rowI + j] as number) + factor * (m[rowK + j] as number);
+      const factor = -real(l, rowI + k) * diagonal;
+      addScaled(m, rowI, factor, m, k * n, k + 1);
     }
   }
   const inverse = new Float64Array(n * n);
   for (let k = 0; k < n; k++) {
     const rowK = k * n;
     for (let i = 0; i <= k; i++) {
-      const factor = m[rowK + i] as number;
-      const rowI = i * n;
-      for (let j = 0; j <= i; j++)
-        inverse[rowI + j] = (inverse[rowI + j] as number) + factor * (m[rowK + j] as number);
+      const factor = real(m, rowK + i);
+      addScaled(inverse, i * n, factor, m, rowK, i + 1);
     }
   }
   return inverse;

@@ -1,3 +1,4 @@
+import { add, item, real, whole } from "../../arrays.ts";
 import { choleskyInPlace, choleskyInverse, choleskySolve } from "./cholesky.ts";
 import { baseOf, type KernelParameters, type Point } from "./kernel.ts";
 
@@ -8,12 +9,12 @@ export const constantVariance = 100;
 export function parametersOf(theta: Float64Array): KernelParameters {
   const n = (theta.length - 4) / 2;
   return {
-    product: Math.exp(theta[0] as number),
+    product: Math.exp(real(theta, 0)),
     logScale: theta.slice(1, n + 1),
     logCorrelation: theta.slice(n + 1, 2 * n + 1).map((logit) => -Math.log1p(Math.exp(-logit))),
-    linear: Math.exp(theta[2 * n + 1] as number),
-    pairwise: Math.exp(theta[2 * n + 2] as number),
-    noise: Math.exp(theta[2 * n + 3] as number),
+    linear: Math.exp(real(theta, 2 * n + 1)),
+    pairwise: Math.exp(real(theta, 2 * n + 2)),
+    noise: Math.exp(real(theta, 2 * n + 3)),
   };
 }
 
@@ -65,8 +66,8 @@ export class EvidenceProblem {
     let pair = 0;
     for (let a = 0; a < m; a++) {
       for (let b = 0; b <= a; b++) {
-        const { mask } = points[b] as Point;
-        for (const i of (points[a] as Point).absent) if (mask[i] === 1) shared.push(i);
+        const { mask } = item(points, b);
+        for (const i of item(points, a).absent) if (mask[i] === 1) shared.push(i);
         this.#starts[++pair] = shared.length;
       }
     }
@@ -83,14 +84,14 @@ export class EvidenceProblem {
     const alpha = choleskySolve(factor, m, this.#y);
     let value = 0;
     for (let a = 0; a < m; a++) {
-      value += 0.5 * (this.#y[a] as number) * (alpha[a] as number) + Math.log(factor[a * m + a] as number);
+      value += 0.5 * real(this.#y, a) * real(alpha, a) + Math.log(real(factor, a * m + a));
     }
     const gradient = this.#gradient(parameters, alpha, choleskyInverse(factor, m), n);
     for (let i = 0; i < theta.length; i++) {
-      const spread = this.#prior.spread[i] as number;
-      const z = ((theta[i] as number) - (this.#prior.mean[i] as number)) / spread;
+      const spread = real(this.#prior.spread, i);
+      const z = (real(theta, i) - real(this.#prior.mean, i)) / spread;
       value += 0.5 * z * z;
-      gradient[i] = (gradient[i] as number) + z / spread;
+      add(gradient, i, z / spread);
     }
     return { value, gradient };
   }
@@ -104,18 +105,18 @@ export class EvidenceProblem {
     let pair = 0;
     for (let a = 0; a < m; a++) {
       for (let b = 0; b <= a; b++, pair++) {
-        const start = starts[pair] as number;
-        const end = starts[pair + 1] as number;
+        const start = whole(starts, pair);
+        const end = whole(starts, pair + 1);
         let sum = 0;
-        for (let s = start; s < end; s++) sum += logCorrelation[shared[s] as number] as number;
-        const k = product * Math.exp((bases[a] as number) + (bases[b] as number) - 2 * sum);
+        for (let s = start; s < end; s++) sum += real(logCorrelation, whole(shared, s));
+        const k = product * Math.exp(real(bases, a) + real(bases, b) - 2 * sum);
         const count = end - start;
         this.#product[a * m + b] = k;
         this.#factor[a * m + b] =
           k + constantVariance + linear * count + (pairwise * count * (count - 1)) / 2;
       }
       const diagonal = a * m + a;
-      this.#factor[diagonal] = (this.#factor[diagonal] as number) * (1 + 1e-9) + noise;
+      this.#factor[diagonal] = real(this.#factor, diagonal) * (1 + 1e-9) + noise;
     }
     return this.#factor;
   }
@@ -140,34 +141,34 @@ export class EvidenceProblem {
     for (let a = 0; a < m; a++) {
       for (let b = 0; b <= a; b++, pair++) {
         const at = a * m + b;
-        const once = (inverse[at] as number) - (alpha[a] as number) * (alpha[b] as number);
+        const once = real(inverse, at) - real(alpha, a) * real(alpha, b);
         const weight = a === b ? 0.5 * once : once;
-        const start = starts[pair] as number;
-        const end = starts[pair + 1] as number;
+        const start = whole(starts, pair);
+        const end = whole(starts, pair + 1);
         const count = end - start;
-        const g = weight * (this.#product[at] as number);
+        const g = weight * real(this.#product, at);
         byProduct += g;
         byLinear += weight * count;
         byPairwise += (weight * count * (count - 1)) / 2;
         if (a === b) byNoise += weight;
-        perPoint[a] = (perPoint[a] as number) + g;
-        perPoint[b] = (perPoint[b] as number) + g;
+        add(perPoint, a, g);
+        add(perPoint, b, g);
         for (let s = start; s < end; s++) {
-          const i = n + 1 + (shared[s] as number);
-          gradient[i] = (gradient[i] as number) - 2 * g;
+          const i = n + 1 + whole(shared, s);
+          add(gradient, i, -2 * g);
         }
       }
     }
     for (const [a, { absent }] of this.#points.entries()) {
       for (const i of absent) {
-        gradient[1 + i] = (gradient[1 + i] as number) + (perPoint[a] as number);
-        gradient[n + 1 + i] = (gradient[n + 1 + i] as number) + (perPoint[a] as number);
+        add(gradient, 1 + i, real(perPoint, a));
+        add(gradient, n + 1 + i, real(perPoint, a));
       }
     }
     for (let i = 0; i < n; i++) {
       // d log(correlation) / d logit = 1 - correlation.
-      const slope = 1 - Math.exp(parameters.logCorrelation[i] as number);
-      gradient[n + 1 + i] = (gradient[n + 1 + i] as number) * slope;
+      const slope = 1 - Math.exp(real(parameters.logCorrelation, i));
+      gradient[n + 1 + i] = real(gradient, n + 1 + i) * slope;
     }
     gradient[0] = byProduct;
     gradient[2 * n + 1] = byLinear * parameters.linear;

@@ -1,3 +1,4 @@
+import { item, real } from "../../arrays.ts";
 import type { Coalition } from "../../game/coalition.ts";
 import type { Functional } from "../functional.ts";
 import { defaultLimits, fitKernel } from "./kernel-surrogate.ts";
@@ -16,7 +17,7 @@ const imageWork = 5e7;
  */
 export function fitSurrogate(coalitions: readonly Coalition[], y: Float64Array): Surrogate {
   const rows = coalitions.length;
-  const players = (coalitions[0] as Coalition).players;
+  const players = item(coalitions, 0).players;
   const points = Math.min(
     defaultLimits.points,
     Math.max(128, Math.floor(Math.min(predictionWork / (rows * players), imageWork / players ** 2))),
@@ -28,7 +29,7 @@ export function fitSurrogate(coalitions: readonly Coalition[], y: Float64Array):
   const used = coalitions.slice(0, points);
   const rest = fitKernel(
     used,
-    Float64Array.from(used, (coalition, row) => (y[row] as number) - trend.predict(coalition)),
+    Float64Array.from(used, (coalition, row) => real(y, row) - trend.predict(coalition)),
     limits,
   );
   return {
@@ -37,7 +38,7 @@ export function fitSurrogate(coalitions: readonly Coalition[], y: Float64Array):
     apply(functional: Functional) {
       const sums = trend.apply(functional);
       const more = rest.apply(functional);
-      return sums.map((sum, i) => sum + (more[i] as number));
+      return sums.map((sum, i) => sum + real(more, i));
     },
   };
 }

@@ -1,16 +1,16 @@
+import { add, item, real } from "../../arrays.ts";
 import type { Coalition } from "../../game/coalition.ts";
 import { type Functional, pairIndex } from "../functional.ts";
 import { choleskyInPlace, choleskySolve } from "./cholesky.ts";
 import { constantVariance, EvidenceProblem, parametersOf, priorOf } from "./evidence.ts";
-import { baseOf, covariance, type KernelParameters, type Point, pointOf } from "./kernel.ts";
+import { covariance, type KernelParameters, type PlacedPoint, type Point, place, pointOf } from "./kernel.ts";
 import { rprop } from "./rprop.ts";
 import type { Surrogate } from "./surrogate.ts";
 
 /** A Gaussian process over coalitions, fitted to what was evaluated. */
 export class KernelSurrogate implements Surrogate {
   readonly parameters: KernelParameters;
-  readonly #points: readonly Point[];
-  readonly #bases: readonly number[];
+  readonly #points: readonly PlacedPoint[];
   /** The coefficient of each point's covariance, in the value's unit. */
   readonly #alpha: Float64Array;
   readonly #constant: number;
@@ -18,17 +18,17 @@ export class KernelSurrogate implements Surrogate {
   constructor(parameters: KernelParameters, points: readonly Point[], y: Float64Array) {
     const mean = y.reduce((sum, v) => sum + v, 0) / y.length;
     this.parameters = parameters;
-    this.#points = points;
-    this.#bases = points.map((point) => baseOf(parameters, point));
+    this.#points = points.map((point) => place(point, parameters));
     const m = points.length;
     const factor = new Float64Array(m * m);
     for (let noise = parameters.noise; ; noise = 10 * noise + 1e-9) {
-      for (let a = 0; a < m; a++) {
-        for (let b = 0; b <= a; b++) {
-          factor[a * m + b] =
-            this.#covariance(points[a] as Point, this.#bases[a] as number, b) + constantVariance;
+      for (const [a, pointA] of this.#points.entries()) {
+        let at = a * m;
+        for (const pointB of this.#points) {
+          factor[at++] = covariance(parameters, pointA, pointB) + constantVariance;
+          if (pointB === pointA) break;
         }
-        factor[a * m + a] = (factor[a * m + a] as number) * (1 + 1e-9) + noise;
+        factor[a * m + a] = real(factor, a * m + a) * (1 + 1e-9) + noise;
       }
       if (choleskyInPlace(factor, m)) break;
     }
@@ -47,11 +47,12 @@ export class KernelSurrogate implements Surrogate {
   }
 
   predict(coalition: Coalition): number {
-    const point = pointOf(coalition);
-    const base = baseOf(this.parameters, point);
+    const point = place(pointOf(coalition), this.parameters);
     let sum = this.#constant;
-    for (let b = 0; b < this.#points.length; b++)
-      sum += (this.#alpha[b] as number) * this.#covariance(point, base, b);
+    let b = 0;
+    for (const known of this.#points) {
+      sum += real(this.#alpha, b++) * covariance(this.parameters, point, known);
+    }
     return sum;
   }
 
@@ -61,15 +62,15 @@ export class KernelSurrogate implements Surrogate {
     const sums = new Float64Array(functional.size);
     const lines = new Float64Array(players);
     const perPlayer = new Float64Array(players);
-    for (const [b, { absent, mask }] of this.#points.entries()) {
-      const alpha = this.#alpha[b] as number;
+    for (const [b, { absent, mask, base }] of this.#points.entries()) {
+      const alpha = real(this.#alpha, b);
       const factors = logScale.map((scale, i) =>
-        Math.exp(scale + (mask[i] === 1 ? -1 : 1) * (logCorrelation[i] as number)),
+        Math.exp(scale + (mask[i] === 1 ? -1 : 1) * real(logCorrelation, i)),
       );
-      functional.addProduct(sums, factors, alpha * product * Math.exp(this.#bases[b] as number));
+      functional.addProduct(sums, factors, alpha * product * Math.exp(base));
       for (const i of absent) {
-        lines[i] = (lines[i] as number) + alpha * linear;
-        perPlayer[i] = (perPlayer[i] as number) + alpha * pairwise * (absent.length - 1);
+        add(lines, i, alpha * linear);
+        add(perPlayer, i, alpha * pairwise * (absent.length - 1));
       }
     }
     functional.addPolynomial(sums, lines, { perPlayer, all: () => this.#pairEffects(players) });
@@ -79,19 +80,12 @@ export class KernelSurrogate implements Surrogate {
   #pairEffects(players: number): Float64Array {
     const pairs = new Float64Array((players * (players - 1)) / 2);
     for (const [b, { absent }] of this.#points.entries()) {
-      const effect = (this.#alpha[b] as number) * this.parameters.pairwise;
-      for (let first = 0; first < absent.length; first++) {
-        for (let second = first + 1; second < absent.length; second++) {
-          const at = pairIndex(players, absent[first] as number, absent[second] as number);
-          pairs[at] = (pairs[at] as number) + effect;
-        }
+      const effect = real(this.#alpha, b) * this.parameters.pairwise;
+      for (const [at, first] of absent.entries()) {
+        for (const second of absent.slice(at + 1)) add(pairs, pairIndex(players, first, second), effect);
       }
     }
     return pairs;
-  }
-
-  #covariance(point: Point, base: number, b: number): number {
-    return covariance(this.parameters, point, base, this.#points[b] as Point, this.#bases[b] as number);
   }
 }
 
@@ -111,7 +105,7 @@ export function fitKernel(
   y: Float64Array,
   limits: KernelFitLimits = defaultLimits,
 ): KernelSurrogate {
-  const players = (coalitions[0] as Coalition).players;
+  const players = item(coalitions, 0).players;
   const points = coalitions.slice(0, limits.points).map(pointOf);
   const prior = priorOf(players);
   const some = y.slice(0, Math.min(limits.shape, points.length));

@@ -1,3 +1,4 @@
+import { real } from "../../arrays.ts";
 import type { Coalition } from "../../game/coalition.ts";
 
 /** Numbers that shape the covariance between two coalitions' values. Variances are relative to that of the data. */
@@ -29,13 +30,22 @@ export function pointOf(coalition: Coalition): Point {
   return { absent, mask };
 }
 
+/** A point under given parameters: `base` is its `baseOf`. */
+export interface PlacedPoint extends Point {
+  readonly base: number;
+}
+
 /** The product part's log standard deviation at a point times its correlation with the full coalition. */
 export function baseOf(parameters: KernelParameters, point: Point): number {
   let base = 0;
   for (const i of point.absent) {
-    base += (parameters.logScale[i] as number) + (parameters.logCorrelation[i] as number);
+    base += real(parameters.logScale, i) + real(parameters.logCorrelation, i);
   }
   return base;
+}
+
+export function place({ absent, mask }: Point, parameters: KernelParameters): PlacedPoint {
+  return { absent, mask, base: baseOf(parameters, { absent, mask }) };
 }
 
 /**
@@ -43,26 +53,20 @@ export function baseOf(parameters: KernelParameters, point: Point): number {
  * pairwise x C(|A and B|, 2), and product x a product over players of 1 (both have it), scale_i x correlation_i (one
  * has it), scale_i^2 (neither has). The product part is what a depth game looks like: a player whose absence changes
  * nothing has a scale and a correlation near 1 and drops out of the model; one whose absence breaks everything has a
- * scale near 0, after which the others hardly matter. `baseA` and `baseB` are the points' `baseOf`.
+ * scale near 0, after which the others hardly matter.
  */
-export function covariance(
-  parameters: KernelParameters,
-  a: Point,
-  baseA: number,
-  b: Point,
-  baseB: number,
-): number {
+export function covariance(parameters: KernelParameters, a: PlacedPoint, b: PlacedPoint): number {
   const { logCorrelation } = parameters;
   let common = 0;
   let shared = 0;
   for (const i of a.absent) {
     if (b.mask[i] === 1) {
       common++;
-      shared += logCorrelation[i] as number;
+      shared += real(logCorrelation, i);
     }
   }
   return (
-    parameters.product * Math.exp(baseA + baseB - 2 * shared) +
+    parameters.product * Math.exp(a.base + b.base - 2 * shared) +
     parameters.linear * common +
     (parameters.pairwise * common * (common - 1)) / 2
   );

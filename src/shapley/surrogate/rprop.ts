@@ -1,3 +1,4 @@
+import { add, real } from "../../arrays.ts";
 /**
  * Minimises by resilient backpropagation (iRprop-, Igel and Huesken 2003): each coordinate has a step of its own that
  * grows while its slope keeps its sign and halves when it turns. It needs no line search and bears a rough surface,
@@ -18,7 +19,7 @@ export function rprop(
     if (answer === undefined || !Number.isFinite(answer.value)) {
       // A point where the objective cannot be had: back to the best one, more carefully.
       x.set(best);
-      for (let i = 0; i < steps.length; i++) steps[i] = (steps[i] as number) / 4;
+      for (let i = 0; i < steps.length; i++) steps[i] = real(steps, i) / 4;
       last = new Float64Array(x.length);
       continue;
     }
@@ -28,13 +29,13 @@ export function rprop(
     }
     const gradient = answer.gradient.slice();
     for (let i = 0; i < x.length; i++) {
-      const turn = (gradient[i] as number) * (last[i] as number);
-      if (turn > 0) steps[i] = Math.min(1, (steps[i] as number) * 1.3);
+      const turn = real(gradient, i) * real(last, i);
+      if (turn > 0) steps[i] = Math.min(1, real(steps, i) * 1.3);
       else if (turn < 0) {
-        steps[i] = Math.max(1e-4, (steps[i] as number) * 0.5);
+        steps[i] = Math.max(1e-4, real(steps, i) * 0.5);
         gradient[i] = 0;
       }
-      x[i] = (x[i] as number) - Math.sign(gradient[i] as number) * (steps[i] as number);
+      add(x, i, -Math.sign(real(gradient, i)) * real(steps, i));
     }
     last = gradient;
   }

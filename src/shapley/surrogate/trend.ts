@@ -1,4 +1,5 @@
 import { CholeskyDecomposition, Matrix } from "ml-matrix";
+import { add, item, real } from "../../arrays.ts";
 import type { Coalition } from "../../game/coalition.ts";
 import { type Functional, pairIndex } from "../functional.ts";
 import type { Surrogate } from "./surrogate.ts";
@@ -25,7 +26,7 @@ export class Trend implements Surrogate {
 
   /** By least squares over all rows; undefined when there are fewer than four rows a coefficient. */
   static fit(coalitions: readonly Coalition[], y: Float64Array): Trend | undefined {
-    const players = (coalitions[0] as Coalition).players;
+    const players = item(coalitions, 0).players;
     const pairCount = (players * (players - 1)) / 2;
     const withPairs = 1 + players + pairCount;
     const usePairs = withPairs <= mostFeatures && coalitions.length >= rowsPerFeature * withPairs;
@@ -36,13 +37,13 @@ export class Trend implements Surrogate {
     const used = coalitions.slice(0, mostRowsPerFeature * features);
     for (const [row, coalition] of used.entries()) {
       const active = activeFeatures(players, coalition.absent(), usePairs);
-      const value = y[row] as number;
+      const value = real(y, row);
       for (let at = 0; at < active.length; at++) {
-        const i = active[at] as number;
-        right[i] = (right[i] as number) + value;
+        const i = item(active, at);
+        add(right, i, value);
         for (let k = 0; k <= at; k++) {
-          const cell = i * features + (active[k] as number);
-          normal[cell] = (normal[cell] as number) + 1;
+          const cell = i * features + item(active, k);
+          add(normal, cell, 1);
         }
       }
     }
@@ -50,7 +51,7 @@ export class Trend implements Surrogate {
     const matrix = Matrix.zeros(features, features);
     for (let i = 0; i < features; i++) {
       for (let j = 0; j <= i; j++) {
-        const entry = (normal[i * features + j] as number) + (i === j ? ridge : 0);
+        const entry = real(normal, i * features + j) + (i === j ? ridge : 0);
         matrix.set(i, j, entry);
         matrix.set(j, i, entry);
       }
@@ -58,18 +59,18 @@ export class Trend implements Surrogate {
     const solution = new CholeskyDecomposition(matrix).solve(Matrix.columnVector(right)).to1DArray();
     const lines = Float64Array.from(solution.slice(1, players + 1));
     const pairs = usePairs ? Float64Array.from(solution.slice(players + 1)) : undefined;
-    return new Trend(solution[0] as number, lines, pairs);
+    return new Trend(item(solution, 0), lines, pairs);
   }
 
   predict(coalition: Coalition): number {
     let sum = this.#constant;
     const absent = coalition.absent();
     for (let at = 0; at < absent.length; at++) {
-      const i = absent[at] as number;
-      sum += this.#lines[i] as number;
+      const i = item(absent, at);
+      sum += real(this.#lines, i);
       if (this.#pairs === undefined) continue;
       for (let next = at + 1; next < absent.length; next++) {
-        sum += this.#pairs[pairIndex(coalition.players, i, absent[next] as number)] as number;
+        sum += real(this.#pairs, pairIndex(coalition.players, i, item(absent, next)));
       }
     }
     return sum;
@@ -83,9 +84,9 @@ export class Trend implements Surrogate {
     let at = 0;
     for (let i = 0; i < players; i++) {
       for (let j = i + 1; j < players; j++, at++) {
-        const effect = pairs[at] as number;
-        perPlayer[i] = (perPlayer[i] as number) + effect;
-        perPlayer[j] = (perPlayer[j] as number) + effect;
+        const effect = real(pairs, at);
+        add(perPlayer, i, effect);
+        add(perPlayer, j, effect);
       }
     }
     functional.addPolynomial(sums, this.#lines, { perPlayer, all: () => pairs });

@@ -96,7 +96,7 @@ def test_unpacked_texts_keep_to_themselves() -> None:
     unpacked = corpus(CorpusOptions(length=20, packing="none", bos="never"), texts, tokenizer)
     kept = [row[:20] for row in rows if len(row) > 1]
     (batch,) = unpacked.batches(8)
-    assert batch.lengths.tolist() == [len(row) for row in kept] and batch.padded
+    assert batch.lengths.tolist() == [len(row) for row in kept]
     assert [row[:n] for row, n in zip(batch.input_ids.tolist(), batch.lengths.tolist(), strict=True)] == kept
     assert unpacked.info.tokens_total == sum(map(len, rows))
     marked = corpus(CorpusOptions(length=20, packing="none", bos="always"), texts, tokenizer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
+from depthkit_worker.subnetworks.masks import Subnetworks
 from influence.builders import corpus_info
 
 ATTENTION_ENDS = ("self_attn.o_proj", "attention.dense")
@@ -82,3 +83,8 @@ def all_masks(units: int) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
 def random_masks(rows: int, units: int, keep: float = 0.6, seed: int = 0) -> NDArray[np.bool_]:
     """(rows, units): each unit stays with probability `keep`."""
     return np.random.default_rng(seed).random((rows, units)) < keep
+
+
+def one_removed(units: Sequence[Unit]) -> Subnetworks:
+    """Each of `units` removed alone, in their order."""
+    return Subnetworks(tuple(units), ~np.eye(len(units), dtype=np.bool_))

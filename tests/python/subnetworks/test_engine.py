@@ -19,12 +19,12 @@ from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.engine import EngineResult, evaluate_subnetworks
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.head import Head
-from depthkit_worker.subnetworks.masks import Subnetworks, by_unit, one_removed, pack_masks, unpack_masks
+from depthkit_worker.subnetworks.masks import Subnetworks, by_unit, unpack_masks
 from depthkit_worker.subnetworks.positions import MEASURES
 from depthkit_worker.subnetworks.steps import Stepper
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from depthkit_worker.subnetworks.trie import Trie, walk
-from subnetworks.physical import Physical, all_masks, corpus_of, measures_by_definition, random_masks
+from subnetworks.physical import Physical, all_masks, corpus_of, measures_by_definition, one_removed, random_masks
 from tiny import DEPTH, FAMILY_MODELS, tiny_model, token_ids
 
 IDS = token_ids(2, 11)
@@ -104,7 +104,7 @@ def test_equal_subnetworks_are_computed_once_and_told_to_each() -> None:
     masks = np.array([[0, 1, 1], [1, 0, 0], [0, 0, 1], [1, 1, 1], [1, 1, 1]], dtype=np.bool_)
     seen: dict[int, list[float]] = {}
 
-    def on_values(rows: NDArray[np.int64], values: NDArray[np.float64]) -> None:
+    def on_values(rows: NDArray[np.int64], values: NDArray[np.float64], counts: tuple[int, ...]) -> None:
         for row, of_row in zip(rows.tolist(), values.tolist(), strict=True):
             assert row not in seen
             seen[row] = of_row
@@ -236,7 +236,7 @@ def test_progress_ends_where_it_said_it_would() -> None:
 
 def test_packed_masks_are_read_from_the_lowest_bit() -> None:
     masks = random_masks(20, 11)
-    packed = pack_masks(masks)
+    packed = np.packbits(masks, axis=1, bitorder="little")
     assert packed.shape == (20, 2) and packed[0, 0] & 1 == masks[0, 0] and packed[0, 1] & 4 == 4 * masks[0, 10]
     np.testing.assert_array_equal(unpack_masks(packed, 11), masks)
     beyond = np.bitwise_or(packed, np.uint8(128))

@@ -22,8 +22,9 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.engine import evaluate_subnetworks
-from depthkit_worker.subnetworks.masks import Subnetworks, one_removed
+from depthkit_worker.subnetworks.masks import Subnetworks
 from depthkit_worker.subnetworks.positions import MEASURES
+from subnetworks.physical import one_removed
 
 DEFAULT_SHARED = Path(__file__).parents[4] / "shared"
 SHARED = Path(os.environ.get("DEPTHKIT_SHARED") or DEFAULT_SHARED)

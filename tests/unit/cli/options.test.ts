@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { escapedText, parseUnits, realNumber, wholeNumber } from "../../../src/cli/options.ts";
+import { readEscapes } from "../../../src/cli/schema-flags.ts";
+import { parseUnits, realNumber, wholeNumber } from "../../../src/cli/values.ts";
 
 test("bare numbers are blocks, runs include both ends, kinds may be named", () => {
   expect(parseUnits("3, 10-12,attention.5,feed-forward.1-2")).toEqual([
@@ -36,5 +37,5 @@ test("real numbers keep to their bounds", () => {
 });
 
 test("a separator's escapes are read", () => {
-  expect(escapedText("\\n\\n")).toBe("\n\n");
+  expect(readEscapes("\\n\\n")).toBe("\n\n");
 });

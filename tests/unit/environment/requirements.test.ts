@@ -2,8 +2,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { checkExtras, extraNames, extraRequirements } from "../../../src/environment/extras.ts";
-import { requiredModules } from "../../../src/environment/required-modules.ts";
-import { pinOf, requirementsHash, workerRequirements } from "../../../src/environment/requirements.ts";
+import {
+  pinOf,
+  requiredModules,
+  requirementsHash,
+  workerRequirements,
+} from "../../../src/environment/requirements.ts";
 import { temporaryFolder, writeFile } from "../platform/temporary-folder.ts";
 
 function hashOf(requirements: string, constraints: string): string {

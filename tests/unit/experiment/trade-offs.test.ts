@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { compareScores, kendallTau, measureRemovalCosts } from "../../../src/experiment/trade-offs.ts";
+import { compareScores, measureRemovalCosts } from "../../../src/experiment/trade-offs.ts";
 import { renderRemovalCosts, renderTradeOffs } from "../../../src/report/trade-offs.ts";
 
 const list = (name: string, values: number[]) => ({
@@ -21,14 +21,6 @@ test("rank correlations of known answers", () => {
   expect(kendall[0]?.[2]).toBeCloseTo(-1, 12);
   for (const [index, row] of spearman.entries()) expect(row[index]).toBeCloseTo(1, 12);
   expect(spearman[1]?.[0]).toBeCloseTo(0.8, 12);
-});
-
-test("tau-b corrects for ties", () => {
-  // 5 pairs vary in the first, 6 in the second; 5 agree.
-  expect(kendallTau([1, 2, 2, 3], [1, 2, 3, 4])).toBeCloseTo(5 / Math.sqrt(30), 12);
-  // The example of scipy's documentation.
-  expect(kendallTau([12, 2, 1, 12, 2], [1, 4, 7, 1, 0])).toBeCloseTo(-0.4714045207910316, 12);
-  expect(kendallTau([1, 1, 1], [1, 2, 3])).toBeNaN();
 });
 
 test("the lowest that lists share, k by k", () => {

@@ -92,40 +92,29 @@ describe("games", () => {
 
   it("over units turn measures into values, lower-is-better ones negated", async () => {
     const units = Array.from({ length: 7 }, (_, i) => `block.${i}`);
-    const players = groupUnits(units, 3);
-    expect(players.map((group) => group.length)).toEqual([2, 2, 3]);
-    const asked: (readonly string[])[] = [];
+    const groups = groupUnits(units, 3);
+    expect(groups.map((group) => group.length)).toEqual([2, 2, 3]);
+    expect(() => groupUnits(units, 8)).toThrow(/got 8 groups/);
     const game = unitGame({
-      players,
+      players: groups.map((group) => group.join("+")),
       values: [
-        valueOfMeasure("loss", 10),
+        valueOfMeasure("loss", { lowerIsBetter: true, cap: 10 }),
         {
           name: "mix",
           measures: ["loss", "accuracy"],
           compute: ({ loss = 0, accuracy = 0 }) => accuracy - loss,
         },
       ],
-      evaluator: {
-        async measure(removed, measures) {
-          expect(measures).toEqual(["loss", "accuracy"]);
-          asked.push(...removed);
-          const gone = Float64Array.from(removed, (list) => list.length);
-          return { loss: gone, accuracy: gone.map((x) => 1 - x / 7) };
-        },
+      source: {
+        measures: ["loss", "accuracy"],
+        measure: async (coalitions) =>
+          Float64Array.from(coalitions.flatMap((coalition) => [3 - coalition.size, coalition.size / 3])),
       },
     });
+    expect(game.players).toEqual(["block.0+block.1", "block.2+block.3", "block.4+block.5+block.6"]);
     expect(game.values).toEqual(["loss", "mix"]);
     expect(game.caps).toEqual({ loss: 10 });
     const answer = await game.evaluate([Coalition.of(3, [0, 2]), Coalition.full(3)]);
-    expect(asked).toEqual([["block.2", "block.3"], []]);
-    expect([...answer]).toEqual([-2, 1 - 2 / 7 - 2, -0, 1]);
-    expect(() => groupUnits(units, 8)).toThrow(/got 8 groups/);
-    expect(() =>
-      unitGame({
-        players: [["a"], ["a"]],
-        values: [valueOfMeasure("loss")],
-        evaluator: { measure: async () => ({}) },
-      }),
-    ).toThrow(/"a" belongs to two players/);
+    expect([...answer]).toEqual([-1, 2 / 3 - 1, -0, 1]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { playerCosts } from "../../../src/client/units.ts";
+import { playerCosts } from "../../../src/evaluation/sublayers.ts";
 import { Coalition } from "../../../src/game/coalition.ts";
 import { compareByDepth, prefixCost, sortByDepth } from "../../../src/game/depth-order.ts";
 import { randomStream } from "../../../src/shapley/random.ts";
@@ -73,7 +73,7 @@ describe("depth order", () => {
   });
 
   it("counts blocks where players are of other sizes, and blocks of no player stand between them", () => {
-    const players = [["block.1"], ["attention.2"], ["attention.4", "feed-forward.4", "block.5"]];
+    const players = [["block.1"], ["attention.2"], ["attention.4", "feed-forward.4", "block.5"]] as const;
     const costs = playerCosts(players, 7);
     // Blocks 0, 3 and 6 and the feed-forward of block 2 are nobody's.
     expect(costs).toEqual({ own: [1, 0.5, 2], restFrom: [2.5, 2.5, 1], rest: 3.5 });

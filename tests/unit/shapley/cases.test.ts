@@ -68,10 +68,10 @@ describe("SHA1: kernel weights are right beyond pairwise terms", () => {
 describe("SHA3: evaluations are counted and kept", () => {
   const choices: MethodChoice[] = [
     ...methods.filter((method) => method !== "exact"),
-    { name: "permutation", walks: "truncated" },
+    { name: "permutation", walks: "plain" },
   ];
   for (const method of choices) {
-    const name = typeof method === "string" ? method : "permutation, truncated";
+    const name = typeof method === "string" ? method : "permutation, plain";
     it(`SHA3: ${name}, 20 players, budget 512: what the spy counted, at most 512, not exact`, async () => {
       const { game, calls } = spy(randomGame(20, 3));
       const target = method === "leave-one-out" ? ({ horizon: 1 } as const) : ("shapley" as const);

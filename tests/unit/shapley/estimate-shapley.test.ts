@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { Coalition } from "../../../src/game/coalition.ts";
 import { prefixCost } from "../../../src/game/depth-order.ts";
 import { gameFromFunction } from "../../../src/game/game.ts";
 import { compareEstimates } from "../../../src/shapley/compare.ts";
@@ -83,6 +84,27 @@ describe("budgets and stopping", () => {
     }
   });
 
+  it("never exceed a cost, and evaluate the same coalitions, however batches are cut", async () => {
+    for (const method of ["permutation", "stratified", "kernel", "regression"] as const) {
+      for (const cost of [210, 300]) {
+        const seen = new Set<string>();
+        for (const batchSize of [256, 8, 4, 2, 1]) {
+          const { game, batches } = spy(costly(10));
+          const options = { method, target: "shapley", evaluations: 500, cost, batchSize, seed: 3 } as const;
+          const { info } = await estimateShapley(game, options);
+          const spent = batches.reduce(
+            (sum, keys) => sum + prefixCost(keys.map((key) => Coalition.fromKey(10, key))),
+            0,
+          );
+          expect(info).toMatchObject({ stopped: "cost", cost: spent });
+          expect(spent, `${method}, batches of ${batchSize}`).toBeLessThanOrEqual(cost);
+          seen.add(batches.flat().sort().join());
+        }
+        expect(seen.size, `sets of coalitions of ${method}`).toBe(1);
+      }
+    }
+  });
+
   it("refuse a cost where the game cannot tell it, and one that is too small", async () => {
     await expect(estimateShapley(g3, { cost: 10 })).rejects.toThrow(/no costOf/);
     await expect(
@@ -156,9 +178,9 @@ describe("budgets and stopping", () => {
       evaluations: 300,
       batchSize: 10,
       signal: abort.signal,
-      onProgress: ({ evaluations }) => {
-        seen.push(evaluations);
-        if (evaluations >= 60) abort.abort();
+      onProgress: ({ done }) => {
+        seen.push(done);
+        if (done >= 60) abort.abort();
       },
     });
     await expect(run).rejects.toMatchObject({ code: "CANCELLED" });
@@ -178,7 +200,7 @@ describe("budgets and stopping", () => {
       { stop: { lowest: 1, value: "kl" } },
       { cap: { kl: 3 } },
       { method: { name: "present-absent", share: 1 } },
-      { method: { name: "permutation", tolerance: -1 } },
+      { method: { name: "present-absent", share: -1 } },
     ] as const) {
       await expect(estimateShapley(g3, options), JSON.stringify(options)).rejects.toMatchObject({
         code: "INVALID_ARGUMENT",

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "d271d2596085584b2b7c7dbabb75feb39b380da07d594dd1f7dbe86ece9387df"
+CONTRACT_DIGEST = "1e352d59ca764c07fa878deb4a78f33f3f5454d442c00a397a38b3f4acfed349"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -442,6 +442,7 @@ class GenerationGenerateParams(GenerateOptions, frozen=True, kw_only=True, forbi
 class GenerationGenerateResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     generations: tuple[Generation, ...]
     kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Bytes of KV cache that one token takes in this subnetwork."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
 
@@ -783,8 +784,10 @@ class ProfilingProfileResult(Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 class Progress(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     phase: str
+    """What is being done."""
     done: Annotated[int, Meta(ge=0, le=9007199254740991)]
     total: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
+    """Null where it is not known beforehand."""
     unit: str
     """What is counted, such as tokens or bytes; empty for plain steps."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
@@ -930,6 +933,8 @@ class SubnetworksEvaluatePart(Struct, frozen=True, kw_only=True, forbid_unknown_
     """uint32 (k): the subnetworks that are finished."""
     values: TensorRef
     """float64 (k, measures)."""
+    counts: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
+    """Positions or items each measure is a mean over."""
 
 
 class SubnetworksEvaluateResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1135,27 +1140,27 @@ AdapterInput: TypeAlias = Literal["normed", "raw"]
 AngularTokens: TypeAlias = Literal["last", "all"]
 AttentionChoice: TypeAlias = Literal["auto", "eager", "sdpa", "flash_attention_2"]
 BosPolicy: TypeAlias = Literal["auto", "always", "never"]
-CorpusHandle: TypeAlias = Annotated[str, Meta(pattern="^corpus-[0-9]+$(?!\\n)")]
-DataHandle: TypeAlias = Annotated[str, Meta(pattern="^(corpus|task)-[0-9]+$(?!\\n)")]
+CorpusHandle: TypeAlias = Annotated[str, Meta(pattern="^corpus-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
+DataHandle: TypeAlias = Annotated[str, Meta(pattern="^(corpus|task)-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 DataSource: TypeAlias = FileSource | TextSource
 DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 FinishReason: TypeAlias = Literal["length", "end-of-text", "stop"]
 GenerationScoreRule: TypeAlias = Literal["exact", "number"]
-GenerationTaskHandle: TypeAlias = Annotated[str, Meta(pattern="^generation-task-[0-9]+$(?!\\n)")]
+GenerationTaskHandle: TypeAlias = Annotated[str, Meta(pattern="^generation-task-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 InfluenceMetric: TypeAlias = Literal["cosine", "l1", "l2", "relative-l1", "relative-l2"]
 Measure: TypeAlias = Literal["loss", "kl", "logit-distance", "accuracy", "choice-loss"]
 MemoryCountedBy: TypeAlias = Literal["allocator", "tensors"]
-ModelHandle: TypeAlias = Annotated[str, Meta(pattern="^model-[0-9]+$(?!\\n)")]
+ModelHandle: TypeAlias = Annotated[str, Meta(pattern="^model-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 Packing: TypeAlias = Literal["pack", "none"]
 ProfileMode: TypeAlias = Literal["masked", "physical"]
 ProfiledMode: TypeAlias = Literal["dense", "masked", "physical"]
-RepairHandle: TypeAlias = Annotated[str, Meta(pattern="^repair-[0-9]+$(?!\\n)")]
+RepairHandle: TypeAlias = Annotated[str, Meta(pattern="^repair-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 RepairMethod: TypeAlias = EmulatedUpdateOptions | BiasOptions | LowRankOptions | FoldOptions | PatchOptions | ReplacementBlockOptions | LoraOptions
 RepairReference: TypeAlias = Literal["dense", "pruned"]
 RowMode: TypeAlias = Literal["raw", "wikitext"]
 RowSource: TypeAlias = RowFiles | OwnRows
 TaskFormat: TypeAlias = Literal["mmlu", "arc_easy", "arc_challenge", "openbookqa", "piqa", "boolq", "hellaswag", "winogrande", "lambada"]
-TaskHandle: TypeAlias = Annotated[str, Meta(pattern="^task-[0-9]+$(?!\\n)")]
+TaskHandle: TypeAlias = Annotated[str, Meta(pattern="^task-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 TaskKind: TypeAlias = Literal["choices", "last-word"]
 UnitKind: TypeAlias = Literal["block", "attention", "feed-forward"]
 UnitName: TypeAlias = Annotated[str, Meta(pattern="^(block|attention|feed-forward)\\.[0-9]{1,6}$(?!\\n)")]

@@ -35,10 +35,6 @@ class Batch:
     lengths: torch.Tensor
     """int64 (batch,): tokens of each that count."""
 
-    @property
-    def padded(self) -> bool:
-        return bool((self.lengths != self.input_ids.shape[1]).any())
-
 
 @dataclass(frozen=True)
 class Corpus:

@@ -16,8 +16,8 @@ from depthkit_worker.subnetworks.scoring import Scorer
 
 @torch.no_grad()
 def token_losses(decoder: Decoder, head: Head, input_ids: Tensor, scored: Tensor, job: Job) -> Tensor:
-    """Cross entropy in nats of those tokens of `input_ids` (batch, sequence) that are `scored`, each given the
-    ones before it: fp64 (batch, sequence) on CPU, 0 elsewhere. A row's first token is never scored."""
+    """Cross entropy in nats of those tokens of `input_ids` (batch, sequence) that are `scored`, each given
+    the ones before it: fp64 (batch, sequence) on CPU, 0 elsewhere. A row's first token is never scored."""
     replay = decoder.begin(cast("LongTensor", input_ids.to(decoder.device)))
     hidden = replay.hidden
     for index in range(decoder.depth):

@@ -21,9 +21,9 @@ additions, and narrower dtypes round each sum."""
 
 
 def largest_difference(subnetwork: Subnetwork, model: PreTrainedModel) -> float | None:
-    """The largest difference of logits between `model`, built from a checkpoint's tensors, and
-    `subnetwork` in memory, both in the loaded dtype, on a fixed batch of 2 x 24 tokens. None where the weights
-    are on several devices.
+    """The largest difference of logits between `model`, built from a checkpoint's tensors, and `subnetwork`
+    in memory, both in the loaded dtype, on a fixed batch of 2 x 24 tokens. None where the weights are on
+    several devices.
 
     An export with more than `BOUNDS` allows stops here.
     """

@@ -41,9 +41,7 @@ def _stream(session: Session, params: EvaluationPerplexityParams, call: Call) ->
     tokenizer = session.models.get(params.model).require_tokenizer()
     texts = read_texts(params.data, call)
     key = (texts.info, tokenizer_digest(tokenizer), params.rows, params.separator)
-    if session.last_stream is None or session.last_stream[0] != key:
-        session.last_stream = (key, make_stream(tokenizer, texts, params, call))
-    return session.last_stream[1]
+    return session.stream.get(key, [params.model], lambda: make_stream(tokenizer, texts, params, call))
 
 
 def choices(session: Session, params: EvaluationChoicesParams, call: Call) -> ChoicesResult:
@@ -78,11 +76,12 @@ def _scores(
 
 def _dense(session: Session, params: EvaluationChoicesParams, task: Task, call: Call) -> Scores:
     key = (params.model, params.task)
-    if session.last_dense is None or session.last_dense[0] != key:
+
+    def make() -> Scores:
         whole = Subnetwork.dense(session.models.get(params.model))
-        scores = task_scores(whole, task, call, batch_size=params.batch_size, phase="dense choices")
-        session.last_dense = (key, scores)
-    return session.last_dense[1]
+        return task_scores(whole, task, call, batch_size=params.batch_size, phase="dense choices")
+
+    return session.dense_scores.get(key, key, make)
 
 
 def _choice_items(task: Task, scores: Scores, call: Call) -> ChoiceItems:

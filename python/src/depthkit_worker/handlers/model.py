@@ -13,6 +13,7 @@ from depthkit_worker.contract.wire import (
     TokenizerInfo,
 )
 from depthkit_worker.data.tokens import tokenizer_digest
+from depthkit_worker.memory.allocator import release
 from depthkit_worker.models.load import load_model
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
@@ -45,5 +46,6 @@ def tokenizer(session: Session, params: ModelTokenizerParams, call: Call) -> Tok
 
 
 def unload(session: Session, params: ModelUnloadParams, call: Call) -> Empty:
-    session.models.drop(params.model)
+    device = session.close_model(params.model).device
+    release(device)
     return Empty()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from depthkit_worker.contract.wire import (
@@ -13,8 +14,10 @@ from depthkit_worker.contract.wire import (
     RepairUnloadParams,
 )
 from depthkit_worker.handlers.sources import check_tokenizer, subnetwork_of
+from depthkit_worker.memory.allocator import give_back
 from depthkit_worker.repair.fitting import Base
 from depthkit_worker.repair.methods import fit_repairs, repair_info
+from depthkit_worker.repair.repair import Repair
 from depthkit_worker.repair.storage import load_repairs, save_repairs
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
@@ -24,7 +27,7 @@ def fit(session: Session, params: RepairFitParams, call: Call) -> RepairFitResul
     subnetwork, corpus = subnetwork_of(session, params), session.corpora.get(params.corpus)
     check_tokenizer(corpus, subnetwork.decoder)
     repairs, report = fit_repairs(Base(subnetwork, corpus, params), params.repair, call.part, call)
-    return RepairFitResult(repairs=tuple(map(session.repairs.add, repairs)), report=report)
+    return RepairFitResult(repairs=_held(session, params.model, repairs), report=report)
 
 
 def save(session: Session, params: RepairSaveParams, call: Call) -> RepairSaveResult:
@@ -37,12 +40,20 @@ def load(session: Session, params: RepairLoadParams, call: Call) -> RepairLoadRe
     loaded = load_repairs(session.models.get(params.model), Path(params.folder))
     return RepairLoadResult(
         removed=tuple(map(str, loaded.units)),
-        repairs=tuple(map(session.repairs.add, loaded.repairs)),
+        repairs=_held(session, params.model, loaded.repairs),
         infos=tuple(map(repair_info, loaded.repairs)),
     )
 
 
 def unload(session: Session, params: RepairUnloadParams, call: Call) -> Empty:
-    for handle in params.repairs:
-        session.repairs.drop(handle)
+    dropped = [session.repairs.drop(handle) for handle in params.repairs]
+    devices = {tensor.device for repair in dropped for module in repair.modules for tensor in module.parameters()}
+    del dropped
+    for device in devices:
+        give_back(device)
     return Empty()
+
+
+def _held(session: Session, model: str, repairs: Iterable[Repair]) -> tuple[str, ...]:
+    """Their handles, given up with the model they were made for."""
+    return tuple(session.repairs.add(repair, owner=model) for repair in repairs)

@@ -24,9 +24,9 @@ def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) ->
     repairs = tuple(session.repairs.get(handle) for handle in params.repairs)
     repaired = None if params.repaired is None else unpack_masks(call.array(params.repaired, "uint8"), len(repairs))
 
-    def send(rows: NDArray[np.int64], values: NDArray[np.float64]) -> None:
-        part = SubnetworksEvaluatePart(rows=call.attach(rows.astype(np.uint32)), values=call.attach(values))
-        call.part(part)
+    def send(rows: NDArray[np.int64], values: NDArray[np.float64], counts: tuple[int, ...]) -> None:
+        places = call.attach(rows.astype(np.uint32))
+        call.part(SubnetworksEvaluatePart(rows=places, values=call.attach(values), counts=counts))
 
     subnetworks = Subnetworks(units, kept, repairs, repaired)
     result = evaluate_subnetworks(decoder, data, subnetworks, params.measures, params, call, send)

@@ -13,5 +13,5 @@ def load(session: Session, params: TaskLoadParams, call: Call) -> TaskLoadResult
 
 
 def unload(session: Session, params: TaskUnloadParams, call: Call) -> Empty:
-    session.tasks.drop(params.task)
+    session.close_task(params.task)
     return Empty()

@@ -38,8 +38,13 @@ def freed_memory_kept(device: torch.device) -> Iterator[None]:
 
 
 def release(device: torch.device) -> None:
-    """Give back what a failed piece left behind."""
+    """Give back what a failed piece of work or a model that is no longer held left behind, cycles too."""
     gc.collect()
+    give_back(device)
+
+
+def give_back(device: torch.device) -> None:
+    """To the system, or the device, what the allocator keeps of freed tensors."""
     if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "malloc_trim"):
         ctypes.CDLL(None).malloc_trim(0)
     if device.type == "cuda":

@@ -78,10 +78,6 @@ class Stepper:
         if self.cache.get_seq_length() > 0:
             self.cache.batch_select_indices(rows)
 
-    @property
-    def cache_bytes(self) -> int:
-        return sum(keys.nbytes + values.nbytes for keys, values, _ in self.cache)
-
     def _forward(self, input_ids: Tensor, mask: Tensor | None) -> Tensor:
         options = dict(self._options)
         if self._takes_positions:

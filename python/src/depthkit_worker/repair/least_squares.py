@@ -71,7 +71,8 @@ class Sums:
 
 
 class GapRegression:
-    """The sums of one gap, first tokens apart, and the fits to them. Without `read`, those of the update alone."""
+    """The sums of one gap, first tokens apart, and the fits to them. Without `read`, sums of the update
+    alone."""
 
     def __init__(self, gap: Gap, read: Read | None = None) -> None:
         self.gap = gap

@@ -98,9 +98,10 @@ def make_repair(
     settings: str,
     base: Sequence[str] = (),
 ) -> Repair:
-    """A repair with the digest of all that determines what it does: the model's weights, the units it makes up
-    for, what it puts where, its tensors bit for bit, and the repairs it needs below it. How it was made does not
-    count: equal tensors in equal places are one repair. `settings`: JSON of what the method was told."""
+    """A repair with the digest of all that determines what it does: the model's weights, the units it makes
+    up for, what it puts where, its tensors bit for bit, and the repairs it needs below it. How it was made
+    does not count: equal tensors in equal places are one repair. `settings`: JSON of what the method was
+    told, of which no more is kept than determines the tensors."""
     described = describe(edits)
     settings = json.dumps(json.loads(settings), sort_keys=True)
     content = {

@@ -1,7 +1,9 @@
-"""What the worker remembers between calls: the models and corpora it holds, by handle."""
+"""What the worker remembers between calls: models, corpora, tasks and repairs, by handle."""
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from depthkit_worker.errors import DepthkitError
@@ -19,36 +21,74 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Objects under handles such as `model-1`. A number is never used twice, so a stale handle is an
-    error and never another object."""
+    """Objects under handles such as `model-3f9a12c4-1`: their kind, this worker, and a number that is never
+    used twice. So a handle never means another object: it is closed, or another worker's."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, worker: str) -> None:
         self._kind = kind
+        self._prefix = f"{kind}-{worker}-"
         self._last = 0
         self._items: dict[str, T] = {}
+        self._owners: dict[str, str] = {}
 
-    def add(self, item: T) -> str:
+    def add(self, item: T, owner: str | None = None) -> str:
+        """`owner`: the handle of what the object cannot do without, and goes with."""
         self._last += 1
-        handle = f"{self._kind}-{self._last}"
+        handle = f"{self._prefix}{self._last}"
         self._items[handle] = item
+        if owner is not None:
+            self._owners[handle] = owner
         return handle
 
     def get(self, handle: str) -> T:
         try:
             return self._items[handle]
         except KeyError:
-            raise self._closed(handle) from None
+            raise self._unknown(handle) from None
 
-    def drop(self, handle: str) -> None:
-        if self._items.pop(handle, None) is None:
-            raise self._closed(handle)
+    def drop(self, handle: str) -> T:
+        if handle not in self._items:
+            raise self._unknown(handle)
+        self._owners.pop(handle, None)
+        return self._items.pop(handle)
+
+    def drop_of(self, owner: str) -> None:
+        for handle in [handle for handle, its_owner in self._owners.items() if its_owner == owner]:
+            self.drop(handle)
 
     def __len__(self) -> int:
         return len(self._items)
 
-    def _closed(self, handle: str) -> DepthkitError:
+    def _unknown(self, handle: str) -> DepthkitError:
         held = ", ".join(self._items) or "none"
+        if not handle.startswith(self._prefix):
+            return DepthkitError(
+                "INVALID_ARGUMENT",
+                f"The {self._kind} {handle} belongs to another worker: another kit's, or one that has ended since. "
+                f"Load it again with the kit whose model is used. Held here: {held}.",
+                handle=handle,
+            )
         return DepthkitError("CLOSED", f"The worker holds no {self._kind} named {handle}; it was closed. Held: {held}.")
+
+
+class Last(Generic[T]):
+    """The last object of its kind that was made: one call after the other needs the same."""
+
+    def __init__(self) -> None:
+        self._made: tuple[tuple[object, ...], T] | None = None
+        self._owners: set[str] = set()
+
+    def get(self, key: tuple[object, ...], owners: Iterable[str], make: Callable[[], T]) -> T:
+        """The object under `key`, made where the last one had another key. It goes with any of `owners`, the
+        handles of what it was made from."""
+        if self._made is None or self._made[0] != key:
+            self._made, self._owners = (key, make()), set()
+        self._owners.update(owners)
+        return self._made[1]
+
+    def drop_of(self, owner: str) -> None:
+        if owner in self._owners:
+            self._made, self._owners = None, set()
 
 
 class Session:
@@ -58,14 +98,26 @@ class Session:
         self.ready = False
         self.running: str | None = None
         self.queued = 0
-        self.models: Registry[Decoder] = Registry("model")
-        self.corpora: Registry[Corpus] = Registry("corpus")
-        self.tasks: Registry[Task] = Registry("task")
-        self.generation_tasks: Registry[GenerationTask] = Registry("generation-task")
-        self.repairs: Registry[Repair] = Registry("repair")
-        self.last_dense: tuple[tuple[str, str], Scores] | None = None
-        """The whole model's scores on a task, under the handles of both: one subnetwork after the other is
-        compared with them."""
-        self.last_stream: tuple[object, TextStream] | None = None
-        """What perplexity was last measured on, with what it was made from: one subnetwork after the
-        other is scored on the same text, which is tokenised once."""
+        worker = secrets.token_hex(4)
+        self.models: Registry[Decoder] = Registry("model", worker)
+        self.corpora: Registry[Corpus] = Registry("corpus", worker)
+        self.tasks: Registry[Task] = Registry("task", worker)
+        self.generation_tasks: Registry[GenerationTask] = Registry("generation-task", worker)
+        self.repairs: Registry[Repair] = Registry("repair", worker)
+        self.dense_scores: Last[Scores] = Last()
+        """The whole model's, on a task: one subnetwork after the other is compared with them."""
+        self.stream: Last[TextStream] = Last()
+        """What perplexity is measured on: one subnetwork after the other is scored on the same text, which is
+        tokenised once."""
+
+    def close_model(self, handle: str) -> Decoder:
+        """Forget a model and all that was made on it."""
+        decoder = self.models.drop(handle)
+        self.repairs.drop_of(handle)
+        self.dense_scores.drop_of(handle)
+        self.stream.drop_of(handle)
+        return decoder
+
+    def close_task(self, handle: str) -> None:
+        self.tasks.drop(handle)
+        self.dense_scores.drop_of(handle)

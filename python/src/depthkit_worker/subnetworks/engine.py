@@ -28,8 +28,9 @@ from depthkit_worker.subnetworks.scorable import Scorable
 from depthkit_worker.subnetworks.steps import StepCost, step_cost
 
 PHASE = "subnetworks"
-OnValues = Callable[[NDArray[np.int64], NDArray[np.float64]], None]
-"""Called with the rows of the request that are finished, (k,), and their values, (k, measures)."""
+OnValues = Callable[[NDArray[np.int64], NDArray[np.float64], tuple[int, ...]], None]
+"""Called with the rows of the request that are finished, (k,), their values, (k, measures), and over how many
+positions or items each measure is a mean."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def evaluate_subnetworks(
             rows = answers[part.row]
             values[rows] = _means(sums[part.row], counts[part.row], options.scored_positions)
             if on_values is not None:
-                on_values(rows, values[rows])
+                on_values(rows, values[rows], tuple(counts[part.row].tolist()))
     return EngineResult(
         values=values,
         measures=measures,

@@ -86,11 +86,6 @@ def by_unit(players: Sequence[Sequence[Unit]], kept: NDArray[np.bool_]) -> tuple
     return units, np.repeat(kept, [len(player) for player in players], axis=1)
 
 
-def pack_masks(kept: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """The inverse of `unpack_masks`."""
-    return np.packbits(kept, axis=1, bitorder="little")
-
-
 def block_codes(subnetworks: Subnetworks, depth: int) -> Coded:
     """What each subnetwork makes of each block, one code a block."""
     check_units(subnetworks.units, depth)
@@ -182,8 +177,3 @@ def _check_shape(subnetworks: Subnetworks) -> None:
             f"that say which repair is in place; the array has shape {list(repaired.shape)}.",
             shape=list(repaired.shape),
         )
-
-
-def one_removed(units: Sequence[Unit]) -> Subnetworks:
-    """Each of `units` removed alone, in their order."""
-    return Subnetworks(tuple(units), ~np.eye(len(units), dtype=np.bool_))

@@ -89,7 +89,7 @@ def train(
         masters = Masters(trained.parameters)
         state = State(masters, options, base.decoder.device)
         resumed = Resumed(None, ()) if checkpoints is None else checkpoints.resume(state)
-        run = _Run(base, passes, state, order, held_out, options, checkpoints, job, on_point)
+        run = _Run(passes, state, order, held_out, options, checkpoints, job, on_point)
         run.go()
         return run.finish(resumed)
 
@@ -99,7 +99,6 @@ class _Run:
 
     def __init__(
         self,
-        base: Base,
         passes: Passes,
         state: State,
         order: Order,
@@ -109,7 +108,6 @@ class _Run:
         job: Job,
         on_point: OnPoint,
     ) -> None:
-        self._base = base
         self._passes = passes
         self._state = state
         self._order = order

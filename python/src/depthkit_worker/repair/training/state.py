@@ -32,10 +32,6 @@ class Masters:
         self._start = {name: master.detach().clone() for name, master in self._masters.items()}
 
     @property
-    def names(self) -> list[str]:
-        return list(self._masters)
-
-    @property
     def tensors(self) -> list[Tensor]:
         return list(self._masters.values())
 

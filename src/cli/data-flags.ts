@@ -1,0 +1,49 @@
+import { type Command, Option } from "commander";
+import type { LoadCorpusOptions, LoadModelOptions, TextData } from "../index.ts";
+import { corpusOptions, modelOptions } from "../schemas.ts";
+import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
+
+export interface ModelFlags {
+  model: string;
+  json: boolean;
+}
+
+export function addModelFlags(command: Command): Command {
+  command.requiredOption("--model <name>", "smollm2-135m, a folder, a .gguf file or a hub id");
+  return addSchemaFlags(command, modelOptions).option("--json", "print one JSON document", false);
+}
+
+export function modelOptionsOf(flags: ModelFlags): LoadModelOptions {
+  return schemaOptions(modelOptions, flags);
+}
+
+export interface TextFlags {
+  data: string[];
+  textField?: string;
+  strict?: boolean;
+}
+
+export function addTextFlags(command: Command, { required = true } = {}): Command {
+  const data = new Option("--data <files...>", "text: .txt, .jsonl or .jsonl.gz files");
+  return command
+    .addOption(data.makeOptionMandatory(required))
+    .option("--text-field <name>", "the field of a JSON line that holds its text (default: text)")
+    .option("--strict", "refuse lines without text instead of counting and skipping them");
+}
+
+export function textDataOf({ data, textField, strict }: TextFlags): TextData {
+  return { files: data, textField, strict };
+}
+
+/** Flags of the commands that measure on a corpus. */
+export interface CorpusFlags extends TextFlags {}
+
+const corpusStyles = { separator: { escaped: true } };
+
+export function addCorpusFlags(command: Command): Command {
+  return addSchemaFlags(addTextFlags(command), corpusOptions, corpusStyles);
+}
+
+export function corpusOptionsOf(flags: CorpusFlags): LoadCorpusOptions {
+  return schemaOptions(corpusOptions, flags, corpusStyles);
+}

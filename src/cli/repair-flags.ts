@@ -1,0 +1,92 @@
+import type { Command } from "commander";
+import { z } from "zod";
+import { DepthkitError, type RepairMethodOptions, type TrainingOptions } from "../index.ts";
+import { repairMethod, trainingOptions } from "../schemas.ts";
+import { addSchemaFlags, flagNames, schemaOptions } from "./schema-flags.ts";
+
+export interface RepairFlags {
+  method: RepairMethodOptions["method"];
+  train?: boolean;
+}
+
+export const methodNames = repairMethod.options.map(({ shape }) => shape.method.value);
+
+/** What any of the methods takes beside a training; each refuses what is not its own. */
+const settings = z.strictObject(
+  Object.fromEntries(
+    repairMethod.options.flatMap(({ shape }) =>
+      Object.entries(shape as z.core.$ZodLooseShape).filter(
+        ([key]) => !["method", "training", "blocks", "experts"].includes(key),
+      ),
+    ),
+  ),
+);
+
+const trainingStyles = {
+  objective: false,
+  batchSize: { name: "trainingBatch" },
+  folder: { name: "checkpoints" },
+} as const;
+
+/** Says whose a flag is, since several methods share a command. */
+const settingStyles = Object.fromEntries(
+  Object.keys(settings.shape).map((key) => {
+    const owners = repairMethod.options.filter(({ shape }) => key in shape);
+    const { description = "" } = z.toJSONSchema(settings.shape[key] as z.ZodType);
+    return [
+      key,
+      {
+        help: `of ${owners.map(({ shape }) => shape.method.value).join(", ")}${description && `: ${description}`}`,
+      },
+    ];
+  }),
+);
+
+export function addRepairFlags(command: Command): Command {
+  addSchemaFlags(command, settings, settingStyles).option(
+    "--train",
+    "train where the method can do without: low-rank, patch, replacement-block; the next flags say how",
+  );
+  return addSchemaFlags(command, trainingOptions, trainingStyles);
+}
+
+/**
+ * The method with its settings.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT for a flag that the method does not have
+ */
+export function repairMethodOf(flags: RepairFlags): RepairMethodOptions {
+  const { method, train = false } = flags;
+  const schema = repairMethod.options.find(({ shape }) => shape.method.value === method);
+  if (schema === undefined) throw new DepthkitError("INTERNAL", `There is no repair method ${method}.`);
+  const own = schemaOptions(settings, flags);
+  const training: TrainingOptions = schemaOptions(trainingOptions, flags, trainingStyles);
+  const takes = Object.keys(schema.shape).filter((key) => key in settings.shape);
+  const names = flagNames(settings);
+  for (const key of Object.keys(own)) {
+    if (takes.includes(key)) continue;
+    const allowed = takes.map((name) => names.get(name)).join(", ") || "none";
+    refuse(`${names.get(key)} is no flag of the repair ${method}; its flags: ${allowed}.`);
+  }
+  const trainingFlags = Object.keys(training).map((key) =>
+    flagNames(trainingOptions, trainingStyles).get(key),
+  );
+  if (!("training" in schema.shape)) {
+    const given = [...(train ? ["--train"] : []), ...trainingFlags];
+    if (given.length > 0) refuse(`The repair ${method} is not trained; leave out ${given.join(", ")}.`);
+    return { method, ...own } as RepairMethodOptions;
+  }
+  const always = schema.shape.training.parse(undefined) !== null;
+  if (always && train) refuse(`The repair ${method} is always trained; leave out --train.`);
+  if (!always && !train && trainingFlags.length > 0) {
+    refuse(
+      `${trainingFlags.join(", ")} say how to train, and ${method} is not trained unless you add --train.`,
+    );
+  }
+  // Each value was read by its schema's parser; the call checks the whole again.
+  return { method, ...own, ...(always || train ? { training } : {}) } as RepairMethodOptions;
+}
+
+function refuse(message: string): never {
+  throw new DepthkitError("INVALID_ARGUMENT", message);
+}

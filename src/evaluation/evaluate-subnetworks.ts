@@ -1,0 +1,187 @@
+import { DepthkitError } from "../errors.ts";
+import type { UnitName } from "../protocol/common.ts";
+import type { Measure } from "../protocol/subnetworks.ts";
+import type { CallOptions } from "../rpc/connection.ts";
+import { Evaluator } from "./evaluator.ts";
+import type { Scorable } from "./scorable.ts";
+import type { HeldRepair, Subject } from "./subject.ts";
+import { type EngineParams, maskBytes, type Subnetworks } from "./subnetworks.ts";
+
+/** How the engine works, and where what it measures is kept. */
+export interface EngineOptions extends CallOptions, EngineParams {
+  /** Keep every subnetwork's measures in this folder as they are finished; games over the same data share it. */
+  journal?: string | undefined;
+}
+
+/** The values of one subnetwork: nats for `loss` and `kl`. */
+export interface SubnetworkScore {
+  /** Its place among those asked for. */
+  index: number;
+  values: Readonly<Partial<Record<Measure, number>>>;
+}
+
+export interface SubnetworkScores {
+  measures: readonly Measure[];
+  /** One entry a subnetwork, in the order asked for. */
+  scores: SubnetworkScore[];
+  /** Positions or items each measure is a mean over. */
+  counts: readonly number[];
+  /** Subnetworks computed; the others equal one of them, or the journal had them. */
+  distinct: number;
+  /** Subnetworks with a value that is NaN or infinite. */
+  notFinite: number[];
+  /** Blocks run on a batch, a sublayer counting as its share. */
+  blockEvaluations: number;
+  /** 0 where nothing was computed. */
+  batchSize: number;
+  /** What did not go as planned: batches halved for memory, repairs that apply nowhere. */
+  notes: readonly string[];
+  seconds: number;
+}
+
+/**
+ * An evaluation under way: iterate over it for values as they are finished, in no fixed order, or take
+ * them all from `result`.
+ */
+export class SubnetworkEvaluation implements AsyncIterable<SubnetworkScore> {
+  readonly result: Promise<SubnetworkScores>;
+  readonly #finished: SubnetworkScore[] = [];
+  #wake: () => void = () => {};
+  #ended = false;
+
+  /** @internal */
+  constructor(start: (onScore: (score: SubnetworkScore) => void) => Promise<SubnetworkScores>) {
+    this.result = start((score) => {
+      this.#finished.push(score);
+      this.#wake();
+    });
+    const end = () => {
+      this.#ended = true;
+      this.#wake();
+    };
+    // Who only iterates learns of a failure from the iterator.
+    this.result.then(end, end);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<SubnetworkScore> {
+    for (let next = 0; ; next += 1) {
+      while (next >= this.#finished.length && !this.#ended) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+      const score = this.#finished[next];
+      if (score === undefined) break;
+      yield score;
+    }
+    await this.result;
+  }
+}
+
+/** A subnetwork to be measured: what it is without, and the repairs in place. */
+export interface MeasuredSubnetwork {
+  readonly removed: readonly UnitName[];
+  readonly repairs: readonly HeldRepair[];
+}
+
+export interface EvaluateSubnetworksParams extends EngineOptions {
+  measures?: readonly Measure[] | undefined;
+  /** In place wherever their units are removed; the subnetworks then have none of their own. */
+  repairs?: readonly HeldRepair[] | undefined;
+}
+
+/** What is wrong with the subnetworks, `result` and the iterator say, as of all else. */
+export function evaluateSubnetworks(
+  model: Subject,
+  data: Scorable,
+  subnetworks: () => readonly MeasuredSubnetwork[],
+  options: EvaluateSubnetworksParams,
+): SubnetworkEvaluation {
+  return new SubnetworkEvaluation(async (onScore) => run(model, data, subnetworks(), options, onScore));
+}
+
+async function run(
+  model: Subject,
+  data: Scorable,
+  subnetworks: readonly MeasuredSubnetwork[],
+  {
+    measures = [data.measures[0]],
+    repairs: everywhere,
+    journal,
+    signal,
+    onProgress,
+    ...engine
+  }: EvaluateSubnetworksParams,
+  onScore: (score: SubnetworkScore) => void,
+): Promise<SubnetworkScores> {
+  const started = performance.now();
+  if (subnetworks.length === 0) {
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      "evaluateSubnetworks was given no subnetwork; it needs at least one.",
+    );
+  }
+  const { players, kept } = keptMasks(subnetworks.map(({ removed }) => removed));
+  const own = subnetworks.map(({ repairs }) => repairs);
+  const placed = everywhere === undefined ? ownRepairs(own) : sharedRepairs(everywhere, own);
+  await using evaluator = await Evaluator.open(model, data, { measures, engine, journal });
+  const scoreOf = (index: number, values: Float64Array): SubnetworkScore => ({
+    index,
+    values: Object.fromEntries(measures.map((name, column) => [name, values[column] ?? Number.NaN])),
+  });
+  const { values, counts } = await evaluator.measure(
+    { players, kept, ...placed },
+    { signal, onProgress, onRow: (row, found) => onScore(scoreOf(row, found)) },
+  );
+  const rowOf = (row: number) => values.subarray(row * measures.length, (row + 1) * measures.length);
+  return {
+    measures,
+    scores: subnetworks.map((_, row) => scoreOf(row, rowOf(row))),
+    counts,
+    notFinite: subnetworks.flatMap((_, row) => (rowOf(row).every(Number.isFinite) ? [] : [row])),
+    ...evaluator.effort,
+    seconds: (performance.now() - started) / 1000,
+  };
+}
+
+/** One bit a unit and subnetwork, over the units that any of them removes. */
+function keptMasks(removed: readonly (readonly UnitName[])[]): Pick<Subnetworks, "players" | "kept"> {
+  // A subnetwork that removes nothing needs a column too.
+  const units = [...new Set(removed.flat())];
+  if (units.length === 0) units.push("block.0");
+  const gone = removed.map((names) => new Set(names));
+  return {
+    players: units.map((unit) => [unit]),
+    kept: packBits(gone.map((names) => units.map((unit) => !names.has(unit)))),
+  };
+}
+
+type Placed = Pick<Subnetworks, "repairs" | "repaired">;
+
+function ownRepairs(own: readonly (readonly HeldRepair[])[]): Placed {
+  const repairs = [...new Set(own.flat())];
+  if (repairs.length === 0) return { repairs };
+  return { repairs, repaired: packBits(own.map((ones) => repairs.map((repair) => ones.includes(repair)))) };
+}
+
+function sharedRepairs(repairs: readonly HeldRepair[], own: readonly (readonly HeldRepair[])[]): Placed {
+  if (own.some((ones) => ones.length > 0)) {
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      "evaluateSubnetworks was given `repairs` for all and a subnetwork with repairs of its own; use one of the two.",
+    );
+  }
+  return { repairs };
+}
+
+function packBits(rows: readonly (readonly boolean[])[]): Uint8Array<ArrayBuffer> {
+  const width = maskBytes(rows[0]?.length ?? 0);
+  const data = new Uint8Array(rows.length * width);
+  for (const [row, bits] of rows.entries()) {
+    for (const [column, bit] of bits.entries()) {
+      const at = row * width + (column >>> 3);
+      if (bit) data[at] = (data[at] ?? 0) | (1 << (column & 7));
+    }
+  }
+  return data;
+}

@@ -1,0 +1,162 @@
+import { DepthkitError } from "../errors.ts";
+import type { JournalKey } from "../journal/key.ts";
+import { openValuesFile } from "../journal/values-file.ts";
+import { type Perplexity, perplexityOptions } from "../protocol/evaluation.ts";
+import { type GenerationScore, solveOptions } from "../protocol/generation-task.ts";
+import type { CallOptions } from "../rpc/connection.ts";
+import { ItemLog } from "./item-log.ts";
+import { modelKey } from "./keys.ts";
+import { type PerplexityOptions, scorePerplexity } from "./perplexity.ts";
+import type { Subject } from "./subject.ts";
+import {
+  type ChoiceScores,
+  type ChoicesOptions,
+  type HeldTask,
+  type LastWordOptions,
+  type LastWordScores,
+  scoreChoices,
+  scoreLastWord,
+} from "./task-scores.ts";
+import { type TextData, textDigest } from "./text-data.ts";
+import { type HeldGenerationTask, type SolveOptions, solveTask } from "./written-answers.ts";
+
+type Own<Options> = Omit<Options, keyof CallOptions>;
+
+/** One evaluation of {@link Subnetwork.evaluate}: its kind is the method that would do it by itself. */
+export type Evaluation = { /** Shown with progress. Default: the kind. */ name?: string | undefined } & (
+  | ({ kind: "perplexity"; data: TextData } & Own<PerplexityOptions>)
+  | ({ kind: "choices"; task: HeldTask } & Own<ChoicesOptions>)
+  | ({ kind: "lastWord"; task: HeldTask } & Own<LastWordOptions>)
+  | ({ kind: "solve"; task: HeldGenerationTask } & Own<SolveOptions>)
+);
+
+interface ScoresByKind {
+  perplexity: Perplexity;
+  choices: ChoiceScores;
+  lastWord: LastWordScores;
+  solve: GenerationScore;
+}
+
+export interface EvaluationResult<K extends Evaluation["kind"] = Evaluation["kind"]> {
+  kind: K;
+  name: string;
+  scores: ScoresByKind[K];
+  /** Chunks, questions or prompts in it. */
+  items: number;
+  /** Of these, how many the journal had already. */
+  reused: number;
+}
+
+/** One result an evaluation, in their order. */
+export type EvaluationResults<E extends readonly Evaluation[]> = {
+  -readonly [I in keyof E]: EvaluationResult<E[I]["kind"]>;
+};
+
+export interface EvaluateOptions extends CallOptions {
+  /** Keep every finished item in this folder, and take from it what was scored before. */
+  journal?: string | undefined;
+  /** Hears of each result as it is there. */
+  onResult?: ((result: EvaluationResult) => void) | undefined;
+}
+
+export async function evaluate<const E extends readonly Evaluation[]>(
+  on: Subject,
+  evaluations: E,
+  { journal, onResult, signal, onProgress }: EvaluateOptions,
+): Promise<EvaluationResults<E>> {
+  const results: EvaluationResult[] = [];
+  for (const evaluation of evaluations) {
+    const { kind, name = kind } = evaluation;
+    const call: CallOptions = {
+      signal,
+      onProgress: (progress) => onProgress?.({ ...progress, phase: `${name}: ${progress.phase}` }),
+    };
+    const scoreWith = (log?: ItemLog) => score(on, evaluation, call, log);
+    let scores: ScoresByKind[typeof kind];
+    let reused = 0;
+    if (journal === undefined) {
+      scores = await scoreWith();
+    } else {
+      const header = await headerOf(on, evaluation);
+      await using file = await openValuesFile({ directory: journal, header });
+      const log = new ItemLog(file);
+      scores = await scoreWith(log);
+      await log.settled();
+      reused = itemsOf(scores) - log.found;
+    }
+    const result = { kind, name, scores, items: itemsOf(scores), reused };
+    results.push(result);
+    onResult?.(result);
+  }
+  // Made one by one from the evaluations, in their order.
+  return results as EvaluationResults<E>;
+}
+
+function score(
+  on: Subject,
+  evaluation: Evaluation,
+  call: CallOptions,
+  log: ItemLog | undefined,
+): Promise<ScoresByKind[Evaluation["kind"]]> {
+  switch (evaluation.kind) {
+    case "perplexity": {
+      const { kind: _, name: __, data, ...options } = evaluation;
+      return scorePerplexity(on, data, { ...options, ...call }, log);
+    }
+    case "choices": {
+      const { kind: _, name: __, task, ...options } = evaluation;
+      return scoreChoices(on, task, { ...options, ...call }, log);
+    }
+    case "lastWord": {
+      const { kind: _, name: __, task, ...options } = evaluation;
+      return scoreLastWord(on, task, { ...options, ...call }, log);
+    }
+    case "solve": {
+      const { kind: _, name: __, task, ...options } = evaluation;
+      return solveTask(on, task, { ...options, ...call }, log);
+    }
+    default: {
+      const { kind } = evaluation satisfies never as { kind: unknown };
+      throw new DepthkitError(
+        "INVALID_ARGUMENT",
+        `evaluate was given the kind ${JSON.stringify(kind)}; kinds: perplexity, choices, lastWord, solve.`,
+      );
+    }
+  }
+}
+
+function itemsOf(scores: ScoresByKind[Evaluation["kind"]]): number {
+  return "chunks" in scores ? scores.chunks : scores.items;
+}
+
+/** All that determines what an item scores; batch sizes do not. */
+async function headerOf(on: Subject, evaluation: Evaluation): Promise<JournalKey> {
+  return {
+    format: "depthkit-items",
+    version: 2,
+    kind: evaluation.kind,
+    ...modelKey(on.info),
+    removed: on.removed,
+    repairs: on.repairs.map(({ digest }) => digest),
+    ...(await dataKey(on, evaluation)),
+  };
+}
+
+async function dataKey(
+  { connection, handle }: Subject,
+  evaluation: Evaluation,
+): Promise<Record<string, JournalKey>> {
+  if (evaluation.kind === "choices" || evaluation.kind === "lastWord") {
+    return { task: evaluation.task.info.digest };
+  }
+  const { result } = await connection.call("model.tokenizer", { model: handle.on(connection) });
+  const tokenizer = result.digest;
+  if (evaluation.kind === "solve") {
+    const { digest, separator } = evaluation.task.info;
+    const { maxNewTokens, stop, chat } = solveOptions.strip().parse(evaluation);
+    return { tokenizer, task: digest, maxNewTokens, stop: stop ?? [separator], chat };
+  }
+  // How many chunks are scored changes none of them.
+  const { rows, separator, chunk, stride, bos } = perplexityOptions.strip().parse(evaluation);
+  return { tokenizer, text: await textDigest(evaluation.data), rows, separator, chunk, stride, bos };
+}

@@ -1,0 +1,34 @@
+import type { UnitName } from "../protocol/common.ts";
+import type { Params } from "../protocol/methods.ts";
+import type { ModelInfo } from "../protocol/model.ts";
+import type { Connection } from "../rpc/connection.ts";
+import type { Handle } from "../rpc/handle.ts";
+
+/** The subnetwork a call works on, as its params name it. */
+export type SubjectParams = Pick<Params<"generation.generate">, "model" | "removed" | "repairs">;
+
+/** A repair that the worker holds. */
+export interface HeldRepair {
+  on(connection: Connection): string;
+  readonly digest: string;
+  /** The units it makes up for. */
+  readonly removed: readonly UnitName[];
+}
+
+/** A subnetwork, and the worker that holds its model and repairs. */
+export interface Subject {
+  readonly connection: Connection;
+  readonly info: ModelInfo;
+  readonly handle: Handle;
+  readonly removed: readonly UnitName[];
+  readonly repairs: readonly HeldRepair[];
+}
+
+/** @throws DepthkitError CLOSED where the model or a repair is gone */
+export function subjectParams({ connection, handle, removed, repairs }: Subject): SubjectParams {
+  return {
+    model: handle.on(connection),
+    removed,
+    repairs: repairs.map((repair) => repair.on(connection)),
+  };
+}

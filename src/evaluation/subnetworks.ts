@@ -1,0 +1,62 @@
+import type { UnitName } from "../protocol/common.ts";
+import type { Params, Result } from "../protocol/methods.ts";
+import type { Tensor } from "../protocol/tensor.ts";
+import type { CallOptions } from "../rpc/connection.ts";
+import type { Scorable } from "./scorable.ts";
+import { type HeldRepair, type Subject, subjectParams } from "./subject.ts";
+
+/** Subnetworks of one model, as the wire has them. */
+export interface Subnetworks {
+  /** Units that stay or go together, in the order of the masks' bits. */
+  readonly players: readonly (readonly UnitName[])[];
+  /** A row a subnetwork, `maskBytes(players)` wide: bit p % 8 of byte p // 8, lowest first, where player p stays. */
+  readonly kept: Uint8Array<ArrayBuffer>;
+  readonly repairs: readonly HeldRepair[];
+  /** As `kept`, over the repairs: which are in place. Absent: each wherever its units are removed. */
+  readonly repaired?: Uint8Array<ArrayBuffer> | undefined;
+}
+
+export type EngineParams = Pick<
+  Params<"subnetworks.evaluate">,
+  "scoredPositions" | "batchSize" | "memoryBudget"
+>;
+
+/** Finished rows, and of each its measures one after the other. */
+export type OnRows = (rows: ArrayLike<number>, values: ArrayLike<number>, counts: readonly number[]) => void;
+
+/** Bytes of a mask over so many bits. */
+export const maskBytes = (bits: number): number => Math.ceil(bits / 8);
+
+/** Has the worker measure subnetworks; `onRows` hears of each as it is finished, in no fixed order. */
+export async function measureSubnetworks(
+  model: Subject,
+  data: Scorable,
+  { players, kept, repairs, repaired }: Subnetworks,
+  measures: Params<"subnetworks.evaluate">["measures"],
+  engine: EngineParams,
+  { onRows, ...call }: CallOptions & { onRows: OnRows },
+): Promise<Result<"subnetworks.evaluate">> {
+  const params = {
+    ...engine,
+    model: model.handle.on(model.connection),
+    data: data.on(model.connection),
+    players,
+    kept: { tensor: 0 },
+    repairs: subjectParams({ ...model, repairs }).repairs,
+    repaired: repaired === undefined ? null : { tensor: 1 },
+    measures,
+  };
+  const tensors = [masks(kept, players.length)];
+  if (repaired !== undefined) tensors.push(masks(repaired, repairs.length));
+  const { result } = await model.connection.call("subnetworks.evaluate", params, {
+    ...call,
+    tensors,
+    onPart: (part, tensor) => onRows(tensor(part.rows).data, tensor(part.values).data, part.counts),
+  });
+  return result;
+}
+
+function masks(data: Uint8Array<ArrayBuffer>, bits: number): Tensor<"uint8"> {
+  const width = maskBytes(bits);
+  return { dtype: "uint8", shape: [data.length / width, width], data };
+}

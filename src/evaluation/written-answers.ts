@@ -1,0 +1,24 @@
+import type { z } from "zod";
+import type { GenerationScore, GenerationTaskInfo, solveOptions } from "../protocol/generation-task.ts";
+import type { CallOptions, Connection } from "../rpc/connection.ts";
+import { type ItemLog, unlogged } from "./item-log.ts";
+import { type Subject, subjectParams } from "./subject.ts";
+
+/** A task of written answers that a worker holds. */
+export interface HeldGenerationTask {
+  on(connection: Connection): string;
+  readonly info: GenerationTaskInfo;
+}
+
+export interface SolveOptions extends CallOptions, z.input<typeof solveOptions> {}
+
+export async function solveTask(
+  on: Subject,
+  task: HeldGenerationTask,
+  options: SolveOptions,
+  log?: ItemLog,
+): Promise<GenerationScore> {
+  const { known, ...resumed } = log?.resume() ?? unlogged;
+  const subject = { ...subjectParams(on), task: task.on(on.connection), known };
+  return (await on.connection.request("generation.solve", subject, options, resumed)).result;
+}

@@ -1,0 +1,57 @@
+import type { JournalKey } from "./key.ts";
+import { openValuesFile, type StoredValue, type ValuesFile } from "./values-file.ts";
+
+export interface JournalOptions {
+  /** Holds one file a key; made when absent. */
+  readonly directory: string;
+  /** Everything that determines the values: weights, data, measure, dtype, engine version, ... */
+  readonly key: JournalKey;
+  readonly players: readonly string[];
+  readonly values: readonly string[];
+  /** Data reach the disk at least this often while batches arrive, and on close; default 1000. */
+  readonly syncEveryMs?: number | undefined;
+}
+
+/**
+ * Values of a game's coalitions, in one file for each key, players and values together: what a `CachedGame`
+ * over a function of one's own keeps. A game over a model has its own (`model.game(..., { journal })`).
+ */
+export class Journal implements AsyncDisposable {
+  readonly #file: ValuesFile;
+
+  private constructor(file: ValuesFile) {
+    this.#file = file;
+  }
+
+  static async open({ directory, key, players, values, syncEveryMs }: JournalOptions): Promise<Journal> {
+    const header = { format: "depthkit-values", version: 1, players, values, key };
+    return new Journal(await openValuesFile({ directory, header, width: values.length, syncEveryMs }));
+  }
+
+  get path(): string {
+    return this.#file.path;
+  }
+
+  /** Lines that were skipped on opening. */
+  get damaged(): number {
+    return this.#file.damaged;
+  }
+
+  /** What the file held when it was opened. */
+  entries(): Iterable<StoredValue> {
+    return this.#file.entries();
+  }
+
+  append(entries: readonly StoredValue[]): Promise<void> {
+    return this.#file.append(entries);
+  }
+
+  /** Writes what is queued, syncs and closes; safe to call twice. */
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,56 @@
+import type { z } from "zod";
+import { JournalFile } from "./journal-file.ts";
+import { type JournalKey, keyDigest } from "./key.ts";
+
+const header = { format: "depthkit-steps", version: 1 };
+
+const anyJson = {
+  encode: (value: unknown) => JSON.stringify(value),
+  decode: (json: string): unknown => JSON.parse(json),
+};
+
+/** The finished steps of a run, each on disk before the next one begins. */
+export class StepsFile implements AsyncDisposable {
+  readonly #file: JournalFile<unknown>;
+  readonly #known: Map<string, unknown>;
+
+  private constructor(file: JournalFile<unknown>) {
+    this.#file = file;
+    this.#known = new Map([...file.entries()].map(({ key, value }) => [key, value]));
+  }
+
+  /** @throws DepthkitError INVALID_ARGUMENT, DISK_FULL, UNSUPPORTED_FORMAT */
+  static async open(path: string): Promise<StepsFile> {
+    return new StepsFile(await JournalFile.open({ path, header, codec: anyJson, syncEveryMs: 0 }));
+  }
+
+  /** Lines that were skipped on opening: their steps are done again. */
+  get damaged(): number {
+    return this.#file.damaged;
+  }
+
+  /**
+   * What a step gave: from the journal where it is there and what the schema says, else from `work`, which
+   * is then written. All that determines it is in its key, which JSON can hold.
+   */
+  async step<T>(key: object, schema: z.ZodType<T>, work: () => Promise<T>): Promise<T> {
+    const digest = keyDigest(JSON.parse(JSON.stringify(key)) as JournalKey);
+    if (this.#known.has(digest)) {
+      const known = schema.safeParse(this.#known.get(digest));
+      if (known.success) return known.data;
+    }
+    const value = await work();
+    await this.#file.append([{ key: digest, value }]);
+    this.#known.set(digest, value);
+    return value;
+  }
+
+  /** Safe to call twice. */
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

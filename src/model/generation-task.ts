@@ -1,0 +1,33 @@
+import type { z } from "zod";
+import type { GenerationTaskInfo, generationTaskOptions } from "../protocol/generation-task.ts";
+import type { CallOptions, Connection } from "../rpc/connection.ts";
+import { Handle } from "../rpc/handle.ts";
+import { type ShotsFrom, type TaskData, toRowSource, toShotsFrom } from "./task-data.ts";
+
+export interface LoadGenerationTaskOptions
+  extends CallOptions,
+    ShotsFrom,
+    Omit<z.input<typeof generationTaskOptions>, "shotsFrom"> {}
+
+/** Questions whose answers are written, held by the worker. */
+export class GenerationTask extends Handle {
+  readonly info: GenerationTaskInfo;
+
+  /** @internal */
+  constructor(connection: Connection, task: string, info: GenerationTaskInfo) {
+    super(connection, "task", task, () => connection.call("generation.unloadTask", { task }));
+    this.info = info;
+  }
+}
+
+export async function loadGenerationTask(
+  connection: Connection,
+  model: string,
+  data: TaskData,
+  options: LoadGenerationTaskOptions,
+): Promise<GenerationTask> {
+  const subject = { model, data: toRowSource(data) };
+  const call = { ...options, ...toShotsFrom(options) };
+  const { result } = await connection.request("generation.loadTask", subject, call);
+  return new GenerationTask(connection, result.task, result.info);
+}

@@ -1,0 +1,387 @@
+/** A model and what is left of it without some units: two classes that make each other. */
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import type { z } from "zod";
+import {
+  type EvaluateOptions,
+  type Evaluation,
+  type EvaluationResults,
+  evaluate,
+} from "../evaluation/evaluate.ts";
+import {
+  type EvaluateSubnetworksParams,
+  evaluateSubnetworks,
+  type SubnetworkEvaluation,
+} from "../evaluation/evaluate-subnetworks.ts";
+import { type PerplexityOptions, scorePerplexity } from "../evaluation/perplexity.ts";
+import { type Subject, subjectParams } from "../evaluation/subject.ts";
+import {
+  type ChoiceScores,
+  type ChoicesOptions,
+  type LastWordOptions,
+  type LastWordScores,
+  scoreChoices,
+  scoreLastWord,
+} from "../evaluation/task-scores.ts";
+import type { TextData } from "../evaluation/text-data.ts";
+import { type SolveOptions, solveTask } from "../evaluation/written-answers.ts";
+import { cacheFolder } from "../platform/cache-folder.ts";
+import type { UnitKind, UnitName } from "../protocol/common.ts";
+import type { Perplexity } from "../protocol/evaluation.ts";
+import type { ExportInfo } from "../protocol/export.ts";
+import type { GenerateResult } from "../protocol/generation.ts";
+import type { GenerationScore } from "../protocol/generation-task.ts";
+import type { HarnessResult } from "../protocol/harness.ts";
+import type { ModelInfo, modelOptions } from "../protocol/model.ts";
+import type { RepairReport, repairSaveOptions } from "../protocol/repair.ts";
+import { checkUnits, unitsOf } from "../protocol/units.ts";
+import type { CallOptions, Connection } from "../rpc/connection.ts";
+import { Handle } from "../rpc/handle.ts";
+import { type Corpus, type LoadCorpusOptions, loadCorpus } from "./corpus.ts";
+import { type ExportOptions, exportSubnetwork } from "./export.ts";
+import { type GenerateOptions, generateText } from "./generate.ts";
+import {
+  type GenerationTask,
+  type LoadGenerationTaskOptions,
+  loadGenerationTask,
+} from "./generation-task.ts";
+import { type LmEvalOptions, runLmEval } from "./harness.ts";
+import { type Influence, type InfluenceOptions, measureInfluence } from "./influence.ts";
+import {
+  type ModelGame,
+  type ModelGameOptions,
+  modelGame,
+  type PlayerName,
+  type Players,
+} from "./model-game.ts";
+import { type Profile, type ProfileOptions, profileSubnetwork } from "./profile.ts";
+import { fitRepair, heldRepairs, type Repair, type RepairOptions } from "./repair.ts";
+import { type LoadTaskOptions, loadTask, type Task } from "./task.ts";
+import type { TaskData } from "./task-data.ts";
+
+export interface LoadModelOptions extends CallOptions, z.input<typeof modelOptions> {}
+
+export interface SaveOptions extends CallOptions, z.input<typeof repairSaveOptions> {}
+
+export interface EvaluateSubnetworksOptions extends Omit<EvaluateSubnetworksParams, "repairs"> {
+  /**
+   * Repairs to put in place wherever their units are removed, such as those of emulated updates of many
+   * units. Default: each subnetwork has its own.
+   */
+  repairs?: readonly Repair[] | undefined;
+}
+
+/**
+ * A model with a set of units removed, and maybe repairs: an immutable value. It holds no weights of its own; the worker
+ * gates the removed units while it works on it, and restores the model exactly.
+ */
+export class Subnetwork implements AsyncDisposable {
+  /** The removed units, by depth. */
+  readonly removed: readonly UnitName[];
+  /** What stands in for removed units or heals the rest, in the order it was made. */
+  readonly repairs: readonly Repair[];
+  readonly #model: () => Model;
+
+  /** @internal */
+  constructor(model: () => Model, removed: readonly UnitName[], repairs: readonly Repair[]) {
+    this.#model = model;
+    this.removed = Object.freeze([...removed]);
+    this.repairs = Object.freeze([...repairs]);
+  }
+
+  /** The model it is part of. */
+  get model(): Model {
+    return this.#model();
+  }
+
+  /** Numbers of the blocks of which at least one sublayer stays. */
+  get keptBlocks(): number[] {
+    const gone = new Set(this.removed);
+    return Array.from({ length: this.model.depth }, (_, block) => block).filter(
+      (block) =>
+        !gone.has(`block.${block}`) && !(gone.has(`attention.${block}`) && gone.has(`feed-forward.${block}`)),
+    );
+  }
+
+  /** A subnetwork without these units too, such as `block.7` or `attention.3`; its repairs stay. Nothing is computed yet. */
+  without(units: readonly string[]): Subnetwork {
+    return new Subnetwork(
+      this.#model,
+      checkUnits([...this.removed, ...units], this.model.depth),
+      this.repairs,
+    );
+  }
+
+  /**
+   * Puts something cheap where units were removed, or heals the blocks that stay: a new subnetwork, with a
+   * report of what was won. Repairs add up: an emulated update here, LoRA on top. docs/repair.md says what
+   * each method computes and costs.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, NOT_MEASURABLE, OUT_OF_MEMORY, CANCELLED
+   */
+  async repair(corpus: Corpus, options: RepairOptions): Promise<RepairedSubnetwork> {
+    const { repairs, report } = await fitRepair(this.subject, corpus, options);
+    return new RepairedSubnetwork(this.#model, this, repairs, report);
+  }
+
+  /**
+   * Saves the removed units and the repairs, in a folder that appears whole or not at all;
+   * {@link Model.loadSubnetwork} reads it, for the same model. To save the model itself, see `export`.
+   *
+   * @throws DepthkitError TARGET_NOT_EMPTY, DISK_FULL
+   */
+  async save(folder: string, options: SaveOptions = {}): Promise<void> {
+    const subject = { ...subjectParams(this.subject), folder: resolve(folder) };
+    await this.model.connection.request("repair.save", subject, options);
+  }
+
+  /**
+   * Perplexity on a text. The result carries its protocol: data digest, chunk, stride, BOS, tokens.
+   *
+   * @throws DepthkitError NOT_ENOUGH_TEXT, FILE_NOT_FOUND, UNSUPPORTED_FORMAT, INVALID_ARGUMENT,
+   * NOT_MEASURABLE, CANCELLED
+   */
+  async perplexity(data: TextData, options: PerplexityOptions = {}): Promise<Perplexity> {
+    return scorePerplexity(this.subject, data, options);
+  }
+
+  /**
+   * Accuracy on a multiple-choice task, with the choice loss, the probability on the choices, and on request
+   * every item and where the whole model chooses otherwise.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, CLOSED, NOT_MEASURABLE, OUT_OF_MEMORY, CANCELLED
+   */
+  async choices(task: Task, options: ChoicesOptions = {}): Promise<ChoiceScores> {
+    return scoreChoices(this.subject, task, options);
+  }
+
+  /**
+   * How often the likeliest word is a text's last one (LAMBADA), and its perplexity.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, CLOSED, NOT_MEASURABLE, OUT_OF_MEMORY, CANCELLED
+   */
+  async lastWord(task: Task, options: LastWordOptions = {}): Promise<LastWordScores> {
+    return scoreLastWord(this.subject, task, options);
+  }
+
+  /**
+   * Continues each prompt. Removed attention has no KV cache.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, CANCELLED
+   */
+  async generate(
+    prompts: string | readonly string[],
+    options: GenerateOptions = {},
+  ): Promise<GenerateResult> {
+    return generateText(this.subject, prompts, options);
+  }
+
+  /**
+   * Writes an answer to every item of a task and counts the right ones.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, CLOSED, CANCELLED
+   */
+  async solve(task: GenerationTask, options: SolveOptions = {}): Promise<GenerationScore> {
+    return solveTask(this.subject, task, options);
+  }
+
+  /**
+   * Evaluates it in memory with EleutherAI's lm-evaluation-harness, by the harness's own rules. An extra:
+   * `npx depthkit setup --with lm-eval` (docs/evaluation.md).
+   *
+   * @throws DepthkitError MODULE_MISSING, INVALID_ARGUMENT, FILE_NOT_FOUND, NETWORK, CANCELLED
+   */
+  async lmEval(options: LmEvalOptions): Promise<HarnessResult> {
+    return runLmEval(this.subject, options);
+  }
+
+  /**
+   * Several evaluations, one after the other. With a `journal`, each item (a chunk of text, a question, a
+   * prompt) is kept as it is finished: what was cancelled or killed goes on from there, and what was scored
+   * before is not scored again, as long as weights, removed units, repairs, data and options are the same.
+   *
+   * @throws DepthkitError what the evaluations by themselves throw
+   */
+  async evaluate<const E extends readonly Evaluation[]>(
+    evaluations: E,
+    options: EvaluateOptions = {},
+  ): Promise<EvaluationResults<E>> {
+    return evaluate(this.subject, evaluations, options);
+  }
+
+  /**
+   * What it costs to store and to run on this device, against the whole model: both are timed in turn
+   * (docs/evaluation.md).
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, OUT_OF_MEMORY, CANCELLED
+   */
+  async profile(options: ProfileOptions = {}): Promise<Profile> {
+    return profileSubnetwork(this.subject, options);
+  }
+
+  /**
+   * Saves it as a checkpoint of its own, in a folder that appears whole or not at all.
+   *
+   * @throws DepthkitError TARGET_NOT_EMPTY, EXPORT_UNSUPPORTED, DISK_FULL, CANCELLED
+   */
+  async export(folder: string, options: ExportOptions): Promise<ExportInfo> {
+    return exportSubnetwork(this.subject, folder, options);
+  }
+
+  /** Gives back what the worker holds for it alone: the repairs that it made. Others keep theirs. */
+  async close(): Promise<void> {}
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** @internal */
+  get subject(): Subject {
+    const { connection, info, handle } = this.model;
+    return { connection, info, handle, removed: this.removed, repairs: this.repairs };
+  }
+}
+
+/** A subnetwork that {@link Subnetwork.repair} made. */
+export class RepairedSubnetwork extends Subnetwork {
+  /** What the repair was fitted on, what it won at each gap, and how training went. */
+  readonly report: RepairReport;
+  readonly #made: readonly Repair[];
+
+  /** @internal */
+  constructor(model: () => Model, base: Subnetwork, made: readonly Repair[], report: RepairReport) {
+    super(model, base.removed, [...base.repairs, ...made]);
+    this.#made = made;
+    this.report = report;
+  }
+
+  override async close(): Promise<void> {
+    await Promise.all(this.#made.map((repair) => repair.close()));
+  }
+}
+
+/** A model in the worker's memory: the subnetwork that nothing is removed from. */
+export class Model extends Subnetwork {
+  readonly info: ModelInfo;
+  /** @internal */
+  readonly connection: Connection;
+  /** @internal */
+  readonly handle: Handle;
+
+  /** @internal */
+  constructor(connection: Connection, model: string, info: ModelInfo) {
+    super(() => this, [], []);
+    this.info = info;
+    this.connection = connection;
+    this.handle = new Handle(connection, "model", model, () => connection.call("model.unload", { model }));
+  }
+
+  /** Number of blocks. */
+  get depth(): number {
+    return this.info.depth;
+  }
+
+  /** Every unit of a kind, by depth. */
+  units(kind: UnitKind): UnitName[] {
+    return unitsOf(kind, this.depth);
+  }
+
+  /**
+   * Reads and tokenises text for measuring.
+   *
+   * @throws DepthkitError NOT_ENOUGH_TEXT with the tokens there are and the tokens needed,
+   * FILE_NOT_FOUND, UNSUPPORTED_FORMAT, INVALID_ARGUMENT
+   */
+  async loadCorpus(data: TextData, options: LoadCorpusOptions = {}): Promise<Corpus> {
+    return loadCorpus(this.connection, this.#id, data, options);
+  }
+
+  /**
+   * Reads and tokenises questions, from a `.jsonl` file or as objects: MMLU, ARC, HellaSwag, PIQA, WinoGrande,
+   * BoolQ, OpenBookQA, LAMBADA, or a template of one's own (docs/tasks.md).
+   *
+   * @throws DepthkitError FILE_NOT_FOUND, UNSUPPORTED_FORMAT, NOT_ENOUGH_TEXT, and INVALID_ARGUMENT with the
+   * file and line of a row that does not fit
+   */
+  async loadTask(data: TaskData, options: LoadTaskOptions = {}): Promise<Task> {
+    return loadTask(this.connection, this.#id, data, options);
+  }
+
+  /**
+   * Reads questions whose answers are written, from JSON lines or objects and a prompt template.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, NOT_ENOUGH_TEXT, FILE_NOT_FOUND, UNSUPPORTED_FORMAT
+   */
+  async loadGenerationTask(data: TaskData, options: LoadGenerationTaskOptions): Promise<GenerationTask> {
+    return loadGenerationTask(this.connection, this.#id, data, options);
+  }
+
+  /** Measures the static influence of every unit in one pass over the corpus, all metrics together. */
+  async influence(corpus: Corpus, options: InfluenceOptions = {}): Promise<Influence> {
+    return measureInfluence(this.subject, corpus, options);
+  }
+
+  /**
+   * The subnetwork that {@link Subnetwork.save} wrote, with its repairs.
+   *
+   * @throws DepthkitError FILE_NOT_FOUND, UNSUPPORTED_FORMAT, MODEL_INVALID, and INVALID_ARGUMENT where it
+   * was made for other weights
+   */
+  async loadSubnetwork(folder: string, call: CallOptions = {}): Promise<Subnetwork> {
+    const params = { model: this.#id, folder: resolve(folder) };
+    const { result } = await this.connection.call("repair.load", params, call);
+    const repairs = heldRepairs(this.connection, result.repairs, result.infos);
+    return new Subnetwork(() => this, result.removed, repairs);
+  }
+
+  /**
+   * Scores many subnetworks at once: what they share is computed once (docs/engine.md). Values come as
+   * they are finished when iterated over, and all together from `result`.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, CLOSED, CANCELLED, OUT_OF_MEMORY
+   */
+  evaluateSubnetworks(
+    data: Corpus | Task,
+    subnetworks: readonly (Subnetwork | readonly string[])[],
+    options: EvaluateSubnetworksOptions = {},
+  ): SubnetworkEvaluation {
+    const asked = () =>
+      subnetworks.map((one) =>
+        one instanceof Subnetwork ? one : { removed: checkUnits(one, this.depth), repairs: [] },
+      );
+    return evaluateSubnetworks(this.subject, data, asked, options);
+  }
+
+  /**
+   * The game whose players are units and whose value is a measure on a corpus or a task: what
+   * `estimateShapley` estimates over. What was measured is kept, in a journal where one is named.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT
+   */
+  async game<const P extends Players = "block">(
+    data: Corpus | Task,
+    options: ModelGameOptions<P> = {},
+  ): Promise<ModelGame<PlayerName<P>>> {
+    return modelGame(this.subject, data, options);
+  }
+
+  /** Frees its memory in the worker, with all repairs made on it. */
+  override close(): Promise<void> {
+    return this.handle.close();
+  }
+
+  get #id(): string {
+    return this.handle.on(this.connection);
+  }
+}
+
+export async function loadModel(
+  connection: Connection,
+  source: string,
+  options: LoadModelOptions,
+): Promise<Model> {
+  // A relative path means the caller's: the worker runs in a folder of its own.
+  const subject = { source: existsSync(source) ? resolve(source) : source, cacheFolder: cacheFolder() };
+  const { result } = await connection.request("model.load", subject, options);
+  return new Model(connection, result.model, result.info);
+}

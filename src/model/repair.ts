@@ -1,0 +1,101 @@
+import { resolve } from "node:path";
+import type { z } from "zod";
+import { type Subject, subjectParams } from "../evaluation/subject.ts";
+import type { UnitName } from "../protocol/common.ts";
+import type {
+  RepairInfo,
+  RepairReport,
+  repairFitOptions,
+  repairMethod,
+  repairReference,
+  TrainingPoint,
+  trainingOptions,
+} from "../protocol/repair.ts";
+import type { CallOptions, Connection } from "../rpc/connection.ts";
+import { Handle } from "../rpc/handle.ts";
+import type { Corpus } from "./corpus.ts";
+
+/** Whether a method looks at the whole model, or at the one pruned and repaired below each gap. */
+export type RepairReference = z.input<typeof repairReference>;
+
+/** How the trained methods train. */
+export interface TrainingOptions extends z.input<typeof trainingOptions> {}
+
+/** The repair methods (docs/repair.md) and their settings. */
+export type RepairMethodOptions = z.input<typeof repairMethod>;
+
+export type RepairOptions = RepairMethodOptions &
+  z.input<typeof repairFitOptions> &
+  CallOptions & {
+    /** Hears of each training step: objective, validation, tokens a second, time left. */
+    onTraining?: ((point: TrainingPoint) => void) | undefined;
+  };
+
+/**
+ * What stands in for removed units or heals the rest, held by the worker until it is closed, its model is, or no
+ * subnetwork has it any more. Written as JSON it is its {@link RepairInfo}.
+ */
+export class Repair extends Handle implements RepairInfo {
+  readonly method: string;
+  readonly removed: readonly UnitName[];
+  readonly parameters: number;
+  readonly digest: string;
+  readonly base: readonly string[];
+
+  /** @internal */
+  constructor(
+    connection: Connection,
+    repair: string,
+    { method, removed, parameters, digest, base }: RepairInfo,
+  ) {
+    const release = () => connection.call("repair.unload", { repairs: [repair] });
+    super(connection, `repair ${method}`, repair, release);
+    this.method = method;
+    this.removed = removed;
+    this.parameters = parameters;
+    this.digest = digest;
+    this.base = base;
+    collected.register(this, release);
+  }
+
+  toJSON(): RepairInfo {
+    const { method, removed, parameters, digest, base } = this;
+    return { method, removed, parameters, digest, base };
+  }
+}
+
+/**
+ * A repair that no subnetwork has any more cannot be named again, and its tensors are large. Whether the worker
+ * still holds it by then is not ours to say: it may have been closed, or gone with its model or its worker.
+ */
+const collected = new FinalizationRegistry<() => Promise<unknown>>((release) => {
+  release().catch(() => {});
+});
+
+export function heldRepairs(
+  connection: Connection,
+  handles: readonly string[],
+  infos: readonly RepairInfo[],
+): Repair[] {
+  return infos.map((info, index) => new Repair(connection, handles[index] ?? "", info));
+}
+
+export async function fitRepair(
+  on: Subject,
+  corpus: Corpus,
+  { onTraining, signal, onProgress, skipTokens, batchSize, ...method }: RepairOptions,
+): Promise<{ repairs: Repair[]; report: RepairReport }> {
+  const { connection } = on;
+  const subject = { ...subjectParams(on), corpus: corpus.on(connection), repair: toWire(method) };
+  const options = { skipTokens, batchSize, signal, onProgress };
+  const { result } = await connection.request("repair.fit", subject, options, { onPart: onTraining });
+  return { repairs: heldRepairs(connection, result.repairs, result.report.repairs), report: result.report };
+}
+
+/** A checkpoint folder by its absolute path, since the worker runs in a folder of its own; no infinity on the wire. */
+function toWire(method: RepairMethodOptions): RepairMethodOptions {
+  if (method.method === "fold" && method.ridge === Number.POSITIVE_INFINITY)
+    return { ...method, ridge: null };
+  if (!("training" in method) || typeof method.training?.folder !== "string") return method;
+  return { ...method, training: { ...method.training, folder: resolve(method.training.folder) } };
+}

@@ -1,0 +1,12 @@
+/** How far a long call is: what every `onProgress` hears. */
+export interface Progress {
+  /** What is being done. */
+  readonly phase: string;
+  readonly done: number;
+  /** Null where it is not known beforehand. */
+  readonly total: number | null;
+  /** What is counted, such as tokens or bytes; empty for plain steps. */
+  readonly unit: string;
+  /** Since the call began. */
+  readonly seconds: number;
+}

@@ -1,0 +1,45 @@
+import { DepthkitError } from "../errors.ts";
+import { type UnitKind, type UnitName, unitKinds } from "./common.ts";
+
+export interface Unit {
+  kind: UnitKind;
+  block: number;
+}
+
+/** Reads `attention.7` as its kind and its block's number. */
+export function parseUnit(name: string): Unit {
+  const [kind, number, ...rest] = name.split(".");
+  const known = unitKinds.find((candidate) => candidate === kind);
+  if (known === undefined || rest.length > 0 || !/^[0-9]{1,6}$/.test(number ?? "")) {
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      `"${name}" is no unit. A unit is block.N, attention.N or feed-forward.N, N a block's number from 0.`,
+    );
+  }
+  return { kind: known, block: Number(number) };
+}
+
+/**
+ * Checks units against a model's depth; gives them by depth, each once. A group, as the players of a game
+ * are named, is its units: `block.3+block.4`.
+ */
+export function checkUnits(names: readonly string[], depth: number): UnitName[] {
+  const units = names.flatMap((name) => name.split("+")).map(parseUnit);
+  for (const { kind, block } of units) {
+    if (block < depth) continue;
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      `${kind}.${block} does not exist: the model has ${depth} blocks, numbered 0 to ${depth - 1}.`,
+    );
+  }
+  const order = (unit: Unit) => unit.block * unitKinds.length + unitKinds.indexOf(unit.kind);
+  const sorted = units
+    .sort((a, b) => order(a) - order(b))
+    .map(({ kind, block }): UnitName => `${kind}.${block}`);
+  return [...new Set(sorted)];
+}
+
+/** Every unit of a kind, by depth. */
+export function unitsOf(kind: UnitKind, depth: number): UnitName[] {
+  return Array.from({ length: depth }, (_, block) => `${kind}.${block}` as const);
+}

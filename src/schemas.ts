@@ -1,0 +1,19 @@
+/**
+ * The schemas that options, plans and records are checked against, with their defaults, limits and words: zod
+ * objects, for forms, command lines and validation of one's own.
+ */
+export { planSchema } from "./experiment/plan.ts";
+export { recordSchema } from "./experiment/record.ts";
+export { unitKind } from "./protocol/common.ts";
+export { corpusOptions } from "./protocol/corpus.ts";
+export { choicesOptions, lastWordOptions, perplexityOptions } from "./protocol/evaluation.ts";
+export { exportFormats, exportOptions } from "./protocol/export.ts";
+export { generateOptions } from "./protocol/generation.ts";
+export { generationTaskOptions, solveOptions } from "./protocol/generation-task.ts";
+export { harnessOptions } from "./protocol/harness.ts";
+export { influenceOptions, influenceView } from "./protocol/influence.ts";
+export { modelOptions } from "./protocol/model.ts";
+export { profileOptions } from "./protocol/profiling.ts";
+export { repairFitOptions, repairMethod, repairSaveOptions, trainingOptions } from "./protocol/repair.ts";
+export { engineOptions, measure, measuresOf } from "./protocol/subnetworks.ts";
+export { taskOptions, taskTemplate } from "./protocol/task.ts";

@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { methods } from "../../../src/protocol/methods.ts";
+import { invalidParams } from "../../../src/rpc/invalid-params.ts";
+
+const subject = { model: "model-3f9a12c4-1", removed: ["block.3"], repairs: [] };
+
+function refusal(method: "generation.generate" | "repair.fit" | "task.load", own: object): string {
+  const params = { ...subject, ...own };
+  const { error } = methods[method].params.safeParse(params);
+  if (error === undefined) throw new Error("was not refused");
+  return invalidParams(method, methods[method].params, params, error).message;
+}
+
+test.each([
+  [{ prompts: ["x"], maxNewTokens: 0 }, /maxNewTokens: .*>=1; got 0\.$/],
+  [{ prompts: ["x"], maxNewToken: 5 }, /there is no option "maxNewToken"; options: chat, maxNewTokens, /],
+  [{ prompts: ["x"], topP: "most" }, /topP: .*number.*; got "most"\.$/],
+  [{ prompts: ["x"], stop: ["ok", ""] }, /stop\.1: .*; got ""\.$/],
+  [{ prompts: ["x"], temperature: Number.NaN }, /temperature: .*NaN/],
+])("generate with %j says where, what, and what is allowed", (options, words) => {
+  expect(refusal("generation.generate", options)).toMatch(words);
+});
+
+const fit = (repair: object) => refusal("repair.fit", { corpus: "corpus-3f9a12c4-1", repair });
+
+test("a repair's own options are named, and its methods where it is none", () => {
+  expect(fit({ method: "fold", rank: 8 })).toBe(
+    'repair.fit: repair: there is no option "rank"; options: method, reference, ridge.',
+  );
+  expect(fit({ method: "voodoo" })).toMatch(/"voodoo" is none of its methods: emulated-update, bias, /);
+  expect(fit({ method: "lora", training: { stepz: 3 } })).toMatch(
+    /repair\.training: there is no option "stepz"; options: objective, /,
+  );
+});
+
+test("several faults are told at once", () => {
+  const both = refusal("generation.generate", { prompts: [], seed: -1 });
+  expect(both).toContain("prompts: ");
+  expect(both).toContain("seed: ");
+});
