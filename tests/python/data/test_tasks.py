@@ -125,13 +125,8 @@ def test_mmlu_shots_are_the_first_of_the_same_subject(tmp_path: Path) -> None:
         {**MMLU, "question": "Third?"},
     ]
     tokenizer = byte_level()
-    task = load(
-        write(tmp_path, [MMLU]),
-        tokenizer,
-        shots=2,
-        shots_from=rows_in(write(tmp_path, dev, "dev.jsonl")),
-        format="mmlu",
-    )
+    examples = rows_in(write(tmp_path, dev, "dev.jsonl"))
+    task = load(write(tmp_path, [MMLU]), tokenizer, shots=2, shots_from=examples, format="mmlu")
     lines = "\nA. w\nB. x\nC. y\nD. z\nAnswer:"
     expected = f"{HEADER}First?{lines} A\n\nSecond?{lines} D\n\nWhat?{lines}"
     assert texts(tokenizer, task.items[0])[0][0] == expected
