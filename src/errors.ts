@@ -44,7 +44,10 @@ export const errorCodes = [
 
 export type ErrorCode = (typeof errorCodes)[number];
 
-/** Of an error that the worker raised: the method that failed, and where it was not on purpose, Python's own words. */
+/**
+ * Of an error that the worker raised: the method that failed, and where it was not on purpose, Python's own
+ * words.
+ */
 interface WorkerDetails {
   method: string;
   python: { type: string; traceback: string };
@@ -80,7 +83,10 @@ interface DetailsByCode {
   WORKER_DIED: ExitDetails & { method: string };
 }
 
-/** The facts behind an error's message, for programs: those that are known of its code may be there, and others. */
+/**
+ * The facts behind an error's message, for programs: those that are known of its code may be there, and
+ * others.
+ */
 export type ErrorDetails<C extends ErrorCode = ErrorCode> = Readonly<Record<string, unknown>> &
   (C extends keyof DetailsByCode ? Readonly<Partial<DetailsByCode[C]>> : unknown);
 

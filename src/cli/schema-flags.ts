@@ -31,9 +31,9 @@ interface Property {
 type Styles<S extends z.ZodObject> = { [K in keyof S["shape"]]?: FlagStyle | false };
 
 /**
- * Adds a flag for every option of a schema, with its choices, limits, default and words: what the contract says
- * of an option is said once. `styles` changes a flag or, with false, leaves it out. A flag that is not given is
- * absent, and the option has the schema's default.
+ * Adds a flag for every option of a schema, with its choices, limits, default and words: what the contract
+ * says of an option is said once. `styles` changes a flag or, with false, leaves it out. A flag that is not
+ * given is absent, and the option has the schema's default.
  */
 export function addSchemaFlags<S extends z.ZodObject>(
   command: Command,

@@ -83,8 +83,10 @@ function explanation(
   switch (reason) {
     case "no-space":
       return (
-        `the disk of ${folder} is full. An environment takes about ${formatBytes(environmentBytes.cpu)} with a ` +
-        `CPU build of torch, about ${formatBytes(environmentBytes.cuda)} with a CUDA build. ${cacheRemedies.full}`
+        `the disk of ${folder} is full. An environment takes about ${formatBytes(environmentBytes.cpu)} ` +
+        `with a ` +
+        `CPU build of torch, about ${formatBytes(environmentBytes.cuda)} with a CUDA build. ` +
+        `${cacheRemedies.full}`
       );
     case "wrong-hash":
       return (
@@ -94,8 +96,10 @@ function explanation(
     case "no-matching-wheel": {
       const wanted = noMatch.exec(lines.join("\n"))?.[1] ?? "a package";
       return (
-        `the package index has no file of ${wanted} for this Python and this machine. Use ${supportedPythons} ` +
-        "on Linux (glibc), macOS or Windows, or set DEPTHKIT_PYTHON to an interpreter that has these packages."
+        `the package index has no file of ${wanted} for this Python and this machine. Use ` +
+        `${supportedPythons} ` +
+        "on Linux (glibc), macOS or Windows, or set DEPTHKIT_PYTHON to an interpreter that has these " +
+        "packages."
       );
     }
     case "no-connection":
@@ -112,7 +116,8 @@ function explanation(
       );
     case "conflict":
       return (
-        "the pinned versions contradict a constraint of this machine (PIP_CONSTRAINT, pip's configuration). " +
+        "the pinned versions contradict a constraint of this machine (PIP_CONSTRAINT, pip's " +
+        "configuration). " +
         "Lift that constraint for this command."
       );
     case "other":

@@ -78,7 +78,10 @@ const maybeTraining = trainingOptions.nullable().default(null);
 const everyDefault = () => trainingOptions.parse({});
 
 const repairReferences = ["dense", "pruned"] as const;
-/** `dense`: what the unit adds in the whole model; `pruned`: in the model already pruned and repaired below it. */
+/**
+ * `dense`: what the unit adds in the whole model; `pruned`: in the model already pruned and repaired below
+ * it.
+ */
 export const repairReference = named("RepairReference", z.enum(repairReferences));
 const reference = repairReference
   .default("dense")

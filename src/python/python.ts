@@ -12,7 +12,9 @@ export interface PythonObject {
   [Symbol.asyncIterator](): AsyncIterator<PythonObject>;
 }
 
-/** A Python process. Called with a name it imports a module, as a template's tag it evaluates the template. */
+/**
+ * A Python process. Called with a name it imports a module, as a template's tag it evaluates the template.
+ */
 export interface Python extends AsyncDisposable {
   /**
    * Imports a module: `await py("numpy")`. `T` says what is used of it, and is the caller's own word for it:

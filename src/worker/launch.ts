@@ -155,7 +155,8 @@ async function readyLine(
     throw new DepthkitError(
       "WORKER_START_FAILED",
       `Starting the worker with ${about.python}: its first line of output is not where it listens but ` +
-        `${JSON.stringify(line.slice(0, 200))}. Find out what of that Python prints it (a sitecustomize module?).`,
+        `${JSON.stringify(line.slice(0, 200))}. Find out what of that Python prints it (a sitecustomize ` +
+        `module?).`,
       { details: { python: about.python, line } },
     );
   } finally {

@@ -24,7 +24,8 @@ export async function explainStartFailure(failure: StartFailure): Promise<Depthk
   if (missing === "depthkit_worker") {
     return new DepthkitError(
       "WORKER_START_FAILED",
-      `Starting the worker with ${python}: the package depthkit is incomplete, its folder python/src is not ` +
+      `Starting the worker with ${python}: the package depthkit is incomplete, its folder python/src is ` +
+        `not ` +
         "there. Install it again: npm install depthkit",
     );
   }

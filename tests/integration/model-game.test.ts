@@ -25,7 +25,7 @@ afterAll(async () => {
 });
 
 describe("a game over the model", () => {
-  test("estimates, removes what it ranks lowest, and a second run takes every coalition from the journal", async () => {
+  test("estimates, removes what is lowest, and a second run takes every coalition from the journal", async () => {
     await using corpus = await model.loadCorpus(texts, { sequences: 1, length: 32 });
     const estimate = async () => {
       await using game = await model.game(corpus, { groups: 5, value: ["loss", "kl"], journal: folder });
@@ -90,7 +90,7 @@ describe("a game over the model", () => {
     expect(sublayers.counts).toEqual({ asked: 1, hits: 1, evaluated: 0 });
   });
 
-  test("each subnetwork is in the journal as it is finished: a kill loses what was being evaluated", async () => {
+  test("a subnetwork is in the journal as it is finished: a kill loses what was under way", async () => {
     const directory = mkdtempSync(join(folder, "killed-"));
     const players = Array.from({ length: 12 }, (_, block) => `block.${18 + block}` as const);
     const asked = Array.from({ length: 12 }, (_, first) =>
