@@ -105,7 +105,9 @@ def test_rounds_of_replacement_blocks_leave_no_memory_behind(words: PreTrainedTo
     before = resident_bytes()
     for _ in range(3):
         one_round()
+    # Before anything else is made: what others free may stay with the process.
+    grown = resident_bytes() - before
     block = sum(parameter.numel() for parameter in Decoder(random_model(config)).blocks[0].parameters())
     of_a_round = 4 * block * torch.float32.itemsize
     assert of_a_round > 60_000_000
-    assert resident_bytes() - before < of_a_round / 2
+    assert grown < of_a_round / 2
