@@ -119,11 +119,10 @@ async function printTable(folder: string): Promise<void> {
       `${places[0]?.info.bosAdded}. Dense: ${Math.exp(mean(dense[0] ?? [])).toFixed(1)}. Load of the ` +
       `machine after a repair: ` +
       `${bench.loads()}.`;
-    const parts = rankings.map(
-      ([name, order]) =>
-        `## By ` +
-        `${name}\n${order.slice(0, 10).join(", ")}\n\n${renderResults(results.get(name) ?? new Map(), budgets)}`,
-    );
+    const parts = rankings.map(([name, order]) => {
+      const table = renderResults(results.get(name) ?? new Map(), budgets);
+      return `## By ${name}\n${order.slice(0, 10).join(", ")}\n\n${table}`;
+    });
     const text = [protocol, ...parts].join("\n\n");
     writeFileSync(join(folder, "table.md"), text);
     return text;

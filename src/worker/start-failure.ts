@@ -25,8 +25,7 @@ export async function explainStartFailure(failure: StartFailure): Promise<Depthk
     return new DepthkitError(
       "WORKER_START_FAILED",
       `Starting the worker with ${python}: the package depthkit is incomplete, its folder python/src is ` +
-        `not ` +
-        "there. Install it again: npm install depthkit",
+        "not there. Install it again: npm install depthkit",
     );
   }
   // An old Python fails in its own words (an unknown option, a syntax it does not know, a missing part of
