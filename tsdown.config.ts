@@ -7,7 +7,7 @@ export default defineConfig({
     "src/report/index.ts",
     "src/schemas.ts",
     "src/cli/main.ts",
-    "src/python/open-python.ts",
+    "src/python/index.ts",
   ],
   unbundle: true,
   format: "esm",

@@ -1,7 +1,7 @@
 /**
  * The worker and the way to it: start, load, a bare call, a call that evaluates subnetworks against the same
- * call as it is timed inside the worker, and how soon the worker is free again after a cancel; and all static metrics
- * against a plain forward. Medians, with the spread of the rounds.
+ * call as it is timed inside the worker, and how soon the worker is free again after a cancel; and all static
+ * metrics against a plain forward. Medians, with the spread of the rounds.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,13 +1,14 @@
 /**
- * What each repair wins and costs: SmolLM2-135M without 1 to 10 of its 30 blocks, chosen by cosine influence and by
- * Shapley value, repaired on WikiText-2's training part and scored on its test part. What is done is kept in the
- * folder, where an interrupted bench goes on; `table.md` there holds what there is so far.
+ * What each repair wins and costs: SmolLM2-135M without 1 to 10 of its 30 blocks, chosen by cosine influence
+ * and by Shapley value, repaired on WikiText-2's training part and scored on its test part. What is done is
+ * kept in the folder, where an interrupted bench goes on; `table.md` there holds what there is so far.
  *
- *   npx tsx bench/repairs.ts FOLDER            the table: hours on two cores, the most telling part first (Linux)
+ *   npx tsx bench/repairs.ts FOLDER            the table: hours on two cores, the most telling part first
+ * (Linux)
  *   npx tsx bench/repairs.ts FOLDER --memory   the peak of each method on 32 and on 320 sequences
  *
- * --device cuda and --dtype bfloat16 take another device and dtype; --steps, --batch-size and --sequences train and
- * fit on more; --counts 5,10 does these numbers of blocks only.
+ * --device cuda and --dtype bfloat16 take another device and dtype; --steps, --batch-size and --sequences
+ * train and fit on more; --counts 5,10 does these numbers of blocks only.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -110,15 +111,18 @@ async function printTable(folder: string): Promise<void> {
 
   function write(): string {
     const protocol =
-      `SmolLM2-135M, ${model.info.dtype} on ${model.info.device}. Repairs: ${fitted.sequences} x ${fitted.length} tokens of ` +
-      `WikiText-2 train (sha256 of the tokens ${corpus.info.tokensDigest.slice(0, 12)}), training ${JSON.stringify(training)}. ` +
+      `SmolLM2-135M, ${model.info.dtype} on ${model.info.device}. Repairs: ${fitted.sequences} x ` +
+      `${fitted.length} tokens of ` +
+      `WikiText-2 train (sha256 of the tokens ${corpus.info.tokensDigest.slice(0, 12)}), training ` +
+      `${JSON.stringify(training)}. ` +
       `Scores: ${scored.length} tokens at each of ${scored.places} places spread over WikiText-2 test, BOS ` +
-      `${places[0]?.info.bosAdded}. Dense: ${Math.exp(mean(dense[0] ?? [])).toFixed(1)}. Load of the machine after a repair: ` +
+      `${places[0]?.info.bosAdded}. Dense: ${Math.exp(mean(dense[0] ?? [])).toFixed(1)}. Load of the ` +
+      `machine after a repair: ` +
       `${bench.loads()}.`;
-    const parts = rankings.map(
-      ([name, order]) =>
-        `## By ${name}\n${order.slice(0, 10).join(", ")}\n\n${renderResults(results.get(name) ?? new Map(), budgets)}`,
-    );
+    const parts = rankings.map(([name, order]) => {
+      const table = renderResults(results.get(name) ?? new Map(), budgets);
+      return `## By ${name}\n${order.slice(0, 10).join(", ")}\n\n${table}`;
+    });
     const text = [protocol, ...parts].join("\n\n");
     writeFileSync(join(folder, "table.md"), text);
     return text;

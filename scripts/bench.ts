@@ -1,6 +1,7 @@
 /**
  * `npm run bench [-- NAME...]`: the figures the project promises, each against its yardstick in the same run,
- * since machines differ and are noisy. Without names all run, one after the other; some take many minutes, repairs hours.
+ * since machines differ and are noisy. Without names all run, one after the other; some take many minutes,
+ * repairs hours.
  */
 import { delimiter, join } from "node:path";
 import { resolveWorkerPython } from "../src/environment/worker-python.ts";

@@ -44,22 +44,76 @@ export const errorCodes = [
 
 export type ErrorCode = (typeof errorCodes)[number];
 
+/**
+ * Of an error that the worker raised: the method that failed, and where it was not on purpose, Python's own
+ * words.
+ */
+interface WorkerDetails {
+  method: string;
+  python: { type: string; traceback: string };
+}
+
+interface ExitDetails {
+  exitCode: number | null;
+  signal: string | null;
+  /** The last lines on standard error. */
+  stderr: string;
+}
+
+interface InterpreterDetails {
+  /** The interpreter's path. */
+  python: string;
+  reason: string;
+}
+
+interface DetailsByCode {
+  INVALID_ARGUMENT: WorkerDetails & { /** Where in the options the faults are. */ paths: readonly string[] };
+  NOT_ENOUGH_TEXT: WorkerDetails & { have: number; need: number /** What is counted. */; unit: string };
+  BUDGET_TOO_SMALL: { evaluations: number; minimum: number };
+  PYTHON_NOT_FOUND: InterpreterDetails;
+  PYTHON_TOO_OLD: InterpreterDetails;
+  PYTHON_UNSUPPORTED: InterpreterDetails;
+  VENV_UNAVAILABLE: InterpreterDetails;
+  MODULE_MISSING: { python: string; module: string; modules: readonly string[]; output: string };
+  ENVIRONMENT_MISSING: { state: string };
+  SETUP_FAILED: { output: string };
+  DISK_FULL: { path: string; folder: string; neededBytes: number; freeBytes: number };
+  NOT_MEASURABLE: WorkerDetails & { /** The coalition's key. */ coalition: string; value: string };
+  WORKER_START_FAILED: InterpreterDetails & ExitDetails;
+  WORKER_DIED: ExitDetails & { method: string };
+}
+
+/**
+ * The facts behind an error's message, for programs: those that are known of its code may be there, and
+ * others.
+ */
+export type ErrorDetails<C extends ErrorCode = ErrorCode> = Readonly<Record<string, unknown>> &
+  (C extends keyof DetailsByCode ? Readonly<Partial<DetailsByCode[C]>> : unknown);
+
 export interface DepthkitErrorOptions {
   cause?: unknown;
   /** Machine-readable facts behind the message: the offending value, what is allowed. */
-  details?: Readonly<Record<string, unknown>>;
+  details?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** The one error class of the SDK. `code` says what kind of failure it is, `message` what to do about it. */
-export class DepthkitError extends Error {
+/**
+ * The one error class of the SDK. `code` says what kind of failure it is, `message` what to do about it,
+ * `details` the facts; `is(code)` tells TypeScript which they are.
+ */
+export class DepthkitError<C extends ErrorCode = ErrorCode> extends Error {
   override readonly name = "DepthkitError";
-  readonly code: ErrorCode;
-  readonly details: Readonly<Record<string, unknown>>;
+  readonly code: C;
+  readonly details: ErrorDetails<C>;
 
-  constructor(code: ErrorCode, message: string, options: DepthkitErrorOptions = {}) {
+  constructor(code: C, message: string, options: DepthkitErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.details = options.details ?? {};
+    // What a place that raises an error says of it crosses the wire as data, so its form is not proved here.
+    this.details = (options.details ?? {}) as ErrorDetails<C>;
+  }
+
+  is<K extends ErrorCode>(code: K): this is DepthkitError<K> {
+    return (this.code as ErrorCode) === code;
   }
 }
 

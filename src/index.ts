@@ -9,6 +9,7 @@ export {
   DepthkitError,
   type DepthkitErrorOptions,
   type ErrorCode,
+  type ErrorDetails,
   errorCodes,
   isErrorCode,
 } from "./errors.ts";

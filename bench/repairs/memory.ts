@@ -8,7 +8,10 @@ const sequences = [32, 320] as const;
 /** A run and one alone. */
 const removed = [13, 14, 17].map((block) => `block.${block}`);
 
-/** Prints what each method takes over the loaded model, on ten times the text too: as many steps where it trains. */
+/**
+ * Prints what each method takes over the loaded model, on ten times the text too: as many steps where it
+ * trains.
+ */
 export async function printMemory(texts: string, journal: StepsFile): Promise<void> {
   console.log(`Peak over the loaded model in MB, sequences of ${length} tokens.\n`);
   console.log(`| method | ${sequences.join(" | ")} | by |\n|---|---|---|---|`);
@@ -23,7 +26,8 @@ export async function printMemory(texts: string, journal: StepsFile): Promise<vo
     }
     const [few = Number.NaN, many = Number.NaN] = peaks;
     console.log(
-      `| ${name} | ${peaks.map((bytes) => (bytes / 1e6).toFixed(0)).join(" | ")} | ${(many / few).toFixed(2)} |`,
+      `| ${name} | ${peaks.map((bytes) => (bytes / 1e6).toFixed(0)).join(" | ")} | ` +
+        `${(many / few).toFixed(2)} |`,
     );
   }
 }

@@ -63,7 +63,10 @@ export class RepairBench {
     return { name: "removed", losses, seconds: 0, processorSeconds: 0 };
   }
 
-  /** The loss of each subnetwork at each place, all in one evaluation a place, so that they share what they can. */
+  /**
+   * The loss of each subnetwork at each place, all in one evaluation a place, so that they share what they
+   * can.
+   */
   score(key: unknown, subnetworks: () => Promise<readonly Subnetwork[]>): Promise<number[][]> {
     const text = this.#places.map(({ info }) => info.tokensDigest);
     return this.#journal.step(this.#key({ score: key, text }), lossesSchema, async () => {
@@ -116,7 +119,9 @@ export class RepairBench {
   }
 }
 
-/** What a process has taken of all cores so far: steadier than time where others want them too. Linux only. */
+/**
+ * What a process has taken of all cores so far: steadier than time where others want them too. Linux only.
+ */
 function processorSeconds(pid: number): number {
   const [, rest = ""] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ");
   const fields = rest.split(" ").map(Number);

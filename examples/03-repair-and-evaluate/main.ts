@@ -1,7 +1,7 @@
 /**
- * Removes three blocks, repairs the gaps without training, and scores the removed and the repaired model on text
- * and on questions of one's own, with a journal: what was scored once is not scored again. Ends with 1 where
- * the repair does not win anything back, or the journal does not hold what it should.
+ * Removes three blocks, repairs the gaps without training, and scores the removed and the repaired model on
+ * text and on questions of one's own, with a journal: what was scored once is not scored again. Ends with 1
+ * where the repair does not win anything back, or the journal does not hold what it should.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

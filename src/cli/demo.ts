@@ -36,7 +36,9 @@ export function registerDemo(program: Command): void {
               format: "huggingface",
               // The folder is the demo's own.
               overwrite: true,
-              note: `The blocks of least cosine influence on ${record.corpus.tokens} tokens of the Python language reference.`,
+              note:
+                `The blocks of least cosine influence on ${record.corpus.tokens} tokens of the ` +
+                `Python language reference.`,
               ...call,
             });
           const seconds = (performance.now() - startedAt) / 1000;
@@ -76,7 +78,9 @@ function describe(record: RunRecord, saved: ExportInfo, seconds: number, folder:
   const bars = data.values.block.cosine.map((value, block) => ({
     label: `block.${block}`,
     value,
-    note: `${formatNumber(value)}  attention ${formatNumber(data.values.attention.cosine[block] ?? 0)}, feed-forward ${formatNumber(data.values["feed-forward"].cosine[block] ?? 0)}`,
+    note:
+      `${formatNumber(value)}  attention ${formatNumber(data.values.attention.cosine[block] ?? 0)}, ` +
+      `feed-forward ${formatNumber(data.values["feed-forward"].cosine[block] ?? 0)}`,
   }));
   const least = (kind: "block" | "attention" | "feed-forward") =>
     new Influence(data, kind)
@@ -94,17 +98,21 @@ function describe(record: RunRecord, saved: ExportInfo, seconds: number, folder:
     return `${name}: ${removal?.generation?.generations[0]?.text.trim()}`;
   });
   return [
-    `1. Model: ${model.source}, ${model.depth} blocks, ${formatCount(model.parameters)} parameters, ${model.dtype} on ${model.device}`,
+    `1. Model: ${model.source}, ${model.depth} blocks, ${formatCount(model.parameters)} parameters, ` +
+      `${model.dtype} on ${model.device}`,
     "",
-    `2. Cosine influence of each block on ${corpus.sequences} x ${corpus.length} tokens of the Python reference (low: remove first)`,
+    `2. Cosine influence of each block on ${corpus.sequences} x ${corpus.length} tokens of the Python ` +
+      `reference (low: remove first)`,
     "",
     renderBars(bars, { width: 32, limit: 3 * middle }),
     "",
-    `   five least: blocks ${least("block")}; attention ${least("attention")}; feed-forward ${least("feed-forward")}`,
+    `   five least: blocks ${least("block")}; attention ${least("attention")}; feed-forward ` +
+      `${least("feed-forward")}`,
     "",
     dense === undefined
       ? ""
-      : `3. Perplexity on other chapters (${dense.chunks} chunks of ${dense.chunk} tokens, stride ${dense.stride}, ` +
+      : `3. Perplexity on other chapters (${dense.chunks} chunks of ${dense.chunk} tokens, stride ` +
+        `${dense.stride}, ` +
         `BOS ${dense.bosAdded ? "added" : "not added"}, ${formatCount(dense.tokensScored)} tokens scored)`,
     "",
     renderTable(

@@ -27,7 +27,8 @@ function doctorText(report: DoctorReport): string {
     ["npm packages", versions(node.packages)],
     [
       "machine",
-      `${machine.cpu}, ${machine.cores} cores, ${size(machine.memoryBytes)} memory (${size(machine.freeMemoryBytes)} free)`,
+      `${machine.cpu}, ${machine.cores} cores, ${size(machine.memoryBytes)} memory ` +
+        `(${size(machine.freeMemoryBytes)} free)`,
     ],
     ["Python", interpreterText(python)],
     ["packages", python.packages ? versions(python.packages) : "not known"],

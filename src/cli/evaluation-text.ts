@@ -47,13 +47,15 @@ function perplexityRows(perplexity: Perplexity & Reused): string[][] {
     ["bits per byte", optional(perplexity.bitsPerByte)],
     [
       "text",
-      `${perplexity.data.files.join(", ") || "given"} (sha256 ${perplexity.data.digest.slice(0, 12)}, rows ${perplexity.rows})`,
+      `${perplexity.data.files.join(", ") || "given"} (sha256 ${perplexity.data.digest.slice(0, 12)}, ` +
+        `rows ${perplexity.rows})`,
     ],
     ["chunks", `${perplexity.chunks} of ${perplexity.chunk} tokens, stride ${perplexity.stride}`],
     ["BOS", `${perplexity.bos}: ${perplexity.bosAdded ? "added to each chunk" : "not added"}`],
     [
       "tokens",
-      `${formatCount(perplexity.tokensScored)} scored, ${formatCount(perplexity.tokensDropped)} left out at the end, ${formatCount(perplexity.tokensTotal)} in all`,
+      `${formatCount(perplexity.tokensScored)} scored, ${formatCount(perplexity.tokensDropped)} left out ` +
+        `at the end, ${formatCount(perplexity.tokensTotal)} in all`,
     ],
     [
       "time",

@@ -9,17 +9,19 @@ interface Flags extends SubjectFlags {
   prompt: string[];
 }
 
+const styles = { cache: { help: "compute every step anew, without a KV cache" } };
+
 export function registerGenerate(program: Command): void {
   const command = program
     .command("generate")
     .description("Let the model, or what is left of it without some units, continue a prompt.");
   addSubjectFlags(command).requiredOption("--prompt <texts...>", "what to continue");
-  addSchemaFlags(command, generateOptions).action(async (flags: Flags) => {
+  addSchemaFlags(command, generateOptions, styles).action(async (flags: Flags) => {
     await runCommand(flags, ({ signal, progress }) =>
       withWorker(async (kit) => {
         const call = { signal, onProgress: progress.update };
         const { model, subnetwork } = await loadSubject(kit, flags, call);
-        const options = schemaOptions(generateOptions, flags);
+        const options = schemaOptions(generateOptions, flags, styles);
         const result = await subnetwork.generate(flags.prompt, { ...options, ...call });
         const texts = result.generations.map(({ prompt: start, text, tokenIds, finish }) =>
           [`> ${start}`, text, `[${tokenIds.length} tokens, ended by ${finish}]`].join("\n"),

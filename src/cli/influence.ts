@@ -64,14 +64,16 @@ function describe(model: Model, corpus: Corpus, influence: Influence): string {
     `${influence.metric} influence of each ${influence.units} unit, ${model.info.source} (low: remove first)`,
     `${sequences} sequences x ${corpus.info.length} tokens, ${formatCount(tokens)} counted` +
       `${skipFirstTokens > 0 ? `, first ${skipFirstTokens} of each left out` : ""}; ` +
-      `BOS ${corpus.info.bosAdded ? "added" : "not added"} (${corpus.info.bos}); text ${corpus.info.data.digest.slice(0, 12)}; ` +
+      `BOS ${corpus.info.bosAdded ? "added" : "not added"} (${corpus.info.bos}); text ` +
+      `${corpus.info.data.digest.slice(0, 12)}; ` +
       `${formatSeconds(seconds)}`,
     "",
     renderBars(bars, { limit: 4 * middle }),
     "",
     `Lowest first: ${ranking.map(({ unit }) => number(unit)).join(", ")}`,
     "",
-    `Nearest spans by angle (${influence.data.angularTokens} token${influence.data.angularTokens === "all" ? "s" : ""}, in units of pi)`,
+    `Nearest spans by angle (${influence.data.angularTokens} ` +
+      `token${influence.data.angularTokens === "all" ? "s" : ""}, in units of pi)`,
     renderTable(
       [{ title: "blocks", align: "right" }, { title: "least span" }, { title: "distance", align: "right" }],
       spans,

@@ -51,7 +51,8 @@ function textOf(profile: Profile, removed: readonly UnitName[]): string {
   return [
     `Removed: ${removed.join(", ") || "nothing"}`,
     renderTable(columns, rows),
-    `Medians of ${rounds} rounds (quartiles), and the ratio to dense of the same rounds; ${dtype} on ${device}, ${threads} threads; ` +
+    `Medians of ${rounds} rounds (quartiles), and the ratio to dense of the same rounds; ${dtype} on ` +
+      `${device}, ${threads} threads; ` +
       `${promptTokens} tokens read, ${newTokens} written behind ${contextTokens}. ${formatSeconds(seconds)}`,
   ].join("\n\n");
 }

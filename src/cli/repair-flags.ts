@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { DepthkitError, type RepairMethodOptions, type TrainingOptions } from "../index.ts";
 import { repairMethod, trainingOptions } from "../schemas.ts";
-import { addSchemaFlags, flagNames, schemaOptions } from "./schema-flags.ts";
+import { addSchemaFlags, flagNames, propertiesOf, schemaOptions, wordsOf } from "./schema-flags.ts";
 
 export interface RepairFlags {
   method: RepairMethodOptions["method"];
@@ -28,17 +28,19 @@ const trainingStyles = {
   folder: { name: "checkpoints" },
 } as const;
 
-/** Says whose a flag is, since several methods share a command. */
+/** Says whose a flag is and what each of them does with it, since several methods share a command. */
 const settingStyles = Object.fromEntries(
   Object.keys(settings.shape).map((key) => {
-    const owners = repairMethod.options.filter(({ shape }) => key in shape);
-    const { description = "" } = z.toJSONSchema(settings.shape[key] as z.ZodType);
-    return [
-      key,
-      {
-        help: `of ${owners.map(({ shape }) => shape.method.value).join(", ")}${description && `: ${description}`}`,
-      },
-    ];
+    const owners = repairMethod.options.flatMap((method) => {
+      const found = propertiesOf(method).find(([name]) => name === key);
+      return found === undefined ? [] : [{ name: method.shape.method.value, words: wordsOf(found[1]) }];
+    });
+    const alike = new Set(owners.map(({ words }) => words)).size === 1;
+    const names = owners.map(({ name }) => name).join(", ");
+    const help = alike
+      ? `${names}: ${owners[0]?.words}`
+      : owners.map(({ name, words }) => `${name}: ${words}`).join("; ");
+    return [key, { help }];
   }),
 );
 

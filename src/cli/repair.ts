@@ -51,10 +51,13 @@ export function registerRepair(program: Command): void {
 function describe({ removed, report }: RepairedSubnetwork, flags: Flags): string {
   const parameters = report.repairs.reduce((sum, repair) => sum + repair.parameters, 0);
   const lines = [
-    `Repaired the model without ${removed.join(", ") || "nothing"} by ${flags.method}; saved in ${flags.save}`,
-    `${report.sequences} sequences, ${formatCount(report.tokens)} tokens, first ${report.skipTokens} of each left out; ` +
+    `Repaired the model without ${removed.join(", ") || "nothing"} by ${flags.method}; saved in ` +
+      `${flags.save}`,
+    `${report.sequences} sequences, ${formatCount(report.tokens)} tokens, first ${report.skipTokens} of ` +
+      `each left out; ` +
       `${formatSeconds(report.seconds)}, at most ${formatBytes(report.peakBytes)} of memory`,
-    `adds ${formatCount(parameters)} parameters; dense weights ${report.weightsUnchanged ? "unchanged" : "CHANGED"}`,
+    `adds ${formatCount(parameters)} parameters; dense weights ` +
+      `${report.weightsUnchanged ? "unchanged" : "CHANGED"}`,
   ];
   if (report.gaps.length > 0) {
     const rows = report.gaps.map((gap) => [
@@ -76,11 +79,13 @@ function describe({ removed, report }: RepairedSubnetwork, flags: Flags): string
     const validations = points.flatMap(({ validation }) => (validation === null ? [] : [validation]));
     lines.push(
       "",
-      `Trained ${formatCount(trained)} parameters for ${steps} steps on ${formatCount(tokens)} tokens; kept step ${bestStep}`,
+      `Trained ${formatCount(trained)} parameters for ${steps} steps on ${formatCount(tokens)} tokens; ` +
+        `kept step ${bestStep}`,
       ...(validations.length === 0
         ? []
         : [
-            `held-out objective: ${formatNumber(validations[0] ?? 0)} before, ${formatNumber(Math.min(...validations))} at best`,
+            `held-out objective: ${formatNumber(validations[0] ?? 0)} before, ` +
+              `${formatNumber(Math.min(...validations))} at best`,
           ]),
     );
   }

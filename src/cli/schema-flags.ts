@@ -6,7 +6,7 @@ import { realNumber, wholeNumber } from "./values.ts";
 export interface FlagStyle {
   /** In place of the option's own name: `save-dtype`. */
   name?: string;
-  /** In place of the schema's words. */
+  /** In place of the schema's words, its default included. */
   help?: string;
   /** Texts in which `\n` and `\t` stand for a line break and a tab, as a shell cannot write them well. */
   escaped?: boolean;
@@ -15,7 +15,7 @@ export interface FlagStyle {
 }
 
 /** What JSON Schema says of one option. */
-interface Property {
+export interface Property {
   type?: string;
   enum?: readonly string[];
   const?: unknown;
@@ -31,9 +31,9 @@ interface Property {
 type Styles<S extends z.ZodObject> = { [K in keyof S["shape"]]?: FlagStyle | false };
 
 /**
- * Adds a flag for every option of a schema, with its choices, limits, default and words: what the contract says
- * of an option is said once. `styles` changes a flag or, with false, leaves it out. A flag that is not given is
- * absent, and the option has the schema's default.
+ * Adds a flag for every option of a schema, with its choices, limits, default and words: what the contract
+ * says of an option is said once. `styles` changes a flag or, with false, leaves it out. A flag that is not
+ * given is absent, and the option has the schema's default.
  */
 export function addSchemaFlags<S extends z.ZodObject>(
   command: Command,
@@ -75,7 +75,7 @@ export function flagNames<S extends z.ZodObject>(schema: S, styles: Styles<S> = 
   );
 }
 
-function propertiesOf(schema: z.ZodObject): [string, Property][] {
+export function propertiesOf(schema: z.ZodObject): [string, Property][] {
   const json = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
   return Object.entries((json.properties ?? {}) as Record<string, Property>);
 }
@@ -83,8 +83,7 @@ function propertiesOf(schema: z.ZodObject): [string, Property][] {
 function toFlag(key: string, property: Property, style: FlagStyle): Option {
   const name = kebab(style.name ?? key);
   const kind = withoutNull(property);
-  const words = style.help ?? property.description ?? kind.description ?? "";
-  const help = `${words.replace(/\bnull: /g, "left out: ")}${defaultWords(property, style)}`.trim();
+  const help = style.help ?? wordsOf(property, style);
   if (kind.type === "boolean") {
     return new Option(property.default === true ? `--no-${name}` : `--${name}`, help);
   }
@@ -101,7 +100,25 @@ function toFlag(key: string, property: Property, style: FlagStyle): Option {
     return new Option(`--${name} <list>`, help).argParser((text) => text.split(",").map(parse));
   }
   const option = new Option(`--${name} <${placeholder(kind)}>`, help);
-  return kind.enum === undefined ? option.argParser(parserOf(kind, style)) : option.choices(kind.enum);
+  if (kind.enum !== undefined) return option.choices(kind.enum);
+  const parse = parserOf(kind, style);
+  return option.argParser(canBeNone(property) ? (text) => (text === NONE ? null : parse(text)) : parse);
+}
+
+/** How null is written where leaving the flag out means something else. */
+const NONE = "none";
+
+const canBeNone = ({ anyOf, default: value }: Property): boolean =>
+  anyOf?.some(({ type }) => type === "null") === true && value !== null;
+
+/** What a schema says of an option, as a phrase of a command's help. */
+export function wordsOf(property: Property, style: FlagStyle = {}): string {
+  const words = property.description ?? withoutNull(property).description ?? "";
+  const phrase = words
+    .replace(/^[A-Z](?=[a-z ])/, (letter) => letter.toLowerCase())
+    .replace(/\.$/, "")
+    .replace(/\bnull: /g, canBeNone(property) ? `${NONE}: ` : "left out: ");
+  return [phrase, defaultWords(property, style)].filter((part) => part !== "").join(" ");
 }
 
 function withoutNull(property: Property): Property {
@@ -131,7 +148,7 @@ function defaultWords({ default: value }: Property, { escaped = false }: FlagSty
   if (value === undefined || value === null || typeof value === "boolean" || empty) return "";
   if (typeof value === "object" && !Array.isArray(value)) return "";
   const text = Array.isArray(value) ? value.join(", ") : String(value);
-  return ` (default: ${escaped ? JSON.stringify(text) : text})`;
+  return `(default: ${escaped ? JSON.stringify(text) : text})`;
 }
 
 /** A flag's text with `\\n` and `\\t` as the line break and the tab they stand for. */

@@ -52,10 +52,11 @@ export function inspectionProblems(
   const toldAlready = absent.includes("torch") && failure?.error.includes("No module named 'torch'");
   if (failure && !toldAlready) {
     const importing = failure.section === "devices" || failure.section === "attention";
+    const step = importing ? "importing torch and listing its devices" : `reading its ${failure.section}`;
     problems.push({
       severity: "error",
       code: importing ? "MODULE_MISSING" : "WORKER_START_FAILED",
-      message: `Inspecting ${python}: ${importing ? "importing torch and listing its devices" : `reading its ${failure.section}`} failed: ${failure.error}`,
+      message: `Inspecting ${python}: ${step} failed: ${failure.error}`,
       remedy: importing ? remedyFor(["torch"]) : `Run: ${SETUP} --force`,
     });
   }
@@ -74,10 +75,11 @@ export function cacheProblems(cache: DoctorReport["cache"], modelReady: boolean,
   }
   const leftovers = cache.environments.filter((entry) => !entry.inUse && entry.state !== "ready");
   if (leftovers.length > 0) {
+    const names = leftovers.map((entry) => entry.name).join(", ");
     problems.push({
       severity: "warning",
       code: "SETUP_FAILED",
-      message: `Unfinished or damaged environments take up room: ${leftovers.map((entry) => entry.name).join(", ")}.`,
+      message: `Unfinished or damaged environments take up room: ${names}.`,
       remedy: `Run: ${SETUP} --prune`,
     });
   }

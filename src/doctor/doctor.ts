@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { availableParallelism, cpus, freemem, totalmem } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { z } from "zod";
 import { bundledModel, isBundledModelReady } from "../environment/bundled-model.ts";
 import { checkOwnInterpreter, findInterpreter } from "../environment/interpreter.ts";
@@ -30,8 +30,7 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
   const { facts } = inspection;
   if (worker) problems.push(...inspectionProblems(worker.python, worker.managed, inspection));
 
-  const environment = worker?.managed ? dirname(dirname(worker.python)) : undefined;
-  const cache = await cacheReport(environment);
+  const cache = await cacheReport(worker?.environment);
   throwIfCancelled(options.signal, "The inspection");
   problems.push(...cacheProblems(cache, isBundledModelReady(), bundledModel().folder));
   return doctorReport.parse({

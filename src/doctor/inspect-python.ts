@@ -60,8 +60,8 @@ const questions: Record<PythonSection, (py: Python) => Promise<unknown>> = {
         torch=str(${torch}.__version__), threads=${torch}.get_num_threads(), cudaBuild=${torch}.version.cuda,
         mps=bool(${torch}.backends.mps.is_available()),
         cuda=[
-          dict(name=str(device.name), memoryBytes=int(device.total_memory), capability=f"{device.major}.{device.minor}")
-          for device in map(${torch}.cuda.get_device_properties, range(${torch}.cuda.device_count()))
+          dict(name=str(gpu.name), memoryBytes=int(gpu.total_memory), capability=f"{gpu.major}.{gpu.minor}")
+          for gpu in map(${torch}.cuda.get_device_properties, range(${torch}.cuda.device_count()))
         ],
       )`,
     );

@@ -1,14 +1,13 @@
-import { delimiter } from "node:path";
 import { z } from "zod";
 import { DepthkitError } from "../errors.ts";
 import { throwIfCancelled } from "../platform/cancelled.ts";
 import { saysDiskFull } from "../platform/file-error.ts";
 import { parseJson } from "../platform/json.ts";
-import { pythonPath } from "../platform/package-root.ts";
-import { exitText } from "../platform/run-child.ts";
+import { exitText, lastLines } from "../platform/run-child.ts";
 import { installerEnvironment } from "./pip.ts";
 import { runModule } from "./run-module.ts";
 import type { OnStep } from "./setup-progress.ts";
+import { workerModules } from "./worker-python.ts";
 
 export interface ConvertOptions {
   python: string;
@@ -36,7 +35,10 @@ export async function convertGguf(options: ConvertOptions): Promise<void> {
   let told: string | undefined;
   const result = await runModule(options.python, ["depthkit_worker.models.convert_gguf", ...args], {
     isolated: false,
-    env: { ...installerEnvironment(options.temporary), PYTHONPATH: modulePath(options.managed) },
+    env: {
+      ...installerEnvironment(options.temporary),
+      PYTHONPATH: workerModules(options.managed ? undefined : process.env["PYTHONPATH"]),
+    },
     signal: options.signal,
     onLine: (text, stream) => {
       const message = stream === "stdout" ? parseJson(text, line) : undefined;
@@ -47,7 +49,7 @@ export async function convertGguf(options: ConvertOptions): Promise<void> {
   });
   throwIfCancelled(options.signal, what);
   if (result.code === 0) return;
-  const output = result.lines.slice(-12);
+  const output = lastLines(result.lines);
   const full = saysDiskFull(result.lines.join("\n"));
   const cause = full ? `the disk of ${options.out} is full.` : (told ?? `${exitText(result)}.`);
   throw new DepthkitError(
@@ -56,9 +58,4 @@ export async function convertGguf(options: ConvertOptions): Promise<void> {
       `Its last lines:\n${output.map((text) => `  ${text}`).join("\n")}`,
     { details: { output } },
   );
-}
-
-function modulePath(managed: boolean): string {
-  const inherited = managed ? undefined : process.env["PYTHONPATH"];
-  return [pythonPath("src"), ...(inherited ? [inherited] : [])].join(delimiter);
 }

@@ -26,14 +26,16 @@ export function noInterpreterError(
   if (kinds.includes("unsupported")) {
     return new DepthkitError(
       "PYTHON_UNSUPPORTED",
-      `The worker needs ${supportedPythons}; the Pythons found are others. ${installLine(platform)}\nTried:\n${list}`,
+      `The worker needs ${supportedPythons}; the Pythons found are others. ` +
+        `${installLine(platform)}\nTried:\n${list}`,
       { details },
     );
   }
   if (kinds.includes("too-old")) {
     return new DepthkitError(
       "PYTHON_TOO_OLD",
-      `The worker needs ${supportedPythons}; the Pythons found are older. ${installLine(platform)}\nTried:\n${list}`,
+      `The worker needs ${supportedPythons}; the Pythons found are older. ` +
+        `${installLine(platform)}\nTried:\n${list}`,
       { details },
     );
   }

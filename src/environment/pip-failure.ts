@@ -1,10 +1,20 @@
 import { DepthkitError, type ErrorCode } from "../errors.ts";
 import { cacheRemedies } from "../platform/cache-folder.ts";
 import { saysDiskFull, saysNotWritable } from "../platform/file-error.ts";
+import { formatBytes } from "../platform/format.ts";
+import { lastLines } from "../platform/run-child.ts";
+import { supportedPythons } from "./python-support.ts";
+import { environmentBytes } from "./requirements.ts";
 
 const wrongHash = /DO NOT MATCH THE HASHES|Hashes are required in --require-hashes mode/;
-const noConnection =
-  /NewConnectionError|ConnectTimeoutError|ReadTimeoutError|NameResolutionError|name resolution|getaddrinfo failed|ProxyError|SSLError|SSLCertVerificationError|Max retries exceeded|Connection (reset|refused|aborted)|ConnectionResetError|RemoteDisconnected|IncompleteRead|50[0-9] Server Error/;
+const noConnection = new RegExp(
+  [
+    "NewConnectionError|ConnectTimeoutError|ReadTimeoutError|NameResolutionError|name resolution",
+    "getaddrinfo failed|ProxyError|SSLError|SSLCertVerificationError|Max retries exceeded",
+    "Connection (reset|refused|aborted)|ConnectionResetError|RemoteDisconnected|IncompleteRead",
+    "50[0-9] Server Error",
+  ].join("|"),
+);
 const lookedUp = /\(from versions: ([^)]*)\)/;
 const noMatch = /No matching distribution found for ([^\s;]+)/;
 const noEnsurepip = /ensurepip is not available|No module named '?ensurepip/;
@@ -55,10 +65,11 @@ export function pipError(
   exit: string,
 ): DepthkitError {
   const reason = pipFailureReason(lines);
-  const tail = lines.filter((line) => line.trim() !== "" && !line.startsWith("Progress ")).slice(-12);
+  const tail = lastLines(lines.filter((line) => line.trim() !== "" && !line.startsWith("Progress ")));
+  const said = tail.map((line) => `  ${line}`).join("\n");
   return new DepthkitError(
     codeOf[reason],
-    `${what} failed: ${explanation(reason, folder, lines, exit)}\npip's last lines:\n${tail.map((line) => `  ${line}`).join("\n")}`,
+    `${what} failed: ${explanation(reason, folder, lines, exit)}\npip's last lines:\n${said}`,
     { details: { reason, exit, output: tail } },
   );
 }
@@ -71,21 +82,44 @@ function explanation(
 ): string {
   switch (reason) {
     case "no-space":
-      return `the disk of ${folder} is full. An environment takes about 2.5 GB with a CPU build of torch, about 8 GB with a CUDA build. ${cacheRemedies.full}`;
+      return (
+        `the disk of ${folder} is full. An environment takes about ${formatBytes(environmentBytes.cpu)} ` +
+        `with a ` +
+        `CPU build of torch, about ${formatBytes(environmentBytes.cuda)} with a CUDA build. ` +
+        `${cacheRemedies.full}`
+      );
     case "wrong-hash":
-      return "a downloaded file is not the one that was pinned. Check the package index (PIP_INDEX_URL, pip's configuration) and run the command again.";
+      return (
+        "a downloaded file is not the one that was pinned. Check the package index (PIP_INDEX_URL, pip's " +
+        "configuration) and run the command again."
+      );
     case "no-matching-wheel": {
       const wanted = noMatch.exec(lines.join("\n"))?.[1] ?? "a package";
-      return `the package index has no file of ${wanted} for this Python and this machine. Use CPython 3.11 to 3.14 on 64-bit Linux (glibc), macOS or Windows, or set DEPTHKIT_PYTHON to an interpreter that has these packages.`;
+      return (
+        `the package index has no file of ${wanted} for this Python and this machine. Use ` +
+        `${supportedPythons} ` +
+        "on Linux (glibc), macOS or Windows, or set DEPTHKIT_PYTHON to an interpreter that has these " +
+        "packages."
+      );
     }
     case "no-connection":
-      return "the package index could not be reached. Check the network, a proxy (HTTPS_PROXY) and pip's index settings (PIP_INDEX_URL, PIP_NO_INDEX), and run the command again; pip keeps what it has downloaded.";
+      return (
+        "the package index could not be reached. Check the network, a proxy (HTTPS_PROXY) and pip's index " +
+        "settings (PIP_INDEX_URL, PIP_NO_INDEX), and run the command again; pip keeps what it has downloaded."
+      );
     case "no-permission":
       return `${folder} cannot be written to. ${cacheRemedies.notWritable}`;
     case "no-ensurepip":
-      return "this Python has no ensurepip, without which an environment has no pip. On Debian or Ubuntu: sudo apt install python3-venv.";
+      return (
+        "this Python has no ensurepip, without which an environment has no pip. On Debian or Ubuntu: " +
+        "sudo apt install python3-venv."
+      );
     case "conflict":
-      return "the pinned versions contradict a constraint of this machine (PIP_CONSTRAINT, pip's configuration). Lift that constraint for this command.";
+      return (
+        "the pinned versions contradict a constraint of this machine (PIP_CONSTRAINT, pip's " +
+        "configuration). " +
+        "Lift that constraint for this command."
+      );
     case "other":
       return `${exit}.`;
   }

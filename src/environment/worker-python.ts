@@ -1,4 +1,6 @@
+import { delimiter } from "node:path";
 import { DepthkitError } from "../errors.ts";
+import { pythonPath } from "../platform/package-root.ts";
 import { environmentState } from "./environment-state.ts";
 import { ownInterpreter } from "./own-interpreter.ts";
 import { workerRequirements } from "./requirements.ts";
@@ -7,6 +9,8 @@ export interface WorkerPython {
   python: string;
   /** False for an interpreter of the user's own. */
   managed: boolean;
+  /** The managed environment's folder. */
+  environment?: string;
   /** Variables to set for the worker on top of the caller's; an empty one counts as unset for Python. */
   env: Record<string, string>;
 }
@@ -28,9 +32,15 @@ export async function resolveWorkerPython(own = ownInterpreter()): Promise<Worke
   if (state.kind === "ready") {
     // A foreign PYTHONPATH or PYTHONHOME would put other packages before the pinned ones.
     const env = { ...compile, PYTHONPATH: "", PYTHONHOME: "", PYTHONNOUSERSITE: "1" };
-    return { python: state.environment.python, managed: true, env };
+    const { folder, python } = state.environment;
+    return { python, managed: true, environment: folder, env };
   }
   throw new DepthkitError("ENVIRONMENT_MISSING", missingText(state), { details: { state: state.kind } });
+}
+
+/** The PYTHONPATH by which Python finds the worker's modules, before what it has otherwise. */
+export function workerModules(inherited: string | undefined): string {
+  return [pythonPath("src"), ...(inherited ? [inherited] : [])].join(delimiter);
 }
 
 function missingText(state: Exclude<ReturnType<typeof environmentState>, { kind: "ready" }>): string {
@@ -40,6 +50,9 @@ function missingText(state: Exclude<ReturnType<typeof environmentState>, { kind:
     case "unfinished":
       return `The worker's Python environment was not finished (${state.folder}). Run: npx depthkit setup`;
     case "damaged":
-      return `The worker's Python environment is damaged: ${state.reason} (${state.folder}). Run: npx depthkit setup`;
+      return (
+        `The worker's Python environment is damaged: ${state.reason} (${state.folder}). ` +
+        "Run: npx depthkit setup"
+      );
   }
 }

@@ -9,7 +9,9 @@ import { type EngineParams, maskBytes, type Subnetworks } from "./subnetworks.ts
 
 /** How the engine works, and where what it measures is kept. */
 export interface EngineOptions extends CallOptions, EngineParams {
-  /** Keep every subnetwork's measures in this folder as they are finished; games over the same data share it. */
+  /**
+   * Keep every subnetwork's measures in this folder as they are finished; games over the same data share it.
+   */
   journal?: string | undefined;
 }
 
@@ -168,7 +170,8 @@ function sharedRepairs(repairs: readonly HeldRepair[], own: readonly (readonly H
   if (own.some((ones) => ones.length > 0)) {
     throw new DepthkitError(
       "INVALID_ARGUMENT",
-      "evaluateSubnetworks was given `repairs` for all and a subnetwork with repairs of its own; use one of the two.",
+      "evaluateSubnetworks was given `repairs` for all and a subnetwork with repairs of its own; use one " +
+        "of the two.",
     );
   }
   return { repairs };

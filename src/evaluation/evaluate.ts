@@ -129,7 +129,7 @@ function itemsOf(scores: ScoresByKind[Evaluation["kind"]]): number {
   return "chunks" in scores ? scores.chunks : scores.items;
 }
 
-/** All that determines what an item scores; batch sizes do not. */
+/** All that determines what an item scores: every option but those named here. Batch sizes do not. */
 async function headerOf(on: Subject, evaluation: Evaluation): Promise<JournalKey> {
   return {
     format: "depthkit-items",
@@ -153,10 +153,10 @@ async function dataKey(
   const tokenizer = result.digest;
   if (evaluation.kind === "solve") {
     const { digest, separator } = evaluation.task.info;
-    const { maxNewTokens, stop, chat } = solveOptions.strip().parse(evaluation);
-    return { tokenizer, task: digest, maxNewTokens, stop: stop ?? [separator], chat };
+    const { batchSize: _, items: __, ...asked } = solveOptions.strip().parse(evaluation);
+    return { ...asked, tokenizer, task: digest, stop: asked.stop ?? [separator] };
   }
   // How many chunks are scored changes none of them.
-  const { rows, separator, chunk, stride, bos } = perplexityOptions.strip().parse(evaluation);
-  return { tokenizer, text: await textDigest(evaluation.data), rows, separator, chunk, stride, bos };
+  const { batchSize: _, maxChunks: __, ...asked } = perplexityOptions.strip().parse(evaluation);
+  return { ...asked, tokenizer, text: await textDigest(evaluation.data) };
 }

@@ -14,7 +14,9 @@ export interface EvaluatorOptions {
   /** What is measured, in the order of the columns. */
   readonly measures: readonly Measure[];
   readonly engine: EngineParams;
-  /** Keep every measure of every subnetwork in this folder as it is finished, and take from it what is there. */
+  /**
+   * Keep every measure of every subnetwork in this folder as it is finished, and take from it what is there.
+   */
   readonly journal?: string | undefined;
 }
 
@@ -40,8 +42,8 @@ export type OnRow = (row: number, values: Float64Array) => void;
 
 /**
  * Measures of one model's subnetworks on one corpus or task: packed masks in, columns out. Each subnetwork is
- * measured once, by what it computes and not by how it is named, and is in memory and in the journal as soon as
- * it is finished; games, searches and lists of subnetworks share both.
+ * measured once, by what it computes and not by how it is named, and is in memory and in the journal as soon
+ * as it is finished; games, searches and lists of subnetworks share both.
  */
 export class Evaluator implements AsyncDisposable {
   readonly measures: readonly Measure[];
@@ -66,14 +68,17 @@ export class Evaluator implements AsyncDisposable {
     this.#rows = new RowCache(store);
   }
 
-  /** @throws DepthkitError INVALID_ARGUMENT, DISK_FULL, UNSUPPORTED_FORMAT where the journal cannot be used */
+  /**
+   * @throws DepthkitError INVALID_ARGUMENT, DISK_FULL, UNSUPPORTED_FORMAT where the journal cannot be used
+   */
   static async open(model: Subject, data: Scorable, options: EvaluatorOptions): Promise<Evaluator> {
     const { measures, engine, journal } = options;
     const other = measures.find((measure) => !data.measures.includes(measure));
     if (other !== undefined || measures.length === 0) {
       throw new DepthkitError(
         "INVALID_ARGUMENT",
-        `Measuring subnetworks: ${JSON.stringify(other ?? null)} is not measured on this data; measures of it: ${data.measures.join(", ")}.`,
+        `Measuring subnetworks: ${JSON.stringify(other ?? null)} is not measured on this data; measures ` +
+          `of it: ${data.measures.join(", ")}.`,
       );
     }
     const { every = 1, last = null } = engine.scoredPositions ?? {};

@@ -10,8 +10,8 @@ export function sublayersOf({ kind, block }: Unit): readonly number[] {
 }
 
 /**
- * Names subnetworks by the sublayers they have lost, as hexadecimal digits: the same name for `block.3` and for
- * `attention.3` with `feed-forward.3`, whatever players a mask is over. Units are parsed once, here.
+ * Names subnetworks by the sublayers they have lost, as hexadecimal digits: the same name for `block.3` and
+ * for `attention.3` with `feed-forward.3`, whatever players a mask is over. Units are parsed once, here.
  */
 export function sublayerKeys(
   players: readonly (readonly UnitName[])[],
@@ -29,7 +29,10 @@ export function sublayerKeys(
   };
 }
 
-/** What players, each some units in depth order, cost in a model of `depth` blocks: a sublayer is half a block. */
+/**
+ * What players, each some units in depth order, cost in a model of `depth` blocks: a sublayer is half a
+ * block.
+ */
 export function playerCosts(players: readonly (readonly UnitName[])[], depth: number): PlayerCosts {
   const halves = players.map((units) => units.map(parseUnit).flatMap(sublayersOf));
   const taken = new Set(halves.flat());

@@ -9,7 +9,10 @@ import { type HeldRepair, type Subject, subjectParams } from "./subject.ts";
 export interface Subnetworks {
   /** Units that stay or go together, in the order of the masks' bits. */
   readonly players: readonly (readonly UnitName[])[];
-  /** A row a subnetwork, `maskBytes(players)` wide: bit p % 8 of byte p // 8, lowest first, where player p stays. */
+  /**
+   * A row a subnetwork, `maskBytes(players)` wide: bit p % 8 of byte p // 8, lowest first, where player p
+   * stays.
+   */
   readonly kept: Uint8Array<ArrayBuffer>;
   readonly repairs: readonly HeldRepair[];
   /** As `kept`, over the repairs: which are in place. Absent: each wherever its units are removed. */

@@ -60,7 +60,8 @@ export async function compareRepairs(
   if (evaluationDigest === corpus.info.data.digest) {
     throw new DepthkitError(
       "INVALID_ARGUMENT",
-      `Comparing repairs on the text they are fitted to (sha256 ${evaluationDigest.slice(0, 12)}) says nothing; use other text.`,
+      `Comparing repairs on the text they are fitted to (sha256 ${evaluationDigest.slice(0, 12)}) says ` +
+        `nothing; use other text.`,
     );
   }
   const names = repairs.map(({ name }) => name);

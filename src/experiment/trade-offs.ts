@@ -16,7 +16,9 @@ export interface TradeOffs {
   names: string[];
   /** The units all lists score, in the first list's order. */
   units: string[];
-  /** Spearman's rank correlation of each two lists, ties sharing their mean rank; NaN where one is constant. */
+  /**
+   * Spearman's rank correlation of each two lists, ties sharing their mean rank; NaN where one is constant.
+   */
   spearman: number[][];
   /** Kendall's tau-b: pairs of units both put in the same order, less those they do not; NaN as above. */
   kendall: number[][];
@@ -85,7 +87,8 @@ export async function measureRemovalCosts(
   if (wrong !== undefined || counts.length === 0) {
     throw new DepthkitError(
       "INVALID_ARGUMENT",
-      `Cannot measure the removal of ${wrong ?? "no number"} of ${units.length} units; give whole numbers from 1 to ${units.length}.`,
+      `Cannot measure the removal of ${wrong ?? "no number"} of ${units.length} units; give whole ` +
+        `numbers from 1 to ${units.length}.`,
     );
   }
   const known = new Map<string, Readonly<Record<string, number>>>();
@@ -138,7 +141,8 @@ function readLists(lists: readonly UnitScores[]): { names: string[]; units: stri
     if (odd !== undefined) {
       throw new DepthkitError(
         "INVALID_ARGUMENT",
-        `The lists "${first.name}" and "${name}" are not over the same units: ${odd} is in one of them only. Score the same units.`,
+        `The lists "${first.name}" and "${name}" are not over the same units: ${odd} is in one of them ` +
+          `only. Score the same units.`,
       );
     }
     return units.map((unit) => finite(scores[unit] as number, unit, name));

@@ -4,8 +4,8 @@ import { checkGame, checkMatrix, type EvaluateOptions, type Game } from "./game.
 import { type CacheCounts, type ComputeRows, RowCache, type RowStore } from "./row-cache.ts";
 
 /**
- * A game that evaluates each coalition once: known ones come from memory, ones under way are waited for, the rest go
- * to the inner game in one batch in depth order and into the store.
+ * A game that evaluates each coalition once: known ones come from memory, ones under way are waited for, the
+ * rest go to the inner game in one batch in depth order and into the store.
  */
 export class CachedGame<Player extends string = string> implements Game<Player> {
   readonly players: readonly Player[];

@@ -5,8 +5,8 @@ import { DepthkitError } from "../errors.ts";
 export const maxPlayers = 512;
 
 /**
- * A set of players out of `players`, packed 32 to a word. Immutable; two coalitions of the same game are equal
- * exactly when their keys are. Iterating yields the members in ascending order.
+ * A set of players out of `players`, packed 32 to a word. Immutable; two coalitions of the same game are
+ * equal exactly when their keys are. Iterating yields the members in ascending order.
  */
 export class Coalition implements Iterable<number> {
   readonly players: number;
@@ -52,7 +52,8 @@ export class Coalition implements Iterable<number> {
     if (key.length !== digits || !/^[0-9a-f]+$/.test(key)) {
       throw new DepthkitError(
         "INVALID_ARGUMENT",
-        `Reading a coalition of ${players} players: got the key "${key}"; it must have ${digits} lower-case hexadecimal digits. Take it from Coalition.key.`,
+        `Reading a coalition of ${players} players: got the key "${key}"; it must have ${digits} ` +
+          `lower-case hexadecimal digits. Take it from Coalition.key.`,
       );
     }
     for (let word = 0; word < words.length; word++) {
@@ -69,7 +70,9 @@ export class Coalition implements Iterable<number> {
     return new Coalition(players, words);
   }
 
-  /** The set as a hexadecimal number, player 0 the lowest bit: canonical, a map key and what journals hold. */
+  /**
+   * The set as a hexadecimal number, player 0 the lowest bit: canonical, a map key and what journals hold.
+   */
   get key(): string {
     if (this.#key === undefined) {
       let key = "";
@@ -171,7 +174,8 @@ function allocate(players: number): Uint32Array<ArrayBuffer> {
   if (!Number.isInteger(players) || players < 1 || players > maxPlayers) {
     throw new DepthkitError(
       "INVALID_ARGUMENT",
-      `Making a coalition: got ${players} players; a game has 1 to ${maxPlayers}. Put units into groups to have fewer.`,
+      `Making a coalition: got ${players} players; a game has 1 to ${maxPlayers}. Put units into groups ` +
+        `to have fewer.`,
     );
   }
   return new Uint32Array(Math.ceil(players / 32));
@@ -181,7 +185,8 @@ function checkMember(players: number, member: number): void {
   if (Number.isInteger(member) && member >= 0 && member < players) return;
   throw new DepthkitError(
     "INVALID_ARGUMENT",
-    `Making a coalition of ${players} players: got the member ${member}; members are integers from 0 to ${players - 1}.`,
+    `Making a coalition of ${players} players: got the member ${member}; members are integers from 0 to ` +
+      `${players - 1}.`,
   );
 }
 

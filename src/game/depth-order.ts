@@ -2,9 +2,10 @@ import { item } from "../arrays.ts";
 import type { Coalition } from "./coalition.ts";
 
 /**
- * Orders coalitions such that those with a common beginning stand together: at the first player in which two differ
- * the one that has it comes first. In this order each coalition shares with the one before it the longest prefix it
- * shares with any earlier one, so an engine that keeps the states of the last coalition computes nothing twice.
+ * Orders coalitions such that those with a common beginning stand together: at the first player in which two
+ * differ the one that has it comes first. In this order each coalition shares with the one before it the
+ * longest prefix it shares with any earlier one, so an engine that keeps the states of the last coalition
+ * computes nothing twice.
  */
 export function compareByDepth(a: Coalition, b: Coalition): number {
   const at = a.firstDifference(b);
@@ -27,9 +28,9 @@ export interface PlayerCosts {
 }
 
 /**
- * What a batch costs under prefix sharing: the nodes of the trie over the coalitions' member lists. A player that
- * is absent costs nothing; what two coalitions have in common up to the first difference is paid once. Without
- * `costs` every player is one block, and there is nothing else.
+ * What a batch costs under prefix sharing: the nodes of the trie over the coalitions' member lists. A player
+ * that is absent costs nothing; what two coalitions have in common up to the first difference is paid once.
+ * Without `costs` every player is one block, and there is nothing else.
  */
 export function prefixCost(coalitions: readonly Coalition[], costs?: PlayerCosts): number {
   let total = 0;

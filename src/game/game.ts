@@ -7,12 +7,15 @@ export interface EvaluateOptions {
 }
 
 /**
- * A cooperative game with one or more values. `evaluate` answers a batch of coalitions with a row-major matrix, a row
- * a coalition in the order asked, a column a value. **Higher is better**: a loss or a divergence enters negated, so
- * that a player's value is what it contributes and the lowest go first.
+ * A cooperative game with one or more values. `evaluate` answers a batch of coalitions with a row-major
+ * matrix, a row a coalition in the order asked, a column a value. **Higher is better**: a loss or a
+ * divergence enters negated, so that a player's value is what it contributes and the lowest go first.
  */
 export interface Game<Player extends string = string> {
-  /** A label a player; player i is the i-th in depth order, so that coalitions alike up to i share their beginning. */
+  /**
+   * A label a player; player i is the i-th in depth order, so that coalitions alike up to i share their
+   * beginning.
+   */
   readonly players: readonly Player[];
   /** The names of the values, the matrix's columns. */
   readonly values: readonly string[];
@@ -20,8 +23,8 @@ export interface Game<Player extends string = string> {
   /** What a batch costs, in block evaluations; samplers may use it, and a cost budget needs it. */
   costOf?(coalitions: readonly Coalition[]): number;
   /**
-   * For a value that is a negated loss: the loss above which more of it says nothing, ln(vocabulary size) for a
-   * next-token loss. Estimators use it unless told otherwise.
+   * For a value that is a negated loss: the loss above which more of it says nothing, ln(vocabulary size) for
+   * a next-token loss. Estimators use it unless told otherwise.
    */
   readonly caps?: Readonly<Record<string, number>>;
 }
@@ -37,7 +40,10 @@ export interface FunctionGameOptions<Player extends string = string> {
   readonly costOf?: ((coalitions: readonly Coalition[]) => number) | undefined;
 }
 
-/** A game from a plain function: a number, or one number for each value. Players without labels are `player.0`, ... */
+/**
+ * A game from a plain function: a number, or one number for each value. Players without labels are
+ * `player.0`, ...
+ */
 export function gameFromFunction<const Player extends string = string>(
   evaluate: ValueOf,
   options: FunctionGameOptions<Player>,
@@ -62,7 +68,8 @@ export function gameFromFunction(evaluate: ValueOf, options: FunctionGameOptions
         if (numbers.length !== values.length) {
           throw new DepthkitError(
             "INVALID_ARGUMENT",
-            `Evaluating ${coalition}: the value function gave ${numbers.length} numbers, the game has ${values.length} values (${values.join(", ")}).`,
+            `Evaluating ${coalition}: the value function gave ${numbers.length} numbers, the game has ` +
+              `${values.length} values (${values.join(", ")}).`,
           );
         }
         matrix.set(numbers, row * values.length);
@@ -80,7 +87,8 @@ export function checkGame(game: Game): void {
   if (players.length < 1 || players.length > maxPlayers) {
     throw new DepthkitError(
       "INVALID_ARGUMENT",
-      `Reading a game: it has ${players.length} players, 1 to ${maxPlayers} are allowed. Put units into groups to have fewer.`,
+      `Reading a game: it has ${players.length} players, 1 to ${maxPlayers} are allowed. Put units into ` +
+        `groups to have fewer.`,
     );
   }
   if (values.length < 1) {
@@ -106,7 +114,8 @@ export function checkMatrix(game: Game, coalitions: readonly Coalition[], matrix
   if (matrix.length !== expected) {
     throw new DepthkitError(
       "INTERNAL",
-      `Evaluating ${coalitions.length} coalitions: the game answered with ${matrix.length} numbers in place of ${expected} (${game.values.length} values a coalition).`,
+      `Evaluating ${coalitions.length} coalitions: the game answered with ${matrix.length} numbers in ` +
+        `place of ${expected} (${game.values.length} values a coalition).`,
     );
   }
   const bad = matrix.findIndex((value) => !Number.isFinite(value));
@@ -115,7 +124,8 @@ export function checkMatrix(game: Game, coalitions: readonly Coalition[], matrix
     const name = item(game.values, bad % game.values.length);
     throw new DepthkitError(
       "NOT_MEASURABLE",
-      `Evaluating ${coalition}: the value "${name}" is ${matrix[bad]}; only finite numbers can be averaged. Check the model's weights and dtype, or cap the value inside the game.`,
+      `Evaluating ${coalition}: the value "${name}" is ${matrix[bad]}; only finite numbers can be ` +
+        `averaged. Check the model's weights and dtype, or cap the value inside the game.`,
       { details: { coalition: coalition.key, value: name } },
     );
   }

@@ -2,7 +2,10 @@ import { DepthkitError } from "../errors.ts";
 import type { Coalition } from "./coalition.ts";
 import { checkGame, type EvaluateOptions, type Game, throwIfCancelled } from "./game.ts";
 
-/** What a game over a model needs of whatever measures subnetworks: the worker, a cluster, a stand-in in a test. */
+/**
+ * What a game over a model needs of whatever measures subnetworks: the worker, a cluster, a stand-in in a
+ * test.
+ */
 export interface MeasureSource {
   /** What `measure` gives of each subnetwork, by name. */
   readonly measures: readonly string[];
@@ -45,7 +48,8 @@ export function groupUnits<Unit extends string>(units: readonly Unit[], groups: 
   if (!Number.isInteger(groups) || groups < 1 || groups > units.length) {
     throw new DepthkitError(
       "INVALID_ARGUMENT",
-      `Grouping ${units.length} units: got ${groups} groups; allowed is an integer from 1 to ${units.length}.`,
+      `Grouping ${units.length} units: got ${groups} groups; allowed is an integer from 1 to ` +
+        `${units.length}.`,
     );
   }
   return Array.from({ length: groups }, (_, g) =>
@@ -54,8 +58,8 @@ export function groupUnits<Unit extends string>(units: readonly Unit[], groups: 
 }
 
 /**
- * A game whose values are functions of measures. What is measured is the source's to keep; values are computed
- * anew each time, so that two functions never share one.
+ * A game whose values are functions of measures. What is measured is the source's to keep; values are
+ * computed anew each time, so that two functions never share one.
  */
 export function unitGame<Player extends string>({
   players,

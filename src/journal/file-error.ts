@@ -6,7 +6,8 @@ export function asJournalError(error: unknown, path: string): unknown {
     doing: "Using the journal",
     path,
     whenFull:
-      "What the journal held before is whole; free some space and run the same again, and it goes on from there.",
+      "What the journal held before is whole; free some space and run the same again, and it goes on " +
+      "from there.",
     code: "INVALID_ARGUMENT",
     otherwise: "Name a folder that can be written to, or one that does not exist yet.",
   });

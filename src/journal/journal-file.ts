@@ -16,9 +16,9 @@ export interface JournalFileOptions<T> {
 }
 
 /**
- * An append-only file of entries. A line is written whole before anyone sees its value, so a killed process loses
- * only what was being computed; a killed machine also what was written since the last sync. A torn or damaged line
- * is never a hit: it is skipped and counted in `damaged`, and what it held is computed again.
+ * An append-only file of entries. A line is written whole before anyone sees its value, so a killed process
+ * loses only what was being computed; a killed machine also what was written since the last sync. A torn or
+ * damaged line is never a hit: it is skipped and counted in `damaged`, and what it held is computed again.
  */
 export class JournalFile<T> implements AsyncDisposable {
   readonly path: string;
@@ -148,7 +148,8 @@ async function readFileOf<T>(path: string, expected: string, codec: Codec<T>): P
   if (!before.every((line) => expected.startsWith(line))) {
     throw new DepthkitError(
       "UNSUPPORTED_FORMAT",
-      `Opening the journal ${path}: its first line is not the header of what is being evaluated. Its values belong to something else: move the file away.`,
+      `Opening the journal ${path}: its first line is not the header of what is being evaluated. Its ` +
+        `values belong to something else: move the file away.`,
       { details: { expected, found: before[0] } },
     );
   }

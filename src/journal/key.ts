@@ -1,6 +1,9 @@
 import { createHash } from "node:crypto";
 
-/** Anything JSON can hold: what determines a journal's values (weights, removed units, data, measure, dtype, engine). */
+/**
+ * Anything JSON can hold: what determines a journal's values (weights, removed units, data, measure, dtype,
+ * engine).
+ */
 export type JournalKey =
   | null
   | boolean

@@ -8,7 +8,9 @@ import { type LoadModelOptions, loadModel, type Model } from "./model.ts";
 export interface StartOptions extends LaunchOptions {}
 
 const BEAT_INTERVAL_MS = 1_000;
-/** A worker silent for this many beats is taken to hang. Long: some C code keeps Python's lock for seconds. */
+/**
+ * A worker silent for this many beats is taken to hang. Long: some C code keeps Python's lock for seconds.
+ */
 const BEATS_MISSED_AT_MOST = 60;
 const HELLO_TIMEOUT_MS = 30_000;
 

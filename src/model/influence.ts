@@ -57,7 +57,8 @@ export class Influence {
     if (!view.success) {
       throw new DepthkitError(
         "INVALID_ARGUMENT",
-        `An influence is seen by a kind of unit (${unitKinds.join(", ")}) and a metric (${influenceMetrics.join(", ")}); ` +
+        `An influence is seen by a kind of unit (${unitKinds.join(", ")}) and a metric ` +
+          `(${influenceMetrics.join(", ")}); ` +
           `got ${JSON.stringify(units)} and ${JSON.stringify(metric)}.`,
       );
     }

@@ -45,8 +45,8 @@ export interface ModelGameOptions<P extends Players = Players> extends EngineOpt
 }
 
 /**
- * A game over a model's subnetworks. It keeps what was measured, in its journal too where it has one, and computes
- * values from that. Close it to close the journal.
+ * A game over a model's subnetworks. It keeps what was measured, in its journal too where it has one, and
+ * computes values from that. Close it to close the journal.
  */
 export class ModelGame<Player extends string = string> implements Game<Player>, AsyncDisposable {
   readonly players: readonly Player[];
@@ -83,7 +83,10 @@ export class ModelGame<Player extends string = string> implements Game<Player>, 
     return this.#game.evaluate(coalitions, options);
   }
 
-  /** What a batch costs, in block evaluations; what is known costs the same, so that a resumed run ends where it would have. */
+  /**
+   * What a batch costs, in block evaluations; what is known costs the same, so that a resumed run ends where
+   * it would have.
+   */
   costOf(coalitions: readonly Coalition[]): number {
     return prefixCost(coalitions, this.#costs);
   }

@@ -72,8 +72,8 @@ export interface EvaluateSubnetworksOptions extends Omit<EvaluateSubnetworksPara
 }
 
 /**
- * A model with a set of units removed, and maybe repairs: an immutable value. It holds no weights of its own; the worker
- * gates the removed units while it works on it, and restores the model exactly.
+ * A model with a set of units removed, and maybe repairs: an immutable value. It holds no weights of its own;
+ * the worker gates the removed units while it works on it, and restores the model exactly.
  */
 export class Subnetwork implements AsyncDisposable {
   /** The removed units, by depth. */
@@ -103,7 +103,10 @@ export class Subnetwork implements AsyncDisposable {
     );
   }
 
-  /** A subnetwork without these units too, such as `block.7` or `attention.3`; its repairs stay. Nothing is computed yet. */
+  /**
+   * A subnetwork without these units too, such as `block.7` or `attention.3`; its repairs stay. Nothing is
+   * computed yet.
+   */
   without(units: readonly string[]): Subnetwork {
     return new Subnetwork(
       this.#model,
@@ -297,8 +300,8 @@ export class Model extends Subnetwork {
   }
 
   /**
-   * Reads and tokenises questions, from a `.jsonl` file or as objects: MMLU, ARC, HellaSwag, PIQA, WinoGrande,
-   * BoolQ, OpenBookQA, LAMBADA, or a template of one's own (docs/tasks.md).
+   * Reads and tokenises questions, from a `.jsonl` file or as objects: MMLU, ARC, HellaSwag, PIQA,
+   * WinoGrande, BoolQ, OpenBookQA, LAMBADA, or a template of one's own (docs/tasks.md).
    *
    * @throws DepthkitError FILE_NOT_FOUND, UNSUPPORTED_FORMAT, NOT_ENOUGH_TEXT, and INVALID_ARGUMENT with the
    * file and line of a row that does not fit

@@ -32,8 +32,8 @@ export type RepairOptions = RepairMethodOptions &
   };
 
 /**
- * What stands in for removed units or heals the rest, held by the worker until it is closed, its model is, or no
- * subnetwork has it any more. Written as JSON it is its {@link RepairInfo}.
+ * What stands in for removed units or heals the rest, held by the worker until it is closed, its model is, or
+ * no subnetwork has it any more. Written as JSON it is its {@link RepairInfo}.
  */
 export class Repair extends Handle implements RepairInfo {
   readonly method: string;
@@ -65,8 +65,9 @@ export class Repair extends Handle implements RepairInfo {
 }
 
 /**
- * A repair that no subnetwork has any more cannot be named again, and its tensors are large. Whether the worker
- * still holds it by then is not ours to say: it may have been closed, or gone with its model or its worker.
+ * A repair that no subnetwork has any more cannot be named again, and its tensors are large. Whether the
+ * worker still holds it by then is not ours to say: it may have been closed, or gone with its model or its
+ * worker.
  */
 const collected = new FinalizationRegistry<() => Promise<unknown>>((release) => {
   release().catch(() => {});
@@ -92,7 +93,10 @@ export async function fitRepair(
   return { repairs: heldRepairs(connection, result.repairs, result.report.repairs), report: result.report };
 }
 
-/** A checkpoint folder by its absolute path, since the worker runs in a folder of its own; no infinity on the wire. */
+/**
+ * A checkpoint folder by its absolute path, since the worker runs in a folder of its own; no infinity on the
+ * wire.
+ */
 function toWire(method: RepairMethodOptions): RepairMethodOptions {
   if (method.method === "fold" && method.ridge === Number.POSITIVE_INFINITY)
     return { ...method, ridge: null };

@@ -9,6 +9,12 @@ const fullCodes = ["ENOSPC", "EDQUOT"];
 const fullWords = /\[Errno (28|122)\]|No space left on device|Disk quota exceeded|\[WinError 112\]/;
 const closedWords = /\[Errno (13|30)\]|Permission denied|Read-only file system|\[WinError 5\]/;
 
+/** The system's code of an error (ENOENT), if it has one; Node's for a wrong call have more words. */
+export function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;
+  return /^E[A-Z0-9]+$/.test(error.code) ? error.code : undefined;
+}
+
 /** Whether a program's last lines tell of a full disk, in Python's or the system's words. */
 export function saysDiskFull(text: string): boolean {
   return fullWords.test(text);
@@ -32,25 +38,18 @@ export interface FileWork {
 
 /** A failure of Node's own file calls as an error with a code; whatever else it is passes as it is. */
 export function asFileError(error: unknown, { doing, path, whenFull, code, otherwise }: FileWork): unknown {
-  if (error instanceof DepthkitError || !isSystemError(error)) return error;
+  const failure = systemCode(error);
+  if (!(error instanceof Error) || failure === undefined) return error;
   const options = { cause: error, details: { path } };
-  return fullCodes.includes(error.code)
-    ? new DepthkitError("DISK_FULL", `${doing} failed: the disk of ${path} is full. ${whenFull}`, options)
-    : new DepthkitError(
-        code,
-        `${doing} failed: ${path} cannot be used (${error.message}). ${otherwise}`,
-        options,
-      );
-}
-
-/** The system's codes are one word (ENOENT); those of Node for a wrong call have more (ERR_INVALID_ARG_TYPE). */
-function isSystemError(error: unknown): error is Error & { code: string } {
-  return (
-    error instanceof Error &&
-    "code" in error &&
-    typeof error.code === "string" &&
-    /^E[A-Z0-9]+$/.test(error.code)
-  );
+  if (fullCodes.includes(failure)) {
+    return new DepthkitError(
+      "DISK_FULL",
+      `${doing} failed: the disk of ${path} is full. ${whenFull}`,
+      options,
+    );
+  }
+  const message = `${doing} failed: ${path} cannot be used (${error.message}). ${otherwise}`;
+  return new DepthkitError(code, message, options);
 }
 
 /** @throws DepthkitError DISK_FULL when the folder's disk has less room than the work will take. */
@@ -60,8 +59,8 @@ export async function checkDiskSpace(folder: string, neededBytes: number, what: 
   if (freeBytes >= neededBytes) return;
   throw new DepthkitError(
     "DISK_FULL",
-    `${what} needs about ${formatBytes(neededBytes)} in ${folder}, where ${formatBytes(freeBytes)} is free. ` +
-      cacheRemedies.full,
+    `${what} needs about ${formatBytes(neededBytes)} in ${folder}, where ${formatBytes(freeBytes)} is free` +
+      `. ${cacheRemedies.full}`,
     { details: { folder, neededBytes, freeBytes } },
   );
 }

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { throwIfCancelled } from "./cancelled.ts";
+import { systemCode } from "./file-error.ts";
 
 const POLL_MS = 250;
 const BEAT_MS = 5_000;
@@ -54,7 +55,7 @@ function tryAcquire(folder: string): Attempt {
   try {
     writeFileSync(file, `${process.pid} ${hostname()}`, { flag: "wx" });
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = systemCode(error);
     // EEXIST: another was faster. ENOENT: the owner has just removed the folder.
     if (code === "EEXIST" || code === "ENOENT") return { mine: false, who: "another process" };
     throw error;
@@ -99,7 +100,7 @@ export function isRunning(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    return systemCode(error) === "EPERM";
   }
 }
 

@@ -13,7 +13,7 @@ interface Package {
 
 let found: Package | undefined;
 
-/** The folder of the depthkit package, whether this file runs from src/, from dist/ or from a bundle in it. */
+/** The folder of the depthkit package, whether this runs from src/, from dist/ or from a bundle in it. */
 export function packageRoot(): string {
   return ownPackage().root;
 }

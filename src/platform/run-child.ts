@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 
 const LINES_KEPT = 200;
+const LINES_SHOWN = 12;
 
 export interface ChildOptions {
   env?: NodeJS.ProcessEnv | undefined;
@@ -23,7 +24,7 @@ export interface ChildResult {
   lines: string[];
 }
 
-/** Runs a program to its end, line by line. How it ended is in the result; rejects with what `onLine` threw. */
+/** Runs a program to its end, line by line. Rejects with what `onLine` threw; all else is in the result. */
 export async function runChild(
   program: string,
   args: readonly string[],
@@ -85,6 +86,12 @@ export function exitText({ code, signal, spawnError, timedOut }: ChildResult): s
   if (spawnError) return `it could not be started (${spawnError.message})`;
   if (timedOut) return "it took too long";
   return signal ? `it ended with ${signal}` : `it ended with exit code ${code}`;
+}
+
+/** The end of what a program said, as far as an error repeats it. */
+export function lastLines(said: readonly string[] | string): string[] {
+  const lines = typeof said === "string" ? said.trimEnd().split("\n") : said;
+  return lines.slice(-LINES_SHOWN);
 }
 
 /** Ends a child that leads its process group, with the whole group. */

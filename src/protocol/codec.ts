@@ -11,7 +11,10 @@ const options = {
 // Its type declarations lack `skipValues` and "auto", which its documentation has.
 const packr = new Packr(options as Options);
 
-/** msgpackr writes whole numbers beyond 32 bits as floats, which an integer field refuses; as BigInt they stay whole. */
+/**
+ * msgpackr writes whole numbers beyond 32 bits as floats, which an integer field refuses; as BigInt they stay
+ * whole.
+ */
 function withWholeIntegers(value: unknown): unknown {
   if (typeof value === "number") {
     const beyond32Bits = value > 0xffff_ffff || value < -0x8000_0000;

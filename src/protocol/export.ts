@@ -31,7 +31,8 @@ export const exportHuggingfaceResult = named(
   z.object({
     folder: z.string(),
     layout: exportLayout.describe(
-      "plain: any software that reads the architecture; depthkit: one layer a kept attention, with code of its own.",
+      "plain: any software that reads the architecture; depthkit: one layer a kept attention, with code " +
+        "of its own.",
     ),
     removed: list(unitName),
     keptBlocks: list(count()).describe("Blocks of which at least one sublayer stays."),

@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "1e352d59ca764c07fa878deb4a78f33f3f5454d442c00a397a38b3f4acfed349";
+export const contractDigest = "eee004bed5ac92b6f787755818f8517f7c4ecd1ea4aff7818978ddcfe072bc46";

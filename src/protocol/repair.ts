@@ -45,7 +45,7 @@ export const trainingOptions = named(
       .default(null)
       .describe("Steps of linear warm-up; a cosine to 0 follows. null: a tenth of the steps."),
     clip: positive().nullable().default(1).describe("Largest norm of the gradient; null: not clipped."),
-    weightDecay: notNegative().default(0),
+    weightDecay: notNegative().default(0).describe("Of all that is trained."),
     activationCheckpointing: z
       .boolean()
       .default(false)
@@ -70,7 +70,7 @@ export const trainingOptions = named(
       .default(null)
       .describe("For checkpoints: an interrupted training goes on from them; null: none are kept."),
     saveEvery: count(1).default(50).describe("Steps from one checkpoint to the next."),
-    seed: count().default(0),
+    seed: count().default(0).describe("For the order of the sequences, and dropout."),
   }),
 );
 /** Training that a method can do without: null says so. */
@@ -78,7 +78,10 @@ const maybeTraining = trainingOptions.nullable().default(null);
 const everyDefault = () => trainingOptions.parse({});
 
 const repairReferences = ["dense", "pruned"] as const;
-/** `dense`: what the unit adds in the whole model; `pruned`: in the model already pruned and repaired below it. */
+/**
+ * `dense`: what the unit adds in the whole model; `pruned`: in the model already pruned and repaired below
+ * it.
+ */
 export const repairReference = named("RepairReference", z.enum(repairReferences));
 const reference = repairReference
   .default("dense")
@@ -104,7 +107,7 @@ const lowRankOptions = named(
   "LowRankOptions",
   z.strictObject({
     method: z.literal("low-rank"),
-    rank: count(1).default(32),
+    rank: count(1).default(32).describe("Rank of the map."),
     input: adapterInput.default("normed").describe("normed exports exactly; raw reads the stream as it is."),
     reference,
     ridge: notNegative().default(1e-2).describe("In units of the input's mean square."),
@@ -155,9 +158,9 @@ const loraOptions = named(
   "LoraOptions",
   z.strictObject({
     method: z.literal("lora"),
-    rank: count(1).default(8),
+    rank: count(1).default(8).describe("Rank of each change."),
     alpha: positive().nullable().default(null).describe("null: twice the rank."),
-    dropout: share().default(0),
+    dropout: share().default(0).describe("Of what an adapter reads, while it is trained."),
     targets: list(z.string().min(1), 1)
       .default(["feed-forward"])
       .describe("attention, feed-forward, or names of linear modules in a block."),

@@ -49,13 +49,15 @@ export const subnetworksEvaluateParams = extending("SubnetworksEvaluateParams", 
   data: dataHandle.describe("A corpus, or a task."),
   players: list(list(unitName, 1), 1).describe("The columns of kept: units that stay or go together."),
   kept: tensorRef.describe(
-    "uint8 (subnetworks, ceil(players / 8)): bit p % 8 of byte p // 8, lowest first, is set where player p stays.",
+    "uint8 (subnetworks, ceil(players / 8)): bit p % 8 of byte p // 8, lowest first, is set where player " +
+      "p stays.",
   ),
   repairs: list(repairHandle).describe("In the order they were made."),
   repaired: tensorRef
     .nullable()
     .describe(
-      "uint8 (subnetworks, ceil(repairs / 8)), as kept: set where a repair is in place; null: wherever its units are removed.",
+      "uint8 (subnetworks, ceil(repairs / 8)), as kept: set where a repair is in place; null: wherever " +
+        "its units are removed.",
     ),
   measures: list(measure, 1),
 });

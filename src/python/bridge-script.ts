@@ -66,7 +66,7 @@ def plain(value):
             return part.tolist()
         if isinstance(part, (set, frozenset)):
             return list(part)
-        raise TypeError(f"{type(part).__name__} has no form in JSON; take numbers, text, lists or dicts of it")
+        raise TypeError(f"{type(part).__name__} has no form in JSON; take numbers, text or lists of it")
     return json.dumps(value, default=default, allow_nan=False)
 
 bridge = Bridge(Line())

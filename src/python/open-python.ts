@@ -27,8 +27,8 @@ export interface OpenPythonOptions {
  * It is a Python process of its own: it sees no object of a worker, and needs `close()`, which `await using`
  * calls. It ends with this process too, however that ends. `docs/python.md` lists what to know.
  *
- * @throws DepthkitError ENVIRONMENT_MISSING, PYTHON_NOT_FOUND, PYTHON_TOO_OLD, PYTHON_UNSUPPORTED, PYTHON_DIED,
- * CANCELLED
+ * @throws DepthkitError ENVIRONMENT_MISSING, PYTHON_NOT_FOUND, PYTHON_TOO_OLD, PYTHON_UNSUPPORTED,
+ * PYTHON_DIED, CANCELLED
  */
 export async function openPython(options: OpenPythonOptions = {}): Promise<Python> {
   const { signal, verbose = true } = options;

@@ -3,7 +3,7 @@ import { DepthkitError } from "../errors.ts";
 import { parseJson } from "../platform/json.ts";
 import type { AnswerHandler, PythoniaLine } from "./pythonia.ts";
 
-/** What comes from Python: the answer to request `r`, or with `c` a call of a function that was passed to it. */
+/** What comes from Python: the answer to request `r`, or with `c` a call of a function that it was given. */
 const incoming = z.looseObject({ r: z.number(), c: z.string().optional(), key: z.string().optional() });
 
 /** An exception, as the bridge's script tells of it. */
@@ -13,7 +13,7 @@ const exception = z.object({
   sig: z.string(),
 });
 
-/** Requests to a Python and their answers, a line each; every request is answered, by the end if by nothing else. */
+/** Requests to a Python and their answers, a line each. Whoever waits when it ends learns that. */
 export class PythonLine implements PythoniaLine {
   readonly #send: (line: string) => void;
   readonly #handlers = new Map<number | string, AnswerHandler>();

@@ -3,8 +3,8 @@
  * happens before it is awaited. A member's name with a `$` at its end takes keyword arguments, as an object
  * that comes last: `await np.mean$(rows, { axis: 0 })`.
  *
- * Nothing is known of its type. Text, `int`, `float`, `bool` and `None` arrive as values of JavaScript, typed as
- * this all the same; `Python.value` gives any of it, as `unknown`, to be checked.
+ * Nothing is known of its type. Text, `int`, `float`, `bool` and `None` arrive as values of JavaScript, typed
+ * as this all the same; `Python.value` gives any of it, as `unknown`, to be checked.
  */
 export interface PythonObject {
   (...args: readonly unknown[]): Promise<PythonObject>;
@@ -12,7 +12,9 @@ export interface PythonObject {
   [Symbol.asyncIterator](): AsyncIterator<PythonObject>;
 }
 
-/** A Python process. Called with a name it imports a module; as a template's tag it evaluates an expression. */
+/**
+ * A Python process. Called with a name it imports a module, as a template's tag it evaluates the template.
+ */
 export interface Python extends AsyncDisposable {
   /**
    * Imports a module: `await py("numpy")`. `T` says what is used of it, and is the caller's own word for it:
@@ -20,8 +22,8 @@ export interface Python extends AsyncDisposable {
    */
   <T = PythonObject>(module: string): Promise<T>;
   /**
-   * Evaluates an expression. Values in the template arrive as Python's own: plain ones converted, objects of
-   * this Python as they are, functions as functions to call.
+   * Evaluates an expression. Values in the template arrive as Python's own: plain ones converted, objects
+   * of this Python as they are, functions as functions to call.
    */
   <T = PythonObject>(expression: TemplateStringsArray, ...values: readonly unknown[]): Promise<T>;
   /**

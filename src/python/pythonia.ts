@@ -41,7 +41,7 @@ export function loadPythonia(): Pythonia {
   } catch (cause) {
     throw new DepthkitError(
       "INTERNAL",
-      `Loading pythonia, by which depthkit looks into Python: ${cause instanceof Error ? cause.message : cause}. ` +
+      `Loading pythonia: ${cause instanceof Error ? cause.message : cause}. ` +
         "Install the package again: npm install depthkit",
       { cause },
     );

@@ -1,16 +1,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { join } from "node:path";
-import { resolveWorkerPython } from "../environment/worker-python.ts";
+import { z } from "zod";
+import { resolveWorkerPython, workerModules } from "../environment/worker-python.ts";
 import { DepthkitError } from "../errors.ts";
-import { packageRoot } from "../platform/package-root.ts";
+import { parseJson } from "../platform/json.ts";
+import { lastLines } from "../platform/run-child.ts";
 import { explainStartFailure } from "./start-failure.ts";
 
 const STDERR_KEPT_CHARACTERS = 64_000;
-const STDERR_LINES_SHOWN = 12;
 /**
- * For glibc. Work runs beside the thread that answers; a heap of its own would be made of pieces of 64 MB, where
- * what training frees is not found again: a third more memory at the peak.
+ * For glibc. Work runs beside the thread that answers; a heap of its own would be made of pieces of 64 MB,
+ * where what training frees is not found again: a third more memory at the peak.
  */
 const ONE_HEAP = { MALLOC_ARENA_MAX: "1" };
 /** How long a worker may take to tidy up before it is killed; it gives a running call two seconds. */
@@ -55,12 +55,18 @@ export interface WorkerProcess {
 export async function launchWorker(options: LaunchOptions = {}): Promise<WorkerProcess> {
   const { python, env } = await resolveWorkerPython(options.python);
   const token = randomBytes(16).toString("hex");
-  // Node's own spawn, as loading execa would add 100 ms to every start, and a result at the end is no use here:
-  // the first line of output decides, and the pipe to standard input is what the worker lives by.
+  // Node's own spawn: loading execa would add 100 ms to every start, and its result at the end is no use
+  // here, where the first line of output decides and the worker lives by the pipe to its standard input.
   // -P: a file named random.py in the caller's folder must not become a module of the worker.
   const child = spawn(python, ["-P", "-m", "depthkit_worker"], {
     stdio: ["pipe", "pipe", "pipe"],
-    env: { ...ONE_HEAP, ...process.env, ...env, PYTHONPATH: pythonPath(env), DEPTHKIT_TOKEN: token },
+    env: {
+      ...ONE_HEAP,
+      ...process.env,
+      ...env,
+      PYTHONPATH: workerModules(env["PYTHONPATH"]),
+      DEPTHKIT_TOKEN: token,
+    },
     windowsHide: true,
   });
   let stderr = "";
@@ -77,7 +83,7 @@ export async function launchWorker(options: LaunchOptions = {}): Promise<WorkerP
   // A write to a worker that is gone is reported by its exit, not by the pipe.
   child.stdin.on("error", () => {});
 
-  const stderrTail = () => stderr.trimEnd().split("\n").slice(-STDERR_LINES_SHOWN).join("\n");
+  const stderrTail = () => lastLines(stderr).join("\n");
   const kill = () => void child.kill("SIGKILL");
   try {
     const { endpoint, pid } = await readyLine(child, options.startTimeoutMs ?? 30_000, exited, {
@@ -97,28 +103,29 @@ export async function launchWorker(options: LaunchOptions = {}): Promise<WorkerP
   }
 }
 
-function pythonPath(env: Record<string, string>): string {
-  const own = join(packageRoot(), "python", "src");
-  const inherited = env["PYTHONPATH"];
-  return inherited ? `${own}${process.platform === "win32" ? ";" : ":"}${inherited}` : own;
-}
+/** The worker's first line of output. */
+const ready = z.object({ endpoint: z.string(), pid: z.int() });
 
 async function readyLine(
   child: ChildProcess,
   timeoutMs: number,
   exited: Promise<WorkerExit>,
   about: { python: string; stderrTail: () => string },
-): Promise<{ endpoint: string; pid: number }> {
+): Promise<z.infer<typeof ready>> {
   let timer: NodeJS.Timeout | undefined;
   try {
     const line = await new Promise<string>((resolve, reject) => {
       let text = "";
       child.stdout?.setEncoding("utf8");
-      child.stdout?.on("data", (part: string) => {
+      const read = (part: string) => {
         text += part;
         const end = text.indexOf("\n");
-        if (end >= 0) resolve(text.slice(0, end));
-      });
+        if (end < 0) return;
+        resolve(text.slice(0, end));
+        // What comes after it is nobody's, and must not fill the pipe.
+        child.stdout?.off("data", read).resume();
+      };
+      child.stdout?.on("data", read);
       const fail = async (exit: Partial<WorkerExit>, spawnError?: Error) =>
         reject(
           await explainStartFailure({
@@ -136,13 +143,22 @@ async function readyLine(
           reject(
             new DepthkitError(
               "TIMEOUT",
-              `The worker did not listen within ${timeoutMs / 1000} s of its start (${about.python}). ${about.stderrTail()}`,
+              `The worker did not listen within ${timeoutMs / 1000} s of its start (${about.python}). ` +
+                about.stderrTail(),
             ),
           ),
         timeoutMs,
       );
     });
-    return JSON.parse(line) as { endpoint: string; pid: number };
+    const address = parseJson(line, ready);
+    if (address) return address;
+    throw new DepthkitError(
+      "WORKER_START_FAILED",
+      `Starting the worker with ${about.python}: its first line of output is not where it listens but ` +
+        `${JSON.stringify(line.slice(0, 200))}. Find out what of that Python prints it (a sitecustomize ` +
+        `module?).`,
+      { details: { python: about.python, line } },
+    );
   } finally {
     clearTimeout(timer);
   }

@@ -4,6 +4,8 @@ import { installLine } from "../environment/python-support.ts";
 import { pinOf, requiredModules } from "../environment/requirements.ts";
 import { DepthkitError, isErrorCode } from "../errors.ts";
 import { environmentsFolder } from "../platform/cache-folder.ts";
+import { systemCode } from "../platform/file-error.ts";
+import { lastLines } from "../platform/run-child.ts";
 
 export interface StartFailure {
   python: string;
@@ -14,8 +16,6 @@ export interface StartFailure {
   stderr: string;
 }
 
-const STDERR_LINES = 12;
-
 /** Why a worker did not start, told from how it ended; an interpreter is asked for its version only here. */
 export async function explainStartFailure(failure: StartFailure): Promise<DepthkitError> {
   const { python, stderr, spawnError } = failure;
@@ -24,8 +24,8 @@ export async function explainStartFailure(failure: StartFailure): Promise<Depthk
   if (missing === "depthkit_worker") {
     return new DepthkitError(
       "WORKER_START_FAILED",
-      `Starting the worker with ${python}: the package depthkit is incomplete, its folder python/src is not there. ` +
-        "Install it again: npm install depthkit",
+      `Starting the worker with ${python}: the package depthkit is incomplete, its folder python/src is ` +
+        "not there. Install it again: npm install depthkit",
     );
   }
   // An old Python fails in its own words (an unknown option, a syntax it does not know, a missing part of
@@ -34,7 +34,7 @@ export async function explainStartFailure(failure: StartFailure): Promise<Depthk
   if (versionFault) return versionFault;
   const broken = missing ?? brokenModule(stderr);
   if (broken !== undefined) return moduleError(python, broken, lastLine(stderr));
-  const tail = stderr.trimEnd().split("\n").slice(-STDERR_LINES).join("\n");
+  const tail = lastLines(stderr).join("\n");
   return new DepthkitError(
     "WORKER_START_FAILED",
     `Starting the worker with ${python}: it ${ending(failure)} before it listened. ` +
@@ -44,16 +44,14 @@ export async function explainStartFailure(failure: StartFailure): Promise<Depthk
 }
 
 function notStarted(python: string, cause: Error): DepthkitError {
-  const { code } = cause as NodeJS.ErrnoException;
+  const code = systemCode(cause);
   if (code === "ENOENT" || code === "EACCES" || code === "ENOTDIR") {
     const what = code === "EACCES" ? "is not a program that may be run" : "does not exist";
+    const own = "Set DEPTHKIT_PYTHON to a Python that has torch, or unset it and run: npx depthkit setup.";
+    const remedy = isManaged(python) ? "Run: npx depthkit setup" : `${own} ${installLine()}`;
     return new DepthkitError(
       "PYTHON_NOT_FOUND",
-      `Starting the worker: the interpreter ${python} ${what}. ${
-        isManaged(python)
-          ? "Run: npx depthkit setup"
-          : `Set DEPTHKIT_PYTHON to a Python that has torch, or unset it and run: npx depthkit setup. ${installLine()}`
-      }`,
+      `Starting the worker: the interpreter ${python} ${what}. ${remedy}`,
       { cause, details: { python } },
     );
   }
@@ -105,7 +103,7 @@ function isManaged(python: string): boolean {
 }
 
 function lastLine(stderr: string): string {
-  return stderr.trimEnd().split("\n").at(-1)?.trim() ?? "";
+  return lastLines(stderr).at(-1)?.trim() ?? "";
 }
 
 function ending({ exitCode, signal }: StartFailure): string {

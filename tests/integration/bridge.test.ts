@@ -244,7 +244,7 @@ describe("endings", () => {
     await expect(Depthkit.start({ python: "/nope" })).rejects.toMatchObject({ code: "PYTHON_NOT_FOUND" });
   });
 
-  test("BRG5: without torch the worker starts, and every call that needs it says what is missing", async () => {
+  test("BRG5: without torch the worker starts, and calls that need it say what is missing", async () => {
     const base = mkdtempSync(join(tmpdir(), "depthkit-"));
     mkdirSync(join(base, "torch"));
     writeFileSync(

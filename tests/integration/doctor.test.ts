@@ -51,7 +51,8 @@ describe("doctor", { timeout: 120_000 }, () => {
     test("hangs at the import of torch", async () => {
       const pids = join(temporaryFolder(), "pids");
       await withTorch(
-        `import os, time\nprint(os.getpid(), file=open(${JSON.stringify(pids)}, "w"), flush=True)\ntime.sleep(99)\n`,
+        `import os, time\nprint(os.getpid(), file=open(${JSON.stringify(pids)}, "w"), ` +
+          `flush=True)\ntime.sleep(99)\n`,
       );
       const begun = performance.now();
       const report = await doctor({ timeoutMs: 4_000 });

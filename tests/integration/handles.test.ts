@@ -92,7 +92,7 @@ describe("a handle knows its worker", () => {
   });
 });
 
-test("after a crash a kept handle is CLOSED for the next worker, and closing everything is silent", async () => {
+test("after a crash a kept handle is CLOSED, and closing everything is silent", async () => {
   const gone = await hold("fox");
   const game = await gone.model.game(gone.corpus);
   const repaired = await gone.model.without(["block.3"]).repair(gone.corpus, { method: "fold" });

@@ -116,7 +116,7 @@ describe("subnetworks", () => {
     expect(parts.keptBlocks).toEqual(whole.keptBlocks);
   });
 
-  test("RUN1: the cache gives the text that computing every step anew gives, block 0's attention gone included", async () => {
+  test("RUN1: the cache gives the text that every step computed anew gives, without block 0's attention too", async () => {
     for (const removed of [[], ["block.14"], ["attention.0", "attention.9"]]) {
       const subnetwork = model.without(removed);
       const options = { maxNewTokens: 12 };
@@ -197,7 +197,7 @@ describe("subnetworks", () => {
 });
 
 describe("many subnetworks at once", () => {
-  test("values come as they are finished, and all together, one a subnetwork in the order asked", async () => {
+  test("values come as they are finished, and all together in the order asked", async () => {
     await using corpus = await model.loadCorpus(texts, { sequences: 2, length: 32 });
     const asked = [[], ["block.3"], model.without(["attention.7", "feed-forward.7"]), ["block.7"]];
     const evaluation = model.evaluateSubnetworks(corpus, asked, { measures: ["loss", "kl"] });

@@ -174,7 +174,7 @@ describe("the managed environment", { timeout: 300_000 }, () => {
     const requirements = { ...smallEnvironment(), neededBytes: 1e18 };
     await expect(ensureEnvironment({ requirements })).rejects.toMatchObject({
       code: "DISK_FULL",
-      message: expect.stringMatching(/needs about .* GB in .*free\. Free some space, or set DEPTHKIT_HOME/),
+      message: expect.stringMatching(/needs about .* TB in .*free\. Free some space, or set DEPTHKIT_HOME/),
     });
     expect(readdirSync(environmentsFolder())).toEqual([]);
   });

@@ -21,7 +21,7 @@ from handlers.calls import ask, corpus_for, fit
 from task_items import random_task
 from tiny import SHAPE, random_model, tiny_model
 
-BLOCK = {"kind": "replacement-block", "training": None}
+BLOCK = {"method": "replacement-block"}
 
 
 def modules_of(session: Session, handle: str) -> list[weakref.ref[Any]]:
@@ -36,12 +36,12 @@ def test_an_unloaded_repair_is_gone(words: PreTrainedTokenizerBase) -> None:
     session = Session()
     model, corpus = session.models.add(Decoder(tiny_model("llama"), words)), session.corpora.add(corpus_for(words))
     (made,) = fit(session, model, corpus, BLOCK).repairs
-    modules = modules_of(session, made.repair)
+    modules = modules_of(session, made)
     assert alive(modules) == 1
-    ask(session, "repair.unload", repair=made.repair)
+    ask(session, "repair.unload", repairs=[made])
     assert alive(modules) == 0
     with pytest.raises(DepthkitError, match="it was closed") as caught:
-        ask(session, "repair.unload", repair=made.repair)
+        ask(session, "repair.unload", repairs=[made])
     assert caught.value.code == "CLOSED"
 
 
@@ -50,22 +50,17 @@ def test_a_model_takes_with_it_all_that_was_made_on_it(words: PreTrainedTokenize
     decoders = [Decoder(tiny_model("llama"), words) for _ in range(2)]
     one, other = (session.models.add(decoder) for decoder in decoders)
     corpus = session.corpora.add(corpus_for(words))
-    handles = [fit(session, model, corpus, BLOCK).repairs[0].repair for model in (one, other)]
+    handles = [fit(session, model, corpus, BLOCK).repairs[0] for model in (one, other)]
     (tmp_path / "text.txt").write_text(" ".join(f"t{number % 90 + 3}" for number in range(40)))
     given = {"removed": [], "repairs": [], "model": one}
     ask(
         session,
         "evaluation.perplexity",
         **given,
-        data={"kind": "files", "paths": [str(tmp_path / "text.txt")], "textField": "text", "strict": False},
-        rows="raw",
-        separator="\n\n",
+        data={"kind": "files", "files": [str(tmp_path / "text.txt")]},
         chunk=16,
-        stride=None,
         maxChunks=1,
         bos="never",
-        batchSize=1,
-        known=None,
     )
     task = session.tasks.add(dataclasses.replace(random_task(3), tokenizer_digest=tokenizer_digest(words)))
     ask(
@@ -73,10 +68,7 @@ def test_a_model_takes_with_it_all_that_was_made_on_it(words: PreTrainedTokenize
         "evaluation.choices",
         **given,
         task=task,
-        batchSize=None,
-        items=False,
         compareToDense=True,
-        known=None,
     )
     kept: list[weakref.ref[Any]] = [weakref.ref(decoders[0].model), *modules_of(session, handles[0])]
     kept += [weakref.ref(last._made[1]) for last in (session.dense_scores, session.stream) if last._made is not None]
@@ -105,7 +97,9 @@ def test_rounds_of_replacement_blocks_leave_no_memory_behind(words: PreTrainedTo
     before = resident_bytes()
     for _ in range(3):
         one_round()
+    # Before anything else is made: what others free may stay with the process.
+    grown = resident_bytes() - before
     block = sum(parameter.numel() for parameter in Decoder(random_model(config)).blocks[0].parameters())
     of_a_round = 4 * block * torch.float32.itemsize
     assert of_a_round > 60_000_000
-    assert resident_bytes() - before < of_a_round / 2
+    assert grown < of_a_round / 2

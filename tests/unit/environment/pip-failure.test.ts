@@ -21,7 +21,8 @@ test.each([
   [
     "no-matching-wheel",
     [
-      "ERROR: Could not find a version that satisfies the requirement six==9.0 (from versions: 1.16.0, 1.17.0)",
+      "ERROR: Could not find a version that satisfies the requirement six==9.0 (from versions: 1.16.0, " +
+        "1.17.0)",
       "ERROR: No matching distribution found for six==9.0",
     ],
   ],

@@ -131,7 +131,7 @@ describe("Journal", () => {
   });
 
   for (const method of ["regression", "permutation"] as const) {
-    it(`resumes a killed ${method} run to the same estimate, bit for bit, and shares with other estimators`, async () => {
+    it(`resumes a killed ${method} run to the same estimate, and shares with other estimators`, async () => {
       const game = randomGame(8, 3);
       const options = { method, target: { horizon: 4 }, evaluations: 60, seed: 5 } as const;
       const openGame = (players = game.players) =>

@@ -11,7 +11,9 @@ export async function until(condition: () => boolean): Promise<void> {
   }
 }
 
-/** Whether a process is there and at work: an orphan that has ended stays in the table until init looks at it. */
+/**
+ * Whether a process is there and at work: an orphan that has ended stays in the table until init looks at it.
+ */
 export function isAlive(pid: number): boolean {
   if (!isRunning(pid)) return false;
   try {

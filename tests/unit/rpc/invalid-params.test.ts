@@ -21,14 +21,16 @@ test.each([
   expect(refusal("generation.generate", options)).toMatch(words);
 });
 
-const fit = (repair: object) => refusal("repair.fit", { corpus: "corpus-3f9a12c4-1", repair });
+const repairWith = (repair: object) => refusal("repair.fit", { corpus: "corpus-3f9a12c4-1", repair });
 
 test("a repair's own options are named, and its methods where it is none", () => {
-  expect(fit({ method: "fold", rank: 8 })).toBe(
+  expect(repairWith({ method: "fold", rank: 8 })).toBe(
     'repair.fit: repair: there is no option "rank"; options: method, reference, ridge.',
   );
-  expect(fit({ method: "voodoo" })).toMatch(/"voodoo" is none of its methods: emulated-update, bias, /);
-  expect(fit({ method: "lora", training: { stepz: 3 } })).toMatch(
+  expect(repairWith({ method: "voodoo" })).toMatch(
+    /"voodoo" is none of its methods: emulated-update, bias, /,
+  );
+  expect(repairWith({ method: "lora", training: { stepz: 3 } })).toMatch(
     /repair\.training: there is no option "stepz"; options: objective, /,
   );
 });

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "1e352d59ca764c07fa878deb4a78f33f3f5454d442c00a397a38b3f4acfed349"
+CONTRACT_DIGEST = "eee004bed5ac92b6f787755818f8517f7c4ecd1ea4aff7818978ddcfe072bc46"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -618,9 +618,11 @@ class LastWordResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class LoraOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="lora"):
     rank: Annotated[int, Meta(ge=1, le=9007199254740991)] = 8
+    """Rank of each change."""
     alpha: Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)] | None = None
     """null: twice the rank."""
     dropout: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """Of what an adapter reads, while it is trained."""
     targets: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)] = ("feed-forward",)
     """attention, feed-forward, or names of linear modules in a block."""
     blocks: HealedBlocks = field(default_factory=lambda: HealedBlocks())
@@ -632,6 +634,7 @@ class LoraOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
 
 class LowRankOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="low-rank"):
     rank: Annotated[int, Meta(ge=1, le=9007199254740991)] = 32
+    """Rank of the map."""
     input: AdapterInput = "normed"
     """normed exports exactly; raw reads the stream as it is."""
     reference: RepairReference = "dense"
@@ -1049,6 +1052,7 @@ class TrainingOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     clip: Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)] | None = 1.0
     """Largest norm of the gradient; null: not clipped."""
     weight_decay: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] = 0.0
+    """Of all that is trained."""
     activation_checkpointing: bool = False
     """Compute activations again in the backward pass: less memory, a third more time."""
     validation: Annotated[int, Meta(ge=0, le=9007199254740991)] | None = None
@@ -1062,6 +1066,7 @@ class TrainingOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     save_every: Annotated[int, Meta(ge=1, le=9007199254740991)] = 50
     """Steps from one checkpoint to the next."""
     seed: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """For the order of the sequences, and dropout."""
 
 
 class TrainingPoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
