@@ -44,7 +44,7 @@ function textOf(profile: Profile, removed: readonly UnitName[]): string {
     row("peak memory", ({ peakBytes }) => formatBytes(peakBytes)),
     row("reading, tokens/s", ({ prefill }) => speedOf(prefill)),
     ...dense.decode.map(({ batchSize }, index) =>
-      row(`writing ${batchSize}, tokens/s`, ({ decode }) => speedOf(decode[index] as Speed)),
+      row(`writing ${batchSize}, tokens/s`, ({ decode }) => speedOf(decode[index])),
     ),
   ];
   const { device, dtype, threads, promptTokens, contextTokens, newTokens, rounds, seconds } = profile;
@@ -57,7 +57,10 @@ function textOf(profile: Profile, removed: readonly UnitName[]): string {
   ].join("\n\n");
 }
 
-function speedOf({ tokensPerSecond: { median, lowerQuartile, upperQuartile }, againstDense }: Speed): string {
+function speedOf(speed: Speed | undefined): string {
+  if (speed === undefined) return "";
+  const { tokensPerSecond, againstDense } = speed;
+  const { median, lowerQuartile, upperQuartile } = tokensPerSecond;
   const [low, middle, high] = [lowerQuartile, median, upperQuartile].map((value) => value.toFixed(1));
   return `${middle} (${low} - ${high}) x${againstDense.median.toFixed(2)}`;
 }

@@ -2,6 +2,7 @@
  * What removing by one value costs on the others. Several score lists over the same units (influences, or
  * Shapley values of loss, of accuracy on one task or another) seldom agree on what to remove.
  */
+import { item } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
 import { correlation, kendallTau, ranking, ranksOf, sharedFirst } from "../ranks.ts";
 
@@ -35,10 +36,10 @@ export function compareScores(lists: readonly UnitScores[]): TradeOffs {
   return {
     names,
     units,
-    spearman: pairs((a, b) => correlation(at(ranks, a), at(ranks, b))),
-    kendall: pairs((a, b) => kendallTau(at(values, a), at(values, b))),
+    spearman: pairs((a, b) => correlation(item(ranks, a), item(ranks, b))),
+    kendall: pairs((a, b) => kendallTau(item(values, a), item(values, b))),
     lowestOverlap: units.map((_, index) =>
-      pairs((a, b) => sharedFirst(at(orders, a), at(orders, b), index + 1)),
+      pairs((a, b) => sharedFirst(item(orders, a), item(orders, b), index + 1)),
     ),
   };
 }
@@ -102,7 +103,7 @@ export async function measureRemovalCosts(
   const whole = await measured([]);
   const costs: RemovalCost[] = [];
   for (const [list, by] of names.entries()) {
-    const order = ranking(at(values, list)).map((index) => at(units, index));
+    const order = ranking(item(values, list)).map((index) => item(units, index));
     for (const count of counts) {
       const removed = order.slice(0, count);
       const values = await measured(removed);
@@ -145,7 +146,7 @@ function readLists(lists: readonly UnitScores[]): { names: string[]; units: stri
           `only. Score the same units.`,
       );
     }
-    return units.map((unit) => finite(scores[unit] as number, unit, name));
+    return units.map((unit) => finite(scores[unit] ?? Number.NaN, unit, name));
   });
   return { names, units, values };
 }
@@ -157,5 +158,3 @@ function finite(score: number, unit: string, name: string): number {
     `The score of ${unit} in "${name}" is ${score}, which has no rank. Leave the unit out of every list.`,
   );
 }
-
-const at = <T>(list: readonly T[], index: number): T => list[index] as T;
