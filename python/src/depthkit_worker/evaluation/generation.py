@@ -21,7 +21,7 @@ from transformers import (
 from depthkit_worker.contract.wire import FinishReason, GenerateOptions, Generation, GenerationGenerateResult
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.finished_items import FinishedItems
-from depthkit_worker.evaluation.greedy import GreedyOptions, write_greedy
+from depthkit_worker.evaluation.greedy import write_greedy
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import cache_keyword, empty_cache, kv_bytes_per_token
 from depthkit_worker.session.job import Job
@@ -84,8 +84,7 @@ def generate(
 def _write_batches(decoder: Decoder, encoded: Sequence[list[int]], options: GenerateOptions, job: Job) -> Texts:
     """Greedy text after each of `encoded`, by `decoder` as it stands."""
     done = 0
-    greedy = GreedyOptions(options.max_new_tokens, _end_ids(decoder), options.stop, options.batch_size)
-    for written in write_greedy(decoder, encoded, greedy, job):
+    for written in write_greedy(decoder, encoded, options, _end_ids(decoder), job):
         yield written
         done += len(written)
         job.report(PHASE, done, len(encoded), "texts")

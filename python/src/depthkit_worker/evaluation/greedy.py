@@ -8,20 +8,11 @@ from dataclasses import dataclass, field
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from depthkit_worker.contract.wire import GenerateOptions
 from depthkit_worker.models.cancellable import cancellable
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.stepper import Stepper, pad_left
 from depthkit_worker.session.job import Job
-
-
-@dataclass(frozen=True)
-class GreedyOptions:
-    max_new_tokens: int
-    ends: tuple[int, ...]
-    """Tokens that end a text."""
-    stop: tuple[str, ...]
-    """Strings that end a text."""
-    batch_size: int
 
 
 @dataclass
@@ -34,11 +25,12 @@ class _Row:
 def write_greedy(
     decoder: Decoder,
     prompts: Sequence[Sequence[int]],
-    options: GreedyOptions,
+    options: GenerateOptions,
+    ends: tuple[int, ...],
     job: Job,
 ) -> Iterator[dict[int, list[int]]]:
-    """The ids `decoder`, as it stands, writes after each of `prompts`, an ending token included; by the
-    prompts' places, a batch at a time.
+    """The ids `decoder`, as it stands, writes after each of `prompts`, one of the ending tokens `ends`
+    included; by the prompts' places, a batch at a time.
 
     Prompts of like length run together, padded in front; a text that has ended leaves its batch. What is
     written does not hang on the batch but for the order of additions, which can tip a choice between two
@@ -49,7 +41,7 @@ def write_greedy(
     for first in range(0, len(order), options.batch_size):
         rows = [_Row(place) for place in order[first : first + options.batch_size]]
         written = {row.place: row.written for row in rows}
-        _write_batch(decoder, tokenizer, [prompts[row.place] for row in rows], rows, options, job)
+        _write_batch(decoder, tokenizer, [prompts[row.place] for row in rows], rows, options, ends, job)
         yield written
 
 
@@ -58,7 +50,8 @@ def _write_batch(
     tokenizer: PreTrainedTokenizerBase,
     prompts: Sequence[Sequence[int]],
     rows: list[_Row],
-    options: GreedyOptions,
+    options: GenerateOptions,
+    ends: tuple[int, ...],
     job: Job,
 ) -> None:
     stepper = Stepper(decoder)
@@ -69,7 +62,7 @@ def _write_batch(
         tokens = logits.argmax(-1)
         for row, token in zip(rows, tokens.tolist(), strict=True):
             row.written.append(token)
-        going = [index for index, row in enumerate(rows) if not _ended(row.written, tokenizer, options)]
+        going = [index for index, row in enumerate(rows) if not _ended(row.written, tokenizer, options, ends)]
         if not going or step + 1 == options.max_new_tokens:
             return
         if len(going) < len(rows):
@@ -79,8 +72,10 @@ def _write_batch(
         logits = stepper.step(tokens)
 
 
-def _ended(written: list[int], tokenizer: PreTrainedTokenizerBase, options: GreedyOptions) -> bool:
-    if written[-1] in options.ends:
+def _ended(
+    written: list[int], tokenizer: PreTrainedTokenizerBase, options: GenerateOptions, ends: tuple[int, ...]
+) -> bool:
+    if written[-1] in ends:
         return True
     if not options.stop:
         return False

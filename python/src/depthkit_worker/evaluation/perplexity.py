@@ -34,8 +34,8 @@ def perplexity(
     *,
     finished: FinishedItems | None = None,
 ) -> PerplexityResult:
-    """Perplexity of `subnetwork` on `stream`, made with the same options. An item of `finished` is a chunk, its
-    value the summed loss.
+    """Perplexity of `subnetwork` on `stream`, made with the same options. An item of `finished` is a chunk,
+    its value the summed loss.
 
     The stream is cut in chunks; each token is scored once, in the first chunk that holds it, given the
     tokens before it in that chunk; a chunk's first token is not scored unless BOS stands before it.

@@ -37,8 +37,8 @@ OLDEST_TRANSFORMERS = Version("5.17")
 
 
 def load_model(source: str, cache_folder: Path, options: ModelOptions, job: Job) -> Decoder:
-    """Load `source`: a bundled name, a folder, a .gguf file or a hub id. Refuses a checkpoint that lacks a tensor,
-    has one too many or one of another shape: a model that is partly random answers, only wrongly."""
+    """Load `source`: a bundled name, a folder, a .gguf file or a hub id. Refuses a checkpoint that lacks a
+    tensor, has one too many or one of another shape: a model that is partly random answers, only wrongly."""
     quiet_transformers()
     _require_transformers()
     device = choose_device(options.device)

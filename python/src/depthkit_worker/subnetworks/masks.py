@@ -59,8 +59,8 @@ class Coded:
 
 
 def unpack_masks(packed: NDArray[np.uint8], columns: int) -> NDArray[np.bool_]:
-    """Bools (rows, columns) from bit masks (rows, ceil(columns / 8)): column c is bit c % 8 of byte c // 8, the
-    lowest bit first."""
+    """Bools (rows, columns) from bit masks (rows, ceil(columns / 8)): column c is bit c % 8 of byte c // 8,
+    the lowest bit first."""
     width = -(-columns // 8)
     if packed.ndim != 2 or packed.shape[1] != width or packed.dtype != np.uint8:
         raise DepthkitError(
@@ -81,7 +81,8 @@ def unpack_masks(packed: NDArray[np.uint8], columns: int) -> NDArray[np.bool_]:
 
 
 def by_unit(players: Sequence[Sequence[Unit]], kept: NDArray[np.bool_]) -> tuple[tuple[Unit, ...], NDArray[np.bool_]]:
-    """The units of `players`, which stay or go together, and `kept` (subnetworks, players) as a column a unit."""
+    """The units of `players`, which stay or go together, and `kept` (subnetworks, players) with a column a
+    unit."""
     units = tuple(unit for player in players for unit in player)
     return units, np.repeat(kept, [len(player) for player in players], axis=1)
 
