@@ -33,6 +33,7 @@ const benches: Record<string, () => unknown> = {
   "engine-memory": () => inPython("bench/engine_memory.py"),
   shapley: () => typescript("bench/shapley/golden-game.ts"),
   "whole-game": () => typescript("bench/shapley/whole-game.ts"),
+  honesty: () => typescript("bench/shapley/honesty.ts"),
   "shapley-scale": () => typescript("bench/shapley/scale.ts"),
   "lm-eval": async () => {
     // Beside the tests' tools, which have lm-eval.

@@ -1,10 +1,24 @@
-import { item } from "./arrays.ts";
+import { item, present } from "./arrays.ts";
 
 /** Indices by value, lowest first; equal values in order of index, so that a choice is repeatable. */
 export function ranking(values: ArrayLike<number>): number[] {
   return Array.from(values, (value, index) => ({ value, index }))
     .sort((a, b) => a.value - b.value || a.index - b.index)
     .map(({ index }) => index);
+}
+
+/** The indices of `ranking` in groups of values that follow each other within `rounding`, each in order of index. */
+export function tieGroups(values: ArrayLike<number>, rounding: number): number[][] {
+  const groups: number[][] = [];
+  let before = Number.NaN;
+  for (const index of ranking(values)) {
+    const value = present(values[index], "a ranked value");
+    const last = groups.at(-1);
+    if (last !== undefined && value - before <= rounding) last.push(index);
+    else groups.push([index]);
+    before = value;
+  }
+  return groups.map((group) => group.sort((a, b) => a - b));
 }
 
 /** Ranks from 1, ties sharing their mean rank. */

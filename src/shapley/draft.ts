@@ -8,6 +8,8 @@ export interface ValueDraft {
   readonly factors: readonly Float64Array[];
   /** Degrees of freedom behind each variance. */
   readonly degrees: Float64Array;
+  /** Independent contributions behind it: walks, pairs, coalitions drawn. */
+  readonly units: number;
 }
 
 /** What an estimator hands over: one draft a value, in the game's order. */
@@ -66,6 +68,7 @@ export class ErrorSum {
       variance,
       factors,
       degrees: degrees === undefined ? effective : effective.fill(degrees),
+      units: this.#count,
     };
   }
 }
@@ -78,6 +81,7 @@ export function certain(estimate: Float64Array): ValueDraft {
     variance: new Float64Array(size),
     factors: [],
     degrees: new Float64Array(size).fill(Number.POSITIVE_INFINITY),
+    units: Number.POSITIVE_INFINITY,
   };
 }
 

@@ -6,7 +6,7 @@ import type { Draft } from "./draft.ts";
 import { type EstimateInfo, ShapleyEstimate, type TracePoint } from "./estimate.ts";
 import type { Estimator, Outcome } from "./estimator.ts";
 import { exact } from "./estimators/exact.ts";
-import { banzhafValue, type Functional, pairInteraction } from "./functional.ts";
+import { banzhafValue, type Functional, horizonValue, pairInteraction } from "./functional.ts";
 import {
   checkLimits,
   defaultTarget,
@@ -15,10 +15,14 @@ import {
   estimatorFor,
   floorsOf,
 } from "./options.ts";
-import { lowestProbabilities } from "./probability.ts";
 import { randomStream } from "./random.ts";
-import { Session } from "./session.ts";
+import { firstLook, Session } from "./session.ts";
+import { isSettled, looksWithin } from "./settle.ts";
 import { coalitionsWithin, describeTarget, reachOf, type Target } from "./target.ts";
+import { type JudgedDrafts, judge, type Leverages, leveragesOf } from "./unseen.ts";
+
+/** By how much evaluations grow between two looks at whether to stop. */
+const stopGrowth = 1.25;
 
 /** Methods that go over to exact enumeration, and say so, when the budget covers every coalition. */
 const samplers: ReadonlySet<string> = new Set(["permutation", "stratified", "kernel", "regression"]);
@@ -47,6 +51,15 @@ export async function estimateShapley<Player extends string>(
   if (evaluations < minimum) throw tooSmall(estimator, target, players, evaluations, minimum);
   const extras = extrasOf(options, estimator, players, reach);
 
+  const leverages = estimator.leverages?.(players) ?? leveragesOf(horizonValue(players, reach));
+  const judged = (draft: Draft, current: Session, by: Leverages = leverages): JudgedDrafts =>
+    judge(draft, {
+      table: current.table,
+      players,
+      leverages: by,
+      modelled: estimator.modelled === true,
+    });
+
   const trace: TracePoint[] = [];
   const session = new Session({
     game,
@@ -56,20 +69,26 @@ export async function estimateShapley<Player extends string>(
     floors: floorsOf(game, options.cap),
     signal: options.signal,
     batchSize: options.batchSize ?? 256,
-    growth: options.stop !== undefined ? 1.25 : options.trace === false ? Number.POSITIVE_INFINITY : 2,
+    growth: options.stop !== undefined ? stopGrowth : options.trace === false ? Number.POSITIVE_INFINITY : 2,
     onLook: (draft, current) => {
-      trace.push(tracePoint(draft, current));
-      return isSettled(draft, game, options);
+      const now = judged(draft, current);
+      trace.push(tracePoint(now, current));
+      return mayStop(now, game, options, evaluations);
     },
     onBatch: (current) => options.onProgress?.(progressOf(current)),
     now: () => performance.now(),
   });
   const outcome = await estimator.run(session, [...extras.values()]);
-  trace.push(tracePoint(outcome.draft, session));
-  const extraDraft = (name: string): Draft | undefined => outcome.extras?.[[...extras.keys()].indexOf(name)];
+  const draft = judged(outcome.draft, session);
+  trace.push(tracePoint(draft, session));
+  const extraDraft = (name: string): JudgedDrafts | undefined => {
+    const functional = extras.get(name);
+    const found = outcome.extras?.[[...extras.keys()].indexOf(name)];
+    return functional && found && judged(found, session, leveragesOf(functional));
+  };
   return new ShapleyEstimate({
     info: infoOf(game.players, session, { estimator, requested, target, outcome, trace }),
-    draft: outcome.draft,
+    draft,
     interactions: extraDraft("interactions"),
     banzhaf: extraDraft("banzhaf"),
   });
@@ -118,13 +137,12 @@ function extrasOf(
   return extras;
 }
 
-function isSettled(draft: Draft, game: Game, { stop }: EstimateOptions): boolean {
+/** Every look may err; together they do so no more often than the confidence allows. */
+function mayStop(draft: JudgedDrafts, game: Game, { stop }: EstimateOptions, evaluations: number): boolean {
   if (stop === undefined) return false;
   const value = stop.value === undefined ? 0 : game.values.indexOf(stop.value);
-  const chosen = draft.values[value];
-  return (
-    chosen !== undefined && lowestProbabilities(chosen, stop.lowest).together >= (stop.confidence ?? 0.95)
-  );
+  const risk = (1 - (stop.confidence ?? 0.95)) / looksWithin(evaluations, firstLook, stopGrowth);
+  return isSettled(item(draft.values, value), stop.lowest, risk);
 }
 
 function progressOf(session: Session): EstimateProgress {

@@ -1,12 +1,13 @@
 import { item, real } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
-import { ranking } from "../ranks.ts";
-import type { Draft, ValueDraft } from "./draft.ts";
+import { tieGroups } from "../ranks.ts";
+import type { ValueDraft } from "./draft.ts";
 import { pairIndex } from "./functional.ts";
-import { type LowestProbabilities, lowestProbabilities } from "./probability.ts";
+import { cut, lowestProbabilities } from "./probability.ts";
 import type { StopReason } from "./session.ts";
 import { tQuantile } from "./student-t.ts";
 import type { Target } from "./target.ts";
+import type { JudgedDraft, JudgedDrafts } from "./unseen.ts";
 
 /** A player's estimate, in the units of the game's value. */
 export interface PlayerEstimate<Player extends string = string> {
@@ -62,9 +63,9 @@ export interface EstimateInfo<Player extends string = string> {
 
 export interface EstimateParts<Player extends string = string> {
   readonly info: EstimateInfo<Player>;
-  readonly draft: Draft;
-  readonly interactions?: Draft | undefined;
-  readonly banzhaf?: Draft | undefined;
+  readonly draft: JudgedDrafts;
+  readonly interactions?: JudgedDrafts | undefined;
+  readonly banzhaf?: JudgedDrafts | undefined;
 }
 
 /** What `estimateShapley` gives: numbers with their errors, how they came about, and what they rank lowest. */
@@ -83,9 +84,14 @@ export class ShapleyEstimate<Player extends string = string> {
     return this.info.players.map((player, i) => ({ player, ...estimateAt(draft, i) }));
   }
 
-  /** The players from the lowest estimate to the highest. */
+  /** The players from the lowest estimate to the highest; who ties within rounding, in the game's order. */
   ranking(value?: string): Player[] {
-    return ranking(this.draft(value).estimate).map((i) => item(this.info.players, i));
+    return this.#groups(value).flat();
+  }
+
+  /** Groups of players whose estimates differ by no more than rounding, lowest first; nothing ranks these. */
+  ties(value?: string): Player[][] {
+    return this.#groups(value).filter((group) => group.length > 1);
   }
 
   /** The k players with the lowest estimates, lowest first: what to remove first. */
@@ -103,13 +109,20 @@ export class ShapleyEstimate<Player extends string = string> {
     k: number,
     value?: string,
   ): { each: { player: Player; probability: number }[]; together: number } {
-    const draft = this.draft(value);
-    const { each, together }: LowestProbabilities = lowestProbabilities(draft, this.#checkCount(k));
-    const chosen = ranking(draft.estimate).slice(0, k);
+    const { each, together, chosen } = lowestProbabilities(this.draft(value), this.#checkCount(k));
+    const { players } = this.info;
     return {
-      each: chosen.map((i) => ({ player: item(this.info.players, i), probability: real(each, i) })),
+      each: chosen.map((i) => ({ player: item(players, i), probability: real(each, i) })),
       together,
     };
+  }
+
+  /**
+   * Who is within rounding of the cut behind the k lowest, on both of its sides: among these `lowest` chooses by the
+   * game's order alone. Empty where nobody ties across the cut.
+   */
+  tied(k: number, value?: string): Player[] {
+    return cut(this.draft(value), this.#checkCount(k)).tied.map((i) => item(this.info.players, i));
   }
 
   /** Pairwise interactions, strongest first; asked for with `interactions: true`. */
@@ -149,12 +162,18 @@ export class ShapleyEstimate<Player extends string = string> {
         ),
       })),
       estimates: Object.fromEntries(values.map((name) => [name, this.players(name)])),
+      ties: Object.fromEntries(values.map((name) => [name, this.ties(name)])),
     };
   }
 
   /** The raw numbers of one value. */
-  draft(value?: string): ValueDraft {
+  draft(value?: string): JudgedDraft {
     return item(this.#parts.draft.values, this.#valueAt(value));
+  }
+
+  #groups(value: string | undefined): Player[][] {
+    const { estimate, rounding } = this.draft(value);
+    return tieGroups(estimate, rounding).map((group) => group.map((i) => item(this.info.players, i)));
   }
 
   #extra(name: "interactions" | "banzhaf", value: string | undefined): ValueDraft {

@@ -3,6 +3,7 @@ import type { Draft } from "./draft.ts";
 import type { Functional } from "./functional.ts";
 import type { Session } from "./session.ts";
 import { describeTarget, type Target } from "./target.ts";
+import type { Leverages } from "./unseen.ts";
 
 export const methods = [
   "exact",
@@ -35,10 +36,14 @@ export interface Outcome extends Partial<EstimatorTraits> {
 /** One way to estimate a target. */
 export interface Estimator extends EstimatorTraits {
   readonly method: Method;
+  /** A model of the game speaks for what was not drawn, so that less is left to surprise. */
+  readonly modelled?: boolean;
   /** Throws when the target makes no sense for it. */
   check(target: Target, players: number): void;
   /** The smallest budget that works. */
   minimum(players: number, reach: number): number;
+  /** The leverages of what it estimates, where that is not the target itself. */
+  leverages?(players: number): Leverages;
   /** `extras`: further linear maps of the game to estimate from the same evaluations, by the methods that can. */
   run(session: Session, extras?: readonly Functional[]): Promise<Outcome>;
 }

@@ -35,6 +35,8 @@ export interface Unit {
   readonly coalitions: readonly Coalition[];
 }
 
+/** Evaluations before the first look. */
+export const firstLook = 16;
 const longRun = 4096;
 const roundSize = 256;
 /** Draws of known coalitions cost nothing; past this many times the budget they are the end all the same. */
@@ -61,7 +63,7 @@ export class Session {
     this.seed = options.seed;
     this.table = new ValueTable(options.floors);
     this.#startedAt = options.now();
-    this.#nextLook = Number.isFinite(options.growth) ? 16 : Number.POSITIVE_INFINITY;
+    this.#nextLook = Number.isFinite(options.growth) ? firstLook : Number.POSITIVE_INFINITY;
   }
 
   get floors(): Float64Array {

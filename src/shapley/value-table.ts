@@ -7,6 +7,10 @@ export class ValueTable {
   readonly #floors: Float64Array;
   readonly #rows = new Map<string, number>();
   readonly #capped: number[];
+  /** By number of removed players, how many coalitions have been evaluated. */
+  readonly #without: number[] = [];
+  /** The least and the greatest value so far, a pair a value. */
+  readonly #ranges: Float64Array;
   #data: Float64Array;
 
   /** `floors`: the smallest number each value may be; -Infinity for no floor. */
@@ -15,6 +19,9 @@ export class ValueTable {
     this.#floors = floors;
     this.#capped = new Array<number>(floors.length).fill(0);
     this.#data = new Float64Array(256 * floors.length);
+    this.#ranges = Float64Array.from({ length: 2 * floors.length }, (_, i) =>
+      i % 2 === 0 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY,
+    );
   }
 
   get size(): number {
@@ -26,6 +33,16 @@ export class ValueTable {
     return [...this.#capped];
   }
 
+  /** How many of the evaluated coalitions lack exactly `removed` players. */
+  without(removed: number): number {
+    return this.#without[removed] ?? 0;
+  }
+
+  /** Between what the evaluated coalitions' values lie. */
+  range(value: number): { readonly least: number; readonly most: number } {
+    return { least: real(this.#ranges, 2 * value), most: real(this.#ranges, 2 * value + 1) };
+  }
+
   has(coalition: Coalition): boolean {
     return this.#rows.has(coalition.key);
   }
@@ -33,6 +50,8 @@ export class ValueTable {
   set(coalition: Coalition, values: Float64Array): void {
     const row = this.#rows.size;
     this.#rows.set(coalition.key, row);
+    const removed = coalition.players - coalition.size;
+    this.#without[removed] = this.without(removed) + 1;
     if ((row + 1) * this.width > this.#data.length) {
       const larger = new Float64Array(2 * this.#data.length);
       larger.set(this.#data);
@@ -42,7 +61,10 @@ export class ValueTable {
       const value = real(values, i);
       const floor = real(this.#floors, i);
       if (value < floor) this.#capped[i] = item(this.#capped, i) + 1;
-      this.#data[row * this.width + i] = Math.max(value, floor);
+      const kept = Math.max(value, floor);
+      this.#data[row * this.width + i] = kept;
+      this.#ranges[2 * i] = Math.min(kept, real(this.#ranges, 2 * i));
+      this.#ranges[2 * i + 1] = Math.max(kept, real(this.#ranges, 2 * i + 1));
     }
   }
 

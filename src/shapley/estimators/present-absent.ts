@@ -53,6 +53,14 @@ export function presentAbsent(options: PresentAbsentOptions = { name: "present-a
       const removed = removedOf(players);
       return ends + Math.min(choose(players, removed), 2 * Math.ceil(players / removed));
     },
+    leverages(players) {
+      const removed = removedOf(players);
+      const leverages = new Float64Array(removed + 1);
+      // One coalition's part is n/(n - s) where present, -n/s where absent.
+      leverages[removed] = (efficient ? ((players - 1) / players) ** 2 : 1) * players;
+      leverages[removed] *= 1 / removed + 1 / (players - removed);
+      return leverages;
+    },
     async run(session) {
       const { players } = session;
       const removed = removedOf(players);
@@ -72,6 +80,7 @@ export function presentAbsent(options: PresentAbsentOptions = { name: "present-a
           variance: draft.variance.map((x) => scale ** 2 * x),
           factors: draft.factors.map((row) => row.map((x) => scale * x)),
           degrees: draft.degrees,
+          units: draft.units,
         };
       });
       return { draft: { values, draws: raw.draws } };

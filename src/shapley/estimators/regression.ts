@@ -29,6 +29,7 @@ export function regression(options: RegressionOptions = { name: "regression" }):
   const adaptive = options.allocation === "adaptive";
   return {
     method: "regression",
+    modelled: true,
     unbiased: true,
     efficient: true,
     check: () => undefined,

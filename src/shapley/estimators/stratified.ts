@@ -64,7 +64,18 @@ function samplingOrder(players: number, strata: readonly Stratum[], total: numbe
   const needed = floors.reduce((sum, count) => sum + count, 0);
   const weights = strata.map((stratum) => leverage(players, stratum.removed));
   const shares = proportionalShares(Math.max(0, total - needed), weights, caps);
-  return [...interleave(floors), ...interleave(roundShares(shares, caps))];
+  return [...interleave(floors), ...byRate(roundShares(shares, caps), weights)];
+}
+
+/**
+ * The indices, each `counts[i]` times, at the pace of their weights: an index whose count is capped is through early,
+ * so that a run which stops on the way has what a smaller budget would have given it.
+ */
+function byRate(counts: readonly number[], weights: readonly number[]): number[] {
+  return counts
+    .flatMap((count, i) => Array.from({ length: count }, (_, j) => ({ i, at: (j + 0.5) / item(weights, i) })))
+    .sort((a, b) => a.at - b.at || a.i - b.i)
+    .map(({ i }) => i);
 }
 
 function draftOf(

@@ -110,7 +110,9 @@ export function fitKernel(
   const prior = priorOf(players);
   const some = y.slice(0, Math.min(limits.shape, points.length));
   const mean = some.reduce((sum, v) => sum + v, 0) / some.length;
-  const spread = Math.sqrt(some.reduce((sum, v) => sum + (v - mean) ** 2, 0) / some.length);
+  const deviation = Math.sqrt(some.reduce((sum, v) => sum + (v - mean) ** 2, 0) / some.length);
+  // Equal values are off their mean by rounding, which is nothing to fit.
+  const spread = deviation > 1e-13 * Math.abs(mean) ? deviation : 0;
   const shapePoints = points.slice(0, some.length);
   const scaled = some.map((v) => (v - mean) / spread);
   const problem = new EvidenceProblem(players, shapePoints, scaled);
