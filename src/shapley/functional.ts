@@ -31,7 +31,7 @@ export interface PairEffects {
  * The mean marginal contribution with the weight `weights[t]` on each number t of players already gone:
  * value_i = sum over t of weights[t] x mean over R without i, |R| = t, of v(N - R) - v(N - R - i).
  */
-export function semivalue(players: number, weights: Float64Array): Functional {
+function semivalue(players: number, weights: Float64Array): Functional {
   const reach = weights.length;
   const perCoalition = weights.map((weight, t) => weight / choose(players - 1, t));
   const total = weights.reduce((sum, weight) => sum + weight, 0);

@@ -17,7 +17,7 @@ export function allCoalitions(players: number, reach: number): Coalition[] {
 }
 
 /** A linear map of value number `value`, every coalition it needs having been evaluated. */
-export function applyExactly(session: Session, functional: Functional, value: number): Float64Array {
+function applyExactly(session: Session, functional: Functional, value: number): Float64Array {
   const sums = new Float64Array(functional.size);
   for (const coalition of allCoalitions(functional.players, functional.reach)) {
     functional.add(sums, coalition, session.valueOf(coalition, value));
