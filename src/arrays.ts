@@ -1,9 +1,9 @@
 import { DepthkitError } from "./errors.ts";
 
 /*
- * Reading what is known to be there. A place that is absent is a fault of depthkit's own, never a default. The inner
- * loops of the estimators read through these, so each serves one kind of array and stays quick: V8 keeps what it has
- * seen of arrays by function.
+ * Reading what is known to be there. A place that is absent is a fault of depthkit's own, never a default.
+ * The inner loops of the estimators read through these, so each serves one kind of array and stays quick: V8
+ * keeps what it has seen of arrays by function.
  */
 
 /** The item at a place of a list. */
@@ -27,7 +27,9 @@ export function add(vector: Float64Array, index: number, amount: number): void {
   vector[index] = number + amount;
 }
 
-/** `start` less the products of `count` numbers of one vector with as many of another, each from a place on. */
+/**
+ * `start` less the products of `count` numbers of one vector with as many of another, each from a place on.
+ */
 export function lessProducts(
   start: number,
   a: Float64Array,
@@ -39,7 +41,8 @@ export function lessProducts(
   if (fromA + count > a.length) throw absent(a.length, fromA + count - 1);
   if (fromB + count > b.length) throw absent(b.length, fromB + count - 1);
   let sum = start;
-  // All are there, so nothing is ever NaN for want of a number; the innermost loop of a fit is worth the shortcut.
+  // All are there, so nothing is ever NaN for want of a number; the innermost loop of a fit is worth the
+  // shortcut.
   for (let k = 0; k < count; k++) sum -= (a[fromA + k] ?? Number.NaN) * (b[fromB + k] ?? Number.NaN);
   return sum;
 }

@@ -37,7 +37,10 @@ export interface FunctionGameOptions<Player extends string = string> {
   readonly costOf?: ((coalitions: readonly Coalition[]) => number) | undefined;
 }
 
-/** A game from a plain function: a number, or one number for each value. Players without labels are `player.0`, ... */
+/**
+ * A game from a plain function: a number, or one number for each value. Players without labels are
+ * `player.0`, ...
+ */
 export function gameFromFunction<const Player extends string = string>(
   evaluate: ValueOf,
   options: FunctionGameOptions<Player>,

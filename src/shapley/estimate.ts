@@ -118,8 +118,8 @@ export class ShapleyEstimate<Player extends string = string> {
   }
 
   /**
-   * Who is within rounding of the cut behind the k lowest, on both of its sides: among these `lowest` chooses by the
-   * game's order alone. Empty where nobody ties across the cut.
+   * Who is within rounding of the cut behind the k lowest, on both of its sides: among these `lowest` chooses
+   * by the game's order alone. Empty where nobody ties across the cut.
    */
   tied(k: number, value?: string): Player[] {
     return cut(this.draft(value), this.#checkCount(k)).tied.map((i) => item(this.info.players, i));

@@ -1,6 +1,6 @@
 /**
- * Shapley and horizon values of any game of one's own: no model, no worker, no native addon. The same names are part
- * of the package's main entry.
+ * Shapley and horizon values of any game of one's own: no model, no worker, no native addon. The same names
+ * are part of the package's main entry.
  */
 export { DepthkitError, type DepthkitErrorOptions, type ErrorCode } from "../errors.ts";
 export { type CacheCounts, CachedGame, type ValueStore } from "../game/cache.ts";

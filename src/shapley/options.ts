@@ -44,8 +44,8 @@ export interface EstimateOptions {
   /** No batch is started after this time. */
   readonly seconds?: number | undefined;
   /**
-   * At most this many block evaluations; the game must tell what they cost. Coalitions then go to the game in rounds
-   * of up to 256 whatever `batchSize` says, since a smaller batch shares less and so costs more.
+   * At most this many block evaluations; the game must tell what they cost. Coalitions then go to the game in
+   * rounds of up to 256 whatever `batchSize` says, since a smaller batch shares less and so costs more.
    */
   readonly cost?: number | undefined;
   /** Stop as soon as the `lowest` k are, as a set, the k lowest at this confidence. */

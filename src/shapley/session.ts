@@ -209,8 +209,9 @@ export class Session {
   }
 
   /**
-   * What is not known yet, in depth order, cut into calls of the game. Under a cost budget the caller's batch size has
-   * no say: each cut costs the prefixes that it parts, which would then be spent beyond what was admitted.
+   * What is not known yet, in depth order, cut into calls of the game. Under a cost budget the caller's batch
+   * size has no say: each cut costs the prefixes that it parts, which would then be spent beyond what was
+   * admitted.
    */
   #batchesOf(coalitions: readonly Coalition[]): Coalition[][] {
     const fresh = sortByDepth(this.#fresh(coalitions));

@@ -11,9 +11,10 @@ import { randomWindows, windowsOf } from "../windows.ts";
 export interface PermutationOptions {
   readonly name: "permutation";
   /**
-   * `plain`: independent random orders (Castro et al. 2009). `antithetic` (the default): each with its reverse
-   * (Mitchell et al., arXiv 2104.12199). There are no truncated walks (Ghorbani and Zou, arXiv 1904.02868): that the
-   * value of a coalition is near v(none) says nothing of its subsets, so their bias has no bound.
+   * `plain`: independent random orders (Castro et al. 2009). `antithetic` (the default): each with its
+   * reverse (Mitchell et al., arXiv 2104.12199). There are no truncated walks (Ghorbani and Zou, arXiv
+   * 1904.02868): that the value of a coalition is near v(none) says nothing of its subsets, so their bias has
+   * no bound.
    */
   readonly walks?: "plain" | "antithetic" | undefined;
 }

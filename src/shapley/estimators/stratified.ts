@@ -68,8 +68,8 @@ function samplingOrder(players: number, strata: readonly Stratum[], total: numbe
 }
 
 /**
- * The indices, each `counts[i]` times, at the pace of their weights: an index whose count is capped is through early,
- * so that a run which stops on the way has what a smaller budget would have given it.
+ * The indices, each `counts[i]` times, at the pace of their weights: an index whose count is capped is
+ * through early, so that a run which stops on the way has what a smaller budget would have given it.
  */
 function byRate(counts: readonly number[], weights: readonly number[]): number[] {
   return counts

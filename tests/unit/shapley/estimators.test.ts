@@ -192,7 +192,8 @@ describe("sampling estimators", () => {
   });
 
   it("have no truncated walks, whose bias has no bound: v(S) near v(none) says nothing of what is in S", async () => {
-    // Worth 10 with the pair of 0 and 1 in and 2 out: nearly every walk meets v = 0 = v(none) before it meets a 10.
+    // Worth 10 with the pair of 0 and 1 in and 2 out: nearly every walk meets v = 0 = v(none) before it meets
+    // a 10.
     const hidden = gameFromFunction((c) => (c.has(0) && c.has(1) && !c.has(2) ? 10 : 0), { players: 6 });
     const exact = await bruteForce(hidden);
     // A walk cut at the first v(S) = v(none) = v(all) would end before it began, and give everyone 0.
