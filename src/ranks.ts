@@ -7,7 +7,10 @@ export function ranking(values: ArrayLike<number>): number[] {
     .map(({ index }) => index);
 }
 
-/** The indices of `ranking` in groups of values that follow each other within `rounding`, each in order of index. */
+/**
+ * The indices of `ranking` in groups of values that follow each other within `rounding`, each in order of
+ * index.
+ */
 export function tieGroups(values: ArrayLike<number>, rounding: number): number[][] {
   const groups: number[][] = [];
   let before = Number.NaN;

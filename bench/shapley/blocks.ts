@@ -1,8 +1,10 @@
 /**
  * Which ranking removes best: SmolLM2-135M without 1 to 8 of its 30 blocks, chosen by each method on one text
- * and scored on another that no ranking has seen. Prints perplexity and the subnetworks each ranking evaluated.
+ * and scored on another that no ranking has seen. Prints perplexity and the subnetworks each ranking
+ * evaluated.
  *
- *   npx tsx bench/shapley/blocks.ts [tokens to rank on = 512] [evaluations an estimate = 300] [seed = 7] [FOLDER]
+ *   npx tsx bench/shapley/blocks.ts [tokens to rank on = 512] [evaluations an estimate = 300] [seed = 7]
+ * [FOLDER]
  *
  * With a folder every evaluated subnetwork is kept there, and a bench that was stopped goes on.
  */
@@ -88,8 +90,10 @@ const asked = rankings.flatMap(({ order }) =>
 const { scores } = await model.evaluateSubnetworks(unseen, [[], ...asked]).result;
 const perplexities = scores.map(({ values }) => Math.exp(values.loss ?? Number.NaN));
 console.log(
-  `Perplexity on ${unseen.info.sequences} x ${unseen.info.length} tokens of WikiText-2 test, BOS ${unseen.info.bos}; ranked on ` +
-    `${corpus.info.sequences} x ${length} tokens of its training part, ${model.info.dtype} on ${model.info.device}, seed ${seed}, ` +
+  `Perplexity on ${unseen.info.sequences} x ${unseen.info.length} tokens of WikiText-2 test, BOS ` +
+    `${unseen.info.bos}; ranked on ` +
+    `${corpus.info.sequences} x ${length} tokens of its training part, ${model.info.dtype} on ` +
+    `${model.info.device}, seed ${seed}, ` +
     `estimates capped. Dense: ${perplexities[0]?.toFixed(2)}`,
 );
 console.log(

@@ -1,9 +1,11 @@
 /**
- * The estimators on SmolLM2-135M in ten groups of three blocks, every coalition known (../shared/golden/game10.json):
- * root-mean-square error against the exact values, share of 95% intervals that hold them, block evaluations under
- * prefix sharing, and regret: the loss after removing the lowest k, less that of the best k removals, mean of k = 1..5.
+ * The estimators on SmolLM2-135M in ten groups of three blocks, every coalition known
+ * (../shared/golden/game10.json): root-mean-square error against the exact values, share of 95% intervals
+ * that hold them, block evaluations under prefix sharing, and regret: the loss after removing the lowest k,
+ * less that of the best k removals, mean of k = 1..5.
  *
- *   npx tsx bench/shapley/golden-game.ts [seeds = 200] [target: shapley, 3, 4 or 5; all] [budgets = 32,64,128,256] [methods = .]
+ *   npx tsx bench/shapley/golden-game.ts [seeds = 200] [target: shapley, 3, 4 or 5; all] [budgets =
+ * 32,64,128,256] [methods = .]
  *
  * With SHAPIQ_PYTHON set to an interpreter that has shapiq, its Shapley approximators join the table.
  */
@@ -120,7 +122,8 @@ function shapiqRows(): void {
 
 const loo = await estimateShapley(game, { method: "leave-one-out" });
 console.log(
-  `leave-one-out: ${loo.info.evaluations} evaluations, ${loo.info.cost} blocks, regret ${regretOf(loo).toFixed(3)}\n`,
+  `leave-one-out: ${loo.info.evaluations} evaluations, ${loo.info.cost} blocks, regret ` +
+    `${regretOf(loo).toFixed(3)}\n`,
 );
 console.log(`${seeds} seeds, loss capped at ln 49152\n`);
 console.log(
@@ -132,7 +135,8 @@ for (const target of targets) {
   const truth = reference.draft().estimate;
   const name = target === "shapley" ? "shapley" : `horizon ${target.horizon}`;
   console.log(
-    `| ${name} | | exact | 0 | | ${reference.info.evaluations} | ${reference.info.cost} | | ${regretOf(reference).toFixed(3)} | |`,
+    `| ${name} | | exact | 0 | | ${reference.info.evaluations} | ${reference.info.cost} | | ` +
+      `${regretOf(reference).toFixed(3)} | |`,
   );
   for (const evaluations of budgets) {
     for (const [label, method] of Object.entries(contenders)) {
@@ -142,7 +146,8 @@ for (const target of targets) {
         console.log(`| ${name} | ${evaluations} | ${label} | ${cells.join(" | ")} |`);
       } catch (error) {
         console.log(
-          `| ${name} | ${evaluations} | ${label} | ${(error as { code?: string }).code ?? error} | | | | | | |`,
+          `| ${name} | ${evaluations} | ${label} | ${(error as { code?: string }).code ?? error} | | | | ` +
+            `| | |`,
         );
       }
     }

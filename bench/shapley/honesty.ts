@@ -1,11 +1,12 @@
 /**
- * How honest the estimators are, on eight games whose answer is known (honest-games.ts): the share of 95% intervals
- * that hold it, and how often a rule to stop settles, and settles on what is not the lowest. A cut between players
- * that tie exactly is never settled, so there every settling is false.
+ * How honest the estimators are, on eight games whose answer is known (honest-games.ts): the share of 95%
+ * intervals that hold it, and how often a rule to stop settles, and settles on what is not the lowest. A cut
+ * between players that tie exactly is never settled, so there every settling is false.
  *
  *   npx tsx bench/shapley/honesty.ts [seeds = 300] [methods = .] [games = .]
  *
- * `present-absent` is held against what it estimates, all coalitions of its size, since it is biased for the rest.
+ * `present-absent` is held against what it estimates, all coalitions of its size, since it is biased for the
+ * rest.
  */
 import type { Game } from "../../src/game/game.ts";
 import type { EstimateOptions, ShapleyEstimate, StopRule } from "../../src/shapley/index.ts";

@@ -1,6 +1,6 @@
 /**
- * How long sampling and solving take at the largest size, the game itself costing next to nothing: CPU seconds
- * of each estimator, and what part they would be of a run whose every evaluation takes 50 ms.
+ * How long sampling and solving take at the largest size, the game itself costing next to nothing: CPU
+ * seconds of each estimator, and what part they would be of a run whose every evaluation takes 50 ms.
  *
  *   npx tsx bench/shapley/scale.ts [players = 512] [evaluations = 100000]
  */
@@ -34,7 +34,8 @@ const game: Game = {
 };
 
 console.log(
-  `${players} players, ${evaluations} evaluations; block evaluations: of those without sharing, with prefix sharing`,
+  `${players} players, ${evaluations} evaluations; block evaluations: of those without sharing, with ` +
+    `prefix sharing`,
 );
 console.log("| method | target | CPU seconds | of a run of 50 ms an evaluation | shared | memory, GB |");
 console.log("|---|---|---|---|---|---|");
@@ -55,7 +56,8 @@ for (const method of ["permutation", "stratified", "kernel", "regression"] as co
     const share = (100 * seconds) / (0.05 * info.evaluations);
     const memory = process.memoryUsage().rss / 2 ** 30;
     console.log(
-      `| ${method} | ${name} | ${seconds.toFixed(1)} | ${share.toFixed(2)}% | ${((100 * shared) / asked).toFixed(0)}% | ${memory.toFixed(1)} |`,
+      `| ${method} | ${name} | ${seconds.toFixed(1)} | ${share.toFixed(2)}% | ` +
+        `${((100 * shared) / asked).toFixed(0)}% | ${memory.toFixed(1)} |`,
     );
   }
 }

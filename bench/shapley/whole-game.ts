@@ -1,6 +1,7 @@
 /**
- * The reference game through the worker: SmolLM2-135M in ten groups of three blocks, all 1,024 coalitions, loss
- * and kl, against ../shared/golden/game10.json, and the Shapley values that follow. Ends with 1 beyond 1e-4.
+ * The reference game through the worker: SmolLM2-135M in ten groups of three blocks, all 1,024 coalitions,
+ * loss and kl, against ../shared/golden/game10.json, and the Shapley values that follow. Ends with 1 beyond
+ * 1e-4.
  *
  *   npx tsx bench/shapley/whole-game.ts
  */
@@ -43,7 +44,8 @@ for (const [mask] of all.entries()) {
   }
 }
 console.log(
-  `1,024 coalitions in ${seconds.toFixed(0)} s; largest relative difference: loss ${worst.loss.toExponential(1)}, kl ${worst.kl.toExponential(1)}`,
+  `1,024 coalitions in ${seconds.toFixed(0)} s; largest relative difference: loss ` +
+    `${worst.loss.toExponential(1)}, kl ${worst.kl.toExponential(1)}`,
 );
 const exact = await estimateShapley(game, {
   method: "exact",

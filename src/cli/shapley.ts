@@ -100,6 +100,9 @@ async function playersOf(
 function describe(estimate: ShapleyEstimate, { value, units, candidates }: Flags): string {
   const { info } = estimate;
   const target = info.target === "shapley" ? "Shapley values" : `horizon ${info.target.horizon} values`;
+  const among = candidates === undefined ? "" : `the ${candidates} of least cosine influence among the `;
+  const asked =
+    info.method === info.requested ? "" : ` in place of ${info.requested}: the budget covers every coalition`;
   const capped = info.capped[value];
   const rows = [...estimate.players()]
     .sort((a, b) => a.value - b.value)
@@ -110,14 +113,16 @@ function describe(estimate: ShapleyEstimate, { value, units, candidates }: Flags
       player.interval.map((end) => formatNumber(end)).join(" to "),
     ]);
   return [
-    `${target} of ${candidates === undefined ? "" : `the ${candidates} of least cosine influence among the `}${units} units under ${value}, negated where less is better (low: remove first)`,
-    `by ${info.method}${info.method === info.requested ? "" : ` in place of ${info.requested}: the budget covers every coalition`}; ` +
-      `${formatCount(info.evaluations)} subnetworks, ${formatCount(Math.round(info.cost))} block evaluations, ` +
+    `${target} of ${among}${units} units under ${value}, negated where less is better (low: remove first)`,
+    `by ${info.method}${asked}; ` +
+      `${formatCount(info.evaluations)} subnetworks, ${formatCount(Math.round(info.cost))} block ` +
+      `evaluations, ` +
       `seed ${info.seed}, ${formatSeconds(info.seconds)}`,
     ...(capped === undefined
       ? []
       : [
-          `capped at a ${value} of ${formatNumber(capped.at)}: ${formatCount(capped.coalitions)} subnetworks were`,
+          `capped at a ${value} of ${formatNumber(capped.at)}: ${formatCount(capped.coalitions)} ` +
+            `subnetworks were`,
         ]),
     "",
     renderTable(

@@ -37,12 +37,12 @@ interface Draw {
 }
 
 /**
- * Regression-adjusted estimates of linear maps of a game, unbiased whatever the regression is worth (the difference
- * estimator of survey sampling, Cassel, Sarndal and Wretman 1976, with cross-fitting; for Shapley values Witter et
- * al., arXiv 2506.11849). For each fold a model is fitted to everything outside it. What was fitted to is known; over
- * all other coalitions the map is applied to the model, and the fold, a simple random sample of them within each size,
- * estimates what the model got wrong there. The folds' mean weighs each draw's error by population / draws, which
- * gives its sampling variance.
+ * Regression-adjusted estimates of linear maps of a game, unbiased whatever the regression is worth (the
+ * difference estimator of survey sampling, Cassel, Sarndal and Wretman 1976, with cross-fitting; for Shapley
+ * values Witter et al., arXiv 2506.11849). For each fold a model is fitted to everything outside it. What was
+ * fitted to is known; over all other coalitions the map is applied to the model, and the fold, a simple
+ * random sample of them within each size, estimates what the model got wrong there. The folds' mean weighs
+ * each draw's error by population / draws, which gives its sampling variance.
  */
 export function crossFit(input: CrossFitInput, functionals: readonly Functional[]): CrossFit {
   const { certain, sizes } = input;
@@ -119,7 +119,9 @@ function countBySize(draws: readonly Draw[], sizes: number): number[] {
   return counts;
 }
 
-/** A draw's part in the error: `amount` times its coefficients. Kept apart, since 100,000 vectors do not fit. */
+/**
+ * A draw's part in the error: `amount` times its coefficients. Kept apart, since 100,000 vectors do not fit.
+ */
 interface Influence {
   readonly coalition: Coalition;
   readonly amount: number;

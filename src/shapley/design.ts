@@ -20,8 +20,8 @@ export function* combinations(n: number, k: number): Generator<number[], void, u
 const listed = 1 << 14;
 
 /**
- * Subsets of one size in random order, none twice: every stretch of the sequence is a simple random sample without
- * replacement of what came after the stretch before it.
+ * Subsets of one size in random order, none twice: every stretch of the sequence is a simple random sample
+ * without replacement of what came after the stretch before it.
  */
 export class SubsetStream {
   readonly population: number;
@@ -71,7 +71,9 @@ export class SubsetStream {
   }
 }
 
-/** The coalitions that lack exactly `removed` players, in an order that depends on the seed and nothing else. */
+/**
+ * The coalitions that lack exactly `removed` players, in an order that depends on the seed and nothing else.
+ */
 export class Stratum {
   readonly removed: number;
   readonly population: number;
@@ -92,16 +94,17 @@ export class Stratum {
 }
 
 /**
- * The share that keeps an unstratified guess of the sampling error least when the values of every size spread alike:
- * one draw of a coalition without s of n players has a variance of (1/s + 1/(n - s)) in units of that spread.
+ * The share that keeps an unstratified guess of the sampling error least when the values of every size spread
+ * alike: one draw of a coalition without s of n players has a variance of (1/s + 1/(n - s)) in units of that
+ * spread.
  */
 export function leverage(players: number, removed: number): number {
   return Math.sqrt(1 / removed + (removed < players ? 1 / (players - removed) : 0));
 }
 
 /**
- * Cuts `total` into shares in proportion to the weights, none above its cap; what a cap refuses goes to the others.
- * Basic arithmetic only, so the same on every machine.
+ * Cuts `total` into shares in proportion to the weights, none above its cap; what a cap refuses goes to the
+ * others. Basic arithmetic only, so the same on every machine.
  */
 export function proportionalShares(
   total: number,
@@ -148,7 +151,10 @@ export function roundShares(shares: readonly number[], caps: readonly number[]):
   return counts;
 }
 
-/** The indices, each `counts[i]` times, such that every beginning of the sequence has about the final proportions. */
+/**
+ * The indices, each `counts[i]` times, such that every beginning of the sequence has about the final
+ * proportions.
+ */
 export function interleave(counts: readonly number[]): number[] {
   return counts
     .flatMap((count, i) => Array.from({ length: count }, (_, j) => ({ i, at: (j + 0.5) / count })))

@@ -22,8 +22,8 @@ export interface Draft {
 const mostFactors = 256;
 
 /**
- * Gathers the independent contributions to an estimate's error. Past 256 of them they are folded, with alternating
- * signs, into 256 rows, which keeps the covariance on average; the variances stay exact.
+ * Gathers the independent contributions to an estimate's error. Past 256 of them they are folded, with
+ * alternating signs, into 256 rows, which keeps the covariance on average; the variances stay exact.
  */
 export class ErrorSum {
   readonly #variance: Float64Array;
@@ -86,10 +86,10 @@ export function certain(estimate: Float64Array): ValueDraft {
 }
 
 /**
- * The mean of independent, identically distributed vectors, with its error. Needs at least two of them. Each variance
- * is drawn towards the mean of all as if by one observation more (a moderated t, Smyth 2004): with a few walks a
- * player may by chance have shown only one side of a skewed marginal, and an interval from that alone would be far
- * too short (70% in place of 95% with two or three walks of a depth game).
+ * The mean of independent, identically distributed vectors, with its error. Needs at least two of them. Each
+ * variance is drawn towards the mean of all as if by one observation more (a moderated t, Smyth 2004): with a
+ * few walks a player may by chance have shown only one side of a skewed marginal, and an interval from that
+ * alone would be far too short (70% in place of 95% with two or three walks of a depth game).
  */
 export function meanDraft(vectors: readonly Float64Array[]): ValueDraft {
   const size = vectors[0]?.length ?? 0;

@@ -28,8 +28,8 @@ const stopGrowth = 1.25;
 const samplers: ReadonlySet<string> = new Set(["permutation", "stratified", "kernel", "regression"]);
 
 /**
- * Estimates each player's value in a game, for all of the game's values at once, within a budget. See docs/shapley.md
- * for which method and target to choose.
+ * Estimates each player's value in a game, for all of the game's values at once, within a budget. See
+ * docs/shapley.md for which method and target to choose.
  */
 export async function estimateShapley<Player extends string>(
   game: Game<Player>,
@@ -103,7 +103,8 @@ function tooSmall(
 ): DepthkitError {
   return new DepthkitError(
     "BUDGET_TOO_SMALL",
-    `Estimating by "${estimator.method}" with target ${describeTarget(target)} over ${players} players: got a budget of ${got} evaluations; it needs at least ${minimum}.`,
+    `Estimating by "${estimator.method}" with target ${describeTarget(target)} over ${players} players: ` +
+      `got a budget of ${got} evaluations; it needs at least ${minimum}.`,
     { details: { evaluations: got, minimum } },
   );
 }
@@ -123,13 +124,15 @@ function extrasOf(
     if (estimator.method !== "exact" && estimator.method !== "regression") {
       throw new DepthkitError(
         "INVALID_ARGUMENT",
-        `Estimating ${name} by "${estimator.method}": only "exact" and "regression" give them. Choose one of these.`,
+        `Estimating ${name} by "${estimator.method}": only "exact" and "regression" give them. Choose ` +
+          `one of these.`,
       );
     }
     if (name === "banzhaf" ? reach !== players : reach < 2) {
       throw new DepthkitError(
         "INVALID_ARGUMENT",
-        `Estimating ${name} with horizon ${reach} over ${players} players: ${name === "banzhaf" ? 'they average over all coalitions; choose the target "shapley"' : "a pair needs a horizon of at least 2"}.`,
+        `Estimating ${name} with horizon ${reach} over ${players} players: ` +
+          `${name === "banzhaf" ? 'they average over all coalitions; choose the target "shapley"' : "a pair needs a horizon of at least 2"}.`,
       );
     }
     extras.set(name, name === "banzhaf" ? banzhafValue(players) : pairInteraction(players, reach));

@@ -18,7 +18,9 @@ export interface PlayerEstimate<Player extends string = string> {
   readonly interval: readonly [low: number, high: number];
 }
 
-/** A pair's interaction: positive when the two need each other, negative when each stands in for the other. */
+/**
+ * A pair's interaction: positive when the two need each other, negative when each stands in for the other.
+ */
 export interface PairEstimate<Player extends string = string> extends Omit<PlayerEstimate, "player"> {
   readonly players: readonly [Player, Player];
 }
@@ -68,7 +70,9 @@ export interface EstimateParts<Player extends string = string> {
   readonly banzhaf?: JudgedDrafts | undefined;
 }
 
-/** What `estimateShapley` gives: numbers with their errors, how they came about, and what they rank lowest. */
+/**
+ * What `estimateShapley` gives: numbers with their errors, how they came about, and what they rank lowest.
+ */
 export class ShapleyEstimate<Player extends string = string> {
   readonly info: EstimateInfo<Player>;
   readonly #parts: EstimateParts<Player>;
@@ -104,7 +108,9 @@ export class ShapleyEstimate<Player extends string = string> {
     return this.ranking(value).reverse().slice(0, this.#checkCount(k));
   }
 
-  /** For each of the k lowest, the chance that it truly is among the k lowest; and for all of them together. */
+  /**
+   * For each of the k lowest, the chance that it truly is among the k lowest; and for all of them together.
+   */
   lowestProbabilities(
     k: number,
     value?: string,
@@ -118,8 +124,8 @@ export class ShapleyEstimate<Player extends string = string> {
   }
 
   /**
-   * Who is within rounding of the cut behind the k lowest, on both of its sides: among these `lowest` chooses by the
-   * game's order alone. Empty where nobody ties across the cut.
+   * Who is within rounding of the cut behind the k lowest, on both of its sides: among these `lowest` chooses
+   * by the game's order alone. Empty where nobody ties across the cut.
    */
   tied(k: number, value?: string): Player[] {
     return cut(this.draft(value), this.#checkCount(k)).tied.map((i) => item(this.info.players, i));
@@ -181,7 +187,8 @@ export class ShapleyEstimate<Player extends string = string> {
     if (draft === undefined) {
       throw new DepthkitError(
         "INVALID_ARGUMENT",
-        `Reading ${name} of an estimate: they were not asked for. Call estimateShapley with \`${name}: true\` and the method "exact" or "regression".`,
+        `Reading ${name} of an estimate: they were not asked for. Call estimateShapley with \`${name}: ` +
+          `true\` and the method "exact" or "regression".`,
       );
     }
     return item(draft.values, this.#valueAt(value));
@@ -192,7 +199,8 @@ export class ShapleyEstimate<Player extends string = string> {
     if (at >= 0) return at;
     throw new DepthkitError(
       "INVALID_ARGUMENT",
-      `Reading an estimate: there is no value "${value}"; the game's values are ${this.info.values.join(", ")}.`,
+      `Reading an estimate: there is no value "${value}"; the game's values are ` +
+        `${this.info.values.join(", ")}.`,
     );
   }
 
@@ -200,7 +208,8 @@ export class ShapleyEstimate<Player extends string = string> {
     if (Number.isInteger(k) && k >= 0 && k <= this.info.players.length) return k;
     throw new DepthkitError(
       "INVALID_ARGUMENT",
-      `Reading an estimate: got k = ${k}; it is an integer from 0 to ${this.info.players.length}, the number of players.`,
+      `Reading an estimate: got k = ${k}; it is an integer from 0 to ${this.info.players.length}, the ` +
+        `number of players.`,
     );
   }
 }

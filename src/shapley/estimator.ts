@@ -44,13 +44,17 @@ export interface Estimator extends EstimatorTraits {
   minimum(players: number, reach: number): number;
   /** The leverages of what it estimates, where that is not the target itself. */
   leverages?(players: number): Leverages;
-  /** `extras`: further linear maps of the game to estimate from the same evaluations, by the methods that can. */
+  /**
+   * `extras`: further linear maps of the game to estimate from the same evaluations, by the methods that can.
+   */
   run(session: Session, extras?: readonly Functional[]): Promise<Outcome>;
 }
 
 export function refuseTarget(method: Method, target: Target, allowed: string): never {
   throw new DepthkitError(
     "INVALID_ARGUMENT",
-    `Estimating by "${method}": the target ${describeTarget(target)} is not something it can estimate; it takes ${allowed}. Choose another target, or one of the methods "permutation", "stratified" and "regression", which take every target.`,
+    `Estimating by "${method}": the target ${describeTarget(target)} is not something it can estimate; ` +
+      `it takes ${allowed}. Choose another target, or one of the methods "permutation", "stratified" and ` +
+      `"regression", which take every target.`,
   );
 }

@@ -3,9 +3,9 @@ import type { Coalition } from "../game/coalition.ts";
 import { choose } from "./target.ts";
 
 /**
- * What is to be known of a game, as a linear map of its values: `size` numbers, each a weighted sum of v(T) over
- * coalitions T. Shapley, horizon and Banzhaf values and pairwise interactions are all of this form, so one estimator
- * of linear maps serves them all.
+ * What is to be known of a game, as a linear map of its values: `size` numbers, each a weighted sum of v(T)
+ * over coalitions T. Shapley, horizon and Banzhaf values and pairwise interactions are all of this form, so
+ * one estimator of linear maps serves them all.
  */
 export interface Functional {
   readonly players: number;
@@ -15,9 +15,15 @@ export interface Functional {
   readonly reach: number;
   /** Adds `weight` times coalition T's coefficients to `sums`. */
   add(sums: Float64Array, coalition: Coalition, weight: number): void;
-  /** Adds the map's image of the game T -> product of factors[i] over the players i absent from T, times `weight`. */
+  /**
+   * Adds the map's image of the game T -> product of factors[i] over the players i absent from T, times
+   * `weight`.
+   */
   addProduct(sums: Float64Array, factors: Float64Array, weight: number): void;
-  /** Adds its image of the game in which each absent player counts `lines[i]`, and each pair of them what `pairs` say. */
+  /**
+   * Adds its image of the game in which each absent player counts `lines[i]`, and each pair of them what
+   * `pairs` say.
+   */
   addPolynomial(sums: Float64Array, lines: Float64Array, pairs: PairEffects): void;
 }
 
@@ -83,10 +89,10 @@ export function pairIndex(players: number, i: number, j: number): number {
 }
 
 /**
- * Pairwise interactions: the mean of v(S + i + j) - v(S + i) - v(S + j) + v(S) over S without both, each number
- * t = 0 .. reach - 2 of players already gone weighted alike. With reach = players it is the Shapley interaction index
- * (Grabisch and Roubens 1999); below, its counterpart within a horizon. Positive: the two need each other; negative:
- * each stands in for the other.
+ * Pairwise interactions: the mean of v(S + i + j) - v(S + i) - v(S + j) + v(S) over S without both, each
+ * number t = 0 .. reach - 2 of players already gone weighted alike. With reach = players it is the Shapley
+ * interaction index (Grabisch and Roubens 1999); below, its counterpart within a horizon. Positive: the two
+ * need each other; negative: each stands in for the other.
  */
 export function pairInteraction(players: number, reach: number): Functional {
   const terms = reach - 1;
@@ -130,9 +136,9 @@ export function pairInteraction(players: number, reach: number): Functional {
 }
 
 /**
- * For each i, the sum over t of weights[t] times the t-th elementary symmetric polynomial of the factors without the
- * i-th: prefix polynomials forward, the weights carried backward through the suffixes. O(n x reach), and no division,
- * so nothing cancels. `carried` is room for n x reach numbers.
+ * For each i, the sum over t of weights[t] times the t-th elementary symmetric polynomial of the factors
+ * without the i-th: prefix polynomials forward, the weights carried backward through the suffixes. O(n x
+ * reach), and no division, so nothing cancels. `carried` is room for n x reach numbers.
  */
 function leaveOneOutSums(factors: Float64Array, weights: Float64Array, carried: Float64Array): Float64Array {
   const n = factors.length;

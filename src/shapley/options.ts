@@ -35,8 +35,8 @@ export interface EstimateOptions {
   /** Default: `{ horizon: ceil(0.4 players) }`; for methods that take one target only, that one. */
   readonly target?: Target | undefined;
   /**
-   * The loss from which on a value named so counts no more, by value name (the game's value being its negative); `true`
-   * (the default) takes the game's own caps, `false` none.
+   * The loss from which on a value named so counts no more, by value name (the game's value being its
+   * negative); `true` (the default) takes the game's own caps, `false` none.
    */
   readonly cap?: boolean | Readonly<Record<string, number>> | undefined;
   /** At most this many coalitions are evaluated, v(all) and v(none) included; default 20 a player. */
@@ -44,8 +44,8 @@ export interface EstimateOptions {
   /** No batch is started after this time. */
   readonly seconds?: number | undefined;
   /**
-   * At most this many block evaluations; the game must tell what they cost. Coalitions then go to the game in rounds
-   * of up to 256 whatever `batchSize` says, since a smaller batch shares less and so costs more.
+   * At most this many block evaluations; the game must tell what they cost. Coalitions then go to the game in
+   * rounds of up to 256 whatever `batchSize` says, since a smaller batch shares less and so costs more.
    */
   readonly cost?: number | undefined;
   /** Stop as soon as the `lowest` k are, as a set, the k lowest at this confidence. */
@@ -56,7 +56,10 @@ export interface EstimateOptions {
   readonly interactions?: boolean | undefined;
   /** Also estimate Banzhaf values (methods "exact" and "regression", target "shapley"). */
   readonly banzhaf?: boolean | undefined;
-  /** Look at the estimate on the way, each time the evaluations have doubled, and keep what was seen. Default true. */
+  /**
+   * Look at the estimate on the way, each time the evaluations have doubled, and keep what was seen. Default
+   * true.
+   */
   readonly trace?: boolean | undefined;
   /** Coalitions in one call of the game at most, but for `cost`; has no effect on the result. Default 256. */
   readonly batchSize?: number | undefined;
@@ -86,7 +89,9 @@ export function estimatorFor(choice: MethodChoice): Estimator {
     default:
       throw new DepthkitError(
         "INVALID_ARGUMENT",
-        `Choosing an estimator: there is no method "${String((options satisfies never as { name: unknown }).name)}"; there are ${methods.join(", ")}.`,
+        `Choosing an estimator: there is no method ` +
+          `"${String((options satisfies never as { name: unknown }).name)}"; there are ` +
+          `${methods.join(", ")}.`,
       );
   }
 }
@@ -111,7 +116,8 @@ export function floorsOf(game: Game, cap: EstimateOptions["cap"] = true): Float6
     if (!game.values.includes(name) || !Number.isFinite(at)) {
       throw new DepthkitError(
         "INVALID_ARGUMENT",
-        `Capping values: got ${at} for "${name}"; caps are finite numbers for the game's values, ${game.values.join(", ")}.`,
+        `Capping values: got ${at} for "${name}"; caps are finite numbers for the game's values, ` +
+          `${game.values.join(", ")}.`,
       );
     }
   }
@@ -137,7 +143,8 @@ export function checkLimits(options: EstimateOptions, game: Game): void {
   if (options.cost !== undefined && game.costOf === undefined) {
     throw new DepthkitError(
       "INVALID_ARGUMENT",
-      `Estimating: got a budget of ${options.cost} block evaluations, but this game has no costOf to count them. Limit evaluations or seconds.`,
+      `Estimating: got a budget of ${options.cost} block evaluations, but this game has no costOf to ` +
+        `count them. Limit evaluations or seconds.`,
     );
   }
   const { stop } = options;
@@ -152,7 +159,8 @@ export function checkLimits(options: EstimateOptions, game: Game): void {
   ) {
     throw new DepthkitError(
       "INVALID_ARGUMENT",
-      `Estimating: got stop = { lowest: ${stop.lowest}, confidence: ${confidence} }; lowest is an integer from 1 to ${players - 1}, confidence a number between 0 and 1.`,
+      `Estimating: got stop = { lowest: ${stop.lowest}, confidence: ${confidence} }; lowest is an ` +
+        `integer from 1 to ${players - 1}, confidence a number between 0 and 1.`,
     );
   }
   if (stop.value !== undefined && !game.values.includes(stop.value)) {

@@ -17,8 +17,9 @@ export interface LowestProbabilities {
 }
 
 /**
- * How sure the lowest k are, by simulating the estimates' joint sampling distribution around what was found: normal,
- * with the covariance of the draft, widened to Student's t by one chi-square draw for all players at once.
+ * How sure the lowest k are, by simulating the estimates' joint sampling distribution around what was found:
+ * normal, with the covariance of the draft, widened to Student's t by one chi-square draw for all players at
+ * once.
  */
 export function lowestProbabilities(draft: JudgedDraft, k: number): LowestProbabilities {
   const { estimate } = draft;

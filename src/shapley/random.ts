@@ -16,8 +16,8 @@ export interface Random {
 }
 
 /**
- * The stream of a name under a seed. Streams of different names are independent, so what one part of an estimator
- * draws never depends on how much another part drew.
+ * The stream of a name under a seed. Streams of different names are independent, so what one part of an
+ * estimator draws never depends on how much another part drew.
  */
 export function randomStream(seed: number, name: string): Random {
   if (!Number.isSafeInteger(seed) || seed < 0) {

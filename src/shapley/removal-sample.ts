@@ -29,10 +29,10 @@ const pilotShare = 0.15;
 
 /**
  * Samples coalitions that lack 2 to `reach` players, size by size and without replacement. First a pilot, in
- * proportion to leverage; then, the pilot being known, the rest in proportion to leverage times the spread seen at
- * each size (Neyman's allocation), the spread in steps of sqrt(2) and by basic arithmetic, so that the same values give
- * the same coalitions everywhere. Sizes whose share is less than `foldCount` draws are pooled: which of them a pooled
- * draw comes from is itself drawn.
+ * proportion to leverage; then, the pilot being known, the rest in proportion to leverage times the spread
+ * seen at each size (Neyman's allocation), the spread in steps of sqrt(2) and by basic arithmetic, so that
+ * the same values give the same coalitions everywhere. Sizes whose share is less than `foldCount` draws are
+ * pooled: which of them a pooled draw comes from is itself drawn.
  */
 export class RemovalSample {
   readonly plans: readonly SizePlan[];
@@ -63,7 +63,10 @@ export class RemovalSample {
     this.#order = interleave([...counts, this.#poolSizes.length]);
   }
 
-  /** Evaluates the pilot and plans the rest. `ones` are the coalitions that lack one player, already evaluated. */
+  /**
+   * Evaluates the pilot and plans the rest. `ones` are the coalitions that lack one player, already
+   * evaluated.
+   */
   static async plan(session: Session, ones: readonly Coalition[], adaptive: boolean): Promise<RemovalSample> {
     const { players, reach, seed } = session;
     const last = Math.min(reach, players - 1);
@@ -112,7 +115,9 @@ export class RemovalSample {
   }
 }
 
-/** Rounds shares so that every run of them keeps its sum to within one half: thin shares are spread evenly. */
+/**
+ * Rounds shares so that every run of them keeps its sum to within one half: thin shares are spread evenly.
+ */
 function systematic(shares: readonly number[]): number[] {
   let sum = 0;
   return shares.map((share) => {

@@ -16,7 +16,8 @@ export async function evaluateRequired(
     if (at < coalitions.length && admitted < units.length) {
       throw new DepthkitError(
         "BUDGET_TOO_SMALL",
-        `Estimating over ${session.players} players: the budget of ${limitText(session)} ended after ${at} of the ${coalitions.length} coalitions of ${what}, all of which are needed. Give it more.`,
+        `Estimating over ${session.players} players: the budget of ${limitText(session)} ended after ` +
+          `${at} of the ${coalitions.length} coalitions of ${what}, all of which are needed. Give it more.`,
         { details: { needed: coalitions.length, evaluated: at } },
       );
     }

@@ -120,7 +120,10 @@ export class Session {
     throwIfCancelled(signal, `Estimating over ${this.evaluations} of ${this.budget.evaluations} evaluations`);
   }
 
-  /** How many of the leading units fit into what is left of the budget; 0, and a reason to stop, when none does. */
+  /**
+   * How many of the leading units fit into what is left of the budget; 0, and a reason to stop, when none
+   * does.
+   */
   admit(units: readonly Unit[]): number {
     if (this.budget.seconds !== undefined && this.seconds >= this.budget.seconds) {
       this.#stopped = "seconds";
@@ -171,8 +174,8 @@ export class Session {
 
   /**
    * The loop that samplers share: takes units while the budget lasts, evaluates them in rounds, hands each to
-   * `consume`, and looks at the estimate now and then. `next` gives undefined when there is nothing left to draw;
-   * `draft` gives undefined while there is too little for an estimate.
+   * `consume`, and looks at the estimate now and then. `next` gives undefined when there is nothing left to
+   * draw; `draft` gives undefined while there is too little for an estimate.
    */
   async sample<U extends Unit>(
     next: () => U | undefined,
@@ -209,8 +212,9 @@ export class Session {
   }
 
   /**
-   * What is not known yet, in depth order, cut into calls of the game. Under a cost budget the caller's batch size has
-   * no say: each cut costs the prefixes that it parts, which would then be spent beyond what was admitted.
+   * What is not known yet, in depth order, cut into calls of the game. Under a cost budget the caller's batch
+   * size has no say: each cut costs the prefixes that it parts, which would then be spent beyond what was
+   * admitted.
    */
   #batchesOf(coalitions: readonly Coalition[]): Coalition[][] {
     const fresh = sortByDepth(this.#fresh(coalitions));

@@ -1,10 +1,13 @@
 /**
- * Student's t, by the continued fraction of the incomplete beta function (Abramowitz and Stegun, 26.5.8 and 26.7.1).
- * By hand, since the typed libraries that have it come with 227 packages (@stdlib), compile WebAssembly (cephes) or
- * are off in the ninth digit (lib-r-math.js), and jstat, which was here before, in the eighth.
+ * Student's t, by the continued fraction of the incomplete beta function (Abramowitz and Stegun, 26.5.8 and
+ * 26.7.1). By hand, since the typed libraries that have it come with 227 packages (@stdlib), compile
+ * WebAssembly (cephes) or are off in the ninth digit (lib-r-math.js), and jstat, which was here before, in
+ * the eighth.
  */
 
-/** From here on the normal distribution serves, at the deviate of A&S 26.7.8; its error falls with the square. */
+/**
+ * From here on the normal distribution serves, at the deviate of A&S 26.7.8; its error falls with the square.
+ */
 const nearlyNormal = 1e5;
 
 /** P(T > t) with `degrees` degrees of freedom, 1 or more; Infinity gives the normal distribution. */
@@ -32,7 +35,8 @@ export function tQuantile(probability: number, degrees: number): number {
   const freedoms = Math.max(1, degrees);
   const tail = 1 - probability;
   let t = 0;
-  // The tail is convex, so Newton's steps from 0 never pass the root: the first that gains nothing is the last.
+  // The tail is convex, so Newton's steps from 0 never pass the root: the first that gains nothing is the
+  // last.
   for (let step = 0; step < 200; step++) {
     const next = t + (tTail(t, freedoms) - tail) / density(t, freedoms);
     if (!(next > t)) break;
@@ -76,7 +80,9 @@ function betaFraction(a: number, b: number, x: number): number {
   return result;
 }
 
-/** P(Z > z) for z >= 0: half the incomplete gamma function Q(1/2, z^2 / 2), by series or fraction (A&S 6.5). */
+/**
+ * P(Z > z) for z >= 0: half the incomplete gamma function Q(1/2, z^2 / 2), by series or fraction (A&S 6.5).
+ */
 function normalTail(z: number): number {
   const x = 0.5 * z * z;
   const front = (Math.sqrt(x) * Math.exp(-x)) / Math.sqrt(Math.PI);

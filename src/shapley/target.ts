@@ -1,9 +1,10 @@
 import { DepthkitError } from "../errors.ts";
 
 /**
- * Which average of marginal contributions is estimated: the Shapley value, which weighs every coalition size alike, or
- * the horizon value, the mean over the last `horizon` removals only (sizes n - horizon to n - 1 of the coalition
- * without the player, each weighted 1/horizon). Horizon 1 is leave-one-out, horizon n the Shapley value.
+ * Which average of marginal contributions is estimated: the Shapley value, which weighs every coalition size
+ * alike, or the horizon value, the mean over the last `horizon` removals only (sizes n - horizon to n - 1 of
+ * the coalition without the player, each weighted 1/horizon). Horizon 1 is leave-one-out, horizon n the
+ * Shapley value.
  */
 export type Target = "shapley" | { readonly horizon: number };
 
@@ -14,7 +15,8 @@ export function reachOf(target: Target, players: number): number {
   if (!Number.isInteger(horizon) || horizon < 1 || horizon > players) {
     throw new DepthkitError(
       "INVALID_ARGUMENT",
-      `Choosing a target: got horizon ${horizon}; with ${players} players it is an integer from 1 (leave-one-out) to ${players} (the Shapley value).`,
+      `Choosing a target: got horizon ${horizon}; with ${players} players it is an integer from 1 ` +
+        `(leave-one-out) to ${players} (the Shapley value).`,
     );
   }
   return horizon;
@@ -24,7 +26,10 @@ export function describeTarget(target: Target): string {
   return target === "shapley" ? "shapley" : `horizon ${target.horizon}`;
 }
 
-/** n choose k in floating point: exact up to 2^53, then to a few units in the last place; Infinity when it overflows. */
+/**
+ * n choose k in floating point: exact up to 2^53, then to a few units in the last place; Infinity when it
+ * overflows.
+ */
 export function choose(n: number, k: number): number {
   if (k < 0 || k > n) return 0;
   let result = 1;

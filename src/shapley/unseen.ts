@@ -7,7 +7,10 @@ import type { ValueTable } from "./value-table.ts";
 
 /** A draft that knows what it may have missed. */
 export interface JudgedDraft extends ValueDraft {
-  /** The variance that coalitions not evaluated may hide, did they differ from the rest by all that was seen to differ. */
+  /**
+   * The variance that coalitions not evaluated may hide, did they differ from the rest by all that was seen
+   * to differ.
+   */
   readonly unseen: number;
   /** Differences up to this are rounding and rank nobody. */
   readonly rounding: number;
@@ -17,12 +20,15 @@ export interface JudgedDrafts extends Draft {
   readonly values: readonly JudgedDraft[];
 }
 
-/** By number of removed players: what one random coalition of that size, standing for all, adds to a number's variance. */
+/**
+ * By number of removed players: what one random coalition of that size, standing for all, adds to a number's
+ * variance.
+ */
 export type Leverages = Float64Array;
 
 /**
- * The leverages of a linear map. Its numbers are alike but for who is who, so the mean over them at one coalition is
- * the mean over all coalitions of that size.
+ * The leverages of a linear map. Its numbers are alike but for who is who, so the mean over them at one
+ * coalition is the mean over all coalitions of that size.
  */
 export function leveragesOf(functional: Functional): Leverages {
   const { players, reach } = functional;
@@ -38,8 +44,8 @@ export function leveragesOf(functional: Functional): Leverages {
 }
 
 /**
- * The part of the range of what was seen by which an unseen coalition may be off, in a reported error: half for
- * estimators that know values only, a fifth where a model has learnt from them.
+ * The part of the range of what was seen by which an unseen coalition may be off, in a reported error: half
+ * for estimators that know values only, a fifth where a model has learnt from them.
  */
 const offByHalf = 0.5;
 const offByAFifth = 0.2;
@@ -57,10 +63,10 @@ export interface Judging {
 }
 
 /**
- * No sampler may trust a variance that it did not see: that all draws agree is no proof that the rest does. By the
- * rule of succession, after m draws about one in m + 1 of what was not drawn is unlike anything seen; of how far it
- * is off nothing is known but the range of the values. What this may do to an estimate is `unseen`; a reported
- * variance is never below a share of it, and 0 only when nothing is left to draw.
+ * No sampler may trust a variance that it did not see: that all draws agree is no proof that the rest does.
+ * By the rule of succession, after m draws about one in m + 1 of what was not drawn is unlike anything seen;
+ * of how far it is off nothing is known but the range of the values. What this may do to an estimate is
+ * `unseen`; a reported variance is never below a share of it, and 0 only when nothing is left to draw.
  */
 export function judge(draft: Draft, { table, players, leverages, modelled }: Judging): JudgedDrafts {
   const share = unseenShare(table, players, leverages);
@@ -96,8 +102,8 @@ function unseenShare(table: ValueTable, players: number, leverages: Leverages): 
 }
 
 /**
- * The degrees of freedom of a variance with `degrees` of them and one for what was not seen, which is as well known as
- * there are independent `units` that show nothing of it (Satterthwaite 1946).
+ * The degrees of freedom of a variance with `degrees` of them and one for what was not seen, which is as well
+ * known as there are independent `units` that show nothing of it (Satterthwaite 1946).
  */
 export function jointDegrees(seen: number, degrees: number, unseen: number, units: number): number {
   const together = seen ** 2 / degrees + unseen ** 2 / Math.max(1, units - 1);

@@ -2,8 +2,8 @@ import { item } from "../arrays.ts";
 import type { Random } from "./random.ts";
 
 /**
- * Cuts a random order into consecutive runs of `length`, going round at the end so that the last is whole: each run is
- * a uniformly random arrangement, and together they touch every one of the `n` at least once.
+ * Cuts a random order into consecutive runs of `length`, going round at the end so that the last is whole:
+ * each run is a uniformly random arrangement, and together they touch every one of the `n` at least once.
  */
 export function randomWindows(n: number, length: number, random: Random): number[][] {
   return windowsOf(random.permutation(n), length);

@@ -116,7 +116,7 @@ describe("subnetworks", () => {
     expect(parts.keptBlocks).toEqual(whole.keptBlocks);
   });
 
-  test("RUN1: the cache gives the text that every step computed anew gives, without block 0's attention too", async () => {
+  test("RUN1: the cache gives the text of every step computed anew, without block 0's attention too", async () => {
     for (const removed of [[], ["block.14"], ["attention.0", "attention.9"]]) {
       const subnetwork = model.without(removed);
       const options = { maxNewTokens: 12 };

@@ -25,7 +25,7 @@ afterAll(async () => {
 });
 
 describe("a game over the model", () => {
-  test("estimates, removes what is lowest, and a second run takes every coalition from the journal", async () => {
+  test("estimates and removes what is lowest; a second run takes all from the journal", async () => {
     await using corpus = await model.loadCorpus(texts, { sequences: 1, length: 32 });
     const estimate = async () => {
       await using game = await model.game(corpus, { groups: 5, value: ["loss", "kl"], journal: folder });

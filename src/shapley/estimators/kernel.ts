@@ -18,11 +18,12 @@ export interface WeightedPair extends Unit {
 }
 
 /**
- * KernelSHAP (Lundberg and Lee, arXiv 1705.07874): the additive game closest to this one in weighted least squares
- * under v(all) - v(none) = sum of its values, size s weighing (n - 1) / (C(n, s) s (n - s)). Sampled in pairs with
- * the complement (Covert and Lee, arXiv 2012.01536) and without replacement, size by size (as in Leverage SHAP, arXiv
- * 2410.01917). A pair counts through v(T) - v(N - T), which depends on the odd part of the game alone, so a pair is
- * one row. The error is the design's, by linearisation with each row's leverage taken out.
+ * KernelSHAP (Lundberg and Lee, arXiv 1705.07874): the additive game closest to this one in weighted least
+ * squares under v(all) - v(none) = sum of its values, size s weighing (n - 1) / (C(n, s) s (n - s)). Sampled
+ * in pairs with the complement (Covert and Lee, arXiv 2012.01536) and without replacement, size by size (as
+ * in Leverage SHAP, arXiv 2410.01917). A pair counts through v(T) - v(N - T), which depends on the odd part
+ * of the game alone, so a pair is one row. The error is the design's, by linearisation with each row's
+ * leverage taken out.
  */
 export const kernel: Estimator = {
   method: "kernel",
@@ -58,7 +59,8 @@ export const kernel: Estimator = {
     if (final === undefined) {
       throw new DepthkitError(
         "BUDGET_TOO_SMALL",
-        `Estimating by "kernel": the budget ended after ${pairs.length} pairs of coalitions; the regression needs ${players + 1}. Give it more time or cost.`,
+        `Estimating by "kernel": the budget ended after ${pairs.length} pairs of coalitions; the ` +
+          `regression needs ${players + 1}. Give it more time or cost.`,
       );
     }
     return { draft: final };
@@ -66,8 +68,9 @@ export const kernel: Estimator = {
 };
 
 /**
- * Which pairs are drawn. Sizes s <= n/2 share the pairs in proportion to their weight in the regression, capped at the
- * number there are; sizes that get less than one pair are pooled, a pooled pair's size being drawn at random.
+ * Which pairs are drawn. Sizes s <= n/2 share the pairs in proportion to their weight in the regression,
+ * capped at the number there are; sizes that get less than one pair are pooled, a pooled pair's size being
+ * drawn at random.
  */
 export class PairDesign {
   /** Pairs there are of each size s = 1 .. floor(n/2). */
@@ -219,7 +222,8 @@ function constrainedInverse(
   }
   let trace = 0;
   for (let i = 0; i < players; i++) trace += real(lower, i * players + i);
-  // The constraint's direction is free, so it may be made stiff; the ridge keeps too few rows from being singular.
+  // The constraint's direction is free, so it may be made stiff; the ridge keeps too few rows from being
+  // singular.
   const ridge = (1e-13 * trace) / players;
   const normal = Matrix.zeros(players, players);
   for (let i = 0; i < players; i++) {

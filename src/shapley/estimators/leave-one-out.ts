@@ -5,8 +5,9 @@ import { evaluateRequired } from "../required.ts";
 import { reachOf } from "../target.ts";
 
 /**
- * v(all) - v(all without i) for each player: the horizon value of horizon 1, with n + 1 evaluations and no sampling
- * error (SLEB, arXiv 2402.09025; what arXiv 2407.16286 computes by default under the name of Shapley).
+ * v(all) - v(all without i) for each player: the horizon value of horizon 1, with n + 1 evaluations and no
+ * sampling error (SLEB, arXiv 2402.09025; what arXiv 2407.16286 computes by default under the name of
+ * Shapley).
  */
 export const leaveOneOut: Estimator = {
   method: "leave-one-out",

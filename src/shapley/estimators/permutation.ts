@@ -11,24 +11,27 @@ import { randomWindows, windowsOf } from "../windows.ts";
 export interface PermutationOptions {
   readonly name: "permutation";
   /**
-   * `plain`: independent random orders (Castro et al. 2009). `antithetic` (the default): each with its reverse
-   * (Mitchell et al., arXiv 2104.12199). There are no truncated walks (Ghorbani and Zou, arXiv 1904.02868): that the
-   * value of a coalition is near v(none) says nothing of its subsets, so their bias has no bound.
+   * `plain`: independent random orders (Castro et al. 2009). `antithetic` (the default): each with its
+   * reverse (Mitchell et al., arXiv 2104.12199). There are no truncated walks (Ghorbani and Zou, arXiv
+   * 1904.02868): that the value of a coalition is near v(none) says nothing of its subsets, so their bias has
+   * no bound.
    */
   readonly walks?: "plain" | "antithetic" | undefined;
 }
 
 /**
- * Removal walks: players leave in a random order, each credited with the loss its leaving brings. For a horizon r a
- * walk ends after r removals; the walks cut out of one order then touch every player. The error comes from the spread
- * between orders, which are independent.
+ * Removal walks: players leave in a random order, each credited with the loss its leaving brings. For a
+ * horizon r a walk ends after r removals; the walks cut out of one order then touch every player. The error
+ * comes from the spread between orders, which are independent.
  */
 export function permutation(options: PermutationOptions = { name: "permutation" }): Estimator {
   const walks = options.walks ?? "antithetic";
   if (walks !== "plain" && walks !== "antithetic") {
     throw new DepthkitError(
       "INVALID_ARGUMENT",
-      `Estimating by "permutation": got walks = "${String(walks)}"; they are "plain" or "antithetic". Truncated walks are gone, since their bias has no bound where the game is not monotone; see docs/shapley.md.`,
+      `Estimating by "permutation": got walks = "${String(walks)}"; they are "plain" or "antithetic". ` +
+        `Truncated walks are gone, since their bias has no bound where the game is not monotone; see ` +
+        `docs/shapley.md.`,
     );
   }
   return {
@@ -51,7 +54,8 @@ export function permutation(options: PermutationOptions = { name: "permutation" 
       if (draft === undefined) {
         throw new DepthkitError(
           "BUDGET_TOO_SMALL",
-          `Estimating by "permutation": the budget ended before two independent orders were walked, which an error needs. Give it more time or cost.`,
+          `Estimating by "permutation": the budget ended before two independent orders were walked, ` +
+            `which an error needs. Give it more time or cost.`,
         );
       }
       return { draft };

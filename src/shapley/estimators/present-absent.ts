@@ -19,10 +19,11 @@ export interface PresentAbsentOptions {
 }
 
 /**
- * Mean value where a player is present minus mean where it is absent, over coalitions of one size (arXiv 2407.16286's
- * estimator on multiple choice). Biased for the Shapley value: for an additive game it gives n/(n-1) (c_i - mean c).
- * Its standard errors are those of what it does estimate. Coalitions come in sets that make every player absent at
- * least once, the sets being independent; all coalitions of that size are taken where the budget allows.
+ * Mean value where a player is present minus mean where it is absent, over coalitions of one size (arXiv
+ * 2407.16286's estimator on multiple choice). Biased for the Shapley value: for an additive game it gives
+ * n/(n-1) (c_i - mean c). Its standard errors are those of what it does estimate. Coalitions come in sets
+ * that make every player absent at least once, the sets being independent; all coalitions of that size are
+ * taken where the budget allows.
  */
 export function presentAbsent(options: PresentAbsentOptions = { name: "present-absent" }): Estimator {
   const share = options.share ?? 0.9;
@@ -30,7 +31,8 @@ export function presentAbsent(options: PresentAbsentOptions = { name: "present-a
   if (!(share > 0 && share < 1)) {
     throw new DepthkitError(
       "INVALID_ARGUMENT",
-      `Estimating by "present-absent": got the share ${share}; it is the share of the players that stay, between 0 and 1.`,
+      `Estimating by "present-absent": got the share ${share}; it is the share of the players that stay, ` +
+        `between 0 and 1.`,
     );
   }
   const ends = efficient ? 2 : 0;

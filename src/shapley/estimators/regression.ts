@@ -13,17 +13,17 @@ import { coalitionsWithin } from "../target.ts";
 export interface RegressionOptions {
   readonly name: "regression";
   /**
-   * `fixed` (the default): by leverage alone, so that the coalitions depend on the seed and the budget and on no value.
-   * `adaptive`: some draws first learn at which sizes values spread, the rest go there; better for the Shapley value
-   * of a game most of whose coalitions are worth the same, as capped ones are.
+   * `fixed` (the default): by leverage alone, so that the coalitions depend on the seed and the budget and on
+   * no value. `adaptive`: some draws first learn at which sizes values spread, the rest go there; better for
+   * the Shapley value of a game most of whose coalitions are worth the same, as capped ones are.
    */
   readonly allocation?: "adaptive" | "fixed" | undefined;
 }
 
 /**
  * Regression-adjusted estimation (see `crossFit`): all coalitions that lack one player, the rest drawn by
- * `RemovalSample`, a Gaussian process as the model. Unbiased for every game; how small its error is depends on how
- * much of the game the model explains.
+ * `RemovalSample`, a Gaussian process as the model. Unbiased for every game; how small its error is depends
+ * on how much of the game the model explains.
  */
 export function regression(options: RegressionOptions = { name: "regression" }): Estimator {
   const adaptive = options.allocation === "adaptive";
@@ -80,7 +80,8 @@ export function regression(options: RegressionOptions = { name: "regression" }):
       if (drawn.reduce((sum, list) => sum + list.length, 0) < foldCount) {
         throw new DepthkitError(
           "BUDGET_TOO_SMALL",
-          `Estimating by "regression": the budget ended after ${session.evaluations} evaluations, before anything was drawn to correct the model with. Give it more time or cost.`,
+          `Estimating by "regression": the budget ended after ${session.evaluations} evaluations, before ` +
+            `anything was drawn to correct the model with. Give it more time or cost.`,
         );
       }
       const [draft, ...extraDrafts] = draftsOf([target, ...extras]);

@@ -11,10 +11,10 @@ import { choose } from "../target.ts";
 const fewest = 3;
 
 /**
- * Every coalition size sampled in its turn, without replacement, each evaluation serving all players at once (as in
- * stratified SVARM, Kolpaczki et al., arXiv 2302.00736). Within a size a player's coefficient takes two values, so the
- * size's part is a covariance of membership and value: the sample covariance estimates it without bias, and constant
- * shifts between sizes cancel.
+ * Every coalition size sampled in its turn, without replacement, each evaluation serving all players at once
+ * (as in stratified SVARM, Kolpaczki et al., arXiv 2302.00736). Within a size a player's coefficient takes
+ * two values, so the size's part is a covariance of membership and value: the sample covariance estimates it
+ * without bias, and constant shifts between sizes cancel.
  */
 export const stratified: Estimator = {
   method: "stratified",
@@ -68,8 +68,8 @@ function samplingOrder(players: number, strata: readonly Stratum[], total: numbe
 }
 
 /**
- * The indices, each `counts[i]` times, at the pace of their weights: an index whose count is capped is through early,
- * so that a run which stops on the way has what a smaller budget would have given it.
+ * The indices, each `counts[i]` times, at the pace of their weights: an index whose count is capped is
+ * through early, so that a run which stops on the way has what a smaller budget would have given it.
  */
 function byRate(counts: readonly number[], weights: readonly number[]): number[] {
   return counts
@@ -123,7 +123,9 @@ interface StratumSample {
   readonly values: readonly number[];
 }
 
-/** Adds one size's part, population mean coefficient x total + (population - 1) x covariance, and its error. */
+/**
+ * Adds one size's part, population mean coefficient x total + (population - 1) x covariance, and its error.
+ */
 function addStratum(estimate: Float64Array, errors: ErrorSum, sample: StratumSample): void {
   const { players, population, removed, absent, present, coalitions, values } = sample;
   const n = values.length;
@@ -154,7 +156,8 @@ function addStratum(estimate: Float64Array, errors: ErrorSum, sample: StratumSam
     estimate[i] = real(estimate, i) + level + unbias * (real(average, i) - level);
   }
   if (whole || n < 2) return;
-  // Each draw's influence, the level's share included; a sample of n loses two of its freedoms to the two means.
+  // Each draw's influence, the level's share included; a sample of n loses two of its freedoms to the two
+  // means.
   const scale = Math.sqrt((1 - n / population) / (n * Math.max(1, n - 2)));
   for (let t = 0; t < n; t++) {
     const deviation = population * meanCoefficient * (item(values, t) - mean);

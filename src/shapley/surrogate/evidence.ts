@@ -2,10 +2,15 @@ import { add, item, real, whole } from "../../arrays.ts";
 import { choleskyInPlace, choleskyInverse, choleskySolve } from "./cholesky.ts";
 import { baseOf, type KernelParameters, type Point } from "./kernel.ts";
 
-/** Variance of the constant every model starts with, relative to that of the data: large, so hardly a prior. */
+/**
+ * Variance of the constant every model starts with, relative to that of the data: large, so hardly a prior.
+ */
 export const constantVariance = 100;
 
-/** Hyperparameters as one vector: log product, n log scales, n logits of correlations, log linear, pairwise, noise. */
+/**
+ * Hyperparameters as one vector: log product, n log scales, n logits of correlations, log linear, pairwise,
+ * noise.
+ */
 export function parametersOf(theta: Float64Array): KernelParameters {
   const n = (theta.length - 4) / 2;
   return {
@@ -18,7 +23,9 @@ export function parametersOf(theta: Float64Array): KernelParameters {
   };
 }
 
-/** Where the search starts, which is also the mean of the normal prior on the vector, and that prior's spread. */
+/**
+ * Where the search starts, which is also the mean of the normal prior on the vector, and that prior's spread.
+ */
 export function priorOf(players: number): { readonly mean: Float64Array; readonly spread: Float64Array } {
   const fill = (product: number, scale: number, logit: number, rest: readonly [number, number, number]) =>
     Float64Array.of(
@@ -40,9 +47,9 @@ export interface Evidence {
 }
 
 /**
- * The evidence of hyperparameters given some coalitions and their values: Rasmussen and Williams, Gaussian Processes
- * for Machine Learning, equations 5.8 and 5.9, plus the prior. What the points share is found once, the buffers serve
- * every call.
+ * The evidence of hyperparameters given some coalitions and their values: Rasmussen and Williams, Gaussian
+ * Processes for Machine Learning, equations 5.8 and 5.9, plus the prior. What the points share is found once,
+ * the buffers serve every call.
  */
 export class EvidenceProblem {
   readonly #points: readonly Point[];

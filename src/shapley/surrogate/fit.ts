@@ -11,9 +11,9 @@ const predictionWork = 4e9;
 const imageWork = 5e7;
 
 /**
- * Fits a model of a value: a Gaussian process where all coalitions fit into one; beyond that a least-squares trend
- * over all of them and the process on what it leaves, over as many as the time allows. `coalitions` come in an order
- * whose every beginning is a fair selection.
+ * Fits a model of a value: a Gaussian process where all coalitions fit into one; beyond that a least-squares
+ * trend over all of them and the process on what it leaves, over as many as the time allows. `coalitions`
+ * come in an order whose every beginning is a fair selection.
  */
 export function fitSurrogate(coalitions: readonly Coalition[], y: Float64Array): Surrogate {
   const rows = coalitions.length;

@@ -43,7 +43,10 @@ export class KernelSurrogate implements Surrogate {
   get description(): string {
     const { product, linear, pairwise, noise } = this.parameters;
     const share = (x: number) => x.toExponential(1);
-    return `Gaussian process on ${this.#points.length} coalitions: product ${share(product)}, linear ${share(linear)}, pairwise ${share(pairwise)}, noise ${share(noise)} of the variance`;
+    return (
+      `Gaussian process on ${this.#points.length} coalitions: product ${share(product)}, linear ` +
+      `${share(linear)}, pairwise ${share(pairwise)}, noise ${share(noise)} of the variance`
+    );
   }
 
   predict(coalition: Coalition): number {
@@ -99,7 +102,9 @@ export interface KernelFitLimits {
 
 export const defaultLimits: KernelFitLimits = { shape: 64, points: 512, iterations: 24 };
 
-/** Fits the hyperparameters by evidence to the first `shape` coalitions and the model to the first `points`. */
+/**
+ * Fits the hyperparameters by evidence to the first `shape` coalitions and the model to the first `points`.
+ */
 export function fitKernel(
   coalitions: readonly Coalition[],
   y: Float64Array,

@@ -1,7 +1,10 @@
 import { real } from "../../arrays.ts";
 import type { Coalition } from "../../game/coalition.ts";
 
-/** Numbers that shape the covariance between two coalitions' values. Variances are relative to that of the data. */
+/**
+ * Numbers that shape the covariance between two coalitions' values. Variances are relative to that of the
+ * data.
+ */
 export interface KernelParameters {
   /** Variance of the product part at the full coalition. */
   readonly product: number;
@@ -50,10 +53,10 @@ export function place({ absent, mask }: Point, parameters: KernelParameters): Pl
 
 /**
  * The sum of three covariances over the absent players A and B of two coalitions: linear x |A and B|,
- * pairwise x C(|A and B|, 2), and product x a product over players of 1 (both have it), scale_i x correlation_i (one
- * has it), scale_i^2 (neither has). The product part is what a depth game looks like: a player whose absence changes
- * nothing has a scale and a correlation near 1 and drops out of the model; one whose absence breaks everything has a
- * scale near 0, after which the others hardly matter.
+ * pairwise x C(|A and B|, 2), and product x a product over players of 1 (both have it), scale_i x
+ * correlation_i (one has it), scale_i^2 (neither has). The product part is what a depth game looks like: a
+ * player whose absence changes nothing has a scale and a correlation near 1 and drops out of the model; one
+ * whose absence breaks everything has a scale near 0, after which the others hardly matter.
  */
 export function covariance(parameters: KernelParameters, a: PlacedPoint, b: PlacedPoint): number {
   const { logCorrelation } = parameters;

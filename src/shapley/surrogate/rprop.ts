@@ -1,8 +1,9 @@
 import { add, real } from "../../arrays.ts";
 /**
- * Minimises by resilient backpropagation (iRprop-, Igel and Huesken 2003): each coordinate has a step of its own that
- * grows while its slope keeps its sign and halves when it turns. It needs no line search and bears a rough surface,
- * which is why Gaussian process libraries use it for hyperparameters. Gives the best point seen.
+ * Minimises by resilient backpropagation (iRprop-, Igel and Huesken 2003): each coordinate has a step of its
+ * own that grows while its slope keeps its sign and halves when it turns. It needs no line search and bears a
+ * rough surface, which is why Gaussian process libraries use it for hyperparameters. Gives the best point
+ * seen.
  */
 export function rprop(
   start: Float64Array,

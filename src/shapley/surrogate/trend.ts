@@ -10,7 +10,9 @@ const rowsPerFeature = 4;
 /** More rows than so many a coefficient improve the fit by less than their time is worth. */
 const mostRowsPerFeature = 16;
 
-/** A constant, one number for each absent player and, when there are data enough, one for each absent pair. */
+/**
+ * A constant, one number for each absent player and, when there are data enough, one for each absent pair.
+ */
 export class Trend implements Surrogate {
   readonly description: string;
   readonly #constant: number;

@@ -8,7 +8,7 @@ import { additive, additiveWorth, bruteForce, g3, golden, randomGame, spy } from
 
 describe("seeds", () => {
   for (const method of ["permutation", "stratified", "kernel", "regression", "present-absent"] as const) {
-    it(`${method}: the same seed gives the same estimate with every batch size, another seed another`, async () => {
+    it(`${method}: a seed gives one estimate with every batch size, another seed another`, async () => {
       const { game, calls } = spy(randomGame(9, 4));
       const options = { method, target: "shapley", evaluations: 70, seed: 12, trace: false } as const;
       const one = await estimateShapley(game, { ...options, batchSize: 1 });
@@ -321,7 +321,7 @@ describe("results", () => {
     expect(() => compareEstimates(a, other)).toThrow(/different players/);
   });
 
-  it("by default choose the regression within a horizon, and remove what is best on the real game", async (context) => {
+  it("by default are a regression within a horizon, and remove what is best on the real game", async (context) => {
     const real = golden();
     if (real === undefined) return context.skip("the golden table is not there");
     const estimate = await estimateShapley(real.lossGame, { seed: 1, trace: false });

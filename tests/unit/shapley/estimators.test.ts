@@ -155,7 +155,7 @@ describe("sampling estimators", () => {
       }
     });
 
-    it(`${label(method)} find nobody's worth in a game of nothing, with opposed teams, and constants`, async () => {
+    it(`${label(method)} find no worth in a game of nothing, with opposed teams, and constants`, async () => {
       const zero = gameFromFunction(() => 4, { players: 8 });
       const estimate = await estimateShapley(zero, { method, target: "shapley", evaluations: 60 });
       expectClose(
@@ -191,8 +191,9 @@ describe("sampling estimators", () => {
     expect(Math.sqrt(variance / seeds)).toBeCloseTo(4.5826, 0);
   });
 
-  it("have no truncated walks, whose bias has no bound: v(S) near v(none) says nothing of what is in S", async () => {
-    // Worth 10 with the pair of 0 and 1 in and 2 out: nearly every walk meets v = 0 = v(none) before it meets a 10.
+  it("have no truncated walks: v(S) near v(none) says nothing of what is in S", async () => {
+    // Worth 10 with the pair of 0 and 1 in and 2 out: nearly every walk meets v = 0 = v(none) before it meets
+    // a 10.
     const hidden = gameFromFunction((c) => (c.has(0) && c.has(1) && !c.has(2) ? 10 : 0), { players: 6 });
     const exact = await bruteForce(hidden);
     // A walk cut at the first v(S) = v(none) = v(all) would end before it began, and give everyone 0.

@@ -63,7 +63,9 @@ export function spy(inner: Game): { game: Game; calls: Map<string, number>; batc
   return { game, calls, batches };
 }
 
-/** The plain definition: mean over removal orders of each player's marginal, among the first `reach` removals. */
+/**
+ * The plain definition: mean over removal orders of each player's marginal, among the first `reach` removals.
+ */
 export async function bruteForce(game: Game, reach = game.players.length): Promise<number[]> {
   const n = game.players.length;
   const { Coalition: Subset } = await import("../../../src/game/coalition.ts");
@@ -81,7 +83,8 @@ export async function bruteForce(game: Game, reach = game.players.length): Promi
   for (const [bits, coalition] of all.entries()) {
     const gone = removedCounts[bits] as number;
     if (gone >= reach) continue;
-    // Orders in which exactly these are gone first, then i, over all orders; given that i is in place gone + 1.
+    // Orders in which exactly these are gone first, then i, over all orders; given that i is in place gone +
+    // 1.
     const share = (factorial(gone) * factorial(n - 1 - gone)) / factorial(n - 1) / reach;
     for (const i of coalition) {
       const marginal = (values[bits * width] as number) - (values[(bits ^ (1 << i)) * width] as number);

@@ -68,7 +68,8 @@ async function check(
 }
 
 const nameOf = ({ method, target, evaluations }: Case) =>
-  `${typeof method === "string" ? method : JSON.stringify(method)}, ${JSON.stringify(target)}, ${evaluations} evaluations`;
+  `${typeof method === "string" ? method : JSON.stringify(method)}, ${JSON.stringify(target)}, ` +
+  `${evaluations} evaluations`;
 
 describe(`over ${seeds} seeds, intervals cover 92% to 98% and unbiased means are unbiased`, () => {
   for (const one of cases) {

@@ -86,7 +86,7 @@ describe("variances have a floor from what was not drawn", () => {
     }
   });
 
-  it("rounding is ranked by nobody: all capped is a tie of all, with errors above 0 while anything is unseen", async () => {
+  it("rounding is ranked by nobody: all capped is a tie, with errors above 0 while anything is unseen", async () => {
     const game = honestGames["all capped"] as Game;
     for (const method of ["stratified", "kernel", plain, half, "regression"] as const) {
       const estimate = await estimateShapley(game, { method, target: "shapley", evaluations: 60 });
