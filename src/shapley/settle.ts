@@ -12,10 +12,11 @@ export function looksWithin(evaluations: number, first: number, growth: number):
 }
 
 /**
- * Whether the k players of least estimate are the k lowest, at a chance of error of `risk` whatever the truth
- * is: the chances that a pair of a chosen and another player stands the other way round, by Student's t, sum
- * up to less than half of it. Half, since between players that tie an estimate errs on either side. To each
- * pair's variance comes all that was not drawn may hide; and a difference within rounding settles nothing.
+ * Whether the k players of least estimate are the k lowest, at a chance of error of `risk`, ties included:
+ * the chances that a pair of a chosen and another player stands the other way round, by Student's t, sum up
+ * to less than half of it. Half, since between players that tie an estimate errs on either side. To each
+ * pair's variance comes what was not drawn may hide, at half the range seen; and a difference within rounding
+ * settles nothing.
  */
 export function isSettled(draft: JudgedDraft, k: number, risk: number): boolean {
   const order = ranking(draft.estimate);
