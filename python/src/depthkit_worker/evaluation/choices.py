@@ -38,9 +38,7 @@ def choice_result(
     """What the log-likelihoods of each item's choices come to, beside those of the dense model where they are
     given. Single items are left out."""
     found = scores.log_likelihoods
-    for number, of_item in enumerate(found):
-        if np.isnan(of_item).any():
-            finite(float("nan"), f"log-likelihood of a choice of item {number}")
+    _check_items(found)
     answers = np.array([item.answer for item in items])
     by_chars = np.array([chosen(of / item.characters) for of, item in zip(found, items, strict=True)])
     by_bytes = np.array([chosen(of / item.bytes) for of, item in zip(found, items, strict=True)])
@@ -74,6 +72,13 @@ def choice_result(
     )
 
 
+def _check_items(found: Sequence[NDArray[np.float64]]) -> None:
+    """Refuse log-likelihoods that no choice can be told from: NaN has a highest index all the same."""
+    broken = [number for number, of_item in enumerate(found) if np.isnan(of_item).any()]
+    if broken:
+        finite(math.nan, f"log-likelihood of item {broken[0]}, and of {len(broken)} of {len(found)} items in all,")
+
+
 def chosen_of(scores: Scores) -> NDArray[np.int64]:
     """The choice of each item by log-likelihood: the lowest index of those that are highest."""
     return np.array([chosen(of) for of in scores.log_likelihoods])
@@ -94,6 +99,7 @@ def _agreement(answers: NDArray[np.int64], mine: NDArray[np.int64], dense: NDArr
 
 def last_word_result(task: Task, scores: Scores) -> LastWordResult:
     """Single items are left out."""
+    _check_items(scores.log_likelihoods)
     right = np.array([of[0] for of in scores.greedy]) == 1
     total = math.fsum(float(of[0]) for of in scores.log_likelihoods)
     tokens = sum(item.scored[0] for item in task.items)

@@ -13,6 +13,7 @@ import torch
 from torch import LongTensor, Tensor
 from transformers import (
     GenerationConfig,
+    LogitsProcessorList,
     PreTrainedTokenizerBase,
     StoppingCriteria,
     StoppingCriteriaList,
@@ -22,6 +23,7 @@ from depthkit_worker.contract.wire import FinishReason, GenerateOptions, Generat
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.finished_items import FinishedItems
 from depthkit_worker.evaluation.greedy import write_greedy
+from depthkit_worker.evaluation.logits import FiniteLogits
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import cache_keyword, empty_cache, kv_bytes_per_token
 from depthkit_worker.session.job import Job
@@ -96,11 +98,11 @@ def _one_by_one(writer: _Writer, encoded: Sequence[list[int]], job: Job, *, cach
     with _plain_defaults(writer.decoder):
         for index, ids in enumerate(encoded):
             watch = _Watch(writer, len(ids), job, (index * each, total))
-            yield {index: _continue(writer, ids, watch, cached)}
+            yield {index: _continue(writer, index, ids, watch, cached)}
     job.report(PHASE, total, total, "tokens")
 
 
-def _continue(writer: _Writer, ids: list[int], watch: _Watch, cached: bool) -> list[int]:
+def _continue(writer: _Writer, place: int, ids: list[int], watch: _Watch, cached: bool) -> list[int]:
     device = writer.decoder.device
     cache: dict[str, Any] = {cache_keyword(writer.decoder.model): empty_cache()} if cached else {}
     input_ids = torch.tensor([ids], device=device)
@@ -111,6 +113,7 @@ def _continue(writer: _Writer, ids: list[int], watch: _Watch, cached: bool) -> l
             attention_mask=torch.ones_like(input_ids),
             generation_config=_generation_config(writer, cached),
             stopping_criteria=StoppingCriteriaList([watch]),
+            logits_processor=LogitsProcessorList([FiniteLogits([place], writer.decoder.dtype, "Writing text")]),
             **cache,
         )
     assert isinstance(output, Tensor)

@@ -9,6 +9,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from depthkit_worker.contract.wire import GenerateOptions
+from depthkit_worker.evaluation.logits import check_logits
 from depthkit_worker.models.cancellable import cancellable
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.stepper import Stepper, pad_left
@@ -59,6 +60,7 @@ def _write_batch(
         logits = stepper.begin(pad_left(prompts))
     for step in range(options.max_new_tokens):
         job.check()
+        check_logits(logits, [row.place for row in rows], step, decoder.dtype, "Writing text")
         tokens = logits.argmax(-1)
         for row, token in zip(rows, tokens.tolist(), strict=True):
             row.written.append(token)

@@ -22,18 +22,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import DynamicCache
+from torch import Tensor
+from transformers import LogitsProcessorList
 
 from depthkit_worker.contract.wire import HarnessMetric, HarnessOptions, HarnessRunResult, HarnessTask
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.evaluation.logits import FiniteLogits, check_logits
 from depthkit_worker.models.cancellable import cancellable
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.kv_cache import kv_bytes_per_token
+from depthkit_worker.models.kv_cache import cache_keyword, empty_cache, kv_bytes_per_token
 from depthkit_worker.session.job import Job, attended
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 PHASE = "lm-eval"
+WHAT = "Evaluating with lm-eval"
 BOOTSTRAP = 1000
 """Resamples for the standard errors of metrics that have no formula for one."""
 
@@ -60,7 +63,7 @@ def run_harness(
         model = huggingface.HFLM(
             pretrained=decoder.model, tokenizer=deepcopy(decoder.require_tokenizer()), batch_size=options.batch_size
         )
-        _watch(model, job)
+        _watch(model, decoder.dtype, job)
         try:
             results = evaluate(
                 model=model,
@@ -130,14 +133,16 @@ def _find_tasks(options: HarnessOptions, job: Job) -> tuple[Any, list[str]]:
     )
 
 
-def _watch(model: Any, job: Job) -> None:
-    """Count the harness's batches."""
+def _watch(model: Any, dtype: torch.dtype, job: Job) -> None:
+    """Count the harness's batches, and look at what they give."""
     done = 0
 
     def counted(call: Callable[..., Any]) -> Callable[..., Any]:
         def run(*positional: Any, **keywords: Any) -> Any:
             nonlocal done
             result = call(*positional, **keywords)
+            if isinstance(result, Tensor) and result.is_floating_point():
+                check_logits(result, range(len(result)), 0, dtype, WHAT)
             done += 1
             job.report(PHASE, done, None, "batches")
             return result
@@ -156,7 +161,9 @@ def _right_cache(decoder: Decoder) -> Iterator[None]:
     generate, cached = model.generate, kv_bytes_per_token(decoder) > 0
 
     def with_cache(*positional: Any, **keywords: Any) -> Any:
-        settings: dict[str, Any] = {"cache": DynamicCache()} if cached else {"use_cache": False}
+        settings: dict[str, Any] = {cache_keyword(model): empty_cache()} if cached else {"use_cache": False}
+        processors = [*(keywords.get("logits_processor") or ()), FiniteLogits((), decoder.dtype, WHAT)]
+        settings["logits_processor"] = LogitsProcessorList(processors)
         return generate(*positional, **{**keywords, **settings})
 
     model.generate = with_cache
