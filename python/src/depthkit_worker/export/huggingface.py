@@ -26,7 +26,7 @@ from depthkit_worker.export.generation_config import PassedOn, generation_settin
 from depthkit_worker.export.shards import Written, write_shards
 from depthkit_worker.export.target import check_room, check_target
 from depthkit_worker.export.text_files import write_generation_settings, write_tokenizer, write_tokenizer_as_loaded
-from depthkit_worker.export.verify import largest_difference
+from depthkit_worker.export.verify import check_range, largest_difference
 from depthkit_worker.models.compatibility import add_legacy_keys
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.folders import is_full, partial_folder, put_in_place, sha256_of_files
@@ -64,7 +64,7 @@ def export_huggingface(
 ) -> ExportHuggingfaceResult:
     """Write `subnetwork` to the folder `target`, whole or not at all. The live model is not touched."""
     started = time.monotonic()
-    plan = _plan(subnetwork, target, options, max_shard_bytes)
+    plan = _plan(subnetwork, target, options, max_shard_bytes, job)
     partial = partial_folder(plan.target, os.getpid())
     shutil.rmtree(partial, ignore_errors=True)
     try:
@@ -81,7 +81,7 @@ def export_huggingface(
     return replace(result, seconds=time.monotonic() - started)
 
 
-def _plan(subnetwork: Subnetwork, target: Path, options: ExportOptions, max_shard_bytes: int) -> _Plan:
+def _plan(subnetwork: Subnetwork, target: Path, options: ExportOptions, max_shard_bytes: int, job: Job) -> _Plan:
     decoder, places = subnetwork.decoder, places_of(subnetwork)
     if not any(place.block is not None for place in places):
         raise DepthkitError("INVALID_ARGUMENT", "Every block is removed: there is no model left to export.")
@@ -100,6 +100,7 @@ def _plan(subnetwork: Subnetwork, target: Path, options: ExportOptions, max_shar
         options=options,
         max_shard_bytes=max_shard_bytes,
     )
+    check_range(checkpoint.tensors, plan.dtype, job)
     check_room(plan.target, _parameters_after(plan) * plan.dtype.itemsize)
     return plan
 

@@ -10,10 +10,13 @@ from transformers import PreTrainedModel
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 BATCH, SEQUENCE = 2, 24
+NAMED = 3
+"""Tensors that a message names."""
 
 BOUNDS: Mapping[torch.dtype, float] = {torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
 """Largest difference of logits allowed, by the largest logit where that is above 1. Folds change the order of
@@ -45,6 +48,32 @@ def largest_difference(subnetwork: Subnetwork, model: PreTrainedModel) -> float 
             allowed=allowed,
         )
     return difference
+
+
+def check_range(tensors: Mapping[str, Tensor], dtype: torch.dtype, job: Job) -> None:
+    """Refuse to write `tensors` as a `dtype` in which finite numbers of them would become infinite."""
+    most = torch.finfo(dtype).max
+    beyond: dict[str, int] = {}
+    for name, tensor in tensors.items():
+        job.check()
+        if not tensor.is_floating_point() or torch.finfo(tensor.dtype).max <= most:
+            continue
+        # Counted after the cast, which rounds what is just beyond the largest number down to it.
+        lost = int((tensor.isfinite() & ~tensor.to(dtype).isfinite()).sum())
+        if lost:
+            beyond[name] = lost
+    if not beyond:
+        return
+    listed = ", ".join(f"{name} ({count})" for name, count in list(beyond.items())[:NAMED])
+    more = f" and {len(beyond) - NAMED} tensors more" if len(beyond) > NAMED else ""
+    name = str(dtype).removeprefix("torch.")
+    raise DepthkitError(
+        "EXPORT_UNSUPPORTED",
+        f"Writing the weights as {name}, whose largest number is {most:.6g}: {sum(beyond.values())} of them are "
+        f"larger and would be infinite, in {listed}{more}. Nothing was written. Save them as bfloat16 or float32.",
+        dtype=name,
+        tensors=beyond,
+    )
 
 
 def _fixed_batch(decoder: Decoder) -> LongTensor:
