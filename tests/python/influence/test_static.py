@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from pathlib import Path
 
@@ -9,19 +10,24 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from transformers import LlamaConfig
 
 from data.resources import golden, shared, smollm2
 from depthkit_worker.contract.wire import CorpusOptions, FileSource, InfluenceOptions
 from depthkit_worker.data.corpus import Corpus, make_corpus
 from depthkit_worker.data.text import read_texts
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.influence.angular import angular_distances
+from depthkit_worker.influence.per_token import token_influences
 from depthkit_worker.influence.static import Influence, static_influence
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.split import BlockStates
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from influence.builders import corpus_of, llama, random_rows, tiny
+from tiny import SHAPE, random_model
 
 BLOCK, ATTENTION, FEED_FORWARD = range(3)
 COSINE, L1, L2, RELATIVE_L1, RELATIVE_L2 = range(5)
@@ -32,7 +38,7 @@ def measure(decoder: Decoder, corpus: Corpus, **options: object) -> Influence:
     return static_influence(decoder, corpus, given, Unattended())
 
 
-def by_hand(x_in: NDArray[np.float64], x_out: NDArray[np.float64]) -> NDArray[np.float64]:
+def by_hand(x_in: NDArray[np.floating], x_out: NDArray[np.floating]) -> NDArray[np.floating]:
     """The formulas of methods.md as they stand there, (metrics, tokens) from (tokens, hidden)."""
     d1, o1 = (np.abs(v).sum(-1) for v in (x_out - x_in, x_out))
     d2, o2 = (np.sqrt((v * v).sum(-1)) for v in (x_out - x_in, x_out))
@@ -154,7 +160,67 @@ def test_nan_is_an_error_that_names_where_it_starts() -> None:
     assert caught.value.code == "NOT_MEASURABLE" and caught.value.details["unit"] == "feed-forward.2"
 
 
-def test_half_precision_is_measured_in_single() -> None:
+RATIOS = [10.0**power for power in range(-12, 13, 3)]
+ANGLES = [0.0, 1e-7, 1e-3, 1.0, 2.0, math.pi]
+"""Between the two ends of a unit: the same direction, nearly, apart, and opposite."""
+
+
+def ends(ratio: float, angle: float, size: float, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+    """x_in of length `size` and x_out of `ratio` times that at `angle`: (2, 80, hidden) each, more than one piece."""
+    generator = torch.Generator().manual_seed(3)
+    one, other = torch.randn(2, 2, 80, 1024, generator=generator, dtype=torch.float64)
+    one /= one.norm(dim=-1, keepdim=True)
+    other -= (other * one).sum(-1, keepdim=True) * one
+    other /= other.norm(dim=-1, keepdim=True)
+    x_out = ratio * (math.cos(angle) * one + math.sin(angle) * other)
+    return (size * one).to(dtype), (size * x_out).to(dtype)
+
+
+@pytest.mark.parametrize(("size", "dtype"), [(1.0, torch.float32), (1e-18, torch.float32), (1e22, torch.bfloat16)])
+@pytest.mark.parametrize("angle", ANGLES)
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_every_metric_at_any_ratio_of_norms_is_that_of_wide_numbers(
+    ratio: float, angle: float, size: float, dtype: torch.dtype
+) -> None:
+    x_in, x_out = ends(ratio, angle, size, dtype)
+    states = BlockStates(x_in=x_in, attention_out=x_out, feed_forward_in=x_in, feed_forward_out=x_out, x_out=x_out)
+    found = token_influences(states)
+    # 64 bits of mantissa: the reference's own 1 - cos is good to 1e-18.
+    wide_in, wide_out = (state.double().numpy().astype(np.longdouble) for state in (x_in, x_out))
+    expected = by_hand(wide_in, wide_out).astype(np.float64)
+    for kind in found.numpy():
+        np.testing.assert_allclose(kind[COSINE], expected[COSINE], rtol=1e-6, atol=1e-15)
+        np.testing.assert_allclose(kind[L1:], expected[L1:], rtol=1e-6)
+        assert (kind[COSINE] >= 0).all() and (kind[COSINE] <= 2).all()
+    angles = np.arccos(np.clip(1 - expected[COSINE], -1, 1)) / np.pi
+    both = torch.stack([x_in.flatten(0, 1), x_out.flatten(0, 1)])
+    assert float(angular_distances(both)[0, 1]) / 160 == pytest.approx(angles.mean(), abs=1e-7)
+
+
+def test_a_zero_vector_has_no_direction_for_any_metric_of_angles() -> None:
+    zero, some = torch.zeros(1, 2, 8), torch.ones(1, 2, 8)
+    for x_in, x_out, expected in ((zero, zero, 0.0), (zero, some, 1.0), (some, zero, 1.0), (some, some, 0.0)):
+        states = BlockStates(x_in=x_in, attention_out=x_out, feed_forward_in=x_in, feed_forward_out=x_out, x_out=x_out)
+        found = token_influences(states)
+        assert (found[:, COSINE] == expected).all()
+        angle = float(angular_distances(torch.cat([x_in, x_out]))[0, 1]) / 2
+        assert angle == pytest.approx(expected / 2, abs=1e-7)
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e8])
+def test_an_embedding_of_another_scale_is_measured_as_in_fp64(scale: float) -> None:
+    model = random_model(LlamaConfig(**SHAPE))
+    model.model.embed_tokens.weight.mul_(scale)
+    wide = copy.deepcopy(model).double()
+    rows = random_rows(9, 9)
+    found, expected = (measure(Decoder(one), corpus_of(rows)) for one in (model, wide))
+    # The first block sees the ratio; what a block computes in fp32 is only as good as fp32.
+    np.testing.assert_allclose(found.values[:, COSINE], expected.values[:, COSINE], rtol=1e-5, atol=1e-6)
+    if scale < 1:
+        assert 0.5 < float(found.values[BLOCK, COSINE, 0]) < 1.5
+
+
+def test_half_precision_is_measured_in_double() -> None:
     decoder, rows = llama(dtype=torch.bfloat16), random_rows(30)
     result = measure(decoder, corpus_of(rows))
     states = streams(decoder, rows[0])

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from depthkit_worker.influence.per_token import direction
+
 TOKENS_AT_ONCE = 256
 """Bounds the fp64 copies: tokens x (depth + 1) x hidden values."""
 
@@ -21,8 +23,12 @@ def angular_distances(states: Tensor) -> Tensor:
     total = torch.zeros(depths, depths, dtype=torch.float64, device=states.device)
     for first in range(0, tokens, TOKENS_AT_ONCE):
         part = states[:, first : first + TOKENS_AT_ONCE].transpose(0, 1).double()
-        directions = torch.nn.functional.normalize(part, dim=-1)
+        lengths = torch.linalg.vector_norm(part, 2, dim=-1)
+        directions = direction(part, lengths)
         cosines = (directions @ directions.transpose(1, 2)).clamp(-1, 1)
+        # As in `cosine`: between two zero vectors nothing was done, between one and another it is a right angle.
+        nothing = (lengths == 0).double()
+        cosines += nothing.unsqueeze(-1) * nothing.unsqueeze(1)
         total += torch.arccos(cosines).sum(0)
     return total / math.pi
 

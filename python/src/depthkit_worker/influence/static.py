@@ -18,7 +18,7 @@ from depthkit_worker.data.corpus import Batch, Corpus
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.influence.angular import angular_distances, by_span
 from depthkit_worker.influence.moments import Moments
-from depthkit_worker.influence.per_token import METRICS, norms, token_influences
+from depthkit_worker.influence.per_token import METRICS, token_influences
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.devices import where_fp64_is
 from depthkit_worker.models.units import UNIT_KINDS, Unit
@@ -82,16 +82,15 @@ def _run(decoder: Decoder, batch: Batch, counted: Tensor, angular_at: Tensor, jo
     residual stream at every depth for the tokens `angular_at`, (depth + 1, tokens, hidden)."""
     replay = decoder.begin(cast("LongTensor", batch.input_ids.to(decoder.device)))
     hidden = replay.hidden
-    of_hidden = norms(hidden.float())
     states = [where_fp64_is(hidden[angular_at.to(hidden.device)])]
     sums: list[Tensor] = []
     for index in range(decoder.depth):
         job.check()
         block = decoder.run_block_split(index, hidden, replay)
-        influences, of_hidden = token_influences(block, of_hidden)
+        influences = token_influences(block)
         # Not a product with the mask: it would let a pad's NaN or infinity through.
         kept = torch.where(counted.to(influences.device), influences, 0.0)
-        sums.append(where_fp64_is(kept).sum(-1, dtype=torch.float64))
+        sums.append(kept.sum(-1))
         hidden = block.x_out
         states.append(where_fp64_is(hidden[angular_at.to(hidden.device)]))
     # Moved once a batch, so that the device is not waited for after every block.
