@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { DepthkitError } from "../errors.ts";
 import { throwIfCancelled } from "../platform/cancelled.ts";
 import { killTree } from "../platform/run-child.ts";
@@ -67,6 +68,9 @@ export async function startPython({ python, env, show, signal }: PythonStart): P
   let stderr = "";
   const read = async () => {
     for await (const text of child.iterable({ from: "stdout" })) {
+      // What Python printed before an answer is in the other pipe by now and is shown in this turn: a script
+      // that ends at the answer would lose it.
+      await nextTurn();
       try {
         line.receive(text);
       } catch (error) {
