@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { parseJson } from "../platform/json.ts";
 import { runChild } from "../platform/run-child.ts";
+import { ISOLATED } from "./python-flags.ts";
 
 /** How a Python is called: a program and the arguments that select a version (the Windows launcher's). */
 export interface Candidate {
@@ -39,7 +40,7 @@ print(json.dumps({
 `;
 
 export async function probeInterpreter(candidate: Candidate, signal?: AbortSignal): Promise<Probe> {
-  const result = await runChild(candidate.program, [...candidate.args, "-I", "-c", QUESTION], {
+  const result = await runChild(candidate.program, [...candidate.args, ...ISOLATED, "-c", QUESTION], {
     timeoutMs: 15_000,
     signal,
   });

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { DepthkitError } from "../errors.ts";
+import { ISOLATED } from "./python-flags.ts";
 import { resolveWorkerPython } from "./worker-python.ts";
 
 const SCRIPT = `
@@ -16,7 +17,7 @@ export async function pythonReference(): Promise<string[]> {
   const { python } = await resolveWorkerPython();
   try {
     const { execa } = await import("execa");
-    const { stdout } = await execa(python, ["-I", "-c", SCRIPT]);
+    const { stdout } = await execa(python, [...ISOLATED, "-c", SCRIPT]);
     return z.array(z.string()).parse(JSON.parse(stdout));
   } catch (error) {
     throw new DepthkitError(

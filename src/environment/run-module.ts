@@ -1,4 +1,5 @@
 import { type ChildOptions, type ChildResult, runChild } from "../platform/run-child.ts";
+import { ISOLATED, SAFE_PATH } from "./python-flags.ts";
 
 /**
  * Runs a Python module as `python -m` would, tied to this process: when Node is killed, the pipe ends and
@@ -29,5 +30,5 @@ export function runModule(
   args: readonly string[],
   { isolated = true, ...options }: ModuleOptions = {},
 ): Promise<ChildResult> {
-  return runChild(python, [isolated ? "-I" : "-P", "-c", LIFELINE, ...args], options);
+  return runChild(python, [...(isolated ? ISOLATED : SAFE_PATH), "-c", LIFELINE, ...args], options);
 }

@@ -3,6 +3,7 @@ import { DepthkitError } from "../errors.ts";
 import { throwIfCancelled } from "../platform/cancelled.ts";
 import { parseJson } from "../platform/json.ts";
 import { exitText, lastLines, runChild } from "../platform/run-child.ts";
+import { ISOLATED, SAFE_PATH } from "./python-flags.ts";
 import type { RequiredModule } from "./requirements.ts";
 import { pinOf } from "./requirements.ts";
 import type { OnStep } from "./setup-progress.ts";
@@ -65,7 +66,7 @@ export async function verifyModules(options: VerifyOptions): Promise<Verified> {
     });
   report();
   const pairs = JSON.stringify(modules.map((entry) => [entry.module, entry.package]));
-  const result = await runChild(python, [own ? "-P" : "-I", "-c", SCRIPT, pairs], {
+  const result = await runChild(python, [...(own ? SAFE_PATH : ISOLATED), "-c", SCRIPT, pairs], {
     env: options.env,
     signal: options.signal,
     timeoutMs: 300_000,

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { SAFE_PATH } from "../environment/python-flags.ts";
 import { DepthkitError } from "../errors.ts";
 import { throwIfCancelled } from "../platform/cancelled.ts";
 import { killTree } from "../platform/run-child.ts";
@@ -37,8 +38,7 @@ export async function startPython({ python, env, show, signal }: PythonStart): P
   throwIfCancelled(signal, "Starting Python");
   const { execa } = await import("execa");
   const { Bridge, folder } = loadPythonia();
-  // -P: a file named random.py in the caller's folder must not become a module.
-  const child = execa(python, ["-u", "-P", "-c", bridgeScript, folder], {
+  const child = execa(python, ["-u", ...SAFE_PATH, "-c", bridgeScript, folder], {
     stdin: "pipe",
     stdout: "pipe",
     stderr: show ? ["pipe", "inherit"] : "pipe",

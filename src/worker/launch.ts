@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
+import { SAFE_PATH } from "../environment/python-flags.ts";
 import { resolveWorkerPython, workerModules } from "../environment/worker-python.ts";
 import { DepthkitError } from "../errors.ts";
 import { parseJson } from "../platform/json.ts";
@@ -57,8 +58,7 @@ export async function launchWorker(options: LaunchOptions = {}): Promise<WorkerP
   const token = randomBytes(16).toString("hex");
   // Node's own spawn: loading execa would add 100 ms to every start, and its result at the end is no use
   // here, where the first line of output decides and the worker lives by the pipe to its standard input.
-  // -P: a file named random.py in the caller's folder must not become a module of the worker.
-  const child = spawn(python, ["-P", "-m", "depthkit_worker"], {
+  const child = spawn(python, [...SAFE_PATH, "-m", "depthkit_worker"], {
     stdio: ["pipe", "pipe", "pipe"],
     env: {
       ...ONE_HEAP,

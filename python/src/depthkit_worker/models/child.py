@@ -23,6 +23,8 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.session.job import Job
 
 POLL_SECONDS = 0.05
+FLAGS = ("-P", "-X", "utf8")
+"""As the worker itself is started: the caller's folder is no place for modules, and all text is UTF-8."""
 
 
 def run_child(
@@ -30,13 +32,13 @@ def run_child(
 ) -> Any:
     """Run `python -m module arguments` and return its result. `clean_up` gets the number of a child
     that did not finish."""
-    with tempfile.TemporaryFile("w+") as log:
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            [sys.executable, *FLAGS, "-m", module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            text=True,
+            encoding="utf-8",
             env=_environment(),
         )
         finished = False
