@@ -117,6 +117,24 @@ def test_bytes_that_are_not_utf8_are_named_by_offset(tmp_path: Path) -> None:
         assert name in error.message
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("name", ["f.txt", "f.jsonl", "f.jsonl.gz"])
+@pytest.mark.parametrize("mark", ["\ufeff", ""])
+def test_utf16_is_named_with_how_to_convert_it(tmp_path: Path, encoding: str, name: str, mark: str) -> None:
+    raw = (mark + '{"text": "some words, ä"}\r\n' * 3).encode(encoding)
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(raw) if name.endswith(".gz") else raw)
+    error = refused(path)
+    assert error.code == "UNSUPPORTED_FORMAT" and "iconv" in error.message and str(path) in error.message
+    assert error.details["encoding"] == (encoding[:6] + encoding[7:]).upper()
+
+
+def test_a_zero_byte_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "f.txt").write_bytes(b"words " * 2000 + b"\0 and more")
+    error = refused(tmp_path / "f.txt")
+    assert error.code == "UNSUPPORTED_FORMAT" and error.details["byte"] == 12_000
+
+
 def test_one_byte_order_mark_is_dropped(tmp_path: Path) -> None:
     text, rows = tmp_path / "f.txt", tmp_path / "f.jsonl"
     text.write_bytes("\ufeff\ufeffa".encode())

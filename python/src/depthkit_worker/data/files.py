@@ -17,6 +17,15 @@ from depthkit_worker.session.job import Job
 SUFFIXES = (".txt", ".jsonl", ".jsonl.gz")
 
 BOM = b"\xef\xbb\xbf"
+OTHER_BOMS = {
+    b"\xff\xfe\x00\x00": "UTF-32LE",
+    b"\x00\x00\xfe\xff": "UTF-32BE",
+    b"\xff\xfe": "UTF-16LE",
+    b"\xfe\xff": "UTF-16BE",
+}
+"""Encodings by the mark at a file's front; of two that fit the longer is meant."""
+HEAD = 1 << 12
+"""Bytes at a file's front that tell its encoding."""
 LINES_BETWEEN_CHECKS = 1000
 DIGEST_BLOCK = 1 << 22
 
@@ -58,6 +67,17 @@ def suffix_of(path: Path) -> str:
 def read_txt(path: Path, *, strict: bool) -> str:
     """A whole file as one text: no newline is touched, one byte order mark at the front is dropped."""
     raw = path.read_bytes()
+    _check_encoding(raw[:HEAD], path)
+    zero = raw.find(0)
+    if zero >= 0:
+        # It is a character of UTF-8 and would pass.
+        raise DepthkitError(
+            "UNSUPPORTED_FORMAT",
+            f"Cannot read {path}: byte {zero} is zero, which no text holds. The file is no text, or not in UTF-8; "
+            "convert it to UTF-8.",
+            path=str(path),
+            byte=zero,
+        )
     body = raw.removeprefix(BOM)
     text = _decode(body, path, len(raw) - len(body))
     if strict and not text:
@@ -124,6 +144,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
             for chunk in file:  # binary files iterate by LF alone
                 body = chunk
                 if offset == 0:
+                    _check_encoding(chunk[:HEAD], path)
                     body = chunk.removeprefix(BOM)
                     offset = len(chunk) - len(body)
                 ended = body.removesuffix(b"\n").removesuffix(b"\r")
@@ -137,6 +158,25 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
             f"Cannot unpack {path}: {error}. The file is damaged or not gzip; pack it again.",
             path=str(path),
         ) from error
+
+
+def _check_encoding(head: bytes, path: Path) -> None:
+    """Refuse UTF-16 and UTF-32 by name. Without a mark they read as UTF-8 full of zero bytes."""
+    encoding = next((name for mark, name in OTHER_BOMS.items() if head.startswith(mark)), None)
+    zeros = head.count(0)
+    if encoding is None and zeros > len(head) // 4:
+        # Of Latin letters one byte is not zero: the first of its two or four, or the last.
+        width = "UTF-32" if zeros > len(head) * 5 // 8 else "UTF-16"
+        encoding = width + ("LE" if head[0] else "BE")
+    if encoding is None:
+        return
+    raise DepthkitError(
+        "UNSUPPORTED_FORMAT",
+        f"Cannot read {path}: it is in {encoding}, and files are read as UTF-8. Convert it: "
+        f"iconv -f {encoding} -t UTF-8 OLD > NEW, or save it as UTF-8 in an editor.",
+        path=str(path),
+        encoding=encoding,
+    )
 
 
 def _decode(raw: bytes, path: Path, offset: int) -> str:
@@ -170,7 +210,8 @@ def _check_surrogates(text: str, place: Place) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise _bad_row(place, "its text escapes half a surrogate pair") from error
+        reason = f"its text escapes half a surrogate pair at character {error.start}"
+        raise _bad_row(place, reason) from error
 
 
 def _bad_row(place: Place, reason: str) -> DepthkitError:
