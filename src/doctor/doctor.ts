@@ -5,6 +5,7 @@ import { z } from "zod";
 import { bundledModel, isBundledModelReady } from "../environment/bundled-model.ts";
 import { checkOwnInterpreter, findInterpreter } from "../environment/interpreter.ts";
 import { resolveWorkerPython, type WorkerPython } from "../environment/worker-python.ts";
+import { aNumberAbove, aSignal, type Checks, checkOptions } from "../options.ts";
 import { throwIfCancelled } from "../platform/cancelled.ts";
 import { readJson } from "../platform/json.ts";
 import { packageRoot, packageVersion } from "../platform/package-root.ts";
@@ -15,12 +16,15 @@ import { type Inspection, inspectPython } from "./inspect-python.ts";
 
 export interface DoctorOptions {
   signal?: AbortSignal | undefined;
-  /** How long Python may take to describe itself. */
+  /** How long Python may take to describe itself, in milliseconds; 120,000 by default. */
   timeoutMs?: number | undefined;
 }
 
+const doctorChecks: Checks<DoctorOptions> = { signal: aSignal, timeoutMs: aNumberAbove(0) };
+
 /** Looks at everything a worker depends on and says what is wrong and what to do. Changes nothing. */
 export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
+  checkOptions("doctor", options, doctorChecks);
   const problems: Problem[] = [];
   const worker = await resolveWorkerPython().catch((error: unknown) => {
     problems.push(problemOf(error));
@@ -77,8 +81,8 @@ async function look(
   return inspectPython({
     python: worker.python,
     env: { ...process.env, ...worker.env },
-    // The first import of torch on a cold disk takes 8 s and more.
-    timeoutMs: options.timeoutMs ?? 30_000,
+    // The first import of torch on a cold disk takes 8 s and more, on a busy machine many times that.
+    timeoutMs: options.timeoutMs ?? 120_000,
     signal,
   });
 }

@@ -1,7 +1,6 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { DepthkitError } from "../errors.ts";
 import { checkDiskSpace } from "../platform/file-error.ts";
 import { readJson, writeJson } from "../platform/json.ts";
 import { pythonPath } from "../platform/package-root.ts";
@@ -25,18 +24,6 @@ export function extraRequirements(extra: ExtraName): Requirements {
     // Measured: 0.5 GB on disk, pyarrow and scipy the most of it, and the downloads.
     neededBytes: 1e9,
   };
-}
-
-/** @throws DepthkitError INVALID_ARGUMENT */
-export function checkExtras(names: readonly string[]): ExtraName[] {
-  return names.map((name) => {
-    const known = extraNames.find((candidate) => candidate === name);
-    if (known !== undefined) return known;
-    throw new DepthkitError(
-      "INVALID_ARGUMENT",
-      `Set-up was asked for the extra "${name}", which there is not. Extras: ${extraNames.join(", ")}.`,
-    );
-  });
 }
 
 /** Written last. What else it holds is for people. */

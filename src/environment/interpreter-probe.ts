@@ -39,16 +39,20 @@ print(json.dumps({
 }))
 `;
 
+/** Long: a machine may be busy, or its disk cold. */
+const PATIENCE_MS = 60_000;
+
 export async function probeInterpreter(candidate: Candidate, signal?: AbortSignal): Promise<Probe> {
   const result = await runChild(candidate.program, [...candidate.args, ...ISOLATED, "-c", QUESTION], {
-    timeoutMs: 15_000,
+    timeoutMs: PATIENCE_MS,
     signal,
   });
   if (result.spawnError) {
     const reason = result.spawnError.code === "EACCES" ? "not executable" : "not found";
     return { candidate, kind: "absent", reason };
   }
-  if (result.timedOut) return { candidate, kind: "absent", reason: "did not answer within 15 s" };
+  if (result.timedOut)
+    return { candidate, kind: "absent", reason: `did not answer within ${PATIENCE_MS / 1000} s` };
   // 127: a pyenv or asdf shim of a version that is not installed.
   if (result.code === 127) return { candidate, kind: "absent", reason: "not found" };
   for (const line of result.lines) {

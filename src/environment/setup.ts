@@ -1,6 +1,7 @@
+import { aFlag, anyOf, type Checks, callChecks, checkOptions, listOf } from "../options.ts";
 import type { BundledModel } from "./bundled-model.ts";
 import { ensureEnvironment, pruneEnvironments } from "./environment.ts";
-import { checkExtras, type ExtraName, ensureExtra, extraRequirements } from "./extras.ts";
+import { type ExtraName, ensureExtra, extraNames, extraRequirements } from "./extras.ts";
 import { ownInterpreter, verifyOwnInterpreter } from "./own-interpreter.ts";
 import { ensureBundledModel } from "./prepare-model.ts";
 import { workerRequirements } from "./requirements.ts";
@@ -18,6 +19,13 @@ export interface SetupOptions {
   /** Extras to install into the environment too: `lm-eval`. An interpreter of your own must have them. */
   with?: readonly ExtraName[] | undefined;
 }
+
+const setupChecks: Checks<SetupOptions> = {
+  ...callChecks,
+  force: aFlag,
+  prune: aFlag,
+  with: listOf(anyOf(...extraNames)),
+};
 
 export interface SetupResult {
   python: string;
@@ -40,9 +48,10 @@ export interface SetupResult {
  * MODULE_MISSING, DISK_FULL, NETWORK, SETUP_FAILED, CANCELLED
  */
 export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
+  checkOptions("setup", options, setupChecks);
   const { signal, force } = options;
   const onProgress = progressOfSteps(options.onProgress);
-  const extras = checkExtras(options.with ?? []);
+  const extras = [...(options.with ?? [])];
   const own = ownInterpreter();
   let python: string;
   let environment: string | undefined;

@@ -1,7 +1,10 @@
 import { DepthkitError } from "../errors.ts";
+import { anyOf, aText, callChecks, checkArgument, listOf } from "../options.ts";
 import type { UnitName } from "../protocol/common.ts";
-import type { Measure } from "../protocol/subnetworks.ts";
+import { engineOptions, type Measure } from "../protocol/subnetworks.ts";
 import type { CallOptions } from "../rpc/connection.ts";
+import { aHandle } from "../rpc/handle.ts";
+import { checkCallOptions } from "../rpc/parse-params.ts";
 import { Evaluator } from "./evaluator.ts";
 import type { Scorable } from "./scorable.ts";
 import type { HeldRepair, Subject } from "./subject.ts";
@@ -106,23 +109,26 @@ async function run(
   model: Subject,
   data: Scorable,
   subnetworks: readonly MeasuredSubnetwork[],
-  {
+  options: EvaluateSubnetworksParams,
+  onScore: (score: SubnetworkScore) => void,
+): Promise<SubnetworkScores> {
+  const call = "evaluateSubnetworks";
+  checkArgument(call, "data", data, aHandle("a corpus or a task"));
+  checkCallOptions(call, options, engineOptions, {
+    ...callChecks,
+    journal: aText,
+    measures: listOf(anyOf(...data.measures), 1),
+    repairs: listOf(aHandle("a repair")),
+  });
+  const {
     measures = [data.measures[0]],
     repairs: everywhere,
     journal,
     signal,
     onProgress,
     ...engine
-  }: EvaluateSubnetworksParams,
-  onScore: (score: SubnetworkScore) => void,
-): Promise<SubnetworkScores> {
+  } = options;
   const started = performance.now();
-  if (subnetworks.length === 0) {
-    throw new DepthkitError(
-      "INVALID_ARGUMENT",
-      "evaluateSubnetworks was given no subnetwork; it needs at least one.",
-    );
-  }
   const { players, kept } = keptMasks(subnetworks.map(({ removed }) => removed));
   const own = subnetworks.map(({ repairs }) => repairs);
   const placed = everywhere === undefined ? ownRepairs(own) : sharedRepairs(everywhere, own);

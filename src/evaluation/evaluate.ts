@@ -1,9 +1,31 @@
-import { DepthkitError } from "../errors.ts";
+import type { z } from "zod";
 import type { JournalKey } from "../journal/key.ts";
 import { openValuesFile } from "../journal/values-file.ts";
-import { type Perplexity, perplexityOptions } from "../protocol/evaluation.ts";
+import {
+  aFunction,
+  anyOf,
+  aText,
+  type Check,
+  type Checks,
+  callChecks,
+  checkArgument,
+  checkOptions,
+  faultsOf,
+  isObject,
+  join,
+  listOf,
+  required,
+} from "../options.ts";
+import {
+  choicesOptions,
+  lastWordOptions,
+  type Perplexity,
+  perplexityOptions,
+} from "../protocol/evaluation.ts";
 import { type GenerationScore, solveOptions } from "../protocol/generation-task.ts";
 import type { CallOptions } from "../rpc/connection.ts";
+import { aHandle } from "../rpc/handle.ts";
+import { optionsOf } from "../rpc/parse-params.ts";
 import { ItemLog } from "./item-log.ts";
 import { modelKey } from "./keys.ts";
 import { type PerplexityOptions, scorePerplexity } from "./perplexity.ts";
@@ -17,7 +39,7 @@ import {
   scoreChoices,
   scoreLastWord,
 } from "./task-scores.ts";
-import { type TextData, textDigest } from "./text-data.ts";
+import { someText, type TextData, textDigest } from "./text-data.ts";
 import { type HeldGenerationTask, type SolveOptions, solveTask } from "./written-answers.ts";
 
 type Own<Options> = Omit<Options, keyof CallOptions>;
@@ -59,11 +81,38 @@ export interface EvaluateOptions extends CallOptions {
   onResult?: ((result: EvaluationResult) => void) | undefined;
 }
 
+const evaluateChecks: Checks<EvaluateOptions> = { ...callChecks, journal: aText, onResult: aFunction };
+
+/** By kind: the options that cross the wire, and what it is asked of. */
+const kinds: Record<Evaluation["kind"], { options: z.ZodType; of: Readonly<Record<string, Check>> }> = {
+  perplexity: { options: perplexityOptions, of: { data: required(someText) } },
+  choices: { options: choicesOptions, of: { task: required(aHandle("a task")) } },
+  lastWord: { options: lastWordOptions, of: { task: required(aHandle("a task")) } },
+  solve: { options: solveOptions, of: { task: required(aHandle("a generation task")) } },
+};
+const aKind = anyOf(...Object.keys(kinds));
+
+const anEvaluation: Check = {
+  allowed: "an object with a kind",
+  holds: isObject,
+  faults: (value, path) => {
+    const { kind } = value as Evaluation;
+    const known = faultsOf(kind, aKind, join(path, "kind"));
+    if (known.length > 0) return known;
+    const { options, of } = kinds[kind];
+    return optionsOf(options, { kind: aKind, name: aText, ...of }).faults?.(value, path) ?? [];
+  },
+};
+
 export async function evaluate<const E extends readonly Evaluation[]>(
   on: Subject,
   evaluations: E,
-  { journal, onResult, signal, onProgress }: EvaluateOptions,
+  options: EvaluateOptions,
 ): Promise<EvaluationResults<E>> {
+  checkOptions("evaluate", options, evaluateChecks);
+  // All of them before the first is begun.
+  checkArgument("evaluate", "evaluations", evaluations, listOf(anEvaluation));
+  const { journal, onResult, signal, onProgress } = options;
   const results: EvaluationResult[] = [];
   for (const evaluation of evaluations) {
     const { kind, name = kind } = evaluation;
@@ -114,13 +163,6 @@ function score(
     case "solve": {
       const { kind: _, name: __, task, ...options } = evaluation;
       return solveTask(on, task, { ...options, ...call }, log);
-    }
-    default: {
-      const { kind } = evaluation satisfies never as { kind: unknown };
-      throw new DepthkitError(
-        "INVALID_ARGUMENT",
-        `evaluate was given the kind ${JSON.stringify(kind)}; kinds: perplexity, choices, lastWord, solve.`,
-      );
     }
   }
 }

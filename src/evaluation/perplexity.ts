@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { anOptionsObject } from "../options.ts";
 import type { Perplexity, perplexityOptions } from "../protocol/evaluation.ts";
 import type { CallOptions } from "../rpc/connection.ts";
 import { type ItemLog, unlogged } from "./item-log.ts";
@@ -13,7 +14,8 @@ export async function scorePerplexity(
   options: PerplexityOptions,
   log?: ItemLog,
 ): Promise<Perplexity> {
-  const { known, ...resumed } = log?.resume(options.maxChunks ?? undefined) ?? unlogged;
+  const { known, ...resumed } =
+    log?.resume(anOptionsObject("evaluation.perplexity", options).maxChunks ?? undefined) ?? unlogged;
   const subject = { ...subjectParams(on), data: toDataSource(data), known };
   return (await on.connection.request("evaluation.perplexity", subject, options, resumed)).result;
 }

@@ -8,6 +8,7 @@ import type {
 } from "../protocol/evaluation.ts";
 import type { TaskInfo } from "../protocol/task.ts";
 import type { CallOptions, Connection } from "../rpc/connection.ts";
+import { heldBy } from "../rpc/handle.ts";
 import { type ItemLog, unlogged } from "./item-log.ts";
 import { type Subject, subjectParams } from "./subject.ts";
 
@@ -54,7 +55,8 @@ export async function scoreChoices(
   log?: ItemLog,
 ): Promise<ChoiceScores> {
   const { known, ...resumed } = log?.resume() ?? unlogged;
-  const subject = { ...subjectParams(on), task: task.on(on.connection), known };
+  const held = heldBy(on.connection, "evaluation.choices", "task", task);
+  const subject = { ...subjectParams(on), task: held, known };
   const { result, tensor } = await on.connection.request("evaluation.choices", subject, options, resumed);
   const { comparison, perItem, ...scores } = result;
   return {
@@ -80,7 +82,8 @@ export async function scoreLastWord(
   log?: ItemLog,
 ): Promise<LastWordScores> {
   const { known, ...resumed } = log?.resume() ?? unlogged;
-  const subject = { ...subjectParams(on), task: task.on(on.connection), known };
+  const held = heldBy(on.connection, "evaluation.lastWord", "task", task);
+  const subject = { ...subjectParams(on), task: held, known };
   const { result, tensor } = await on.connection.request("evaluation.lastWord", subject, options, resumed);
   const { perItem, ...scores } = result;
   if (perItem === null) return scores;

@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { z } from "zod";
 import { DepthkitError } from "../errors.ts";
+import { type Check, type Fault, isObject, refusal, shown } from "../options.ts";
+import { absolutePath } from "../platform/absolute-path.ts";
 import { dataSource } from "../protocol/common.ts";
+import { fits } from "../rpc/parse-params.ts";
 
 /**
  * Text to work on: the path of a file, several files, or texts at hand. `.txt` is one stream whose
@@ -19,11 +21,42 @@ export type TextData =
     }
   | { readonly texts: readonly string[] };
 
-/** As the wire has it; the contract checks it. */
+/**
+ * As the wire has it; the contract checks it.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT where it is none of the forms there are
+ */
 export function toDataSource(data: TextData): z.input<typeof dataSource> {
-  if (typeof data === "string") return { kind: "files", files: [resolve(data)] };
-  if ("texts" in data) return { kind: "texts", ...data };
-  return { kind: "files", ...data, files: data.files.map((path) => resolve(path)) };
+  const form = formOf(data);
+  if (form === undefined) throw refusal("Reading text", [noForm(data, "data")]);
+  return form;
+}
+
+function formOf(data: TextData): z.input<typeof dataSource> | undefined {
+  if (typeof data === "string") return { kind: "files", files: [absolutePath(data)] };
+  if (isObject(data) && "texts" in data) return { kind: "texts", ...data };
+  if (isObject(data) && "files" in data) return { kind: "files", ...data, files: absolutePaths(data.files) };
+  return undefined;
+}
+
+const noForm = (data: unknown, path: string): Fault => ({
+  path,
+  words: `expected a path, { files: [...] } or { texts: [...] }; got ${shown(data)}.`,
+});
+
+/** Text that a caller gives, within its options. */
+export const someText: Check = {
+  allowed: "text",
+  holds: () => true,
+  faults: (value, path) => {
+    const form = formOf(value as TextData);
+    return form === undefined ? [noForm(value, path)] : (fits(dataSource).faults?.(form, path) ?? []);
+  },
+};
+
+/** A list of paths, made absolute; whatever else it is, the contract refuses. */
+export function absolutePaths(paths: readonly string[]): readonly string[] {
+  return Array.isArray(paths) ? paths.map(absolutePath) : paths;
 }
 
 /** Tells texts apart by their content: a file keeps its name when its text changes. */

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { GenerationScore, GenerationTaskInfo, solveOptions } from "../protocol/generation-task.ts";
 import type { CallOptions, Connection } from "../rpc/connection.ts";
+import { heldBy } from "../rpc/handle.ts";
 import { type ItemLog, unlogged } from "./item-log.ts";
 import { type Subject, subjectParams } from "./subject.ts";
 
@@ -19,6 +20,7 @@ export async function solveTask(
   log?: ItemLog,
 ): Promise<GenerationScore> {
   const { known, ...resumed } = log?.resume() ?? unlogged;
-  const subject = { ...subjectParams(on), task: task.on(on.connection), known };
+  const held = heldBy(on.connection, "generation.solve", "task", task);
+  const subject = { ...subjectParams(on), task: held, known };
   return (await on.connection.request("generation.solve", subject, options, resumed)).result;
 }

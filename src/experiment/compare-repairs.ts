@@ -1,7 +1,19 @@
 import { DepthkitError } from "../errors.ts";
-import type { Corpus } from "../model/corpus.ts";
-import type { RepairedSubnetwork, Subnetwork } from "../model/model.ts";
-import type { RepairOptions } from "../model/repair.ts";
+import { Corpus } from "../model/corpus.ts";
+import { type RepairedSubnetwork, Subnetwork } from "../model/model.ts";
+import { type RepairOptions, repairOptions } from "../model/repair.ts";
+import {
+  aFunction,
+  anInstance,
+  aText,
+  type Checks,
+  callChecks,
+  checkArgument,
+  checkOptions,
+  listOf,
+  objectOf,
+  required,
+} from "../options.ts";
 import type { CallOptions } from "../rpc/connection.ts";
 
 /** One way to repair, under the name it has in the table. */
@@ -46,6 +58,21 @@ export interface RepairComparison {
   subnetworks: Subnetwork[];
 }
 
+const checks: Checks<CompareRepairsOptions> = {
+  ...callChecks,
+  repairs: required(
+    listOf(
+      objectOf({
+        name: required(aText),
+        steps: required(listOf(repairOptions)),
+      } satisfies Checks<NamedRepair>),
+    ),
+  ),
+  evaluate: required(aFunction),
+  evaluationDigest: aText,
+  onRow: aFunction,
+};
+
 /**
  * Repairs one subnetwork in several ways and scores each beside the dense model and the bare removal, on
  * the same data: what every repair won, and what it cost.
@@ -55,8 +82,12 @@ export interface RepairComparison {
 export async function compareRepairs(
   pruned: Subnetwork,
   corpus: Corpus,
-  { repairs, evaluate, evaluationDigest, onRow, ...call }: CompareRepairsOptions,
+  options: CompareRepairsOptions,
 ): Promise<RepairComparison> {
+  checkArgument("compareRepairs", "pruned", pruned, anInstance(Subnetwork, "a subnetwork"));
+  checkArgument("compareRepairs", "corpus", corpus, anInstance(Corpus, "a corpus"));
+  checkOptions("compareRepairs", options, checks);
+  const { repairs, evaluate, evaluationDigest, onRow, ...call } = options;
   if (evaluationDigest === corpus.info.data.digest) {
     throw new DepthkitError(
       "INVALID_ARGUMENT",

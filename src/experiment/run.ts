@@ -1,15 +1,23 @@
 import { join } from "node:path";
-import { z } from "zod";
-import { DepthkitError } from "../errors.ts";
 import { modelKey } from "../evaluation/keys.ts";
 import { textDigest } from "../evaluation/text-data.ts";
 import { StepsFile } from "../journal/steps-file.ts";
-import type { Depthkit } from "../model/depthkit.ts";
+import { Depthkit } from "../model/depthkit.ts";
 import { Influence } from "../model/influence.ts";
 import type { Model } from "../model/model.ts";
+import {
+  anInstance,
+  aText,
+  type Checks,
+  callChecks,
+  checkArgument,
+  checkOptions,
+  required,
+} from "../options.ts";
 import { writeJson } from "../platform/json.ts";
 import { packageVersion } from "../platform/package-root.ts";
 import type { CallOptions } from "../rpc/connection.ts";
+import { parseParams } from "../rpc/parse-params.ts";
 import { type Plan, planSchema } from "./plan.ts";
 import { influenceDataSchema, type Removal, type RunRecord, recordSchema, removalSchema } from "./record.ts";
 
@@ -18,21 +26,20 @@ export interface RunOptions extends CallOptions {
   folder: string;
 }
 
+const runChecks: Checks<RunOptions> = { ...callChecks, folder: required(aText) };
+
 /**
  * Carries out a plan: measures influence on the calibration text, removes the units of least influence,
  * scores every subnetwork on the evaluation text and lets each continue the prompts.
  *
  * @throws DepthkitError INVALID_ARGUMENT for a plan outside its schema, and whatever its steps throw
  */
-export async function runPlan(
-  kit: Depthkit,
-  plan: Plan,
-  { folder, ...call }: RunOptions,
-): Promise<RunRecord> {
-  const parsed = planSchema.safeParse(plan);
-  if (!parsed.success)
-    throw new DepthkitError("INVALID_ARGUMENT", `The plan: ${z.prettifyError(parsed.error)}`);
-  const { model: wanted, calibration, choose } = parsed.data;
+export async function runPlan(kit: Depthkit, plan: Plan, options: RunOptions): Promise<RunRecord> {
+  checkArgument("runPlan", "kit", kit, anInstance(Depthkit, "a Depthkit, as Depthkit.start() gives it"));
+  const parsed = parseParams("The plan", planSchema, plan);
+  checkOptions("runPlan", options, runChecks);
+  const { folder, ...call } = options;
+  const { model: wanted, calibration, choose } = parsed;
   const startedAt = new Date().toISOString();
   await using journal = await StepsFile.open(join(folder, "journal.jsonl"));
   const { source, ...loadOptions } = wanted;
@@ -46,21 +53,21 @@ export async function runPlan(
     (await model.influence(corpus, call)).toJSON(),
   );
   const influence = new Influence(measured, choose.units, choose.metric);
-  const text = await textDigest(parsed.data.evaluation.data);
+  const text = await textDigest(parsed.evaluation.data);
   const removals: Removal[] = [];
   for (const count of [0, ...choose.counts]) {
     const removed = influence.lowest(count);
     const key = {
       removed,
-      evaluation: parsed.data.evaluation,
+      evaluation: parsed.evaluation,
       text,
-      prompts: parsed.data.prompts,
-      generation: parsed.data.generation,
+      prompts: parsed.prompts,
+      generation: parsed.generation,
       subject,
     };
     removals.push(
       await journal.step(key, removalSchema, () =>
-        evaluate(model, removed, parsed.data, { journal: join(folder, "items"), ...call }),
+        evaluate(model, removed, parsed, { journal: join(folder, "items"), ...call }),
       ),
     );
   }
@@ -70,7 +77,7 @@ export async function runPlan(
     pythonVersion: kit.pythonVersion,
     startedAt,
     finishedAt: new Date().toISOString(),
-    plan: parsed.data,
+    plan: parsed,
     model: model.info,
     corpus: corpus.info,
     influence: measured,

@@ -4,6 +4,19 @@
  */
 import { item } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
+import {
+  aFunction,
+  aNumber,
+  anObject,
+  aSignal,
+  aText,
+  type Checks,
+  checkArgument,
+  checkOptions,
+  listOf,
+  objectOf,
+  required,
+} from "../options.ts";
 import { correlation, kendallTau, ranking, ranksOf, sharedFirst } from "../ranks.ts";
 
 /** Scores of units under one value; low = remove first. */
@@ -72,6 +85,8 @@ export interface RemovalCostOptions {
   signal?: AbortSignal;
 }
 
+const costChecks: Checks<RemovalCostOptions> = { counts: required(listOf(aNumber)), signal: aSignal };
+
 /**
  * Removes the lowest units of each list in turn and measures what that costs under every value: the
  * diagonal is what a list promises, the rest what it does to the others.
@@ -81,8 +96,11 @@ export interface RemovalCostOptions {
 export async function measureRemovalCosts(
   lists: readonly UnitScores[],
   measure: MeasureRemoval,
-  { counts, signal }: RemovalCostOptions,
+  options: RemovalCostOptions,
 ): Promise<RemovalCosts> {
+  checkArgument("measureRemovalCosts", "measure", measure, aFunction);
+  checkOptions("measureRemovalCosts", options, costChecks);
+  const { counts, signal } = options;
   const { names, units, values } = readLists(lists);
   const wrong = counts.find((count) => !Number.isInteger(count) || count < 1 || count > units.length);
   if (wrong !== undefined || counts.length === 0) {
@@ -122,7 +140,13 @@ function difference(
   );
 }
 
+const someScores = objectOf({
+  name: required(aText),
+  scores: required(anObject),
+} satisfies Checks<UnitScores>);
+
 function readLists(lists: readonly UnitScores[]): { names: string[]; units: string[]; values: number[][] } {
+  checkArgument("Reading scores", "lists", lists, listOf(someScores));
   const [first] = lists;
   if (first === undefined || Object.keys(first.scores).length === 0) {
     throw new DepthkitError(

@@ -1,5 +1,19 @@
 import { item } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
+import {
+  aFunction,
+  aNumber,
+  anObject,
+  aText,
+  aWhole,
+  type Checks,
+  checkArgument,
+  checkOptions,
+  either,
+  listOf,
+  recordOf,
+  required,
+} from "../options.ts";
 import { type Coalition, maxPlayers } from "./coalition.ts";
 
 export interface EvaluateOptions {
@@ -40,6 +54,13 @@ export interface FunctionGameOptions<Player extends string = string> {
   readonly costOf?: ((coalitions: readonly Coalition[]) => number) | undefined;
 }
 
+const functionGameChecks: Checks<FunctionGameOptions> = {
+  players: required(either(aWhole(1, maxPlayers), listOf(aText))),
+  values: listOf(aText),
+  caps: recordOf(aNumber),
+  costOf: aFunction,
+};
+
 /**
  * A game from a plain function: a number, or one number for each value. Players without labels are
  * `player.0`, ...
@@ -49,6 +70,8 @@ export function gameFromFunction<const Player extends string = string>(
   options: FunctionGameOptions<Player>,
 ): Game<Player>;
 export function gameFromFunction(evaluate: ValueOf, options: FunctionGameOptions): Game {
+  checkArgument("gameFromFunction", "evaluate", evaluate, aFunction);
+  checkOptions("gameFromFunction", options, functionGameChecks);
   const players =
     typeof options.players === "number"
       ? Array.from({ length: options.players }, (_, i) => `player.${i}`)
@@ -83,7 +106,11 @@ export function gameFromFunction(evaluate: ValueOf, options: FunctionGameOptions
 
 /** Throws unless the game's description is usable: 1 to 512 players, at least one value, no name twice. */
 export function checkGame(game: Game): void {
+  checkArgument("Reading a game", "game", game, anObject);
   const { players, values } = game;
+  checkArgument("Reading a game", "players", players, listOf(aText));
+  checkArgument("Reading a game", "values", values, listOf(aText));
+  checkArgument("Reading a game", "evaluate", game.evaluate, aFunction);
   if (players.length < 1 || players.length > maxPlayers) {
     throw new DepthkitError(
       "INVALID_ARGUMENT",

@@ -1,4 +1,5 @@
-import type { JournalKey } from "./key.ts";
+import { aNumberAbove, aText, type Checks, checkOptions, listOf, required } from "../options.ts";
+import { isJournalKey, type JournalKey } from "./key.ts";
 import { openValuesFile, type StoredValue, type ValuesFile } from "./values-file.ts";
 
 export interface JournalOptions {
@@ -12,6 +13,14 @@ export interface JournalOptions {
   readonly syncEveryMs?: number | undefined;
 }
 
+const checks: Checks<JournalOptions> = {
+  directory: required(aText),
+  key: required({ allowed: "text, numbers, lists and objects that JSON holds", holds: isJournalKey }),
+  players: required(listOf(aText, 1)),
+  values: required(listOf(aText, 1)),
+  syncEveryMs: aNumberAbove(0),
+};
+
 /**
  * Values of a game's coalitions, in one file for each key, players and values together: what a `CachedGame`
  * over a function of one's own keeps. A game over a model has its own (`model.game(..., { journal })`).
@@ -23,7 +32,9 @@ export class Journal implements AsyncDisposable {
     this.#file = file;
   }
 
-  static async open({ directory, key, players, values, syncEveryMs }: JournalOptions): Promise<Journal> {
+  static async open(options: JournalOptions): Promise<Journal> {
+    checkOptions("Journal.open", options, checks);
+    const { directory, key, players, values, syncEveryMs } = options;
     const header = { format: "depthkit-values", version: 1, players, values, key };
     return new Journal(await openValuesFile({ directory, header, width: values.length, syncEveryMs }));
   }

@@ -12,6 +12,15 @@ export type JournalKey =
   | readonly JournalKey[]
   | { readonly [name: string]: JournalKey };
 
+/** Whether JSON holds all of it: what it leaves out would tell no keys apart. */
+export function isJournalKey(value: unknown): value is JournalKey {
+  if (typeof value === "number") return Number.isFinite(value);
+  if (typeof value !== "object" || value === null) {
+    return value === null || typeof value === "boolean" || typeof value === "string";
+  }
+  return Object.values(value).every(isJournalKey);
+}
+
 /** JSON with object keys in order, so that equal keys give equal text. */
 export function canonicalJson(value: JournalKey): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;

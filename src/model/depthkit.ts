@@ -1,4 +1,5 @@
 import { DepthkitError } from "../errors.ts";
+import { aFlag, aNumberAbove, aText, type Checks, callChecks, checkOptions } from "../options.ts";
 import type { WorkerStatus } from "../protocol/worker.ts";
 import { type CallOptions, Connection } from "../rpc/connection.ts";
 import { connectZeromq } from "../transport/zeromq.ts";
@@ -7,12 +8,18 @@ import { type LoadModelOptions, loadModel, type Model } from "./model.ts";
 
 export interface StartOptions extends LaunchOptions {}
 
+const startChecks: Checks<StartOptions> = {
+  python: aText,
+  verbose: aFlag,
+  startTimeoutMs: aNumberAbove(0),
+};
+
 const BEAT_INTERVAL_MS = 1_000;
 /**
  * A worker silent for this many beats is taken to hang. Long: some C code keeps Python's lock for seconds.
  */
 const BEATS_MISSED_AT_MOST = 60;
-const HELLO_TIMEOUT_MS = 30_000;
+const HELLO_TIMEOUT_MS = 120_000;
 
 /**
  * A running worker: loads models and closes them. Hold it with `await using`, or call `close()`.
@@ -42,6 +49,7 @@ export class Depthkit {
    * WORKER_START_FAILED, VERSION_MISMATCH, TIMEOUT
    */
   static async start(options: StartOptions = {}): Promise<Depthkit> {
+    checkOptions("Depthkit.start", options, startChecks);
     const worker = await launchWorker(options);
     let missed = 0;
     const connection = new Connection(
@@ -90,6 +98,7 @@ export class Depthkit {
 
   /** What the worker holds and does, and the memory it takes. Answered at once, whatever it is at. */
   async status(options: CallOptions = {}): Promise<WorkerStatus> {
+    checkOptions("worker.status", options, callChecks);
     return (await this.connection.call("worker.status", {}, options)).result;
   }
 

@@ -1,7 +1,7 @@
-import { resolve } from "node:path";
 import type { z } from "zod";
-import { DepthkitError } from "../errors.ts";
 import { type Subject, subjectParams } from "../evaluation/subject.ts";
+import { anOptionsObject, anyOf, checkArgument } from "../options.ts";
+import { absolutePath } from "../platform/absolute-path.ts";
 import { type ExportInfo, exportFormats, type exportOptions } from "../protocol/export.ts";
 import type { CallOptions } from "../rpc/connection.ts";
 
@@ -16,14 +16,10 @@ export interface ExportOptions extends CallOptions, z.input<typeof exportOptions
 export async function exportSubnetwork(
   on: Subject,
   folder: string,
-  { format, ...options }: ExportOptions,
+  given: ExportOptions,
 ): Promise<ExportInfo> {
-  if (!exportFormats.includes(format)) {
-    throw new DepthkitError(
-      "INVALID_ARGUMENT",
-      `Cannot export as ${JSON.stringify(format)}; formats: ${exportFormats.join(", ")}.`,
-    );
-  }
-  const subject = { ...subjectParams(on), target: resolve(folder) };
+  const { format, ...options } = anOptionsObject("export.huggingface", given);
+  checkArgument("export.huggingface", "format", format, anyOf(...exportFormats));
+  const subject = { ...subjectParams(on), target: absolutePath(folder) };
   return (await on.connection.request("export.huggingface", subject, options)).result;
 }

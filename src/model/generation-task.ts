@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { anOptionsObject } from "../options.ts";
 import type { GenerationTaskInfo, generationTaskOptions } from "../protocol/generation-task.ts";
 import type { CallOptions, Connection } from "../rpc/connection.ts";
 import { Handle } from "../rpc/handle.ts";
@@ -26,6 +27,7 @@ export async function loadGenerationTask(
   data: TaskData,
   options: LoadGenerationTaskOptions,
 ): Promise<GenerationTask> {
+  anOptionsObject("generation.loadTask", options);
   const subject = { model, data: toRowSource(data) };
   const call = { ...options, ...toShotsFrom(options) };
   const { result } = await connection.request("generation.loadTask", subject, call);

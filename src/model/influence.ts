@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { DepthkitError } from "../errors.ts";
 import type { Subject } from "../evaluation/subject.ts";
+import { anOptionsObject, aWhole, checkArgument } from "../options.ts";
 import { type UnitKind, type UnitName, unitKinds } from "../protocol/common.ts";
 import {
   type InfluenceMetric,
@@ -9,6 +10,8 @@ import {
   influenceView,
 } from "../protocol/influence.ts";
 import type { CallOptions } from "../rpc/connection.ts";
+import { heldBy } from "../rpc/handle.ts";
+import { parseParams } from "../rpc/parse-params.ts";
 import { lowest, ranking } from "../selection/rank.ts";
 import { leastSpan, type Span } from "../selection/span.ts";
 import type { Corpus } from "./corpus.ts";
@@ -53,18 +56,10 @@ export class Influence {
 
   /** @throws DepthkitError INVALID_ARGUMENT for a kind or a metric that is none */
   constructor(data: InfluenceData, units?: UnitKind, metric?: InfluenceMetric) {
-    const view = influenceView.safeParse({ units, metric });
-    if (!view.success) {
-      throw new DepthkitError(
-        "INVALID_ARGUMENT",
-        `An influence is seen by a kind of unit (${unitKinds.join(", ")}) and a metric ` +
-          `(${influenceMetrics.join(", ")}); ` +
-          `got ${JSON.stringify(units)} and ${JSON.stringify(metric)}.`,
-      );
-    }
+    const view = parseParams("Seeing an influence", influenceView, { units, metric });
     this.data = data;
-    this.#kind = view.data.units;
-    this.#metric = view.data.metric;
+    this.#kind = view.units;
+    this.#metric = view.metric;
   }
 
   /** The kind of unit it is seen by. */
@@ -102,6 +97,7 @@ export class Influence {
 
   /** The `count` units to keep by all means. */
   highest(count: number): UnitName[] {
+    checkArgument("highest", "count", count, aWhole(0));
     const all = this.data.depth;
     return this.lowest(all).reverse().slice(0, Math.min(count, all));
   }
@@ -126,9 +122,13 @@ function at<T>(values: readonly T[], index: number): T {
 export async function measureInfluence(
   { connection, handle, info }: Subject,
   corpus: Corpus,
-  { units, metric, ...options }: InfluenceOptions,
+  given: InfluenceOptions,
 ): Promise<Influence> {
-  const subject = { model: handle.on(connection), corpus: corpus.on(connection) };
+  const { units, metric, ...options } = anOptionsObject("influence.measure", given);
+  // How it will be seen is refused before anything is measured.
+  parseParams("influence.measure", influenceView, { units, metric });
+  const held = heldBy(connection, "influence.measure", "corpus", corpus);
+  const subject = { model: handle.on(connection), corpus: held };
   const { result, tensor } = await connection.request("influence.measure", subject, options);
   const { depth } = info;
   const rows = (values: ArrayLike<number>, from: number) =>

@@ -9,9 +9,25 @@ import { type PlayerCosts, prefixCost } from "../game/depth-order.ts";
 import type { EvaluateOptions, Game } from "../game/game.ts";
 import type { CacheCounts } from "../game/row-cache.ts";
 import { groupUnits, unitGame, type ValueDefinition, valueOfMeasure } from "../game/unit-game.ts";
+import {
+  aFunction,
+  aNumber,
+  anyOf,
+  aText,
+  aWhole,
+  type Check,
+  callChecks,
+  checkArgument,
+  either,
+  listOf,
+  objectOf,
+  required,
+} from "../options.ts";
 import { type UnitKind, type UnitName, unitKinds } from "../protocol/common.ts";
-import { lowerIsBetter, type Measure } from "../protocol/subnetworks.ts";
+import { engineOptions, lowerIsBetter, type Measure } from "../protocol/subnetworks.ts";
 import { checkUnits, parseUnit, unitsOf } from "../protocol/units.ts";
+import { aHandle } from "../rpc/handle.ts";
+import { checkCallOptions } from "../rpc/parse-params.ts";
 import type { Corpus } from "./corpus.ts";
 import type { Repair } from "./repair.ts";
 import type { Task } from "./task.ts";
@@ -101,6 +117,28 @@ export class ModelGame<Player extends string = string> implements Game<Player>, 
   }
 }
 
+/** Of the options that do not cross the wire as they are. */
+function gameChecks(measures: readonly Measure[]): Readonly<Record<string, Check>> {
+  const units = listOf(aText, 1);
+  const value = either(
+    anyOf(...measures),
+    objectOf({
+      name: required(aText),
+      measures: required(listOf(anyOf(...measures), 1)),
+      compute: required(aFunction),
+      cap: aNumber,
+    }),
+  );
+  return {
+    ...callChecks,
+    players: either(anyOf(...unitKinds), units, listOf(units, 1)),
+    groups: aWhole(1),
+    value: either(value, listOf(value, 1)),
+    repairs: listOf(aHandle("a repair")),
+    journal: aText,
+  };
+}
+
 /**
  * The game whose players are units of a model and whose value is a measure of the subnetwork that the
  * present ones make (arXiv 2407.16286). Higher is better: a loss enters negated, capped at ln(vocabulary
@@ -109,7 +147,11 @@ export class ModelGame<Player extends string = string> implements Game<Player>, 
 export async function modelGame<P extends Players>(
   model: Subject,
   data: Corpus | Task,
-  {
+  options: ModelGameOptions<P>,
+): Promise<ModelGame<PlayerName<P>>> {
+  checkArgument("game", "data", data, aHandle("a corpus or a task"));
+  checkCallOptions("game", options, engineOptions, gameChecks(data.measures));
+  const {
     players = "block" as P,
     groups,
     value = data.measures[0],
@@ -118,8 +160,7 @@ export async function modelGame<P extends Players>(
     signal: _,
     onProgress,
     ...engine
-  }: ModelGameOptions<P>,
-): Promise<ModelGame<PlayerName<P>>> {
+  } = options;
   const { depth, vocabularySize } = model.info;
   const units = playersOf(players, groups, depth);
   checkApart(units);
@@ -149,7 +190,7 @@ export async function modelGame<P extends Players>(
 function playersOf(players: Players, groups: number | undefined, depth: number): UnitName[][] {
   const flat =
     typeof players === "string"
-      ? unitsOf(checkKind(players), depth)
+      ? unitsOf(players, depth)
       : players.every((player) => typeof player === "string")
         ? checkUnits(players, depth)
         : undefined;
@@ -167,15 +208,6 @@ function checkApart(players: readonly (readonly UnitName[])[]): void {
   throw new DepthkitError(
     "INVALID_ARGUMENT",
     `Making a game: the unit "${twice}" belongs to two players; each unit to one.`,
-  );
-}
-
-function checkKind(kind: string): UnitKind {
-  const known = unitKinds.find((candidate) => candidate === kind);
-  if (known !== undefined) return known;
-  throw new DepthkitError(
-    "INVALID_ARGUMENT",
-    `"${kind}" is no kind of player; kinds: ${unitKinds.join(", ")}.`,
   );
 }
 

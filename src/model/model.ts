@@ -1,6 +1,5 @@
 /** A model and what is left of it without some units: two classes that make each other. */
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
 import type { z } from "zod";
 import {
   type EvaluateOptions,
@@ -25,8 +24,10 @@ import {
 } from "../evaluation/task-scores.ts";
 import type { TextData } from "../evaluation/text-data.ts";
 import { type SolveOptions, solveTask } from "../evaluation/written-answers.ts";
+import { anInstance, anyOf, aText, checkArgument, either, listOf } from "../options.ts";
+import { absolutePath } from "../platform/absolute-path.ts";
 import { cacheFolder } from "../platform/cache-folder.ts";
-import type { UnitKind, UnitName } from "../protocol/common.ts";
+import { type UnitKind, type UnitName, unitKinds } from "../protocol/common.ts";
 import type { Perplexity } from "../protocol/evaluation.ts";
 import type { ExportInfo } from "../protocol/export.ts";
 import type { GenerateResult } from "../protocol/generation.ts";
@@ -108,6 +109,7 @@ export class Subnetwork implements AsyncDisposable {
    * computed yet.
    */
   without(units: readonly string[]): Subnetwork {
+    checkArgument("without", "units", units, listOf(aText));
     return new Subnetwork(
       this.#model,
       checkUnits([...this.removed, ...units], this.model.depth),
@@ -134,7 +136,7 @@ export class Subnetwork implements AsyncDisposable {
    * @throws DepthkitError TARGET_NOT_EMPTY, DISK_FULL
    */
   async save(folder: string, options: SaveOptions = {}): Promise<void> {
-    const subject = { ...subjectParams(this.subject), folder: resolve(folder) };
+    const subject = { ...subjectParams(this.subject), folder: absolutePath(folder) };
     await this.model.connection.request("repair.save", subject, options);
   }
 
@@ -286,6 +288,7 @@ export class Model extends Subnetwork {
 
   /** Every unit of a kind, by depth. */
   units(kind: UnitKind): UnitName[] {
+    checkArgument("units", "kind", kind, anyOf(...unitKinds));
     return unitsOf(kind, this.depth);
   }
 
@@ -331,8 +334,8 @@ export class Model extends Subnetwork {
    * was made for other weights
    */
   async loadSubnetwork(folder: string, call: CallOptions = {}): Promise<Subnetwork> {
-    const params = { model: this.#id, folder: resolve(folder) };
-    const { result } = await this.connection.call("repair.load", params, call);
+    const subject = { model: this.#id, folder: absolutePath(folder) };
+    const { result } = await this.connection.request("repair.load", subject, call);
     const repairs = heldRepairs(this.connection, result.repairs, result.infos);
     return new Subnetwork(() => this, result.removed, repairs);
   }
@@ -348,10 +351,13 @@ export class Model extends Subnetwork {
     subnetworks: readonly (Subnetwork | readonly string[])[],
     options: EvaluateSubnetworksOptions = {},
   ): SubnetworkEvaluation {
-    const asked = () =>
-      subnetworks.map((one) =>
+    const asked = () => {
+      const one = either(anInstance(Subnetwork, "a subnetwork"), listOf(aText));
+      checkArgument("evaluateSubnetworks", "subnetworks", subnetworks, listOf(one, 1));
+      return subnetworks.map((one) =>
         one instanceof Subnetwork ? one : { removed: checkUnits(one, this.depth), repairs: [] },
       );
+    };
     return evaluateSubnetworks(this.subject, data, asked, options);
   }
 
@@ -384,7 +390,8 @@ export async function loadModel(
   options: LoadModelOptions,
 ): Promise<Model> {
   // A relative path means the caller's: the worker runs in a folder of its own.
-  const subject = { source: existsSync(source) ? resolve(source) : source, cacheFolder: cacheFolder() };
+  checkArgument("model.load", "source", source, aText);
+  const subject = { source: existsSync(source) ? absolutePath(source) : source, cacheFolder: cacheFolder() };
   const { result } = await connection.request("model.load", subject, options);
   return new Model(connection, result.model, result.info);
 }

@@ -1,18 +1,20 @@
-import { resolve } from "node:path";
 import type { z } from "zod";
 import { type Subject, subjectParams } from "../evaluation/subject.ts";
+import { aFunction, type Check, callChecks, checkArgument } from "../options.ts";
+import { absolutePath } from "../platform/absolute-path.ts";
 import type { UnitName } from "../protocol/common.ts";
-import type {
-  RepairInfo,
-  RepairReport,
+import {
+  type RepairInfo,
+  type RepairReport,
   repairFitOptions,
   repairMethod,
-  repairReference,
-  TrainingPoint,
-  trainingOptions,
+  type repairReference,
+  type TrainingPoint,
+  type trainingOptions,
 } from "../protocol/repair.ts";
 import type { CallOptions, Connection } from "../rpc/connection.ts";
-import { Handle } from "../rpc/handle.ts";
+import { Handle, heldBy } from "../rpc/handle.ts";
+import { fits, optionsOf } from "../rpc/parse-params.ts";
 import type { Corpus } from "./corpus.ts";
 
 /** Whether a method looks at the whole model, or at the one pruned and repaired below each gap. */
@@ -30,6 +32,19 @@ export type RepairOptions = RepairMethodOptions &
     /** Hears of each training step: objective, validation, tokens a second, time left. */
     onTraining?: ((point: TrainingPoint) => void) | undefined;
   };
+
+const checked = optionsOf(repairMethod, {
+  ...callChecks,
+  onTraining: aFunction,
+  skipTokens: fits(repairFitOptions.shape.skipTokens),
+  batchSize: fits(repairFitOptions.shape.batchSize),
+});
+
+/** That options are those of a repair, so that one of several is refused before the first is made. */
+export const repairOptions: Check = {
+  ...checked,
+  faults: (value, path) => checked.faults?.(toWire(value as RepairMethodOptions), path) ?? [],
+};
 
 /**
  * What stands in for removed units or heals the rest, held by the worker until it is closed, its model is, or
@@ -84,10 +99,13 @@ export function heldRepairs(
 export async function fitRepair(
   on: Subject,
   corpus: Corpus,
-  { onTraining, signal, onProgress, skipTokens, batchSize, ...method }: RepairOptions,
+  given: RepairOptions,
 ): Promise<{ repairs: Repair[]; report: RepairReport }> {
   const { connection } = on;
-  const subject = { ...subjectParams(on), corpus: corpus.on(connection), repair: toWire(method) };
+  checkArgument("repair.fit", "", given, repairOptions);
+  const { onTraining, signal, onProgress, skipTokens, batchSize, ...method } = given;
+  const held = heldBy(connection, "repair.fit", "corpus", corpus);
+  const subject = { ...subjectParams(on), corpus: held, repair: toWire(method) };
   const options = { skipTokens, batchSize, signal, onProgress };
   const { result } = await connection.request("repair.fit", subject, options, { onPart: onTraining });
   return { repairs: heldRepairs(connection, result.repairs, result.report.repairs), report: result.report };
@@ -101,5 +119,5 @@ function toWire(method: RepairMethodOptions): RepairMethodOptions {
   if (method.method === "fold" && method.ridge === Number.POSITIVE_INFINITY)
     return { ...method, ridge: null };
   if (!("training" in method) || typeof method.training?.folder !== "string") return method;
-  return { ...method, training: { ...method.training, folder: resolve(method.training.folder) } };
+  return { ...method, training: { ...method.training, folder: absolutePath(method.training.folder) } };
 }

@@ -1,5 +1,6 @@
-import { resolve } from "node:path";
 import type { z } from "zod";
+import { absolutePaths } from "../evaluation/text-data.ts";
+import { isObject, refusal, shown } from "../options.ts";
 import type { rowSource } from "../protocol/common.ts";
 
 /** A task's rows: `.jsonl` or `.jsonl.gz` files, one JSON object a line, or the objects themselves. */
@@ -8,13 +9,45 @@ export type TaskData =
   | readonly string[]
   | { readonly rows: readonly Readonly<Record<string, unknown>>[] };
 
-/** As the wire has it; the contract checks it. */
-export function toRowSource(data: TaskData): z.input<typeof rowSource> {
-  if (typeof data === "object" && "rows" in data) {
-    return { kind: "rows", ...data, rows: data.rows.map((row) => JSON.stringify(row)) };
+/**
+ * As the wire has it; the contract checks it.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT where it is none of the forms there are
+ */
+export function toRowSource(data: TaskData, name = "data"): z.input<typeof rowSource> {
+  if (typeof data === "string") return { kind: "files", files: absolutePaths([data]) };
+  if (Array.isArray(data)) return { kind: "files", files: absolutePaths(data) };
+  if (isObject(data) && "rows" in data) {
+    return { kind: "rows", ...data, rows: listOfRows(data.rows, `${name}.rows`) };
   }
-  const files = typeof data === "string" ? [data] : data;
-  return { kind: "files", files: files.map((path) => resolve(path)) };
+  const words = `expected a path, a list of paths or { rows: [...] }; got ${shown(data)}.`;
+  throw refusal("Reading a task", [{ path: name, words }]);
+}
+
+function listOfRows(rows: unknown, path: string): string[] {
+  if (!Array.isArray(rows)) {
+    throw refusal("Reading a task", [{ path, words: `expected a list of objects; got ${shown(rows)}.` }]);
+  }
+  return rows.map((row: unknown, index) => {
+    const text = isObject(row) ? asJson(row) : undefined;
+    if (text !== undefined) return text;
+    const words = `expected an object that has a form in JSON; got ${shown(row)}.`;
+    throw refusal("Reading a task", [{ path: `${path}.${index}`, words }]);
+  });
+}
+
+/** Undefined for what JSON does not hold: it would leave out a function, and write null for NaN. */
+function asJson(row: object): string | undefined {
+  const lossless = (_: string, value: unknown) => {
+    const lost = typeof value === "number" ? !Number.isFinite(value) : /function|symbol/.test(typeof value);
+    if (lost) throw new TypeError("JSON does not hold it");
+    return value;
+  };
+  try {
+    return JSON.stringify(row, lossless);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Where worked examples come from, in options of both kinds of task. */
@@ -24,5 +57,7 @@ export interface ShotsFrom {
 }
 
 export function toShotsFrom({ shotsFrom }: ShotsFrom) {
-  return { shotsFrom: shotsFrom === undefined || shotsFrom === null ? null : toRowSource(shotsFrom) };
+  return {
+    shotsFrom: shotsFrom === undefined || shotsFrom === null ? null : toRowSource(shotsFrom, "shotsFrom"),
+  };
 }

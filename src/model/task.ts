@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Scorable } from "../evaluation/scorable.ts";
+import { anOptionsObject } from "../options.ts";
 import { measuresOf } from "../protocol/subnetworks.ts";
 import type { TaskInfo, taskOptions, taskTemplate } from "../protocol/task.ts";
 import type { CallOptions, Connection } from "../rpc/connection.ts";
@@ -41,6 +42,7 @@ export async function loadTask(
   data: TaskData,
   options: LoadTaskOptions,
 ): Promise<Task> {
+  anOptionsObject("task.load", options);
   const subject = { model, data: toRowSource(data) };
   const { result } = await connection.request("task.load", subject, { ...options, ...toShotsFrom(options) });
   return new Task(connection, result.task, result.info);

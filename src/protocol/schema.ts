@@ -57,7 +57,12 @@ export const path = (): z.ZodString => z.string().min(1);
 
 /** A handle to an object a worker holds, such as `model-3f9a12c4-1`: kind, worker and number. */
 export const handle = (kind: string): z.ZodString =>
-  z.string().regex(new RegExp(`^${kind}-[0-9a-f]{8}-[0-9]+$(?!\\n)`));
+  z.string().regex(new RegExp(`^${kind}-[0-9a-f]{8}-[0-9]+$(?!\\n)`), {
+    error: ({ input }) => {
+      const what = kind.replace(/[()]/g, "").replaceAll("|", " or a ");
+      return `expected a ${what}; got ${String(input).replace(/-[0-9a-f]{8}-[0-9]+$/, "")}.`;
+    },
+  });
 
 /** A sha256 in hexadecimal. */
 export const digest = (): z.ZodString => z.string().regex(/^[0-9a-f]{64}$(?!\n)/);

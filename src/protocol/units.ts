@@ -1,4 +1,5 @@
 import { DepthkitError } from "../errors.ts";
+import { aText, aWhole, checkArgument, listOf } from "../options.ts";
 import { type UnitKind, type UnitName, unitKinds } from "./common.ts";
 
 export interface Unit {
@@ -8,6 +9,7 @@ export interface Unit {
 
 /** Reads `attention.7` as its kind and its block's number. */
 export function parseUnit(name: string): Unit {
+  checkArgument("Reading a unit", "name", name, aText);
   const [kind, number, ...rest] = name.split(".");
   const known = unitKinds.find((candidate) => candidate === kind);
   if (known === undefined || rest.length > 0 || !/^[0-9]{1,6}$/.test(number ?? "")) {
@@ -24,6 +26,8 @@ export function parseUnit(name: string): Unit {
  * are named, is its units: `block.3+block.4`.
  */
 export function checkUnits(names: readonly string[], depth: number): UnitName[] {
+  checkArgument("Reading units", "names", names, listOf(aText));
+  checkArgument("Reading units", "depth", depth, aWhole(1));
   const units = names.flatMap((name) => name.split("+")).map(parseUnit);
   for (const { kind, block } of units) {
     if (block < depth) continue;

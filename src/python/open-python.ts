@@ -1,6 +1,7 @@
 import { checkOwnInterpreter } from "../environment/interpreter.ts";
 import { resolveWorkerPython } from "../environment/worker-python.ts";
 import { DepthkitError } from "../errors.ts";
+import { aFlag, aSignal, aText, type Checks, checkOptions } from "../options.ts";
 import type { Python } from "./python.ts";
 import { startPython } from "./start-python.ts";
 
@@ -14,6 +15,8 @@ export interface OpenPythonOptions {
   /** Show what Python prints, on standard error. On by default. */
   verbose?: boolean | undefined;
 }
+
+const checks: Checks<OpenPythonOptions> = { python: aText, signal: aSignal, verbose: aFlag };
 
 /**
  * Opens the worker's Python environment to a script:
@@ -31,6 +34,7 @@ export interface OpenPythonOptions {
  * PYTHON_DIED, CANCELLED
  */
 export async function openPython(options: OpenPythonOptions = {}): Promise<Python> {
+  checkOptions("openPython", options, checks);
   const { signal, verbose = true } = options;
   const { python, env } = await resolveWorkerPython(options.python);
   try {

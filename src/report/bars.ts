@@ -1,3 +1,15 @@
+import {
+  aNumber,
+  aString,
+  aWhole,
+  type Checks,
+  checkArgument,
+  checkOptions,
+  listOf,
+  objectOf,
+  required,
+} from "../options.ts";
+
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
 export interface Bar {
@@ -7,14 +19,20 @@ export interface Bar {
   note?: string;
 }
 
+const aBar = objectOf({
+  label: required(aString),
+  value: required(aNumber),
+  note: aString,
+} satisfies Checks<Bar>);
+
 /**
  * A horizontal bar chart in plain text, on a linear scale from 0 to the largest value. Values differ by
  * orders of magnitude at a model's ends; `limit` cuts the scale there, and a cut bar ends in `»`.
  */
-export function renderBars(
-  bars: readonly Bar[],
-  { width = 48, limit }: { width?: number; limit?: number } = {},
-): string {
+export function renderBars(bars: readonly Bar[], options: { width?: number; limit?: number } = {}): string {
+  checkArgument("renderBars", "bars", bars, listOf(aBar));
+  checkOptions("renderBars", options, { width: aWhole(1), limit: aNumber });
+  const { width = 48, limit } = options;
   const largest = Math.max(0, ...bars.map(({ value }) => value));
   const scale = limit === undefined ? largest : Math.min(limit, largest);
   const labelWidth = Math.max(0, ...bars.map(({ label }) => label.length));

@@ -1,11 +1,20 @@
+import { anyOf, aString, type Checks, checkArgument, listOf, objectOf, required } from "../options.ts";
+
 export interface Column {
   title: string;
   /** Numbers read best at the right. Default left. */
   align?: "left" | "right";
 }
 
+const aColumn = objectOf({
+  title: required(aString),
+  align: anyOf("left", "right"),
+} satisfies Checks<Column>);
+
 /** A table in plain text: a header, a rule, the rows; columns as wide as their longest cell. */
 export function renderTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+  checkArgument("renderTable", "columns", columns, listOf(aColumn));
+  checkArgument("renderTable", "rows", rows, listOf(listOf(aString)));
   const widths = columns.map(({ title }, index) =>
     Math.max(title.length, ...rows.map((row) => (row[index] ?? "").length)),
   );

@@ -1,12 +1,15 @@
 import type { RemovalCosts, TradeOffs } from "../experiment/trade-offs.ts";
+import { aWhole, checkOptions, listOf } from "../options.ts";
 import { formatNumber } from "../platform/format.ts";
 import { type Column, renderTable } from "./table.ts";
 
 /** Rank correlations and shared lowest units as text tables, for the ks given (default 1, 2, 4, 8, ...). */
 export function renderTradeOffs(
   { names, units, spearman, kendall, lowestOverlap }: TradeOffs,
-  { lowest = powersOfTwo(units.length) }: { lowest?: readonly number[] } = {},
+  options: { lowest?: readonly number[] } = {},
 ): string {
+  checkOptions("renderTradeOffs", options, { lowest: listOf(aWhole(1)) });
+  const { lowest = powersOfTwo(units.length) } = options;
   const overlaps = lowest.flatMap((k) => {
     const shares = lowestOverlap[k - 1];
     return shares === undefined ? [] : [matrix(`Shared of the ${k} lowest`, names, shares)];

@@ -7,7 +7,7 @@ import { type ErrorReply, hello, parseReply, type Reply, type Request } from "..
 import { type MethodName, methods, type Params, type Part, type Result } from "../protocol/methods.ts";
 import { fromFrame, type Tensor, type TensorRef, toFrame } from "../protocol/tensor.ts";
 import type { Transport, TransportListener } from "../transport/transport.ts";
-import { invalidParams } from "./invalid-params.ts";
+import { checkCallOptions, parseParams } from "./parse-params.ts";
 
 /** What every call that takes its time can be given. */
 export interface CallOptions {
@@ -90,10 +90,7 @@ export class Connection {
     options: CallRequest<M> = {},
   ): Promise<Answer<M>> {
     const schema = methods[method];
-    const parsed = schema.params.safeParse(params);
-    if (!parsed.success) {
-      throw invalidParams(method, schema.params, params, parsed.error);
-    }
+    const parsed = parseParams(method, schema.params as z.ZodType, params);
     const tensors = options.tensors ?? [];
     const headers = tensors.map(({ dtype, shape }) => ({ d: dtype, s: shape }));
     const { onPart } = options;
@@ -102,7 +99,7 @@ export class Connection {
       const { part } = schema;
       listeners.onBody = (body) => onPart(checked(method, part, body) as Part<M>, tensorOf(method, body));
     }
-    const message = (id: number): Request => ({ t: "req", id, m: method, p: parsed.data, b: headers });
+    const message = (id: number): Request => ({ t: "req", id, m: method, p: parsed, b: headers });
     const reply = await this.#request(method, message, tensors.map(toFrame), listeners);
     // The table pairs each method with its result; TypeScript cannot follow that through the lookup.
     const result = checked(method, schema.result, reply) as Result<M>;
@@ -113,12 +110,16 @@ export class Connection {
    * A call whose params are what it works on and the caller's options as they are: the contract fills in what
    * they leave out, and refuses what it does not know.
    */
-  request<M extends MethodName, Subject extends Partial<Params<M>>>(
+  async request<M extends MethodName, Subject extends Partial<Params<M>>>(
     method: M,
     subject: Subject,
     options: Omit<Params<M>, keyof Subject> & CallOptions,
     more: Pick<CallRequest<M>, "tensors" | "onPart"> = {},
   ): Promise<Answer<M>> {
+    // Without what it works on: an option of such a name would be lost.
+    const names = Object.fromEntries(Object.keys(subject).map((name) => [name, true]));
+    const { params } = methods[method] as { params: z.ZodObject };
+    checkCallOptions(method, options, params.omit(names as Parameters<typeof params.omit>[0]));
     const { signal, onProgress, ...own } = options;
     // The two halves are the method's params; TypeScript cannot put them together again.
     return this.call(method, { ...own, ...subject } as unknown as Params<M>, { signal, onProgress, ...more });

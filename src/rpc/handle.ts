@@ -1,5 +1,27 @@
 import { DepthkitError } from "../errors.ts";
+import { type Check, checkArgument } from "../options.ts";
 import type { Connection } from "./connection.ts";
+
+/** What a caller gives where a corpus, a task or a repair is expected: from JavaScript it may be anything. */
+export const aHandle = (what: string): Check => ({
+  allowed: `${what}, as loading or making it gave it`,
+  holds: (value) => value instanceof Handle,
+});
+
+/**
+ * The worker's name for what a caller gave as an argument.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT where it is nothing that a worker holds, or held by another; CLOSED
+ */
+export function heldBy(
+  connection: Connection,
+  call: string,
+  name: string,
+  value: { on(connection: Connection): string },
+): string {
+  checkArgument(call, name, value, aHandle(`a ${name}`));
+  return value.on(connection);
+}
 
 /**
  * Something the worker holds for us. It knows whose it is: the worker's name for it means something else, or

@@ -1,7 +1,8 @@
 import { entry, item } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
+import { anInstance, checkArgument } from "../options.ts";
 import { correlation, ranking, sharedFirst, spearman } from "../ranks.ts";
-import type { ShapleyEstimate } from "./estimate.ts";
+import { ShapleyEstimate } from "./estimate.ts";
 
 export interface Comparison {
   /** Spearman's rank correlation; NaN where all of one side's values are equal. */
@@ -16,6 +17,9 @@ export interface Comparison {
 
 /** How alike two estimates of the same players are, whatever methods and targets they come from. */
 export function compareEstimates(a: ShapleyEstimate, b: ShapleyEstimate, value?: string): Comparison {
+  const estimate = anInstance(ShapleyEstimate, "an estimate");
+  checkArgument("Comparing two estimates", "a", a, estimate);
+  checkArgument("Comparing two estimates", "b", b, estimate);
   const missing = a.info.players.find((player) => !b.info.players.includes(player));
   if (missing !== undefined || a.info.players.length !== b.info.players.length) {
     throw new DepthkitError(

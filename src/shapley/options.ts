@@ -1,5 +1,21 @@
 import { DepthkitError } from "../errors.ts";
 import type { Game } from "../game/game.ts";
+import {
+  aFlag,
+  aFunction,
+  aNumber,
+  aNumberAbove,
+  anyOf,
+  aSignal,
+  aText,
+  aWhole,
+  type Checks,
+  checkOptions,
+  either,
+  objectOf,
+  recordOf,
+  required,
+} from "../options.ts";
 import type { Progress } from "../progress.ts";
 import { type Estimator, type Method, methods } from "./estimator.ts";
 import { exact } from "./estimators/exact.ts";
@@ -67,6 +83,28 @@ export interface EstimateOptions {
   readonly onProgress?: ((progress: EstimateProgress) => void) | undefined;
 }
 
+const optionChecks: Checks<EstimateOptions> = {
+  method: either(
+    anyOf(...methods),
+    objectOf({ name: required(anyOf("permutation")), walks: aText }),
+    objectOf({ name: required(anyOf("present-absent")), share: aNumber, efficient: aFlag }),
+    objectOf({ name: required(anyOf("regression")), allocation: anyOf("adaptive", "fixed") }),
+  ),
+  target: either(anyOf("shapley"), objectOf({ horizon: required(aNumber) })),
+  cap: either(aFlag, recordOf(aNumber)),
+  evaluations: aWhole(1),
+  seconds: aNumberAbove(0),
+  cost: aNumberAbove(0),
+  stop: objectOf({ lowest: required(aNumber), confidence: aNumber, value: aText } satisfies Checks<StopRule>),
+  seed: aNumber,
+  interactions: aFlag,
+  banzhaf: aFlag,
+  trace: aFlag,
+  batchSize: aWhole(1),
+  signal: aSignal,
+  onProgress: aFunction,
+};
+
 type Plain<M> = M extends Method ? { readonly name: M } : never;
 
 export function estimatorFor(choice: MethodChoice): Estimator {
@@ -86,13 +124,6 @@ export function estimatorFor(choice: MethodChoice): Estimator {
       return kernel;
     case "regression":
       return regression(options);
-    default:
-      throw new DepthkitError(
-        "INVALID_ARGUMENT",
-        `Choosing an estimator: there is no method ` +
-          `"${String((options satisfies never as { name: unknown }).name)}"; there are ` +
-          `${methods.join(", ")}.`,
-      );
   }
 }
 
@@ -125,21 +156,7 @@ export function floorsOf(game: Game, cap: EstimateOptions["cap"] = true): Float6
 }
 
 export function checkLimits(options: EstimateOptions, game: Game): void {
-  const positive = { evaluations: options.evaluations, batchSize: options.batchSize };
-  for (const [name, value] of Object.entries(positive)) {
-    if (value === undefined || (Number.isInteger(value) && value >= 1)) continue;
-    throw new DepthkitError(
-      "INVALID_ARGUMENT",
-      `Estimating: got ${name} = ${value}; it is an integer from 1 on.`,
-    );
-  }
-  for (const [name, value] of Object.entries({ seconds: options.seconds, cost: options.cost })) {
-    if (value === undefined || value > 0) continue;
-    throw new DepthkitError(
-      "INVALID_ARGUMENT",
-      `Estimating: got ${name} = ${value}; it is a number above 0.`,
-    );
-  }
+  checkOptions("Estimating", options, optionChecks);
   if (options.cost !== undefined && game.costOf === undefined) {
     throw new DepthkitError(
       "INVALID_ARGUMENT",

@@ -14,6 +14,8 @@ const STDERR_KEPT_CHARACTERS = 64_000;
  * where what training frees is not found again: a third more memory at the peak.
  */
 const ONE_HEAP = { MALLOC_ARENA_MAX: "1" };
+/** Long: it takes a quarter of a second where nothing else runs. */
+const START_TIMEOUT_MS = 120_000;
 /** How long a worker may take to tidy up before it is killed; it gives a running call two seconds. */
 const CLOSE_PATIENCE_MS = 3_000;
 
@@ -22,7 +24,7 @@ export interface LaunchOptions {
   python?: string;
   /** Also print what the worker writes to its standard error. */
   verbose?: boolean;
-  /** How long the worker may take until it listens, in milliseconds. */
+  /** How long the worker may take until it listens, in milliseconds; 120,000 by default. */
   startTimeoutMs?: number;
 }
 
@@ -86,7 +88,7 @@ export async function launchWorker(options: LaunchOptions = {}): Promise<WorkerP
   const stderrTail = () => lastLines(stderr).join("\n");
   const kill = () => void child.kill("SIGKILL");
   try {
-    const { endpoint, pid } = await readyLine(child, options.startTimeoutMs ?? 30_000, exited, {
+    const { endpoint, pid } = await readyLine(child, options.startTimeoutMs ?? START_TIMEOUT_MS, exited, {
       python,
       stderrTail,
     });

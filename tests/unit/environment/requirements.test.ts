@@ -1,13 +1,14 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { checkExtras, extraNames, extraRequirements } from "../../../src/environment/extras.ts";
+import { type ExtraName, extraNames, extraRequirements } from "../../../src/environment/extras.ts";
 import {
   pinOf,
   requiredModules,
   requirementsHash,
   workerRequirements,
 } from "../../../src/environment/requirements.ts";
+import { setup } from "../../../src/environment/setup.ts";
 import { temporaryFolder, writeFile } from "../platform/temporary-folder.ts";
 
 function hashOf(requirements: string, constraints: string): string {
@@ -57,7 +58,7 @@ test("an extra is pinned, and pins nothing of the worker's to another version", 
   }
 });
 
-test("an extra there is not is refused", () => {
-  expect(checkExtras(["lm-eval"])).toEqual(["lm-eval"]);
-  expect(() => checkExtras(["vllm"])).toThrow('the extra "vllm"');
+test("an extra there is not is refused", async () => {
+  const extras = ["lm-evil"] as unknown as ExtraName[];
+  await expect(setup({ with: extras })).rejects.toThrow(/with\.0: expected one of lm-eval; got "lm-evil"/);
 });

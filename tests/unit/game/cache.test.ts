@@ -82,7 +82,7 @@ describe("CachedGame", () => {
 
 describe("games", () => {
   it("refuse no player, a name twice, and value functions of the wrong width", async () => {
-    expect(() => gameFromFunction(() => 0, { players: 0 })).toThrow(/0 players/);
+    expect(() => gameFromFunction(() => 0, { players: 0 })).toThrow(/players: .*from 1 to 512.*got 0/);
     expect(() => gameFromFunction(() => 0, { players: ["a", "a"] })).toThrow(/"a" appears twice/);
     expect(() => gameFromFunction(() => 0, { players: 2, values: [] })).toThrow(/names no value/);
     await expect(

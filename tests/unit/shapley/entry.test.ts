@@ -53,7 +53,9 @@ test("unit names are typed through estimates, and options may be undefined", asy
   // @ts-expect-error: nor does an estimate's player take another name
   expect(estimate.players()[0]?.player === "block.9").toBe(false);
   // @ts-expect-error: an option that does not exist
-  await estimateShapley(game, { evaluation: 8 });
+  const typo = estimateShapley(game, { evaluation: 8 });
+  await expect(typo).rejects.toThrow(/"evaluation" \(did you mean "evaluations"\?\)/);
   // @ts-expect-error: a game's labels are strings
-  gameFromFunction((c) => c.size, { players: [1, 2] });
+  const numbered = () => gameFromFunction((c) => c.size, { players: [1, 2] });
+  expect(numbered).toThrow(/players\.0: expected a string/);
 });

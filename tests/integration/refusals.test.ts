@@ -1,0 +1,392 @@
+/**
+ * Every public call refuses at the call what it does not take: an option that there is not, a string where a
+ * list is expected, options that are no object, and what no worker holds.
+ */
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import * as sdk from "../../src/index.ts";
+import { openPython } from "../../src/python/index.ts";
+import * as report from "../../src/report/index.ts";
+import * as shapley from "../../src/shapley/index.ts";
+import { temporaryFolder } from "../unit/platform/temporary-folder.ts";
+
+const { Depthkit, DepthkitError, Influence, Journal } = sdk;
+
+let kit: sdk.Depthkit;
+let model: sdk.Model;
+let corpus: sdk.Corpus;
+let task: sdk.Task;
+let questions: sdk.GenerationTask;
+
+const texts = ["The quick brown fox jumps over the lazy dog, again and again and again. ".repeat(8)];
+const rows = [{ question: "Two and two?", choices: ["four", "five"], answer: 0 }];
+const template = { prompt: "{question}", choices: "choices", answer: "answer" };
+const game = shapley.gameFromFunction((coalition) => coalition.size, { players: 3 });
+const scores = [{ name: "cosine", scores: { "block.0": 1 } }];
+const plan: sdk.Plan = {
+  model: { source: "smollm2-135m" },
+  calibration: { data: { texts } },
+  choose: { units: "block", metric: "cosine", counts: [1] },
+  evaluation: { data: { texts } },
+  prompts: [],
+  generation: {},
+};
+
+beforeAll(async () => {
+  await sdk.setup();
+  kit = await Depthkit.start();
+  model = await kit.loadModel("smollm2-135m");
+  corpus = await model.loadCorpus({ texts }, { length: 16 });
+  task = await model.loadTask({ rows }, { format: template });
+  questions = await model.loadGenerationTask({ rows }, { prompt: "{question}" });
+});
+afterAll(() => kit?.close());
+
+// What a script in JavaScript may give, which no type has looked at.
+// biome-ignore lint/suspicious/noExplicitAny: see above
+type Anything = any;
+
+/** A call by its name, with the options given beside what it needs, and one option that it has. */
+type Call = readonly [name: string, option: string, call: (options: Anything) => unknown];
+
+const calls: readonly Call[] = [
+  ["Depthkit.start", "verbose", (o) => Depthkit.start(o)],
+  ["Depthkit.loadModel", "device", (o) => kit.loadModel("smollm2-135m", o)],
+  ["Depthkit.status", "signal", (o) => kit.status(o)],
+  ["Model.loadCorpus", "length", (o) => model.loadCorpus({ texts }, o)],
+  ["Model.loadTask", "shots", (o) => model.loadTask({ rows }, o)],
+  [
+    "Model.loadGenerationTask",
+    "separator",
+    (o) => model.loadGenerationTask({ rows }, withOptions({ prompt: "{question}" }, o)),
+  ],
+  ["Model.influence", "batchSize", (o) => model.influence(corpus, o)],
+  ["Model.loadSubnetwork", "signal", (o) => model.loadSubnetwork("nowhere", o)],
+  ["Model.evaluateSubnetworks", "memoryBudget", (o) => model.evaluateSubnetworks(corpus, [[]], o).result],
+  ["Model.game", "journal", (o) => model.game(corpus, o)],
+  [
+    "Subnetwork.repair",
+    "skipTokens",
+    (o) => model.without(["block.3"]).repair(corpus, withOptions({ method: "bias" }, o)),
+  ],
+  ["Subnetwork.save", "overwrite", (o) => model.save(join(temporaryFolder(), "x"), o)],
+  [
+    "Subnetwork.export",
+    "overwrite",
+    (o) => model.export(join(temporaryFolder(), "x"), withOptions({ format: "huggingface" }, o)),
+  ],
+  ["Subnetwork.perplexity", "stride", (o) => model.perplexity({ texts }, o)],
+  ["Subnetwork.choices", "compareToDense", (o) => model.choices(task, o)],
+  ["Subnetwork.lastWord", "items", (o) => model.lastWord(task, o)],
+  ["Subnetwork.solve", "maxNewTokens", (o) => model.solve(questions, o)],
+  ["Subnetwork.lmEval", "batchSize", (o) => model.lmEval(withOptions({ tasks: ["piqa"] }, o))],
+  ["Subnetwork.generate", "temperature", (o) => model.generate("x", o)],
+  ["Subnetwork.evaluate", "journal", (o) => model.evaluate([], o)],
+  ["Subnetwork.profile", "rounds", (o) => model.profile(o)],
+  ["doctor", "timeoutMs", (o) => sdk.doctor(o)],
+  ["setup", "force", (o) => sdk.setup(o)],
+  ["openPython", "verbose", (o) => openPython(o)],
+  ["runPlan", "onProgress", (o) => sdk.runPlan(kit, plan, withOptions({ folder: temporaryFolder() }, o))],
+  [
+    "compareRepairs",
+    "onRow",
+    (o) => sdk.compareRepairs(model, corpus, withOptions({ repairs: [], evaluate: () => ({}) }, o)),
+  ],
+  [
+    "measureRemovalCosts",
+    "signal",
+    (o) => sdk.measureRemovalCosts(scores, async () => ({}), withOptions({ counts: [1] }, o)),
+  ],
+  [
+    "Journal.open",
+    "syncEveryMs",
+    (o) =>
+      Journal.open(withOptions({ directory: temporaryFolder(), key: 1, players: ["a"], values: ["v"] }, o)),
+  ],
+  ["estimateShapley", "evaluations", (o) => shapley.estimateShapley(game, o)],
+  ["gameFromFunction", "values", (o) => shapley.gameFromFunction(() => 0, withOptions({ players: 2 }, o))],
+  ["renderBars", "width", (o) => report.renderBars([], o)],
+  ["renderTradeOffs", "lowest", (o) => report.renderTradeOffs(sdk.compareScores(scores), o)],
+];
+
+/** Options beside those that a call needs; what is no object goes as it is. */
+function withOptions(needed: object, options: unknown): Anything {
+  return typeof options === "object" && options !== null && !Array.isArray(options)
+    ? { ...needed, ...options }
+    : options;
+}
+
+async function refusalOf(call: () => unknown): Promise<sdk.DepthkitError> {
+  try {
+    await call();
+  } catch (error) {
+    if (error instanceof DepthkitError) return error;
+    throw error;
+  }
+  throw new Error("it was not refused");
+}
+
+describe.each(calls)("%s", (_, option, call) => {
+  test("refuses an option that there is not, and names the nearest", async () => {
+    const error = await refusalOf(() => call({ [`${option}x`]: 1 }));
+    expect(error.code).toBe("INVALID_ARGUMENT");
+    expect(error.message).toContain(`there is no option "${option}x" (did you mean "${option}"?)`);
+  });
+
+  test.each([null, "text", [], 3, () => {}])("refuses %j in place of its options", async (options) => {
+    const error = await refusalOf(() => call(options));
+    expect(error.code).toBe("INVALID_ARGUMENT");
+    expect(error.message).toMatch(/expected (an object|something of)/);
+  });
+
+  test("refuses a value of another type, with its path", async () => {
+    const error = await refusalOf(() => call({ [option]: { odd: true } }));
+    expect(error).toMatchObject({
+      code: "INVALID_ARGUMENT",
+      details: { paths: [expect.stringContaining(option)] },
+    });
+  });
+});
+
+const repair = { method: "lora", targets: "attention" };
+
+/** What is refused, by the path of the value. */
+const lists: readonly (readonly [path: string, call: () => unknown])[] = [
+  ["data.texts", () => model.loadCorpus({ texts: "hello" } as Anything)],
+  ["data.files", () => model.loadCorpus({ files: "a.txt" } as Anything)],
+  ["data", () => model.loadCorpus(["a.txt"] as Anything)],
+  ["data", () => model.loadCorpus(undefined as Anything)],
+  ["data.texts", () => model.perplexity({ texts: "hello" } as Anything)],
+  ["data.files", () => model.perplexity({ files: "a.txt" } as Anything)],
+  ["data.files.0", () => model.perplexity("")],
+  ["data.rows", () => model.loadTask({ rows: "hello" } as Anything)],
+  ["data.rows.0", () => model.loadTask({ rows: ["hello"] } as Anything)],
+  ["data.rows.1", () => model.loadTask({ rows: [rows[0], { answer: Number.NaN }] } as Anything)],
+  ["data", () => model.loadTask({ files: ["a.jsonl"] } as Anything)],
+  [
+    "shotsFrom.rows",
+    () => model.loadTask({ rows }, { format: template, shotsFrom: { rows: "x" } as Anything }),
+  ],
+  ["data.rows", () => model.loadGenerationTask({ rows: "hello" } as Anything, { prompt: "{question}" })],
+  [
+    "format.choices",
+    () => model.loadTask({ rows }, { format: { ...template, choices: { a: 1 } } as Anything }),
+  ],
+  ["units", () => model.without("block.3" as Anything)],
+  ["units.0", () => model.without([["block.3"]] as Anything)],
+  ["kind", () => model.units("blocks" as Anything)],
+  ["subnetworks", () => model.evaluateSubnetworks(corpus, "block.3" as Anything).result],
+  ["subnetworks.0", () => model.evaluateSubnetworks(corpus, ["block.3"] as Anything).result],
+  ["measures", () => model.evaluateSubnetworks(corpus, [[]], { measures: "loss" as Anything }).result],
+  ["repairs", () => model.evaluateSubnetworks(corpus, [[]], { repairs: "bias" as Anything }).result],
+  ["players", () => model.game(corpus, { players: "block.3" as Anything })],
+  ["players.0.0", () => model.game(corpus, { players: [[3]] as Anything })],
+  ["value", () => model.game(corpus, { value: "accuracy" })],
+  [
+    "value.measures",
+    () => model.game(corpus, { value: { name: "v", measures: "loss", compute: () => 0 } as Anything }),
+  ],
+  ["repairs", () => model.game(corpus, { repairs: "bias" as Anything })],
+  ["targets", () => model.without(["block.3"]).repair(corpus, repair as Anything)],
+  ["prompts.0", () => model.generate([3] as Anything)],
+  ["prompts", () => model.generate(new Set(["x"]) as Anything)],
+  ["stop", () => model.generate("x", { stop: "Question:" as Anything })],
+  ["stop", () => model.solve(questions, { stop: "Question:" as Anything })],
+  ["tasks", () => model.lmEval({ tasks: "piqa" as Anything })],
+  ["batchSizes", () => model.profile({ batchSizes: "18" as Anything })],
+  ["modes", () => model.profile({ modes: "masked" as Anything })],
+  ["evaluations", () => model.evaluate("perplexity" as Anything)],
+  ["evaluations.0", () => model.evaluate(["perplexity"] as Anything)],
+  ["evaluations.0.kind", () => model.evaluate([{ kind: "bleu" }] as Anything)],
+  // The second is refused before the first is begun.
+  [
+    "evaluations.1.data.texts",
+    () =>
+      model.evaluate([
+        { kind: "perplexity", data: { texts } },
+        { kind: "perplexity", data: { texts: "hello" } as Anything },
+      ]),
+  ],
+  [
+    "evaluations.0.stop",
+    () => model.evaluate([{ kind: "solve", task: questions, stop: "Question:" as Anything }]),
+  ],
+  ["evaluations.0", () => model.evaluate([{ kind: "choices", task, itemz: true } as Anything])],
+  ["with", () => sdk.setup({ with: "lm-eval" as Anything })],
+  [
+    "calibration.data.texts",
+    () =>
+      sdk.runPlan(
+        kit,
+        { ...plan, calibration: { data: { texts: "hello" } as Anything } },
+        { folder: temporaryFolder() },
+      ),
+  ],
+  [
+    "choose.counts",
+    () =>
+      sdk.runPlan(
+        kit,
+        { ...plan, choose: { ...plan.choose, counts: "12" as Anything } },
+        { folder: temporaryFolder() },
+      ),
+  ],
+  [
+    "prompts",
+    () => sdk.runPlan(kit, { ...plan, prompts: "hello" as Anything }, { folder: temporaryFolder() }),
+  ],
+  [
+    "generation.stop",
+    () =>
+      sdk.runPlan(
+        kit,
+        { ...plan, generation: { stop: "Question:" as Anything } },
+        { folder: temporaryFolder() },
+      ),
+  ],
+  ["folder", () => sdk.runPlan(kit, plan, {} as Anything)],
+  [
+    "repairs",
+    () => sdk.compareRepairs(model, corpus, { repairs: "bias" as Anything, evaluate: async () => ({}) }),
+  ],
+  [
+    "repairs.0.steps",
+    () =>
+      sdk.compareRepairs(model, corpus, {
+        repairs: [{ name: "a", steps: "bias" as Anything }],
+        evaluate: async () => ({}),
+      }),
+  ],
+  [
+    "repairs.0.steps.0",
+    () =>
+      sdk.compareRepairs(model, corpus, {
+        repairs: [{ name: "a", steps: [{ method: "bias", rank: 3 } as Anything] }],
+        evaluate: async () => ({}),
+      }),
+  ],
+  ["lists", () => sdk.compareScores("cosine" as Anything)],
+  ["lists.0.scores", () => sdk.compareScores([{ name: "a", scores: "cosine" as Anything }])],
+  ["counts", () => sdk.measureRemovalCosts(scores, async () => ({}), { counts: "12" as Anything })],
+  [
+    "players",
+    () => Journal.open({ directory: temporaryFolder(), key: 1, players: "abc" as Anything, values: ["v"] }),
+  ],
+  [
+    "values",
+    () => Journal.open({ directory: temporaryFolder(), key: 1, players: ["a"], values: "v" as Anything }),
+  ],
+  [
+    "key",
+    () =>
+      Journal.open({
+        directory: temporaryFolder(),
+        key: { seed: Number.NaN },
+        players: ["a"],
+        values: ["v"],
+      }),
+  ],
+  ["names", () => sdk.checkUnits("block.3" as Anything, 30)],
+  ["name", () => sdk.parseUnit(3 as Anything)],
+  ["players", () => shapley.gameFromFunction(() => 0, { players: "abc" as Anything })],
+  ["players", () => shapley.gameFromFunction(() => 0, { players: 2.5 })],
+  ["values", () => shapley.gameFromFunction(() => 0, { players: 2, values: "value" as Anything })],
+  ["players", () => new shapley.CachedGame({ ...game, players: "abc" } as Anything)],
+  ["players", () => shapley.estimateShapley({ ...game, players: "abc" } as Anything)],
+  [
+    "method",
+    () => shapley.estimateShapley(game, { method: { name: "permutation", walkz: "plain" } as Anything }),
+  ],
+  ["target", () => shapley.estimateShapley(game, { target: "shaply" as Anything })],
+  ["stop.lowest", () => shapley.estimateShapley(game, { stop: { lowest: "4" } as Anything })],
+  ["interactions", () => shapley.estimateShapley(game, { interactions: "yes" as Anything })],
+  ["a", () => shapley.compareEstimates({} as Anything, {} as Anything)],
+  ["bars", () => report.renderBars("abc" as Anything)],
+  ["rows.0", () => report.renderTable([{ title: "a" }], ["abc"] as Anything)],
+  ["columns.0.align", () => report.renderTable([{ title: "a", align: "middle" as Anything }], [])],
+  ["lowest", () => report.renderTradeOffs(sdk.compareScores(scores), { lowest: "12" as Anything })],
+  ["count", () => Influence.prototype.highest.call(undefined as Anything, -1)],
+  // What a worker holds.
+  ["corpus", () => model.influence("text.txt" as Anything)],
+  ["corpus", () => model.without(["block.3"]).repair("text.txt" as Anything, { method: "bias" })],
+  ["corpus", () => model.influence(task as Anything)],
+  ["data", () => model.evaluateSubnetworks("text.txt" as Anything, [[]]).result],
+  ["data", () => model.game("text.txt" as Anything)],
+  ["task", () => model.choices("tasks.jsonl" as Anything)],
+  ["task", () => model.choices(questions as Anything)],
+  ["task", () => model.lastWord(corpus as Anything)],
+  ["task", () => model.solve(task as Anything)],
+  ["metric", () => model.influence(corpus, { metric: "cosin" as Anything })],
+  // An empty path would be the current folder.
+  ["target", () => model.export("", { format: "huggingface", overwrite: true })],
+  ["folder", () => model.save("", { overwrite: true })],
+  ["folder", () => model.loadSubnetwork("")],
+  [
+    "training.folder",
+    () => model.without(["block.3"]).repair(corpus, { method: "bias", training: { folder: "" } }),
+  ],
+  // Half a surrogate pair, as a string cut in the middle of a character has.
+  ["data.texts.1", () => model.loadCorpus({ texts: ["whole", "cut \ud83d"] })],
+  ["data.texts.0", () => model.perplexity({ texts: ["\ude00 cut"] })],
+  ["prompts.0", () => model.generate("cut \ud83d")],
+  ["stop.0", () => model.generate("x", { stop: ["\ud83d"] })],
+  ["note", () => model.export("x", { format: "huggingface", note: "\ud83d" })],
+  [
+    "evaluations.0.data.texts.0",
+    () => model.evaluate([{ kind: "perplexity", data: { texts: ["cut \ud83d"] } }]),
+  ],
+  [
+    "calibration.data.texts.0",
+    () =>
+      sdk.runPlan(
+        kit,
+        { ...plan, calibration: { data: { texts: ["cut \ud83d"] } } },
+        { folder: temporaryFolder() },
+      ),
+  ],
+];
+
+test.each(lists)("the path of what is refused: %s of %s", async (path, call) => {
+  const error = await refusalOf(call);
+  expect(error).toMatchObject({ code: "INVALID_ARGUMENT", details: { paths: [path] } });
+});
+
+test("a row with half a surrogate pair is refused with its place, as a file's line is", async () => {
+  const cut = [{ ...rows[0], question: "cut \ud83d" }];
+  const error = await refusalOf(() => model.loadTask({ rows: cut }, { format: template }));
+  expect(error.message).toMatch(/row 1: field 'question' .*half a surrogate pair/);
+});
+
+test("every public call is among these", () => {
+  const walked = new Set(calls.map(([name]) => name));
+  // Calls that take no options; what they take is among the lists above, or is a number.
+  const without = new Set([
+    ..."Depthkit.close Model.units Model.close Subnetwork.without Subnetwork.close".split(" "),
+    ..."checkUnits parseUnit isErrorCode packageVersion pythonReference compareScores".split(" "),
+    ..."compareEstimates prefixCost".split(" "),
+    ..."formatBytes formatCount formatNumber formatSeconds renderTable renderRemovalCosts".split(" "),
+  ]);
+  const methodsOf = (name: string, one: object) =>
+    Object.getOwnPropertyNames(one)
+      .filter(
+        (key) =>
+          key !== "constructor" && typeof Object.getOwnPropertyDescriptor(one, key)?.value === "function",
+      )
+      .map((key) => `${name}.${key}`);
+  const isClass = (value: unknown) => String(value).startsWith("class ");
+  const functions = [sdk, shapley, report].flatMap((entry) =>
+    Object.entries(entry).flatMap(([name, value]) =>
+      typeof value === "function" && !isClass(value) ? [name] : [],
+    ),
+  );
+  const modelPrototype = Object.getPrototypeOf(model) as object;
+  const found = [
+    ...functions,
+    ...methodsOf("Depthkit", Depthkit.prototype),
+    "Depthkit.start",
+    ...methodsOf("Model", modelPrototype),
+    ...methodsOf("Subnetwork", Object.getPrototypeOf(modelPrototype) as object),
+  ];
+  expect(found.filter((name) => !walked.has(name) && !without.has(name))).toEqual([]);
+  expect(Influence.prototype.by).toBeTypeOf("function");
+});
