@@ -11,18 +11,9 @@ import { root } from "../scripts/steps.ts";
 import { resolveWorkerPython } from "../src/environment/worker-python.ts";
 import { Depthkit, type DepthkitError, type Model, setup } from "../src/index.ts";
 import { renderTable } from "../src/report/index.ts";
+import { median, show } from "./figures.ts";
 
 const ROUNDS = 7;
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
-
-function show(values: readonly number[], unit: string): string {
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  return `${median(values).toPrecision(3)} ${unit} (${low.toPrecision(3)} to ${high.toPrecision(3)})`;
-}
 
 async function startTimes(): Promise<number[]> {
   const times: number[] = [];

@@ -9,30 +9,35 @@ import { Dealer } from "zeromq";
 import { resolveWorkerPython } from "../../src/environment/worker-python.ts";
 import { Depthkit } from "../../src/index.ts";
 import { encode } from "../../src/protocol/codec.ts";
+import type { CallOptions } from "../../src/rpc/connection.ts";
 import { launchWorker } from "../../src/worker/launch.ts";
+import { isAlive, until } from "../unit/platform/processes.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const ping = (value: number) => ({ value, integer: 0, text: "", tensors: [] });
 
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+/**
+ * A call that keeps the worker busy for longer than any test takes, once it is under way: what ends it is
+ * what is tested. `npm run bench -- endings` times the ends.
+ */
+async function busy(kit: Depthkit, options: CallOptions = {}) {
+  let begun: () => void = () => {};
+  const underWay = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  const onProgress = () => begun();
+  const call = kit.connection.call("worker.sleep", { seconds: 86_400 }, { ...options, onProgress });
+  call.catch(() => {});
+  await underWay;
+  return { call };
 }
 
-async function gone(pid: number, withinMs: number): Promise<boolean> {
-  const end = Date.now() + withinMs;
-  while (Date.now() < end) {
-    if (!alive(pid)) return true;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  return !alive(pid);
-}
+/** The same in a script. */
+const busyScript = `await new Promise((resolve) => {
+  kit.connection.call("worker.sleep", { seconds: 86_400 }, { onProgress: resolve }).catch(() => {});
+});`;
 
-/** Runs a script of this project in a Node of its own; gives its exit code, output and time to exit. */
+/** Runs a script of this project in a Node of its own; gives its exit code and output. */
 async function runScript(body: string, env: Record<string, string> = {}) {
   const script = `import { Depthkit } from "./src/index.ts";\n${body}`;
   const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], {
@@ -48,7 +53,7 @@ async function runScript(body: string, env: Record<string, string> = {}) {
     stderr += text;
   });
   const [code, signal] = (await once(child, "close")) as [number | null, string | null];
-  return { code, signal, stdout, stderr, endedAt: Date.now() };
+  return { code, signal, stdout, stderr };
 }
 
 describe("one worker", () => {
@@ -111,30 +116,19 @@ describe("one worker", () => {
   });
 
   test("status is answered while a call runs; the call reports progress", async () => {
-    const phases = new Set<string>();
-    const sleep = kit.connection.call(
-      "worker.sleep",
-      { seconds: 1 },
-      { onProgress: ({ phase }) => phases.add(phase) },
-    );
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const started = performance.now();
-    await kit.status();
-    expect(performance.now() - started).toBeLessThan(500);
-    await sleep;
-    expect([...phases]).toEqual(["sleeping"]);
+    const controller = new AbortController();
+    const { call } = await busy(kit, { signal: controller.signal });
+    expect(await kit.status()).toMatchObject({ running: "worker.sleep" });
+    controller.abort();
+    await expect(call).rejects.toMatchObject({ code: "CANCELLED" });
   });
 
-  test("a cancelled call rejects at once, and the worker is free for the next soon after", async () => {
+  test("a cancelled call rejects, and the worker is free for the next", async () => {
     const controller = new AbortController();
-    const sleep = kit.connection.call("worker.sleep", { seconds: 60 }, { signal: controller.signal });
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    const started = performance.now();
+    const { call } = await busy(kit, { signal: controller.signal });
     controller.abort();
-    await expect(sleep).rejects.toMatchObject({ code: "CANCELLED" });
-    expect(performance.now() - started).toBeLessThan(100);
+    await expect(call).rejects.toMatchObject({ code: "CANCELLED" });
     await kit.connection.call("worker.sleep", { seconds: 0 });
-    expect(performance.now() - started).toBeLessThan(1000);
   });
 
   test("a stranger without the token gets no answer, and the worker goes on", async () => {
@@ -147,13 +141,13 @@ describe("one worker", () => {
     await stranger.send(encode({ t: "hello", id: 3, p: { unexpected: true } }));
     await expect(stranger.receive()).rejects.toThrow();
     stranger.close();
-    expect(alive(worker.pid)).toBe(true);
+    expect(isAlive(worker.pid)).toBe(true);
     await worker.close();
   });
 
   test("another contract is refused by both names", async () => {
     const worker = await launchWorker();
-    const client = new Dealer({ linger: 0, receiveTimeout: 5000 });
+    const client = new Dealer({ linger: 0 });
     client.connect(worker.endpoint);
     await client.send(
       encode({ t: "hello", id: 1, p: { protocol: 1, contract: "0".repeat(64), token: worker.token } }),
@@ -166,15 +160,10 @@ describe("one worker", () => {
 });
 
 describe("endings", () => {
-  test("a killed worker rejects every pending call at once, with signal and last words", async () => {
+  test("a killed worker rejects every pending call, with signal and last words", async () => {
     const kit = await Depthkit.start();
-    const calls = [
-      kit.connection.call("worker.sleep", { seconds: 60 }),
-      kit.connection.call("worker.sleep", { seconds: 60 }),
-    ];
-    const settled = Promise.allSettled(calls);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const started = performance.now();
+    const { call } = await busy(kit);
+    const settled = Promise.allSettled([call, kit.connection.call("worker.sleep", { seconds: 1 })]);
     process.kill(kit.pid, "SIGKILL");
     for (const result of await settled) {
       expect(result).toMatchObject({
@@ -182,31 +171,27 @@ describe("endings", () => {
         reason: { code: "WORKER_DIED", details: { signal: "SIGKILL" } },
       });
     }
-    expect(performance.now() - started).toBeLessThan(500);
     await expect(kit.status()).rejects.toMatchObject({ code: "WORKER_DIED" });
     await kit.close();
   });
 
   test("close rejects what is under way with CLOSED and leaves no process", async () => {
     const kit = await Depthkit.start();
-    const sleep = kit.connection.call("worker.sleep", { seconds: 60 });
-    const rejected = expect(sleep).rejects.toMatchObject({ code: "CLOSED" });
+    const { call } = await busy(kit);
+    const rejected = expect(call).rejects.toMatchObject({ code: "CLOSED" });
     await kit.close();
     await rejected;
-    expect(alive(kit.pid)).toBe(false);
+    expect(isAlive(kit.pid)).toBe(false);
     await expect(kit.status()).rejects.toMatchObject({ code: "CLOSED" });
   });
 
-  test("BRG3: a program exits by itself within a second of closing, also with a call under way", async () => {
-    const { code, stdout, endedAt } = await runScript(`
+  test("BRG3: a program exits by itself after closing, also with a call under way", async () => {
+    const { code, stderr } = await runScript(`
       const kit = await Depthkit.start();
-      kit.connection.call("worker.sleep", { seconds: 60 }).catch(() => {});
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      ${busyScript}
       await kit.close();
-      console.log(Date.now());
     `);
-    expect(code).toBe(0);
-    expect(endedAt - Number(stdout)).toBeLessThan(1000);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
   });
 
   test("BRG3: a program whose start failed exits by itself, with its own error", async () => {
@@ -216,15 +201,14 @@ describe("endings", () => {
   });
 
   test("the worker ends when its parent is killed, idle or busy", async () => {
-    for (const work of ["", `kit.connection.call("worker.sleep", { seconds: 60 }).catch(() => {});`]) {
+    for (const work of ["", busyScript]) {
       const { stdout, signal } = await runScript(`
         const kit = await Depthkit.start();
         ${work}
-        await new Promise((resolve) => setTimeout(resolve, 100));
         process.stdout.write(String(kit.pid), () => process.kill(process.pid, "SIGKILL"));
       `);
       expect(signal).toBe("SIGKILL");
-      expect(await gone(Number(stdout), 5000)).toBe(true);
+      await until(() => !isAlive(Number(stdout)));
     }
   });
 

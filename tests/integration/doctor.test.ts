@@ -1,11 +1,10 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { doctor } from "../../src/doctor/doctor.ts";
 import { doctorReport } from "../../src/doctor/doctor-report.ts";
 import { findInterpreter } from "../../src/environment/interpreter.ts";
 import { setup } from "../../src/environment/setup.ts";
-import { isRunning } from "../../src/platform/lock.ts";
+import { hasText, isAlive, pidIn, until } from "../unit/platform/processes.ts";
 import { fakePython, temporaryFolder, writeFile } from "../unit/platform/temporary-folder.ts";
 
 afterEach(() => {
@@ -22,10 +21,13 @@ async function withTorch(source: string): Promise<string> {
   return folder;
 }
 
-describe("doctor", { timeout: 120_000 }, () => {
+/** Milliseconds that no import takes, however busy the machine is. */
+const FAR = 3_600_000;
+
+describe("doctor", () => {
   test("a prepared machine is healthy, and its report has all parts", async () => {
     await setup();
-    const report = await doctor({ timeoutMs: 90_000 });
+    const report = await doctor({ timeoutMs: FAR });
     expect(doctorReport.parse(report)).toEqual(report);
     expect(report.problems).toEqual([]);
     expect(report.healthy).toBe(true);
@@ -39,7 +41,7 @@ describe("doctor", { timeout: 120_000 }, () => {
   describe.skipIf(process.platform === "win32")("an interpreter that", () => {
     test("crashes at the import of torch", async () => {
       await withTorch("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n");
-      const report = await doctor();
+      const report = await doctor({ timeoutMs: FAR });
       expect(report.healthy).toBe(false);
       expect(report.python.interpreter?.version).toMatch(/^3\./);
       expect(report.python.devices).toBeNull();
@@ -52,19 +54,23 @@ describe("doctor", { timeout: 120_000 }, () => {
       const pids = join(temporaryFolder(), "pids");
       await withTorch(
         `import os, time\nprint(os.getpid(), file=open(${JSON.stringify(pids)}, "w"), ` +
-          `flush=True)\ntime.sleep(99)\n`,
+          `flush=True)\ntime.sleep(86400)\n`,
       );
-      const begun = performance.now();
-      const report = await doctor({ timeoutMs: 4_000 });
-      expect(performance.now() - begun).toBeLessThan(20_000);
-      expect(report.problems.map(({ message }) => message).join("\n")).toContain("no answer within 4 s");
-      const started = Number(readFileSync(pids, "utf8"));
-      await vi.waitFor(() => expect(isRunning(started)).toBe(false), 5_000);
+      // On a slow machine Python comes as far only within a later limit.
+      let limit = 2_000;
+      let report = await doctor({ timeoutMs: limit });
+      while (!hasText(pids)) {
+        limit *= 2;
+        report = await doctor({ timeoutMs: limit });
+      }
+      const problems = report.problems.map(({ message }) => message).join("\n");
+      expect(problems).toContain(`no answer within ${limit / 1000} s`);
+      await until(() => !isAlive(pidIn(pids)));
     });
 
     test("raises at the import of torch", async () => {
       await withTorch("raise ImportError('libcudart.so.13: cannot open shared object file')\n");
-      const { problems } = await doctor();
+      const { problems } = await doctor({ timeoutMs: FAR });
       expect(problems.map(({ message }) => message).join("\n")).toContain("ImportError: libcudart.so.13");
     });
 
@@ -77,7 +83,7 @@ version = N(cuda="13.0")
 cuda = N(device_count=lambda: 2, get_device_properties=lambda i: N(name=f"GPU {i}", total_memory=80 * 10**9, major=9, minor=i))
 backends = N(mps=N(is_available=lambda: False))
 `);
-      const { python } = await doctor();
+      const { python } = await doctor({ timeoutMs: FAR });
       expect(python.devices).toEqual({
         torch: "2.13.0+cu130",
         threads: 4,
@@ -94,7 +100,7 @@ backends = N(mps=N(is_available=lambda: False))
 
 test("DEPTHKIT_PYTHON that does not exist is a problem with a remedy", async () => {
   vi.stubEnv("DEPTHKIT_PYTHON", "/nope");
-  const report = await doctor();
+  const report = await doctor({ timeoutMs: FAR });
   expect(report.healthy).toBe(false);
   expect(report.problems[0]).toMatchObject({ code: "PYTHON_NOT_FOUND", severity: "error" });
   expect(report.problems[0]?.remedy).toContain("DEPTHKIT_PYTHON");
@@ -102,13 +108,13 @@ test("DEPTHKIT_PYTHON that does not exist is a problem with a remedy", async () 
 
 test.skipIf(process.platform === "win32")("DEPTHKIT_PYTHON that is too old is a problem", async () => {
   vi.stubEnv("DEPTHKIT_PYTHON", fakePython(join(temporaryFolder(), "python"), { version: [3, 8, 18] }));
-  expect((await doctor()).problems[0]).toMatchObject({ code: "PYTHON_TOO_OLD" });
+  expect((await doctor({ timeoutMs: FAR })).problems[0]).toMatchObject({ code: "PYTHON_TOO_OLD" });
 });
 
 test("without set-up: the command to run", async () => {
   vi.stubEnv("DEPTHKIT_HOME", temporaryFolder());
   vi.stubEnv("DEPTHKIT_PYTHON", "");
-  const report = await doctor();
+  const report = await doctor({ timeoutMs: FAR });
   expect(report.healthy).toBe(false);
   expect(report.problems.map(({ code }) => code)).toEqual(["ENVIRONMENT_MISSING", "MODEL_NOT_FOUND"]);
   expect(report.problems[0]?.remedy).toBe("Run: npx depthkit setup");

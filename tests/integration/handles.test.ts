@@ -166,7 +166,7 @@ describe("repairs are given back", () => {
           collect();
           return repairs();
         },
-        { timeout: 60_000, interval: 100 },
+        { timeout: 3_600_000, interval: 100 },
       )
       .toBe(0);
   });

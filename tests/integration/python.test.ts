@@ -17,13 +17,6 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-/** What it takes, in milliseconds, and what came of it. */
-async function timed<T>(work: Promise<T>): Promise<[number, T]> {
-  const begun = performance.now();
-  const result = await work;
-  return [performance.now() - begun, result];
-}
-
 const failure = (work: Promise<unknown>) =>
   work.then(
     () => expect.unreachable("it should have been rejected"),
@@ -103,9 +96,10 @@ describe("what a script does with it", () => {
   });
 });
 
-const busy = (py: Python) => py`__import__("time").sleep(60)`;
+/** Longer than any test takes: what ends it is what is tested. `npm run bench -- endings` times the ends. */
+const busy = (py: Python) => py`__import__("time").sleep(86400)`;
 
-describe("its end comes within a second", () => {
+describe("its end comes", () => {
   test.each([
     ["os._exit", "exit code 3", (py: Python) => py`__import__("os")._exit(3)`],
     ["sys.exit", "exit code 4", (py: Python) => py`__import__("sys").exit(4)`],
@@ -120,9 +114,8 @@ describe("its end comes within a second", () => {
     ],
   ])("where Python ends by %s", async (_, how, call) => {
     const py = await openPython();
-    const [ms, error] = await timed(failure(call(py)));
+    const error = await failure(call(py));
     expect(error).toMatchObject({ code: "PYTHON_DIED", message: expect.stringContaining(how) });
-    expect(ms).toBeLessThan(1_000);
     expect(isAlive(py.pid)).toBe(false);
     expect(await failure(py`1`)).toBe(error);
     await py.close();
@@ -130,10 +123,9 @@ describe("its end comes within a second", () => {
 
   test("at close, whatever Python is doing, with what it started", async () => {
     const py = await openPython();
-    const child = Number(await py`__import__("subprocess").Popen(["sleep", "60"]).pid`);
+    const child = Number(await py`__import__("subprocess").Popen(["sleep", "86400"]).pid`);
     const calling = failure(busy(py));
-    const [ms] = await timed(py.close());
-    expect(ms).toBeLessThan(1_000);
+    await py.close();
     expect(await calling).toMatchObject({ code: "CLOSED" });
     expect(isAlive(py.pid)).toBe(false);
     await until(() => !isAlive(child));
@@ -150,9 +142,8 @@ describe("its end comes within a second", () => {
       await py`__import__("atexit").register(lambda: open(${file}, "w").write("done"))`;
       throw new Error("a fault of the script");
     };
-    const [ms, error] = await timed(failure(block()));
+    const error = await failure(block());
     expect(error).toMatchObject({ message: "a fault of the script" });
-    expect(ms).toBeLessThan(5_000);
     expect(isAlive(pid)).toBe(false);
     expect(hasText(file)).toBe(true);
   });
@@ -162,10 +153,8 @@ describe("its end comes within a second", () => {
     const py = await openPython({ signal: controller.signal });
     const calling = failure(busy(py));
     controller.abort();
-    const [ms, error] = await timed(calling);
-    expect(error).toMatchObject({ code: "CANCELLED" });
+    expect(await calling).toMatchObject({ code: "CANCELLED" });
     await until(() => !isAlive(py.pid));
-    expect(ms).toBeLessThan(1_000);
     expect(await failure(openPython({ signal: controller.signal }))).toMatchObject({ code: "CANCELLED" });
   });
 
@@ -175,7 +164,7 @@ describe("its end comes within a second", () => {
     const program = `const { openPython } = await import(${JSON.stringify(source)});
 const py = await openPython();
 await py\`print("printed")\`;
-py\`__import__("time").sleep(60)\`.catch(() => {});
+py\`__import__("time").sleep(86400)\`.catch(() => {});
 (await import("node:fs")).writeFileSync(${JSON.stringify(file)}, String(py.pid));
 ${{ "a throw": "throw new Error('a fault')", "process.exit": "process.exit(0)" }[how] ?? "await new Promise(() => {})"}`;
     const node = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program]);
@@ -186,12 +175,12 @@ ${{ "a throw": "throw new Error('a fault')", "process.exit": "process.exit(0)" }
     node.stderr.on("data", (text) => {
       stderr += text;
     });
+    // Not "exit": what was printed may still be in the pipes by then.
+    const closed = once(node, "close");
     await until(() => hasText(file));
     if (how.startsWith("SIG")) node.kill(how as NodeJS.Signals);
-    if (node.exitCode === null && node.signalCode === null) await once(node, "exit");
-    const ended = performance.now();
+    await closed;
     await until(() => !isAlive(pidIn(file)));
-    expect(performance.now() - ended).toBeLessThan(1_000);
     // Standard output is the script's own.
     expect([stdout, stderr]).toEqual(["", expect.stringContaining("printed")]);
   });

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import time
 from pathlib import Path
 
 import pytest
@@ -164,6 +163,4 @@ def test_the_bundled_model_answers_in_its_chat_template(bundled_model: Path) -> 
     answer = write(decoder, GenerateOptions(max_new_tokens=24, chat=True), prompt="What is the capital of France?")
     assert "Paris" in answer.text
     assert "<|im_end|>" not in answer.text
-    started = time.monotonic()
     assert write(decoder, GenerateOptions(max_new_tokens=1), (Unit("block", 12),), "One two three").token_ids
-    assert time.monotonic() - started < 30

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -54,18 +53,12 @@ class CancelAfter(Unattended):
 
 
 class Looks(Unattended):
-    """The longest time between two looks at a cancel."""
+    """How often a work looks for a cancel."""
 
     def __init__(self) -> None:
         self.count = 0
-        self.longest = 0.0
-        self._last: float | None = None
 
     def check(self) -> None:
-        now = time.monotonic()
-        if self._last is not None:
-            self.longest = max(self.longest, now - self._last)
-        self._last = now
         self.count += 1
 
 

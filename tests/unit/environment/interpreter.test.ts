@@ -69,12 +69,10 @@ describe.skipIf(process.platform === "win32")("findInterpreter", () => {
   });
 
   test("an abort ends the search and the program it hangs in", async () => {
-    const hanging = shellProgram(join(temporaryFolder(), "python"), "sleep 60");
-    const begun = performance.now();
+    const hanging = shellProgram(join(temporaryFolder(), "python"), "sleep 86400");
     await expect(
       findInterpreter({ candidates: plain(hanging), signal: AbortSignal.timeout(100) }),
     ).rejects.toMatchObject({ code: "CANCELLED" });
-    expect(performance.now() - begun).toBeLessThan(5_000);
   });
 });
 

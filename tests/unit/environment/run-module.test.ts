@@ -25,9 +25,9 @@ describe.skipIf(process.platform === "win32")("runModule", () => {
     writeFile(
       join(folder, "sleeper.py"),
       `import os, subprocess, time
-print(subprocess.Popen(["sleep", "60"]).pid, file=open(${JSON.stringify(child)}, "w"), flush=True)
+print(subprocess.Popen(["sleep", "86400"]).pid, file=open(${JSON.stringify(child)}, "w"), flush=True)
 print(os.getpid(), file=open(${JSON.stringify(pid)}, "w"), flush=True)
-time.sleep(60)`,
+time.sleep(86400)`,
     );
     const source = pathToFileURL(join(import.meta.dirname, "../../../src/environment/run-module.ts")).href;
     const program = `const { runModule } = await import(${JSON.stringify(source)});

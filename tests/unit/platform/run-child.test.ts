@@ -23,35 +23,31 @@ describe.skipIf(process.platform === "win32")("runChild", () => {
   test("an abort ends the program and what it started", async () => {
     const folder = temporaryFolder();
     const pid = join(folder, "pid");
-    const program = shellProgram(join(folder, "p"), `sleep 60 & echo $! > ${pid}; wait`);
+    const program = shellProgram(join(folder, "p"), `sleep 86400 & echo $! > ${pid}; wait`);
     const controller = new AbortController();
     const running = runChild(program, [], { signal: controller.signal });
     await until(() => hasText(pid));
-    const aborted = performance.now();
     controller.abort();
     expect((await running).signal).toBe("SIGKILL");
-    expect(performance.now() - aborted).toBeLessThan(500);
     await until(() => !isAlive(pidIn(pid)));
   });
 
   test("what the reader of its lines throws ends it, and is thrown", async () => {
     const folder = temporaryFolder();
     const pid = join(folder, "pid");
-    const program = shellProgram(join(folder, "p"), `echo $$ > ${pid}; echo a; sleep 60`);
+    const program = shellProgram(join(folder, "p"), `echo $$ > ${pid}; echo a; sleep 86400`);
     const fault = new Error("a fault of the reader");
-    const begun = performance.now();
     const running = runChild(program, [], {
       onLine: () => {
         throw fault;
       },
     });
     await expect(running).rejects.toBe(fault);
-    expect(performance.now() - begun).toBeLessThan(10_000);
     await until(() => !isAlive(pidIn(pid)));
   });
 
   test("so does a limit of time", async () => {
-    const program = shellProgram(join(temporaryFolder(), "p"), "sleep 60");
+    const program = shellProgram(join(temporaryFolder(), "p"), "sleep 86400");
     const result = await runChild(program, [], { timeoutMs: 100 });
     expect(result.timedOut).toBe(true);
   });
