@@ -28,6 +28,7 @@ const inPython = (...args: string[]) => runStep(python, args, { env });
 const benches: Record<string, () => unknown> = {
   bridge: () => typescript("bench/bridge.ts"),
   endings: () => typescript("bench/endings.ts"),
+  fuzz: () => typescript("bench/fuzz.ts"),
   engine: () => inPython("bench/engine.py", model.folder, texts, "--threads", "2", "--seconds", "60"),
   "engine-blocks": () => inPython("bench/engine_blocks.py", model.folder),
   "golden-perplexities": () => inPython("bench/golden_perplexities.py", model.folder, shared),

@@ -32,6 +32,7 @@ export const errorCodes = [
   "WORKER_START_FAILED", // the worker ended before it was ready
   "WORKER_DIED", // the worker ended while calls were under way
   "WORKER_UNRESPONSIVE", // the worker's heartbeat stopped
+  "CONNECTION_LOST", // the connection to the worker broke, and the worker still ran
   "PYTHON_RAISED", // an exception in what a script had Python do (depthkit/python)
   "PYTHON_DIED", // that Python ended while it was in use
   "VERSION_MISMATCH", // the two sides speak different contracts

@@ -22,7 +22,7 @@ export type Request =
 export interface Hello {
   protocol: number;
   contract: string;
-  /** Proves that the peer on the loopback socket is the process that started the worker. */
+  /** Proves that the peer is the process that started the worker. */
   token: string;
 }
 
@@ -30,9 +30,18 @@ export function hello(token: string): Hello {
   return { protocol: protocolVersion, contract: contractDigest, token };
 }
 
+/** What a worker says of itself. */
+const welcome = z.object({
+  pid: z.int(),
+  python: z.string(),
+  /** The largest frame it takes. One that is announced as larger ends the connection. */
+  largestFrameBytes: z.int(),
+});
+export type Welcome = z.infer<typeof welcome>;
+
 /** Worker to client. */
 const reply = z.discriminatedUnion("t", [
-  z.object({ t: z.literal("welcome"), id: z.int(), p: z.object({ pid: z.int(), python: z.string() }) }),
+  z.object({ t: z.literal("welcome"), id: z.int(), p: welcome }),
   z.object({ t: z.literal("res"), id: z.int(), p: z.unknown(), b: tensorHeaders }),
   z.object({ t: z.literal("part"), id: z.int(), p: z.unknown(), b: tensorHeaders }),
   z.object({ t: z.literal("prog"), id: z.int(), p: z.unknown() }),

@@ -3,7 +3,14 @@ import { DepthkitError, isErrorCode } from "../errors.ts";
 import type { Progress } from "../progress.ts";
 import { decode, encode } from "../protocol/codec.ts";
 import { progress } from "../protocol/common.ts";
-import { type ErrorReply, hello, parseReply, type Reply, type Request } from "../protocol/envelope.ts";
+import {
+  type ErrorReply,
+  hello,
+  parseReply,
+  type Reply,
+  type Request,
+  type Welcome,
+} from "../protocol/envelope.ts";
 import { type MethodName, methods, type Params, type Part, type Result } from "../protocol/methods.ts";
 import { fromFrame, type Tensor, type TensorRef, toFrame } from "../protocol/tensor.ts";
 import type { Transport, TransportListener } from "../transport/transport.ts";
@@ -56,6 +63,7 @@ export class Connection {
   readonly #onBeat: () => void;
   #lastId = 0;
   #ended: DepthkitError | undefined;
+  #largestFrameBytes = Number.POSITIVE_INFINITY;
 
   constructor(connect: (listener: TransportListener) => Transport, onBeat: () => void = () => {}) {
     this.#onBeat = onBeat;
@@ -63,7 +71,7 @@ export class Connection {
       onMessage: (frames) => this.#receive(frames),
       onFailure: (error) =>
         this.end(
-          new DepthkitError("PROTOCOL", `The connection to the worker broke: ${error.message}`, {
+          new DepthkitError("CONNECTION_LOST", `The connection to the worker broke: ${error.message}.`, {
             cause: error,
           }),
         ),
@@ -71,14 +79,16 @@ export class Connection {
   }
 
   /** Opens the conversation; VERSION_MISMATCH where the two sides speak different contracts. */
-  async hello(token: string, timeoutMs: number): Promise<{ pid: number; python: string }> {
+  async hello(token: string, timeoutMs: number): Promise<Welcome> {
     const greeting = this.#request("hello", (id) => ({ t: "hello", id, p: hello(token) }), [], {});
     const timer = setTimeout(
       () => this.end(new DepthkitError("TIMEOUT", `The worker did not answer hello within ${timeoutMs} ms.`)),
       timeoutMs,
     );
     try {
-      return (await greeting).p as { pid: number; python: string };
+      const welcome = (await greeting).p as Welcome;
+      this.#largestFrameBytes = welcome.largestFrameBytes;
+      return welcome;
     } finally {
       clearTimeout(timer);
     }
@@ -158,6 +168,11 @@ export class Connection {
     if (signal?.aborted) return Promise.reject(cancelled(what, signal));
     this.#lastId += 1;
     const id = this.#lastId;
+    const sent = [encode(message(id)), ...frames];
+    const largest = Math.max(...sent.map(({ byteLength }) => byteLength));
+    if (largest > this.#largestFrameBytes) {
+      return Promise.reject(tooLarge(what, largest, this.#largestFrameBytes));
+    }
     return new Promise((resolve, reject) => {
       const onAbort = () => {
         if (!this.#pending.delete(id)) return;
@@ -172,7 +187,7 @@ export class Connection {
         };
       this.#pending.set(id, { what, resolve: settle(resolve), reject: settle(reject), onProgress, onBody });
       signal?.addEventListener("abort", onAbort, { once: true });
-      this.#transport.send([encode(message(id)), ...frames]);
+      this.#transport.send(sent);
     });
   }
 
@@ -253,6 +268,14 @@ function tensorOf(method: string, { tensors }: Body): (reference: TensorRef) => 
 
 function cancelled(what: string, signal: AbortSignal | undefined): DepthkitError {
   return new DepthkitError("CANCELLED", `${what} was cancelled.`, { cause: signal?.reason });
+}
+
+function tooLarge(what: string, bytes: number, limit: number): DepthkitError {
+  return new DepthkitError(
+    "OUT_OF_MEMORY",
+    `${what}: what is to be sent has ${bytes} bytes in one piece, and this worker takes at most ${limit}, half ` +
+      "of its machine's memory. Hand over a file's path in place of its text, or less at a time.",
+  );
 }
 
 /** The worker's error as ours: its code and message, the Python traceback as data. */

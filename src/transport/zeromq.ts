@@ -11,8 +11,9 @@ export function connectZeromq(endpoint: string, listener: TransportListener): Tr
     sendHighWaterMark: 0,
     receiveHighWaterMark: 0,
     immediate: true, // never queue for a worker that is gone: the next one would get it
+    // A connection made anew below us would be a stranger's to the worker, and every call on it lost in silence.
+    reconnectInterval: -1,
   });
-  socket.connect(endpoint);
   const queue: Uint8Array[][] = [];
   let sending = false;
   let closed = false;
@@ -20,6 +21,9 @@ export function connectZeromq(endpoint: string, listener: TransportListener): Tr
   const fail = (error: unknown) => {
     if (!closed) listener.onFailure(error instanceof Error ? error : new Error(String(error)));
   };
+  socket.events.on("disconnect", () => fail(new Error("the other side closed it")));
+  socket.events.on("connect:retry", () => fail(new Error(`nobody listens at ${endpoint}`)));
+  socket.connect(endpoint);
 
   const drain = async () => {
     sending = true;

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import { z } from "zod";
 import { SAFE_PATH } from "../environment/python-flags.ts";
 import { resolveWorkerPython, workerModules } from "../environment/worker-python.ts";
@@ -18,6 +20,9 @@ const ONE_HEAP = { MALLOC_ARENA_MAX: "1" };
 const START_TIMEOUT_MS = 120_000;
 /** How long a worker may take to tidy up before it is killed; it gives a running call two seconds. */
 const CLOSE_PATIENCE_MS = 3_000;
+/** From a worker's end to that of its pipes, where nothing else holds them: what it said last takes that long. */
+const LAST_WORDS_MS = 200;
+const IPC = "ipc://";
 
 export interface LaunchOptions {
   /** An interpreter of the caller's own, in place of the managed environment and DEPTHKIT_PYTHON. */
@@ -78,8 +83,16 @@ export async function launchWorker(options: LaunchOptions = {}): Promise<WorkerP
     if (options.verbose) process.stderr.write(text);
   });
   const exited = new Promise<WorkerExit>((resolve) => {
-    // "close" comes after the pipes have ended, so that the last words are in `stderr` by then.
+    // "close" comes after the pipes have ended, so that the last words are in `stderr` by then. What the
+    // worker started may hold the pipes for as long as it lives, so not for long after the "exit".
     child.once("close", (code, signal) => resolve({ code, signal }));
+    child.once("exit", (code, signal) => {
+      setTimeout(() => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+        resolve({ code, signal });
+      }, LAST_WORDS_MS).unref();
+    });
     child.once("error", () => resolve({ code: null, signal: null }));
   });
   // A write to a worker that is gone is reported by its exit, not by the pipe.
@@ -98,7 +111,14 @@ export async function launchWorker(options: LaunchOptions = {}): Promise<WorkerP
       await exited;
       clearTimeout(timer);
     };
-    return { pid, endpoint, token, exited, stderrTail, close, kill };
+    // The worker removes it as soon as someone spoke to it, or at a good end.
+    const gone = exited.then(async (exit) => {
+      if (endpoint.startsWith(IPC)) {
+        await rm(dirname(endpoint.slice(IPC.length)), { recursive: true, force: true });
+      }
+      return exit;
+    });
+    return { pid, endpoint, token, exited: gone, stderrTail, close, kill };
   } catch (error) {
     kill();
     throw error;

@@ -12,6 +12,8 @@ import signal
 import sys
 import threading
 
+from depthkit_worker.server.guard import start_guard
+
 PATIENCE = 2.0
 """Seconds a running call gets to tidy up after the client is gone."""
 
@@ -22,6 +24,11 @@ def main() -> None:
     token = os.environ.pop("DEPTHKIT_TOKEN", "")
     if not token:
         sys.exit("The worker is started by the depthkit SDK; DEPTHKIT_TOKEN is not set.")
+    # What reads standard input, a prompt of some library, meets its end and does not wait for the parent's.
+    lifeline = os.dup(0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    if hasattr(os, "fork"):
+        start_guard(lifeline, PATIENCE + 1)
     # torch's threads wait for each other by spinning, and where another program wants the cores too the
     # one that is waited for does not get one: a forward pass then takes ten times as long. Asleep they
     # cost microseconds. Read when torch is loaded.
@@ -36,7 +43,7 @@ def main() -> None:
     server = Server(token, HANDLERS)
 
     def watch_parent() -> None:
-        while os.read(0, 4096):
+        while os.read(lifeline, 4096):
             pass
         server.stop(PATIENCE)
         os._exit(0)

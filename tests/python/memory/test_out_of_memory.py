@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import sys
+from types import ModuleType
 
 import pytest
 import torch
@@ -51,3 +53,9 @@ def test_this_machines_own_refusal_is_recognised() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 60, dtype=torch.uint8)
     assert is_out_of_memory(caught.value)
+
+
+def test_an_error_while_torch_is_being_imported_is_told_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", ModuleType("torch"))
+    assert not is_out_of_memory(ValueError("out of range"))
+    assert is_out_of_memory(MemoryError())

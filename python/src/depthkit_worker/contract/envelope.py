@@ -36,6 +36,18 @@ class Hello(Struct, frozen=True, forbid_unknown_fields=True):
     token: str
 
 
+class HelloMessage(Struct, frozen=True, forbid_unknown_fields=True):
+    """The first message of a client, whole: nothing else is decoded of a peer before it."""
+
+    t: str
+    id: int
+    p: Hello
+
+
+HELLO_BYTES = 512
+"""What a hello takes at most: a digest, a token, three numbers and the names of the fields."""
+
+
 class ErrorBody(Struct, frozen=True):
     code: str
     message: str
@@ -47,7 +59,7 @@ class ErrorBody(Struct, frozen=True):
 
 _encoder = msgspec.msgpack.Encoder()
 decode_request = msgspec.msgpack.Decoder(Request).decode
-decode_hello = msgspec.msgpack.Decoder(Hello).decode
+decode_hello = msgspec.msgpack.Decoder(HelloMessage).decode
 
 
 def pack(kind: str, request_id: int, **fields: Any) -> bytes:

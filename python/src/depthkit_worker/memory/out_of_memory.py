@@ -18,8 +18,9 @@ TEXTS = (
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    torch = sys.modules.get("torch")
-    if isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError)):
+    # Another thread may be in the middle of importing torch, which then has no such name yet.
+    device_error = getattr(sys.modules.get("torch"), "OutOfMemoryError", MemoryError)
+    if isinstance(error, MemoryError | device_error):
         return True
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM

@@ -26,3 +26,15 @@ def peak_resident_bytes() -> int:
     # Linux counts in KiB, macOS in bytes.
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def machine_bytes() -> int:
+    """What this process may take at most: the machine's memory, or its container's."""
+    if not hasattr(os, "sysconf"):
+        return 8 << 30  # Windows tells it by other means; half of this is a message nobody sends
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
+    except OSError:
+        return total
+    return min(total, int(limit)) if limit.isdigit() else total

@@ -12,7 +12,9 @@ import msgspec
 import zmq
 
 from depthkit_worker.contract.envelope import (
+    HELLO_BYTES,
     PROTOCOL_VERSION,
+    Hello,
     Request,
     decode_hello,
     decode_request,
@@ -21,7 +23,9 @@ from depthkit_worker.contract.envelope import (
 from depthkit_worker.contract.frames import read_frames
 from depthkit_worker.contract.wire import CONTRACT_DIGEST, METHODS
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.memory.process import machine_bytes
 from depthkit_worker.server.compute import Compute
+from depthkit_worker.server.door import Door
 from depthkit_worker.session.call import Buffer, Call
 from depthkit_worker.session.handlers import Handlers
 from depthkit_worker.session.session import Session
@@ -34,7 +38,7 @@ COPY_BELOW = 65_536
 
 
 class Server:
-    """Binds a ROUTER socket on the loopback interface and serves the client that knows the token."""
+    """Binds a ROUTER socket for this user alone and serves the client that knows the token."""
 
     def __init__(self, token: str, handlers: Handlers) -> None:
         self._token = token.encode()
@@ -44,8 +48,11 @@ class Server:
         self._router.setsockopt(zmq.SNDHWM, 0)
         self._router.setsockopt(zmq.RCVHWM, 0)
         self._router.setsockopt(zmq.LINGER, 0)
-        port = self._router.bind_to_random_port("tcp://127.0.0.1")
-        self.endpoint = f"tcp://127.0.0.1:{port}"
+        # Where a larger frame is announced, libzmq ends the connection before it makes room for it.
+        self._largest_frame = machine_bytes() // 2
+        self._router.setsockopt(zmq.MAXMSGSIZE, self._largest_frame)
+        self._door = Door(self._router)
+        self.endpoint = self._door.endpoint
         self._outbox = self._context.socket(zmq.PULL)
         self._outbox.setsockopt(zmq.RCVHWM, 0)
         self._outbox.bind("inproc://outbox")
@@ -85,6 +92,8 @@ class Server:
         while self._session.running is not None and time.monotonic() < deadline:
             time.sleep(0.005)
 
+        self._door.shut()
+
     def _forget(self, call: Call) -> None:
         self._calls.pop((call.client, call.id), None)
 
@@ -98,38 +107,43 @@ class Server:
         frames = self._router.recv_multipart(copy=False)
         client = frames[0].bytes
         try:
+            if client not in self._clients:
+                self._meet(client, frames[1:])
+                return
             request = decode_request(frames[1].buffer)
-        except (msgspec.MsgspecError, IndexError):
-            return  # not one of ours: nobody to answer
-        if request.t == "hello":
-            self._welcome(client, request)
-        elif client not in self._clients:
-            return  # a stranger on the loopback interface
-        elif request.t == "cancel":
+        except Exception:
+            return  # not one of ours, whatever it made the decoder raise: nobody to answer
+        if request.t == "cancel":
             call = self._calls.get((client, request.id))
             if call is not None:
                 call.cancel()
         elif request.t == "req":
             self._start(client, request, [frame.buffer for frame in frames[2:]])
 
-    def _welcome(self, client: bytes, request: Request) -> None:
-        try:
-            hello = decode_hello(request.p)
-        except msgspec.MsgspecError:
-            return
-        if not hmac.compare_digest(hello.token.encode(), self._token):
-            return
+    def _meet(self, client: bytes, frames: Sequence[zmq.Frame]) -> None:
+        """A peer that has not said hello: of what it sends, only something of a hello's size is looked at."""
+        if len(frames) == 1 and len(frames[0]) <= HELLO_BYTES:
+            message = decode_hello(frames[0].buffer)
+            if message.t == "hello" and hmac.compare_digest(message.p.token.encode(), self._token):
+                self._welcome(client, message.id, message.p)
+
+    def _welcome(self, client: bytes, call_id: int, hello: Hello) -> None:
         if (hello.protocol, hello.contract) != (PROTOCOL_VERSION, CONTRACT_DIGEST):
             error = DepthkitError(
                 "VERSION_MISMATCH",
                 f"The SDK speaks protocol {hello.protocol}, contract {hello.contract[:12]}; this worker "
                 f"speaks {PROTOCOL_VERSION}, {CONTRACT_DIGEST[:12]}. Install both from one depthkit release.",
             )
-            Call(client, request.id, "hello", [], self._send).fail(error)
+            Call(client, call_id, "hello", [], self._send).fail(error)
             return
         self._clients.add(client)
-        facts = {"pid": os.getpid(), "python": platform.python_version()}
-        self._send([client, pack("welcome", request.id, p=facts)])
+        self._door.shut()
+        facts = {
+            "pid": os.getpid(),
+            "python": platform.python_version(),
+            "largestFrameBytes": self._largest_frame,
+        }
+        self._send([client, pack("welcome", call_id, p=facts)])
         if not self._compute.is_alive():
             self._compute.start()
 

@@ -1,0 +1,106 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { resolveWorkerPython } from "../../src/environment/worker-python.ts";
+import { Depthkit } from "../../src/index.ts";
+import { temporaryFolder } from "../unit/platform/temporary-folder.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Faults that a library could have in a worker, each at a signal. Every Python imports this file by itself. */
+const FAULTS = `
+import ctypes, os, signal, socket, stat, subprocess
+
+def lose_connection(*_):
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                link = socket.socket(fileno=os.dup(int(name)))
+                link.getpeername()  # raises for the one that listens
+                # What leads to the parent are sockets as well.
+                if "depthkit-" in str(link.getsockname()):
+                    link.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+def keep_the_lock(*_):
+    ctypes.PyDLL(None).sleep(600)
+
+def leave_a_child(*_):
+    print("before the end", flush=True)
+    subprocess.Popen(["sleep", "600"])
+    os.kill(os.getpid(), signal.SIGKILL)
+
+signal.signal(signal.SIGUSR1, lose_connection)
+signal.signal(signal.SIGUSR2, keep_the_lock)
+signal.signal(signal.SIGWINCH, leave_a_child)
+`;
+
+const sleep = (kit: Depthkit) => kit.connection.call("worker.sleep", { seconds: 600 });
+
+describe.skipIf(process.platform !== "linux")("what happens to a worker", () => {
+  beforeEach(async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "sitecustomize.py"), FAULTS);
+    vi.stubEnv("DEPTHKIT_PYTHON", (await resolveWorkerPython()).python);
+    vi.stubEnv("PYTHONPATH", folder);
+  });
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+
+  test("a connection that breaks fails every call at once, and ends the worker behind it", async () => {
+    const kit = await Depthkit.start();
+    const calls = Promise.allSettled([sleep(kit), sleep(kit)]);
+    process.kill(kit.pid, "SIGUSR1");
+    for (const result of await calls) {
+      expect(result).toMatchObject({ status: "rejected", reason: { code: "CONNECTION_LOST" } });
+    }
+    await kit.close();
+    expect(() => process.kill(kit.pid, 0)).toThrow("ESRCH");
+  });
+
+  test("its end is known though a child of its own holds its pipes, with its last words", async () => {
+    const kit = await Depthkit.start();
+    const call = sleep(kit);
+    process.kill(kit.pid, "SIGWINCH");
+    await expect(call).rejects.toMatchObject({
+      code: "WORKER_DIED",
+      details: { signal: "SIGKILL", stderr: expect.stringContaining("before the end") },
+    });
+    await kit.close();
+  });
+
+  test("its standard input is at its end: what prompts does not wait", async () => {
+    await using kit = await Depthkit.start();
+    expect(readlinkSync(`/proc/${kit.pid}/fd/0`)).toBe("/dev/null");
+  });
+
+  test.each(["SIGSTOP", "SIGUSR2"])("one that got %s does not outlive its killed parent", async (fault) => {
+    const script = `import { Depthkit } from "./src/index.ts";
+      const kit = await Depthkit.start();
+      process.stdout.write(String(kit.pid));
+      await new Promise(() => {});`;
+    const parent = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], {
+      cwd: root,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [pid] = await once(parent.stdout, "data");
+    process.kill(Number(pid), fault as NodeJS.Signals);
+    parent.kill("SIGKILL");
+    // No limit of time: where the worker stays, the test does not end.
+    while (isAlive(Number(pid))) await new Promise((resolve) => setTimeout(resolve, 50));
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
