@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "eee004bed5ac92b6f787755818f8517f7c4ecd1ea4aff7818978ddcfe072bc46"
+CONTRACT_DIGEST = "fb119594fc34c8b181acd89edf537b47d3c459ee2fd41a463b311db520feea52"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -668,6 +668,8 @@ class ModelInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
     dtype: str
     device: str
     attention: str
+    notes: tuple[str, ...]
+    """What lies in the checkpoint and was not loaded, or not as it says."""
     load_seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
 
