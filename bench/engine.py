@@ -214,7 +214,8 @@ class Yardsticks:
 def run(decoder: Decoder, corpus: Corpus, name: str, work: Workload, plain: Connection, seconds: float) -> None:
     subnetworks, goal = work
     options = EngineOptions(batch_size=corpus.sequences)
-    evaluation = Evaluation(np.unique(block_codes(subnetworks, decoder.depth).codes, axis=0), LOSS, ALL_POSITIONS)
+    codes = block_codes(subnetworks, decoder.depth, decoder.family).codes
+    evaluation = Evaluation(np.unique(codes, axis=0), LOSS, ALL_POSITIONS)
     plan = make_plan(decoder, corpus, evaluation, corpus.sequences, None)
     sticks = Yardsticks(decoder, corpus, subnetworks, plain)
     sticks.run()

@@ -9,10 +9,10 @@ import {
   type CorpusFlags,
   corpusOptionsOf,
   type ModelFlags,
-  modelOptionsOf,
   textDataOf,
 } from "./data-flags.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
+import { loadModel } from "./subject.ts";
 
 interface Flags extends ModelFlags, CorpusFlags {}
 
@@ -27,7 +27,7 @@ export function registerInfluence(program: Command): void {
     await runCommand(flags, ({ signal, progress }) =>
       withWorker(async (kit) => {
         const call = { signal, onProgress: progress.update };
-        const model = await kit.loadModel(flags.model, { ...modelOptionsOf(flags), ...call });
+        const model = await loadModel(kit, flags, call);
         const corpus = await model.loadCorpus(textDataOf(flags), { ...corpusOptionsOf(flags), ...call });
         const view = schemaOptions(influenceView, flags);
         const options = { ...view, ...schemaOptions(influenceOptions, flags) };

@@ -10,9 +10,9 @@ import {
   type CorpusFlags,
   corpusOptionsOf,
   type ModelFlags,
-  modelOptionsOf,
   textDataOf,
 } from "./data-flags.ts";
+import { loadModel } from "./subject.ts";
 import { wholeNumber } from "./values.ts";
 
 interface Flags extends ModelFlags, CorpusFlags {
@@ -62,7 +62,7 @@ export function registerShapley(program: Command): void {
       await runCommand(flags, ({ signal, progress }) =>
         withWorker(async (kit) => {
           const call = { signal, onProgress: progress.update };
-          const model = await kit.loadModel(flags.model, { ...modelOptionsOf(flags), ...call });
+          const model = await loadModel(kit, flags, call);
           const corpus = await model.loadCorpus(textDataOf(flags), { ...corpusOptionsOf(flags), ...call });
           const players = await playersOf(model, corpus, flags, call);
           const { method, horizon, evaluations, seed, value, groups, journal } = flags;

@@ -41,7 +41,14 @@ export async function loadSubject(
       "Both --remove and --subnetwork were given; the saved subnetwork names its own removed units.",
     );
   }
-  const model = await kit.loadModel(flags.model, { ...modelOptionsOf(flags), ...call });
+  const model = await loadModel(kit, flags, call);
   if (flags.subnetwork === undefined) return { model, subnetwork: model.without(flags.remove) };
   return { model, subnetwork: await model.loadSubnetwork(flags.subnetwork, call) };
+}
+
+/** The model of `--model`. What of it was not loaded, or not as it says, goes to standard error. */
+export async function loadModel(kit: Depthkit, flags: ModelFlags, call: CallOptions): Promise<Model> {
+  const model = await kit.loadModel(flags.model, { ...modelOptionsOf(flags), ...call });
+  for (const note of model.info.notes) process.stderr.write(`Note: ${note}\n`);
+  return model;
 }

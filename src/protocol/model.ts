@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { modelHandle } from "./common.ts";
-import { count, digest, extending, finite, named, path } from "./schema.ts";
+import { count, digest, extending, finite, list, named, path } from "./schema.ts";
 
 const dtypeChoices = ["auto", "float32", "bfloat16", "float16"] as const;
 export const dtypeChoice = named("DtypeChoice", z.enum(dtypeChoices));
@@ -54,6 +54,7 @@ export const modelInfo = named(
     dtype: z.string(),
     device: z.string(),
     attention: z.string(),
+    notes: list(z.string()).describe("What lies in the checkpoint and was not loaded, or not as it says."),
     loadSeconds: finite(),
   }),
 );

@@ -11,7 +11,11 @@ import {
   path,
   positive,
   share,
+  upTo,
 } from "./schema.ts";
+
+/** Beyond any use, and small enough that products of two such numbers are exact. */
+const MOST_AT_A_TIME = 65_536;
 
 const objective = named(
   "Objective",
@@ -34,9 +38,9 @@ export const trainingOptions = named(
       .default(100)
       .describe("Of the dense model's logits at a position, how many are kept for kl."),
     steps: count(1).default(200).describe("Optimiser steps."),
-    batchSize: count(1).default(4).describe("Sequences a forward pass."),
-    accumulation: count(1).default(1).describe("Forward passes a step."),
-    learningRate: positive()
+    batchSize: upTo(MOST_AT_A_TIME).default(4).describe("Sequences a forward pass."),
+    accumulation: upTo(MOST_AT_A_TIME).default(1).describe("Forward passes a step."),
+    learningRate: positive(100)
       .nullable()
       .default(null)
       .describe("The highest, reached after the warm-up; null: 1e-3, for lora and replacement-block 2e-4."),
@@ -45,7 +49,7 @@ export const trainingOptions = named(
       .default(null)
       .describe("Steps of linear warm-up; a cosine to 0 follows. null: a tenth of the steps."),
     clip: positive().nullable().default(1).describe("Largest norm of the gradient; null: not clipped."),
-    weightDecay: notNegative().default(0).describe("Of all that is trained."),
+    weightDecay: notNegative(100).default(0).describe("Of all that is trained."),
     activationCheckpointing: z
       .boolean()
       .default(false)
@@ -107,7 +111,7 @@ const lowRankOptions = named(
   "LowRankOptions",
   z.strictObject({
     method: z.literal("low-rank"),
-    rank: count(1).default(32).describe("Rank of the map."),
+    rank: upTo(MOST_AT_A_TIME).default(32).describe("Rank of the map."),
     input: adapterInput.default("normed").describe("normed exports exactly; raw reads the stream as it is."),
     reference,
     ridge: notNegative().default(1e-2).describe("In units of the input's mean square."),
@@ -158,8 +162,8 @@ const loraOptions = named(
   "LoraOptions",
   z.strictObject({
     method: z.literal("lora"),
-    rank: count(1).default(8).describe("Rank of each change."),
-    alpha: positive().nullable().default(null).describe("null: twice the rank."),
+    rank: upTo(MOST_AT_A_TIME).default(8).describe("Rank of each change."),
+    alpha: positive(1e6).nullable().default(null).describe("null: twice the rank."),
     dropout: share().default(0).describe("Of what an adapter reads, while it is trained."),
     targets: list(z.string().min(1), 1)
       .default(["feed-forward"])
@@ -191,7 +195,7 @@ export const repairFitOptions = named(
     skipTokens: count()
       .default(0)
       .describe("First tokens of each sequence that no statistic counts: their activations dwarf the rest."),
-    batchSize: count(1)
+    batchSize: upTo(MOST_AT_A_TIME)
       .nullable()
       .default(null)
       .describe("Sequences a pass of measuring; null: chosen for the device."),

@@ -38,15 +38,18 @@ function add<T extends z.ZodType>(entry: { id: string; base?: string }, schema: 
 /** A finite number. The bounds are what lets JSON Schema and msgspec refuse NaN and infinities. */
 export const finite = (): z.ZodNumber => z.number().min(-Number.MAX_VALUE).max(Number.MAX_VALUE);
 
-export const positive = (): z.ZodNumber => z.number().gt(0).max(Number.MAX_VALUE);
+export const positive = (max = Number.MAX_VALUE): z.ZodNumber => z.number().gt(0).max(max);
 
-export const notNegative = (): z.ZodNumber => z.number().min(0).max(Number.MAX_VALUE);
+export const notNegative = (max = Number.MAX_VALUE): z.ZodNumber => z.number().min(0).max(max);
 
 /** A share or a probability. */
 export const share = (): z.ZodNumber => z.number().min(0).max(1);
 
 /** A count, size or seed: an exact integer from `min` to 2^53 - 1. */
 export const count = (min = 0): z.ZodInt => z.int().min(min).max(Number.MAX_SAFE_INTEGER);
+
+/** A count of at least 1 with a bound of its own, where a large one could only be a mistake. */
+export const upTo = (max: number): z.ZodInt => z.int().min(1).max(max);
 
 /** A list, which callers may give as a constant. */
 export const list = <T extends z.ZodType>(item: T, min = 0): z.ZodReadonly<z.ZodArray<T>> =>

@@ -16,41 +16,21 @@ from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerBase
 
 from data.resources import golden, shared
-from depthkit_worker.contract.wire import ModelOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models import child, load
 from depthkit_worker.models.convert_gguf import Conversion, convert_in_child
-from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.devices import available_devices
 from depthkit_worker.models.folders import partial_folder, sha256_of_files
-from depthkit_worker.models.load import ALIGNMENT_BYTES, load_model
+from depthkit_worker.models.load import ALIGNMENT_BYTES
 from depthkit_worker.models.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from depthkit_worker.session.job import Unattended, cancelled
+from models.folders import change_config, loaded, refusal, saved
 from tiny import SMOLLM2_VOCABULARY, t_llama, token_ids
 
 
 @pytest.fixture
 def source(tmp_path: Path, smollm2_tokenizer: PreTrainedTokenizerBase) -> Path:
-    folder = tmp_path / "source"
-    t_llama().save_pretrained(folder)
-    smollm2_tokenizer.save_pretrained(folder)
-    return folder
-
-
-def loaded(source: Path | str, cache: Path, **others: object) -> Decoder:
-    options = ModelOptions(**{"device": "cpu", **others})  # type: ignore[arg-type]
-    return load_model(str(source), cache, options, Unattended())
-
-
-def refusal(source: Path | str, cache: Path, **others: object) -> DepthkitError:
-    with pytest.raises(DepthkitError) as failure:
-        loaded(source, cache, **others)
-    return failure.value
-
-
-def change_config(folder: Path, **changes: object) -> None:
-    path = folder / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    return saved(t_llama(), smollm2_tokenizer, tmp_path / "source")
 
 
 def test_a_loaded_model_is_the_saved_one(source: Path, tmp_path: Path) -> None:
@@ -85,9 +65,7 @@ def test_run3_missing_and_unexpected_tensors_are_listed(source: Path, tmp_path: 
 
 
 def test_run3_a_missing_head_is_missing_unless_tied(tmp_path: Path, smollm2_tokenizer: PreTrainedTokenizerBase) -> None:
-    folder = tmp_path / "tied"
-    t_llama(tied=True).save_pretrained(folder)
-    smollm2_tokenizer.save_pretrained(folder)
+    folder = saved(t_llama(tied=True), smollm2_tokenizer, tmp_path / "tied")
     decoder = loaded(folder, tmp_path)
     head, embedding = decoder.model.get_output_embeddings(), decoder.model.get_input_embeddings()
     assert head.weight is embedding.weight
@@ -108,7 +86,7 @@ def test_run3_a_tensor_of_another_shape_is_listed(source: Path, tmp_path: Path) 
         (lambda folder: (folder / "config.json").unlink(), "no config.json"),
         (lambda folder: (folder / "config.json").write_text("{"), "not JSON"),
         (lambda folder: (folder / "model.safetensors").unlink(), "no weights"),
-        (lambda folder: os.truncate(folder / "model.safetensors", 1000), "damaged"),
+        (lambda folder: os.truncate(folder / "model.safetensors", 1000), "it is cut: its header alone has"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "no tokenizer"),
     ],
 )

@@ -19,6 +19,7 @@ from transformers import LlamaConfig
 
 from depthkit_worker.contract.wire import EngineOptions
 from depthkit_worker.models.decoder import Decoder, Replay
+from depthkit_worker.models.families import FAMILIES
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.engine import evaluate_subnetworks
@@ -37,7 +38,7 @@ SUBLAYERS = tuple(Unit(kind, index) for index in range(DEPTH) for kind in UNIT_K
 
 def distinct_codes(rows: int, units: tuple[Unit, ...], depth: int = DEPTH, seed: int = 0) -> NDArray[np.uint8]:
     kept = np.random.default_rng(seed).random((rows, len(units))) < 0.7
-    return np.unique(block_codes(Subnetworks(units, kept), depth).codes, axis=0)
+    return np.unique(block_codes(Subnetworks(units, kept), depth, FAMILIES["llama"]).codes, axis=0)
 
 
 class _Counting(Stepper):

@@ -47,6 +47,14 @@ test("a repair's own options are named, and its methods where it is none", () =>
   );
 });
 
+test.each([
+  [{ learningRate: 1e38 }, /repair\.training\.learningRate: .*100.*1e\+38/],
+  [{ batchSize: 1e9 }, /repair\.training\.batchSize: .*65536/],
+  [{ accumulation: 1e9 }, /repair\.training\.accumulation: .*65536/],
+])("a training with %j is refused with its bound", (training, words) => {
+  expect(repairWith({ method: "lora", training })).toMatch(words);
+});
+
 test("several faults are told at once", () => {
   const both = refusal("generation.generate", { prompts: [], seed: -1 });
   expect(both).toContain("prompts: ");

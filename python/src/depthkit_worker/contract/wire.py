@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "eee004bed5ac92b6f787755818f8517f7c4ecd1ea4aff7818978ddcfe072bc46"
+CONTRACT_DIGEST = "f0f7f7fae1b3127dd2aaeedea255b4c55e040727dbeb1dfb5a7ee48546818553"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -168,7 +168,7 @@ class ProfileOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class RepairFitOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     skip_tokens: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
     """First tokens of each sequence that no statistic counts: their activations dwarf the rest."""
-    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] | None = None
     """Sequences a pass of measuring; null: chosen for the device."""
 
 
@@ -617,9 +617,9 @@ class LastWordResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class LoraOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="lora"):
-    rank: Annotated[int, Meta(ge=1, le=9007199254740991)] = 8
+    rank: Annotated[int, Meta(ge=1, le=65536)] = 8
     """Rank of each change."""
-    alpha: Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)] | None = None
+    alpha: Annotated[float, Meta(gt=0, le=1000000)] | None = None
     """null: twice the rank."""
     dropout: Annotated[float, Meta(ge=0, le=1)] = 0.0
     """Of what an adapter reads, while it is trained."""
@@ -633,7 +633,7 @@ class LoraOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
 
 
 class LowRankOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="low-rank"):
-    rank: Annotated[int, Meta(ge=1, le=9007199254740991)] = 32
+    rank: Annotated[int, Meta(ge=1, le=65536)] = 32
     """Rank of the map."""
     input: AdapterInput = "normed"
     """normed exports exactly; raw reads the stream as it is."""
@@ -668,6 +668,8 @@ class ModelInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
     dtype: str
     device: str
     attention: str
+    notes: tuple[str, ...]
+    """What lies in the checkpoint and was not loaded, or not as it says."""
     load_seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
 
@@ -1041,17 +1043,17 @@ class TrainingOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Of the dense model's logits at a position, how many are kept for kl."""
     steps: Annotated[int, Meta(ge=1, le=9007199254740991)] = 200
     """Optimiser steps."""
-    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] = 4
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] = 4
     """Sequences a forward pass."""
-    accumulation: Annotated[int, Meta(ge=1, le=9007199254740991)] = 1
+    accumulation: Annotated[int, Meta(ge=1, le=65536)] = 1
     """Forward passes a step."""
-    learning_rate: Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)] | None = None
+    learning_rate: Annotated[float, Meta(gt=0, le=100)] | None = None
     """The highest, reached after the warm-up; null: 1e-3, for lora and replacement-block 2e-4."""
     warmup: Annotated[int, Meta(ge=0, le=9007199254740991)] | None = None
     """Steps of linear warm-up; a cosine to 0 follows. null: a tenth of the steps."""
     clip: Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)] | None = 1.0
     """Largest norm of the gradient; null: not clipped."""
-    weight_decay: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] = 0.0
+    weight_decay: Annotated[float, Meta(ge=0, le=100)] = 0.0
     """Of all that is trained."""
     activation_checkpointing: bool = False
     """Compute activations again in the backward pass: less memory, a third more time."""

@@ -9,8 +9,8 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
 
+from depthkit_worker.data.unpacking import open_gzip
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.session.job import Job
 
@@ -117,7 +117,7 @@ def check_rows_file(path: Path) -> None:
 
 def read_rows(path: Path, job: Job) -> Iterator[tuple[Place, dict[str, object]]]:
     """Place and object of each line of a `.jsonl` or `.jsonl.gz` file that is not blank."""
-    for number, (offset, line) in enumerate(_lines(path), start=1):
+    for number, (offset, line) in enumerate(_lines(path, job), start=1):
         if number % LINES_BETWEEN_CHECKS == 0:
             job.check()
         if line.strip():
@@ -135,12 +135,12 @@ def file_digest(path: Path, job: Job) -> str:
     return digest.hexdigest()
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def _lines(path: Path, job: Job) -> Iterator[tuple[int, bytes]]:
     """Offset in bytes (of the unpacked file) and content of each line, ended by LF, CRLF or CR."""
-    opener = gzip.open if path.name.lower().endswith(".gz") else open
+    packed = path.name.lower().endswith(".gz")
     offset = 0
     try:
-        with cast("IO[bytes]", opener(path, "rb")) as file:
+        with open_gzip(path, job) if packed else path.open("rb") as file:
             for chunk in file:  # binary files iterate by LF alone
                 body = chunk
                 if offset == 0:

@@ -20,6 +20,7 @@ from transformers import (
 )
 
 from depthkit_worker.contract.wire import FinishReason, GenerateOptions, Generation, GenerationGenerateResult
+from depthkit_worker.data.chat import render_chat
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.finished_items import FinishedItems
 from depthkit_worker.evaluation.greedy import write_greedy
@@ -156,13 +157,7 @@ def _read(writer: _Writer, prompt: str, prompt_tokens: int, written: list[int]) 
 def _encode(writer: _Writer, prompt: str) -> list[int]:
     tokenizer, options = writer.tokenizer, writer.options
     if options.chat:
-        if not tokenizer.chat_template:
-            raise DepthkitError(
-                "INVALID_ARGUMENT",
-                "chat was asked for, and this model's tokenizer has no chat template. Leave chat off.",
-            )
-        turns = [{"role": "user", "content": prompt}]
-        text = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+        text = render_chat(tokenizer, [{"role": "user", "content": prompt}])
         ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     else:
         ids = tokenizer(prompt)["input_ids"]

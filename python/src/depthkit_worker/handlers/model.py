@@ -36,6 +36,7 @@ def load(session: Session, params: ModelLoadParams, call: Call) -> ModelLoadResu
         dtype=str(decoder.dtype).removeprefix("torch."),
         device=str(decoder.device),
         attention=decoder.attention_implementation,
+        notes=decoder.source.notes,
         load_seconds=time.monotonic() - started,
     )
     return ModelLoadResult(model=session.models.add(decoder), info=info)

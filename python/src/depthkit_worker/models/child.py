@@ -20,11 +20,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.memory.out_of_memory import is_out_of_memory
 from depthkit_worker.session.job import Job
 
 POLL_SECONDS = 0.05
 FLAGS = ("-P", "-X", "utf8")
 """As the worker itself is started: the caller's folder is no place for modules, and all text is UTF-8."""
+KILLED = 9
+"""The signal that no process survives; nobody but the system sends it to one that is not given up."""
 
 
 def run_child(
@@ -59,6 +62,11 @@ def run_child(
         if result is None:
             clean_up(child.pid)
             log.seek(0)
+            if child.returncode == -KILLED:
+                raise DepthkitError(
+                    "OUT_OF_MEMORY",
+                    f"The system killed {module}, as it does where memory runs out. Free some, or use a smaller model.",
+                )
             raise DepthkitError(
                 "INTERNAL",
                 f"{module} ended with status {child.returncode} and no result. {log.read()[-2000:]}",
@@ -128,8 +136,9 @@ def child_main(work: Callable[[ChildJob], Any], stop_with_parent: bool) -> int:
         return 1
     except Exception as error:
         traceback.print_exc()
+        code = "OUT_OF_MEMORY" if is_out_of_memory(error) else "INTERNAL"
         message = f"{type(error).__name__}: {error}"
-        job.send({"error": {"code": "INTERNAL", "message": message, "details": {}}})
+        job.send({"error": {"code": code, "message": message, "details": {}}})
         return 1
     return 0
 

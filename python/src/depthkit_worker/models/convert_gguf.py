@@ -15,7 +15,9 @@ from pathlib import Path
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.child import child_main, run_child
+from depthkit_worker.models.file_kinds import not_what_it_says
 from depthkit_worker.models.folders import partial_folder, put_in_place, sha256_of_files, sweep_partials
+from depthkit_worker.models.gguf_header import gguf_fault
 from depthkit_worker.models.manifest import Manifest, read_manifest, write_manifest
 from depthkit_worker.session.job import Job
 
@@ -50,6 +52,9 @@ def convert(conversion: Conversion, process: int, job: Job) -> dict[str, str]:
     gguf, out = conversion.gguf, conversion.out
     if not gguf.is_file():
         raise DepthkitError("FILE_NOT_FOUND", f"There is no GGUF file {gguf}.", path=str(gguf))
+    fault = not_what_it_says(gguf) or gguf_fault(gguf)
+    if fault is not None:
+        raise DepthkitError("MODEL_INVALID", f"{gguf} cannot be read: {fault}. Fetch the file again.", path=str(gguf))
     job.report(PHASE, 0, STEPS, "steps")
     digest = sha256_of_files([gguf], job.check)
     if conversion.expect_sha256 not in (None, digest):
@@ -79,7 +84,9 @@ def _write_plain(gguf: Path, folder: Path, job: Job) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    from depthkit_worker.memory.out_of_memory import is_out_of_memory
     from depthkit_worker.models.compatibility import add_legacy_keys
+    from depthkit_worker.models.first_line import first_line
     from depthkit_worker.models.quiet import quiet_transformers
 
     quiet_transformers()
@@ -89,10 +96,14 @@ def _write_plain(gguf: Path, folder: Path, job: Job) -> None:
         model = AutoModelForCausalLM.from_pretrained(location, gguf_file=name, dtype=torch.float32)
         job.report(PHASE, 2, STEPS, "steps")
         tokenizer = AutoTokenizer.from_pretrained(location, gguf_file=name)
-    except (ValueError, KeyError, OSError, NotImplementedError) as error:
+    except Exception as error:  # Readers of damaged files raise whatever they were at.
+        if is_out_of_memory(error):
+            raise
         raise DepthkitError(
             "MODEL_INVALID",
-            f"transformers cannot read the GGUF file {gguf}: {error}",
+            f"transformers cannot read the GGUF file {gguf} of {gguf.stat().st_size:,} bytes: {first_line(error)}. "
+            "It is damaged, cut or of an architecture that transformers does not read: fetch it again, or use the "
+            "model's own checkpoint.",
             path=str(gguf),
         ) from error
     job.report(PHASE, 3, STEPS, "steps")

@@ -23,6 +23,8 @@ class Source:
     weights_digest: str
     stored_dtype: str
     """The dtype most of the stored weights have, such as bfloat16."""
+    notes: tuple[str, ...] = ()
+    """What lies in the checkpoint and was not loaded, or not loaded as it says."""
 
 
 IN_MEMORY = Source("in memory", None, None, "0" * 64, "float32")

@@ -5,19 +5,24 @@ A repair says what becomes of each block it touches. Its modules see the residua
 inside a block, so that one description fits every family: a removed attention of a sequential block is
 made up for in front of the block, a removed feed-forward behind it; in a parallel block both read the
 block's input and add to its output.
+
+Where more is removed than a repair was made for, its changes to weights that are gone go with them. What it put
+in a gap stays; one that works inside a sublayer, as a fold does, cannot be there without it.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from torch import Tensor, nn
 
 from depthkit_worker.contract.wire import UnitKind
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.models.units import Parts, Unit, removed_parts
+from depthkit_worker.models.families import Family
+from depthkit_worker.models.units import Parts, Unit, removed_parts, units_of
 from depthkit_worker.repair.weight_changes import WeightChange
 
 PARTS_OF: Mapping[UnitKind, tuple[Parts, ...]] = {
@@ -44,6 +49,10 @@ class BlockEdit:
     """A decoder block of the model's own class that runs in the removed block's place."""
     weights: Mapping[str, WeightChange] = field(default_factory=dict)
     """Changes to the block's parameters, by their names in the block."""
+
+    @property
+    def empty(self) -> bool:
+        return not self.weights and not self.modules
 
     @property
     def updates(self) -> dict[Slot, nn.Module]:
@@ -111,17 +120,49 @@ class _Together(nn.Module):
         return total
 
 
-def merged_edits(repairs: Sequence[Repair]) -> dict[int, BlockEdit]:
-    """The edits of several repairs of one subnetwork, in the order they were made."""
-    _check_apart(repairs)
-    merged: dict[int, BlockEdit] = {}
+def edits_of(repairs: Sequence[Repair], lost: Sequence[Parts], family: Family) -> dict[int, BlockEdit]:
+    """What several repairs, in the order they were made, do to the blocks of one subnetwork, by the block's
+    number; `lost` is what each block loses."""
+    check_apart(repairs)
+    touched = sorted({index for repair in repairs for index in repair.edits})
+    edits = {index: edit_of(repairs, index, lost[index], family) for index in touched}
+    return {index: edit for index, edit in edits.items() if not edit.empty}
+
+
+def edit_of(repairs: Sequence[Repair], index: int, lost: Parts, family: Family) -> BlockEdit:
+    """The same for one block. It is empty where all that they change is gone."""
+    merged: BlockEdit | None = None
     for repair in repairs:
-        for index, edit in repair.edits.items():
-            merged[index] = _merge(merged[index], edit) if index in merged else edit
-    return merged
+        edit = repair.edits.get(index)
+        if edit is None:
+            continue
+        # Weights changed after a replacement are the replacement's, which is whole.
+        if lost and edit.weights and (merged is None or merged.replacement is None):
+            there = {name: change for name, change in edit.weights.items() if not part_of(name, family) & lost}
+            edit = replace(edit, weights=there)
+        merged = edit if merged is None else _merge(merged, edit)
+    return BlockEdit() if merged is None else merged
 
 
-def _check_apart(repairs: Sequence[Repair]) -> None:
+def part_of(parameter: str, family: Family) -> Parts:
+    """The parts of a block whose removal takes a parameter of it along, by its name in the block."""
+    child = parameter.partition(".")[0]
+    if child == family.attention:
+        return Parts.ATTENTION
+    return Parts.FEED_FORWARD if child in family.feed_forward else Parts.BOTH
+
+
+def carriers(repair: Repair, family: Family) -> dict[int, Parts]:
+    """The sublayers that a repair works inside: it fills its gap by changing their weights, and means nothing
+    without them. By the block's number. What only heals the blocks that stay has none."""
+    return {
+        index: functools.reduce(Parts.__or__, (part_of(name, family) for name in edit.weights))
+        for index, edit in repair.edits.items()
+        if edit.weights and edit.updates
+    }
+
+
+def check_apart(repairs: Sequence[Repair]) -> None:
     """Refuse two repairs that put something in the same gap."""
     filled: dict[tuple[int, Parts], Repair] = {}
     for repair in repairs:
@@ -163,8 +204,9 @@ def _in_turn(first: WeightChange, second: WeightChange) -> WeightChange:
     return lambda tensor: second(first(tensor))
 
 
-def check_repairs(repairs: Sequence[Repair], removed: Sequence[Unit], depth: int) -> None:
-    """Refuse a repair of what is not removed, or one without the repairs it was made on top of."""
+def check_repairs(repairs: Sequence[Repair], removed: Sequence[Unit], depth: int, family: Family) -> None:
+    """Refuse a repair of what is not removed, one without the sublayer it works inside, and one without the
+    repairs it was made on top of."""
     gone = removed_parts(removed, depth)
     before: list[str] = []
     for repair in repairs:
@@ -178,6 +220,18 @@ def check_repairs(repairs: Sequence[Repair], removed: Sequence[Unit], depth: int
                 repairs=[str(unit) for unit in repair.removed],
                 removed=[str(unit) for unit in removed],
             )
+        for index, parts in carriers(repair, family).items():
+            if parts & gone[index]:
+                inside = units_of([*[Parts.NONE] * index, parts])[0]
+                raise DepthkitError(
+                    "INVALID_ARGUMENT",
+                    f"The repair {repair.method} makes up for {_listed(repair.removed)} from inside {inside}, and the "
+                    f"subnetwork is without {_listed(removed)}. Keep {inside}, or leave the repair out and make "
+                    "another one of what is removed now.",
+                    method=repair.method,
+                    inside=str(inside),
+                    removed=[str(unit) for unit in removed],
+                )
         missing = [digest for digest in repair.base if digest not in before]
         if missing:
             raise DepthkitError(

@@ -24,15 +24,15 @@ from torch import Tensor, nn
 from depthkit_worker.contract.wire import RepairSaveOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.file_kinds import not_what_it_says
+from depthkit_worker.models.first_line import first_line
 from depthkit_worker.models.folders import is_full, partial_folder, put_in_place
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.repair import BlockEdit, Repair
+from depthkit_worker.repair.saved_form import FORMAT, VERSION, SavedRepair, damaged, read_saved
 from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
 from depthkit_worker.repair.weight_changes import Product, Sum, WeightChange
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
-
-FORMAT = "depthkit-repair"
-VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -180,50 +180,37 @@ def save_repairs(subnetwork: Subnetwork, folder: Path, options: RepairSaveOption
 
 def load_repairs(decoder: Decoder, folder: Path) -> Subnetwork:
     """The subnetwork that `save_repairs` wrote, of the same model's weights."""
-    content = _read(folder)
-    wanted, here = content["model"]["weightsDigest"], decoder.source.weights_digest
+    saved = read_saved(folder)
+    wanted, here = saved.model.weights_digest, decoder.source.weights_digest
     if wanted != here:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"The repair in {folder} was made for {content['model']['name']} with weights {wanted[:12]}; the model "
+            f"The repair in {folder} was made for {saved.model.name} with weights {wanted[:12]}; the model "
             f"{decoder.source.name} has weights {here[:12]}. Load the model it was made for, or make it again.",
             madeFor=wanted,
             model=here,
         )
     try:
         tensors = load_file(folder / "repair.safetensors")
-        units = tuple(Unit.parse(name) for name in content["removed"])
-        repairs = tuple(
-            _restore(decoder, entry, f"{number}.", tensors) for number, entry in enumerate(content["repairs"])
-        )
-    except (SafetensorError, OSError, LookupError, TypeError, ValueError, RuntimeError) as error:
-        raise _damaged(folder, str(error)) from error
-    for repair, entry in zip(repairs, content["repairs"], strict=True):
-        if repair.digest != entry["digest"]:
-            raise _damaged(folder, f"the tensors of {repair.method} are not those it was saved with")
-    return Subnetwork(decoder, units, repairs)
+        units = tuple(Unit.parse(name) for name in saved.removed)
+        repairs = tuple(_restore(decoder, entry, f"{number}.", tensors) for number, entry in enumerate(saved.repairs))
+        for repair, entry in zip(repairs, saved.repairs, strict=True):
+            if repair.digest != entry.digest:
+                raise ValueError(f"the tensors of {repair.method} are not those it was saved with")
+        return Subnetwork(decoder, units, repairs)
+    except (SafetensorError, OSError) as error:
+        path = folder / "repair.safetensors"
+        raise damaged(folder, f"{path.name}: {(path.is_file() and not_what_it_says(path)) or error}") from error
+    except (DepthkitError, LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise damaged(folder, first_line(error)) from error
 
 
-def _read(folder: Path) -> dict[str, Any]:
-    path = folder / "repair.json"
-    if not path.is_file():
-        raise DepthkitError("FILE_NOT_FOUND", f"There is no repair in {folder}: repair.json is missing.")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise _damaged(folder, str(error)) from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("version") != VERSION:
-        raise DepthkitError(
-            "UNSUPPORTED_FORMAT",
-            f"{path} is no repair that this depthkit reads: it needs format {FORMAT}, version {VERSION}.",
-        )
-    return content
-
-
-def _restore(decoder: Decoder, entry: dict[str, Any], prefix: str, tensors: Mapping[str, Tensor]) -> Repair:
+def _restore(decoder: Decoder, entry: SavedRepair, prefix: str, tensors: Mapping[str, Tensor]) -> Repair:
     edits: dict[int, dict[str, Any]] = {}
-    for edit in entry["edits"]:
-        index, place = int(edit["block"]), str(edit["place"])
+    for edit in entry.edits:
+        index, place = edit["block"], str(edit["place"])
+        if type(index) is not int or not 0 <= index < decoder.depth:
+            raise ValueError(f"it has an edit of block {index!r} of a model of {decoder.depth}")
         here = edits.setdefault(index, {})
         if place == "weights":
             where = f"{prefix}{index}.weights.{edit['name']}."
@@ -232,14 +219,30 @@ def _restore(decoder: Decoder, entry: dict[str, Any], prefix: str, tensors: Mapp
             here["replacement"] = _block(decoder, index, f"{prefix}{index}.replacement.", tensors)
         else:
             here[place] = _update(edit, f"{prefix}{index}.{place}.", tensors, decoder)
+    made = {index: BlockEdit(**places) for index, places in edits.items()}
+    _try_out(decoder, made)
     return make_repair(
         decoder,
-        entry["method"],
-        [Unit.parse(name) for name in entry["removed"]],
-        {index: BlockEdit(**places) for index, places in edits.items()},
-        json.dumps(entry["settings"]),
-        entry["base"],
+        entry.method,
+        [Unit.parse(name) for name in entry.removed],
+        made,
+        json.dumps(entry.settings),
+        entry.base,
     )
+
+
+def _try_out(decoder: Decoder, edits: Mapping[int, BlockEdit]) -> None:
+    """Raises where an update takes no stream of the model's, or a change no weight of the block's."""
+    stream = torch.zeros(1, 1, decoder.hidden_size, dtype=decoder.dtype, device=decoder.device)
+    for index, edit in edits.items():
+        for slot, update in edit.updates.items():
+            if update(stream).shape != stream.shape:
+                raise ValueError(f"what stands {slot} block {index} does not fit its stream")
+        block = decoder.blocks[index] if edit.replacement is None else edit.replacement
+        for name, change in edit.weights.items():
+            weight = block.get_parameter(name).to("meta")
+            if change(weight).shape != weight.shape:
+                raise ValueError(f"the change of {name} in block {index} does not fit it")
 
 
 def _update(edit: dict[str, Any], where: str, tensors: Mapping[str, Tensor], decoder: Decoder) -> nn.Module:
@@ -270,11 +273,3 @@ def _block(decoder: Decoder, index: int, where: str, tensors: Mapping[str, Tenso
     state = {name.removeprefix(where): tensor for name, tensor in tensors.items() if name.startswith(where)}
     block.load_state_dict(state)
     return block.requires_grad_(False)
-
-
-def _damaged(folder: Path, why: str) -> DepthkitError:
-    return DepthkitError(
-        "MODEL_INVALID",
-        f"The repair in {folder} is damaged: {why}. Make it again, or copy it anew.",
-        folder=str(folder),
-    )

@@ -105,7 +105,7 @@ def evaluate_subnetworks(
     started = time.monotonic()
     data = rows_of(data, decoder)
     _check(measures, options, data)
-    coded = block_codes(subnetworks, decoder.depth)
+    coded = block_codes(subnetworks, decoder.depth, decoder.family)
     codes, to_distinct = np.unique(coded.codes, axis=0, return_inverse=True)
     evaluation = Evaluation(codes, measures, options.scored_positions, coded.variants)
     plan = make_plan(decoder, data, evaluation, options.batch_size, options.memory_budget)

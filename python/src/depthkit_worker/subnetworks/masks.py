@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.models.units import Unit, check_units
-from depthkit_worker.repair.repair import BlockEdit, Repair, check_repairs, merged_edits
+from depthkit_worker.models.families import Family
+from depthkit_worker.models.units import Parts, Unit, check_units
+from depthkit_worker.repair.repair import BlockEdit, Repair, carriers, check_apart, check_repairs, edit_of
 
 # What a block has lost, as the trie of subnetworks spells it: the values of `Parts`.
 WHOLE, NO_ATTENTION, NO_FEED_FORWARD, NEITHER = 0, 1, 2, 3
@@ -32,7 +33,8 @@ class Subnetworks:
     repairs: tuple[Repair, ...] = ()
     """In the order they were made."""
     repaired: NDArray[np.bool_] | None = None
-    """(subnetworks, repairs): True where the repair is in place. None: wherever its units are removed."""
+    """(subnetworks, repairs): True where the repair is in place. None: wherever its units are removed, and what
+    it works inside and was made on top of is there."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def by_unit(players: Sequence[Sequence[Unit]], kept: NDArray[np.bool_]) -> tuple
     return units, np.repeat(kept, [len(player) for player in players], axis=1)
 
 
-def block_codes(subnetworks: Subnetworks, depth: int) -> Coded:
+def block_codes(subnetworks: Subnetworks, depth: int, family: Family) -> Coded:
     """What each subnetwork makes of each block, one code a block."""
     check_units(subnetworks.units, depth)
     _check_shape(subnetworks)
@@ -96,12 +98,12 @@ def block_codes(subnetworks: Subnetworks, depth: int) -> Coded:
         codes[:, unit.index] |= np.where(subnetworks.kept[:, column], 0, _BIT[unit.kind]).astype(np.uint8)
     if not subnetworks.repairs:
         return Coded(codes)
-    return _with_repairs(subnetworks, codes)
+    return _with_repairs(subnetworks, codes, family)
 
 
-def _with_repairs(subnetworks: Subnetworks, lost: NDArray[np.uint8]) -> Coded:
+def _with_repairs(subnetworks: Subnetworks, lost: NDArray[np.uint8], family: Family) -> Coded:
     depth = lost.shape[1]
-    there = _fitting(subnetworks.repairs, lost)
+    there = _fitting(subnetworks.repairs, lost, family)
     wanted = there if subnetworks.repaired is None else subnetworks.repaired
     codes = lost.copy()
     numbers: list[dict[tuple[int, tuple[int, ...]], int]] = [{} for _ in range(depth)]
@@ -115,14 +117,18 @@ def _with_repairs(subnetworks: Subnetworks, lost: NDArray[np.uint8]) -> Coded:
         # Where one does not fit, its row is named in the refusal; else any row stands for all.
         misfits = rows[~there[rows][:, chosen].all(1)]
         row = int(misfits[0] if len(misfits) else rows[0])
-        check_repairs(applied, _removed(subnetworks, row), depth)
-        for index, edit in merged_edits(applied).items():
+        check_repairs(applied, _removed(subnetworks, row), depth, family)
+        check_apart(applied)
+        for index in sorted({index for repair in applied for index in repair.edits}):
             touching = tuple(
                 np.flatnonzero(
                     [on and index in repair.edits for on, repair in zip(chosen, subnetworks.repairs, strict=True)]
                 ).tolist()
             )
             for code in np.unique(lost[rows, index]).tolist():
+                edit = edit_of(applied, index, Parts(code), family)
+                if edit.empty:
+                    continue  # the plain code says it all
                 key = (code, touching)
                 if key not in numbers[index]:
                     numbers[index][key] = len(variants[index])
@@ -134,13 +140,20 @@ def _with_repairs(subnetworks: Subnetworks, lost: NDArray[np.uint8]) -> Coded:
     return Coded(codes, tuple(tuple(of_block) for of_block in variants), idle)
 
 
-def _fitting(repairs: Sequence[Repair], lost: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """(subnetworks, repairs): whether all units that a repair makes up for are removed."""
+def _fitting(repairs: Sequence[Repair], lost: NDArray[np.uint8], family: Family) -> NDArray[np.bool_]:
+    """(subnetworks, repairs): whether all units that a repair makes up for are removed, and what it works
+    inside and was made on top of is there."""
     there = np.ones((len(lost), len(repairs)), dtype=np.bool_)
+    columns = {repair.digest: column for column, repair in enumerate(repairs)}
     for column, repair in enumerate(repairs):
         for unit in repair.removed:
             bit = _BIT[unit.kind]
             there[:, column] &= (lost[:, unit.index] & bit) == bit
+        for index, parts in carriers(repair, family).items():
+            there[:, column] &= (lost[:, index] & parts.value) == 0
+        for digest in repair.base:
+            if digest in columns:
+                there[:, column] &= there[:, columns[digest]]
     return there
 
 

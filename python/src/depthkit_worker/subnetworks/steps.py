@@ -125,7 +125,8 @@ class Stepper:
     def _alone(self, index: int, x: Tensor, variant: Variant, replay: Replay) -> Tensor:
         replacement = variant.edit.replacement
         if replacement is not None:
-            return self._decoder.run_block(index, x, replay, replacement)
+            with changed_weights(replacement, variant.edit.weights):
+                return self._decoder.run_block(index, x, replay, replacement)
         if variant.lost == NEITHER:
             return x
         with changed_weights(self._decoder.blocks[index], variant.edit.weights):

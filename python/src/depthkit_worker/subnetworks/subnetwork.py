@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Parts, Unit, normalise, removed_parts
-from depthkit_worker.repair.repair import BlockEdit, Repair, check_repairs, merged_edits
+from depthkit_worker.repair.repair import BlockEdit, Repair, check_repairs, edits_of
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Subnetwork:
 
     def __post_init__(self) -> None:
         _ = self.lost
-        check_repairs(self.repairs, self.units, self.decoder.depth)
+        check_repairs(self.repairs, self.units, self.decoder.depth, self.decoder.family)
         _ = self.edits
 
     @classmethod
@@ -38,8 +38,9 @@ class Subnetwork:
 
     @property
     def edits(self) -> dict[int, BlockEdit]:
-        """What the repairs together make of the blocks they touch, by the block's number."""
-        return merged_edits(self.repairs)
+        """What the repairs together make of the blocks they touch, by the block's number. Changes to what is
+        removed are no part of it."""
+        return edits_of(self.repairs, self.lost, self.decoder.family)
 
     @property
     def shortest_units(self) -> tuple[Unit, ...]:

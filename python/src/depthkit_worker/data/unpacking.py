@@ -1,0 +1,54 @@
+"""Reading gzip files, which may unpack to any size, up to a bound."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from pathlib import Path
+from typing import IO, Any, cast
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.session.job import Job
+
+ALWAYS_READ = 1 << 28
+"""Bytes that any file may unpack to."""
+MOST_TIMES = 100
+"""How many times its own size a file may unpack to beyond that. Text packs to a tenth, seldom to a fiftieth."""
+BUFFER = 1 << 20
+
+
+def open_gzip(path: Path, job: Job) -> IO[bytes]:
+    """The unpacked bytes of `path`; unpacking beyond the bound is refused, and looks for a cancel."""
+    return cast("IO[bytes]", io.BufferedReader(_Bounded(path, job), BUFFER))
+
+
+class _Bounded(io.RawIOBase):
+    def __init__(self, path: Path, job: Job) -> None:
+        super().__init__()
+        self._path, self._job = path, job
+        self._packed = path.stat().st_size
+        self._most = max(ALWAYS_READ, MOST_TIMES * self._packed)
+        self._file = gzip.GzipFile(path, "rb")
+        self._read = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._job.check()
+        count = self._file.readinto(buffer)
+        self._read += count
+        if self._read > self._most:
+            raise DepthkitError(
+                "UNSUPPORTED_FORMAT",
+                f"Cannot unpack {self._path}: its {self._packed:,} bytes unpack to more than {self._most:,}, over "
+                f"{MOST_TIMES} times as many. Unpack it by hand if it is what it should be.",
+                path=str(self._path),
+                bytes=self._packed,
+                most=self._most,
+            )
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()

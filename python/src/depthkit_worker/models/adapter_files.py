@@ -1,0 +1,71 @@
+"""Adapters (LoRA and its kin) that lie in a folder: named, and never applied.
+
+transformers applies an adapter that lies beside the weights without a word. Figures would be those of another
+model than the weights' digest names, so only the plain weights are loaded, and a note says so.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.models.json_files import read_json_object
+
+CONFIG = "adapter_config.json"
+WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
+
+NOT_APPLIED: dict[str, Any] = {"adapter_kwargs": {"subfolder": "adapters-are-not-applied"}}
+"""For `from_pretrained`: where it looks for an adapter. It has no switch of its own, and this folder is in no
+checkpoint."""
+
+
+def adapter_notes(folder: Path) -> tuple[str, ...]:
+    """What to know of an adapter beside the weights of `folder`."""
+    found = _found(folder)
+    if not found:
+        return ()
+    return (
+        f"{folder} holds an adapter beside the model's weights ({', '.join(found)}), and it was not applied: all "
+        f"figures are those of the weights without it. To measure the model with it, {_how_to_merge(folder)}",
+    )
+
+
+def refuse_adapter_alone(folder: Path) -> None:
+    """Refuse a folder without a model as one that holds an adapter, if it does."""
+    found = _found(folder)
+    if not found:
+        return
+    kind, base = _described(folder)
+    raise DepthkitError(
+        "MODEL_INVALID",
+        f"{folder} holds no model but an adapter for one ({', '.join(found)}): {kind} of {base}. Load that model to "
+        f"work without the adapter; to work with it, {_how_to_merge(folder)}",
+        folder=str(folder),
+        base=base,
+    )
+
+
+def _found(folder: Path) -> list[str]:
+    return [name for name in (CONFIG, *WEIGHTS) if (folder / name).is_file()]
+
+
+def _described(folder: Path) -> tuple[str, str]:
+    """What kind of adapter it is, and the model it was made for."""
+    content: dict[str, Any] = {}
+    if (folder / CONFIG).is_file():
+        content = read_json_object(folder / CONFIG)
+    kind, base = content.get("peft_type"), content.get("base_model_name_or_path")
+    return (
+        f"a {kind} adapter" if isinstance(kind, str) and kind else "an adapter",
+        base if isinstance(base, str) and base else "a model that it does not name",
+    )
+
+
+def _how_to_merge(folder: Path) -> str:
+    _, base = _described(folder)
+    return (
+        "merge it into a folder of its own first, in Python: "
+        f"PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained({base!r}), {str(folder)!r})"
+        '.merge_and_unload().save_pretrained("merged"), and save the tokenizer there too.'
+    )

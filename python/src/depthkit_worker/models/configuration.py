@@ -1,0 +1,155 @@
+"""A checkpoint's configuration, held against its tensors before anything is built from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig
+
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.models.checkpoint import read_config
+from depthkit_worker.models.families import FAMILIES, Family, family_of
+from depthkit_worker.models.first_line import first_line
+from depthkit_worker.models.stored_weights import StoredWeights
+
+EXACT = 2**53 - 1
+"""Whole numbers beyond it are not the same in every program."""
+TOO_LARGE = 2
+"""How many times the stored numbers a configuration may ask for before it is refused as it stands. What is
+less far off is told tensor by tensor."""
+DEPTH_KEYS = ("num_hidden_layers", "n_layer")
+
+
+def check_described(folder: Path) -> dict[str, Any]:
+    """The content of config.json, of a model that depthkit can take apart."""
+    content = read_config(folder)
+    _check_family(folder, content["model_type"])
+    _check_content(folder, content)
+    return content
+
+
+def load_config(
+    folder: Path, content: dict[str, Any], stored: StoredWeights, trust_remote_code: bool
+) -> tuple[PreTrainedConfig, tuple[str, ...]]:
+    """The configuration of `content`, which fits what is stored, and what to know of it."""
+    blocks = stored.blocks
+    for key in DEPTH_KEYS:  # Before the library reads it: it may make a list of that length.
+        if key in content:
+            _check_depth(folder, content[key], blocks)
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
+    except Exception as error:  # Validation raises whatever the configuration class likes.
+        raise DepthkitError(
+            "MODEL_INVALID",
+            f"transformers refuses the configuration of {folder}: {first_line(error)} {_rest(error)}".rstrip(),
+            folder=str(folder),
+        ) from error
+    assert isinstance(config, PreTrainedConfig)
+    family = family_of(config)
+    _check_depth(folder, config.num_hidden_layers, blocks)
+    notes = _cut_lists(folder, config, family)
+    _check_size(folder, config, stored, trust_remote_code)
+    return config, notes
+
+
+def _check_family(folder: Path, model_type: object) -> None:
+    known = sorted(FAMILIES)
+    if isinstance(model_type, str) and model_type in FAMILIES:
+        return
+    hint = ""
+    if isinstance(model_type, str) and model_type.startswith("depthkit_"):
+        hint = (
+            " It is a pruned model in depthkit's own form: transformers loads it with trust_remote_code. To go on "
+            "from it here, load the model it was made from and remove the units that its README lists."
+        )
+    raise DepthkitError(
+        "MODEL_UNSUPPORTED",
+        f"{folder} has the architecture {model_type!r}, which depthkit does not know. It knows "
+        f"{', '.join(known)}.{hint}",
+        modelType=model_type,
+        known=known,
+    )
+
+
+def _check_content(folder: Path, content: dict[str, Any]) -> None:
+    if content.get("quantization_config") is not None:
+        raise DepthkitError(
+            "MODEL_UNSUPPORTED",
+            f"{folder} is quantised, and depthkit takes apart plain weights. Use the checkpoint it was made from.",
+            folder=str(folder),
+        )
+    if content.get("transformers_weights") is not None:
+        _refuse(
+            folder,
+            f"transformers_weights is {content['transformers_weights']!r}, and would have other files read than the "
+            "checkpoint's weights",
+        )
+    for key, value in content.items():
+        if isinstance(value, int) and abs(value) > EXACT:
+            _refuse(folder, f"{key} is {value}, and a whole number is at most 2^53 - 1")
+
+
+def _check_depth(folder: Path, depth: object, blocks: int) -> None:
+    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
+        _refuse(folder, f"the number of blocks is {depth!r}, and a model has one at least")
+    if depth > blocks:
+        there = f"those of {blocks} (0 to {blocks - 1})" if blocks else "no block's"
+        _refuse(folder, f"the number of blocks is {depth:,}, and the weights hold {there}", depth=depth, blocks=blocks)
+
+
+def _cut_lists(folder: Path, config: PreTrainedConfig, family: Family) -> tuple[str, ...]:
+    """Leave per-block lists one entry a block. The library reads the first ones of a list that is longer."""
+    notes = []
+    depth = config.num_hidden_layers
+    for key in family.layer_lists:
+        entries = getattr(config, key, None)
+        if entries is None or len(entries) == depth:
+            continue
+        if len(entries) < depth:
+            _refuse(folder, f"{key} has {len(entries)} entries for {depth} blocks, and each block needs one")
+        setattr(config, key, list(entries[:depth]))
+        notes.append(
+            f"{key} in the config.json of {folder} has {len(entries)} entries for {depth} blocks: the first {depth} "
+            "are used, as transformers does, and an export has those alone."
+        )
+    return tuple(notes)
+
+
+def _check_size(folder: Path, config: PreTrainedConfig, stored: StoredWeights, trust_remote_code: bool) -> None:
+    """Build the model without memory for its weights: what cannot be built is told now, and what is far larger
+    than the weights is not built at all."""
+    try:
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
+    except Exception as error:  # An unknown activation is a KeyError, an absurd size a RuntimeError.
+        raise DepthkitError(
+            "MODEL_INVALID",
+            f"transformers cannot build the model that {folder / 'config.json'} describes: {first_line(error)}. "
+            "Compare the file with the one that was published.",
+            folder=str(folder),
+        ) from error
+    wanted = sum(parameter.numel() for parameter in model.parameters())
+    if wanted > TOO_LARGE * stored.elements:
+        _refuse(
+            folder,
+            f"it describes a model of {wanted:,} parameters, and the weights hold {stored.elements:,}",
+            parameters=wanted,
+            stored=stored.elements,
+        )
+
+
+def _rest(error: BaseException) -> str:
+    """What follows the first line of a validation's message: there stands what is wrong."""
+    return " ".join(line.strip() for line in str(error).strip().split("\n")[1:])
+
+
+def _refuse(folder: Path, reason: str, **details: Any) -> NoReturn:
+    path = folder / "config.json"
+    raise DepthkitError(
+        "MODEL_INVALID",
+        f"{path} does not describe the weights beside it: {reason}. Compare the file with the one that was published.",
+        path=str(path),
+        **details,
+    )

@@ -1,0 +1,121 @@
+"""Reading a model's weights: every tensor in its place, or an error that says which is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+
+from depthkit_worker.contract.wire import ModelOptions
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.memory.out_of_memory import is_out_of_memory
+from depthkit_worker.models.adapter_files import NOT_APPLIED
+from depthkit_worker.models.families import family_of
+from depthkit_worker.models.first_line import first_line
+from depthkit_worker.models.leftovers import is_old_buffer, prediction_layers, stored_as
+from depthkit_worker.models.stored_weights import StoredWeights, block_of
+
+NAMED = 20
+"""Tensors of a kind that a message names; all are in its details."""
+
+
+def load_weights(
+    folder: Path,
+    config: PreTrainedConfig,
+    stored: StoredWeights,
+    dtype: torch.dtype,
+    device: torch.device,
+    options: ModelOptions,
+) -> tuple[PreTrainedModel, tuple[str, ...]]:
+    """The model, and what to know of the tensors it has no place for."""
+    try:
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            folder,
+            config=config,
+            dtype=dtype,
+            device_map={"": device} if device.type != "cpu" else None,
+            attn_implementation=None if options.attention == "auto" else options.attention,
+            trust_remote_code=options.trust_remote_code,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # Reported below, with the other faults.
+            **NOT_APPLIED,
+        )
+    except Exception as error:  # Readers of damaged files raise whatever they were at.
+        if is_out_of_memory(error):
+            raise DepthkitError(
+                "OUT_OF_MEMORY", f"{folder} does not fit into the memory of {device}: {error}", device=str(device)
+            ) from error
+        raise DepthkitError(
+            "MODEL_INVALID", f"The weights in {folder} cannot be loaded: {first_line(error)}.", folder=str(folder)
+        ) from error
+    model, report = loaded
+    expected = family_of(config).architecture
+    if type(model).__name__ != expected:
+        raise DepthkitError(
+            "MODEL_UNSUPPORTED",
+            f"{folder} brings its own class {type(model).__name__} where depthkit describes {expected}.",
+            architecture=type(model).__name__,
+        )
+    assert isinstance(model, PreTrainedModel)
+    notes = _prediction_notes(folder, config, report) + _untied(folder, model)
+    _refuse_faults(folder, config, stored, report)
+    model.eval()
+    model.requires_grad_(False)
+    return model, notes
+
+
+def _untied(folder: Path, model: PreTrainedModel) -> tuple[str, ...]:
+    """Have the configuration say what was loaded: a checkpoint marked as tied may hold two matrices."""
+    head, embedding = model.get_output_embeddings(), model.get_input_embeddings()
+    if not getattr(model.config, "tie_word_embeddings", False) or head is None or head.weight is embedding.weight:
+        return ()
+    model.config.tie_word_embeddings = False
+    return (
+        f"The config.json of {folder} says that the head is tied to the embedding, and the weights hold two "
+        "different matrices. Both are used, as transformers does, and an export has both and is not marked as tied.",
+    )
+
+
+def _prediction_notes(folder: Path, config: PreTrainedConfig, report: dict[str, Any]) -> tuple[str, ...]:
+    names = prediction_layers(report["unexpected_keys"], config.num_hidden_layers)
+    if not names:
+        return ()
+    return (
+        f"The weights in {folder} hold layers for multi-token prediction beyond the model's "
+        f"{config.num_hidden_layers} blocks ({len(names)} tensors, such as {min(names)}). They draft tokens for other "
+        "software and are no part of the model's own answers: they are not loaded, and an export leaves them out.",
+    )
+
+
+def _refuse_faults(folder: Path, config: PreTrainedConfig, stored: StoredWeights, report: dict[str, Any]) -> None:
+    ignored = set(prediction_layers(report["unexpected_keys"], config.num_hidden_layers))
+    ignored |= {name for name in report["unexpected_keys"] if is_old_buffer(name, stored_as(name, stored.tensors))}
+    faults = {
+        "missing": sorted(report["missing_keys"]),
+        "unexpected": sorted(set(report["unexpected_keys"]) - ignored),
+        "mismatched": sorted(str(entry[0]) for entry in report["mismatched_keys"]),
+    }
+    if not any(faults.values()) and not report.get("error_msgs"):
+        return
+    said = "; ".join(f"{kind}: {_listed(names)}" for kind, names in faults.items() if names)
+    beyond = {block for name in faults["unexpected"] if (block := block_of(name)) is not None}
+    beyond = {block for block in beyond if block >= config.num_hidden_layers}
+    hint = (
+        f" It has {config.num_hidden_layers} blocks, and the weights hold {', '.join(map(str, sorted(beyond)))} too."
+        if beyond
+        else ""
+    )
+    raise DepthkitError(
+        "MODEL_INVALID",
+        f"The weights in {folder} do not fit its configuration. {said}{''.join(report.get('error_msgs', ()))}.{hint} "
+        "Nothing is left random or ignored: repair the checkpoint.",
+        folder=str(folder),
+        **faults,
+    )
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
