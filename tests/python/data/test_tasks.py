@@ -110,6 +110,13 @@ def test_prompts_are_those_of_the_harness(
     assert task.items[0].answer == answer
 
 
+def test_winogrande_is_normalised_by_what_is_scored(tmp_path: Path) -> None:
+    row = {"sentence": "Ann met Josephine, and _ was gl\u00e4d .", "option1": "Ann", "option2": "Josephine"}
+    (item,) = load(write(tmp_path, [{**row, "answer": "2"}]), format="winogrande").items
+    assert item.characters == (len("was gl\u00e4d ."),) * 2
+    assert item.bytes == (len("was gl\u00e4d .") + 1,) * 2
+
+
 def test_boolq_questions_that_end_in_a_question_mark_keep_one(tmp_path: Path) -> None:
     row = {"context": "Rain.", "question": "is it wet?", "answer": 0}
     tokenizer = byte_level()
