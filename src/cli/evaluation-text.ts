@@ -1,4 +1,11 @@
-import type { ChoiceScores, LastWordScores, Perplexity, Subnetwork, TaskInfo } from "../index.ts";
+import type {
+  ChoiceScores,
+  FiniteOrInfinity,
+  LastWordScores,
+  Perplexity,
+  Subnetwork,
+  TaskInfo,
+} from "../index.ts";
 import { formatCount, formatNumber, formatSeconds, renderTable } from "../report/index.ts";
 
 /** What `depthkit evaluate` says of one subnetwork. */
@@ -38,11 +45,12 @@ export function describeEvaluation({
 }
 
 function perplexityRows(perplexity: Perplexity & Reused): string[][] {
-  const optional = (value: number | null) => (value === null ? "not defined here" : formatNumber(value));
+  const optional = (value: FiniteOrInfinity | null) =>
+    value === null ? "not defined here" : formatNumber(Number(value));
   return [
-    ["perplexity", formatNumber(perplexity.perplexity, 6)],
+    ["perplexity", formatNumber(Number(perplexity.perplexity), 6)],
     ["loss", `${formatNumber(perplexity.loss, 6)} nats a token`],
-    ["mean of sequences", formatNumber(perplexity.meanOfSequences, 6)],
+    ["mean of sequences", formatNumber(Number(perplexity.meanOfSequences), 6)],
     ["word perplexity", optional(perplexity.wordPerplexity)],
     ["bits per byte", optional(perplexity.bitsPerByte)],
     [

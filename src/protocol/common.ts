@@ -30,6 +30,10 @@ export const subject = {
   repairs: list(repairHandle).describe("In the order they were made."),
 };
 
+/** What grows as the exponential of a loss: JSON has no infinity, and `Number` reads the word as one. */
+export const finiteOrInfinity = named("FiniteOrInfinity", z.union([finite(), z.enum(["Infinity"])]));
+export type FiniteOrInfinity = z.infer<typeof finiteOrInfinity>;
+
 const bosPolicies = ["auto", "always", "never"] as const;
 /** `auto`: what the tokeniser itself adds; `always` refuses a tokeniser that has no BOS token. */
 export const bosPolicy = named("BosPolicy", z.enum(bosPolicies));

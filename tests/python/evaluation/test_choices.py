@@ -101,6 +101,8 @@ def test_last_words_by_their_definitions() -> None:
     result = last_word_result(task, scores)
     tokens = sum(item.scored[0] for item in task.items)
     assert result.acc == pytest.approx(2 / 3) and result.perplexity == pytest.approx(math.exp(3))
+    far = last_word_result(task, scores_of(rows([-1e3], [-2e3], [-6e3]), rows([1], [0], [1])))
+    assert far.perplexity == "Infinity" and far.loss == pytest.approx(9e3 / tokens)
     assert result.tokens == tokens and result.loss == pytest.approx(9 / tokens)
     with pytest.raises(DepthkitError, match=r"Call lastWord\(\)"):
         require_kind(task, "choices")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from msgspec import convert, to_builtins
 from transformers import LlamaConfig, PreTrainedTokenizerBase
 
 from data.builders import TRAINING, byte_level, sentence_piece
@@ -78,7 +79,7 @@ def denominators(result: PerplexityResult) -> tuple[float, float]:
     """Words and bytes that a loss was divided by."""
     total = result.loss * result.tokens_scored
     assert result.word_perplexity is not None and result.bits_per_byte is not None
-    return total / math.log(result.word_perplexity), total / math.log(2) / result.bits_per_byte
+    return total / math.log(float(result.word_perplexity)), total / math.log(2) / result.bits_per_byte
 
 
 def refused(decoder: Decoder, stream: TextStream, **options: object) -> DepthkitError:
@@ -127,7 +128,7 @@ def test_a_tokeniser_that_changes_the_text_has_no_denominators() -> None:
     decoder = decoder_for(sentence_piece(), uniform=True)
     result = measure(decoder, stream_of(decoder, "a ▁ mark " * 50), chunk=16)
     assert result.word_perplexity is result.bits_per_byte is None
-    assert math.isfinite(result.perplexity)
+    assert math.isfinite(float(result.perplexity))
 
 
 def test_ppl3_bos_adds_one_scored_token_a_chunk() -> None:
@@ -210,11 +211,22 @@ def test_too_little_text_is_said_with_both_numbers() -> None:
     assert (error.code, error.details["need"]) == ("NOT_ENOUGH_TEXT", 64) and error.details["have"] < 6
 
 
-def test_infinity_and_nan_are_not_results() -> None:
+def test_a_perplexity_beyond_all_numbers_is_infinity_and_the_loss_is_said() -> None:
     decoder = decoder_for(byte_level())
     stream = stream_of(decoder)
     decoder.model.lm_head.weight.mul_(1e4)
-    assert refused(decoder, stream, chunk=64, max_chunks=1).code == "NOT_MEASURABLE"
+    result = measure(decoder, stream, chunk=64, max_chunks=2)
+    assert result.perplexity == result.mean_of_sequences == result.word_perplexity == "Infinity"
+    assert 710 < result.loss < math.inf and result.bits_per_byte is not None
+    assert convert(to_builtins(result), PerplexityResult) == result
+    decoder.model.lm_head.weight.mul_(1e-3)
+    result = measure(decoder, stream, chunk=64, max_chunks=2)
+    assert result.perplexity == pytest.approx(math.exp(result.loss))
+
+
+def test_nan_is_not_a_result() -> None:
+    decoder = decoder_for(byte_level())
+    stream = stream_of(decoder)
     decoder.model.lm_head.weight[0, 0] = torch.nan
     assert refused(decoder, stream, chunk=64, max_chunks=1).code == "NOT_MEASURABLE"
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "eee004bed5ac92b6f787755818f8517f7c4ecd1ea4aff7818978ddcfe072bc46"
+CONTRACT_DIGEST = "16869283ecf4894fe501307ca017c25086aa5a4b0ac478b128f159d536d1a75b"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -601,7 +601,7 @@ class LastWordResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     acc: Annotated[float, Meta(ge=0, le=1)]
     """Share of items whose every target token is the likeliest."""
     standard_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
-    perplexity: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    perplexity: FiniteOrInfinity
     """exp of the mean negative log-likelihood of a target."""
     loss: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """Mean cross entropy of the target tokens, in nats."""
@@ -732,12 +732,13 @@ class PatchOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class PerplexityResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    perplexity: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
-    """exp of the mean cross entropy, in nats, of the tokens scored."""
+    perplexity: FiniteOrInfinity
+    """exp of the loss; Infinity above the largest number there is."""
     loss: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
-    mean_of_sequences: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Mean cross entropy, in nats, of the tokens scored."""
+    mean_of_sequences: FiniteOrInfinity
     """Mean over chunks of exp(loss of the chunk)."""
-    word_perplexity: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    word_perplexity: FiniteOrInfinity | None
     """Null where the words scored cannot be told."""
     bits_per_byte: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
     """Null where the bytes scored cannot be told."""
@@ -1150,6 +1151,7 @@ DataHandle: TypeAlias = Annotated[str, Meta(pattern="^(corpus|task)-[0-9a-f]{8}-
 DataSource: TypeAlias = FileSource | TextSource
 DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 FinishReason: TypeAlias = Literal["length", "end-of-text", "stop"]
+FiniteOrInfinity: TypeAlias = Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | Literal["Infinity"]
 GenerationScoreRule: TypeAlias = Literal["exact", "number"]
 GenerationTaskHandle: TypeAlias = Annotated[str, Meta(pattern="^generation-task-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 InfluenceMetric: TypeAlias = Literal["cosine", "l1", "l2", "relative-l1", "relative-l2"]

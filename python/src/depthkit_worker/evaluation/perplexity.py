@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from depthkit_worker.contract.wire import PerplexityOptions, PerplexityResult
+from depthkit_worker.contract.wire import FiniteOrInfinity, PerplexityOptions, PerplexityResult
 from depthkit_worker.data.stream import TextStream
 from depthkit_worker.data.tokens import bos_token
 from depthkit_worker.data.windows import Windows, lay_windows
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.finished_items import FinishedItems, exactly
-from depthkit_worker.evaluation.finite import finite
+from depthkit_worker.evaluation.finite import exponential, finite
 from depthkit_worker.evaluation.token_losses import token_losses
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.head import Head
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
-
-LARGEST = math.log(sys.float_info.max)
 
 
 def perplexity(
@@ -56,10 +54,10 @@ def perplexity(
     words, size = _words_and_bytes(stream, windows)
     loss = finite(total / tokens, "loss")
     return PerplexityResult(
-        perplexity=finite(_exp(loss), "perplexity"),
+        perplexity=exponential(loss),
         loss=loss,
-        mean_of_sequences=finite(math.fsum(map(_exp, losses / scored)) / len(scored), "mean perplexity of the chunks"),
-        word_perplexity=_exp(total / words) if words and total / words < LARGEST else None,
+        mean_of_sequences=_mean_exponential(losses / scored),
+        word_perplexity=exponential(total / words) if words else None,
         bits_per_byte=total / math.log(2) / size if size else None,
         data=stream.info,
         rows=stream.rows,
@@ -117,5 +115,7 @@ def _words_and_bytes(stream: TextStream, windows: Windows) -> tuple[int | None, 
     return words, size
 
 
-def _exp(loss: float) -> float:
-    return math.exp(loss) if loss < LARGEST else math.inf
+def _mean_exponential(losses: NDArray[np.float64]) -> FiniteOrInfinity:
+    found = [exponential(loss) for loss in losses.tolist()]
+    # Divided first: the sum may overflow where the mean does not.
+    return "Infinity" if "Infinity" in found else math.fsum(float(one) / len(found) for one in found)
