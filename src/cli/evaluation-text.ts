@@ -7,6 +7,7 @@ import type {
   TaskInfo,
 } from "../index.ts";
 import { formatCount, formatNumber, formatSeconds, renderTable } from "../report/index.ts";
+import { ownBos } from "./first-tokens.ts";
 
 /** What `depthkit evaluate` says of one subnetwork. */
 export interface EvaluatedSubnetwork extends Pick<Subnetwork, "removed" | "repairs" | "keptBlocks"> {
@@ -59,7 +60,11 @@ function perplexityRows(perplexity: Perplexity & Reused): string[][] {
         `rows ${perplexity.rows})`,
     ],
     ["chunks", `${perplexity.chunks} of ${perplexity.chunk} tokens, stride ${perplexity.stride}`],
-    ["BOS", `${perplexity.bos}: ${perplexity.bosAdded ? "added to each chunk" : "not added"}`],
+    [
+      "BOS",
+      `${perplexity.bos}: ${perplexity.bosAdded ? "added to each chunk" : "not added"}` +
+        ownBos(perplexity.bosInText, "chunks"),
+    ],
     [
       "tokens",
       `${formatCount(perplexity.tokensScored)} scored, ${formatCount(perplexity.tokensDropped)} left out ` +

@@ -13,6 +13,7 @@ import {
   modelOptionsOf,
   textDataOf,
 } from "./data-flags.ts";
+import { corpusTokens, withTokens } from "./first-tokens.ts";
 import { wholeNumber } from "./values.ts";
 
 interface Flags extends ModelFlags, CorpusFlags {
@@ -78,7 +79,7 @@ export function registerShapley(program: Command): void {
           });
           return {
             json: { model: model.info, corpus: corpus.info, estimate: estimate.toJSON() },
-            text: describe(estimate, flags),
+            text: withTokens(describe(estimate, flags), flags, [corpusTokens(corpus)]),
           };
         }),
       );

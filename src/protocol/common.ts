@@ -72,6 +72,15 @@ export const dataInfo = named(
 );
 export type DataInfo = z.infer<typeof dataInfo>;
 
+const firstToken = named(
+  "FirstToken",
+  z.object({ id: count(), piece: z.string().describe("As the tokenizer's vocabulary writes it.") }),
+);
+export type FirstToken = z.infer<typeof firstToken>;
+
+/** What text became, for people to look at. */
+export const firstTokens = list(firstToken).describe("The first tokens, 16 at most, as the model gets them.");
+
 /** Rows of a task: one JSON object each. */
 const rowFiles = named(
   "RowFiles",

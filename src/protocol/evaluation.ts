@@ -1,5 +1,13 @@
 import { z } from "zod";
-import { bosPolicy, dataInfo, dataSource, finiteOrInfinity, subject, taskHandle } from "./common.ts";
+import {
+  bosPolicy,
+  dataInfo,
+  dataSource,
+  finiteOrInfinity,
+  firstTokens,
+  subject,
+  taskHandle,
+} from "./common.ts";
 import { knownItems } from "./item-values.ts";
 import { count, digest, extending, finite, list, named, share } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
@@ -53,6 +61,10 @@ export const perplexityResult = named(
     chunks: count(1),
     bos: bosPolicy,
     bosAdded: z.boolean(),
+    bosInText: count().describe(
+      "Chunks whose text begins with a BOS token of its own; no second one is put in front of it.",
+    ),
+    firstTokens,
     tokensTotal: count(),
     tokensScored: count(1),
     tokensDropped: count().describe("Tokens behind the last whole chunk, or beyond maxChunks."),

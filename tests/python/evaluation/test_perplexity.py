@@ -16,6 +16,7 @@ from data.resources import golden, shared, smollm2
 from depthkit_worker.contract.wire import EngineOptions, FileSource, PerplexityOptions, PerplexityResult
 from depthkit_worker.data.stream import TextStream, make_stream
 from depthkit_worker.data.text import read_texts, texts_from_strings
+from depthkit_worker.data.tokens import Tokeniser, tokeniser_of
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.perplexity import perplexity
 from depthkit_worker.models.decoder import Decoder
@@ -46,7 +47,7 @@ def decoder_for(tokenizer: PreTrainedTokenizerBase, *, uniform: bool = False, li
 
 def stream_of(decoder: Decoder, text: str = TEXT) -> TextStream:
     assert decoder.tokenizer is not None
-    return make_stream(decoder.tokenizer, texts_from_strings([text]), PerplexityOptions(), Unattended())
+    return make_stream(tokeniser_of(decoder), texts_from_strings([text]), PerplexityOptions(), Unattended())
 
 
 def measure(decoder: Decoder, stream: TextStream, *units: Unit, **options: object) -> PerplexityResult:
@@ -267,9 +268,8 @@ def test_smollm2_matches_the_reference_figures(bundled_model: Path) -> None:
     """`bench/golden_perplexities.py` goes through the other chunk lengths."""
     expected = golden("smollm2.json")["perplexity_wikitext2_first_chunks"]
     decoder, job = smollm2(bundled_model), Unattended()
-    assert decoder.tokenizer is not None
     texts = read_texts(FileSource(files=(str(shared() / "data/wikitext2.test.txt"),)), job)
-    stream = make_stream(decoder.tokenizer, texts, WIKITEXT, job)
+    stream = make_stream(tokeniser_of(decoder), texts, WIKITEXT, job)
     assert len(stream.ids) == expected["tokens"] and stream.ids[:16].tolist() == expected["first_ids"]
     assert stream.bytes_between(0, len(stream.ids)) == len(stream.text.encode())
     assert stream.words_between(0, len(stream.ids)) == len(stream.text.split())
@@ -282,7 +282,7 @@ def test_smollm2_matches_the_reference_figures(bundled_model: Path) -> None:
 def test_wikitext_rows_need_the_empty_lines_that_json_lost() -> None:
     tokenizer, job = byte_level(), Unattended()
     lines = texts_from_strings(["a\r\n\n b\n"])
-    assert make_stream(tokenizer, lines, WIKITEXT, job).text == "a\n\n\n\n\n b\n"
+    assert make_stream(Tokeniser(tokenizer), lines, WIKITEXT, job).text == "a\n\n\n\n\n b\n"
     json_lines = read_texts(FileSource(files=(str(shared() / "data/wikitext2_valid_tokenised.jsonl"),)), job)
     with pytest.raises(DepthkitError, match=r"\.txt"):
-        make_stream(tokenizer, json_lines, WIKITEXT, job)
+        make_stream(Tokeniser(tokenizer), json_lines, WIKITEXT, job)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "16869283ecf4894fe501307ca017c25086aa5a4b0ac478b128f159d536d1a75b"
+CONTRACT_DIGEST = "b4d1e7e91fabbc214e1e57a974528147606e599a7223b007cce6f414aa289572"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -270,6 +270,10 @@ class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     bos: BosPolicy
     bos_added: bool
     """Whether each sequence starts with a BOS token."""
+    bos_in_text: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Sequences whose text begins with a BOS token of its own; no second one is put in front of it."""
+    first_tokens: tuple[FirstToken, ...]
+    """The first tokens, 16 at most, as the model gets them."""
 
 
 class CorpusLoadParams(CorpusOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -389,6 +393,12 @@ class FileSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """Refuse lines without text, where otherwise they are counted and skipped."""
 
 
+class FirstToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    id: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    piece: str
+    """As the tokenizer's vocabulary writes it."""
+
+
 class FoldOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="fold"):
     reference: RepairReference = "dense"
     """Measure in the whole model, or in the one pruned and repaired below each gap."""
@@ -413,6 +423,10 @@ class Generation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     text: str
     """What was written after the prompt."""
     prompt_tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    first_tokens: tuple[FirstToken, ...]
+    """The first tokens, 16 at most, as the model gets them."""
+    bos_in_text: bool
+    """Whether the prompt itself begins with a BOS token; no second one is put in front of it."""
     token_ids: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
     """The ids written."""
     finish: FinishReason
@@ -478,6 +492,10 @@ class GenerationSolveResult(Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Answers that ended because maxNewTokens was reached."""
     tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Written in all, ending tokens included."""
+    bos_in_text: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Prompts that begin with a BOS token of their own; none has a second one."""
+    first_tokens: tuple[FirstToken, ...]
+    """The first tokens, 16 at most, as the model gets them."""
     task_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
     score: GenerationScoreRule
     max_new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
@@ -532,6 +550,10 @@ class HarnessRunParams(HarnessOptions, frozen=True, kw_only=True, forbid_unknown
 
 class HarnessRunResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     tasks: tuple[HarnessTask, ...]
+    bos_in_text: bool
+    """Whether texts among the requests begin with a BOS token of their own."""
+    first_tokens: tuple[FirstToken, ...]
+    """The first tokens, 16 at most, as the model gets them."""
     lm_eval_version: str
     limit: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
@@ -750,6 +772,10 @@ class PerplexityResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     chunks: Annotated[int, Meta(ge=1, le=9007199254740991)]
     bos: BosPolicy
     bos_added: bool
+    bos_in_text: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Chunks whose text begins with a BOS token of its own; no second one is put in front of it."""
+    first_tokens: tuple[FirstToken, ...]
+    """The first tokens, 16 at most, as the model gets them."""
     tokens_total: Annotated[int, Meta(ge=0, le=9007199254740991)]
     tokens_scored: Annotated[int, Meta(ge=1, le=9007199254740991)]
     tokens_dropped: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -977,6 +1003,10 @@ class TaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     bos: BosPolicy
     bos_added: bool
     """Whether each prompt starts with a BOS token."""
+    bos_in_text: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Items whose text begins with a BOS token of its own; no second one is put in front of it."""
+    first_tokens: tuple[FirstToken, ...]
+    """The first tokens, 16 at most, as the model gets them."""
     tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Tokens the model reads, prompts that choices share counted once."""
     longest: Annotated[int, Meta(ge=1, le=9007199254740991)]

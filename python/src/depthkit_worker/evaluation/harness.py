@@ -26,7 +26,9 @@ from torch import Tensor
 from transformers import LogitsProcessorList
 
 from depthkit_worker.contract.wire import HarnessMetric, HarnessOptions, HarnessRunResult, HarnessTask
+from depthkit_worker.data.tokens import Tokeniser
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.evaluation.harness_tokens import RequestTokens
 from depthkit_worker.evaluation.logits import FiniteLogits, check_logits
 from depthkit_worker.models.cancellable import cancellable
 from depthkit_worker.models.decoder import Decoder
@@ -63,7 +65,8 @@ def run_harness(
         model = huggingface.HFLM(
             pretrained=decoder.model, tokenizer=deepcopy(decoder.require_tokenizer()), batch_size=options.batch_size
         )
-        _watch(model, decoder.dtype, job)
+        tokens = RequestTokens(model, Tokeniser(model.tokenizer, decoder.limits))
+        _watch(model, tokens, decoder.dtype, job)
         try:
             results = evaluate(
                 model=model,
@@ -80,6 +83,8 @@ def run_harness(
         on_samples(results["samples"])
     return HarnessRunResult(
         tasks=tuple(_tasks(results)),
+        bos_in_text=tokens.bos_in_text,
+        first_tokens=tokens.first,
         lm_eval_version=importlib.metadata.version("lm-eval"),
         limit=options.limit,
         batch_size=options.batch_size,
@@ -133,13 +138,14 @@ def _find_tasks(options: HarnessOptions, job: Job) -> tuple[Any, list[str]]:
     )
 
 
-def _watch(model: Any, dtype: torch.dtype, job: Job) -> None:
+def _watch(model: Any, tokens: RequestTokens, dtype: torch.dtype, job: Job) -> None:
     """Count the harness's batches, and look at what they give."""
     done = 0
 
     def counted(call: Callable[..., Any]) -> Callable[..., Any]:
         def run(*positional: Any, **keywords: Any) -> Any:
             nonlocal done
+            tokens.saw(keywords["context"] if "context" in keywords else positional[0], keywords.get("attention_mask"))
             result = call(*positional, **keywords)
             if isinstance(result, Tensor) and result.is_floating_point():
                 check_logits(result, range(len(result)), 0, dtype, WHAT)
