@@ -27,6 +27,7 @@ from depthkit_worker.evaluation.greedy import write_greedy
 from depthkit_worker.evaluation.logits import FiniteLogits
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import cache_keyword, empty_cache, kv_bytes_per_token
+from depthkit_worker.models.logits import Reader
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -109,6 +110,7 @@ def _continue(writer: _Writer, place: int, ids: list[int], watch: _Watch, cached
     device = writer.decoder.device
     cache: dict[str, Any] = {cache_keyword(writer.decoder.model): empty_cache()} if cached else {}
     input_ids = torch.tensor([ids], device=device)
+    reader = Reader("Writing text", writer.decoder.dtype)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(writer.options.seed)
         output = writer.decoder.model.generate(  # type: ignore[operator]
@@ -116,7 +118,7 @@ def _continue(writer: _Writer, place: int, ids: list[int], watch: _Watch, cached
             attention_mask=torch.ones_like(input_ids),
             generation_config=_generation_config(writer, cached),
             stopping_criteria=StoppingCriteriaList([watch]),
-            logits_processor=LogitsProcessorList([FiniteLogits([place], writer.decoder.dtype, "Writing text")]),
+            logits_processor=LogitsProcessorList([FiniteLogits(reader, [place])]),
             **cache,
         )
     assert isinstance(output, Tensor)

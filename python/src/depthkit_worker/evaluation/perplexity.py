@@ -101,7 +101,7 @@ def _score_chunks(
             ids = _row(stream, window, bos)
             input_ids[row, : len(ids)] = torch.from_numpy(ids)
             scored[row, len(ids) - (window.end - window.scored_from) : len(ids)] = True
-        sums = token_losses(decoder, head, input_ids, scored, job).sum(1, keepdim=True).numpy()
+        sums = token_losses(decoder, head, input_ids, scored, places, job).sum(1, keepdim=True).numpy()
         finished.add(places, list(sums))
         job.report("perplexity", done + first + len(batch), len(windows.chunks), "chunks")
 
