@@ -35,6 +35,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from depthkit_worker.contract.wire import CorpusOptions, EngineOptions, Measure
 from depthkit_worker.data.corpus import Corpus, make_corpus
 from depthkit_worker.data.text import texts_from_strings
+from depthkit_worker.data.tokens import tokeniser_of
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import UNIT_KINDS, Unit
@@ -151,7 +152,7 @@ def load(folder: Path, device: torch.device) -> Decoder:
 def read_corpus(decoder: Decoder, path: Path, sequences: int, length: int) -> Corpus:
     texts = [json.loads(line)["text"] for line in path.read_text().splitlines()[:2000]]
     options = CorpusOptions(length=length, sequences=sequences)
-    return make_corpus(decoder.require_tokenizer(), texts_from_strings(texts), options, Unattended())
+    return make_corpus(tokeniser_of(decoder), texts_from_strings(texts), options, Unattended())
 
 
 @torch.inference_mode()

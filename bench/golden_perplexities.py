@@ -25,6 +25,7 @@ from depthkit_worker.contract.wire import (
 from depthkit_worker.data.corpus import make_corpus
 from depthkit_worker.data.stream import make_stream
 from depthkit_worker.data.text import read_texts, texts_from_strings
+from depthkit_worker.data.tokens import tokeniser_of
 from depthkit_worker.evaluation.perplexity import perplexity
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
@@ -42,13 +43,13 @@ def main() -> int:
     folder, shared = Path(sys.argv[1]), Path(sys.argv[2])
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     decoder, job = Decoder(model, AutoTokenizer.from_pretrained(folder)), Unattended()
-    tokenizer = decoder.require_tokenizer()
+    tokeniser = tokeniser_of(decoder)
     golden = json.loads((shared / "golden" / "smollm2.json").read_text())
     lines = (shared / "data" / "calib_wikitext2_train.jsonl").read_text(encoding="utf-8").splitlines()[:80]
     texts = texts_from_strings([json.loads(line)["text"] for line in lines])
-    corpus = make_corpus(tokenizer, texts, CorpusOptions(length=128, sequences=32), job)
+    corpus = make_corpus(tokeniser, texts, CorpusOptions(length=128, sequences=32), job)
     test = read_texts(FileSource(files=(str(shared / "data" / "wikitext2.test.txt"),)), job)
-    stream = make_stream(tokenizer, test, PerplexityOptions(rows="wikitext"), job)
+    stream = make_stream(tokeniser, test, PerplexityOptions(rows="wikitext"), job)
     worst = 0.0
 
     def compare(
@@ -56,7 +57,7 @@ def main() -> int:
     ) -> None:
         nonlocal worst
         value = perplexity(Subnetwork(decoder, gone, repairs), stream, options, job).perplexity
-        off = abs(value / expected - 1)
+        off = abs(float(value) / expected - 1)
         print(f"{name}: {value:.4f}, relative difference {off:.1e}", flush=True)
         worst = max(worst, off)
 

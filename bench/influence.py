@@ -16,6 +16,7 @@ import torch
 from depthkit_worker.contract.wire import CorpusOptions, InfluenceOptions, ModelOptions
 from depthkit_worker.data.corpus import make_corpus
 from depthkit_worker.data.text import texts_from_strings
+from depthkit_worker.data.tokens import tokeniser_of
 from depthkit_worker.influence.static import static_influence
 from depthkit_worker.models.load import load_model
 from depthkit_worker.session.job import Unattended
@@ -28,7 +29,7 @@ def main() -> None:
     from pydoc_data.topics import topics
 
     texts = texts_from_strings([topics[name] for name in sorted(topics)])
-    corpus = make_corpus(decoder.tokenizer, texts, CorpusOptions(length=length, sequences=sequences), job)
+    corpus = make_corpus(tokeniser_of(decoder), texts, CorpusOptions(length=length, sequences=sequences), job)
 
     @torch.no_grad()
     def forward() -> None:

@@ -92,7 +92,14 @@ export type { LoadTaskOptions, Task, TaskTemplate } from "./model/task.ts";
 export type { TaskData } from "./model/task-data.ts";
 export { packageVersion } from "./platform/package-root.ts";
 export type { Progress } from "./progress.ts";
-export type { BosPolicy, DataInfo, UnitKind, UnitName } from "./protocol/common.ts";
+export type {
+  BosPolicy,
+  DataInfo,
+  FiniteOrInfinity,
+  FirstToken,
+  UnitKind,
+  UnitName,
+} from "./protocol/common.ts";
 export { unitKinds } from "./protocol/common.ts";
 export type { CorpusInfo } from "./protocol/corpus.ts";
 export type { Agreement, Perplexity, Rate } from "./protocol/evaluation.ts";

@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 
 from depthkit_worker.contract.wire import ChoicesResult, ModelOptions, RowFiles, TaskOptions
 from depthkit_worker.data.tasks import Task, load_task
+from depthkit_worker.data.tokens import tokeniser_of
 from depthkit_worker.evaluation.choices import choice_result
 from depthkit_worker.evaluation.task_scores import task_scores
 from depthkit_worker.models.decoder import Decoder
@@ -93,7 +94,7 @@ def own_scores(decoder: Decoder, task: LocalTask, *, units: tuple[Unit, ...] = (
     options = TaskOptions(shots=task.shots, shots_from=examples)
     with clock.running():
         data = RowFiles(files=(str(task.rows),))
-        loaded = load_task(decoder.require_tokenizer(), decoder.context_length, data, options, Unattended())
+        loaded = load_task(tokeniser_of(decoder), data, options, Unattended())
         scores = task_scores(Subnetwork(decoder, units), loaded, Unattended(), batch_size=batch_size)
         result = choice_result(loaded.items, scores, task_digest=loaded.info.digest)
     return OwnScores(loaded, scores.log_likelihoods, result, clock)

@@ -39,10 +39,12 @@ try {
   const perplexities: number[] = [];
   for (const subnetwork of [model.without([]), pruned, repaired]) {
     const [text, choices] = await subnetwork.evaluate(evaluations, { journal });
-    perplexities.push(text.scores.perplexity);
+    // The word "Infinity" where it is larger than any number.
+    const perplexity = Number(text.scores.perplexity);
+    perplexities.push(perplexity);
     console.log(
       `without ${subnetwork.removed.join(", ") || "nothing"}, ${subnetwork.repairs.length} repairs:`,
-      `perplexity ${text.scores.perplexity.toFixed(2)}, accuracy ${choices.scores.acc.micro.toFixed(2)}`,
+      `perplexity ${perplexity.toFixed(2)}, accuracy ${choices.scores.acc.micro.toFixed(2)}`,
     );
   }
   const again = await repaired.evaluate(evaluations, { journal });

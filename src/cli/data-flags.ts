@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import type { LoadCorpusOptions, LoadModelOptions, TextData } from "../index.ts";
 import { corpusOptions, modelOptions } from "../schemas.ts";
+import { addTokensFlag, type TokensFlag } from "./first-tokens.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 
 export interface ModelFlags {
@@ -36,12 +37,12 @@ export function textDataOf({ data, textField, strict }: TextFlags): TextData {
 }
 
 /** Flags of the commands that measure on a corpus. */
-export interface CorpusFlags extends TextFlags {}
+export interface CorpusFlags extends TextFlags, TokensFlag {}
 
 const corpusStyles = { separator: { escaped: true } };
 
 export function addCorpusFlags(command: Command): Command {
-  return addSchemaFlags(addTextFlags(command), corpusOptions, corpusStyles);
+  return addTokensFlag(addSchemaFlags(addTextFlags(command), corpusOptions, corpusStyles));
 }
 
 export function corpusOptionsOf(flags: CorpusFlags): LoadCorpusOptions {

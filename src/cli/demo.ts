@@ -89,8 +89,10 @@ function describe(record: RunRecord, saved: ExportInfo, seconds: number, folder:
       .join(", ");
   const rows = removals.map(({ removed, perplexity }) => [
     removed.length === 0 ? "nothing" : removed.map((unit) => unit.replace("block.", "")).join(", "),
-    formatNumber(perplexity.perplexity),
-    dense === undefined ? "" : `x ${(perplexity.perplexity / dense.perplexity).toFixed(2)}`,
+    formatNumber(Number(perplexity.perplexity)),
+    dense === undefined
+      ? ""
+      : `x ${formatNumber(Number(perplexity.perplexity) / Number(dense.perplexity), 3)}`,
   ]);
   const texts = [removals[0], removals.at(-1)].map((removal) => {
     const name =

@@ -13,10 +13,11 @@ import { perplexityOptions, taskOptions } from "../schemas.ts";
 import { runCommand, withWorker } from "./command.ts";
 import { addTextFlags, type TextFlags, textDataOf } from "./data-flags.ts";
 import { describeEvaluation, type EvaluatedSubnetwork, type EvaluatedTask } from "./evaluation-text.ts";
+import { addTokensFlag, type Tokenised, type TokensFlag, withTokens } from "./first-tokens.ts";
 import { addSchemaFlags, flagNames, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
-interface Flags extends SubjectFlags, Omit<TextFlags, "data"> {
+interface Flags extends SubjectFlags, TokensFlag, Omit<TextFlags, "data"> {
   data?: string[];
   task: string[];
   shotsFrom?: string[];
@@ -40,7 +41,7 @@ export function registerEvaluate(program: Command): void {
     .description(
       "Score the model, or what is left of it without some units: perplexity on text, accuracy on tasks.",
     );
-  addTextFlags(addSubjectFlags(command), { required: false });
+  addTokensFlag(addTextFlags(addSubjectFlags(command), { required: false }));
   addSchemaFlags(command, perplexityOptions, textStyles);
   command.option(
     "--task <files...>",
@@ -71,7 +72,11 @@ export function registerEvaluate(program: Command): void {
           }
           return {
             json: { model: model.info, results },
-            text: results.map(describeEvaluation).join("\n\n"),
+            text: withTokens(
+              results.map(describeEvaluation).join("\n\n"),
+              flags,
+              tokensOf(results.slice(0, 1)),
+            ),
           };
         });
       });
@@ -145,6 +150,14 @@ function resultOf(
       reused: ofTasks[index]?.reused ?? 0,
     })),
   };
+}
+
+/** What each text and task became: the same tokens for every subnetwork. */
+function tokensOf(results: readonly EvaluatedSubnetwork[]): Tokenised[] {
+  return results.flatMap(({ perplexity, tasks }) => [
+    ...(perplexity === undefined ? [] : [{ name: "the first chunk", firstTokens: perplexity.firstTokens }]),
+    ...tasks.map(({ info }) => ({ name: `the first item of ${info.format}`, firstTokens: info.firstTokens })),
+  ]);
 }
 
 function isPerplexity(result: EvaluationResult): result is EvaluationResult<"perplexity"> {

@@ -1,5 +1,13 @@
-import type { ChoiceScores, LastWordScores, Perplexity, Subnetwork, TaskInfo } from "../index.ts";
+import type {
+  ChoiceScores,
+  FiniteOrInfinity,
+  LastWordScores,
+  Perplexity,
+  Subnetwork,
+  TaskInfo,
+} from "../index.ts";
 import { formatCount, formatNumber, formatSeconds, renderTable } from "../report/index.ts";
+import { ownBos } from "./first-tokens.ts";
 
 /** What `depthkit evaluate` says of one subnetwork. */
 export interface EvaluatedSubnetwork extends Pick<Subnetwork, "removed" | "repairs" | "keptBlocks"> {
@@ -38,11 +46,12 @@ export function describeEvaluation({
 }
 
 function perplexityRows(perplexity: Perplexity & Reused): string[][] {
-  const optional = (value: number | null) => (value === null ? "not defined here" : formatNumber(value));
+  const optional = (value: FiniteOrInfinity | null) =>
+    value === null ? "not defined here" : formatNumber(Number(value));
   return [
-    ["perplexity", formatNumber(perplexity.perplexity, 6)],
+    ["perplexity", formatNumber(Number(perplexity.perplexity), 6)],
     ["loss", `${formatNumber(perplexity.loss, 6)} nats a token`],
-    ["mean of sequences", formatNumber(perplexity.meanOfSequences, 6)],
+    ["mean of sequences", formatNumber(Number(perplexity.meanOfSequences), 6)],
     ["word perplexity", optional(perplexity.wordPerplexity)],
     ["bits per byte", optional(perplexity.bitsPerByte)],
     [
@@ -51,7 +60,11 @@ function perplexityRows(perplexity: Perplexity & Reused): string[][] {
         `rows ${perplexity.rows})`,
     ],
     ["chunks", `${perplexity.chunks} of ${perplexity.chunk} tokens, stride ${perplexity.stride}`],
-    ["BOS", `${perplexity.bos}: ${perplexity.bosAdded ? "added to each chunk" : "not added"}`],
+    [
+      "BOS",
+      `${perplexity.bos}: ${perplexity.bosAdded ? "added to each chunk" : "not added"}` +
+        ownBos(perplexity.bosInText, "chunks"),
+    ],
     [
       "tokens",
       `${formatCount(perplexity.tokensScored)} scored, ${formatCount(perplexity.tokensDropped)} left out ` +

@@ -2,10 +2,11 @@ import type { Command } from "commander";
 import { formatBytes, formatSeconds } from "../report/index.ts";
 import { generateOptions } from "../schemas.ts";
 import { runCommand, withWorker } from "./command.ts";
+import { addTokensFlag, type TokensFlag, withTokens } from "./first-tokens.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
-interface Flags extends SubjectFlags {
+interface Flags extends SubjectFlags, TokensFlag {
   prompt: string[];
 }
 
@@ -15,7 +16,7 @@ export function registerGenerate(program: Command): void {
   const command = program
     .command("generate")
     .description("Let the model, or what is left of it without some units, continue a prompt.");
-  addSubjectFlags(command).requiredOption("--prompt <texts...>", "what to continue");
+  addTokensFlag(addSubjectFlags(command)).requiredOption("--prompt <texts...>", "what to continue");
   addSchemaFlags(command, generateOptions, styles).action(async (flags: Flags) => {
     await runCommand(flags, ({ signal, progress }) =>
       withWorker(async (kit) => {
@@ -29,7 +30,14 @@ export function registerGenerate(program: Command): void {
         const cost = `KV cache ${formatBytes(result.kvBytesPerToken)} a token; ${formatSeconds(result.seconds)}`;
         return {
           json: { model: model.info, removed: subnetwork.removed, ...result },
-          text: [...texts, cost].join("\n\n"),
+          text: withTokens(
+            [...texts, cost].join("\n\n"),
+            flags,
+            result.generations.map(({ firstTokens }, index) => ({
+              name: `prompt ${index + 1}`,
+              firstTokens,
+            })),
+          ),
         };
       }),
     );

@@ -11,6 +11,7 @@ import {
   type ModelFlags,
   textDataOf,
 } from "./data-flags.ts";
+import { corpusTokens, ownBos, withTokens } from "./first-tokens.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { loadModel } from "./subject.ts";
 
@@ -34,7 +35,7 @@ export function registerInfluence(program: Command): void {
         const influence = await model.influence(corpus, { ...options, ...call });
         return {
           json: { model: model.info, corpus: corpus.info, influence: influence.toJSON() },
-          text: describe(model, corpus, influence),
+          text: withTokens(describe(model, corpus, influence), flags, [corpusTokens(corpus)]),
         };
       }),
     );
@@ -64,7 +65,8 @@ function describe(model: Model, corpus: Corpus, influence: Influence): string {
     `${influence.metric} influence of each ${influence.units} unit, ${model.info.source} (low: remove first)`,
     `${sequences} sequences x ${corpus.info.length} tokens, ${formatCount(tokens)} counted` +
       `${skipFirstTokens > 0 ? `, first ${skipFirstTokens} of each left out` : ""}; ` +
-      `BOS ${corpus.info.bosAdded ? "added" : "not added"} (${corpus.info.bos}); text ` +
+      `BOS ${corpus.info.bosAdded ? "added" : "not added"} (${corpus.info.bos}` +
+      `${ownBos(corpus.info.bosInText, "sequences")}); text ` +
       `${corpus.info.data.digest.slice(0, 12)}; ` +
       `${formatSeconds(seconds)}`,
     "",

@@ -4,10 +4,11 @@ import { formatSeconds, renderTable } from "../report/index.ts";
 import { harnessOptions } from "../schemas.ts";
 import { runCommand, withWorker } from "./command.ts";
 import { share } from "./evaluation-text.ts";
+import { addTokensFlag, type TokensFlag, withTokens } from "./first-tokens.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
-interface Flags extends SubjectFlags {
+interface Flags extends SubjectFlags, TokensFlag {
   tasks: string[];
 }
 
@@ -19,7 +20,7 @@ export function registerLmEval(program: Command): void {
     .description(
       "Evaluate with lm-evaluation-harness, by its own rules (needs `depthkit setup --with lm-eval`).",
     );
-  addSubjectFlags(command).requiredOption(
+  addTokensFlag(addSubjectFlags(command)).requiredOption(
     "--tasks <names...>",
     "tasks, groups or tags of lm-eval, or patterns such as mmlu_*",
   );
@@ -31,7 +32,12 @@ export function registerLmEval(program: Command): void {
         const options = schemaOptions(harnessOptions, flags, styles);
         const result = await subnetwork.lmEval({ tasks: flags.tasks, ...options, ...call });
         const { removed, repairs } = subnetwork;
-        return { json: { model: model.info, removed, repairs, ...result }, text: describe(result) };
+        return {
+          json: { model: model.info, removed, repairs, ...result },
+          text: withTokens(describe(result), flags, [
+            { name: "the first request", firstTokens: result.firstTokens },
+          ]),
+        };
       }),
     );
   });

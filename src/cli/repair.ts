@@ -4,6 +4,7 @@ import { formatBytes, formatCount, formatNumber, formatSeconds, renderTable } fr
 import { repairFitOptions, repairSaveOptions } from "../schemas.ts";
 import { runCommand, withWorker } from "./command.ts";
 import { addCorpusFlags, type CorpusFlags, corpusOptionsOf, textDataOf } from "./data-flags.ts";
+import { corpusTokens, withTokens } from "./first-tokens.ts";
 import { addRepairFlags, methodNames, type RepairFlags, repairMethodOf } from "./repair-flags.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
@@ -41,7 +42,7 @@ export function registerRepair(program: Command): void {
         const { removed, repairs, report } = repaired;
         return {
           json: { model: model.info, corpus: corpus.info, removed, repairs, report, folder: flags.save },
-          text: describe(repaired, flags),
+          text: withTokens(describe(repaired, flags), flags, [corpusTokens(corpus)]),
         };
       });
     });

@@ -12,6 +12,7 @@ import {
   type ModelFlags,
   textDataOf,
 } from "./data-flags.ts";
+import { corpusTokens, withTokens } from "./first-tokens.ts";
 import { loadModel } from "./subject.ts";
 import { wholeNumber } from "./values.ts";
 
@@ -78,7 +79,7 @@ export function registerShapley(program: Command): void {
           });
           return {
             json: { model: model.info, corpus: corpus.info, estimate: estimate.toJSON() },
-            text: describe(estimate, flags),
+            text: withTokens(describe(estimate, flags), flags, [corpusTokens(corpus)]),
           };
         }),
       );

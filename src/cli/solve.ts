@@ -4,10 +4,11 @@ import { formatCount, formatSeconds, renderTable } from "../report/index.ts";
 import { generationTaskOptions, solveOptions } from "../schemas.ts";
 import { runCommand, withWorker } from "./command.ts";
 import { share } from "./evaluation-text.ts";
+import { addTokensFlag, type TokensFlag, withTokens } from "./first-tokens.ts";
 import { addSchemaFlags, readEscapes, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
-interface Flags extends SubjectFlags {
+interface Flags extends SubjectFlags, TokensFlag {
   task: string[];
   prompt: string;
   shotsFrom?: string[];
@@ -28,7 +29,7 @@ export function registerSolve(program: Command): void {
     .description(
       "Let the model, or what is left of it, write answers to questions, and count the right ones.",
     );
-  addSubjectFlags(command)
+  addTokensFlag(addSubjectFlags(command))
     .requiredOption("--task <files...>", "questions, one JSON object a line: .jsonl or .jsonl.gz")
     .requiredOption(
       "--prompt <template>",
@@ -56,7 +57,12 @@ export function registerSolve(program: Command): void {
             ...call,
           });
           const { removed, repairs } = subnetwork;
-          return { json: { model: model.info, removed, repairs, ...scores }, text: describe(scores) };
+          return {
+            json: { model: model.info, removed, repairs, ...scores },
+            text: withTokens(describe(scores), flags, [
+              { name: "the first prompt", firstTokens: scores.firstTokens },
+            ]),
+          };
         }),
       );
     });

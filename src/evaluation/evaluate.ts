@@ -175,7 +175,7 @@ function itemsOf(scores: ScoresByKind[Evaluation["kind"]]): number {
 async function headerOf(on: Subject, evaluation: Evaluation): Promise<JournalKey> {
   return {
     format: "depthkit-items",
-    version: 2,
+    version: 3,
     kind: evaluation.kind,
     ...modelKey(on.info),
     removed: on.removed,

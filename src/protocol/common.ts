@@ -30,6 +30,10 @@ export const subject = {
   repairs: list(repairHandle).describe("In the order they were made."),
 };
 
+/** What grows as the exponential of a loss: JSON has no infinity, and `Number` reads the word as one. */
+export const finiteOrInfinity = named("FiniteOrInfinity", z.union([finite(), z.enum(["Infinity"])]));
+export type FiniteOrInfinity = z.infer<typeof finiteOrInfinity>;
+
 const bosPolicies = ["auto", "always", "never"] as const;
 /** `auto`: what the tokeniser itself adds; `always` refuses a tokeniser that has no BOS token. */
 export const bosPolicy = named("BosPolicy", z.enum(bosPolicies));
@@ -67,6 +71,15 @@ export const dataInfo = named(
   }),
 );
 export type DataInfo = z.infer<typeof dataInfo>;
+
+const firstToken = named(
+  "FirstToken",
+  z.object({ id: count(), piece: z.string().describe("As the tokenizer's vocabulary writes it.") }),
+);
+export type FirstToken = z.infer<typeof firstToken>;
+
+/** What text became, for people to look at. */
+export const firstTokens = list(firstToken).describe("The first tokens, 16 at most, as the model gets them.");
 
 /** Rows of a task: one JSON object each. */
 const rowFiles = named(

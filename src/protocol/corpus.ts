@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { bosPolicy, corpusHandle, dataInfo, dataSource, modelHandle } from "./common.ts";
+import { bosPolicy, corpusHandle, dataInfo, dataSource, firstTokens, modelHandle } from "./common.ts";
 import { count, digest, extending, named } from "./schema.ts";
 
 const packings = ["pack", "none"] as const;
@@ -45,6 +45,10 @@ export const corpusInfo = named(
     separator: z.string(),
     bos: bosPolicy,
     bosAdded: z.boolean().describe("Whether each sequence starts with a BOS token."),
+    bosInText: count().describe(
+      "Sequences whose text begins with a BOS token of its own; no second one is put in front of it.",
+    ),
+    firstTokens,
   }),
 );
 export type CorpusInfo = z.infer<typeof corpusInfo>;

@@ -1,5 +1,13 @@
 import { z } from "zod";
-import { bosPolicy, dataInfo, dataSource, subject, taskHandle } from "./common.ts";
+import {
+  bosPolicy,
+  dataInfo,
+  dataSource,
+  finiteOrInfinity,
+  firstTokens,
+  subject,
+  taskHandle,
+} from "./common.ts";
 import { knownItems } from "./item-values.ts";
 import { count, digest, extending, finite, list, named, share } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
@@ -40,10 +48,10 @@ export const evaluationPerplexityParams = extending("EvaluationPerplexityParams"
 export const perplexityResult = named(
   "PerplexityResult",
   z.object({
-    perplexity: finite().describe("exp of the mean cross entropy, in nats, of the tokens scored."),
-    loss: finite(),
-    meanOfSequences: finite().describe("Mean over chunks of exp(loss of the chunk)."),
-    wordPerplexity: finite().nullable().describe("Null where the words scored cannot be told."),
+    perplexity: finiteOrInfinity.describe("exp of the loss; Infinity above the largest number there is."),
+    loss: finite().describe("Mean cross entropy, in nats, of the tokens scored."),
+    meanOfSequences: finiteOrInfinity.describe("Mean over chunks of exp(loss of the chunk)."),
+    wordPerplexity: finiteOrInfinity.nullable().describe("Null where the words scored cannot be told."),
     bitsPerByte: finite().nullable().describe("Null where the bytes scored cannot be told."),
     data: dataInfo,
     rows: rowMode,
@@ -53,6 +61,10 @@ export const perplexityResult = named(
     chunks: count(1),
     bos: bosPolicy,
     bosAdded: z.boolean(),
+    bosInText: count().describe(
+      "Chunks whose text begins with a BOS token of its own; no second one is put in front of it.",
+    ),
+    firstTokens,
     tokensTotal: count(),
     tokensScored: count(1),
     tokensDropped: count().describe("Tokens behind the last whole chunk, or beyond maxChunks."),
@@ -177,7 +189,7 @@ export const lastWordResult = named(
   z.object({
     acc: share().describe("Share of items whose every target token is the likeliest."),
     standardError: finite().nullable(),
-    perplexity: finite().describe("exp of the mean negative log-likelihood of a target."),
+    perplexity: finiteOrInfinity.describe("exp of the mean negative log-likelihood of a target."),
     loss: finite().describe("Mean cross entropy of the target tokens, in nats."),
     tokens: count(1).describe("Target tokens."),
     items: count(1),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { modelHandle, rowSource, subject } from "./common.ts";
+import { firstTokens, modelHandle, rowSource, subject } from "./common.ts";
 import { finishReason } from "./generation.ts";
 import { knownItems } from "./item-values.ts";
 import { count, digest, extending, finite, handle, list, named } from "./schema.ts";
@@ -113,6 +113,8 @@ export const generationSolveResult = named(
     withoutNumber: count().describe("Answers in which no number was found; wrong, all of them."),
     cutShort: count().describe("Answers that ended because maxNewTokens was reached."),
     tokens: count().describe("Written in all, ending tokens included."),
+    bosInText: count().describe("Prompts that begin with a BOS token of their own; none has a second one."),
+    firstTokens,
     taskDigest: digest(),
     score: generationScoreRule,
     maxNewTokens: count(1),

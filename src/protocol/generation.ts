@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { subject } from "./common.ts";
+import { firstTokens, subject } from "./common.ts";
 import { count, extending, finite, list, named, notNegative } from "./schema.ts";
 
 export const generateOptions = named(
@@ -40,6 +40,10 @@ const generation = named(
     prompt: z.string(),
     text: z.string().describe("What was written after the prompt."),
     promptTokens: count(),
+    firstTokens,
+    bosInText: z
+      .boolean()
+      .describe("Whether the prompt itself begins with a BOS token; no second one is put in front of it."),
     tokenIds: list(count()).describe("The ids written."),
     finish: finishReason,
   }),

@@ -1,6 +1,6 @@
 /** lm-evaluation-harness on the model in memory: an optional extra of the worker's environment. */
 import { z } from "zod";
-import { subject } from "./common.ts";
+import { firstTokens, subject } from "./common.ts";
 import { count, digest, extending, finite, list, named, path } from "./schema.ts";
 
 export const harnessOptions = named(
@@ -50,6 +50,8 @@ export const harnessRunResult = named(
   "HarnessRunResult",
   z.object({
     tasks: list(harnessTask),
+    bosInText: z.boolean().describe("Whether texts among the requests begin with a BOS token of their own."),
+    firstTokens,
     lmEvalVersion: z.string(),
     limit: count(1).nullable(),
     batchSize: count(1),

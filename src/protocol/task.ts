@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { bosPolicy, modelHandle, rowSource, taskHandle } from "./common.ts";
+import { bosPolicy, firstTokens, modelHandle, rowSource, taskHandle } from "./common.ts";
 import { count, digest, extending, list, named } from "./schema.ts";
 
 export const taskFormats = [
@@ -91,6 +91,10 @@ export const taskInfo = named(
     limit: count(1).nullable(),
     bos: bosPolicy,
     bosAdded: z.boolean().describe("Whether each prompt starts with a BOS token."),
+    bosInText: count().describe(
+      "Items whose text begins with a BOS token of its own; no second one is put in front of it.",
+    ),
+    firstTokens,
     tokens: count(1).describe("Tokens the model reads, prompts that choices share counted once."),
     longest: count(1).describe("Tokens of the longest prompt with a choice."),
     singleToken: count().describe("Items whose choices are one token each, all different."),

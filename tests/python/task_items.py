@@ -63,6 +63,8 @@ def task_info(kind: TaskKind, items: int) -> TaskInfo:
         limit=None,
         bos="auto",
         bos_added=False,
+        bos_in_text=0,
+        first_tokens=(),
         tokens=1,
         longest=1,
         single_token=0,

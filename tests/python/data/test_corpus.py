@@ -14,7 +14,14 @@ from depthkit_worker.contract.wire import CorpusOptions
 from depthkit_worker.data import tokens
 from depthkit_worker.data.corpus import Corpus, make_corpus
 from depthkit_worker.data.text import texts_from_strings
-from depthkit_worker.data.tokens import bos_token, encode, encode_stream, splits_locally, tokenizer_digest
+from depthkit_worker.data.tokens import (
+    Tokeniser,
+    bos_token,
+    encode,
+    encode_stream,
+    splits_locally,
+    tokenizer_digest,
+)
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.session.job import Unattended
 
@@ -24,7 +31,7 @@ TEXTS = ["The quick fox.", "It's 12345 years old.\n", "naïve café", "東京 �
 def corpus(
     options: CorpusOptions, texts: list[str] = TEXTS, tokenizer: PreTrainedTokenizerBase | None = None
 ) -> Corpus:
-    return make_corpus(tokenizer or byte_level(), texts_from_strings(texts), options, Unattended())
+    return make_corpus(Tokeniser(tokenizer or byte_level()), texts_from_strings(texts), options, Unattended())
 
 
 def test_texts_are_joined_and_cut_into_consecutive_sequences() -> None:

@@ -14,8 +14,9 @@ from data.builders import BOS, LLAMA3_SPLIT, byte_level, sentence_piece
 from data.resources import questions_of, shared
 from depthkit_worker.contract.wire import OwnRows, RowFiles, TaskOptions, TaskTemplate
 from depthkit_worker.data.tasks import Item, Task, load_task
-from depthkit_worker.data.tokens import encode
+from depthkit_worker.data.tokens import Tokeniser, encode
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.models.limits import Limits
 from depthkit_worker.session.job import Unattended
 
 MMLU = {"task": "mmlu", "subject": "high_school_biology", "question": " What? ", "choices": list("wxyz"), "answer": 2}
@@ -40,7 +41,8 @@ def load(
     **options: Any,
 ) -> Task:
     source = rows_in(data) if isinstance(data, Path) else data
-    return load_task(tokenizer or byte_level(), context, source, TaskOptions(**options), Unattended())
+    tokeniser = Tokeniser(tokenizer or byte_level(), Limits(tokens=context))
+    return load_task(tokeniser, source, TaskOptions(**options), Unattended())
 
 
 def texts(tokenizer: PreTrainedTokenizerBase, item: Item) -> list[tuple[str, str]]:
@@ -110,6 +112,13 @@ def test_prompts_are_those_of_the_harness(
     assert task.items[0].answer == answer
 
 
+def test_winogrande_is_normalised_by_what_is_scored(tmp_path: Path) -> None:
+    row = {"sentence": "Ann met Josephine, and _ was gl\u00e4d .", "option1": "Ann", "option2": "Josephine"}
+    (item,) = load(write(tmp_path, [{**row, "answer": "2"}]), format="winogrande").items
+    assert item.characters == (len("was gl\u00e4d ."),) * 2
+    assert item.bytes == (len("was gl\u00e4d .") + 1,) * 2
+
+
 def test_boolq_questions_that_end_in_a_question_mark_keep_one(tmp_path: Path) -> None:
     row = {"context": "Rain.", "question": "is it wet?", "answer": 0}
     tokenizer = byte_level()
@@ -148,7 +157,9 @@ def test_rows_of_the_caller_are_a_task_as_those_of_a_file_are(tmp_path: Path) ->
     assert given.info.digest == from_files.info.digest
     assert (given.info.files, given.info.file_digests) == ((), ())
     assert from_files.info.files == (str(path), str(dev))
-    two_files = load_task(byte_level(), None, RowFiles(files=(str(path), str(dev))), TaskOptions(limit=5), Unattended())
+    two_files = load_task(
+        Tokeniser(byte_level()), RowFiles(files=(str(path), str(dev))), TaskOptions(limit=5), Unattended()
+    )
     assert (two_files.info.rows, two_files.info.items) == (6, 5)
 
 

@@ -4,29 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from transformers import PreTrainedTokenizerBase
 
 from depthkit_worker.contract.wire import (
-    ChoicesOptions,
+    EngineOptions,
     GenerateOptions,
     GenerationTaskOptions,
+    Measure,
     OwnRows,
+    PerplexityOptions,
     SolveOptions,
+    TaskKind,
 )
 from depthkit_worker.data.generation_tasks import load_generation_task
+from depthkit_worker.data.stream import make_stream
+from depthkit_worker.data.text import texts_from_strings
+from depthkit_worker.data.tokens import Tokeniser
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.evaluation.choices import choice_result
+from depthkit_worker.evaluation.finished_items import FinishedItems
 from depthkit_worker.evaluation.generation import generate
 from depthkit_worker.evaluation.generation_tasks import solve
-from depthkit_worker.evaluation.logits import check_logits
+from depthkit_worker.evaluation.perplexity import perplexity
 from depthkit_worker.evaluation.task_scores import task_scores
+from depthkit_worker.export.verify import largest_difference
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.logits import Reader
+from depthkit_worker.models.units import Unit
 from depthkit_worker.session.job import Unattended
+from depthkit_worker.subnetworks.engine import EngineResult, evaluate_subnetworks
+from depthkit_worker.subnetworks.masks import Subnetworks
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
+from influence.builders import corpus_of
 from task_items import random_task
-from tiny import tiny_model
+from tiny import tiny_model, token_ids
 
 PROMPTS = ("t7 t30 t11", "t54", "t80 t4")
 
@@ -83,12 +96,52 @@ def test_no_answer_is_counted_wrong(words: PreTrainedTokenizerBase) -> None:
     assert caught.value.code == "NOT_MEASURABLE" and caught.value.details["items"] == 2
 
 
-def test_no_choice_is_taken(words: PreTrainedTokenizerBase) -> None:
-    task = random_task(3)
-    scores = task_scores(broken(with_nan, words), task, Unattended(), batch_size=ChoicesOptions().batch_size)
-    with pytest.raises(DepthkitError, match="of 3 of 3 items") as caught:
-        choice_result(task.items, scores, task_digest=task.info.digest)
+@pytest.mark.parametrize("kind", ["choices", "last-word"])
+def test_no_choice_is_taken(kind: TaskKind, words: PreTrainedTokenizerBase) -> None:
+    task = random_task(3, kind=kind)
+    with pytest.raises(DepthkitError, match="NaN or infinite at step 0") as caught:
+        task_scores(broken(with_nan, words), task, Unattended(), batch_size=3)
     assert caught.value.code == "NOT_MEASURABLE"
+    assert caught.value.details == {"item": 0, "step": 0, "dtype": "float32", "items": 3, "of": 3}
+
+
+def test_no_perplexity_is_told(words: PreTrainedTokenizerBase) -> None:
+    options = PerplexityOptions(chunk=4, batch_size=2)
+    stream = make_stream(Tokeniser(words), texts_from_strings(["t7 t8 t9 t10 " * 6]), options, Unattended())
+    told: list[int] = []
+    finished = FinishedItems({0: np.ones(1)}, lambda items, _: told.extend(items))
+    with pytest.raises(DepthkitError, match="chunk 1 are NaN") as caught:
+        perplexity(broken(with_nan, words), stream, options, Unattended(), finished=finished)
+    assert caught.value.details == {"item": 1, "step": 0, "dtype": "float32", "items": 2, "of": 2}
+    assert told == []
+
+
+@pytest.mark.parametrize("measure", ["loss", "kl", "logit-distance"])
+def test_a_subnetwork_that_breaks_is_said_and_a_model_that_is_broken_refused(measure: Measure) -> None:
+    decoder = Decoder(tiny_model("llama"))
+    with_nan(decoder)
+    corpus = corpus_of([token_ids(1, 8, seed=row)[0].tolist() for row in range(4)])
+
+    def evaluate(*kept: list[bool]) -> EngineResult:
+        subnetworks = Subnetworks((Unit("block", 1), Unit("block", 2)), np.array(kept))
+        return evaluate_subnetworks(decoder, corpus, subnetworks, (measure,), EngineOptions(batch_size=2), Unattended())
+
+    for asked in ([[True, True]], [[True, False], [True, True]]):
+        with pytest.raises(DepthkitError, match="Measuring subnetworks") as caught:
+            evaluate(*asked)
+        assert caught.value.details == {"item": 0, "step": 0, "dtype": "float32", "items": 2, "of": 2}
+    result = evaluate([False, True], [False, False])
+    (note,) = (note for note in result.notes if "NaN or infinite" in note)
+    assert 0 in result.not_finite and "in 4 of 4 sequences, first in 0 at step 0, in float32" in note
+    # Without the block that is broken there is a loss, and nothing to compare with.
+    assert result.not_finite == ((0,) if measure == "loss" else (0, 1))
+
+
+def test_no_checkpoint_is_compared_with_it(words: PreTrainedTokenizerBase) -> None:
+    subnetwork = broken(with_nan, words)
+    with pytest.raises(DepthkitError, match="Comparing the checkpoint") as caught:
+        largest_difference(subnetwork, subnetwork.decoder.model)
+    assert (caught.value.code, caught.value.details["dtype"]) == ("NOT_MEASURABLE", "float32")
 
 
 def test_one_broken_row_is_named_among_the_whole_ones() -> None:
@@ -96,5 +149,5 @@ def test_one_broken_row_is_named_among_the_whole_ones() -> None:
     logits[1, 1, 4] = torch.inf
     logits[2, 0, 0] = -torch.inf  # a token that is ruled out is none that is broken
     with pytest.raises(DepthkitError) as caught:
-        check_logits(logits, (7, 8, 9), 5, torch.float32, "Trying")
-    assert caught.value.details == {"item": 8, "step": 5, "dtype": "float32", "items": 1, "of": 3}
+        Reader("Trying", torch.float32).check(logits, (7, 8, 9), 5)
+    assert caught.value.details == {"item": 8, "step": 6, "dtype": "float32", "items": 1, "of": 3}

@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from data.resources import questions_of, shared
 from depthkit_worker.contract.wire import RowFiles, TaskOptions
 from depthkit_worker.data.tasks import load_task
+from depthkit_worker.data.tokens import tokeniser_of
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.choices import chosen_of, last_word_result, require_kind
 from depthkit_worker.evaluation.task_scores import task_scores
@@ -101,6 +102,8 @@ def test_last_words_by_their_definitions() -> None:
     result = last_word_result(task, scores)
     tokens = sum(item.scored[0] for item in task.items)
     assert result.acc == pytest.approx(2 / 3) and result.perplexity == pytest.approx(math.exp(3))
+    far = last_word_result(task, scores_of(rows([-1e3], [-2e3], [-6e3]), rows([1], [0], [1])))
+    assert far.perplexity == "Infinity" and far.loss == pytest.approx(9e3 / tokens)
     assert result.tokens == tokens and result.loss == pytest.approx(9 / tokens)
     with pytest.raises(DepthkitError, match=r"Call lastWord\(\)"):
         require_kind(task, "choices")
@@ -179,7 +182,7 @@ def test_tsk5_scores_do_not_hang_on_the_batch(name: str, smollm2_tokenizer: PreT
     decoder = Decoder(model)
     path = shared() / "data" / f"{name}.jsonl"
     data = RowFiles(files=(str(path),))
-    task = load_task(smollm2_tokenizer, decoder.context_length, data, TaskOptions(limit=20), Unattended())
+    task = load_task(tokeniser_of(decoder), data, TaskOptions(limit=20), Unattended())
     one, *others = (
         task_scores(Subnetwork.dense(decoder), task, Unattended(), batch_size=size) for size in (1, 8, 64, None)
     )

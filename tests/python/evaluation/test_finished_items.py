@@ -11,6 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from depthkit_worker.contract.wire import GenerateOptions, PerplexityOptions
 from depthkit_worker.data.stream import make_stream
 from depthkit_worker.data.text import texts_from_strings
+from depthkit_worker.data.tokens import Tokeniser
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.finished_items import Array, FinishedItems
 from depthkit_worker.evaluation.generation import generate
@@ -30,7 +31,7 @@ def perplexity_run(words: PreTrainedTokenizerBase) -> Run:
     decoder = Decoder(t_llama(), words)
     text = " ".join(f"t{3 + 7 * n % 80}" for n in range(50))
     options = PerplexityOptions(chunk=8, batch_size=2, bos="never")
-    stream = make_stream(words, texts_from_strings([text]), options, Unattended())
+    stream = make_stream(Tokeniser(words), texts_from_strings([text]), options, Unattended())
 
     def run(finished: FinishedItems) -> list[list[float]]:
         chunks = perplexity(Subnetwork.dense(decoder), stream, options, Unattended(), finished=finished).chunks

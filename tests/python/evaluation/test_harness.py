@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import PreTrainedTokenizerBase
+from transformers import LlamaConfig, PreTrainedTokenizerBase
 
+from data.builders import BOS, byte_level
 from depthkit_worker.contract.wire import GenerateOptions, HarnessOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.generation import generate
@@ -21,7 +22,7 @@ from depthkit_worker.models.units import Unit
 from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
-from tiny import t_llama
+from tiny import SHAPE, random_model, t_llama
 
 with_lm_eval = pytest.mark.skipif(importlib.util.find_spec("lm_eval") is None, reason="lm-eval is not installed")
 UNITS = (Unit("attention", 0), Unit("block", 3))
@@ -156,3 +157,35 @@ def test_without_the_extra_the_command_is_named(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(DepthkitError, match=r"depthkit setup --with lm-eval|pip install -r") as failure:
         require_harness()
     assert failure.value.code == "MODULE_MISSING"
+
+
+@with_lm_eval
+def test_prompts_have_one_bos_token_and_ids_that_the_model_has(folder: Path) -> None:
+    tokenizer = byte_level(bos=True, adds_bos=True)
+    tokenizer.eos_token = "!"
+    shape = {**SHAPE, "vocab_size": len(tokenizer)}
+    decoder = Decoder(random_model(LlamaConfig(**shape)), tokenizer)
+    data = folder / "items.jsonl"
+    plain = run_harness(Subnetwork.dense(decoder), options(folder, "local_*"), Unattended())
+    seen: list[list[int]] = []
+    # One in a batch of two brings its own; the harness looks at the first alone.
+    lines = [{**record, "question": (BOS if number % 2 else "") + "What?"} for number, record in enumerate(RECORDS)]
+    data.write_text("".join(json.dumps(record) + "\n" for record in lines))
+    for task in ("choice", "written"):
+        text = (folder / f"{task}.yaml").read_text().replace('"Question: {{', '"{{')
+        (folder / f"{task}.yaml").write_text(text)
+    embedding = decoder.model.get_input_embeddings()
+    hook = embedding.register_forward_pre_hook(lambda _, given: seen.extend(given[0].tolist()))
+    marked = run_harness(Subnetwork.dense(decoder), options(folder, "local_*"), Unattended())
+    hook.remove()
+    assert (plain.bos_in_text, marked.bos_in_text) == (False, True)
+    assert plain.first_tokens[0].piece == marked.first_tokens[0].piece == BOS
+    # The harness pads behind with the id 0, which is BOS here, and in front with EOS.
+    assert tokenizer.bos_token_id == 0
+    counts = ["".join("B" if token == 0 else "." for token in row).rstrip("B").count("B") for row in seen]
+    # Four items whose choices share a prompt, and four that are written.
+    assert max(counts) == 1 and counts.count(1) >= 8
+    tokenizer.add_tokens(["What"])
+    with pytest.raises(DepthkitError, match="request of lm-eval") as caught:
+        run_harness(Subnetwork.dense(decoder), options(folder, "local_choice"), Unattended())
+    assert (caught.value.code, caught.value.details["token"]) == ("INVALID_ARGUMENT", "What")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from msgspec import convert, to_builtins
 from transformers import LlamaConfig, PreTrainedTokenizerBase
 
 from data.builders import TRAINING, byte_level, sentence_piece
@@ -15,6 +16,7 @@ from data.resources import golden, shared, smollm2
 from depthkit_worker.contract.wire import EngineOptions, FileSource, PerplexityOptions, PerplexityResult
 from depthkit_worker.data.stream import TextStream, make_stream
 from depthkit_worker.data.text import read_texts, texts_from_strings
+from depthkit_worker.data.tokens import Tokeniser, tokeniser_of
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.perplexity import perplexity
 from depthkit_worker.models.decoder import Decoder
@@ -45,7 +47,7 @@ def decoder_for(tokenizer: PreTrainedTokenizerBase, *, uniform: bool = False, li
 
 def stream_of(decoder: Decoder, text: str = TEXT) -> TextStream:
     assert decoder.tokenizer is not None
-    return make_stream(decoder.tokenizer, texts_from_strings([text]), PerplexityOptions(), Unattended())
+    return make_stream(tokeniser_of(decoder), texts_from_strings([text]), PerplexityOptions(), Unattended())
 
 
 def measure(decoder: Decoder, stream: TextStream, *units: Unit, **options: object) -> PerplexityResult:
@@ -78,7 +80,7 @@ def denominators(result: PerplexityResult) -> tuple[float, float]:
     """Words and bytes that a loss was divided by."""
     total = result.loss * result.tokens_scored
     assert result.word_perplexity is not None and result.bits_per_byte is not None
-    return total / math.log(result.word_perplexity), total / math.log(2) / result.bits_per_byte
+    return total / math.log(float(result.word_perplexity)), total / math.log(2) / result.bits_per_byte
 
 
 def refused(decoder: Decoder, stream: TextStream, **options: object) -> DepthkitError:
@@ -127,7 +129,7 @@ def test_a_tokeniser_that_changes_the_text_has_no_denominators() -> None:
     decoder = decoder_for(sentence_piece(), uniform=True)
     result = measure(decoder, stream_of(decoder, "a ▁ mark " * 50), chunk=16)
     assert result.word_perplexity is result.bits_per_byte is None
-    assert math.isfinite(result.perplexity)
+    assert math.isfinite(float(result.perplexity))
 
 
 def test_ppl3_bos_adds_one_scored_token_a_chunk() -> None:
@@ -210,11 +212,22 @@ def test_too_little_text_is_said_with_both_numbers() -> None:
     assert (error.code, error.details["need"]) == ("NOT_ENOUGH_TEXT", 64) and error.details["have"] < 6
 
 
-def test_infinity_and_nan_are_not_results() -> None:
+def test_a_perplexity_beyond_all_numbers_is_infinity_and_the_loss_is_said() -> None:
     decoder = decoder_for(byte_level())
     stream = stream_of(decoder)
     decoder.model.lm_head.weight.mul_(1e4)
-    assert refused(decoder, stream, chunk=64, max_chunks=1).code == "NOT_MEASURABLE"
+    result = measure(decoder, stream, chunk=64, max_chunks=2)
+    assert result.perplexity == result.mean_of_sequences == result.word_perplexity == "Infinity"
+    assert 710 < result.loss < math.inf and result.bits_per_byte is not None
+    assert convert(to_builtins(result), PerplexityResult) == result
+    decoder.model.lm_head.weight.mul_(1e-3)
+    result = measure(decoder, stream, chunk=64, max_chunks=2)
+    assert result.perplexity == pytest.approx(math.exp(result.loss))
+
+
+def test_nan_is_not_a_result() -> None:
+    decoder = decoder_for(byte_level())
+    stream = stream_of(decoder)
     decoder.model.lm_head.weight[0, 0] = torch.nan
     assert refused(decoder, stream, chunk=64, max_chunks=1).code == "NOT_MEASURABLE"
 
@@ -255,9 +268,8 @@ def test_smollm2_matches_the_reference_figures(bundled_model: Path) -> None:
     """`bench/golden_perplexities.py` goes through the other chunk lengths."""
     expected = golden("smollm2.json")["perplexity_wikitext2_first_chunks"]
     decoder, job = smollm2(bundled_model), Unattended()
-    assert decoder.tokenizer is not None
     texts = read_texts(FileSource(files=(str(shared() / "data/wikitext2.test.txt"),)), job)
-    stream = make_stream(decoder.tokenizer, texts, WIKITEXT, job)
+    stream = make_stream(tokeniser_of(decoder), texts, WIKITEXT, job)
     assert len(stream.ids) == expected["tokens"] and stream.ids[:16].tolist() == expected["first_ids"]
     assert stream.bytes_between(0, len(stream.ids)) == len(stream.text.encode())
     assert stream.words_between(0, len(stream.ids)) == len(stream.text.split())
@@ -270,7 +282,7 @@ def test_smollm2_matches_the_reference_figures(bundled_model: Path) -> None:
 def test_wikitext_rows_need_the_empty_lines_that_json_lost() -> None:
     tokenizer, job = byte_level(), Unattended()
     lines = texts_from_strings(["a\r\n\n b\n"])
-    assert make_stream(tokenizer, lines, WIKITEXT, job).text == "a\n\n\n\n\n b\n"
+    assert make_stream(Tokeniser(tokenizer), lines, WIKITEXT, job).text == "a\n\n\n\n\n b\n"
     json_lines = read_texts(FileSource(files=(str(shared() / "data/wikitext2_valid_tokenised.jsonl"),)), job)
     with pytest.raises(DepthkitError, match=r"\.txt"):
-        make_stream(tokenizer, json_lines, WIKITEXT, job)
+        make_stream(Tokeniser(tokenizer), json_lines, WIKITEXT, job)

@@ -37,6 +37,7 @@ from depthkit_worker.contract.wire import (
 )
 from depthkit_worker.data.stream import make_stream
 from depthkit_worker.data.text import texts_from_strings
+from depthkit_worker.data.tokens import Tokeniser
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.generation import generate
 from depthkit_worker.evaluation.perplexity import perplexity
@@ -130,7 +131,7 @@ def test_influences_perplexity_and_tasks(name: str, words: PreTrainedTokenizerBa
         )
         text = " ".join(f"t{token}" for row in random_rows(200) for token in row)
         options = PerplexityOptions(chunk=32, stride=20, bos="never")
-        stream = make_stream(words, texts_from_strings([text]), options, Unattended())
+        stream = make_stream(Tokeniser(words), texts_from_strings([text]), options, Unattended())
         of_text = perplexity(Subnetwork(decoder, UNITS), stream, options, Unattended())
         of_task = task_scores(Subnetwork(decoder, UNITS), random_task(shots=20), Unattended())
         return influence.values, influence.angular, of_text.loss, np.concatenate(of_task.log_likelihoods)

@@ -53,6 +53,8 @@ def corpus_info(lengths: list[int]) -> CorpusInfo:
         separator="",
         bos="auto",
         bos_added=False,
+        bos_in_text=0,
+        first_tokens=(),
     )
 
 

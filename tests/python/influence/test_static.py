@@ -16,6 +16,7 @@ from data.resources import golden, shared, smollm2
 from depthkit_worker.contract.wire import CorpusOptions, FileSource, InfluenceOptions
 from depthkit_worker.data.corpus import Corpus, make_corpus
 from depthkit_worker.data.text import read_texts
+from depthkit_worker.data.tokens import tokeniser_of
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.influence.angular import angular_distances
 from depthkit_worker.influence.per_token import token_influences
@@ -259,7 +260,7 @@ def test_smollm2_matches_the_reference_figures(bundled_model: Path) -> None:
     decoder, job = smollm2(bundled_model), Unattended()
     assert decoder.tokenizer is not None
     texts = read_texts(FileSource(files=(str(shared() / "data/calib_wikitext2_train.jsonl"),)), job)
-    corpus = make_corpus(decoder.tokenizer, texts, CorpusOptions(length=128, sequences=8), job)
+    corpus = make_corpus(tokeniser_of(decoder), texts, CorpusOptions(length=128, sequences=8), job)
     assert corpus.ids[:16].tolist() == expected["first_ids"] and not corpus.info.bos_added
     for tokens in ("last", "all"):
         result = measure(decoder, corpus, batch_size=4, angular_tokens=tokens)

@@ -18,6 +18,7 @@ from depthkit_worker.contract.wire import (
 from depthkit_worker.data.corpus import Corpus, make_corpus
 from depthkit_worker.data.stream import make_stream
 from depthkit_worker.data.text import read_texts, texts_from_strings
+from depthkit_worker.data.tokens import tokeniser_of
 from depthkit_worker.evaluation.perplexity import perplexity
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
@@ -31,9 +32,8 @@ from repair.builders import repairs_of
 def calibration(decoder: Decoder, sequences: int, length: int) -> Corpus:
     lines = (shared() / "data" / "calib_wikitext2_train.jsonl").read_text(encoding="utf-8").splitlines()[:80]
     texts = texts_from_strings([json.loads(line)["text"] for line in lines])
-    return make_corpus(
-        decoder.require_tokenizer(), texts, CorpusOptions(length=length, sequences=sequences), Unattended()
-    )
+    options = CorpusOptions(length=length, sequences=sequences)
+    return make_corpus(tokeniser_of(decoder), texts, options, Unattended())
 
 
 def test_perplexity_with_emulated_updates(bundled_model: Path) -> None:
@@ -44,7 +44,7 @@ def test_perplexity_with_emulated_updates(bundled_model: Path) -> None:
     corpus = calibration(decoder, 32, 128)
     wikitext = read_texts(FileSource(files=(str(shared() / "data" / "wikitext2.test.txt"),)), Unattended())
     options = PerplexityOptions(rows="wikitext", chunk=512, max_chunks=16)
-    stream = make_stream(decoder.require_tokenizer(), wikitext, options, Unattended())
+    stream = make_stream(tokeniser_of(decoder), wikitext, options, Unattended())
 
     units = tuple(Unit("block", index) for index in expected["cosine_order"][:5])
     base = Base(Subnetwork(decoder, units), corpus, RepairFitOptions())

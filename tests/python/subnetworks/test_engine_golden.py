@@ -18,6 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from depthkit_worker.contract.wire import CorpusOptions, EngineOptions
 from depthkit_worker.data.corpus import Corpus, make_corpus
 from depthkit_worker.data.text import texts_from_strings
+from depthkit_worker.data.tokens import tokeniser_of
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.session.job import Unattended
@@ -46,7 +47,7 @@ def corpus(decoder: Decoder, sequences: int) -> Corpus:
     lines = (SHARED / "data" / "calib_wikitext2_train.jsonl").read_text(encoding="utf-8").splitlines()[:40]
     texts = texts_from_strings([json.loads(line)["text"] for line in lines])
     assert decoder.tokenizer is not None
-    return make_corpus(decoder.tokenizer, texts, CorpusOptions(length=128, sequences=sequences), Unattended())
+    return make_corpus(tokeniser_of(decoder), texts, CorpusOptions(length=128, sequences=sequences), Unattended())
 
 
 def golden(name: str) -> Any:

@@ -238,9 +238,15 @@ def test_what_is_not_a_number_stops_at_its_step(tmp_path: Path) -> None:
 
 
 def test_a_model_with_nan_is_refused_before_the_first_step() -> None:
-    with pytest.raises(DepthkitError, match=r"step 1 of 6: the objective is nan") as caught:
+    """By the dense model's own output, where that is compared with."""
+    with pytest.raises(DepthkitError, match=r"dense model's output.*NaN or infinite at step 0, in float32") as caught:
         trained_constant(llama(nan_block=4))
     assert caught.value.code == "NOT_MEASURABLE"
+    options = structs.replace(SHORT, objective=Objective(kl=0, loss=1))
+    with pytest.raises(DepthkitError, match=r"the objective is not a number: logits are NaN") as caught:
+        trained_constant(llama(nan_block=4), options)
+    assert caught.value.code == "NOT_MEASURABLE" and caught.value.details["dtype"] == "float32"
+    assert caught.value.details["items"] == caught.value.details["of"] > 0
 
 
 def test_a_parameter_that_nothing_reaches_is_named() -> None:

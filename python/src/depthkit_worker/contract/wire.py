@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "f0f7f7fae1b3127dd2aaeedea255b4c55e040727dbeb1dfb5a7ee48546818553"
+CONTRACT_DIGEST = "63796064b3de52da00a8975352ff84f24e44e1bde6ea11d15778d88d50a0e090"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -270,6 +270,10 @@ class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     bos: BosPolicy
     bos_added: bool
     """Whether each sequence starts with a BOS token."""
+    bos_in_text: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Sequences whose text begins with a BOS token of its own; no second one is put in front of it."""
+    first_tokens: tuple[FirstToken, ...]
+    """The first tokens, 16 at most, as the model gets them."""
 
 
 class CorpusLoadParams(CorpusOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -389,6 +393,12 @@ class FileSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """Refuse lines without text, where otherwise they are counted and skipped."""
 
 
+class FirstToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    id: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    piece: str
+    """As the tokenizer's vocabulary writes it."""
+
+
 class FoldOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="fold"):
     reference: RepairReference = "dense"
     """Measure in the whole model, or in the one pruned and repaired below each gap."""
@@ -413,6 +423,10 @@ class Generation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     text: str
     """What was written after the prompt."""
     prompt_tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    first_tokens: tuple[FirstToken, ...]
+    """The first tokens, 16 at most, as the model gets them."""
+    bos_in_text: bool
+    """Whether the prompt itself begins with a BOS token; no second one is put in front of it."""
     token_ids: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
     """The ids written."""
     finish: FinishReason
@@ -478,6 +492,10 @@ class GenerationSolveResult(Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Answers that ended because maxNewTokens was reached."""
     tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Written in all, ending tokens included."""
+    bos_in_text: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Prompts that begin with a BOS token of their own; none has a second one."""
+    first_tokens: tuple[FirstToken, ...]
+    """The first tokens, 16 at most, as the model gets them."""
     task_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
     score: GenerationScoreRule
     max_new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
@@ -532,6 +550,10 @@ class HarnessRunParams(HarnessOptions, frozen=True, kw_only=True, forbid_unknown
 
 class HarnessRunResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     tasks: tuple[HarnessTask, ...]
+    bos_in_text: bool
+    """Whether texts among the requests begin with a BOS token of their own."""
+    first_tokens: tuple[FirstToken, ...]
+    """The first tokens, 16 at most, as the model gets them."""
     lm_eval_version: str
     limit: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
@@ -601,7 +623,7 @@ class LastWordResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     acc: Annotated[float, Meta(ge=0, le=1)]
     """Share of items whose every target token is the likeliest."""
     standard_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
-    perplexity: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    perplexity: FiniteOrInfinity
     """exp of the mean negative log-likelihood of a target."""
     loss: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """Mean cross entropy of the target tokens, in nats."""
@@ -734,12 +756,13 @@ class PatchOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class PerplexityResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    perplexity: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
-    """exp of the mean cross entropy, in nats, of the tokens scored."""
+    perplexity: FiniteOrInfinity
+    """exp of the loss; Infinity above the largest number there is."""
     loss: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
-    mean_of_sequences: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Mean cross entropy, in nats, of the tokens scored."""
+    mean_of_sequences: FiniteOrInfinity
     """Mean over chunks of exp(loss of the chunk)."""
-    word_perplexity: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    word_perplexity: FiniteOrInfinity | None
     """Null where the words scored cannot be told."""
     bits_per_byte: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
     """Null where the bytes scored cannot be told."""
@@ -751,6 +774,10 @@ class PerplexityResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     chunks: Annotated[int, Meta(ge=1, le=9007199254740991)]
     bos: BosPolicy
     bos_added: bool
+    bos_in_text: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Chunks whose text begins with a BOS token of its own; no second one is put in front of it."""
+    first_tokens: tuple[FirstToken, ...]
+    """The first tokens, 16 at most, as the model gets them."""
     tokens_total: Annotated[int, Meta(ge=0, le=9007199254740991)]
     tokens_scored: Annotated[int, Meta(ge=1, le=9007199254740991)]
     tokens_dropped: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -978,6 +1005,10 @@ class TaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     bos: BosPolicy
     bos_added: bool
     """Whether each prompt starts with a BOS token."""
+    bos_in_text: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Items whose text begins with a BOS token of its own; no second one is put in front of it."""
+    first_tokens: tuple[FirstToken, ...]
+    """The first tokens, 16 at most, as the model gets them."""
     tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Tokens the model reads, prompts that choices share counted once."""
     longest: Annotated[int, Meta(ge=1, le=9007199254740991)]
@@ -1152,6 +1183,7 @@ DataHandle: TypeAlias = Annotated[str, Meta(pattern="^(corpus|task)-[0-9a-f]{8}-
 DataSource: TypeAlias = FileSource | TextSource
 DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 FinishReason: TypeAlias = Literal["length", "end-of-text", "stop"]
+FiniteOrInfinity: TypeAlias = Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | Literal["Infinity"]
 GenerationScoreRule: TypeAlias = Literal["exact", "number"]
 GenerationTaskHandle: TypeAlias = Annotated[str, Meta(pattern="^generation-task-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 InfluenceMetric: TypeAlias = Literal["cosine", "l1", "l2", "relative-l1", "relative-l2"]

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from transformers import PreTrainedTokenizerBase
 
-from depthkit_worker.data.tokens import Ids, encode, harmless_cut, splits_locally
+from depthkit_worker.data.tokens import Ids, Tokeniser, harmless_cut, leading, splits_locally
 from depthkit_worker.errors import DepthkitError
 
 CACHED_FRONTS = 256
@@ -36,9 +35,9 @@ class PairEncoder:
     once, up to a place where a cut is seen to change nothing.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        self._tokenizer = tokenizer
-        self._local = splits_locally(tokenizer)
+    def __init__(self, tokeniser: Tokeniser) -> None:
+        self._tokeniser = tokeniser
+        self._local = splits_locally(tokeniser.tokenizer)
         self._fronts: dict[str, Ids] = {}
 
     def encode(self, front: str, contexts: Sequence[str], continuations: Sequence[str]) -> list[Pair]:
@@ -47,7 +46,7 @@ class PairEncoder:
         cuts = {self._cut(front, context) for context in dict.fromkeys(context for context, _ in split)}
         cut = min(cuts) if len(cuts) == 1 else 0
         texts = list(dict.fromkeys(text for context, rest in split for text in (context[cut:], (context + rest)[cut:])))
-        ids = dict(zip(texts, encode(self._tokenizer, texts), strict=True))
+        ids = dict(zip(texts, self._encode(texts), strict=True))
         before = self._front(front[:cut])
         pairs = []
         for context, rest in split:
@@ -55,16 +54,22 @@ class PairEncoder:
             pairs.append(Pair(whole, max(0, len(whole) - len(before) - len(ids[context[cut:]]))))
         return pairs
 
+    def bos_in_text(self, pair: Pair) -> bool:
+        return leading(pair.ids, self._tokeniser.bos_id) > 0
+
+    def _encode(self, texts: list[str]) -> list[list[int]]:
+        return self._tokeniser.encode(texts, lambda number: f"a prompt that ends in {texts[number][-40:]!r}")
+
     def _cut(self, front: str, text: str) -> int:
         if not self._local or not front or len(text) <= len(front):
             return 0
-        return harmless_cut(self._tokenizer, text, len(front)) or 0
+        return harmless_cut(self._tokeniser.tokenizer, text, len(front)) or 0
 
     def _front(self, text: str) -> Ids:
         if text not in self._fronts:
             if len(self._fronts) >= CACHED_FRONTS:
                 self._fronts.clear()
-            ids = encode(self._tokenizer, [text])[0] if text else []
+            ids = self._encode([text])[0] if text else []
             self._fronts[text] = np.asarray(ids, dtype=np.int32)
         return self._fronts[text]
 
@@ -81,6 +86,8 @@ class Fitted:
     shots_dropped: int
     tokens_cut: int
     """Tokens of context cut off, the same number for every pair."""
+    bos_in_text: bool
+    """Whether the text itself begins with a BOS token."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,8 @@ def fit(
     dropped = 0
     while True:
         pairs = encoder.encode(description + "".join(shots[dropped:]), contexts, continuations)
+        in_text = any(map(encoder.bos_in_text, pairs))
+        pairs = [_without(room.bos, pair) for pair in pairs]
         over = max(len(pair.ids) for pair in pairs) - room.tokens
         if over <= 0 or dropped == len(shots):
             break
@@ -120,7 +129,13 @@ def fit(
     for pair in pairs:
         _check(pair, cut, len(bos), room)
     fitted = (Pair(np.concatenate([np.asarray(bos, dtype=np.int32), pair.ids[cut:]]), pair.scored) for pair in pairs)
-    return Fitted(tuple(fitted), dropped, cut)
+    return Fitted(tuple(fitted), dropped, cut, in_text)
+
+
+def _without(bos: int | None, pair: Pair) -> Pair:
+    """`pair` without the BOS tokens its text begins with, for which the one that is put in front stands."""
+    own = leading(pair.ids, bos)
+    return Pair(pair.ids[own:], min(pair.scored, len(pair.ids) - own)) if own else pair
 
 
 def _check(pair: Pair, cut: int, front: int, room: Room) -> None:

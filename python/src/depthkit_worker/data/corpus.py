@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
-from transformers import PreTrainedTokenizerBase
 
 from depthkit_worker.contract.wire import CorpusInfo, CorpusOptions
 from depthkit_worker.data.text import Texts
-from depthkit_worker.data.tokens import (
-    Ids,
-    bos_token,
-    encode,
-    encode_stream,
-    ids_digest,
-    tokenizer_digest,
-)
+from depthkit_worker.data.tokens import Ids, Tokeniser, ids_digest, leading, tokenizer_digest
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.session.job import Job
 
@@ -55,6 +48,15 @@ class Corpus:
     def tokens(self) -> int:
         return self.starts[-1]
 
+    @cached_property
+    def highest_id(self) -> int:
+        return int(self.ids.max())
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest sequence."""
+        return int(np.diff(self.starts).max())
+
     @property
     def length(self) -> int:
         """Tokens of the longest sequence, or more."""
@@ -77,44 +79,87 @@ class Corpus:
         return Batch(torch.from_numpy(ids), torch.from_numpy(lengths))
 
 
-def make_corpus(tokenizer: PreTrainedTokenizerBase, texts: Texts, options: CorpusOptions, job: Job) -> Corpus:
+@dataclass(frozen=True)
+class _Cut:
+    """Sequences of text, with what the cutting left of the whole."""
+
+    rows: list[Ids]
+    """Without the BOS token that is put in front."""
+    tokens_total: int
+    tokens_taken: int
+    bos_in_text: int
+
+
+def make_corpus(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, job: Job) -> Corpus:
     """Tokenise `texts` and cut them into sequences.
 
     Packed: the texts joined by the separator, tokenised as one stream, cut into consecutive sequences of
     equal length, the short rest dropped. Unpacked: a sequence a text, cut at the length. With BOS each
-    sequence starts with it and so holds one token of text less.
+    sequence starts with it and so holds one token of text less; one that the text itself has there is that one,
+    and no second.
     """
-    bos = bos_token(tokenizer, options.bos)
+    bos = tokeniser.bos(options.bos)
     front = [] if bos is None else [bos]
     room = options.length - len(front)
-    if options.packing == "pack":
-        rows, total = _packed(tokenizer, texts, options, room, job)
-    else:
-        rows, total = _unpacked(tokenizer, texts, options, room, job)
-    ids = np.concatenate([part for row in rows for part in (np.asarray(front, dtype=np.int32), row)])
+    own = _OwnBos(tokeniser.bos_id, taken=bos is not None)
+    packed = options.packing == "pack"
+    if packed:
+        _check_length(tokeniser, options.length)
+    cut = (_packed if packed else _unpacked)(tokeniser, texts, options, room, own, job)
+    _check_length(tokeniser, len(front) + max(map(len, cut.rows)))
+    ids = np.concatenate([part for row in cut.rows for part in (np.asarray(front, dtype=np.int32), row)])
     info = CorpusInfo(
         data=texts.info,
         tokens_digest=ids_digest(ids),
-        sequences=len(rows),
+        sequences=len(cut.rows),
         length=options.length,
         tokens=len(ids),
-        tokens_total=total,
-        tokens_dropped=total - sum(map(len, rows)),
+        tokens_total=cut.tokens_total,
+        tokens_dropped=cut.tokens_total - cut.tokens_taken,
         packing=options.packing,
         separator=options.separator,
         bos=options.bos,
         bos_added=bos is not None,
+        bos_in_text=cut.bos_in_text,
+        first_tokens=tokeniser.first(ids[: len(front) + len(cut.rows[0])]),
     )
-    starts = (0, *np.cumsum([len(front) + len(row) for row in rows]).tolist())
-    return Corpus(ids, starts, info, tokenizer_digest(tokenizer))
+    starts = (0, *np.cumsum([len(front) + len(row) for row in cut.rows]).tolist())
+    return Corpus(ids, starts, info, tokenizer_digest(tokeniser.tokenizer))
 
 
-def _packed(
-    tokenizer: PreTrainedTokenizerBase, texts: Texts, options: CorpusOptions, room: int, job: Job
-) -> tuple[list[Ids], int]:
-    stream = encode_stream(tokenizer, options.separator.join(texts.texts), job)
+def _check_length(tokeniser: Tokeniser, tokens: int) -> None:
+    tokeniser.limits.require_length(tokens, "A sequence of the corpus", "Ask for shorter sequences (length).")
+
+
+@dataclass(frozen=True)
+class _OwnBos:
+    """The BOS token where the text itself has it."""
+
+    token: int | None
+    taken: bool
+    """Whether it gives way to one that is put in front."""
+
+    def at(self, ids: Ids) -> int:
+        """How many `ids` begin with."""
+        return leading(ids, self.token)
+
+    def skipped(self, ids: Ids) -> int:
+        return self.at(ids) if self.taken else 0
+
+
+def _packed(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: int, own: _OwnBos, job: Job) -> _Cut:
+    stream = tokeniser.stream(texts.texts, options.separator, job)
+    rows: list[Ids] = []
+    taken = in_text = 0
+    while options.sequences is None or len(rows) < options.sequences:
+        start = taken + own.skipped(stream[taken:])
+        if start + room > len(stream):
+            break
+        in_text += own.at(stream[taken:]) > 0
+        rows.append(stream[start : start + room])
+        taken = start + room
     need = room * (options.sequences or 1)
-    if len(stream) < need:
+    if len(rows) < (options.sequences or 1):
         raise DepthkitError(
             "NOT_ENOUGH_TEXT",
             f"{options.sequences or 1} sequences of {room} tokens of text were asked for, {need} tokens in "
@@ -123,25 +168,26 @@ def _packed(
             need=need,
             unit="tokens",
         )
-    count = options.sequences or len(stream) // room
-    return list(stream[: count * room].reshape(count, room)), len(stream)
+    return _Cut(rows, len(stream), taken, in_text)
 
 
-def _unpacked(
-    tokenizer: PreTrainedTokenizerBase, texts: Texts, options: CorpusOptions, room: int, job: Job
-) -> tuple[list[Ids], int]:
+def _unpacked(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: int, own: _OwnBos, job: Job) -> _Cut:
     need = options.sequences or 1
     rows: list[Ids] = []
-    total = 0
+    total = taken = in_text = 0
     for first in range(0, len(texts.texts), TEXTS_BETWEEN_CHECKS):
         job.check()
         group = list(texts.texts[first : first + TEXTS_BETWEEN_CHECKS])
-        for ids in encode(tokenizer, group):
+        for found in tokeniser.encode(group, lambda number, first=first: f"text {first + number + 1}"):  # type: ignore[misc]
+            ids = np.asarray(found, dtype=np.int32)
             total += len(ids)
-            row = np.asarray(ids[:room], dtype=np.int32)
+            start = own.skipped(ids)
+            row = ids[start : start + room]
             # A sequence of one token predicts nothing.
             if len(row) + options.length - room >= 2 and (options.sequences is None or len(rows) < options.sequences):
                 rows.append(row)
+                taken += start + len(row)
+                in_text += own.at(ids) > 0
         job.report("tokenise", first + len(group), len(texts.texts), "texts")
     if len(rows) < need:
         raise DepthkitError(
@@ -152,4 +198,4 @@ def _unpacked(
             need=need,
             unit="texts",
         )
-    return rows, total
+    return _Cut(rows, total, taken, in_text)

@@ -8,12 +8,11 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from transformers import PreTrainedTokenizerBase
 
 from depthkit_worker.contract.wire import DataInfo, PerplexityOptions, RowMode
 from depthkit_worker.data.text import Texts, lines_of
 from depthkit_worker.data.token_bytes import token_ends
-from depthkit_worker.data.tokens import Ids, encode_stream, ids_digest, tokenizer_digest
+from depthkit_worker.data.tokens import Ids, Tokeniser, ids_digest, tokenizer_digest
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.session.job import Job
 
@@ -55,7 +54,7 @@ class TextStream:
         return np.cumsum([0, *widths], dtype=np.int64)[1:-1:2]
 
 
-def make_stream(tokenizer: PreTrainedTokenizerBase, texts: Texts, options: PerplexityOptions, job: Job) -> TextStream:
+def make_stream(tokeniser: Tokeniser, texts: Texts, options: PerplexityOptions, job: Job) -> TextStream:
     """Join `texts` as `rows` and `separator` of the options say, and tokenise the whole.
 
     `raw`: the texts as they are, the separator between them. `wikitext`: the published protocol on
@@ -64,16 +63,16 @@ def make_stream(tokenizer: PreTrainedTokenizerBase, texts: Texts, options: Perpl
     """
     parts = list(texts.texts) if options.rows == "raw" else _rows(texts)
     text = options.separator.join(parts)
-    ids = encode_stream(tokenizer, text, job)
+    ids = tokeniser.stream(parts, options.separator, job)
     return TextStream(
         ids=ids,
-        ends=token_ends(tokenizer, ids, text),
+        ends=token_ends(tokeniser.tokenizer, ids, text),
         text=text,
         info=texts.info,
         rows=options.rows,
         separator=options.separator,
         tokens_digest=ids_digest(ids),
-        tokenizer_digest=tokenizer_digest(tokenizer),
+        tokenizer_digest=tokenizer_digest(tokeniser.tokenizer),
     )
 
 

@@ -6,9 +6,9 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from transformers import PreTrainedTokenizerBase
 
 from depthkit_worker.contract.wire import RowSource, TaskFormat, TaskInfo, TaskKind, TaskOptions, TaskTemplate
 from depthkit_worker.data.continuations import Fitted, Pair, PairEncoder, Room, fit
@@ -22,7 +22,7 @@ from depthkit_worker.data.templates import (
     named_format,
     template_format,
 )
-from depthkit_worker.data.tokens import Ids, agreed, bos_token, tokenizer_digest
+from depthkit_worker.data.tokens import Ids, Tokeniser, agreed, tokenizer_digest
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.session.job import Job
 
@@ -48,6 +48,8 @@ class Item:
     bytes: tuple[int, ...]
     shots_dropped: int
     tokens_cut: int
+    bos_in_text: bool = False
+    """Whether its text itself begins with a BOS token."""
 
     @property
     def longest(self) -> int:
@@ -71,21 +73,28 @@ class Task:
     info: TaskInfo
     tokenizer_digest: str
 
+    @cached_property
+    def highest_id(self) -> int:
+        return max(int(ids.max()) for item in self.items for ids in (item.trunk, *item.tails) if len(ids))
+
+    @property
+    def longest(self) -> int:
+        """Tokens that the model reads for the longest item."""
+        return self.info.longest
+
     @property
     def kind(self) -> TaskKind:
         return self.info.kind
 
 
-def load_task(
-    tokenizer: PreTrainedTokenizerBase, context_length: int | None, data: RowSource, options: TaskOptions, job: Job
-) -> Task:
-    """Read, prompt and tokenise the rows of `data` for a model that reads `context_length` tokens."""
+def load_task(tokeniser: Tokeniser, data: RowSource, options: TaskOptions, job: Job) -> Task:
+    """Read, prompt and tokenise the rows of `data`, each to what the model reads at a time."""
     rows, format_ = _read(data, options, job)
     if format_.kind == "last-word" and options.shots:
         raise DepthkitError("INVALID_ARGUMENT", f"The format {format_.name} takes no examples; leave out shots.")
     asked, pools = _asked(rows, format_, options, job)
-    bos = bos_token(tokenizer, options.bos)
-    encoder, room = PairEncoder(tokenizer), Room(context_length, bos)
+    bos = tokeniser.bos(options.bos)
+    encoder, room = PairEncoder(tokeniser), Room(tokeniser.limits.tokens, bos)
     items = []
     for done, (row, question) in enumerate(asked):
         job.check()
@@ -112,6 +121,8 @@ def load_task(
         limit=options.limit,
         bos=options.bos,
         bos_added=bos is not None,
+        bos_in_text=sum(item.bos_in_text for item in items),
+        first_tokens=tokeniser.first(items[0].sequence(0)),
         tokens=sum(len(item.trunk) + sum(len(tail) - 1 for tail in item.tails) for item in items),
         longest=max(item.longest for item in items),
         single_token=sum(item.single_token for item in items),
@@ -120,7 +131,7 @@ def load_task(
         items_cut=sum(item.tokens_cut > 0 for item in items),
         tokens_cut=sum(item.tokens_cut for item in items),
     )
-    return Task(tuple(items), info, tokenizer_digest(tokenizer))
+    return Task(tuple(items), info, tokenizer_digest(tokeniser.tokenizer))
 
 
 def _read(data: RowSource, options: TaskOptions, job: Job) -> tuple[list[Row], Format]:
@@ -226,6 +237,7 @@ def _item(question: Question, fitted: Fitted) -> Item:
         bytes=question.bytes,
         shots_dropped=fitted.shots_dropped,
         tokens_cut=fitted.tokens_cut,
+        bos_in_text=fitted.bos_in_text,
     )
 
 
@@ -250,5 +262,5 @@ def _unfit(row: Row, error: DepthkitError) -> DepthkitError:
     return DepthkitError(
         error.code,
         f"Cannot use {row.place}: {error.message}. Correct the row or the template, or use a model with more context.",
-        **row.place.details,
+        **{**error.details, **row.place.details},
     )

@@ -128,7 +128,7 @@ def _clean_hellaswag(text: str) -> str:
 
 
 def _winogrande(row: Row) -> Question:
-    """Each option is put into the sentence; what follows the gap is scored, the same for both."""
+    """Each option is put into the sentence; what follows the gap is scored, and is the choice, the same for both."""
     sentence = row.text("sentence")
     gap = sentence.find("_")
     rest = sentence[gap + 1 :].strip()
@@ -136,7 +136,7 @@ def _winogrande(row: Row) -> Question:
         raise row.wrong("sentence", "has no gap with text behind it", 'the gap is a "_" in the middle')
     contexts = tuple(sentence[:gap] + row.text(option) for option in ("option1", "option2"))
     answer = row.index("answer", ("1", "2"), first=1)
-    return Question(contexts, (" " + rest,) * 2, contexts, answer)
+    return Question(contexts, (" " + rest,) * 2, (rest, rest), answer)
 
 
 def _lambada(row: Row) -> Question:

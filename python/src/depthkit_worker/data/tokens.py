@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -13,8 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from depthkit_worker.contract.wire import BosPolicy
+from depthkit_worker.contract.wire import BosPolicy, FirstToken
+from depthkit_worker.data.chat import render_chat
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.limits import Limits
 from depthkit_worker.session.job import Job
 
 Ids = NDArray[np.int32]
@@ -27,6 +31,8 @@ WINDOW = 256
 CUT = re.compile(r"(?<=[A-Za-z.])\n")
 LOCAL_STEPS = {"ByteLevel", "Digits", "Split", "Sequence"}
 PROBE = "The probe."
+SHOWN = 16
+"""Tokens that are shown of what was tokenised."""
 _digests: WeakKeyDictionary[PreTrainedTokenizerBase, str] = WeakKeyDictionary()
 
 
@@ -35,6 +41,120 @@ def agreed(one: Ids, other: Ids) -> int:
     size = min(len(one), len(other))
     differs = one[:size] != other[:size]
     return int(differs.argmax()) if differs.any() else size
+
+
+@dataclass(frozen=True)
+class Prompt:
+    ids: list[int]
+    bos_in_text: bool
+    """Whether the text itself begins with a BOS token."""
+
+
+class Tokeniser:
+    """A model's tokenizer, held to what the model can read: all text becomes tokens here."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, limits: Limits | None = None) -> None:
+        self.tokenizer = tokenizer
+        self.limits = Limits() if limits is None else limits
+
+    @property
+    def bos_id(self) -> int | None:
+        """The tokenizer's BOS token, whether or not it is put in front of anything."""
+        return cast("int | None", self.tokenizer.bos_token_id)
+
+    def bos(self, policy: BosPolicy) -> int | None:
+        """See `bos_token`."""
+        bos = bos_token(self.tokenizer, policy)
+        self.check([] if bos is None else [bos], lambda: "the BOS token in front of each sequence")
+        return bos
+
+    def encode(self, texts: list[str], place: Callable[[int], str]) -> list[list[int]]:
+        """Ids of each text by itself, without special tokens. `place` names a text by its number."""
+        found = encode(self.tokenizer, texts)
+        for number, ids in enumerate(found):
+            self.check(ids, lambda number=number: place(number))  # type: ignore[misc]
+        return found
+
+    def stream(self, texts: Sequence[str], separator: str, job: Job) -> Ids:
+        """Ids of the texts joined by `separator`; see `encode_stream`."""
+        ids = encode_stream(self.tokenizer, separator.join(texts), job)
+        self.check(ids, lambda: _text_with(texts, self._beyond(ids)[1]))
+        return ids
+
+    def prompt(self, text: str, place: str) -> Prompt:
+        """What the tokenizer itself makes of a whole text, special tokens and all, but for a second BOS."""
+        ids = cast("list[int]", self.tokenizer(text, verbose=False)["input_ids"])
+        own = leading(encode(self.tokenizer, [text])[0], self.bos_id)
+        if leading(ids, self.bos_id) > own:
+            ids = ids[own:]
+        self.check(ids, lambda: place)
+        return Prompt(ids, own > 0)
+
+    def chat_prompt(self, text: str, place: str) -> Prompt:
+        """`text` as a user's turn in the chat template, which puts its own BOS in front where it wants one."""
+        bos = cast("str | None", self.tokenizer.bos_token)
+        whole, in_text = self._turn(text), bool(bos and text.startswith(bos))
+        if bos and in_text and whole.startswith(bos):
+            while text.startswith(bos):
+                text = text.removeprefix(bos)
+            whole = self._turn(text)
+        (ids,) = self.encode([whole], lambda _: place)
+        return Prompt(ids, in_text)
+
+    def first(self, ids: Sequence[int] | Ids) -> tuple[FirstToken, ...]:
+        """The first of `ids` with their pieces of the vocabulary, for people to look at."""
+        shown = [int(token) for token in ids[:SHOWN]]
+        pieces = cast("list[str]", self.tokenizer.convert_ids_to_tokens(shown))
+        return tuple(FirstToken(id=token, piece=str(piece)) for token, piece in zip(shown, pieces, strict=True))
+
+    def _turn(self, text: str) -> str:
+        return render_chat(self.tokenizer, [{"role": "user", "content": text}])
+
+    def _beyond(self, ids: Sequence[int] | Ids) -> tuple[int, str]:
+        """Where the first id stands that the model has no row for, and its token."""
+        at = int((np.asarray(ids) >= self.limits.rows).argmax())
+        return at, str(self.tokenizer.convert_ids_to_tokens(int(ids[at])))
+
+    def check(self, ids: Sequence[int] | Ids, place: Callable[[], str]) -> None:
+        """Refuse ids that the model has no row for."""
+        rows = self.limits.rows
+        if rows is None or len(ids) == 0 or int(np.max(ids)) < rows:
+            return
+        at, token = self._beyond(ids)
+        before = self.tokenizer.decode([int(one) for one in ids[max(0, at - SHOWN) : at]])
+        behind = f", behind {before!r}" if before else ""
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"Tokenising {place()}: token {at + 1} is {token!r} with the id {int(ids[at])}{behind}. The model's "
+            f"embedding has {rows} rows, for ids up to {rows - 1}: the tokenizer was given tokens that the "
+            "model was not. Enlarge the model's embedding (resize_token_embeddings), or leave the token out.",
+            token=token,
+            id=int(ids[at]),
+            rows=rows,
+            place=place(),
+            position=at,
+        )
+
+
+def tokeniser_of(decoder: Decoder) -> Tokeniser:
+    return Tokeniser(decoder.require_tokenizer(), decoder.limits)
+
+
+def leading(ids: Sequence[int] | Ids, token: int | None) -> int:
+    """How many times `ids` begin with `token`."""
+    found = 0
+    while token is not None and found < len(ids) and ids[found] == token:
+        found += 1
+    return found
+
+
+def _text_with(texts: Sequence[str], token: str) -> str:
+    """Where a token that is written as it is named stands first."""
+    for number, text in enumerate(texts):
+        at = text.find(token)
+        if at >= 0:
+            return f"text {number + 1}, line {text.count(chr(10), 0, at) + 1}"
+    return "the text"
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:

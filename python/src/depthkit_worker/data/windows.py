@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from depthkit_worker.contract.wire import PerplexityOptions
@@ -17,6 +18,8 @@ class Window:
     start: int
     scored_from: int
     end: int
+    own: int = 0
+    """BOS tokens of the text at its start, which the one that is put in front stands for."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,11 @@ class Windows:
     """Tokens of the stream behind the last chunk."""
 
 
-def lay_windows(tokens: int, options: PerplexityOptions, *, limit: int | None, bos: bool) -> Windows:
+def lay_windows(
+    tokens: int, options: PerplexityOptions, *, limit: int | None, bos: bool, own: Callable[[int], int]
+) -> Windows:
     """Cut a stream of `tokens` for a model that takes `limit` at a time (None: any number), with `bos` one
-    of them taken by the BOS token.
+    of them taken by the BOS token. `own`: how many BOS tokens of its own the text has at a place.
 
     No token is scored twice. Where chunks overlap, each but the first scores its last `stride` tokens;
     where nothing stands before a chunk's first token, that one is not scored.
@@ -57,8 +62,10 @@ def lay_windows(tokens: int, options: PerplexityOptions, *, limit: int | None, b
     chunks: list[Window] = []
     scored_to = 0
     for start in range(0, count * stride, stride):
-        first = start if bos else start + 1
-        chunks.append(Window(start, max(first, scored_to), start + chunk))
+        # One token is left to score where there is nothing else.
+        skipped = min(own(start), chunk - 1) if bos else 0
+        first = start + skipped if bos else start + 1
+        chunks.append(Window(start, max(first, scored_to), start + chunk, skipped))
         scored_to = start + chunk
     return Windows(tuple(chunks), chunk, stride, tokens - scored_to)
 

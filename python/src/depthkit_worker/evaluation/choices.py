@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from depthkit_worker.contract.wire import Agreement, ChoicesResult, GroupScore, LastWordResult, Rate, TaskKind
 from depthkit_worker.data.tasks import Task
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.evaluation.finite import finite
-from depthkit_worker.evaluation.perplexity import LARGEST
+from depthkit_worker.evaluation.finite import exponential, finite
 from depthkit_worker.evaluation.rates import standard_error
 from depthkit_worker.evaluation.task_scores import Scores
 from depthkit_worker.subnetworks.choice_measures import choice_loss, chosen
@@ -108,7 +107,7 @@ def last_word_result(task: Task, scores: Scores) -> LastWordResult:
     return LastWordResult(
         acc=rate.micro,
         standard_error=rate.standard_error,
-        perplexity=finite(math.exp(mean) if mean < LARGEST else math.inf, "perplexity"),
+        perplexity=exponential(mean),
         loss=finite(-total / tokens, "loss"),
         tokens=tokens,
         items=len(task.items),

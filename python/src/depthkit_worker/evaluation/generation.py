@@ -20,13 +20,14 @@ from transformers import (
 )
 
 from depthkit_worker.contract.wire import FinishReason, GenerateOptions, Generation, GenerationGenerateResult
-from depthkit_worker.data.chat import render_chat
+from depthkit_worker.data.tokens import Prompt, Tokeniser, tokeniser_of
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.finished_items import FinishedItems
 from depthkit_worker.evaluation.greedy import write_greedy
 from depthkit_worker.evaluation.logits import FiniteLogits
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import cache_keyword, empty_cache, kv_bytes_per_token
+from depthkit_worker.models.logits import Reader
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -41,7 +42,7 @@ class _Writer:
     """All that stays the same from prompt to prompt."""
 
     decoder: Decoder
-    tokenizer: PreTrainedTokenizerBase
+    tokeniser: Tokeniser
     options: GenerateOptions
     ends: tuple[int, ...]
     """Tokens that end a text."""
@@ -54,17 +55,19 @@ def generate(
     job: Job,
     *,
     finished: FinishedItems | None = None,
+    places: Sequence[str] | None = None,
 ) -> GenerationGenerateResult:
     """What `subnetwork` writes after each of `prompts`. The values of an item of `finished` are
-    the ids written after a prompt."""
+    the ids written after a prompt. `places` names the prompts in messages; None: by their numbers."""
     started = time.monotonic()
     _check_options(options)
     decoder = subnetwork.decoder
-    writer = _Writer(decoder, decoder.require_tokenizer(), options, _end_ids(decoder))
-    encoded = [_encode(writer, prompt) for prompt in prompts]
+    writer = _Writer(decoder, tokeniser_of(decoder), options, _end_ids(decoder))
+    named = [f"prompt {number + 1}" for number in range(len(prompts))] if places is None else places
+    encoded = [_encode(writer, prompt, place) for prompt, place in zip(prompts, named, strict=True)]
     finished = finished or FinishedItems()
     missing = finished.missing([range(1, options.max_new_tokens + 1)] * len(prompts))
-    left = [encoded[place] for place in missing]
+    left = [encoded[place].ids for place in missing]
     with removed(subnetwork), torch.no_grad():
         kv_bytes = kv_bytes_per_token(decoder)
         if options.batch_size > 1:
@@ -76,7 +79,7 @@ def generate(
                 ids = [np.asarray(text, dtype=np.float64) for text in written.values()]
                 finished.add([missing[place] for place in written], ids)
     generations = tuple(
-        _read(writer, prompt, len(encoded[place]), [int(token) for token in finished[place]])
+        _read(writer, prompt, encoded[place], [int(token) for token in finished[place]])
         for place, prompt in enumerate(prompts)
     )
     return GenerationGenerateResult(
@@ -107,6 +110,7 @@ def _continue(writer: _Writer, place: int, ids: list[int], watch: _Watch, cached
     device = writer.decoder.device
     cache: dict[str, Any] = {cache_keyword(writer.decoder.model): empty_cache()} if cached else {}
     input_ids = torch.tensor([ids], device=device)
+    reader = Reader("Writing text", writer.decoder.dtype)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(writer.options.seed)
         output = writer.decoder.model.generate(  # type: ignore[operator]
@@ -114,7 +118,7 @@ def _continue(writer: _Writer, place: int, ids: list[int], watch: _Watch, cached
             attention_mask=torch.ones_like(input_ids),
             generation_config=_generation_config(writer, cached),
             stopping_criteria=StoppingCriteriaList([watch]),
-            logits_processor=LogitsProcessorList([FiniteLogits([place], writer.decoder.dtype, "Writing text")]),
+            logits_processor=LogitsProcessorList([FiniteLogits(reader, [place])]),
             **cache,
         )
     assert isinstance(output, Tensor)
@@ -126,7 +130,7 @@ class _Watch(StoppingCriteria):
     """Runs after every token: obeys a cancel, reports, and looks for stop strings."""
 
     def __init__(self, writer: _Writer, prompt_tokens: int, job: Job, done_of: tuple[int, int]) -> None:
-        self._tokenizer = writer.tokenizer
+        self._tokenizer = writer.tokeniser.tokenizer
         self._stop = writer.options.stop
         self._prompt_tokens = prompt_tokens
         self._job = job
@@ -143,43 +147,42 @@ class _Watch(StoppingCriteria):
         return torch.tensor([stopped], device=input_ids.device)
 
 
-def _read(writer: _Writer, prompt: str, prompt_tokens: int, written: list[int]) -> Generation:
-    text = _decode(writer.tokenizer, written)
+def _read(writer: _Writer, prompt: str, encoded: Prompt, written: list[int]) -> Generation:
+    text = _decode(writer.tokeniser.tokenizer, written)
     cuts = [at for stop in writer.options.stop if (at := text.find(stop)) >= 0]
     finish: FinishReason = "length"
     if cuts:
         text, finish = text[: min(cuts)], "stop"
     elif written and written[-1] in writer.ends:
         finish = "end-of-text"
-    return Generation(prompt=prompt, text=text, prompt_tokens=prompt_tokens, token_ids=tuple(written), finish=finish)
+    return Generation(
+        prompt=prompt,
+        text=text,
+        prompt_tokens=len(encoded.ids),
+        first_tokens=writer.tokeniser.first(encoded.ids),
+        bos_in_text=encoded.bos_in_text,
+        token_ids=tuple(written),
+        finish=finish,
+    )
 
 
-def _encode(writer: _Writer, prompt: str) -> list[int]:
-    tokenizer, options = writer.tokenizer, writer.options
-    if options.chat:
-        text = render_chat(tokenizer, [{"role": "user", "content": prompt}])
-        ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
-    else:
-        ids = tokenizer(prompt)["input_ids"]
-    if not ids and tokenizer.bos_token_id is not None:
-        ids = [tokenizer.bos_token_id]
-    if not ids:
-        raise DepthkitError(
-            "INVALID_ARGUMENT",
-            f"The prompt {prompt!r} has no tokens, and the tokenizer has no token to begin a text with.",
-            prompt=prompt,
-        )
-    room = writer.decoder.context_length
-    if room is not None and len(ids) + options.max_new_tokens > room:
-        raise DepthkitError(
-            "INVALID_ARGUMENT",
-            f"A prompt of {len(ids)} tokens and {options.max_new_tokens} new ones do not fit into the model's "
-            f"{room} tokens. Ask for at most {max(room - len(ids), 0)} new tokens, or shorten the prompt.",
-            promptTokens=len(ids),
-            maxNewTokens=options.max_new_tokens,
-            contextLength=room,
-        )
-    return ids
+def _encode(writer: _Writer, prompt: str, place: str) -> Prompt:
+    tokeniser, options = writer.tokeniser, writer.options
+    found = tokeniser.chat_prompt(prompt, place) if options.chat else tokeniser.prompt(prompt, place)
+    if not found.ids:
+        if tokeniser.bos_id is None:
+            raise DepthkitError(
+                "INVALID_ARGUMENT",
+                f"The prompt {prompt!r} has no tokens, and the tokenizer has no token to begin a text with.",
+                prompt=prompt,
+            )
+        found = Prompt([tokeniser.bos_id], False)
+    tokeniser.limits.require_length(
+        len(found.ids) + options.max_new_tokens,
+        f"Writing {options.max_new_tokens:,} tokens (maxNewTokens) behind {place}, which has {len(found.ids):,}",
+        "Ask for fewer new tokens, or shorten the prompt.",
+    )
+    return found
 
 
 @contextmanager

@@ -38,7 +38,8 @@ def solve(
         max_new_tokens=options.max_new_tokens, stop=stop, batch_size=options.batch_size, chat=options.chat
     )
     prompts = [item.prompt for item in task.items]
-    result = generate(subnetwork, prompts, writing, job, finished=finished)
+    places = [f"the prompt of {item.place}" for item in task.items]
+    result = generate(subnetwork, prompts, writing, job, finished=finished, places=places)
     by_number = task.info.score == "number"
     compare = _by_number if by_number else _by_text
     answers = tuple(map(compare, task.items, result.generations))
@@ -52,6 +53,8 @@ def solve(
         without_number=sum(by_number and answer.number is None for answer in answers),
         cut_short=sum(answer.finish == "length" for answer in answers),
         tokens=sum(answer.tokens for answer in answers),
+        bos_in_text=sum(generation.bos_in_text for generation in result.generations),
+        first_tokens=result.generations[0].first_tokens,
         task_digest=task.info.digest,
         score=task.info.score,
         max_new_tokens=options.max_new_tokens,

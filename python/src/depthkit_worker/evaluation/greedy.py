@@ -9,9 +9,9 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from depthkit_worker.contract.wire import GenerateOptions
-from depthkit_worker.evaluation.logits import check_logits
 from depthkit_worker.models.cancellable import cancellable
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.logits import Reader
 from depthkit_worker.models.stepper import Stepper, pad_left
 from depthkit_worker.session.job import Job
 
@@ -55,12 +55,12 @@ def _write_batch(
     ends: tuple[int, ...],
     job: Job,
 ) -> None:
-    stepper = Stepper(decoder)
+    stepper, reader = Stepper(decoder), Reader("Writing text", decoder.dtype)
     with cancellable(decoder, job):
         logits = stepper.begin(pad_left(prompts))
     for step in range(options.max_new_tokens):
         job.check()
-        check_logits(logits, [row.place for row in rows], step, decoder.dtype, "Writing text")
+        reader.check(logits, [row.place for row in rows], step)
         tokens = logits.argmax(-1)
         for row, token in zip(rows, tokens.tolist(), strict=True):
             row.written.append(token)

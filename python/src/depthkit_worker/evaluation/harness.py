@@ -26,11 +26,14 @@ from torch import Tensor
 from transformers import LogitsProcessorList
 
 from depthkit_worker.contract.wire import HarnessMetric, HarnessOptions, HarnessRunResult, HarnessTask
+from depthkit_worker.data.tokens import Tokeniser
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.evaluation.logits import FiniteLogits, check_logits
+from depthkit_worker.evaluation.harness_tokens import RequestTokens
+from depthkit_worker.evaluation.logits import FiniteLogits
 from depthkit_worker.models.cancellable import cancellable
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import cache_keyword, empty_cache, kv_bytes_per_token
+from depthkit_worker.models.logits import Reader
 from depthkit_worker.session.job import Job, attended
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -63,7 +66,8 @@ def run_harness(
         model = huggingface.HFLM(
             pretrained=decoder.model, tokenizer=deepcopy(decoder.require_tokenizer()), batch_size=options.batch_size
         )
-        _watch(model, decoder.dtype, job)
+        tokens = RequestTokens(model, Tokeniser(model.tokenizer, decoder.limits))
+        _watch(model, tokens, Reader(WHAT, decoder.dtype, "request"), job)
         try:
             results = evaluate(
                 model=model,
@@ -80,6 +84,8 @@ def run_harness(
         on_samples(results["samples"])
     return HarnessRunResult(
         tasks=tuple(_tasks(results)),
+        bos_in_text=tokens.bos_in_text,
+        first_tokens=tokens.first,
         lm_eval_version=importlib.metadata.version("lm-eval"),
         limit=options.limit,
         batch_size=options.batch_size,
@@ -133,16 +139,19 @@ def _find_tasks(options: HarnessOptions, job: Job) -> tuple[Any, list[str]]:
     )
 
 
-def _watch(model: Any, dtype: torch.dtype, job: Job) -> None:
-    """Count the harness's batches, and look at what they give."""
-    done = 0
+def _watch(model: Any, tokens: RequestTokens, reader: Reader, job: Job) -> None:
+    """Count the harness's batches, and look at what they give. Requests are counted through, in the order the
+    harness asks them."""
+    done = requests = 0
 
     def counted(call: Callable[..., Any]) -> Callable[..., Any]:
         def run(*positional: Any, **keywords: Any) -> Any:
-            nonlocal done
+            nonlocal done, requests
+            tokens.saw(keywords["context"] if "context" in keywords else positional[0], keywords.get("attention_mask"))
             result = call(*positional, **keywords)
             if isinstance(result, Tensor) and result.is_floating_point():
-                check_logits(result, range(len(result)), 0, dtype, WHAT)
+                reader.check(result, range(requests, requests + len(result)))
+                requests += len(result)
             done += 1
             job.report(PHASE, done, None, "batches")
             return result
@@ -162,7 +171,7 @@ def _right_cache(decoder: Decoder) -> Iterator[None]:
 
     def with_cache(*positional: Any, **keywords: Any) -> Any:
         settings: dict[str, Any] = {cache_keyword(model): empty_cache()} if cached else {"use_cache": False}
-        processors = [*(keywords.get("logits_processor") or ()), FiniteLogits((), decoder.dtype, WHAT)]
+        processors = [*(keywords.get("logits_processor") or ()), FiniteLogits(Reader(WHAT, decoder.dtype, "request"))]
         settings["logits_processor"] = LogitsProcessorList(processors)
         return generate(*positional, **{**keywords, **settings})
 

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from depthkit_worker.contract.wire import PerplexityOptions, PerplexityResult
+from depthkit_worker.contract.wire import FiniteOrInfinity, PerplexityOptions, PerplexityResult
 from depthkit_worker.data.stream import TextStream
-from depthkit_worker.data.tokens import bos_token
-from depthkit_worker.data.windows import Windows, lay_windows
-from depthkit_worker.errors import DepthkitError
+from depthkit_worker.data.tokens import leading, tokeniser_of
+from depthkit_worker.data.windows import Window, Windows, lay_windows
 from depthkit_worker.evaluation.finished_items import FinishedItems, exactly
-from depthkit_worker.evaluation.finite import finite
+from depthkit_worker.evaluation.finite import exponential, finite
 from depthkit_worker.evaluation.token_losses import token_losses
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.head import Head
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
-
-LARGEST = math.log(sys.float_info.max)
 
 
 def perplexity(
@@ -42,10 +39,13 @@ def perplexity(
     """
     started = time.monotonic()
     decoder = subnetwork.decoder
-    if decoder.tokenizer is None:
-        raise DepthkitError("INVALID_ARGUMENT", "Perplexity needs a tokenizer, and this model has none.")
-    bos = bos_token(decoder.tokenizer, options.bos)
-    windows = lay_windows(len(stream.ids), options, limit=decoder.context_length, bos=bos is not None)
+    tokeniser = tokeniser_of(decoder)
+    bos = tokeniser.bos(options.bos)
+
+    def own(start: int) -> int:
+        return leading(stream.ids[start:], tokeniser.bos_id)
+
+    windows = lay_windows(len(stream.ids), options, limit=decoder.context_length, bos=bos is not None, own=own)
     finished = finished or FinishedItems()
     with removed(subnetwork):
         _score_chunks(decoder, stream, windows, bos, options.batch_size, job, finished)
@@ -56,10 +56,10 @@ def perplexity(
     words, size = _words_and_bytes(stream, windows)
     loss = finite(total / tokens, "loss")
     return PerplexityResult(
-        perplexity=finite(_exp(loss), "perplexity"),
+        perplexity=exponential(loss),
         loss=loss,
-        mean_of_sequences=finite(math.fsum(map(_exp, losses / scored)) / len(scored), "mean perplexity of the chunks"),
-        word_perplexity=_exp(total / words) if words and total / words < LARGEST else None,
+        mean_of_sequences=_mean_exponential(losses / scored),
+        word_perplexity=exponential(total / words) if words else None,
         bits_per_byte=total / math.log(2) / size if size else None,
         data=stream.info,
         rows=stream.rows,
@@ -69,6 +69,8 @@ def perplexity(
         chunks=len(scored),
         bos=options.bos,
         bos_added=bos is not None,
+        bos_in_text=sum(own(window.start) > 0 for window in windows.chunks),
+        first_tokens=tokeniser.first(_row(stream, windows.chunks[0], bos).tolist()),
         tokens_total=len(stream.ids),
         tokens_scored=tokens,
         tokens_dropped=windows.dropped,
@@ -96,11 +98,18 @@ def _score_chunks(
         input_ids = torch.full((len(batch), front + windows.chunk), bos or 0)
         scored = torch.zeros_like(input_ids, dtype=torch.bool)
         for row, window in enumerate(batch):
-            input_ids[row, front:] = torch.from_numpy(stream.ids[window.start : window.end].astype(np.int64))
-            scored[row, window.scored_from - window.start + front :] = True
-        sums = token_losses(decoder, head, input_ids, scored, job).sum(1, keepdim=True).numpy()
+            ids = _row(stream, window, bos)
+            input_ids[row, : len(ids)] = torch.from_numpy(ids)
+            scored[row, len(ids) - (window.end - window.scored_from) : len(ids)] = True
+        sums = token_losses(decoder, head, input_ids, scored, places, job).sum(1, keepdim=True).numpy()
         finished.add(places, list(sums))
         job.report("perplexity", done + first + len(batch), len(windows.chunks), "chunks")
+
+
+def _row(stream: TextStream, window: Window, bos: int | None) -> NDArray[np.int64]:
+    """The ids of a chunk, as the model gets them."""
+    text = stream.ids[window.start + window.own : window.end].astype(np.int64)
+    return text if bos is None else np.concatenate([np.array([bos]), text])
 
 
 def _words_and_bytes(stream: TextStream, windows: Windows) -> tuple[int | None, int | None]:
@@ -117,5 +126,7 @@ def _words_and_bytes(stream: TextStream, windows: Windows) -> tuple[int | None, 
     return words, size
 
 
-def _exp(loss: float) -> float:
-    return math.exp(loss) if loss < LARGEST else math.inf
+def _mean_exponential(losses: NDArray[np.float64]) -> FiniteOrInfinity:
+    found = [exponential(loss) for loss in losses.tolist()]
+    # Divided first: the sum may overflow where the mean does not.
+    return "Infinity" if "Infinity" in found else math.fsum(float(one) / len(found) for one in found)

@@ -10,6 +10,7 @@ import numpy as np
 
 from depthkit_worker.data.tasks import Task
 from depthkit_worker.evaluation.finished_items import Array, FinishedItems, exactly
+from depthkit_worker.models.logits import Reader
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.executor import Evaluation, LocalExecutor
 from depthkit_worker.subnetworks.gates import removed
@@ -71,6 +72,7 @@ def task_scores(
     last_word = task.kind == "last-word"
     missing = finished.missing([exactly(len(item.tails) + last_word) for item in task.items])
     watch = _Watch(job, phase, len(task.items) - len(missing), len(task.items))
+    reader = Reader(f"Scoring a {task.kind} task", decoder.dtype)
     size = 0
     if missing:
         with removed(subnetwork):
@@ -81,6 +83,9 @@ def task_scores(
             size, done = plan.batch_size, 0
             # Pieces come in the order of the rows, halves too.
             for part in LocalExecutor(decoder, rows).run(asked, plan.pieces, watch):
+                if part.unreadable is not None:
+                    item = missing[part.unreadable.item]
+                    raise reader.refusal(replace(part.unreadable, item=item))
                 places = [missing[number] for number in rows.order[done : done + part.sequences]]
                 done += part.sequences
                 scores, greedy = part.sums

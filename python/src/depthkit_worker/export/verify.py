@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.logits import Reader
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -36,6 +37,8 @@ def largest_difference(subnetwork: Subnetwork, model: PreTrainedModel) -> float 
     ids = _fixed_batch(decoder)
     with removed(subnetwork):
         expected = _logits(decoder.model, ids)
+    reader = Reader("Comparing the checkpoint with the model in memory", decoder.dtype, "probe")
+    reader.check(expected, range(len(ids)))
     difference = float((_logits(model, ids) - expected).abs().max())
     allowed = BOUNDS[decoder.dtype] * max(1.0, float(expected.abs().max()))
     if not difference <= allowed:  # NaN too.

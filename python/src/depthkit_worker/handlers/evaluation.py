@@ -21,12 +21,12 @@ from depthkit_worker.contract.wire import (
 from depthkit_worker.data.stream import TextStream, make_stream
 from depthkit_worker.data.tasks import Task
 from depthkit_worker.data.text import read_texts
-from depthkit_worker.data.tokens import tokenizer_digest
+from depthkit_worker.data.tokens import tokeniser_of, tokenizer_digest
 from depthkit_worker.evaluation import perplexity as perplexities
 from depthkit_worker.evaluation.choices import choice_result, chosen_of, last_word_result, require_kind
 from depthkit_worker.evaluation.task_scores import Scores, task_scores
 from depthkit_worker.handlers.items import finished_items
-from depthkit_worker.handlers.sources import check_tokenizer, subnetwork_of
+from depthkit_worker.handlers.sources import check_readable, subnetwork_of
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -38,10 +38,11 @@ def perplexity(session: Session, params: EvaluationPerplexityParams, call: Call)
 
 
 def _stream(session: Session, params: EvaluationPerplexityParams, call: Call) -> TextStream:
-    tokenizer = session.models.get(params.model).require_tokenizer()
+    tokeniser = tokeniser_of(session.models.get(params.model))
     texts = read_texts(params.data, call)
-    key = (texts.info, tokenizer_digest(tokenizer), params.rows, params.separator)
-    return session.stream.get(key, [params.model], lambda: make_stream(tokenizer, texts, params, call))
+    # Another model with this tokenizer may have fewer rows.
+    key = (texts.info, tokenizer_digest(tokeniser.tokenizer), tokeniser.limits.rows, params.rows, params.separator)
+    return session.stream.get(key, [params.model], lambda: make_stream(tokeniser, texts, params, call))
 
 
 def choices(session: Session, params: EvaluationChoicesParams, call: Call) -> ChoicesResult:
@@ -62,7 +63,7 @@ def last_word(session: Session, params: EvaluationLastWordParams, call: Call) ->
 def _task(session: Session, params: EvaluationChoicesParams | EvaluationLastWordParams, kind: TaskKind) -> Task:
     task = session.tasks.get(params.task)
     require_kind(task, kind)
-    check_tokenizer(task, session.models.get(params.model))
+    check_readable(task, session.models.get(params.model))
     return task
 
 

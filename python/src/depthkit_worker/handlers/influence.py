@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 
 from depthkit_worker.contract.wire import InfluenceMeasureParams, InfluenceMeasureResult
-from depthkit_worker.handlers.sources import check_tokenizer
+from depthkit_worker.handlers.sources import check_readable
 from depthkit_worker.influence.static import static_influence
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
@@ -13,7 +13,7 @@ def measure(session: Session, params: InfluenceMeasureParams, call: Call) -> Inf
     started = time.monotonic()
     decoder = session.models.get(params.model)
     corpus = session.corpora.get(params.corpus)
-    check_tokenizer(corpus, decoder)
+    check_readable(corpus, decoder)
     influence = static_influence(decoder, corpus, params, call)
     return InfluenceMeasureResult(
         kinds=influence.kinds,

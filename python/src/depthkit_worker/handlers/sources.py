@@ -39,10 +39,16 @@ class Tokenised(Protocol):
 
     @property
     def tokenizer_digest(self) -> str: ...
+    @property
+    def highest_id(self) -> int: ...
+    @property
+    def longest(self) -> int:
+        """Tokens that are read at a time."""
 
 
-def check_tokenizer(data: Tokenised, decoder: Decoder) -> None:
-    """Data hold token ids: under another tokeniser they are other words."""
+def check_readable(data: Tokenised, decoder: Decoder) -> None:
+    """Data hold token ids: under another tokeniser they are other words. They were held to what the model reads
+    that they were loaded from, which may be more than `decoder` reads."""
     here, there = tokenizer_digest(decoder.require_tokenizer()), data.tokenizer_digest
     if there != here:
         raise DepthkitError(
@@ -50,3 +56,5 @@ def check_tokenizer(data: Tokenised, decoder: Decoder) -> None:
             "The data were tokenised for a model with another tokeniser "
             f"({there[:12]}, not {here[:12]}). Load them again from this model.",
         )
+    decoder.limits.require_highest(data.highest_id, "The data")
+    decoder.limits.require_length(data.longest, "The data's longest sequence", "Load them again from this model.")

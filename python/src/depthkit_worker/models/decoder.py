@@ -20,6 +20,7 @@ from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.families import Family, family_of
+from depthkit_worker.models.limits import Limits, limits_of
 from depthkit_worker.models.recorders import Recorded, Recorder, Replacement
 from depthkit_worker.models.source import IN_MEMORY, Source
 from depthkit_worker.models.split import BlockStates, split_block
@@ -113,8 +114,12 @@ class Decoder:
     @cached_property
     def context_length(self) -> int | None:
         """The longest sequence the model was made for, in tokens; None where nothing limits it."""
-        length = getattr(self.config, "max_position_embeddings", None)
-        return None if length is None else int(length)
+        return self.limits.tokens
+
+    @cached_property
+    def limits(self) -> Limits:
+        """What the model can read."""
+        return limits_of(self.model)
 
     @cached_property
     def _window(self) -> int | None:

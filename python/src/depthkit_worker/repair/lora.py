@@ -13,6 +13,7 @@ from torch import LongTensor, Tensor
 from depthkit_worker.contract.wire import LoraOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.logits import Reader
 from depthkit_worker.repair.adapters import Adapter, adapted, places
 from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.repair import BlockEdit, Repair
@@ -129,7 +130,9 @@ def _logits(decoder: Decoder, ids: LongTensor) -> Tensor:
     hidden = replay.hidden
     for index in range(decoder.depth):
         hidden = decoder.run_block(index, hidden, replay)
-    return decoder.logits(hidden, replay).float()
+    logits = decoder.logits(hidden, replay).float()
+    Reader("Comparing merged LoRA weights with the adapter", decoder.dtype, "sequence").check(logits, [0])
+    return logits
 
 
 def _merge_note(base: Base, fill: Fill, probe: LongTensor, adapter: Tensor) -> str:

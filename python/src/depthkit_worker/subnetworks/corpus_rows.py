@@ -38,4 +38,4 @@ class CorpusRows:
 
     def batch(self, first: int, end: int, positions: ScoredPositions, measures: Sequence[Measure]) -> Rows:
         batch = self.corpus.batch_of(range(first, end))
-        return Rows(batch.input_ids, scored_rows(batch, positions, measures))
+        return Rows(batch.input_ids, scored_rows(batch, positions, measures, first))

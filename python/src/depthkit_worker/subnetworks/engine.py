@@ -8,6 +8,7 @@ head yields every measure.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from depthkit_worker.contract.wire import EngineOptions, Measure, ScoredPositions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.logits import Reader, Unreadable
 from depthkit_worker.repair.repair import Repair
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.data_rows import Data, rows_of
@@ -117,7 +119,10 @@ def evaluate_subnetworks(
     sums = np.zeros((len(codes), len(measures)))
     counts = np.zeros((len(codes), len(measures)), dtype=np.int64)
     missing = np.full(len(codes), data.sequences)
+    broken = _Broken(Reader(f"Measuring subnetworks on {data.what}", decoder.dtype, "sequence"), data.sequences)
     for part in executor.run(evaluation, plan.pieces, watch):
+        if part.unreadable is not None:
+            broken.add(part.unreadable, answers[part.row], whole=not codes[part.row].any())
         sums[part.row] += part.sums
         counts[part.row] += part.counts
         missing[part.row] -= part.sequences
@@ -135,9 +140,38 @@ def evaluate_subnetworks(
         block_evaluations=watch.blocks,
         batch_size=plan.batch_size,
         states=plan.states,
-        notes=(*map(_idle_note, coded.idle), *watch.notes),
+        notes=(*map(_idle_note, coded.idle), *broken.notes, *watch.notes),
         seconds=time.monotonic() - started,
     )
+
+
+class _Broken:
+    """Subnetworks with logits that are NaN or infinite. Where the whole model has them nothing is measured; where
+    removing units leads to them, that is what is found of these subnetworks."""
+
+    def __init__(self, reader: Reader, sequences: int) -> None:
+        self._reader = reader
+        self._sequences = sequences
+        self._found: dict[int, Unreadable] = {}
+        self._items: Counter[int] = Counter()
+
+    def add(self, found: Unreadable, rows: NDArray[np.int64], *, whole: bool) -> None:
+        if whole:
+            raise self._reader.refusal(found)
+        for row in rows.tolist():
+            self._found.setdefault(row, found)
+            self._items[row] += found.items
+
+    @property
+    def notes(self) -> list[str]:
+        if not self._found:
+            return []
+        row, found = next(iter(self._found.items()))
+        return [
+            f"the logits of {len(self._found)} subnetworks are NaN or infinite: of subnetwork {row} in "
+            f"{self._items[row]} of {self._sequences} sequences, first in {found.item} at step {found.step}, in "
+            f"{self._reader.dtype}"
+        ]
 
 
 def _idle_note(repair: Repair) -> str:

@@ -21,12 +21,13 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.memory.allocator import freed_memory_kept, release
 from depthkit_worker.memory.out_of_memory import is_out_of_memory
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.logits import Unreadable, unreadable
 from depthkit_worker.subnetworks.data_rows import Data, rows_of
 from depthkit_worker.subnetworks.head import Head
 from depthkit_worker.subnetworks.masks import Variants
 from depthkit_worker.subnetworks.positions import COMPARING
 from depthkit_worker.subnetworks.scorable import Scorable, ScoredRows
-from depthkit_worker.subnetworks.scoring import Scorer
+from depthkit_worker.subnetworks.scoring import READABLE, Scorer
 from depthkit_worker.subnetworks.steps import Stepper
 from depthkit_worker.subnetworks.trie import Trie, walk
 
@@ -74,6 +75,8 @@ class RowSums:
     """(measures,): over the positions, or items, counted."""
     counts: NDArray[np.int64]
     """(measures,): how many those are."""
+    unreadable: Unreadable | None
+    """Where its logits, or those it is compared with, are NaN or infinite: the sums are no numbers."""
 
 
 class Progress(Protocol):
@@ -178,7 +181,9 @@ class LocalExecutor:
         group.clear()
         for row, of_row in zip(rows, values, strict=True):
             progress.head(piece.sequences)
-            yield RowSums(row, piece.sequences, at.sums(of_row), at.counts)
+            readable = of_row[READABLE] if at.picks is None else of_row[READABLE][at.picks]
+            broken = None if bool(readable.all()) else unreadable(readable, *at.places)
+            yield RowSums(row, piece.sequences, at.sums(of_row), at.counts, broken)
 
 
 def _trie(evaluation: Evaluation, piece: Piece) -> tuple[Trie, list[int]]:

@@ -33,8 +33,17 @@ class Scored:
     """int64 (rows,): the next token; 0 where `loss` does not count the row."""
     counted: dict[Measure, Tensor]
     """Of each measure asked for, which rows it averages over: bool (rows,)."""
+    width: int
+    """Tokens of the batch's rows."""
+    sequences: NDArray[np.int64]
+    """(batch,): which sequence of the data each is."""
     picks: None = None
     """One target a row."""
+
+    @property
+    def places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        rows = self.rows.numpy()
+        return self.sequences[rows // self.width], rows % self.width
 
     @property
     def quantities(self) -> frozenset[str]:
@@ -50,8 +59,8 @@ class Scored:
         return torch.stack(sums).numpy()
 
 
-def scored_rows(batch: Batch, positions: ScoredPositions, measures: Collection[Measure]) -> Scored:
-    """What `measures` need of `batch`, on CPU."""
+def scored_rows(batch: Batch, positions: ScoredPositions, measures: Collection[Measure], first: int = 0) -> Scored:
+    """What `measures` need of `batch`, on CPU, whose sequences are those of the data from `first` on."""
     places = torch.arange(batch.input_ids.shape[1])
     lengths = batch.lengths[:, None]
     counted = {}
@@ -66,4 +75,5 @@ def scored_rows(batch: Batch, positions: ScoredPositions, measures: Collection[M
     targets = batch.input_ids.roll(-1, 1).flatten()[rows]
     if "loss" in counted:
         targets = targets.masked_fill(~counted["loss"], 0)
-    return Scored(rows, targets, counted)
+    width = batch.input_ids.shape[1]
+    return Scored(rows, targets, counted, width, np.arange(first, first + len(batch.lengths)))

@@ -36,6 +36,11 @@ class ScoredRows(Protocol):
         target is the likeliest token), kl, logit-distance (of each row)."""
 
     @property
+    def places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Of each target, or of each row where there are no `picks`: its sequence in the data, and its place in
+        that (or in the choice)."""
+
+    @property
     def counts(self) -> NDArray[np.int64]:
         """(measures,): how many positions or items each sums over."""
 

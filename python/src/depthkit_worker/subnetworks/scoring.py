@@ -19,6 +19,7 @@ from depthkit_worker.models.devices import in_fp64
 from depthkit_worker.subnetworks.head import Head, Tile
 from depthkit_worker.subnetworks.scorable import ScoredRows
 
+READABLE = "readable"
 LEAST_EXPONENT = -80.0
 """Below this exp is 0 for every sum here (1e-35 of the highest term), and where its result would underflow
 it takes ten times as long on a CPU. Subnetworks that lost much give such logits."""
@@ -64,7 +65,7 @@ class Scorer:
 
     def score(self, states: Sequence[Tensor]) -> list[dict[str, Tensor]]:
         """For each of what `read` gave, every quantity: fp64 on CPU, (targets,) where it is about targets
-        and (rows,) where it compares."""
+        and (rows,) where it compares; and under `READABLE` which rows' logits are neither NaN nor infinite."""
         tallies = [_Tally() for _ in states]
         dense = _Tally()
         for tile in self._head.tiles(len(self._rows)):
@@ -101,22 +102,28 @@ class Scorer:
         found = y.gather(1, place[:, None])[:, 0] if self._picks is None else y[self._picks, place]
         tally.target = found if tally.target is None else torch.where(inside, found, tally.target)
 
+    def _readable(self, values: dict[str, Tensor], log_sum: Tensor | None) -> Tensor:
+        """bool (rows,): NaN or infinity anywhere in the vocabulary is in each of its sums."""
+        sums = [values[name] for name in ("kl", "logit-distance") if name in values]
+        sums += [] if log_sum is None else [log_sum]
+        return torch.stack([one.isfinite() for one in sums]).all(0)
+
     def _values(self, tally: _Tally, dense: _Tally) -> dict[str, Tensor]:
         values: dict[str, Tensor] = {}
-        if tally.exponentials:
-            log_sum, _ = _log_sum(tally)
-        if tally.target is not None:
+        log_sum = _log_sum(tally)[0] if tally.exponentials else None
+        if tally.target is not None and log_sum is not None:
             of_targets = log_sum if self._picks is None else log_sum[self._picks.to(log_sum.device)]
             values["loss"] = of_targets - in_fp64(tally.target)
         if tally.best is not None:
             best = tally.best[1] if self._picks is None else tally.best[1][self._picks]
             values["greedy"] = in_fp64(best == self._targets)
-        if tally.differences:
+        if tally.differences and log_sum is not None:
             dense_log_sum, scale = _log_sum(dense)
             weighted = (scale * in_fp64(torch.stack(tally.differences))).sum(0)
             values["kl"] = weighted - dense_log_sum + log_sum
         if tally.squares:
             values["logit-distance"] = in_fp64(torch.stack(tally.squares)).sum(0).sqrt()
+        values[READABLE] = self._readable(values, log_sum)
         return {name: value.cpu() for name, value in values.items()}
 
 

@@ -50,6 +50,15 @@ class ScoredChoices:
     last_word: bool
     each: bool
     """Give every choice's numbers and not their sums."""
+    numbers: tuple[int, ...]
+    """(items,): their places in the task."""
+
+    @property
+    def places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        item_of_choice = np.repeat(self.numbers, [len(item.tails) for item in self.items])
+        # A choice's targets stand together.
+        starts = np.searchsorted(self.choice_of, self.choice_of)
+        return item_of_choice[self.choice_of], np.arange(len(self.choice_of)) - starts
 
     @property
     def quantities(self) -> frozenset[str]:
@@ -138,8 +147,7 @@ class TaskRows:
         for place, row in enumerate(rows):
             ids[place, : row.width] = row.ids
         mask = branching(rows, width) if any(row.branches for row in rows) else None
-        items = tuple(self._task.items[number] for number in self.order[first:end])
-        return Rows(torch.from_numpy(ids), self._scored(items, layouts, width, measures), mask)
+        return Rows(torch.from_numpy(ids), self._scored(self.order[first:end], layouts, width, measures), mask)
 
     def _layouts_of(self, first: int, end: int) -> list[Layout]:
         """Of the sequences `first` to `end`: where these are half a batch, of some of the items of a row."""
@@ -155,8 +163,9 @@ class TaskRows:
         return lay_out(items) if self._together[numbers[0]] else lay_out_apart(items[0])
 
     def _scored(
-        self, items: tuple[Item, ...], layouts: Sequence[Layout], width: int, measures: Sequence[Measure]
+        self, numbers: tuple[int, ...], layouts: Sequence[Layout], width: int, measures: Sequence[Measure]
     ) -> ScoredChoices:
+        items = tuple(self._task.items[number] for number in numbers)
         bases = itertools.accumulate((len(layout.rows) for layout in layouts), initial=0)
         homes = [
             [(base + home.row, layout.rows[home.row].places(home.path)) for home in of_item]
@@ -181,4 +190,5 @@ class TaskRows:
             measures=tuple(measures),
             last_word=self._task.kind == "last-word",
             each=self._each,
+            numbers=numbers,
         )

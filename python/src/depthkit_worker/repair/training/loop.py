@@ -210,7 +210,8 @@ class _Run:
         value = 0.0
         for first in range(0, len(self._held_out), size):
             self._job.check()
-            value += self._passes.value(self._held_out[first : first + size], counts)
+            with self._readable(self._state.step):
+                value += self._passes.value(self._held_out[first : first + size], counts)
         if not math.isfinite(value):
             raise self._not_finite(self._state.step, "objective on the held-out sequences", value)
         return value
@@ -225,7 +226,8 @@ class _Run:
         value = 0.0
         for first in range(0, len(taken), options.batch_size):
             self._job.check()
-            part = self._passes.backward(taken[first : first + options.batch_size], counts)
+            with self._readable(number):
+                part = self._passes.backward(taken[first : first + options.batch_size], counts)
             state.masters.collect()
             value += part
             if not math.isfinite(value):
@@ -259,7 +261,21 @@ class _Run:
             )
         )
 
-    def _not_finite(self, step: int, what: str, value: float | str) -> DepthkitError:
+    @contextmanager
+    def _readable(self, step: int) -> Iterator[None]:
+        """Says of logits that cannot be read how far the training was, and what it keeps."""
+        try:
+            yield
+        except DepthkitError as error:
+            if error.code != "NOT_MEASURABLE":
+                raise
+            at = {**error.details, "position": error.details["step"]}
+            del at["step"]
+            where = f"sequence {at['item']} from position {at['position']} on, in {at['dtype']}"
+            value = f"not a number: logits are NaN or infinite in {where}, in {at['items']} of {at['of']} sequences"
+            raise self._not_finite(step, "objective", value, **at) from error
+
+    def _not_finite(self, step: int, what: str, value: float | str, **details: Any) -> DepthkitError:
         self._keep()
         newest = None if self._checkpoints is None else self._checkpoints.newest
         kept = "" if newest is None else f" The state after step {newest} is kept in {self._options.folder}."
@@ -269,6 +285,7 @@ class _Run:
             f"raise warmup, or load the model in a wider dtype.{kept}",
             step=step,
             value=str(value),
+            **details,
         )
 
 

@@ -12,13 +12,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import LongTensor, Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from depthkit_worker.contract.wire import Objective
 from depthkit_worker.data.corpus import Batch, Corpus
 from depthkit_worker.models.decoder import Decoder, Replay
+from depthkit_worker.models.logits import Reader
 from depthkit_worker.repair.training.objective import (
     TopLogits,
     cross_entropy,
@@ -80,6 +83,7 @@ class Passes:
         self._skip = skip_tokens
         self._checkpointing = checkpointing
         self._job = job
+        self._reader = Reader("Reading the logits of the model that is trained", decoder.dtype, "sequence")
 
     def counts(self, sequences: Sequence[int]) -> Counts:
         """What the objective of these sequences is a mean over."""
@@ -122,7 +126,7 @@ class Passes:
         with torch.no_grad():
             replay = decoder.begin(cast("LongTensor", batch.input_ids.to(decoder.device)))
         final, errors = self._blocks(batch, replay, taught, counts)
-        value, gradient = self._head(batch, replay, taught.top, final, counts, learn)
+        value, gradient = self._head(sequences, batch, replay, taught.top, final, counts, learn)
         if errors is not None:
             value += float(errors.detach())
         if learn:
@@ -172,7 +176,14 @@ class Passes:
         self._job.check()
 
     def _head(
-        self, batch: Batch, replay: Replay, top: TopLogits | None, final: Tensor, counts: Counts, learn: bool
+        self,
+        sequences: Sequence[int],
+        batch: Batch,
+        replay: Replay,
+        top: TopLogits | None,
+        final: Tensor,
+        counts: Counts,
+        learn: bool,
     ) -> tuple[float, Tensor | None]:
         """The part of the objective that is about logits, and its gradient for the final states."""
         if self._weights.kl == 0 and self._weights.loss == 0:
@@ -183,20 +194,32 @@ class Passes:
         gradient = torch.zeros_like(final) if learn else None
         width = slice_width(decoder, final)
         values: list[Tensor] = []
+        readable: list[Tensor] = []
         for start in range(0, final.shape[1], width):
             self._job.check()
             part = slice(start, start + width)
             states = final[:, part].detach().requires_grad_(learn)
             logits = decoder.logits(states, replay).float()
-            value = self._slice(logits, targets[:, part], counted[:, part], _part(top, part), counts)
+            total = logits.logsumexp(-1)
+            # NaN or infinity anywhere in the vocabulary is in the sum. Looked at once a batch: a look waits.
+            readable.append(total.detach().isfinite() | ~counted[:, part])
+            value = self._slice(logits, total, targets[:, part], counted[:, part], _part(top, part), counts)
             self._job.check()
             if gradient is not None:
                 (gradient[:, part],) = torch.autograd.grad(value, states)
             values.append(value.detach())
+        self._reader.check_rows(torch.cat(readable, dim=1).flatten(), *_places(sequences, final.shape[1]))
         return float(torch.stack(values).cpu().double().sum()), gradient
 
-    def _slice(self, logits: Tensor, targets: Tensor, counted: Tensor, top: TopLogits | None, counts: Counts) -> Tensor:
-        total = logits.logsumexp(-1)
+    def _slice(
+        self,
+        logits: Tensor,
+        total: Tensor,
+        targets: Tensor,
+        counted: Tensor,
+        top: TopLogits | None,
+        counts: Counts,
+    ) -> Tensor:
         value = logits.new_zeros(())
         if top is not None:
             divergence = kl_divergence(logits, total, top).masked_fill(~counted, 0.0)
@@ -204,6 +227,11 @@ class Passes:
         if self._weights.loss > 0:
             value = value + cross_entropy(logits, total, targets).sum() * (self._weights.loss / counts.loss)
         return value
+
+
+def _places(sequences: Sequence[int], tokens: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Sequence and position of each row of logits of a batch, one sequence after the other."""
+    return np.repeat(np.asarray(sequences, dtype=np.int64), tokens), np.tile(np.arange(tokens), len(sequences))
 
 
 def _part(top: TopLogits | None, part: slice) -> TopLogits | None:

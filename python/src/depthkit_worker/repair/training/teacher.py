@@ -18,10 +18,11 @@ from typing import IO, cast
 import torch
 from torch import LongTensor, Tensor
 
-from depthkit_worker.data.corpus import Batch, Corpus
+from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.folders import is_full
+from depthkit_worker.models.logits import Reader
 from depthkit_worker.repair.training.objective import TopLogits, restored, top_of
 from depthkit_worker.repair.training.scratch import scratch_folder
 from depthkit_worker.repair.training.slices import slice_width
@@ -120,7 +121,7 @@ def teach(
         try:
             with path.open("wb") as file:
                 for first in range(0, len(sequences), batch_size):
-                    _record(decoder, corpus.batch_of(sequences[first : first + batch_size]), wanted, file, job)
+                    _record(decoder, corpus, sequences[first : first + batch_size], wanted, file, job)
                     job.report(PHASE, min(first + batch_size, len(sequences)), len(sequences), "sequences")
         except OSError as error:
             raise DepthkitError(
@@ -134,7 +135,11 @@ def teach(
 
 
 @torch.no_grad()
-def _record(decoder: Decoder, batch: Batch, wanted: Wanted, file: IO[bytes], job: Job) -> None:
+def _record(
+    decoder: Decoder, corpus: Corpus, sequences: Sequence[int], wanted: Wanted, file: IO[bytes], job: Job
+) -> None:
+    batch = corpus.batch_of(sequences)
+    reader = Reader("Keeping the dense model's output for training", decoder.dtype, "sequence")
     replay = decoder.begin(cast("LongTensor", batch.input_ids.to(decoder.device)))
     hidden = replay.hidden
     streams: list[Tensor] = []
@@ -152,6 +157,7 @@ def _record(decoder: Decoder, batch: Batch, wanted: Wanted, file: IO[bytes], job
             job.check()
             part_logits = decoder.logits(hidden[:, start : start + width], replay)
             job.check()
+            reader.check(part_logits, sequences, start)
             kept = top_of(part_logits, wanted.top)
             parts.append(tuple(part.cpu() for part in kept))
         ids, differences, rest = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
