@@ -22,7 +22,14 @@ export const exportHuggingfaceParams = extending("ExportHuggingfaceParams", expo
   target: path().describe("The folder to write."),
 });
 
-const exportedFile = named("ExportedFile", z.object({ name: z.string(), bytes: count(), sha256: digest() }));
+const exportedFile = named(
+  "ExportedFile",
+  z.object({
+    name: z.string().describe("From the folder; parts of a path with slashes."),
+    bytes: count(),
+    sha256: digest(),
+  }),
+);
 
 const exportLayout = z.enum(["plain", "depthkit"]);
 

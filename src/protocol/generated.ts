@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "eee004bed5ac92b6f787755818f8517f7c4ecd1ea4aff7818978ddcfe072bc46";
+export const contractDigest = "bbce9ca7de60b0cad181d9b505b72b31a1095d169da8a8881ff84dfa7421f392";

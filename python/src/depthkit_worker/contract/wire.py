@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "eee004bed5ac92b6f787755818f8517f7c4ecd1ea4aff7818978ddcfe072bc46"
+CONTRACT_DIGEST = "bbce9ca7de60b0cad181d9b505b72b31a1095d169da8a8881ff84dfa7421f392"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -376,6 +376,7 @@ class ExportHuggingfaceResult(Struct, frozen=True, kw_only=True, forbid_unknown_
 
 class ExportedFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     name: str
+    """From the folder; parts of a path with slashes."""
     bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
 

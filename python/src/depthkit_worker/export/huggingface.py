@@ -29,7 +29,7 @@ from depthkit_worker.export.text_files import write_generation_settings, write_t
 from depthkit_worker.export.verify import check_range, largest_difference
 from depthkit_worker.models.compatibility import add_legacy_keys
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.folders import is_full, partial_folder, put_in_place, sha256_of_files
+from depthkit_worker.models.folders import files_in, is_full, partial_folder, put_in_place, sha256_of_files
 from depthkit_worker.models.kv_cache import kv_bytes_per_attention
 from depthkit_worker.models.units import Parts
 from depthkit_worker.session.job import Job
@@ -151,8 +151,8 @@ def _result(plan: _Plan, written: Written, digest: str) -> ExportHuggingfaceResu
 
 def _with_files(result: ExportHuggingfaceResult, partial: Path, job: Job) -> ExportHuggingfaceResult:
     files = tuple(
-        ExportedFile(name=path.name, bytes=path.stat().st_size, sha256=sha256_of_files([path], job.check))
-        for path in sorted(partial.iterdir())
+        ExportedFile(name=name, bytes=path.stat().st_size, sha256=sha256_of_files([path], job.check))
+        for name, path in files_in(partial)
     )
     return replace(result, files=files)
 
