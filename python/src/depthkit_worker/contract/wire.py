@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "bbce9ca7de60b0cad181d9b505b72b31a1095d169da8a8881ff84dfa7421f392"
+CONTRACT_DIGEST = "9b4e04f93631e62e0df69aa390ac880199fcf179cd2644c0503692bd9a923f12"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -367,7 +367,7 @@ class ExportHuggingfaceResult(Struct, frozen=True, kw_only=True, forbid_unknown_
     kv_bytes_per_token_after: Annotated[int, Meta(ge=0, le=9007199254740991)]
     dtype: str
     max_logit_difference: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
-    """To the subnetwork in memory, in the loaded dtype, on a fixed batch; null over several devices."""
+    """Of the written files to the subnetwork in memory, computed in the loaded dtype, over every token of a fixed batch; null over several devices."""
     notes: tuple[str, ...]
     """What was folded where, why this layout, and which software reads it."""
     warnings: tuple[str, ...]
@@ -666,6 +666,8 @@ class ModelInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
     parameters: Annotated[int, Meta(ge=1, le=9007199254740991)]
     parallel: bool
     """Whether attention and feed-forward read the same input."""
+    pattern: ModelPattern | None
+    """The order of two kinds of blocks that some software expects; null where all blocks are of one kind."""
     dtype: str
     device: str
     attention: str
@@ -681,6 +683,16 @@ class ModelLoadParams(ModelOptions, frozen=True, kw_only=True, forbid_unknown_fi
 class ModelLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
     info: ModelInfo
+
+
+class ModelPattern(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    kinds: tuple[str, ...]
+    """One entry a block: sliding or full, rope or no-rope."""
+    period: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Every block whose number from 1 is a multiple of it is of the kind `last`."""
+    last: str
+    software: tuple[str, ...]
+    """What takes a block's kind from its number alone."""
 
 
 class ModelProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
