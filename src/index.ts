@@ -113,7 +113,7 @@ export type {
 } from "./protocol/generation-task.ts";
 export type { HarnessMetric, HarnessResult, HarnessTask } from "./protocol/harness.ts";
 export { type InfluenceMetric, influenceMetrics } from "./protocol/influence.ts";
-export type { ModelInfo } from "./protocol/model.ts";
+export type { ModelInfo, ModelPattern } from "./protocol/model.ts";
 export type { ModelProfile, ProfileMode, Speed, Spread } from "./protocol/profiling.ts";
 export type { RepairInfo, RepairReport, TrainingPoint } from "./protocol/repair.ts";
 export { type Measure, measures } from "./protocol/subnetworks.ts";
@@ -121,4 +121,5 @@ export { type TaskFormat, type TaskInfo, taskFormats } from "./protocol/task.ts"
 export { checkUnits, parseUnit, type Unit } from "./protocol/units.ts";
 export type { WorkerStatus } from "./protocol/worker.ts";
 export type { CallOptions } from "./rpc/connection.ts";
+export { type BlockPattern, keepsPattern, nearestKeepingPattern } from "./selection/pattern.ts";
 export type { Span } from "./selection/span.ts";

@@ -4,7 +4,7 @@ import { corpusInfo } from "../protocol/corpus.ts";
 import { perplexityResult } from "../protocol/evaluation.ts";
 import { generationGenerateResult } from "../protocol/generation.ts";
 import { influenceMetrics } from "../protocol/influence.ts";
-import { modelInfo } from "../protocol/model.ts";
+import { modelInfo, modelPattern } from "../protocol/model.ts";
 import { planSchema } from "./plan.ts";
 
 const table = <T extends z.ZodType>(value: T) =>
@@ -37,7 +37,9 @@ export const recordSchema = z.object({
   startedAt: z.iso.datetime(),
   finishedAt: z.iso.datetime(),
   plan: planSchema,
-  model: modelInfo,
+  model: modelInfo.extend({
+    pattern: modelPattern.nullable().optional().describe("Not in records from before models told theirs."),
+  }),
   corpus: corpusInfo,
   influence: influenceDataSchema,
   removals: z.array(removalSchema).describe("The whole model first, then one entry a count, as asked."),

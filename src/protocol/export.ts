@@ -22,7 +22,14 @@ export const exportHuggingfaceParams = extending("ExportHuggingfaceParams", expo
   target: path().describe("The folder to write."),
 });
 
-const exportedFile = named("ExportedFile", z.object({ name: z.string(), bytes: count(), sha256: digest() }));
+const exportedFile = named(
+  "ExportedFile",
+  z.object({
+    name: z.string().describe("From the folder; parts of a path with slashes."),
+    bytes: count(),
+    sha256: digest(),
+  }),
+);
 
 const exportLayout = z.enum(["plain", "depthkit"]);
 
@@ -48,7 +55,8 @@ export const exportHuggingfaceResult = named(
     maxLogitDifference: finite()
       .nullable()
       .describe(
-        "To the subnetwork in memory, in the loaded dtype, on a fixed batch; null over several devices.",
+        "Of the written files to the subnetwork in memory, computed in the loaded dtype, over every token of a " +
+          "fixed batch; null over several devices.",
       ),
     notes: list(z.string()).describe("What was folded where, why this layout, and which software reads it."),
     warnings: list(z.string()),

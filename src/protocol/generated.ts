@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "63796064b3de52da00a8975352ff84f24e44e1bde6ea11d15778d88d50a0e090";
+export const contractDigest = "26028c6a720c4b3cc69a80dad7103a3382ac58aab2b7552726d8610f48929a49";

@@ -38,6 +38,17 @@ export const modelLoadParams = extending("ModelLoadParams", modelOptions, {
   cacheFolder: path(),
 });
 
+export const modelPattern = named(
+  "ModelPattern",
+  z.object({
+    kinds: list(z.string()).describe("One entry a block: sliding or full, rope or no-rope."),
+    period: count(1).describe("Every block whose number from 1 is a multiple of it is of the kind `last`."),
+    last: z.string(),
+    software: list(z.string()).describe("What takes a block's kind from its number alone."),
+  }),
+);
+export type ModelPattern = z.infer<typeof modelPattern>;
+
 export const modelInfo = named(
   "ModelInfo",
   z.object({
@@ -51,6 +62,11 @@ export const modelInfo = named(
     contextLength: count(1).nullable().describe("Longest sequence the model was made for, in tokens."),
     parameters: count(1),
     parallel: z.boolean().describe("Whether attention and feed-forward read the same input."),
+    pattern: modelPattern
+      .nullable()
+      .describe(
+        "The order of two kinds of blocks that some software expects; null where all blocks are of one kind.",
+      ),
     dtype: z.string(),
     device: z.string(),
     attention: z.string(),

@@ -29,7 +29,7 @@ from depthkit_worker.evaluation.generation import generate
 from depthkit_worker.evaluation.generation_tasks import solve
 from depthkit_worker.evaluation.perplexity import perplexity
 from depthkit_worker.evaluation.task_scores import task_scores
-from depthkit_worker.export.verify import largest_difference
+from depthkit_worker.export.verify import check_built
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.logits import Reader
 from depthkit_worker.models.units import Unit
@@ -140,7 +140,7 @@ def test_a_subnetwork_that_breaks_is_said_and_a_model_that_is_broken_refused(mea
 def test_no_checkpoint_is_compared_with_it(words: PreTrainedTokenizerBase) -> None:
     subnetwork = broken(with_nan, words)
     with pytest.raises(DepthkitError, match="Comparing the checkpoint") as caught:
-        largest_difference(subnetwork, subnetwork.decoder.model)
+        check_built(subnetwork, subnetwork.decoder.model)
     assert (caught.value.code, caught.value.details["dtype"]) == ("NOT_MEASURABLE", "float32")
 
 

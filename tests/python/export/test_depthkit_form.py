@@ -12,8 +12,16 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoModel, AutoTokenizer, DynamicCache, Phi3Config, PreTrainedTokenizerBase
+from transformers import (
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    DynamicCache,
+    Phi3Config,
+    PreTrainedTokenizerBase,
+)
 
 from data.builders import byte_level, sentence_piece
 from depthkit_worker.contract.wire import ModelOptions, UnitKind
@@ -153,6 +161,31 @@ def test_exp7_widths_narrower_than_loaded_are_cast_once(tmp_path: Path) -> None:
     model = reload(tmp_path / "o", trust_remote_code=True)
     assert model.dtype == torch.bfloat16
     assert torch.isfinite(logits(model, token_ids(1, 5))).all()
+
+
+def test_an_older_library_is_refused_by_version_before_anything_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, oldest in {"llama": "4.48", "qwen3": "4.57", "qwen2-sliding": "4.57", "gpt_neox": "5.17"}.items():
+        result = save(Decoder(tiny_model(name)), UNITS, tmp_path / name)
+        assert f"from {oldest} on; it was run with" in result.notes[0]
+        assert result.notes[0] in (tmp_path / name / "README.md").read_text()
+        text = (tmp_path / name / "modeling_depthkit.py").read_text()
+        with monkeypatch.context() as patch:
+            patch.setattr("transformers.__version__", "4.46.3")
+            with pytest.raises(ImportError, match=f"needs transformers {oldest} or newer, and 4.46.3 is installed"):
+                exec(compile(text, "modeling_depthkit.py", "exec"), {"__name__": "modeling_depthkit"})
+
+
+@pytest.mark.parametrize("loader", [AutoModel, AutoModelForCausalLM])
+def test_a_missing_tensor_is_refused_and_not_random(loader: Any, tmp_path: Path) -> None:
+    save(Decoder(tiny_model("gemma3_text")), UNITS, tmp_path / "o")
+    path = tmp_path / "o" / "model.safetensors"
+    tensors = load_file(path)
+    gone = "model.layers.0.before.0.block.mlp.up_proj.weight"
+    save_file({name: tensor for name, tensor in tensors.items() if name != gone}, path, metadata={"format": "pt"})
+    with pytest.raises(RuntimeError, match=r"1 tensors of .* were not found and 0 have another shape"):
+        loader.from_pretrained(tmp_path / "o", trust_remote_code=True)
 
 
 def test_no_attention_left_is_refused(tmp_path: Path) -> None:

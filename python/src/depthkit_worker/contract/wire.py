@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "63796064b3de52da00a8975352ff84f24e44e1bde6ea11d15778d88d50a0e090"
+CONTRACT_DIGEST = "26028c6a720c4b3cc69a80dad7103a3382ac58aab2b7552726d8610f48929a49"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -371,7 +371,7 @@ class ExportHuggingfaceResult(Struct, frozen=True, kw_only=True, forbid_unknown_
     kv_bytes_per_token_after: Annotated[int, Meta(ge=0, le=9007199254740991)]
     dtype: str
     max_logit_difference: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
-    """To the subnetwork in memory, in the loaded dtype, on a fixed batch; null over several devices."""
+    """Of the written files to the subnetwork in memory, computed in the loaded dtype, over every token of a fixed batch; null over several devices."""
     notes: tuple[str, ...]
     """What was folded where, why this layout, and which software reads it."""
     warnings: tuple[str, ...]
@@ -380,6 +380,7 @@ class ExportHuggingfaceResult(Struct, frozen=True, kw_only=True, forbid_unknown_
 
 class ExportedFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     name: str
+    """From the folder; parts of a path with slashes."""
     bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
 
@@ -687,6 +688,8 @@ class ModelInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
     parameters: Annotated[int, Meta(ge=1, le=9007199254740991)]
     parallel: bool
     """Whether attention and feed-forward read the same input."""
+    pattern: ModelPattern | None
+    """The order of two kinds of blocks that some software expects; null where all blocks are of one kind."""
     dtype: str
     device: str
     attention: str
@@ -704,6 +707,16 @@ class ModelLoadParams(ModelOptions, frozen=True, kw_only=True, forbid_unknown_fi
 class ModelLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
     info: ModelInfo
+
+
+class ModelPattern(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    kinds: tuple[str, ...]
+    """One entry a block: sliding or full, rope or no-rope."""
+    period: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Every block whose number from 1 is a multiple of it is of the kind `last`."""
+    last: str
+    software: tuple[str, ...]
+    """What takes a block's kind from its number alone."""
 
 
 class ModelProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):

@@ -27,7 +27,8 @@ from depthkit_worker.export.depthkit_form import (
     modelling_text,
 )
 from depthkit_worker.export.folding import Folds, plan_folds
-from depthkit_worker.export.plain_config import cut_config
+from depthkit_worker.export.library_versions import oldest, run_with
+from depthkit_worker.export.plain_config import Fields, cut_config
 from depthkit_worker.export.plain_weights import (
     around_blocks,
     as_in_plain_files,
@@ -35,6 +36,7 @@ from depthkit_worker.export.plain_weights import (
     plain_tensors,
     without_ties,
 )
+from depthkit_worker.export.positions import position_fields, position_notes
 from depthkit_worker.models.decoder import Decoder
 
 Layout = Literal["plain", "depthkit"]
@@ -46,7 +48,9 @@ class Checkpoint:
 
     layout: Layout
     config: PreTrainedConfig
-    """As its file will have it."""
+    """As its file will have it, but for `fields`."""
+    fields: Fields
+    """Fields of the configuration file that count blocks from the first."""
     model: PreTrainedModel
     """Built from the checkpoint's tensors, in the loaded dtype; shares memory with the live model
     wherever nothing changes."""
@@ -89,7 +93,18 @@ def _plain_checkpoint(decoder: Decoder, places: Sequence[Place], folds: Folds) -
     stored = without_ties(tensors, model)
     if not folds.as_llama:
         stored = as_in_plain_files(stored, decoder)
-    return Checkpoint("plain", config, model, stored, {}, cut.warnings, folds.notes)
+    removed = [index for index in range(decoder.depth) if index not in kept]
+    notes = (*folds.notes, *position_notes(decoder, kept, removed))
+    return Checkpoint(
+        layout="plain",
+        config=config,
+        fields=position_fields(decoder, kept),
+        model=model,
+        tensors=stored,
+        code={},
+        warnings=cut.warnings,
+        notes=notes,
+    )
 
 
 def _depthkit_checkpoint(decoder: Decoder, places: Sequence[Place], reason: str) -> Checkpoint:
@@ -112,11 +127,19 @@ def _depthkit_checkpoint(decoder: Decoder, places: Sequence[Place], reason: str)
     model = _empty(model_class(module), config, decoder)
     _fill(model, tensors)
     notes = (
-        f"In depthkit's own checkpoint form, because {reason}. transformers loads it with trust_remote_code=True; "
-        "software with model code of its own (llama.cpp, vLLM's native models) does not read it.",
+        f"In depthkit's own checkpoint form, because {reason}. transformers loads it with trust_remote_code=True, from "
+        f"{oldest(decoder)} on; it was run with {run_with(decoder)}, and refuses older ones. "
+        "Software with model code of its own (llama.cpp, MLX, vLLM's native models) does not read it.",
     )
     return Checkpoint(
-        "depthkit", config, model, without_ties(tensors, model), {MODELLING_FILE: text}, cut.warnings, notes
+        layout="depthkit",
+        config=config,
+        fields=position_fields(decoder, kept),
+        model=model,
+        tensors=without_ties(tensors, model),
+        code={MODELLING_FILE: text},
+        warnings=cut.warnings,
+        notes=notes,
     )
 
 

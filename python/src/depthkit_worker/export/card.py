@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from depthkit_worker.contract.wire import ExportHuggingfaceResult
 from depthkit_worker.repair.repair import Repair
@@ -40,16 +40,20 @@ def model_card(
     return (
         f"---\nlibrary_name: transformers\npipeline_tag: text-generation\n{tags}---\n"
         "# A depth-pruned model\n\nParts of a decoder were removed along its depth with depthkit. "
-        f"{_LOADING[result.layout]}\n\n{notes}| | |\n|---|---|\n{table}\n\n"
+        f"{_loading(result)}\n\n{notes}| | |\n|---|---|\n{table}\n\n"
         f"## How the units were chosen\n\n{method}\n"
     )
 
 
-_LOADING: Mapping[str, str] = {
-    "plain": "It loads like any checkpoint of its architecture.",
-    "depthkit": "Its layers are built by the file `modeling_depthkit.py` beside the weights: load it with "
-    "`AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True)`.",
-}
+def _loading(result: ExportHuggingfaceResult) -> str:
+    if result.layout == "depthkit":
+        return (
+            "Its layers are built by the file `modeling_depthkit.py` beside the weights: load it with "
+            "`AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True)`."
+        )
+    if result.notes:
+        return "transformers loads it like any checkpoint of its architecture. For other software, mind what follows."
+    return "It loads like any checkpoint of its architecture."
 
 
 def _repair(repair: Repair) -> str:

@@ -19,6 +19,7 @@ from transformers import PreTrainedModel
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.block_places import Place
+from depthkit_worker.export.library_versions import oldest, run_with
 from depthkit_worker.export.plain_config import is_dense
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.families import Family
@@ -34,7 +35,7 @@ AUTO_MAP = {
 }
 
 _TEMPLATE = Path(__file__).parent / "modelling" / MODELLING_FILE
-_BASE = re.compile(r"^# begin base:[^\n]*\n.*?^# end base\n", re.DOTALL | re.MULTILINE)
+_FILLED_IN = re.compile(r"^# begin (base|names):[^\n]*\n.*?^# end \1\n", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -184,27 +185,37 @@ def modelling_text(decoder: Decoder) -> str:
     block = next(type(block) for block in decoder.blocks)
     base = type(model.base_model).__name__
     config = type(decoder.config).__name__
-    layers = family.blocks.removeprefix(f"{model.base_model_prefix}.")
+    prefix = model.base_model_prefix
+    layers = family.blocks.removeprefix(f"{prefix}.")
     text = _TEMPLATE.read_text(encoding="utf-8")
-    lines = [
+    versions = [
         "# begin base: the architecture that this checkpoint was made from",
+        f'OLDEST = "{oldest(decoder)}"',
+        f'RUN_WITH = "{run_with(decoder)}"',
+        "# end base",
+        "",
+    ]
+    names = [
+        "# begin names: the library's classes for it, and what its blocks are made of",
         f"from transformers import {config} as BaseConfig",
         f"from {module} import {block.__name__} as BaseLayer",
         f"from {module} import {type(model).__name__} as BaseForCausalLM",
         f"from {module} import {base} as BaseModel",
         "",
         f'MODEL_TYPE = "{model_type_of(family)}"',
-        f'LAYERS = "{layers}"',
+        "# The base model in the whole one, and the list of layers in the base model.",
+        f'BASE, LAYERS = "{prefix}", "{layers}"',
         f'ATTENTION, FEED_FORWARD = "{family.attention}", "{family.feed_forward[-1]}"',
         "# Goes with the attention, or the feed-forward, when that is removed.",
         f"WITH_ATTENTION: tuple[str, ...] = {_literal(companions.attention)}",
         f"WITH_FEED_FORWARD: tuple[str, ...] = {_literal(companions.feed_forward)}",
         f"SUBLAYERS_ADD_RESIDUAL = {family.sublayers_add_residual}",
-        "# end base",
+        "# end names",
         "",
     ]
-    filled, count = _BASE.subn(lambda _: "\n".join(lines), text)
-    assert count == 1, "the modelling file has no block to fill in"
+    lines = {"base": versions, "names": names}
+    filled, count = _FILLED_IN.subn(lambda found: "\n".join(lines[found[1]]), text)
+    assert count == len(lines), "the modelling file lacks a part to fill in"
     return filled
 
 

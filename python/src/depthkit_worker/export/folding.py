@@ -96,13 +96,30 @@ def _constants(places: Sequence[Place]) -> dict[int, Tensor]:
 
 
 def _folds(decoder: Decoder, sums: Mapping[int, Tensor]) -> Folds | str:
-    if not sums:
-        return Folds()
     behind = {number - 1: vector for number, vector in sums.items() if number > 0}
-    folds = _behind_blocks(decoder, behind) if behind else Folds()
+    folds = _behind_blocks(decoder, behind) if behind else Folds(notes=_carried(decoder))
     if isinstance(folds, str) or 0 not in sums:
         return folds
     return _in_front(decoder, sums[0], folds)
+
+
+def _carried(decoder: Decoder) -> tuple[str, ...]:
+    """A note for output biases that the source has already: published models have none, folds do."""
+    bias = _BIASES.get(decoder.family.model_type)
+    if bias is None or bias.switch != "mlp_bias" or not getattr(decoder.config, bias.switch, False):
+        return ()
+    return (
+        f"Feed-forwards have the output bias {bias.name}, as in the model that this one was made from. "
+        f"{_readers(decoder)}",
+    )
+
+
+def _readers(decoder: Decoder) -> str:
+    reads = "does not read" if decoder.family.model_type in _UNREAD_BY_LLAMA_CPP else "reads"
+    return (
+        f"A runtime that drops this bias gives wrong answers: llama.cpp {reads} it for this architecture; check "
+        "others before you serve it."
+    )
 
 
 def _behind_blocks(decoder: Decoder, vectors: Mapping[int, Tensor]) -> Folds | str:
@@ -122,11 +139,9 @@ def _behind_blocks(decoder: Decoder, vectors: Mapping[int, Tensor]) -> Folds | s
     settings = {} if bias.switch is None or getattr(config, bias.switch, False) else {bias.switch: True}
     multiplier = getattr(config, family.update_multiplier) if family.update_multiplier else 1.0
     switched = f", switched on by {bias.switch} with zeros elsewhere" if settings else ""
-    reads = "does not read" if family.model_type in _UNREAD_BY_LLAMA_CPP else "reads"
     notes.append(
         f"Constants were folded into the output bias {bias.name}, by new block numbers: "
-        f"{', '.join(str(number) for number in sorted(vectors))}{switched}. A runtime that drops this bias gives wrong "
-        f"answers: llama.cpp {reads} it for this architecture; check others before you serve it."
+        f"{', '.join(str(number) for number in sorted(vectors))}{switched}. {_readers(decoder)}"
     )
     return Folds(
         bias=bias.name,

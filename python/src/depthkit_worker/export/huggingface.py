@@ -22,14 +22,16 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.block_places import Place, places_of
 from depthkit_worker.export.build_checkpoint import Checkpoint, build_checkpoint
 from depthkit_worker.export.card import model_card
+from depthkit_worker.export.casting import check_range, written_difference
 from depthkit_worker.export.generation_config import PassedOn, generation_settings
+from depthkit_worker.export.plain_config import write_fields
 from depthkit_worker.export.shards import Written, write_shards
 from depthkit_worker.export.target import check_room, check_target
 from depthkit_worker.export.text_files import write_generation_settings, write_tokenizer, write_tokenizer_as_loaded
-from depthkit_worker.export.verify import check_range, largest_difference
+from depthkit_worker.export.verify import check_built
 from depthkit_worker.models.compatibility import add_legacy_keys
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.folders import is_full, partial_folder, put_in_place, sha256_of_files
+from depthkit_worker.models.folders import files_in, is_full, partial_folder, put_in_place, sha256_of_files
 from depthkit_worker.models.kv_cache import kv_bytes_per_attention
 from depthkit_worker.models.units import Parts
 from depthkit_worker.session.job import Job
@@ -49,10 +51,14 @@ class _Plan:
     stored: torch.dtype
     dtype: torch.dtype
     checkpoint: Checkpoint
-    difference: float | None
     generation: PassedOn
     options: ExportOptions
     max_shard_bytes: int
+
+    @property
+    def on_one_device(self) -> bool:
+        """Otherwise logits are not compared."""
+        return len({parameter.device for parameter in self.decoder.model.parameters()}) == 1
 
     @property
     def decoder(self) -> Decoder:
@@ -95,11 +101,12 @@ def _plan(subnetwork: Subnetwork, target: Path, options: ExportOptions, max_shar
         stored=stored,
         dtype=stored if options.dtype == "auto" else getattr(torch, options.dtype),
         checkpoint=checkpoint,
-        difference=largest_difference(subnetwork, checkpoint.model),
         generation=generation_settings(decoder),
         options=options,
         max_shard_bytes=max_shard_bytes,
     )
+    if plan.on_one_device:
+        check_built(subnetwork, checkpoint.model)
     check_range(checkpoint.tensors, plan.dtype, job)
     check_room(plan.target, _parameters_after(plan) * plan.dtype.itemsize)
     return plan
@@ -108,6 +115,7 @@ def _plan(subnetwork: Subnetwork, target: Path, options: ExportOptions, max_shar
 def _write(plan: _Plan, partial: Path, job: Job) -> ExportHuggingfaceResult:
     plan.checkpoint.config.dtype = plan.dtype
     plan.checkpoint.config.save_pretrained(partial)
+    write_fields(plan.checkpoint.fields, partial / "config.json")
     for name, text in plan.checkpoint.code.items():
         (partial / name).write_text(text, encoding="utf-8")
     write_tokenizer(plan.decoder, partial)
@@ -117,12 +125,15 @@ def _write(plan: _Plan, partial: Path, job: Job) -> ExportHuggingfaceResult:
     add_legacy_keys(partial)
     written = write_shards(plan.checkpoint.tensors, partial, plan.dtype, plan.max_shard_bytes, job)
     digest = sha256_of_files(written.files, job.check)
-    result = _result(plan, written, digest)
+    difference = None
+    if plan.on_one_device:
+        difference = written_difference(plan.subnetwork, plan.checkpoint, partial, plan.dtype, job)
+    result = _result(plan, written, digest, difference)
     (partial / "README.md").write_text(_card(plan, result), encoding="utf-8")
     return _with_files(result, partial, job)
 
 
-def _result(plan: _Plan, written: Written, digest: str) -> ExportHuggingfaceResult:
+def _result(plan: _Plan, written: Written, digest: str, difference: float | None) -> ExportHuggingfaceResult:
     decoder = plan.decoder
     kv_bytes = kv_bytes_per_attention(decoder)
     scale = plan.dtype.itemsize / decoder.dtype.itemsize
@@ -142,7 +153,7 @@ def _result(plan: _Plan, written: Written, digest: str) -> ExportHuggingfaceResu
             sum(kv_bytes[place.index] for place in plan.places if place.has_attention) * scale
         ),
         dtype=str(plan.dtype).removeprefix("torch."),
-        max_logit_difference=plan.difference,
+        max_logit_difference=difference,
         notes=plan.checkpoint.notes,
         warnings=(*plan.checkpoint.warnings, *plan.generation.warnings, *_dtype_warnings(plan), *_unverified(plan)),
         seconds=0.0,
@@ -151,8 +162,8 @@ def _result(plan: _Plan, written: Written, digest: str) -> ExportHuggingfaceResu
 
 def _with_files(result: ExportHuggingfaceResult, partial: Path, job: Job) -> ExportHuggingfaceResult:
     files = tuple(
-        ExportedFile(name=path.name, bytes=path.stat().st_size, sha256=sha256_of_files([path], job.check))
-        for path in sorted(partial.iterdir())
+        ExportedFile(name=name, bytes=path.stat().st_size, sha256=sha256_of_files([path], job.check))
+        for name, path in files_in(partial)
     )
     return replace(result, files=files)
 
@@ -182,7 +193,7 @@ def _dtype_warnings(plan: _Plan) -> tuple[str, ...]:
 
 
 def _unverified(plan: _Plan) -> tuple[str, ...]:
-    if plan.difference is not None:
+    if plan.on_one_device:
         return ()
     return (
         "The model is spread over several devices, so the checkpoint's logits were not compared with those in memory.",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedConfig
@@ -14,6 +16,10 @@ from depthkit_worker.models.families import Family
 NEVER_PER_BLOCK = frozenset(
     {"architectures", "eos_token_id", "bos_token_id", "pad_token_id", "suppress_tokens", "begin_suppress_tokens"}
 )
+
+
+Fields = Mapping[str, int | None]
+"""Fields of a configuration file to set; None: to leave out."""
 
 
 @dataclass(frozen=True)
@@ -57,3 +63,14 @@ def _dense_blocks(config: PreTrainedConfig, key: str, kept: Sequence[int]) -> di
     """
     dense = [new for new, old in enumerate(kept) if is_dense(config, key, old)]
     return {key: dense, "decoder_sparse_step": 1}
+
+
+def write_fields(fields: Fields, file: Path) -> None:
+    """Set `fields` in the configuration `file`: the library writes its default where one is to be left out."""
+    content = json.loads(file.read_text(encoding="utf-8"))
+    for name, value in fields.items():
+        if value is None:
+            content.pop(name, None)
+        else:
+            content[name] = value
+    file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -9,6 +9,9 @@ from pathlib import Path
 from depthkit_worker.export.generation_config import FILE, PassedOn
 from depthkit_worker.models.decoder import Decoder
 
+TEMPLATES = "additional_chat_templates"
+"""The folder of chat templates beside the default one, a file each."""
+
 # What tokenizers of the known families are made of. Copied byte for byte: other runtimes read files
 # that the library, saving the tokenizer anew, would leave out.
 TOKENIZER_FILES = (
@@ -35,9 +38,8 @@ def write_tokenizer(decoder: Decoder, folder: Path) -> None:
     for name in TOKENIZER_FILES:
         if (decoder.source.folder / name).is_file():
             shutil.copyfile(decoder.source.folder / name, folder / name)
-    templates = decoder.source.folder / "additional_chat_templates"
-    if templates.is_dir():
-        shutil.copytree(templates, folder / templates.name)
+    if (decoder.source.folder / TEMPLATES).is_dir():
+        shutil.copytree(decoder.source.folder / TEMPLATES, folder / TEMPLATES)
 
 
 def write_tokenizer_as_loaded(decoder: Decoder, folder: Path) -> None:

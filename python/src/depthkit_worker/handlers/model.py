@@ -8,6 +8,7 @@ from depthkit_worker.contract.wire import (
     ModelInfo,
     ModelLoadParams,
     ModelLoadResult,
+    ModelPattern,
     ModelTokenizerParams,
     ModelUnloadParams,
     TokenizerInfo,
@@ -15,6 +16,7 @@ from depthkit_worker.contract.wire import (
 from depthkit_worker.data.tokens import tokenizer_digest
 from depthkit_worker.memory.allocator import release
 from depthkit_worker.models.load import load_model
+from depthkit_worker.models.pattern import Pattern
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
 
@@ -33,6 +35,7 @@ def load(session: Session, params: ModelLoadParams, call: Call) -> ModelLoadResu
         context_length=decoder.context_length,
         parameters=decoder.parameters,
         parallel=decoder.parallel,
+        pattern=_pattern(decoder.pattern),
         dtype=str(decoder.dtype).removeprefix("torch."),
         device=str(decoder.device),
         attention=decoder.attention_implementation,
@@ -40,6 +43,12 @@ def load(session: Session, params: ModelLoadParams, call: Call) -> ModelLoadResu
         load_seconds=time.monotonic() - started,
     )
     return ModelLoadResult(model=session.models.add(decoder), info=info)
+
+
+def _pattern(pattern: Pattern | None) -> ModelPattern | None:
+    if pattern is None:
+        return None
+    return ModelPattern(kinds=pattern.kinds, period=pattern.period, last=pattern.last, software=pattern.software)
 
 
 def tokenizer(session: Session, params: ModelTokenizerParams, call: Call) -> TokenizerInfo:

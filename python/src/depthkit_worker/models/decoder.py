@@ -21,6 +21,7 @@ from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.families import Family, family_of
 from depthkit_worker.models.limits import Limits, limits_of
+from depthkit_worker.models.pattern import Pattern, pattern_of
 from depthkit_worker.models.recorders import Recorded, Recorder, Replacement
 from depthkit_worker.models.source import IN_MEMORY, Source
 from depthkit_worker.models.split import BlockStates, split_block
@@ -120,6 +121,11 @@ class Decoder:
     def limits(self) -> Limits:
         """What the model can read."""
         return limits_of(self.model)
+
+    @cached_property
+    def pattern(self) -> Pattern | None:
+        """The order of its blocks' kinds, where they are of two."""
+        return pattern_of(self.config, self.family)
 
     @cached_property
     def _window(self) -> int | None:

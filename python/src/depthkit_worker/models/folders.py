@@ -54,6 +54,12 @@ def sha256_of_files(files: Iterable[Path], check: Callable[[], None]) -> str:
     return digest.hexdigest()
 
 
+def files_in(folder: Path) -> list[tuple[str, Path]]:
+    """Every file in `folder` and below with its name from there, in order."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return sorted((path.relative_to(folder).as_posix(), path) for path in found)
+
+
 def is_full(error: BaseException) -> bool:
     """Whether a write failed for want of space. safetensors has the number in its text alone."""
     return getattr(error, "errno", None) == errno.ENOSPC or f"os error {errno.ENOSPC}" in str(error)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from depthkit_worker.models.folders import sha256_of_files
+from depthkit_worker.models.folders import files_in, sha256_of_files
 
 MANIFEST = "depthkit-model.json"
 
@@ -24,8 +24,8 @@ class Manifest:
 def write_manifest(folder: Path, manifest: Manifest, check: Callable[[], None]) -> None:
     """Describe every file in `folder`. Written last: a folder without it was interrupted."""
     files = {
-        path.name: {"bytes": path.stat().st_size, "sha256": sha256_of_files([path], check)}
-        for path in sorted(folder.iterdir())
+        name: {"bytes": path.stat().st_size, "sha256": sha256_of_files([path], check)}
+        for name, path in files_in(folder)
     }
     content = {
         "source": manifest.source,

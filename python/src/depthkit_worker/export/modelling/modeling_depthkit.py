@@ -8,25 +8,46 @@ So there are as many layers, and as many caches of keys and values, as there are
 `config.layout` has an entry a layer. The model's own forward is the library's.
 """
 
+# ruff: noqa: E402 - the library's version is looked at before anything is taken from it.
+
 import copy
+import re
 
 import torch
+import transformers
 from torch import nn
 
 # begin base: the architecture that this checkpoint was made from
+OLDEST = "4.48"
+RUN_WITH = "4.48.3 and 4.57.6 and 5.17.0 and 5.24.0"
+# end base
+
+
+def _version(text):
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:2])
+
+
+if _version(transformers.__version__) < _version(OLDEST):
+    raise ImportError(
+        f"This checkpoint needs transformers {OLDEST} or newer, and {transformers.__version__} is installed. It was "
+        f'run with {RUN_WITH}. Install one: pip install "transformers>={OLDEST}"'
+    )
+
+# begin names: the library's classes for it, and what its blocks are made of
 from transformers import LlamaConfig as BaseConfig
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer as BaseLayer
 from transformers.models.llama.modeling_llama import LlamaForCausalLM as BaseForCausalLM
 from transformers.models.llama.modeling_llama import LlamaModel as BaseModel
 
 MODEL_TYPE = "depthkit_llama"
-LAYERS = "layers"
+# The base model in the whole one, and the list of layers in the base model.
+BASE, LAYERS = "model", "layers"
 ATTENTION, FEED_FORWARD = "self_attn", "mlp"
 # Goes with the attention, or the feed-forward, when that is removed.
 WITH_ATTENTION: tuple[str, ...] = ("input_layernorm",)
 WITH_FEED_FORWARD: tuple[str, ...] = ("post_attention_layernorm",)
 SUBLAYERS_ADD_RESIDUAL = False
-# end base
+# end names
 
 
 class DepthkitConfig(BaseConfig):
@@ -35,6 +56,8 @@ class DepthkitConfig(BaseConfig):
 
 
 class NoAttention(nn.Module):
+    is_sliding = False  # Looked at by blocks that choose between two kinds of positions, which it does not read.
+
     def forward(self, hidden_states, *args, **kwargs):
         return (args[0] if SUBLAYERS_ADD_RESIDUAL else torch.zeros_like(hidden_states)), None
 
@@ -159,7 +182,25 @@ def lay_out(base_model, config):
     setattr(base_model.get_submodule(path), name, layers)
 
 
-class DepthkitModel(BaseModel):
+class Whole:
+    """Loading that leaves no tensor random: the library would only warn."""
+
+    @classmethod
+    def from_pretrained(cls, folder, *args, output_loading_info=False, **options):
+        model, report = super().from_pretrained(folder, *args, output_loading_info=True, **options)
+        missing = sorted(report["missing_keys"])
+        shapes = sorted(str(entry[0]) for entry in report["mismatched_keys"])
+        if missing or shapes:
+            raise RuntimeError(
+                f"{len(missing)} tensors of {folder} were not found and {len(shapes)} have another shape, under "
+                f"transformers {transformers.__version__}: {', '.join((missing + shapes)[:3])}. They would have been "
+                f"random. The checkpoint is not whole, or this release lays the architecture out in another way: it "
+                f"was run with {RUN_WITH}."
+            )
+        return (model, report) if output_loading_info else model
+
+
+class DepthkitModel(Whole, BaseModel):
     config: DepthkitConfig
     config_class = DepthkitConfig
     _no_split_modules = ["DepthkitLayer"]  # noqa: RUF012
@@ -170,12 +211,13 @@ class DepthkitModel(BaseModel):
         self.post_init()
 
 
-class DepthkitForCausalLM(BaseForCausalLM):
+class DepthkitForCausalLM(Whole, BaseForCausalLM):
     config: DepthkitConfig
     config_class = DepthkitConfig
     _no_split_modules = ["DepthkitLayer"]  # noqa: RUF012
 
     def __init__(self, config):
         super().__init__(config)
-        lay_out(self.base_model, config)
+        # By its own name: `base_model` is another module in some releases.
+        lay_out(getattr(self, BASE), config)
         self.post_init()

@@ -22,6 +22,24 @@ def _supported(_config: PreTrainedConfig) -> str | None:
 
 
 @dataclass(frozen=True)
+class Periodic:
+    """Blocks of two kinds in a fixed order: every `period`-th, counted from 1, is of the `last` kind. Some
+    software goes by the block's number alone and does not look at the configuration's list."""
+
+    period: int
+    key: str
+    """The configuration's list of kinds, one entry a block."""
+    names: tuple[tuple[str | int, str], ...]
+    """The list's values, that of every `period`-th block last, each with the kind's name."""
+    software: tuple[str, ...]
+    """What takes a block's kind from its number."""
+    period_key: str
+    """A configuration field that holds the period."""
+    reads_period_key: tuple[str, ...] = ()
+    """Software that takes the period from `period_key`."""
+
+
+@dataclass(frozen=True)
 class Family:
     """One architecture. Module names are relative to the model (dotted) or to one of its blocks."""
 
@@ -48,6 +66,8 @@ class Family:
     """The configuration file's key for the number of blocks."""
     layer_lists: tuple[str, ...] = ("layer_types",)
     """Configuration lists with one entry a block."""
+    periodic: Periodic | None = None
+    """Where blocks are of two kinds by their numbers."""
     dense_blocks: str | None = None
     """Mixture of experts: the configuration list of the blocks whose feed-forward is dense."""
     branching: Callable[[PreTrainedConfig], bool] = _never

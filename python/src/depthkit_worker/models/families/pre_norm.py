@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from depthkit_worker.models.families.family import Family, always
+from depthkit_worker.models.families.family import Family, Periodic, always
 
 LLAMA = Family("llama", "LlamaForCausalLM", branching=always)
 MISTRAL = Family("mistral", "MistralForCausalLM", branching=always)
@@ -11,7 +11,13 @@ QWEN3 = Family("qwen3", "Qwen3ForCausalLM", branching=always)
 PHI3 = Family("phi3", "Phi3ForCausalLM", branching=always)
 STARCODER2 = Family("starcoder2", "Starcoder2ForCausalLM", branching=always)
 
-SMOLLM3 = Family("smollm3", "SmolLM3ForCausalLM", branching=always, layer_lists=("layer_types", "no_rope_layers"))
+SMOLLM3 = Family(
+    "smollm3",
+    "SmolLM3ForCausalLM",
+    branching=always,
+    layer_lists=("layer_types", "no_rope_layers"),
+    periodic=Periodic(4, "no_rope_layers", ((1, "rope"), (0, "no-rope")), ("llama.cpp",), "no_rope_layer_interval"),
+)
 GRANITE = Family("granite", "GraniteForCausalLM", branching=always, update_multiplier="residual_multiplier")
 
 FAMILIES = (LLAMA, SMOLLM3, GRANITE, MISTRAL, QWEN2, QWEN3, PHI3, STARCODER2)
