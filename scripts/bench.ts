@@ -36,6 +36,7 @@ const benches: Record<string, () => unknown> = {
   shapley: () => typescript("bench/shapley/golden-game.ts"),
   "whole-game": () => typescript("bench/shapley/whole-game.ts"),
   honesty: () => typescript("bench/shapley/honesty.ts"),
+  "search-enumerated": () => typescript("bench/search/enumerated.ts"),
   "shapley-scale": () => typescript("bench/shapley/scale.ts"),
   "lm-eval": async () => {
     // Beside the tests' tools, which have lm-eval.

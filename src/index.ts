@@ -121,5 +121,19 @@ export { type TaskFormat, type TaskInfo, taskFormats } from "./protocol/task.ts"
 export { checkUnits, parseUnit, type Unit } from "./protocol/units.ts";
 export type { WorkerStatus } from "./protocol/worker.ts";
 export type { CallOptions } from "./rpc/connection.ts";
+export type { ArchivedSet } from "./selection/archive.ts";
+export type { Budget, CostBudget, Part } from "./selection/budget.ts";
+export {
+  type ChoiceCertainty,
+  type ChoiceDraws,
+  choiceCertainty,
+  type PlayerCertainty,
+} from "./selection/choice-certainty.ts";
+export { type ChoiceComparison, type ChoiceResults, compareChoices } from "./selection/compare-choices.ts";
+export { searchGame } from "./selection/index.ts";
+export type { Fidelity, SearchOptions, SearchProgress } from "./selection/options.ts";
 export { type BlockPattern, keepsPattern, nearestKeepingPattern } from "./selection/pattern.ts";
+export type { SearchResult, TraceStep } from "./selection/result.ts";
+export type { MeasureScores, Scores as PlayerScores } from "./selection/scores.ts";
 export type { Span } from "./selection/span.ts";
+export { type StrategyChoice, type StrategyName, strategies } from "./selection/strategy-choice.ts";

@@ -1,0 +1,69 @@
+import { item } from "../arrays.ts";
+import { Coalition } from "../game/coalition.ts";
+import type { Game } from "../game/game.ts";
+import { constraintsOf, partsOf } from "./budget.ts";
+import { Ledger } from "./ledger.ts";
+import { checkOptions, checkStart, placesOf, type SearchOptions } from "./options.ts";
+import { resultOf, type SearchResult } from "./result.ts";
+import { SearchRun } from "./run.ts";
+import { scoresFrom } from "./scores.ts";
+import { SearchSpace } from "./space.ts";
+import { namedStrategy, needsOf, strategyFor } from "./strategy-choice.ts";
+
+/** Evaluations a candidate, for strategies that would never end. */
+const evaluationsPerCandidate = 10;
+
+/**
+ * Chooses which players of a game to remove, by looking at sets of them. A game that keeps what it evaluated
+ * (`CachedGame`, `model.game`) serves every search and estimate over it, so that a repeated search evaluates
+ * nothing. docs/search.md says which strategy when.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT, BUDGET_TOO_SMALL, NOT_MEASURABLE, CANCELLED, and what the game throws
+ */
+export async function searchGame<Player extends string>(
+  game: Game<Player>,
+  options: SearchOptions<Player>,
+): Promise<SearchResult<Player>> {
+  const strategy = namedStrategy(options.strategy);
+  checkOptions(game, strategy, options as SearchOptions);
+  const { budget, seed = 0, signal, onProgress, protect = [], fidelities = [], start = [] } = options;
+  const all = game.players.map((_, place) => place);
+  const stay = placesOf(game, "protect", protect);
+  const named = options.candidates === undefined ? all : placesOf(game, "candidates", options.candidates);
+  const mayGo = all.filter((place) => named.includes(place) && !stay.includes(place));
+  const constraints = constraintsOf(budget, partsOf(game.players, options.parts));
+  const space = new SearchSpace(game.players.length, mayGo, constraints);
+  const starts = start.map(({ removed }) => placesOf(game, "start", removed));
+  checkStart(game, starts, space.candidates);
+  const valueName = options.value ?? item(game.values, 0);
+  const endless = needsOf[strategy.name].endless === true;
+  const limit = endless ? evaluationsPerCandidate * space.candidates.length : Number.POSITIVE_INFINITY;
+  const began = performance.now();
+  const run = new SearchRun({
+    strategy: strategy.name,
+    space,
+    ledgers: [
+      ...fidelities.map((one) => new Ledger(one.game, valueName, one.weight)),
+      new Ledger(game, valueName, 1),
+    ],
+    start: starts,
+    evaluations: options.evaluations ?? limit,
+    seed,
+    signal,
+    onBatch: ({ evaluations, limit: most, cost }) =>
+      onProgress?.({
+        phase: "searching",
+        done: evaluations,
+        total: Number.isFinite(most) ? most : null,
+        unit: "evaluations",
+        cost,
+        seconds: (performance.now() - began) / 1000,
+      }),
+  });
+  const floor = -(game.caps?.[valueName] ?? Number.POSITIVE_INFINITY);
+  const removed = await strategyFor(strategy, scoresFrom(options.scores, game.players), floor).search(run);
+  const kept = Coalition.without(game.players.length, removed);
+  await run.evaluate([kept]);
+  if (run.steps.at(-1)?.kept.equals(kept) !== true) run.step([kept], kept);
+  return resultOf(game.players, run, { strategy: strategy.name, seed, valueName, kept });
+}

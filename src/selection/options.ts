@@ -1,0 +1,111 @@
+import { DepthkitError } from "../errors.ts";
+import { checkGame, type Game } from "../game/game.ts";
+import type { Progress } from "../progress.ts";
+import type { Budget, Part } from "./budget.ts";
+import type { MeasureScores, Scores } from "./scores.ts";
+import { type NamedStrategy, needsOf, type StrategyChoice } from "./strategy-choice.ts";
+
+/** A cheaper game over the same players, such as one on less text. */
+export interface Fidelity {
+  readonly game: Game;
+  /** What an evaluation of it counts in evaluations of the game that is searched: between 0 and 1. */
+  readonly weight: number;
+}
+
+/** Counts evaluations against their limit. */
+export interface SearchProgress extends Progress {
+  /** Block evaluations so far, as the games price them. */
+  readonly cost: number;
+}
+
+export interface SearchOptions<Player extends string = string> {
+  readonly strategy: StrategyChoice;
+  readonly budget: Budget;
+  /** Which of the game's values decides; default the first. Higher is better. */
+  readonly value?: string | undefined;
+  /** Who may go. Default: all players. */
+  readonly candidates?: readonly Player[] | undefined;
+  /** Who stays, whatever the candidates. */
+  readonly protect?: readonly Player[] | undefined;
+  /**
+   * For `lowest`, `iterative` and `knapsack`: a number a player, lowest first to go; `iterative` takes a
+   * function, which is asked again after each removal. Default: what the game loses without each.
+   */
+  readonly scores?: Scores | MeasureScores | undefined;
+  /** What each player is, by label. Default: of the kind before the first dot of its label, without costs. */
+  readonly parts?: Readonly<Record<Player, Part>> | undefined;
+  /**
+   * At most this many evaluations, known ones counted too, so that a repeated search ends where the first did.
+   * Default 10 a candidate where a strategy would never end, else no limit.
+   */
+  readonly evaluations?: number | undefined;
+  /** For `evolutionary`: cheaper games that new sets meet first, the cheapest first. */
+  readonly fidelities?: readonly Fidelity[] | undefined;
+  /** Sets to start from, such as another search's archive; their values are measured anew. */
+  readonly start?: readonly { readonly removed: readonly Player[] }[] | undefined;
+  /** From 0 to 2^53 - 1; default 0. */
+  readonly seed?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: SearchProgress) => void) | undefined;
+}
+
+/** Throws on what the strategy would not make use of, and on what no search understands. */
+export function checkOptions(game: Game, strategy: NamedStrategy, options: SearchOptions): void {
+  checkGame(game);
+  const needs = needsOf[strategy.name];
+  for (const name of ["scores", "start", "fidelities"] as const) {
+    if (options[name] === undefined || needs[name] === true) continue;
+    refuse(`"${strategy.name}" makes no use of \`${name}\`; leave it out or choose another strategy`);
+  }
+  if (strategy.name === "iterative" && options.scores !== undefined && typeof options.scores !== "function") {
+    refuse(
+      '"iterative" measures again after each removal, and got fixed scores; give a function of the removed ' +
+        'players, or choose "lowest"',
+    );
+  }
+  const { value, evaluations } = options;
+  if (value !== undefined && !game.values.includes(value)) {
+    refuse(`got the value "${value}"; the game's values are ${game.values.join(", ")}`);
+  }
+  if (evaluations !== undefined && !(Number.isInteger(evaluations) && evaluations >= 1)) {
+    refuse(`got evaluations = ${evaluations}; it is a whole number from 1 on`);
+  }
+  for (const { game: cheaper, weight } of options.fidelities ?? []) {
+    if (cheaper.players.join("\n") !== game.players.join("\n")) {
+      refuse("a game of `fidelities` has other players than the game that is searched");
+    }
+    if (!cheaper.values.includes(value ?? game.values[0] ?? "")) {
+      refuse(`a game of \`fidelities\` has no value "${value ?? game.values[0]}"`);
+    }
+    if (!(weight > 0 && weight < 1)) {
+      refuse(`a game of \`fidelities\` has the weight ${weight}; it is a number between 0 and 1`);
+    }
+  }
+}
+
+/** The places of these players in the game. */
+export function placesOf(game: Game, what: string, labels: readonly string[]): number[] {
+  return labels.map((label) => {
+    const place = game.players.indexOf(label);
+    if (place >= 0) return place;
+    return refuse(`\`${what}\` names "${label}"; the game's players are ${game.players.join(", ")}`);
+  });
+}
+
+/** Throws unless each set to start from removes only players that may go. */
+export function checkStart(
+  game: Game,
+  start: readonly (readonly number[])[],
+  candidates: readonly number[],
+): void {
+  const stranger = start.flat().find((player) => !candidates.includes(player));
+  if (stranger === undefined) return;
+  refuse(
+    `a set of \`start\` removes "${game.players[stranger]}", which is no candidate of this search; leave the ` +
+      "set out or let the player go",
+  );
+}
+
+function refuse(why: string): never {
+  throw new DepthkitError("INVALID_ARGUMENT", `Searching: ${why}.`);
+}

@@ -1,0 +1,30 @@
+import type { Coalition } from "../../game/coalition.ts";
+import type { Random } from "../../shapley/random.ts";
+import type { SearchRun } from "../run.ts";
+import { shuffled } from "./random.ts";
+
+/** Single removals may take up to this part of what is left to spend. */
+const mostOfSingles = 0.6;
+
+/**
+ * What a model of the game learns from first: the sets to start from, every single removal where they leave
+ * enough to go on with, and random beginnings of choices, of two players to all of them.
+ */
+export function firstSets(run: SearchRun, random: Random, wanted: number): Coalition[] {
+  const { space } = run;
+  const found = new Map<string, Coalition>();
+  const add = (removed: readonly number[]) => {
+    const kept = space.keeping(removed);
+    found.set(kept.key, kept);
+  };
+  for (const set of run.start) add(set);
+  if (space.candidates.length <= mostOfSingles * run.remaining) {
+    for (const player of space.candidates) add([player]);
+  }
+  for (let tries = 0; found.size < wanted && tries < 20 * wanted; tries++) {
+    const choice = shuffled(space.complete([], shuffled(space.candidates, random)), random);
+    const sizes = Math.max(1, choice.length - 1);
+    add(choice.slice(0, choice.length - (tries % sizes)));
+  }
+  return [...found.values()];
+}

@@ -1,0 +1,47 @@
+import { best, type SearchRun } from "../run.ts";
+import type { Strategy } from "../strategy.ts";
+
+/**
+ * Removes, again and again, the player without which most is left: SLEB for blocks (arXiv 2402.09025),
+ * BlockPruner for sublayers (arXiv 2406.10594), TALE where the value is a task's accuracy.
+ */
+export const greedy: Strategy = {
+  async search(run) {
+    const { space } = run;
+    // With one count the evaluations are known beforehand; else they are refused where they run out.
+    if (space.constraints.length === 1 && space.count !== undefined) {
+      run.require(roundsOf(space.candidates.length, space.count));
+    }
+    let removed: number[] = [];
+    while (!space.isMet(removed)) {
+      removed = await bestOf(
+        run,
+        space.extensions(removed).map((player) => [...removed, player]),
+      );
+    }
+    return takeBack(run, removed);
+  },
+};
+
+/** Puts back what a budget of costs has no need of, the one whose return is worth most first. */
+export async function takeBack(run: SearchRun, removed: readonly number[]): Promise<readonly number[]> {
+  let chosen = removed;
+  for (;;) {
+    const needless = run.space.needless(chosen);
+    if (needless.length === 0) return chosen;
+    const without = needless.map((player) => chosen.filter((other) => other !== player));
+    chosen = await bestOf(run, without);
+  }
+}
+
+async function bestOf(run: SearchRun, sets: readonly (readonly number[])[]): Promise<number[]> {
+  const tried = sets.map((set) => run.space.keeping(set));
+  const chosen = best(tried, await run.evaluate(tried));
+  run.step(tried, chosen);
+  return chosen.absent();
+}
+
+/** What `rounds` rounds evaluate among so many candidates. */
+function roundsOf(candidates: number, rounds: number): number {
+  return (rounds * (2 * candidates - rounds + 1)) / 2;
+}
