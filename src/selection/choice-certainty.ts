@@ -1,5 +1,6 @@
 import { item } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
+import { aNumber, aString, aWhole, type Checks, checkOptions, listOf, required } from "../options.ts";
 import { lowest } from "./rank.ts";
 
 /** The same choice over draws of text: what each chose, or what it scored and how many of the lowest go. */
@@ -34,8 +35,17 @@ export interface ChoiceCertainty<Player extends string = string> {
   readonly results: { readonly mean: number; readonly deviation: number } | null;
 }
 
+const drawChecks: Checks<ChoiceDraws> = {
+  players: required(listOf(aString, 1)),
+  choices: listOf(listOf(aString)),
+  scores: listOf(listOf(aNumber)),
+  lowest: aWhole(1),
+  results: listOf(aNumber),
+};
+
 /** How much of a choice is the text's and how much the draw's (arXiv 2604.24938). */
 export function choiceCertainty<Player extends string>(draws: ChoiceDraws<Player>): ChoiceCertainty<Player> {
+  checkOptions("choiceCertainty", draws, drawChecks);
   const { players, results } = draws;
   const choices = choicesOf(draws);
   if (choices.length < 2) refuse(`got ${choices.length} draws; two or more can be compared`);

@@ -1,5 +1,15 @@
 import { item } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
+import {
+  aNumber,
+  aText,
+  type Checks,
+  checkArgument,
+  checkOptions,
+  listOf,
+  objectOf,
+  required,
+} from "../options.ts";
 import { tQuantile } from "../shapley/student-t.ts";
 import { deviationOf, meanOf } from "./choice-certainty.ts";
 
@@ -24,6 +34,11 @@ export interface ChoiceComparison {
   readonly sentence: string;
 }
 
+const aWay = objectOf({
+  name: required(aText),
+  results: required(listOf(aNumber)),
+} satisfies Checks<ChoiceResults>);
+
 /**
  * Whether one way to choose is better than another beyond what draws of calibration text make of either. The
  * same draws serve both, so that what a draw does to both is no difference between them.
@@ -31,8 +46,12 @@ export interface ChoiceComparison {
 export function compareChoices(
   first: ChoiceResults,
   second: ChoiceResults,
-  { confidence = 0.95 }: { readonly confidence?: number } = {},
+  options: { readonly confidence?: number } = {},
 ): ChoiceComparison {
+  checkArgument("compareChoices", "first", first, aWay);
+  checkArgument("compareChoices", "second", second, aWay);
+  checkOptions("compareChoices", options, { confidence: aNumber });
+  const { confidence = 0.95 } = options;
   const draws = first.results.length;
   if (draws < 2 || second.results.length !== draws) {
     refuse(`got ${draws} and ${second.results.length} results; give both the same two draws or more`);

@@ -3,7 +3,7 @@ import { Coalition } from "../game/coalition.ts";
 import type { Game } from "../game/game.ts";
 import { constraintsOf, partsOf } from "./budget.ts";
 import { Ledger } from "./ledger.ts";
-import { checkOptions, checkStart, placesOf, type SearchOptions } from "./options.ts";
+import { checkOptions, checkStart, checkTypes, placesOf, type SearchOptions } from "./options.ts";
 import { resultOf, type SearchResult } from "./result.ts";
 import { SearchRun } from "./run.ts";
 import { scoresFrom } from "./scores.ts";
@@ -24,6 +24,7 @@ export async function searchGame<Player extends string>(
   game: Game<Player>,
   options: SearchOptions<Player>,
 ): Promise<SearchResult<Player>> {
+  checkTypes(options as SearchOptions);
   const strategy = namedStrategy(options.strategy);
   checkOptions(game, strategy, options as SearchOptions);
   const { budget, seed = 0, signal, onProgress, protect = [], fidelities = [], start = [] } = options;

@@ -1,7 +1,23 @@
 import { DepthkitError } from "../errors.ts";
 import { checkGame, type Game } from "../game/game.ts";
+import {
+  aNumber,
+  anObject,
+  aString,
+  aText,
+  aWhole,
+  type Check,
+  type Checks,
+  callChecks,
+  checkOptions as checkFields,
+  either,
+  listOf,
+  objectOf,
+  recordOf,
+  required,
+} from "../options.ts";
 import type { Progress } from "../progress.ts";
-import type { Budget, Part } from "./budget.ts";
+import type { Budget, CostBudget, Part } from "./budget.ts";
 import type { MeasureScores, Scores } from "./scores.ts";
 import { type NamedStrategy, needsOf, type StrategyChoice } from "./strategy-choice.ts";
 
@@ -49,6 +65,50 @@ export interface SearchOptions<Player extends string = string> {
   readonly onProgress?: ((progress: SearchProgress) => void) | undefined;
 }
 
+const aCost = objectOf({
+  cost: required(aText),
+  share: aNumber,
+  amount: aNumber,
+  total: aNumber,
+  kind: aText,
+} satisfies Checks<CostBudget>);
+
+/** NaN as well: of a player that is no candidate nothing is asked. */
+const scoreList: Check = {
+  allowed: "a list of numbers",
+  holds: (value) => Array.isArray(value) && value.every((score) => typeof score === "number"),
+};
+
+const aSet: Check = {
+  allowed: "an object with a list `removed`",
+  holds: (value) => anObject.holds(value) && Array.isArray((value as { removed?: unknown }).removed),
+};
+
+const searchChecks: Checks<SearchOptions> = {
+  strategy: required(either(aText, anObject)),
+  budget: required(either(aWhole(0), recordOf(aWhole(0)), aCost, listOf(aCost, 1))),
+  value: aText,
+  candidates: listOf(aString),
+  protect: listOf(aString),
+  scores: either(scoreList, anObject, {
+    allowed: "a function",
+    holds: (value) => typeof value === "function",
+  }),
+  parts: recordOf(objectOf({ kind: required(aText), costs: recordOf(aNumber) } satisfies Checks<Part>)),
+  evaluations: aWhole(1),
+  fidelities: listOf(
+    objectOf({ game: required(anObject), weight: required(aNumber) } satisfies Checks<Fidelity>),
+  ),
+  start: listOf(aSet),
+  seed: aWhole(0),
+  ...callChecks,
+};
+
+/** Throws on options that no search has, and on values of another type. */
+export function checkTypes(options: SearchOptions): void {
+  checkFields("searchGame", options, searchChecks);
+}
+
 /** Throws on what the strategy would not make use of, and on what no search understands. */
 export function checkOptions(game: Game, strategy: NamedStrategy, options: SearchOptions): void {
   checkGame(game);
@@ -63,12 +123,9 @@ export function checkOptions(game: Game, strategy: NamedStrategy, options: Searc
         'players, or choose "lowest"',
     );
   }
-  const { value, evaluations } = options;
+  const { value } = options;
   if (value !== undefined && !game.values.includes(value)) {
     refuse(`got the value "${value}"; the game's values are ${game.values.join(", ")}`);
-  }
-  if (evaluations !== undefined && !(Number.isInteger(evaluations) && evaluations >= 1)) {
-    refuse(`got evaluations = ${evaluations}; it is a whole number from 1 on`);
   }
   for (const { game: cheaper, weight } of options.fidelities ?? []) {
     if (cheaper.players.join("\n") !== game.players.join("\n")) {

@@ -1,4 +1,5 @@
 import { DepthkitError } from "../errors.ts";
+import { aText, aWhole, type Check, checkArgument, listOf, required } from "../options.ts";
 
 /** Blocks of two kinds, and the order they have in their family: what `model.info.pattern` holds. */
 export interface BlockPattern {
@@ -37,12 +38,7 @@ export function nearestKeepingPattern(
   count = 3,
 ): number[][] {
   const asked = checked(pattern, removed);
-  if (!Number.isInteger(count) || count < 1) {
-    throw new DepthkitError(
-      "INVALID_ARGUMENT",
-      `Cannot give ${count} sets of blocks; ask for a whole number from 1 on.`,
-    );
-  }
+  checkArgument("nearestKeepingPattern", "count", count, aWhole(1));
   const depth = pattern.kinds.length;
   for (let change = 0; change < depth; change++) {
     const sizes = [...new Set([asked.size + change, asked.size - change])];
@@ -89,8 +85,20 @@ function compare(one: Removal, other: Removal): number {
   return at === -1 ? 0 : (one.blocks[at] as number) - (other.blocks[at] as number);
 }
 
-function checked({ kinds }: BlockPattern, removed: readonly number[]): Set<number> {
-  const wrong = removed.find((block) => !Number.isInteger(block) || block < 0 || block >= kinds.length);
+/** What else a model's pattern says is for people. */
+const aPattern: Check = {
+  allowed: "what model.info.pattern holds",
+  holds: (value) => {
+    const { kinds, period, last } = (value ?? {}) as Partial<BlockPattern>;
+    return Array.isArray(kinds) && aWhole(1).holds(period) && aText.holds(last);
+  },
+};
+
+function checked(pattern: BlockPattern, removed: readonly number[]): Set<number> {
+  checkArgument("The pattern of blocks", "pattern", pattern, required(aPattern));
+  checkArgument("The pattern of blocks", "removed", removed, listOf(aWhole(0)));
+  const { kinds } = pattern;
+  const wrong = removed.find((block) => block >= kinds.length);
   if (wrong !== undefined) {
     throw new DepthkitError(
       "INVALID_ARGUMENT",

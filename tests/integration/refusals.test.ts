@@ -23,6 +23,7 @@ const rows = [{ question: "Two and two?", choices: ["four", "five"], answer: 0 }
 const template = { prompt: "{question}", choices: "choices", answer: "answer" };
 const game = shapley.gameFromFunction((coalition) => coalition.size, { players: 3 });
 const scores = [{ name: "cosine", scores: { "block.0": 1 } }];
+const way = { name: "greedy", results: [1, 2] };
 const plan: sdk.Plan = {
   model: { source: "smollm2-135m" },
   calibration: { data: { texts } },
@@ -104,6 +105,13 @@ const calls: readonly Call[] = [
       Journal.open(withOptions({ directory: temporaryFolder(), key: 1, players: ["a"], values: ["v"] }, o)),
   ],
   ["estimateShapley", "evaluations", (o) => shapley.estimateShapley(game, o)],
+  [
+    "searchGame",
+    "evaluations",
+    (o) => sdk.searchGame(game, withOptions({ strategy: "greedy", budget: 1 }, o)),
+  ],
+  ["choiceCertainty", "lowest", (o) => sdk.choiceCertainty(withOptions({ players: ["a", "b"] }, o))],
+  ["compareChoices", "confidence", (o) => sdk.compareChoices(way, way, o)],
   ["gameFromFunction", "values", (o) => shapley.gameFromFunction(() => 0, withOptions({ players: 2 }, o))],
   ["renderBars", "width", (o) => report.renderBars([], o)],
   ["renderTradeOffs", "lowest", (o) => report.renderTradeOffs(sdk.compareScores(scores), o)],
@@ -267,6 +275,14 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
   ],
   ["lists", () => sdk.compareScores("cosine" as Anything)],
   ["lists.0.scores", () => sdk.compareScores([{ name: "a", scores: "cosine" as Anything }])],
+  ["candidates", () => sdk.searchGame(game, { strategy: "tail", budget: 1, candidates: "a" as Anything })],
+  [
+    "budget.totl",
+    () => sdk.searchGame(game, { strategy: "tail", budget: { cost: "x", share: 0.5, totl: 1 } as Anything }),
+  ],
+  ["choices", () => sdk.choiceCertainty({ players: ["a"], choices: "a" as Anything })],
+  ["first.results", () => sdk.compareChoices({ name: "a", results: "12" as Anything }, way)],
+  ["removed", () => sdk.keepsPattern({ kinds: ["a", "b"], period: 2, last: "b" }, "1" as Anything)],
   ["counts", () => sdk.measureRemovalCosts(scores, async () => ({}), { counts: "12" as Anything })],
   [
     "players",
@@ -363,7 +379,7 @@ test("every public call is among these", () => {
   const without = new Set([
     ..."Depthkit.close Model.units Model.close Subnetwork.without Subnetwork.close".split(" "),
     ..."checkUnits parseUnit isErrorCode packageVersion pythonReference compareScores".split(" "),
-    ..."compareEstimates prefixCost".split(" "),
+    ..."compareEstimates prefixCost keepsPattern nearestKeepingPattern".split(" "),
     ..."formatBytes formatCount formatNumber formatSeconds renderTable renderRemovalCosts".split(" "),
   ]);
   const methodsOf = (name: string, one: object) =>

@@ -179,7 +179,7 @@ def test_a_subnetwork_is_scored_without_its_units() -> None:
 @pytest.mark.parametrize("name", ["boolq", "arc_easy", "lambada_openai"])
 def test_tsk5_scores_do_not_hang_on_the_batch(name: str, smollm2_tokenizer: PreTrainedTokenizerBase) -> None:
     model = t_llama()
-    decoder = Decoder(model)
+    decoder = Decoder(model, smollm2_tokenizer)
     path = shared() / "data" / f"{name}.jsonl"
     data = RowFiles(files=(str(path),))
     task = load_task(tokeniser_of(decoder), data, TaskOptions(limit=20), Unattended())

@@ -224,7 +224,7 @@ test.each([
     { strategy: "beam", budget: 2, protect: ["player.3"], start: [{ removed: ["player.3"] }] },
     "no candidate",
   ],
-  [{ strategy: "greedy", budget: 2, evaluations: 0 }, "evaluations = 0"],
+  [{ strategy: "greedy", budget: 2, evaluations: 0 }, "evaluations: expected a whole number from 1 on"],
 ] as const)("%j is refused", async (options, words) => {
   await expect(searchGame(game, options as never)).rejects.toMatchObject({
     code: "INVALID_ARGUMENT",
