@@ -103,7 +103,7 @@ export type {
 export { unitKinds } from "./protocol/common.ts";
 export type { CorpusInfo } from "./protocol/corpus.ts";
 export type { Agreement, Perplexity, Rate } from "./protocol/evaluation.ts";
-export type { ExportInfo } from "./protocol/export.ts";
+export type { ExportInfo, ExportProvenance } from "./protocol/export.ts";
 export type { GenerateResult, Generation } from "./protocol/generation.ts";
 export type {
   GenerationAnswer,

@@ -7,7 +7,7 @@ export { recordSchema } from "./experiment/record.ts";
 export { unitKind } from "./protocol/common.ts";
 export { corpusOptions } from "./protocol/corpus.ts";
 export { choicesOptions, lastWordOptions, perplexityOptions } from "./protocol/evaluation.ts";
-export { exportFormats, exportOptions } from "./protocol/export.ts";
+export { exportFormats, exportOptions, exportProvenance } from "./protocol/export.ts";
 export { generateOptions } from "./protocol/generation.ts";
 export { generationTaskOptions, solveOptions } from "./protocol/generation-task.ts";
 export { harnessOptions } from "./protocol/harness.ts";

@@ -63,4 +63,42 @@ export const exportHuggingfaceResult = named(
     seconds: finite(),
   }),
 );
+
+const exportStep = named(
+  "ExportStep",
+  z.object({
+    depthkit: z.string().describe("The version that wrote it."),
+    fromWeights: digest().describe(
+      "The weights it was made from; those of the step before, unless they were tuned.",
+    ),
+    removed: list(unitName).describe("By the numbers that the blocks had before this step."),
+    keptBlocks: list(count()),
+    repairs: list(
+      named("ExportedRepair", z.object({ method: z.string(), removed: list(unitName), digest: digest() })),
+    ),
+    layout: exportLayout,
+    dtype: z.string(),
+    weights: digest(),
+    note: z.string(),
+  }),
+);
+
+/** `depthkit.json` in every export: what it was made from and how, for programs. */
+export const exportProvenance = named(
+  "ExportProvenance",
+  z.object({
+    version: count().describe("Of this form: 1."),
+    source: named(
+      "ExportOrigin",
+      z.object({
+        name: z.string().describe("A hub id, a bundled name, or the last part of a path."),
+        revision: z.string().nullable().describe("A hub id's commit."),
+        weights: digest(),
+        license: z.string().nullable().describe("As the source's card states it."),
+      }),
+    ),
+    steps: list(exportStep).describe("One an export, the first one first."),
+  }),
+);
+export type ExportProvenance = z.infer<typeof exportProvenance>;
 export type ExportInfo = z.infer<typeof exportHuggingfaceResult>;

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "26028c6a720c4b3cc69a80dad7103a3382ac58aab2b7552726d8610f48929a49"
+CONTRACT_DIGEST = "b68524d0c4b142863006f17556ae6b039e253cff8dd60e2587ee532ec1eae21d"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -378,11 +378,50 @@ class ExportHuggingfaceResult(Struct, frozen=True, kw_only=True, forbid_unknown_
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
 
+class ExportOrigin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    name: str
+    """A hub id, a bundled name, or the last part of a path."""
+    revision: str | None
+    """A hub id's commit."""
+    weights: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    license: str | None
+    """As the source's card states it."""
+
+
+class ExportProvenance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    version: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of this form: 1."""
+    source: ExportOrigin
+    steps: tuple[ExportStep, ...]
+    """One an export, the first one first."""
+
+
+class ExportStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    depthkit: str
+    """The version that wrote it."""
+    from_weights: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """The weights it was made from; those of the step before, unless they were tuned."""
+    removed: tuple[UnitName, ...]
+    """By the numbers that the blocks had before this step."""
+    kept_blocks: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
+    repairs: tuple[ExportedRepair, ...]
+    layout: Literal["plain", "depthkit"]
+    dtype: str
+    weights: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    note: str
+
+
 class ExportedFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     name: str
     """From the folder; parts of a path with slashes."""
     bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+
+
+class ExportedRepair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    method: str
+    removed: tuple[UnitName, ...]
+    digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
 
 
 class FileSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="files"):

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from depthkit_worker.contract.wire import ExportHuggingfaceResult
+from huggingface_hub import ModelCardData
+
+from depthkit_worker.contract.wire import ExportHuggingfaceResult, ExportProvenance
+from depthkit_worker.export.provenance import source_card
 from depthkit_worker.repair.repair import Repair
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
 def model_card(
-    subnetwork: Subnetwork, result: ExportHuggingfaceResult, *, replaced: Sequence[int], layers: int, note: str
+    subnetwork: Subnetwork,
+    result: ExportHuggingfaceResult,
+    provenance: ExportProvenance,
+    *,
+    replaced: Sequence[int],
+    layers: int,
 ) -> str:
     """`replaced`: blocks in whose place another one runs; `layers`: of the checkpoint."""
-    source = subnetwork.decoder.source
+    source, steps = provenance.source, provenance.steps
     origin = source.name if source.revision is None else f"{source.name} (revision {source.revision})"
     rows = [
         ("Made from", f"`{origin}`"),
-        ("Its weights (sha256)", f"`{source.weights_digest}`"),
-        ("Removed", ", ".join(f"`{unit}`" for unit in result.removed) or "nothing"),
+        ("Its weights (sha256)", f"`{source.weights}`"),
+        *((f"Export {at} of {len(steps)} removed", _units(step.removed)) for at, step in enumerate(steps[:-1], 1)),
+        ("Removed", _units(result.removed)),
         ("Repaired with", ", ".join(_repair(repair) for repair in subnetwork.repairs) or "nothing"),
         ("Another block in their place", ", ".join(str(index) for index in replaced) or "none"),
         ("Blocks that stayed, by their old numbers", ", ".join(str(index) for index in result.kept_blocks)),
@@ -34,15 +43,24 @@ def model_card(
         ("Largest logit difference to the model in memory", _difference(result.max_logit_difference)),
     ]
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
-    method = note.strip() or "Not recorded."
+    method = steps[-1].note.strip() or "Not recorded."
     notes = "".join(f"{note}\n\n" for note in result.notes)
-    tags = "tags:\n- depth-pruning\n" + ("- custom_code\n" if result.layout == "depthkit" else "")
+    front = ModelCardData(
+        **source_card(subnetwork.decoder),
+        library_name="transformers",
+        pipeline_tag="text-generation",
+        tags=["depth-pruning", *(["custom_code"] if result.layout == "depthkit" else [])],
+    )
     return (
-        f"---\nlibrary_name: transformers\npipeline_tag: text-generation\n{tags}---\n"
+        f"---\n{front.to_yaml()}\n---\n"
         "# A depth-pruned model\n\nParts of a decoder were removed along its depth with depthkit. "
         f"{_loading(result)}\n\n{notes}| | |\n|---|---|\n{table}\n\n"
         f"## How the units were chosen\n\n{method}\n"
     )
+
+
+def _units(units: Sequence[str]) -> str:
+    return ", ".join(f"`{unit}`" for unit in units) or "nothing"
 
 
 def _loading(result: ExportHuggingfaceResult) -> str:

@@ -17,7 +17,7 @@ import torch
 from msgspec.structs import replace
 from safetensors import SafetensorError
 
-from depthkit_worker.contract.wire import ExportedFile, ExportHuggingfaceResult, ExportOptions
+from depthkit_worker.contract.wire import ExportedFile, ExportHuggingfaceResult, ExportOptions, ExportProvenance
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.block_places import Place, places_of
 from depthkit_worker.export.build_checkpoint import Checkpoint, build_checkpoint
@@ -25,6 +25,7 @@ from depthkit_worker.export.card import model_card
 from depthkit_worker.export.casting import check_range, written_difference
 from depthkit_worker.export.generation_config import PassedOn, generation_settings
 from depthkit_worker.export.plain_config import write_fields
+from depthkit_worker.export.provenance import copy_licenses, provenance_of, write_provenance
 from depthkit_worker.export.shards import Written, write_shards
 from depthkit_worker.export.target import check_room, check_target
 from depthkit_worker.export.text_files import write_generation_settings, write_tokenizer, write_tokenizer_as_loaded
@@ -129,7 +130,10 @@ def _write(plan: _Plan, partial: Path, job: Job) -> ExportHuggingfaceResult:
     if plan.on_one_device:
         difference = written_difference(plan.subnetwork, plan.checkpoint, partial, plan.dtype, job)
     result = _result(plan, written, digest, difference)
-    (partial / "README.md").write_text(_card(plan, result), encoding="utf-8")
+    provenance = provenance_of(plan.subnetwork, plan.options, result)
+    write_provenance(provenance, partial)
+    copy_licenses(plan.decoder, partial)
+    (partial / "README.md").write_text(_card(plan, result, provenance), encoding="utf-8")
     return _with_files(result, partial, job)
 
 
@@ -168,10 +172,10 @@ def _with_files(result: ExportHuggingfaceResult, partial: Path, job: Job) -> Exp
     return replace(result, files=files)
 
 
-def _card(plan: _Plan, result: ExportHuggingfaceResult) -> str:
+def _card(plan: _Plan, result: ExportHuggingfaceResult, provenance: ExportProvenance) -> str:
     replaced = [place.index for place in plan.places if place.replaced]
     layers = plan.checkpoint.config.num_hidden_layers
-    return model_card(plan.subnetwork, result, replaced=replaced, layers=layers, note=plan.options.note)
+    return model_card(plan.subnetwork, result, provenance, replaced=replaced, layers=layers)
 
 
 def _kept_blocks(plan: _Plan) -> tuple[int, ...]:

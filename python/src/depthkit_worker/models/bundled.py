@@ -9,6 +9,15 @@ BUNDLED: dict[str, str] = {
     "smollm2-135m": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
 }
 
+BUNDLED_CARDS = {
+    "smollm2-135m": {
+        "license": "apache-2.0",
+        "language": ["en"],
+        "base_model": "HuggingFaceTB/SmolLM2-135M-Instruct",
+    },
+}
+"""What the models' own cards say: a GGUF has none beside it."""
+
 DIGEST_LETTERS = 12
 
 

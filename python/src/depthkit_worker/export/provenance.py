@@ -1,0 +1,123 @@
+"""What an export was made from: for programs in `depthkit.json`, for the hub in its card's front matter, and the
+licence files as they are."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub.repocard import metadata_load
+
+from depthkit_worker.contract.json_files import from_json, to_json
+from depthkit_worker.contract.wire import (
+    ExportedRepair,
+    ExportHuggingfaceResult,
+    ExportOptions,
+    ExportOrigin,
+    ExportProvenance,
+    ExportStep,
+)
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.models.bundled import BUNDLED, BUNDLED_CARDS
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.source import Source
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
+
+FILE = "depthkit.json"
+VERSION = 1
+LICENSE_FILES = ("LICENSE*", "LICENCE*", "COPYING*", "NOTICE*", "USE_POLICY*", "license*", "notice*")
+KEPT_IN_CARD = ("license", "license_name", "license_link", "language", "base_model")
+"""What of a source's front matter holds for what is made from it as well."""
+
+
+def provenance_of(subnetwork: Subnetwork, options: ExportOptions, result: ExportHuggingfaceResult) -> ExportProvenance:
+    """The source's own, with one step more."""
+    source = subnetwork.decoder.source
+    before = _read(source.folder / FILE) if source.folder is not None and (source.folder / FILE).is_file() else None
+    license_ = source_card(subnetwork.decoder).get("license")
+    step = ExportStep(
+        depthkit=_version(),
+        from_weights=source.weights_digest,
+        removed=result.removed,
+        kept_blocks=result.kept_blocks,
+        repairs=tuple(
+            ExportedRepair(method=one.method, removed=tuple(map(str, one.removed)), digest=one.digest)
+            for one in subnetwork.repairs
+        ),
+        layout=result.layout,
+        dtype=result.dtype,
+        weights=result.weights_digest,
+        note=options.note,
+    )
+    origin = ExportOrigin(
+        name=public_name(source),
+        revision=source.revision,
+        weights=source.weights_digest,
+        license=license_ if isinstance(license_, str) else None,
+    )
+    return ExportProvenance(
+        version=VERSION,
+        source=origin if before is None else before.source,
+        steps=(*(() if before is None else before.steps), step),
+    )
+
+
+def write_provenance(provenance: ExportProvenance, folder: Path) -> None:
+    (folder / FILE).write_bytes(to_json(provenance))
+
+
+def copy_licenses(decoder: Decoder, folder: Path) -> None:
+    if decoder.source.folder is None:
+        return
+    for pattern in LICENSE_FILES:
+        for path in sorted(decoder.source.folder.glob(pattern)):
+            if path.is_file():
+                shutil.copyfile(path, folder / path.name)
+
+
+def source_card(decoder: Decoder) -> dict[str, Any]:
+    """What of the source's front matter an export keeps; a hub id is itself the base."""
+    source = decoder.source
+    found: dict[str, Any] = dict(BUNDLED_CARDS.get(source.name, {}))
+    if source.folder is not None and (source.folder / "README.md").is_file():
+        try:
+            found = metadata_load(source.folder / "README.md") or {}
+        except Exception as error:  # Not a mapping, or whatever a reader of YAML raises.
+            raise DepthkitError(
+                "MODEL_INVALID",
+                f"{source.folder / 'README.md'}: the front matter between its --- lines cannot be read, and it names "
+                f"the licence. Mend it or remove the file. {error}",
+            ) from error
+    if source.revision is not None:
+        found["base_model"] = source.name
+    return {name: found[name] for name in KEPT_IN_CARD if found.get(name)}
+
+
+def public_name(source: Source) -> str:
+    """The source without the folders of this machine."""
+    if source.revision is not None or source.folder is None or source.name in BUNDLED:
+        return source.name
+    return Path(source.name).name or source.folder.name
+
+
+def _read(path: Path) -> ExportProvenance:
+    try:
+        found = from_json(path.read_bytes(), ExportProvenance)
+        if found.version != VERSION:
+            raise ValueError(f"its version is {found.version}, not {VERSION}")
+        return found
+    except ValueError as error:
+        raise DepthkitError(
+            "MODEL_INVALID",
+            f"{path} should say how the checkpoint was made, and is not what this depthkit writes: {error}. "
+            "Move it away to export without its history.",
+        ) from error
+
+
+@cache
+def _version() -> str:
+    package = Path(__file__).parents[4] / "package.json"
+    return str(json.loads(package.read_text(encoding="utf-8"))["version"])
