@@ -277,7 +277,7 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
   ["lists.0.scores", () => sdk.compareScores([{ name: "a", scores: "cosine" as Anything }])],
   ["candidates", () => sdk.searchGame(game, { strategy: "tail", budget: 1, candidates: "a" as Anything })],
   [
-    "budget.totl",
+    "budget",
     () => sdk.searchGame(game, { strategy: "tail", budget: { cost: "x", share: 0.5, totl: 1 } as Anything }),
   ],
   ["choices", () => sdk.choiceCertainty({ players: ["a"], choices: "a" as Anything })],
