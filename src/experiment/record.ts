@@ -4,7 +4,7 @@ import { corpusInfo } from "../protocol/corpus.ts";
 import { perplexityResult } from "../protocol/evaluation.ts";
 import { generationGenerateResult } from "../protocol/generation.ts";
 import { influenceMetrics } from "../protocol/influence.ts";
-import { modelInfo, modelPattern } from "../protocol/model.ts";
+import { modelInfo } from "../protocol/model.ts";
 import { planSchema } from "./plan.ts";
 
 const table = <T extends z.ZodType>(value: T) =>
@@ -31,15 +31,15 @@ export type Removal = z.infer<typeof removalSchema>;
 
 /** What a run leaves: what was asked, of what, with what, and what came out. */
 export const recordSchema = z.object({
-  recordVersion: z.literal(1),
+  recordVersion: z
+    .literal(2)
+    .describe("1 had no notes and pattern of the model, and no first tokens of texts."),
   depthkitVersion: z.string(),
   pythonVersion: z.string(),
   startedAt: z.iso.datetime(),
   finishedAt: z.iso.datetime(),
   plan: planSchema,
-  model: modelInfo.extend({
-    pattern: modelPattern.nullable().optional().describe("Not in records from before models told theirs."),
-  }),
+  model: modelInfo,
   corpus: corpusInfo,
   influence: influenceDataSchema,
   removals: z.array(removalSchema).describe("The whole model first, then one entry a count, as asked."),

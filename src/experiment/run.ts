@@ -72,7 +72,7 @@ export async function runPlan(kit: Depthkit, plan: Plan, options: RunOptions): P
     );
   }
   const record: RunRecord = {
-    recordVersion: 1,
+    recordVersion: 2,
     depthkitVersion: packageVersion(),
     pythonVersion: kit.pythonVersion,
     startedAt,

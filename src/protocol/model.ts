@@ -38,7 +38,7 @@ export const modelLoadParams = extending("ModelLoadParams", modelOptions, {
   cacheFolder: path(),
 });
 
-export const modelPattern = named(
+const modelPattern = named(
   "ModelPattern",
   z.object({
     kinds: list(z.string()).describe("One entry a block: sliding or full, rope or no-rope."),
