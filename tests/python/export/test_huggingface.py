@@ -207,7 +207,8 @@ def test_the_card_names_source_units_and_digests(source: Path, tmp_path: Path) -
     decoder = load(source)
     result = save(decoder, BLOCKS, tmp_path / "o", note="Lowest cosine influence.")
     card = (tmp_path / "o" / "README.md").read_text()
-    for fact in (f"`{source.name}`", "`block.1`, `block.4`", "0, 2, 3, 5", decoder.source.weights_digest, "Lowest cosine"):
+    units, kept, digest = "`block.1`, `block.4`", "0, 2, 3, 5", decoder.source.weights_digest
+    for fact in (f"`{source.name}`", units, kept, digest, "Lowest cosine"):
         assert fact in card
     assert result.weights_digest in card
     assert load(tmp_path / "o").source.weights_digest == result.weights_digest
