@@ -1,7 +1,8 @@
 /** The import walls of docs/architecture.md: who may know whom. */
 const layers = {
   errors: [],
-  // Helpers on plain arrays, rank statistics and what callers give: every layer may take them, as it may take errors.
+  // Helpers on plain arrays, rank statistics and what callers give: every layer may take them, as it may take
+  // errors.
   arrays: ["errors"],
   ranks: ["errors"],
   options: ["errors"],

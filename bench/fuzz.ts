@@ -1,6 +1,6 @@
 /**
- * 100,000 broken messages, half of them from a stranger and half behind a good hello: the worker must answer a
- * good one after them. Time is that of all of them, from the first sent to the answer.
+ * 100,000 broken messages, half of them from a stranger and half behind a good hello: the worker must answer
+ * a good one after them. Time is that of all of them, from the first sent to the answer.
  */
 import { Dealer } from "zeromq";
 import { decode, encode } from "../src/protocol/codec.ts";

@@ -1,6 +1,6 @@
 /**
- * Writes the games of the bench `search-enumerated`: all 4,096 subnetworks of twelve
- * units of SmolLM2-135M, the others always present, their loss in nats. Takes some tens of minutes on two cores.
+ * Writes the games of the bench `search-enumerated`: all 4,096 subnetworks of twelve units of SmolLM2-135M,
+ * the others always present, their loss in nats. Takes some tens of minutes on two cores.
  *
  *   npx tsx bench/search/enumerate-games.ts bench/search/games
  */

@@ -105,8 +105,8 @@ export class Subnetwork implements AsyncDisposable {
   }
 
   /**
-   * A subnetwork without these units too, such as `block.7` or `attention.3`; its repairs stay, but for changes
-   * of weights that go with the units (docs/repair.md). Nothing is computed yet.
+   * A subnetwork without these units too, such as `block.7` or `attention.3`; its repairs stay, but for
+   * changes of weights that go with the units (docs/repair.md). Nothing is computed yet.
    */
   without(units: readonly string[]): Subnetwork {
     checkArgument("without", "units", units, listOf(aText));

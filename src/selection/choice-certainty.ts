@@ -29,7 +29,9 @@ export interface ChoiceCertainty<Player extends string = string> {
   readonly draws: number;
   /** Of every player, the most often chosen first. */
   readonly players: readonly PlayerCertainty<Player>[];
-  /** The share that two draws' choices have in common: over all pairs of draws, and where choices are blind. */
+  /**
+   * The share that two draws' choices have in common: over all pairs of draws, and where choices are blind.
+   */
   readonly overlap: { readonly mean: number; readonly least: number; readonly byChance: number };
   /** Of the results, where they were given: their mean and standard deviation over draws. */
   readonly results: { readonly mean: number; readonly deviation: number } | null;

@@ -18,7 +18,8 @@ const evaluationsPerCandidate = 10;
  * (`CachedGame`, `model.game`) serves every search and estimate over it, so that a repeated search evaluates
  * nothing. docs/search.md says which strategy when.
  *
- * @throws DepthkitError INVALID_ARGUMENT, BUDGET_TOO_SMALL, NOT_MEASURABLE, CANCELLED, and what the game throws
+ * @throws DepthkitError INVALID_ARGUMENT, BUDGET_TOO_SMALL, NOT_MEASURABLE, CANCELLED, and what the game
+ * throws
  */
 export async function searchGame<Player extends string>(
   game: Game<Player>,

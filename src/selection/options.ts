@@ -51,8 +51,8 @@ export interface SearchOptions<Player extends string = string> {
   /** What each player is, by label. Default: of the kind before the first dot of its label, without costs. */
   readonly parts?: Readonly<Record<Player, Part>> | undefined;
   /**
-   * At most this many evaluations, known ones counted too, so that a repeated search ends where the first did.
-   * Default 10 a candidate where a strategy would never end, else no limit.
+   * At most this many evaluations, known ones counted too, so that a repeated search ends where the first
+   * did. Default 10 a candidate where a strategy would never end, else no limit.
    */
   readonly evaluations?: number | undefined;
   /** For `evolutionary`: cheaper games that new sets meet first, the cheapest first. */

@@ -11,7 +11,8 @@ export function connectZeromq(endpoint: string, listener: TransportListener): Tr
     sendHighWaterMark: 0,
     receiveHighWaterMark: 0,
     immediate: true, // never queue for a worker that is gone: the next one would get it
-    // A connection made anew below us would be a stranger's to the worker, and every call on it lost in silence.
+    // A connection made anew below us would be a stranger's to the worker, and every call on it lost in
+    // silence.
     reconnectInterval: -1,
   });
   const queue: Uint8Array[][] = [];

@@ -20,7 +20,9 @@ const ONE_HEAP = { MALLOC_ARENA_MAX: "1" };
 const START_TIMEOUT_MS = 120_000;
 /** How long a worker may take to tidy up before it is killed; it gives a running call two seconds. */
 const CLOSE_PATIENCE_MS = 3_000;
-/** From a worker's end to that of its pipes, where nothing else holds them: what it said last takes that long. */
+/**
+ * From a worker's end to that of its pipes, where nothing else holds them: what it said last takes that long.
+ */
 const LAST_WORDS_MS = 200;
 const IPC = "ipc://";
 

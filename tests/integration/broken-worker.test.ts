@@ -10,7 +10,9 @@ import { temporaryFolder } from "../unit/platform/temporary-folder.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Faults that a library could have in a worker, each at a signal. Every Python imports this file by itself. */
+/**
+ * Faults that a library could have in a worker, each at a signal. Every Python imports this file by itself.
+ */
 const FAULTS = `
 import ctypes, os, signal, socket, stat, subprocess
 

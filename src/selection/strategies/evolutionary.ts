@@ -20,10 +20,10 @@ const passing = 1 / 4;
 
 /**
  * EvoPress (arXiv 2410.14649): in offspring a player of the parent stays and another goes in its place, and
- * the best survive. Where there are cheaper games, with less text, offspring meet them first, and a quarter of
- * them goes on to each next one. Unlike there, several parents breed, no set is evaluated twice, and who is
- * exchanged is drawn by how the sets that lack it have done: a single parent with blind exchanges ends in a
- * local optimum in half the runs on games small enough to know.
+ * the best survive. Where there are cheaper games, with less text, offspring meet them first, and a quarter
+ * of them goes on to each next one. Unlike there, several parents breed, no set is evaluated twice, and who
+ * is exchanged is drawn by how the sets that lack it have done: a single parent with blind exchanges ends in
+ * a local optimum in half the runs on games small enough to know.
  */
 export function evolutionary({ parents, offspring }: EvolutionSettings): Strategy {
   return {

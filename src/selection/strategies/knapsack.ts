@@ -14,9 +14,9 @@ interface State {
 
 /**
  * The set of least total score that meets the budget, exactly: a knapsack over additive scores (as Shapley
- * values, or leave-one-out where nothing else is given) and measured costs. Scores below 0 say that a model is
- * better without the player; under a budget of costs such a player goes even where the budget has no need of
- * it.
+ * values, or leave-one-out where nothing else is given) and measured costs. Scores below 0 say that a model
+ * is better without the player; under a budget of costs such a player goes even where the budget has no need
+ * of it.
  */
 export function knapsack(scoresAt: ScoresAt): Strategy {
   return {

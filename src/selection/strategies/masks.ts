@@ -2,9 +2,10 @@ import { item } from "../../arrays.ts";
 import type { Random } from "../../shapley/random.ts";
 
 /**
- * A mask of 0s and 1s in which each place is 1 with its probability and as many are as the probabilities sum up
- * to: pivotal sampling (Deville and Tille, Biometrika 85, 1998). Two open places fight until one of them is
- * decided, which keeps their sum and each one's mean; a sum that is no whole number leaves one place to chance.
+ * A mask of 0s and 1s in which each place is 1 with its probability and as many are as the probabilities sum
+ * up to: pivotal sampling (Deville and Tille, Biometrika 85, 1998). Two open places fight until one of them
+ * is decided, which keeps their sum and each one's mean; a sum that is no whole number leaves one place to
+ * chance.
  */
 export function drawMask(probabilities: readonly number[], random: Random): number[] {
   const mask = [...probabilities];

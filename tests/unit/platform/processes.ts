@@ -2,7 +2,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { isRunning } from "../../../src/platform/lock.ts";
 
-/** Waits until something that other processes bring about holds; where it never does, the test's limit ends it. */
+/**
+ * Waits until something that other processes bring about holds; where it never does, the test's limit ends
+ * it.
+ */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await delay(20);
 }
