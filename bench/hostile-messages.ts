@@ -1,17 +1,41 @@
-/** What a stranger or a broken client may send a worker: for the tests, and in numbers for the bench. */
+/**
+ * What a stranger or a broken client may send a worker, and a way to ask whether it still answers: for the
+ * tests, and in numbers for the bench.
+ */
 import { randomInt } from "node:crypto";
-import { encode } from "../src/protocol/codec.ts";
+import { Dealer } from "zeromq";
+import { decode, encode } from "../src/protocol/codec.ts";
 import { hello } from "../src/protocol/envelope.ts";
+import type { WorkerProcess } from "../src/worker/launch.ts";
+
+export function connect(worker: WorkerProcess): Dealer {
+  const socket = new Dealer({ linger: 0 });
+  socket.connect(worker.endpoint);
+  return socket;
+}
+
+/** What the worker answers to `message`, past beats and whatever else it still had to say. */
+export async function answer(
+  socket: Dealer,
+  id: number,
+  message: Uint8Array,
+): Promise<{ t: string; p?: unknown }> {
+  await socket.send(message);
+  for await (const [envelope] of socket) {
+    const reply = decode(envelope ?? new Uint8Array()) as { t: string; id: number };
+    if (reply.id === id) return reply;
+  }
+  throw new Error("the socket was closed");
+}
+
+/** The hello that opens a worker, as call 9,999. */
+export const greeting = (worker: WorkerProcess) => encode({ t: "hello", id: 9_999, p: hello(worker.token) });
 
 /** A hello with a token that is no worker's. */
 export const guess = encode({ t: "hello", id: 1, p: hello("0".repeat(32)) });
-export const ping = encode({
-  t: "req",
-  id: 8_888,
-  m: "worker.ping",
-  p: { value: 1, integer: 2, text: "", tensors: [] },
-  b: [],
-});
+export const pingAs = (id: number) =>
+  encode({ t: "req", id, m: "worker.ping", p: { value: 1, integer: 2, text: "", tensors: [] }, b: [] });
+export const ping = pingAs(8_888);
 
 /** Messages that made, or could make, a decoder raise something it was not expected to. */
 export const hostile: Record<string, Uint8Array[]> = {

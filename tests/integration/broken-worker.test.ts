@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { resolveWorkerPython } from "../../src/environment/worker-python.ts";
 import { Depthkit } from "../../src/index.ts";
+import { isAlive, until } from "../unit/platform/processes.ts";
 import { temporaryFolder } from "../unit/platform/temporary-folder.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -93,16 +94,6 @@ describe.skipIf(process.platform !== "linux")("what happens to a worker", () => 
     const [pid] = await once(parent.stdout, "data");
     process.kill(Number(pid), fault as NodeJS.Signals);
     parent.kill("SIGKILL");
-    // No limit of time: where the worker stays, the test does not end.
-    while (isAlive(Number(pid))) await new Promise((resolve) => setTimeout(resolve, 50));
+    await until(() => !isAlive(Number(pid)));
   });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -171,6 +171,11 @@ def _packed(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: in
     return _Cut(rows, len(stream), taken, in_text)
 
 
+def _place(first: int, number: int) -> str:
+    """Of a text by its number in a group, which begins with the text number `first`."""
+    return f"text {first + number + 1}"
+
+
 def _unpacked(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: int, own: _OwnBos, job: Job) -> _Cut:
     need = options.sequences or 1
     rows: list[Ids] = []
@@ -178,7 +183,7 @@ def _unpacked(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: 
     for first in range(0, len(texts.texts), TEXTS_BETWEEN_CHECKS):
         job.check()
         group = list(texts.texts[first : first + TEXTS_BETWEEN_CHECKS])
-        for found in tokeniser.encode(group, lambda number, first=first: f"text {first + number + 1}"):  # type: ignore[misc]
+        for found in tokeniser.encode(group, partial(_place, first)):
             ids = np.asarray(found, dtype=np.int32)
             total += len(ids)
             start = own.skipped(ids)

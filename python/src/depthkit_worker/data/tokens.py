@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -72,7 +73,7 @@ class Tokeniser:
         """Ids of each text by itself, without special tokens. `place` names a text by its number."""
         found = encode(self.tokenizer, texts)
         for number, ids in enumerate(found):
-            self.check(ids, lambda number=number: place(number))  # type: ignore[misc]
+            self.check(ids, partial(place, number))
         return found
 
     def stream(self, texts: Sequence[str], separator: str, job: Job) -> Ids:

@@ -22,6 +22,7 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.build_checkpoint import Checkpoint
 from depthkit_worker.export.verify import BOUNDS, SEQUENCE, fixed_batch, logits_of
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.dtypes import dtype_name
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -51,7 +52,7 @@ def check_range(tensors: Mapping[str, Tensor], dtype: torch.dtype, job: Job) -> 
         return
     listed = ", ".join(f"{name} ({count})" for name, count in list(beyond.items())[:NAMED])
     more = f" and {len(beyond) - NAMED} tensors more" if len(beyond) > NAMED else ""
-    name = str(dtype).removeprefix("torch.")
+    name = dtype_name(dtype)
     raise DepthkitError(
         "EXPORT_UNSUPPORTED",
         f"Writing the weights as {name}, whose largest number is {most:.6g}: {sum(beyond.values())} of them are "
@@ -83,7 +84,7 @@ def written_difference(
         allowed += ALLOWANCE * _rounding(checkpoint.model, dtype, ids, (difference - allowed) / ALLOWANCE, job)
         _check_runs(written, decoder, ids, dtype)
     if not difference <= allowed:  # NaN too.
-        name = str(dtype).removeprefix("torch.")
+        name = dtype_name(dtype)
         raise DepthkitError(
             "EXPORT_UNSUPPORTED",
             f"The logits of the files, stored as {name}, differ from the subnetwork's in memory by up to "
@@ -172,7 +173,7 @@ def _check_runs(model: PreTrainedModel, decoder: Decoder, ids: list[LongTensor],
     with _as(model, lambda tensor: tensor.to(decoder.device, copy=True)):
         finite = all(bool(logits_of(model, rows).isfinite().all()) for rows in ids)
     if not finite:
-        name = str(dtype).removeprefix("torch.")
+        name = dtype_name(dtype)
         raise DepthkitError(
             "EXPORT_UNSUPPORTED",
             f"The weights fit into {name}, but the model does not run in it: its logits are no numbers, as some "

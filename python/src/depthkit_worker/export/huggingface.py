@@ -32,6 +32,7 @@ from depthkit_worker.export.text_files import write_generation_settings, write_t
 from depthkit_worker.export.verify import check_built
 from depthkit_worker.models.compatibility import add_legacy_keys
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.dtypes import dtype_name
 from depthkit_worker.models.folders import files_in, is_full, partial_folder, put_in_place, sha256_of_files
 from depthkit_worker.models.kv_cache import kv_bytes_per_attention
 from depthkit_worker.models.units import Parts
@@ -156,7 +157,7 @@ def _result(plan: _Plan, written: Written, digest: str, difference: float | None
         kv_bytes_per_token_after=round(
             sum(kv_bytes[place.index] for place in plan.places if place.has_attention) * scale
         ),
-        dtype=str(plan.dtype).removeprefix("torch."),
+        dtype=dtype_name(plan.dtype),
         max_logit_difference=difference,
         notes=plan.checkpoint.notes,
         warnings=(*plan.checkpoint.warnings, *plan.generation.warnings, *_dtype_warnings(plan), *_unverified(plan)),

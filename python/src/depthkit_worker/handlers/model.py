@@ -15,6 +15,7 @@ from depthkit_worker.contract.wire import (
 )
 from depthkit_worker.data.tokens import tokenizer_digest
 from depthkit_worker.memory.allocator import release
+from depthkit_worker.models.dtypes import dtype_name
 from depthkit_worker.models.load import load_model
 from depthkit_worker.models.pattern import Pattern
 from depthkit_worker.session.call import Call
@@ -36,7 +37,7 @@ def load(session: Session, params: ModelLoadParams, call: Call) -> ModelLoadResu
         parameters=decoder.parameters,
         parallel=decoder.parallel,
         pattern=_pattern(decoder.pattern),
-        dtype=str(decoder.dtype).removeprefix("torch."),
+        dtype=dtype_name(decoder.dtype),
         device=str(decoder.device),
         attention=decoder.attention_implementation,
         notes=decoder.source.notes,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.models.dtypes import dtype_name
 
 REMEDY = (
     "Look for broken weights, or load the model in a wider dtype: weights stored in bfloat16 can overflow in float16."
@@ -37,7 +38,7 @@ class Reader:
 
     def __init__(self, what: str, dtype: torch.dtype, item: str = "item") -> None:
         self._what = what
-        self.dtype = str(dtype).removeprefix("torch.")
+        self.dtype = dtype_name(dtype)
         self._item = item
 
     def check(self, logits: Tensor, items: Places, step: int = 0) -> None:

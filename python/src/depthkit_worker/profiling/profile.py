@@ -16,6 +16,7 @@ from depthkit_worker.contract.wire import ModelProfile, ProfiledMode, ProfileOpt
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.memory.peaks import counted_by, peak_beside
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.dtypes import dtype_name
 from depthkit_worker.models.kv_cache import kv_bytes_per_token
 from depthkit_worker.profiling.spread import spread_of
 from depthkit_worker.profiling.workload import decode_seconds, prefill_seconds, prompt_of
@@ -97,7 +98,7 @@ def profile(subnetwork: Subnetwork, options: ProfileOptions, job: Job) -> Profil
             for mode in modes
         ),
         device=str(decoder.device),
-        dtype=str(decoder.dtype).removeprefix("torch."),
+        dtype=dtype_name(decoder.dtype),
         stored_dtype=decoder.source.stored_dtype,
         attention=decoder.attention_implementation,
         threads=torch.get_num_threads(),

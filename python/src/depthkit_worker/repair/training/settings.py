@@ -9,6 +9,7 @@ from msgspec.structs import asdict
 
 from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.models.dtypes import dtype_name
 from depthkit_worker.repair.fitting import Base
 from depthkit_worker.repair.training.options import SettledTraining
 
@@ -51,7 +52,7 @@ def identity(base: Base, options: SettledTraining, what: Mapping[str, Any]) -> d
     return {
         "model": {
             "weights": source.weights_digest,
-            "dtype": str(base.decoder.dtype).removeprefix("torch."),
+            "dtype": dtype_name(base.decoder.dtype),
             "attention": base.decoder.attention_implementation,
         },
         "corpus": {"tokens": base.corpus.info.tokens_digest, "sequences": base.corpus.sequences},
