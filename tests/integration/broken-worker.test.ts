@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { resolveWorkerPython } from "../../src/environment/worker-python.ts";
-import { Depthkit } from "../../src/index.ts";
+import { Depthkit, type DepthkitError } from "../../src/index.ts";
 import { isAlive, until } from "../unit/platform/processes.ts";
 import { temporaryFolder } from "../unit/platform/temporary-folder.ts";
 
@@ -33,8 +33,8 @@ def keep_the_lock(*_):
     ctypes.PyDLL(None).sleep(600)
 
 def leave_a_child(*_):
-    print("before the end", flush=True)
-    subprocess.Popen(["sleep", "600"])
+    child = subprocess.Popen(["sleep", "600"])
+    print("before the end, child", child.pid, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 
 signal.signal(signal.SIGUSR1, lose_connection)
@@ -70,7 +70,10 @@ describe.skipIf(process.platform !== "linux")("what happens to a worker", () => 
     const kit = await Depthkit.start();
     const call = sleep(kit);
     process.kill(kit.pid, "SIGWINCH");
-    await expect(call).rejects.toMatchObject({
+    const error = (await call.catch((reason) => reason)) as DepthkitError;
+    const { stderr } = error.details as { stderr: string };
+    process.kill(Number(/child ([0-9]+)/.exec(stderr)?.[1])); // still there, so the pipes were held
+    expect(error).toMatchObject({
       code: "WORKER_DIED",
       details: { signal: "SIGKILL", stderr: expect.stringContaining("before the end") },
     });
