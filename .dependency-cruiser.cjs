@@ -34,10 +34,11 @@ const layers = {
   ],
   report: ["experiment", "platform", "errors"],
   // The entry points, and what is built on them alone.
+  calls: ["model", "experiment", "doctor", "environment", "errors"],
   schemas: ["protocol", "experiment"],
   cli: ["index", "schemas", "report", "shapley"],
 };
-const singleFiles = new Set(["errors", "arrays", "ranks", "options", "progress", "schemas", "index"]);
+const singleFiles = new Set(["errors", "calls", "arrays", "ranks", "options", "progress", "schemas", "index"]);
 const path = (layer) => (singleFiles.has(layer) ? `^src/${layer}\\.ts$` : `^src/${layer}/`);
 
 module.exports = {

@@ -22,7 +22,7 @@ export interface DoctorOptions {
 
 const doctorChecks: Checks<DoctorOptions> = { signal: aSignal, timeoutMs: aNumberAbove(0) };
 
-/** Looks at everything a worker depends on and says what is wrong and what to do. Changes nothing. */
+/** The entry point's call of this name: `src/calls.ts` says what it does. */
 export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
   checkOptions("doctor", options, doctorChecks);
   const problems: Problem[] = [];

@@ -1,7 +1,8 @@
 import { aFlag, anyOf, type Checks, callChecks, checkOptions, listOf } from "../options.ts";
 import type { BundledModel } from "./bundled-model.ts";
 import { ensureEnvironment, pruneEnvironments } from "./environment.ts";
-import { type ExtraName, ensureExtra, extraNames, extraRequirements } from "./extras.ts";
+import { type ExtraName, extraNames } from "./extra-names.ts";
+import { ensureExtra, extraRequirements } from "./extras.ts";
 import { ownInterpreter, verifyOwnInterpreter } from "./own-interpreter.ts";
 import { ensureBundledModel } from "./prepare-model.ts";
 import { workerRequirements } from "./requirements.ts";
@@ -40,13 +41,7 @@ export interface SetupResult {
   pruned: string[];
 }
 
-/**
- * Prepares what a worker needs: its Python environment and the bundled model. Returns at once, without
- * starting a process, where both are in order.
- *
- * @throws DepthkitError PYTHON_NOT_FOUND, PYTHON_TOO_OLD, PYTHON_UNSUPPORTED, VENV_UNAVAILABLE,
- * MODULE_MISSING, DISK_FULL, NETWORK, SETUP_FAILED, CANCELLED
- */
+/** The entry point's call of this name: `src/calls.ts` says what it does. */
 export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   checkOptions("setup", options, setupChecks);
   const { signal, force } = options;

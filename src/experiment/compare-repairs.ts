@@ -73,12 +73,7 @@ const checks: Checks<CompareRepairsOptions> = {
   onRow: aFunction,
 };
 
-/**
- * Repairs one subnetwork in several ways and scores each beside the dense model and the bare removal, on
- * the same data: what every repair won, and what it cost.
- *
- * @throws DepthkitError INVALID_ARGUMENT where the evaluation text is the one the repairs are fitted to
- */
+/** The entry point's call of this name: `src/calls.ts` says what it does. */
 export async function compareRepairs(
   pruned: Subnetwork,
   corpus: Corpus,

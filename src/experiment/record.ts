@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { unitKinds, unitName } from "../protocol/common.ts";
+import { unitName } from "../protocol/common.ts";
 import { corpusInfo } from "../protocol/corpus.ts";
 import { perplexityResult } from "../protocol/evaluation.ts";
 import { generationGenerateResult } from "../protocol/generation.ts";
-import { influenceMetrics } from "../protocol/influence.ts";
 import { modelInfo } from "../protocol/model.ts";
+import { influenceMetrics, unitKinds } from "../protocol/names.ts";
 import { planSchema } from "./plan.ts";
 
 const table = <T extends z.ZodType>(value: T) =>

@@ -1,6 +1,7 @@
 /** Schemas that more than one method group uses. */
 import { z } from "zod";
 import type { Progress } from "../progress.ts";
+import { unitKinds } from "./names.ts";
 import { count, digest, finite, handle, list, named, path } from "./schema.ts";
 
 export const empty = named("Empty", z.strictObject({}));
@@ -12,7 +13,6 @@ export const taskHandle = named("TaskHandle", handle("task"));
 export const dataHandle = named("DataHandle", handle("(corpus|task)"));
 export const repairHandle = named("RepairHandle", handle("repair"));
 
-export const unitKinds = ["block", "attention", "feed-forward"] as const;
 export const unitKind = named("UnitKind", z.enum(unitKinds));
 export type UnitKind = (typeof unitKinds)[number];
 

@@ -1,19 +1,8 @@
 import { z } from "zod";
 import { bosPolicy, firstTokens, modelHandle, rowSource, taskHandle } from "./common.ts";
+import { taskFormats } from "./names.ts";
 import { count, digest, extending, list, named } from "./schema.ts";
 
-export const taskFormats = [
-  "mmlu",
-  "arc_easy",
-  "arc_challenge",
-  "openbookqa",
-  "piqa",
-  "boolq",
-  "hellaswag",
-  "winogrande",
-  "lambada",
-] as const;
-/** Tasks whose rows and prompts are known: docs/tasks.md. */
 const taskFormat = named("TaskFormat", z.enum(taskFormats));
 export type TaskFormat = (typeof taskFormats)[number];
 

@@ -1,6 +1,7 @@
 import { DepthkitError } from "../errors.ts";
 import { aText, aWhole, checkArgument, listOf } from "../options.ts";
-import { type UnitKind, type UnitName, unitKinds } from "./common.ts";
+import type { UnitKind, UnitName } from "./common.ts";
+import { unitKinds } from "./names.ts";
 
 export interface Unit {
   kind: UnitKind;
