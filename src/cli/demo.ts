@@ -13,10 +13,8 @@ interface Flags {
   json: boolean;
 }
 
-export function registerDemo(program: Command): void {
-  program
-    .command("demo")
-    .description("Run the main job on the bundled model: measure, remove, compare, save.")
+export function registerDemo(command: Command): void {
+  command
     .option("--remove <n>", "blocks to remove from the model that is saved", wholeNumber(1), 4)
     .option("--out <folder>", "where the record and the smaller model go", "depthkit-demo")
     .option("--json", "print one JSON document", false)

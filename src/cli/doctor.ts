@@ -3,21 +3,17 @@ import { type DoctorReport, doctor } from "../index.ts";
 import { runCommand } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 
-export function registerDoctor(program: Command): void {
-  program
-    .command("doctor")
-    .description("Show the interpreter, versions, devices and cache a worker would use, and what is wrong.")
-    .option("--json", "print one JSON document", false)
-    .action((flags: { json: boolean }) =>
-      runCommand(flags, async ({ signal }) => {
-        const report = await doctor({ signal });
-        return {
-          json: report,
-          text: doctorText(report),
-          exitCode: report.healthy ? exitCodes.done : exitCodes.failed,
-        };
-      }),
-    );
+export function registerDoctor(command: Command): void {
+  command.option("--json", "print one JSON document", false).action((flags: { json: boolean }) =>
+    runCommand(flags, async ({ signal }) => {
+      const report = await doctor({ signal });
+      return {
+        json: report,
+        text: doctorText(report),
+        exitCode: report.healthy ? exitCodes.done : exitCodes.failed,
+      };
+    }),
+  );
 }
 
 function doctorText(report: DoctorReport): string {

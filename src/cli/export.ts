@@ -14,10 +14,7 @@ interface Flags extends SubjectFlags {
 // `--dtype` is the one the model is loaded in.
 const styles = { dtype: { name: "saveDtype" } };
 
-export function registerExport(program: Command): void {
-  const command = program
-    .command("export")
-    .description("Save the model without some units as a checkpoint that other software loads.");
+export function registerExport(command: Command): void {
   addSubjectFlags(command)
     .requiredOption("--out <folder>", "the folder to write; it appears whole or not at all")
     .addOption(new Option("--format <format>").choices(exportFormats).default(exportFormats[0]));

@@ -13,10 +13,7 @@ interface Flags extends SubjectFlags, CorpusFlags, RepairFlags {
   save: string;
 }
 
-export function registerRepair(program: Command): void {
-  const command = program
-    .command("repair")
-    .description("Put something cheap where units were removed, or heal the rest, and save what comes out.");
+export function registerRepair(command: Command): void {
   addCorpusFlags(addSubjectFlags(command))
     .addOption(
       new Option("--method <name>", "docs/repair.md says what each does")

@@ -10,10 +10,8 @@ interface SetupFlags {
   json: boolean;
 }
 
-export function registerSetup(program: Command): void {
-  program
-    .command("setup")
-    .description("Prepare the worker's Python environment and the bundled model; once is enough.")
+export function registerSetup(command: Command): void {
+  command
     .option("--force", "make both anew even where they look whole", false)
     .option("--prune", "also remove the environments of other versions of depthkit", false)
     .addOption(

@@ -28,12 +28,7 @@ interface Flags extends ModelFlags, CorpusFlags {
   journal?: string;
 }
 
-export function registerShapley(program: Command): void {
-  const command = program
-    .command("shapley")
-    .description(
-      "Estimate what each unit is worth beside the others: Shapley or horizon values, with errors.",
-    );
+export function registerShapley(command: Command): void {
   addCorpusFlags(addModelFlags(command))
     .addOption(new Option("--units <kind>", "the players").choices(unitKind.options).default("block"))
     .option("--groups <n>", "cut the players into this many groups of neighbours", wholeNumber(2))

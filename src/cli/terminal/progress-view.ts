@@ -1,4 +1,4 @@
-import { SingleBar } from "cli-progress";
+import { Format, type Options, SingleBar } from "cli-progress";
 import type { Progress } from "../../index.ts";
 
 export interface ProgressView {
@@ -36,6 +36,7 @@ function barView(stream: NodeJS.WriteStream): ProgressView {
         bar = new SingleBar({
           stream,
           format: `${phase} [{bar}] {percentage}% {value}/{total} ${unit} {eta_formatted}`,
+          formatTime: timeLeft,
           hideCursor: true,
           clearOnComplete: true,
           gracefulExit: false, // the command decides what Ctrl-C does
@@ -50,6 +51,11 @@ function barView(stream: NodeJS.WriteStream): ProgressView {
       stream.write("\r\u001b[K");
     },
   };
+}
+
+/** The library says NULL or INF of a time that it does not know, which its own format cuts to "LLs". */
+function timeLeft(seconds: number | string, options: Options, multiple: number): string {
+  return typeof seconds === "number" ? Format.TimeFormat(seconds, options, multiple) : "";
 }
 
 function lineView(stream: NodeJS.WriteStream): ProgressView {
