@@ -1,5 +1,8 @@
-import { Format, type Options, SingleBar } from "cli-progress";
+import cliProgress, { type Options } from "cli-progress";
 import type { Progress } from "../../index.ts";
+
+// A CommonJS module, of which Node does not see all names.
+const { Format, SingleBar } = cliProgress;
 
 export interface ProgressView {
   update(progress: Pick<Progress, "phase" | "done" | "total" | "unit">): void;
@@ -15,7 +18,7 @@ export function progressView(stream: NodeJS.WriteStream = process.stderr): Progr
 }
 
 function barView(stream: NodeJS.WriteStream): ProgressView {
-  let bar: SingleBar | undefined;
+  let bar: InstanceType<typeof SingleBar> | undefined;
   let shown = "";
   const stop = () => {
     bar?.stop();
