@@ -5,6 +5,7 @@ import { type ExportInfo, Influence, type Plan, pythonReference, type RunRecord,
 import { formatCount, formatNumber, formatSeconds, renderBars, renderTable } from "../report/index.ts";
 import { runCommand, withWorker } from "./command.ts";
 import { describeExport } from "./export.ts";
+import { noteLines } from "./notes.ts";
 import { wholeNumber } from "./values.ts";
 
 interface Flags {
@@ -100,6 +101,7 @@ function describe(record: RunRecord, saved: ExportInfo, seconds: number, folder:
   return [
     `1. Model: ${model.source}, ${model.depth} blocks, ${formatCount(model.parameters)} parameters, ` +
       `${model.dtype} on ${model.device}`,
+    ...noteLines(model.notes),
     "",
     `2. Cosine influence of each block on ${corpus.sequences} x ${corpus.length} tokens of the Python ` +
       `reference (low: remove first)`,

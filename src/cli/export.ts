@@ -3,6 +3,7 @@ import type { ExportInfo } from "../index.ts";
 import { formatBytes, formatCount, formatSeconds, renderTable } from "../report/index.ts";
 import { exportFormats, exportOptions } from "../schemas.ts";
 import { runCommand, withWorker } from "./command.ts";
+import { noteLines } from "./notes.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
@@ -53,7 +54,6 @@ export function describeExport(info: ExportInfo): string {
     info.maxLogitDifference === null
       ? "logits were not compared with the model in memory"
       : `largest logit difference to the model in memory: ${info.maxLogitDifference.toPrecision(3)}`,
-    ...info.notes,
-    ...info.warnings.map((warning) => `Note: ${warning}`),
+    ...noteLines([...info.notes, ...info.warnings]),
   ].join("\n");
 }

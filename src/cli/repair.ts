@@ -5,6 +5,7 @@ import { repairFitOptions, repairSaveOptions } from "../schemas.ts";
 import { runCommand, withWorker } from "./command.ts";
 import { addCorpusFlags, type CorpusFlags, corpusOptionsOf, textDataOf } from "./data-flags.ts";
 import { corpusTokens, withTokens } from "./first-tokens.ts";
+import { noteLines } from "./notes.ts";
 import { addRepairFlags, methodNames, type RepairFlags, repairMethodOf } from "./repair-flags.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
@@ -87,5 +88,5 @@ function describe({ removed, report }: RepairedSubnetwork, flags: Flags): string
           ]),
     );
   }
-  return [...lines, ...report.notes.map((note) => `Note: ${note}`)].join("\n");
+  return [...lines, ...noteLines(report.notes)].join("\n");
 }

@@ -13,6 +13,7 @@ import {
   textDataOf,
 } from "./data-flags.ts";
 import { corpusTokens, withTokens } from "./first-tokens.ts";
+import { noteLines } from "./notes.ts";
 import { loadModel } from "./subject.ts";
 import { wholeNumber } from "./values.ts";
 
@@ -74,7 +75,7 @@ export function registerShapley(command: Command): void {
           });
           return {
             json: { model: model.info, corpus: corpus.info, estimate: estimate.toJSON() },
-            text: withTokens(describe(estimate, flags), flags, [corpusTokens(corpus)]),
+            text: withTokens(describe(estimate, flags, game.notes), flags, [corpusTokens(corpus)]),
           };
         }),
       );
@@ -93,7 +94,11 @@ async function playersOf(
   return influence.lowest(candidates);
 }
 
-function describe(estimate: ShapleyEstimate, { value, units, candidates }: Flags): string {
+function describe(
+  estimate: ShapleyEstimate,
+  { value, units, candidates }: Flags,
+  notes: readonly string[],
+): string {
   const { info } = estimate;
   const target = info.target === "shapley" ? "Shapley values" : `horizon ${info.target.horizon} values`;
   const among = candidates === undefined ? "" : `the ${candidates} of least cosine influence among the `;
@@ -130,5 +135,6 @@ function describe(estimate: ShapleyEstimate, { value, units, candidates }: Flags
       ],
       rows,
     ),
+    ...noteLines(notes),
   ].join("\n");
 }

@@ -35,14 +35,17 @@ export const pythonSectionNames = Object.keys(pythonSections) as PythonSection[]
 export type PythonFacts = { [S in PythonSection]?: z.infer<(typeof pythonSections)[S]> };
 
 const problem = z.object({
-  severity: z.enum(["error", "warning"]),
-  code: z.enum(errorCodes),
+  severity: z
+    .enum(["error", "warning"])
+    .describe("error: a worker would not start, or not work; warning: it would."),
+  code: z.enum(errorCodes).describe("As an error of this kind has it: docs/errors.md."),
   message: z.string(),
-  remedy: z.string(),
+  remedy: z.string().describe("What to do."),
 });
 export type Problem = z.infer<typeof problem>;
 
 export const doctorReport = z.object({
+  /** This program: Node, depthkit and its native packages. */
   node: z.object({
     version: z.string(),
     platform: z.string(),
@@ -50,7 +53,9 @@ export const doctorReport = z.object({
     /** Version by package; null where it is not installed. */
     packages: z.record(z.string(), z.string().nullable()),
   }),
+  /** The machine: its processor and its memory. */
   machine: z.object({ cpu: z.string(), cores: z.int(), memoryBytes: bytes, freeMemoryBytes: bytes }),
+  /** The interpreter a worker would start with, and what it says of itself. */
   python: z.object({
     /** The interpreter a worker would start with; null when there is none. */
     command: z.string().nullable(),
@@ -60,6 +65,7 @@ export const doctorReport = z.object({
     devices: pythonSections.devices.nullable(),
     attention: pythonSections.attention.nullable(),
   }),
+  /** The cache folder, and the environments and models in it. */
   cache: z.object({
     folder: z.string(),
     freeBytes: bytes,
@@ -73,7 +79,7 @@ export const doctorReport = z.object({
     ),
     models: z.array(z.object({ name: z.string(), bytes, whole: z.boolean() })),
   }),
-  problems: z.array(problem),
-  healthy: z.boolean(),
+  problems: z.array(problem).describe("All that is wrong."),
+  healthy: z.boolean().describe("Whether no problem is an error."),
 });
 export type DoctorReport = z.infer<typeof doctorReport>;

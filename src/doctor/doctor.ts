@@ -15,6 +15,7 @@ import { type DoctorReport, doctorReport, type Problem } from "./doctor-report.t
 import { type Inspection, inspectPython } from "./inspect-python.ts";
 
 export interface DoctorOptions {
+  /** Aborting ends the inspection; it rejects with CANCELLED. */
   signal?: AbortSignal | undefined;
   /** How long Python may take to describe itself, in milliseconds; 120,000 by default. */
   timeoutMs?: number | undefined;

@@ -12,6 +12,7 @@ import { verifyModules } from "./verify-modules.ts";
 export interface SetupOptions {
   /** Aborting ends what is running, removes what is half done and rejects with CANCELLED. */
   signal?: AbortSignal | undefined;
+  /** Hears of each step as it goes on. */
   onProgress?: ((progress: SetupProgress) => void) | undefined;
   /** Make environment and model anew even where they look whole. */
   force?: boolean | undefined;
@@ -29,11 +30,13 @@ const setupChecks: Checks<SetupOptions> = {
 };
 
 export interface SetupResult {
+  /** The interpreter that a worker starts with. */
   python: string;
   /** False when DEPTHKIT_PYTHON names an interpreter of the user's own. */
   managed: boolean;
   /** The managed environment's folder. */
   environment: string | undefined;
+  /** The bundled model. */
   model: BundledModel;
   /** The extras asked for. */
   extras: ExtraName[];

@@ -37,7 +37,9 @@ export interface CompareRepairsOptions extends CallOptions {
 }
 
 export interface RepairRow {
+  /** The repair's name. */
   name: string;
+  /** Of the repaired subnetwork. */
   scores: Scores;
   /** Numbers added to the model in memory. */
   parameters: number;
@@ -50,9 +52,11 @@ export interface RepairRow {
 }
 
 export interface RepairComparison {
+  /** Scores of the whole model. */
   dense: Scores;
   /** Pruned and not repaired. */
   removed: Scores;
+  /** One for each repair, in their order. */
   rows: RepairRow[];
   /** The repaired subnetworks, in the order of the rows. */
   subnetworks: Subnetwork[];

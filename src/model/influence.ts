@@ -17,22 +17,32 @@ export interface InfluenceOptions
 export type InfluenceTable<T = number> = Record<UnitKind, Record<InfluenceMetric, T[]>>;
 
 export interface InfluenceData {
+  /** Blocks of the model. */
   depth: number;
+  /** Means over the tokens counted, by kind and metric, block by block. */
   values: InfluenceTable;
   /** Of the mean over sequences; null where a single sequence tells nothing of it. */
   standardErrors: InfluenceTable<number | null>;
   /** `angular[n - 1][l]`: mean angular distance, in units of pi, across the n blocks from block l. */
   angular: number[][];
+  /** Tokens of a sequence that the angular distance is averaged over. */
   angularTokens: "last" | "all";
+  /** Tokens at each sequence's start that were left out. */
   skipFirstTokens: number;
+  /** Sequences measured on. */
   sequences: number;
+  /** Tokens counted. */
   tokens: number;
+  /** Seconds it took. */
   seconds: number;
 }
 
 export interface RankedUnit {
+  /** Its name, such as `attention.7`. */
   unit: UnitName;
+  /** Its influence by the kind and metric of the view. */
   value: number;
+  /** Of the mean over sequences; null where a single one tells nothing of it. */
   standardError: number | null;
 }
 

@@ -4,7 +4,9 @@ import type { UnitKind, UnitName } from "./common.ts";
 import { unitKinds } from "./names.ts";
 
 export interface Unit {
+  /** A block, or a sublayer of one. */
   kind: UnitKind;
+  /** Its block's number, from 0. */
   block: number;
 }
 

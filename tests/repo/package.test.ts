@@ -14,6 +14,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import ts from "typescript";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -103,6 +104,34 @@ test("its declarations have no generic typed arrays, which TypeScript before 5.7
     /(Int|Uint|Float)\d+Array</.test(readFileSync(join(installed, "dist", path), "utf8")),
   );
   expect(generic).toEqual([]);
+});
+
+test("an editor shows words for every field of what the worker answers, and of a run's record", () => {
+  const entry = join(installed, "dist/index.d.ts");
+  const program = ts.createProgram([entry], {
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    target: ts.ScriptTarget.ES2022,
+    types: [],
+  });
+  const checker = program.getTypeChecker();
+  const source = program.getSourceFile(entry);
+  const module = source && checker.getSymbolAtLocation(source);
+  if (module === undefined) throw new Error(`${entry} is no module`);
+  let fields = 0;
+  const silent = checker.getExportsOfModule(module).flatMap((exported) => {
+    const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
+    const type = checker.getDeclaredTypeOfSymbol(symbol);
+    if (!(symbol.flags & ts.SymbolFlags.TypeAlias) || !(type.flags & ts.TypeFlags.Object)) return [];
+    return type.getProperties().flatMap((field) => {
+      const file = field.declarations?.[0]?.getSourceFile().fileName ?? "";
+      if (!/depthkit\/dist\/(protocol|experiment|doctor)\//.test(file)) return [];
+      fields += 1;
+      return field.getDocumentationComment(checker).length > 0 ? [] : [`${exported.name}.${field.name}`];
+    });
+  });
+  expect(fields).toBeGreaterThan(200);
+  expect(silent).toEqual([]);
 });
 
 /** Preloaded, it says at the end which modules were loaded. */
