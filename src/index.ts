@@ -5,6 +5,7 @@ export type { DoctorReport } from "./doctor/doctor-report.ts";
 export { type ExtraName, extraNames } from "./environment/extra-names.ts";
 export type { SetupOptions, SetupResult } from "./environment/setup.ts";
 export type { SetupProgress } from "./environment/setup-progress.ts";
+export { type TorchChoice, torchChoices } from "./environment/torch-names.ts";
 export {
   DepthkitError,
   type DepthkitErrorOptions,

@@ -28,6 +28,7 @@ function doctorText(report: DoctorReport): string {
     ],
     ["Python", interpreterText(python)],
     ["packages", python.packages ? versions(python.packages) : "not known"],
+    ["torch", torchText(python.devices)],
     ["devices", devicesText(python.devices)],
     ["attention", attentionText(python.attention)],
     ["cache", `${cache.folder} (${size(cache.freeBytes)} free)`],
@@ -52,6 +53,12 @@ function interpreterText({ command, managed, interpreter }: DoctorReport["python
   const about = interpreter ? `${interpreter.implementation} ${interpreter.version}` : "does not answer";
   const whose = managed ? "managed" : "DEPTHKIT_PYTHON";
   return `${command} (${about}, ${whose})`;
+}
+
+function torchText(devices: DoctorReport["python"]["devices"]): string {
+  if (!devices) return "not known";
+  const build = devices.cudaBuild === null ? "without CUDA" : `for CUDA ${devices.cudaBuild}`;
+  return `${devices.torch}, built ${build}`;
 }
 
 function devicesText(devices: DoctorReport["python"]["devices"]): string {

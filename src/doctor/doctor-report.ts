@@ -45,40 +45,44 @@ const problem = z.object({
 export type Problem = z.infer<typeof problem>;
 
 export const doctorReport = z.object({
-  /** This program: Node, depthkit and its native packages. */
-  node: z.object({
-    version: z.string(),
-    platform: z.string(),
-    depthkit: z.string(),
-    /** Version by package; null where it is not installed. */
-    packages: z.record(z.string(), z.string().nullable()),
-  }),
-  /** The machine: its processor and its memory. */
-  machine: z.object({ cpu: z.string(), cores: z.int(), memoryBytes: bytes, freeMemoryBytes: bytes }),
-  /** The interpreter a worker would start with, and what it says of itself. */
-  python: z.object({
-    /** The interpreter a worker would start with; null when there is none. */
-    command: z.string().nullable(),
-    managed: z.boolean(),
-    interpreter: pythonSections.interpreter.nullable(),
-    packages: pythonSections.packages.nullable(),
-    devices: pythonSections.devices.nullable(),
-    attention: pythonSections.attention.nullable(),
-  }),
-  /** The cache folder, and the environments and models in it. */
-  cache: z.object({
-    folder: z.string(),
-    freeBytes: bytes,
-    environments: z.array(
-      z.object({
-        name: z.string(),
-        bytes,
-        state: z.enum(["ready", "damaged", "unfinished", "missing"]),
-        inUse: z.boolean(),
-      }),
-    ),
-    models: z.array(z.object({ name: z.string(), bytes, whole: z.boolean() })),
-  }),
+  node: z
+    .object({
+      version: z.string(),
+      platform: z.string(),
+      depthkit: z.string(),
+      /** Version by package; null where it is not installed. */
+      packages: z.record(z.string(), z.string().nullable()),
+    })
+    .describe("This program: Node, depthkit and its native packages."),
+  machine: z
+    .object({ cpu: z.string(), cores: z.int(), memoryBytes: bytes, freeMemoryBytes: bytes })
+    .describe("The machine: its processor and its memory."),
+  python: z
+    .object({
+      /** The interpreter a worker would start with; null when there is none. */
+      command: z.string().nullable(),
+      managed: z.boolean(),
+      interpreter: pythonSections.interpreter.nullable(),
+      packages: pythonSections.packages.nullable(),
+      devices: pythonSections.devices.nullable(),
+      attention: pythonSections.attention.nullable(),
+    })
+    .describe("The interpreter a worker would start with, and what it says of itself."),
+  cache: z
+    .object({
+      folder: z.string(),
+      freeBytes: bytes,
+      environments: z.array(
+        z.object({
+          name: z.string(),
+          bytes,
+          state: z.enum(["ready", "damaged", "unfinished", "missing"]),
+          inUse: z.boolean(),
+        }),
+      ),
+      models: z.array(z.object({ name: z.string(), bytes, whole: z.boolean() })),
+    })
+    .describe("The cache folder, and the environments and models in it."),
   problems: z.array(problem).describe("All that is wrong."),
   healthy: z.boolean().describe("Whether no problem is an error."),
 });

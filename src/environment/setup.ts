@@ -1,3 +1,4 @@
+import { DepthkitError } from "../errors.ts";
 import { aFlag, anyOf, type Checks, callChecks, checkOptions, listOf } from "../options.ts";
 import type { BundledModel } from "./bundled-model.ts";
 import { ensureEnvironment, pruneEnvironments } from "./environment.ts";
@@ -7,6 +8,7 @@ import { ownInterpreter, verifyOwnInterpreter } from "./own-interpreter.ts";
 import { ensureBundledModel } from "./prepare-model.ts";
 import { workerRequirements } from "./requirements.ts";
 import { progressOfSteps, type SetupProgress } from "./setup-progress.ts";
+import { type TorchChoice, torchChoices } from "./torch-names.ts";
 import { verifyModules } from "./verify-modules.ts";
 
 export interface SetupOptions {
@@ -18,6 +20,12 @@ export interface SetupOptions {
   force?: boolean | undefined;
   /** Also remove the environments of other versions of depthkit. */
   prune?: boolean | undefined;
+  /**
+   * The build of torch in the managed environment: `cpu`, `cu126`, `cu130`, or `auto`, the one that is there,
+   * else what fits this machine: the CUDA build that its NVIDIA driver runs, or the CPU's. Another build than
+   * the one that is there makes the environment anew.
+   */
+  torch?: TorchChoice | undefined;
   /** Extras to install into the environment too: `lm-eval`. An interpreter of your own must have them. */
   with?: readonly ExtraName[] | undefined;
 }
@@ -26,6 +34,7 @@ const setupChecks: Checks<SetupOptions> = {
   ...callChecks,
   force: aFlag,
   prune: aFlag,
+  torch: anyOf(...torchChoices),
   with: listOf(anyOf(...extraNames)),
 };
 
@@ -54,6 +63,7 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   let python: string;
   let environment: string | undefined;
   if (own) {
+    if (options.torch !== undefined && options.torch !== "auto") throw ownTorch(own, options.torch);
     await verifyOwnInterpreter({
       python: own,
       requirements: workerRequirements(),
@@ -63,7 +73,12 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
     });
     python = own;
   } else {
-    ({ python, folder: environment } = await ensureEnvironment({ force, signal, onProgress }));
+    ({ python, folder: environment } = await ensureEnvironment({
+      force,
+      torch: options.torch,
+      signal,
+      onProgress,
+    }));
   }
   for (const extra of extras) {
     const requirements = extraRequirements(extra);
@@ -78,4 +93,12 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   const pruned = options.prune ? await pruneEnvironments(environment) : [];
   onProgress?.({ step: "done", message: "The worker's Python environment and the bundled model are ready" });
   return { python, managed: !own, environment, model, extras, pruned };
+}
+
+function ownTorch(python: string, torch: TorchChoice): DepthkitError {
+  return new DepthkitError(
+    "INVALID_ARGUMENT",
+    `setup: torch "${torch}" was asked for, and DEPTHKIT_PYTHON names an interpreter of your own (${python}), ` +
+      "which set-up leaves as it is. Install that build there, or unset DEPTHKIT_PYTHON.",
+  );
 }
