@@ -53,6 +53,15 @@ export async function withWorker<T>(work: (kit: Depthkit) => Promise<T>): Promis
   return await work(kit);
 }
 
+/** Refuses a folder that goes on from run to run where nothing can be added to it, before anything is begun. */
+export async function checkJournal(
+  kit: Depthkit,
+  folder: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  if (folder !== undefined) await kit.checkTarget(folder, { kind: "files", signal });
+}
+
 function report(error: unknown, json: boolean): void {
   const known = error instanceof DepthkitError;
   if (json) {

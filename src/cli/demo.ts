@@ -25,22 +25,22 @@ export function registerDemo(program: Command): void {
         const startedAt = performance.now();
         const call = { signal, onProgress: progress.update };
         const plan = demoPlan(await pythonReference(), flags.remove);
-        forgetFinishedRun(flags.out);
+        const smaller = join(flags.out, `smollm2-135m-without-${flags.remove}-blocks`);
         return withWorker(async (kit) => {
+          // The folder is the demo's own.
+          await kit.checkTarget(smaller, { kind: "export", overwrite: true, signal });
+          forgetFinishedRun(flags.out);
           const record = await runPlan(kit, plan, { folder: flags.out, ...call });
           const removed = record.removals.at(-1)?.removed ?? [];
           await using model = await kit.loadModel(plan.model.source, call);
-          const saved = await model
-            .without(removed)
-            .export(join(flags.out, `smollm2-135m-without-${removed.length}-blocks`), {
-              format: "huggingface",
-              // The folder is the demo's own.
-              overwrite: true,
-              note:
-                `The blocks of least cosine influence on ${record.corpus.tokens} tokens of the ` +
-                `Python language reference.`,
-              ...call,
-            });
+          const saved = await model.without(removed).export(smaller, {
+            format: "huggingface",
+            overwrite: true,
+            note:
+              `The blocks of least cosine influence on ${record.corpus.tokens} tokens of the ` +
+              `Python language reference.`,
+            ...call,
+          });
           const seconds = (performance.now() - startedAt) / 1000;
           return {
             json: { record, export: saved, seconds },

@@ -25,8 +25,9 @@ export function registerExport(program: Command): void {
     await runCommand(flags, ({ signal, progress }) =>
       withWorker(async (kit) => {
         const call = { signal, onProgress: progress.update };
-        const { model, subnetwork } = await loadSubject(kit, flags, call);
         const options = schemaOptions(exportOptions, flags, styles);
+        await kit.checkTarget(flags.out, { kind: "export", overwrite: options.overwrite, signal });
+        const { model, subnetwork } = await loadSubject(kit, flags, call);
         const info = await subnetwork.export(flags.out, { format: flags.format, ...options, ...call });
         return { json: { model: model.info, export: info }, text: describeExport(info) };
       }),

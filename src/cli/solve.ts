@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { GenerationScore } from "../index.ts";
 import { formatCount, formatSeconds, renderTable } from "../report/index.ts";
 import { generationTaskOptions, solveOptions } from "../schemas.ts";
-import { runCommand, withWorker } from "./command.ts";
+import { checkJournal, runCommand, withWorker } from "./command.ts";
 import { share } from "./evaluation-text.ts";
 import { addTokensFlag, type TokensFlag, withTokens } from "./first-tokens.ts";
 import { addSchemaFlags, readEscapes, schemaOptions } from "./schema-flags.ts";
@@ -44,6 +44,7 @@ export function registerSolve(program: Command): void {
       await runCommand(flags, ({ signal, progress }) =>
         withWorker(async (kit) => {
           const call = { signal, onProgress: progress.update };
+          await checkJournal(kit, flags.journal, signal);
           const { model, subnetwork } = await loadSubject(kit, flags, call);
           const task = await model.loadGenerationTask(flags.task, {
             ...schemaOptions(generationTaskOptions, flags, taskStyles),

@@ -34,6 +34,16 @@ export type PythonSection = keyof typeof pythonSections;
 export const pythonSectionNames = Object.keys(pythonSections) as PythonSection[];
 export type PythonFacts = { [S in PythonSection]?: z.infer<(typeof pythonSections)[S]> };
 
+export const leftover = z.object({
+  folder: z.string(),
+  bytes,
+  /** `unknown`: another machine's, or one without a lock: nobody here can say whether its process is alive. */
+  owner: z.enum(["in use", "abandoned", "unknown"]),
+  /** Whether `clean` did away with it. */
+  removed: z.boolean(),
+});
+export type Leftover = z.infer<typeof leftover>;
+
 const problem = z.object({
   severity: z.enum(["error", "warning"]),
   code: z.enum(errorCodes),
@@ -73,6 +83,8 @@ export const doctorReport = z.object({
     ),
     models: z.array(z.object({ name: z.string(), bytes, whole: z.boolean() })),
   }),
+  /** Folders that a killed process, or one at work, was filling; null where no Python could look. */
+  leftovers: z.array(leftover).nullable(),
   problems: z.array(problem),
   healthy: z.boolean(),
 });

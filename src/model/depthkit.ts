@@ -1,12 +1,16 @@
+import type { z } from "zod";
 import { DepthkitError } from "../errors.ts";
 import { aFlag, aNumberAbove, aText, type Checks, callChecks, checkOptions } from "../options.ts";
-import type { WorkerStatus } from "../protocol/worker.ts";
+import { absolutePath } from "../platform/absolute-path.ts";
+import type { targetOptions, WorkerStatus } from "../protocol/worker.ts";
 import type { CallOptions, Connection } from "../rpc/connection.ts";
 import type { LaunchOptions, WorkerProcess } from "../worker/launch.ts";
 import { type LoadModelOptions, loadModel, type Model } from "./model.ts";
 import { openWorkerLine, type WorkerLine } from "./worker-line.ts";
 
 export interface StartOptions extends LaunchOptions {}
+
+export interface CheckTargetOptions extends CallOptions, z.input<typeof targetOptions> {}
 
 const startChecks: Checks<StartOptions> = {
   python: aText,
@@ -51,6 +55,17 @@ export class Depthkit {
    */
   loadModel(source: string, options: LoadModelOptions = {}): Promise<Model> {
     return loadModel(this.connection, source, options);
+  }
+
+  /**
+   * Refuses now the folder that an export (`kind: "export"`), a saved repair (`"repair"`) or files that are
+   * added to it (`"files"`) would be refused at their end: it is a file, may not be written to, or holds what
+   * may not be replaced. Makes nothing.
+   *
+   * @throws DepthkitError TARGET_NOT_EMPTY, INVALID_ARGUMENT
+   */
+  async checkTarget(folder: string, options: CheckTargetOptions): Promise<void> {
+    await this.connection.request("worker.checkTarget", { target: absolutePath(folder) }, options);
   }
 
   /** What the worker holds and does, and the memory it takes. Answered at once, whatever it is at. */

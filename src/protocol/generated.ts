@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "b68524d0c4b142863006f17556ae6b039e253cff8dd60e2587ee532ec1eae21d";
+export const contractDigest = "24c3ac7ec13378f065358e56b2e58c7d884b92f748775c5ff2b7c7e3a3d20a01";

@@ -1,6 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -161,6 +169,27 @@ test("generate and export, end to end", async () => {
   const again = await run(["export", ...model, "--remove", "12-14", "--out", "smaller"]);
   expect(again).toMatchObject({ code: 2, stdout: "" });
   expect(again.stderr).toContain("TARGET_NOT_EMPTY");
+});
+
+test("where something is written at the end, its place is looked at before the model is loaded", async () => {
+  mkdirSync(join(folder, "photos"));
+  writeFileSync(join(folder, "photos", "cat.jpg"), "cat");
+  const text = ["--data", "text.txt", "--remove", "3"];
+  const refused = [
+    ["export", ...model, "--out", "photos", "--overwrite"],
+    ["repair", ...model, ...text, "--save", "photos", "--overwrite", "--method", "fold"],
+    ["repair", ...model, ...text, "--save", "x", "--method", "bias", "--checkpoints", "text.txt"],
+    ["evaluate", ...model, ...text, "--journal", "text.txt"],
+    ["shapley", ...model, "--data", "text.txt", "--journal", "text.txt/below"],
+    ["demo", "--out", "text.txt"],
+  ];
+  for (const args of refused) {
+    const { code, stderr } = await run(args);
+    expect({ args, code }).toEqual({ args, code: 2 });
+    expect(stderr).toMatch(args.includes("photos") ? /no (depthkit|repair)\.json/ : /text\.txt is a file/);
+    expect(stderr).not.toContain("loading");
+  }
+  expect(readdirSync(join(folder, "photos"))).toEqual(["cat.jpg"]);
 });
 
 test("SEL3: sublayers removed from the command line are gone from the saved model", async () => {

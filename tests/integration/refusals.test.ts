@@ -53,6 +53,7 @@ type Call = readonly [name: string, option: string, call: (options: Anything) =>
 const calls: readonly Call[] = [
   ["Depthkit.start", "verbose", (o) => Depthkit.start(o)],
   ["Depthkit.loadModel", "device", (o) => kit.loadModel("smollm2-135m", o)],
+  ["Depthkit.checkTarget", "overwrite", (o) => kit.checkTarget("out", { kind: "export", ...o })],
   ["Depthkit.status", "signal", (o) => kit.status(o)],
   ["Model.loadCorpus", "length", (o) => model.loadCorpus({ texts }, o)],
   ["Model.loadTask", "shots", (o) => model.loadTask({ rows }, o)],

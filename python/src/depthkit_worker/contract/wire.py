@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "b68524d0c4b142863006f17556ae6b039e253cff8dd60e2587ee532ec1eae21d"
+CONTRACT_DIGEST = "24c3ac7ec13378f065358e56b2e58c7d884b92f748775c5ff2b7c7e3a3d20a01"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -42,7 +42,7 @@ class EngineOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 class ExportOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     overwrite: bool = False
-    """Replace what the folder holds; a folder that is not empty is refused otherwise."""
+    """Replace an earlier export; a folder that is not empty is refused otherwise."""
     dtype: DtypeChoice = "auto"
     """auto: the dtype the source is stored in."""
     note: str = ""
@@ -188,6 +188,12 @@ class SolveOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Wrap each prompt as a user's turn in the model's chat template."""
     items: bool = False
     """Also give every item, with what was written."""
+
+
+class TargetOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    kind: TargetKind
+    overwrite: bool = False
+    """What depthkit wrote itself may be replaced."""
 
 
 class TaskOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1185,6 +1191,10 @@ class TrainingReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     points: tuple[TrainingPoint, ...]
 
 
+class WorkerCheckTargetParams(TargetOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    target: Annotated[str, Meta(min_length=1)]
+
+
 class WorkerPingParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     value: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     integer: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -1250,6 +1260,7 @@ RepairMethod: TypeAlias = EmulatedUpdateOptions | BiasOptions | LowRankOptions |
 RepairReference: TypeAlias = Literal["dense", "pruned"]
 RowMode: TypeAlias = Literal["raw", "wikitext"]
 RowSource: TypeAlias = RowFiles | OwnRows
+TargetKind: TypeAlias = Literal["export", "repair", "files"]
 TaskFormat: TypeAlias = Literal["mmlu", "arc_easy", "arc_challenge", "openbookqa", "piqa", "boolq", "hellaswag", "winogrande", "lambada"]
 TaskHandle: TypeAlias = Annotated[str, Meta(pattern="^task-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 TaskKind: TypeAlias = Literal["choices", "last-word"]
@@ -1259,6 +1270,7 @@ UnitName: TypeAlias = Annotated[str, Meta(pattern="^(block|attention|feed-forwar
 METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "worker.ping": (WorkerPingParams, WorkerPingResult),
     "worker.sleep": (WorkerSleepParams, WorkerSleepResult),
+    "worker.checkTarget": (WorkerCheckTargetParams, Empty),
     "worker.status": (Empty, WorkerStatusResult),
     "model.load": (ModelLoadParams, ModelLoadResult),
     "model.tokenizer": (ModelTokenizerParams, TokenizerInfo),
