@@ -1,4 +1,4 @@
-"""How a write that failed for want of room is told from other errors. A leaf: nothing of depthkit is imported."""
+"""How a write that failed for want of room is told from other errors. It imports nothing of depthkit."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.child import child_main, run_child
 from depthkit_worker.models.file_kinds import not_what_it_says
 from depthkit_worker.models.folders import sha256_of_files
-from depthkit_worker.models.gguf_header import gguf_fault
+from depthkit_worker.models.gguf_header import gguf_fault, gguf_licence
 from depthkit_worker.models.manifest import Manifest, read_manifest, write_manifest
 from depthkit_worker.models.partial_folders import partial_folder, sweep
 from depthkit_worker.session.job import Job
@@ -104,6 +104,17 @@ def _write_plain(gguf: Path, folder: Path, job: Job) -> None:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     add_legacy_keys(folder)
+    _write_card(gguf, folder)
+
+
+def _write_card(gguf: Path, folder: Path) -> None:
+    """The licence where an export looks for it: in the front matter of a card."""
+    from huggingface_hub import ModelCardData
+
+    licence = gguf_licence(gguf)
+    if licence:
+        front = ModelCardData(**licence).to_yaml()
+        (folder / "README.md").write_text(f"---\n{front}\n---\nConverted from `{gguf.name}`.\n", encoding="utf-8")
 
 
 def main() -> int:

@@ -1,10 +1,11 @@
-"""Folders that are filled beside their place and appear there whole or not at all, and what of them a killed process
-leaves behind.
+"""Folders that are filled beside their place and appear there whole or not at all, and what of them a killed
+process leaves behind.
 
-`.NAME.<random>.partial` beside NAME holds `new`, which becomes NAME, `old`, which was NAME until then, and `lock`,
-which the process at work keeps locked and which names its machine. The system gives the lock up with its process,
-however that ends, so that neither a number that another process has by now nor a restart misleads. On a disk that
-machines share a lock may be seen by its own machine alone: another machine's folders are never touched.
+`.NAME.<random>.partial` beside NAME holds `new`, which becomes NAME, `old`, which was NAME until then, and
+`lock`, which the process at work keeps locked and which names its machine. The system gives the lock up with
+its process, however that ends, so that neither a number that another process has by now nor a restart
+misleads. On a disk that machines share a lock may be seen by its own machine alone: another machine's folders
+are never touched.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class PartialFolder:
 
 @contextmanager
 def partial_folder(target: Path) -> Iterator[PartialFolder]:
-    """A folder for what is to become `target`, on the same disk. It is gone afterwards, whatever happens; what killed
+    """A folder for what is to become `target`, on its disk. It is gone afterwards, whatever happens; what killed
     processes left beside `target` goes first."""
     target.parent.mkdir(parents=True, exist_ok=True)
     sweep(target.parent)
@@ -94,8 +95,8 @@ def leftovers(parent: Path) -> list[Leftover]:
 
 
 def sweep(parent: Path) -> list[Leftover]:
-    """Remove the abandoned ones, and give them. One whose process was killed between its two renames has what stood
-    in the target before: that goes back there."""
+    """Remove the abandoned ones, and give them. One whose process was killed between its two renames has what
+    stood in the target before: that goes back there."""
     found = [leftover for leftover in leftovers(parent) if leftover.owner == "abandoned"]
     return [leftover for leftover in found if _remove(leftover.folder)]
 

@@ -1,4 +1,4 @@
-"""The folder that an export, a repair or files go to: what may be replaced, checked before any work is done."""
+"""The folder that an export, a repair or files go to: what may be replaced, checked before any work."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _CALLED: dict[TargetKind, str] = {
 
 
 def check_target(target: Path, kind: TargetKind, overwrite: bool, source_folder: Path | None = None) -> Path:
-    """`target` in full, when something of `kind` may be written there, made from the model in `source_folder`."""
+    """`target` in full, when something of `kind`, made from the model in `source_folder`, may be written there."""
     target = target.resolve()
     try:
         target.exists()
