@@ -59,7 +59,7 @@ export function registerEvaluate(program: Command): void {
     .action(async (flags: Flags) => {
       await runCommand(flags, ({ signal, progress }) => {
         checkFlags(flags);
-        return withWorker(async (kit) => {
+        return withWorker(signal, async (kit) => {
           const call = { signal, onProgress: progress.update };
           await checkJournal(kit, flags.journal, signal);
           const { model, subnetwork: pruned } = await loadSubject(kit, flags, call);

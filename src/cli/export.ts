@@ -23,7 +23,7 @@ export function registerExport(program: Command): void {
     .addOption(new Option("--format <format>").choices(exportFormats).default(exportFormats[0]));
   addSchemaFlags(command, exportOptions, styles).action(async (flags: Flags) => {
     await runCommand(flags, ({ signal, progress }) =>
-      withWorker(async (kit) => {
+      withWorker(signal, async (kit) => {
         const call = { signal, onProgress: progress.update };
         const options = schemaOptions(exportOptions, flags, styles);
         await kit.checkTarget(flags.out, { kind: "export", overwrite: options.overwrite, signal });

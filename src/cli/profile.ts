@@ -14,7 +14,7 @@ export function registerProfile(program: Command): void {
     .description("What the model costs to store and to run without some units, against the whole model.");
   addSchemaFlags(addSubjectFlags(command), profileOptions, styles).action(async (flags: SubjectFlags) => {
     await runCommand(flags, ({ signal, progress }) =>
-      withWorker(async (kit) => {
+      withWorker(signal, async (kit) => {
         const call = { signal, onProgress: progress.update };
         const { model, subnetwork } = await loadSubject(kit, flags, call);
         const options = schemaOptions(profileOptions, flags, styles);

@@ -31,9 +31,9 @@ export function registerRepair(program: Command): void {
   addSchemaFlags(command, repairSaveOptions);
   addSchemaFlags(command, repairFitOptions);
   addRepairFlags(command).action(async (flags: Flags) => {
-    await runCommand(flags, ({ signal, progress }) => {
+    await runCommand({ ...flags, journal: flags.checkpoints }, ({ signal, progress }) => {
       const method = repairMethodOf(flags);
-      return withWorker(async (kit) => {
+      return withWorker(signal, async (kit) => {
         const call = { signal, onProgress: progress.update };
         const saving = schemaOptions(repairSaveOptions, flags);
         await kit.checkTarget(flags.save, { kind: "repair", overwrite: saving.overwrite, signal });

@@ -61,7 +61,7 @@ export function registerShapley(program: Command): void {
     .option("--journal <folder>", "keep every evaluated subnetwork here; an interrupted run goes on from it")
     .action(async (flags: Flags) => {
       await runCommand(flags, ({ signal, progress }) =>
-        withWorker(async (kit) => {
+        withWorker(signal, async (kit) => {
           const call = { signal, onProgress: progress.update };
           await checkJournal(kit, flags.journal, signal);
           const model = await loadModel(kit, flags, call);

@@ -37,7 +37,7 @@ export type PythonFacts = { [S in PythonSection]?: z.infer<(typeof pythonSection
 export const leftover = z.object({
   folder: z.string(),
   bytes,
-  /** `unknown`: another machine's, or one without a lock: nobody here can say whether its process is alive. */
+  /** `unknown`: another machine's, or one without a lock: nobody here knows whether its process lives. */
   owner: z.enum(["in use", "abandoned", "unknown"]),
   /** Whether `clean` did away with it. */
   removed: z.boolean(),

@@ -19,7 +19,7 @@ export interface DoctorOptions {
   signal?: AbortSignal | undefined;
   /** How long Python may take to describe itself, in milliseconds; 120,000 by default. */
   timeoutMs?: number | undefined;
-  /** Folders beside the cache to look in for what killed exports and saves left: those they were to stand in. */
+  /** Where exports and saves go: looked in, beside the cache, for what killed ones left. */
   folders?: readonly string[] | undefined;
   /** Remove what killed processes left there; otherwise nothing is changed. */
   clean?: boolean | undefined;

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { DepthkitError } from "../errors.ts";
-import { aFlag, aNumberAbove, aText, type Checks, callChecks, checkOptions } from "../options.ts";
+import { aFlag, aNumberAbove, aSignal, aText, type Checks, callChecks, checkOptions } from "../options.ts";
 import { absolutePath } from "../platform/absolute-path.ts";
 import type { targetOptions, WorkerStatus } from "../protocol/worker.ts";
 import type { CallOptions, Connection } from "../rpc/connection.ts";
@@ -16,6 +16,7 @@ const startChecks: Checks<StartOptions> = {
   python: aText,
   verbose: aFlag,
   startTimeoutMs: aNumberAbove(0),
+  signal: aSignal,
 };
 
 /**
@@ -41,7 +42,7 @@ export class Depthkit {
    * Returns as soon as it answers; torch is imported meanwhile.
    *
    * @throws DepthkitError ENVIRONMENT_MISSING, PYTHON_NOT_FOUND, PYTHON_TOO_OLD, MODULE_MISSING,
-   * WORKER_START_FAILED, VERSION_MISMATCH, CONNECTION_LOST, TIMEOUT
+   * WORKER_START_FAILED, VERSION_MISMATCH, CONNECTION_LOST, TIMEOUT, CANCELLED
    */
   static async start(options: StartOptions = {}): Promise<Depthkit> {
     checkOptions("Depthkit.start", options, startChecks);
