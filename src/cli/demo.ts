@@ -6,6 +6,7 @@ import { formatCount, formatNumber, formatSeconds, renderBars, renderTable } fro
 import { runCommand, withWorker } from "./command.ts";
 import { describeExport } from "./export.ts";
 import { addTokensFlag, type Tokenised, type TokensFlag, withTokens } from "./first-tokens.ts";
+import { noteLines } from "./notes.ts";
 import { wholeNumber } from "./values.ts";
 
 interface Flags extends TokensFlag {
@@ -14,10 +15,8 @@ interface Flags extends TokensFlag {
   json: boolean;
 }
 
-export function registerDemo(program: Command): void {
-  const command = program
-    .command("demo")
-    .description("Run the main job on the bundled model: measure, remove, compare, save.")
+export function registerDemo(command: Command): void {
+  command
     .option("--remove <n>", "blocks to remove from the model that is saved", wholeNumber(1), 4)
     .option("--out <folder>", "where the record and the smaller model go", "depthkit-demo")
     .option("--json", "print one JSON document", false);
@@ -111,6 +110,7 @@ function describe(record: RunRecord, saved: ExportInfo, seconds: number, folder:
   return [
     `1. Model: ${model.source}, ${model.depth} blocks, ${formatCount(model.parameters)} parameters, ` +
       `${model.dtype} on ${model.device}`,
+    ...noteLines(model.notes),
     "",
     `2. Cosine influence of each block on ${corpus.sequences} x ${corpus.length} tokens of the Python ` +
       `reference (low: remove first)`,

@@ -9,10 +9,8 @@ interface Flags {
   json: boolean;
 }
 
-export function registerDoctor(program: Command): void {
-  program
-    .command("doctor")
-    .description("Show the interpreter, versions, devices and cache a worker would use, and what is wrong.")
+export function registerDoctor(command: Command): void {
+  command
     .option(
       "--folders <paths...>",
       "folders that exports or saves go to: look there, too, for what killed ones left",
@@ -45,6 +43,7 @@ function doctorText(report: DoctorReport): string {
     ],
     ["Python", interpreterText(python)],
     ["packages", python.packages ? versions(python.packages) : "not known"],
+    ["torch", torchText(python.devices)],
     ["devices", devicesText(python.devices)],
     ["attention", attentionText(python.attention)],
     ["cache", `${cache.folder} (${size(cache.freeBytes)} free)`],
@@ -74,6 +73,12 @@ function interpreterText({ command, managed, interpreter }: DoctorReport["python
   const about = interpreter ? `${interpreter.implementation} ${interpreter.version}` : "does not answer";
   const whose = managed ? "managed" : "DEPTHKIT_PYTHON";
   return `${command} (${about}, ${whose})`;
+}
+
+function torchText(devices: DoctorReport["python"]["devices"]): string {
+  if (!devices) return "not known";
+  const build = devices.cudaBuild === null ? "without CUDA" : `for CUDA ${devices.cudaBuild}`;
+  return `${devices.torch}, built ${build}`;
 }
 
 function devicesText(devices: DoctorReport["python"]["devices"]): string {

@@ -5,8 +5,8 @@ import { absolutePath } from "../platform/absolute-path.ts";
 import type { targetOptions, WorkerStatus } from "../protocol/worker.ts";
 import type { CallOptions, Connection } from "../rpc/connection.ts";
 import type { LaunchOptions, WorkerProcess } from "../worker/launch.ts";
-import { type LoadModelOptions, loadModel, type Model } from "./model.ts";
-import { openWorkerLine, type WorkerLine } from "./worker-line.ts";
+import type { LoadModelOptions, Model } from "./model.ts";
+import type { WorkerLine } from "./worker-line.ts";
 
 export interface StartOptions extends LaunchOptions {}
 
@@ -46,6 +46,8 @@ export class Depthkit {
    */
   static async start(options: StartOptions = {}): Promise<Depthkit> {
     checkOptions("Depthkit.start", options, startChecks);
+    // The schemas and ZeroMQ, which a program that starts no worker does not wait for.
+    const { openWorkerLine } = await import("./worker-line.ts");
     return new Depthkit(await openWorkerLine(options));
   }
 
@@ -54,7 +56,8 @@ export class Depthkit {
    *
    * @throws DepthkitError MODEL_NOT_FOUND, MODEL_UNSUPPORTED, MODEL_INVALID, DEVICE_UNAVAILABLE, NETWORK
    */
-  loadModel(source: string, options: LoadModelOptions = {}): Promise<Model> {
+  async loadModel(source: string, options: LoadModelOptions = {}): Promise<Model> {
+    const { loadModel } = await import("./model.ts");
     return loadModel(this.connection, source, options);
   }
 
