@@ -28,7 +28,7 @@ from depthkit_worker.export.provenance import copy_licenses, provenance_of, writ
 from depthkit_worker.export.shards import Written, write_shards
 from depthkit_worker.export.text_files import write_generation_settings, write_tokenizer, write_tokenizer_as_loaded
 from depthkit_worker.export.verify import check_built
-from depthkit_worker.models.cancellable import obeying
+from depthkit_worker.models.cancellable import calls_obey
 from depthkit_worker.models.compatibility import add_legacy_keys
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.dtypes import dtype_name
@@ -72,11 +72,11 @@ def export_huggingface(
 ) -> ExportHuggingfaceResult:
     """Write `subnetwork` to the folder `target`, whole or not at all. The live model is not touched."""
     started = time.monotonic()
-    with obeying(job):
+    with calls_obey(job):
         plan = _plan(subnetwork, target, options, max_shard_bytes, job)
     try:
         with partial_folder(plan.target) as prepared:
-            with obeying(job):
+            with calls_obey(job):
                 result = _write(plan, prepared.new, job)
             prepared.put_in_place(job)
     except (OSError, SafetensorError) as error:
