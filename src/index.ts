@@ -63,6 +63,12 @@ export { Depthkit, type StartOptions } from "./model/depthkit.ts";
 export type { ExportOptions } from "./model/export.ts";
 export type { GenerateOptions } from "./model/generate.ts";
 export type { GenerationTask, LoadGenerationTaskOptions } from "./model/generation-task.ts";
+export {
+  GradientInfluence,
+  type GradientInfluenceData,
+  type GradientInfluenceOptions,
+  type GradientTable,
+} from "./model/gradient-influence.ts";
 export type { LmEvalOptions } from "./model/harness.ts";
 export {
   Influence,
@@ -112,7 +118,13 @@ export type {
   GenerationTaskInfo,
 } from "./protocol/generation-task.ts";
 export type { HarnessMetric, HarnessResult, HarnessTask } from "./protocol/harness.ts";
-export { type InfluenceMetric, influenceMetrics } from "./protocol/influence.ts";
+export {
+  type GradientMetric,
+  gradientMetrics,
+  type InfluenceMetric,
+  influenceMetrics,
+  type RankedUnits,
+} from "./protocol/influence.ts";
 export type { ModelInfo, ModelPattern } from "./protocol/model.ts";
 export type { ModelProfile, ProfileMode, Speed, Spread } from "./protocol/profiling.ts";
 export type { RepairInfo, RepairReport, TrainingPoint } from "./protocol/repair.ts";

@@ -102,14 +102,25 @@ function toFlag(key: string, property: Property, style: FlagStyle): Option {
   const option = new Option(`--${name} <${placeholder(kind)}>`, help);
   if (kind.enum !== undefined) return option.choices(kind.enum);
   const parse = parserOf(kind, style);
-  return option.argParser(canBeNone(property) ? (text) => (text === NONE ? null : parse(text)) : parse);
+  const words = new Map<string, unknown>(wordsInPlace(property).map((word) => [word, word]));
+  if (canBeNone(property)) words.set(NONE, null);
+  return option.argParser((text) => (words.has(text) ? words.get(text) : parse(text)));
 }
+
+/** All that a property may be, unions in unions told apart. */
+const partsOf = (property: Property): readonly Property[] => property.anyOf?.flatMap(partsOf) ?? [property];
+
+/** Words that an option takes in a number's place. */
+const wordsInPlace = (property: Property): readonly string[] => {
+  const parts = partsOf(property).filter(({ type }) => type !== "null");
+  return parts.length < 2 ? [] : parts.flatMap(({ enum: words }) => words ?? []);
+};
 
 /** How null is written where leaving the flag out means something else. */
 const NONE = "none";
 
-const canBeNone = ({ anyOf, default: value }: Property): boolean =>
-  anyOf?.some(({ type }) => type === "null") === true && value !== null;
+const canBeNone = (property: Property): boolean =>
+  partsOf(property).some(({ type }) => type === "null") && property.default !== null;
 
 /** What a schema says of an option, as a phrase of a command's help. */
 export function wordsOf(property: Property, style: FlagStyle = {}): string {
@@ -122,7 +133,7 @@ export function wordsOf(property: Property, style: FlagStyle = {}): string {
 }
 
 function withoutNull(property: Property): Property {
-  return property.anyOf?.find(({ type }) => type !== "null") ?? property;
+  return partsOf(property).find(({ type }) => type !== "null") ?? property;
 }
 
 function placeholder({ type, enum: choices }: Property): string {

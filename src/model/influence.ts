@@ -4,7 +4,10 @@ import type { Subject } from "../evaluation/subject.ts";
 import { anOptionsObject, aWhole, checkArgument } from "../options.ts";
 import { type UnitKind, type UnitName, unitKinds } from "../protocol/common.ts";
 import {
+  type GradientMetric,
+  gradientMetrics,
   type InfluenceMetric,
+  influenceChoice,
   influenceMetrics,
   type influenceOptions,
   influenceView,
@@ -119,13 +122,24 @@ function at<T>(values: readonly T[], index: number): T {
   return value;
 }
 
+/**
+ * Whether the options' metric takes gradients.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT for a kind or a metric that is none
+ */
+export function byGradients<G extends { metric: GradientMetric }>(options: object | G): options is G {
+  const { units, metric } = anOptionsObject("influence.measure", options) as Record<string, never>;
+  // How it will be seen is refused before anything is measured.
+  const choice = parseParams("influence.measure", influenceChoice, { units, metric });
+  return gradientMetrics.some((name) => name === choice.metric);
+}
+
 export async function measureInfluence(
   { connection, handle, info }: Subject,
   corpus: Corpus,
   given: InfluenceOptions,
 ): Promise<Influence> {
   const { units, metric, ...options } = anOptionsObject("influence.measure", given);
-  // How it will be seen is refused before anything is measured.
   parseParams("influence.measure", influenceView, { units, metric });
   const held = heldBy(connection, "influence.measure", "corpus", corpus);
   const subject = { model: handle.on(connection), corpus: held };

@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "b68524d0c4b142863006f17556ae6b039e253cff8dd60e2587ee532ec1eae21d";
+export const contractDigest = "1c561cf18c52c417b19087a324a440c73052cfba526074ac8309045531c9e921";

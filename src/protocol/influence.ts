@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { corpusHandle, modelHandle, unitKind } from "./common.ts";
+import { corpusHandle, modelHandle, unitKind, unitKinds } from "./common.ts";
 import { count, extending, finite, list, named } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
@@ -21,6 +21,61 @@ export const influenceOptions = named(
       .describe("Tokens at each sequence's start to leave out: their activations dwarf the rest."),
   }),
 );
+
+export const gradientMetrics = ["taylor", "gate"] as const;
+const gradientMetric = named("GradientMetric", z.enum(gradientMetrics));
+export type GradientMetric = (typeof gradientMetrics)[number];
+
+export const influenceGradientOptions = named(
+  "InfluenceGradientOptions",
+  z.strictObject({
+    batchSize: count(1).default(4).describe("Sequences at a time; the values do not depend on it."),
+  }),
+);
+
+export const influenceGradientParams = extending("InfluenceGradientParams", influenceGradientOptions, {
+  model: modelHandle,
+  corpus: corpusHandle,
+});
+
+export const influenceGradientResult = named(
+  "InfluenceGradientResult",
+  z.object({
+    kinds: list(unitKind).describe("The first axis of values."),
+    metrics: list(gradientMetric).describe("The second axis of values."),
+    values: tensorRef.describe("float64 (kinds, metrics, depth), of the mean next-token loss."),
+    standardErrors: tensorRef.describe(
+      "float64, as values: of gate over sequences; NaN for taylor, and with one sequence.",
+    ),
+    weights: tensorRef.describe("float64 (kinds, depth): numbers that taylor sums over."),
+    loss: finite().describe("Mean next-token loss, in nats."),
+    sequences: count(1),
+    tokens: count(1).describe("Tokens predicted."),
+    seconds: finite(),
+  }),
+);
+
+/** Looked at as `units`, both kinds of sublayer are ranked together. */
+const rankedUnits = [...unitKinds, "sublayers"] as const;
+export type RankedUnits = (typeof rankedUnits)[number];
+
+/** What `influence` takes: the metric says which way it is measured. */
+export const influenceChoice = z.strictObject({
+  units: z
+    .enum(rankedUnits)
+    .default("block")
+    .describe("The kind of unit to rank; sublayers, for taylor and gate: both kinds together."),
+  metric: z
+    .enum([...influenceMetrics, ...gradientMetrics])
+    .default("cosine")
+    .describe("The metric to rank by; taylor and gate take gradients of the loss."),
+});
+
+/** How a measurement by gradients is looked at. */
+export const gradientView = z.strictObject({
+  units: z.enum(rankedUnits).default("block").describe("The kind of unit to rank, or both of sublayers."),
+  metric: z.enum(gradientMetrics).describe("The metric to rank by."),
+});
 
 /** How a measurement is looked at; nothing is measured again for another view. */
 export const influenceView = z.strictObject({
