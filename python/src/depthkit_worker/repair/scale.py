@@ -4,7 +4,7 @@ had in the whole model.
 The blocks above read the stream through a norm, which takes the factor out again. So what changes is how much
 their updates weigh beside what came from below: s x + u is s (x + u / s). The paper multiplies what writes to
 the stream below the gap by s; exports here divide what writes to it above, which is the same network but for
-the norms' epsilon, and the stream is larger there (`export/scale_folds.py`).
+the norms' epsilon, and the stream is larger there (`export/constants_and_factors.py`).
 """
 
 from __future__ import annotations
