@@ -1,23 +1,15 @@
 import type { z } from "zod";
 import { DepthkitError } from "../errors.ts";
-import type { Subject } from "../evaluation/subject.ts";
-import { aWhole, checkArgument } from "../options.ts";
-import { type UnitKind, type UnitName, unitKinds } from "../protocol/common.ts";
-import {
-  type GradientMetric,
-  type gradientMetrics,
-  gradientView,
-  type influenceGradientOptions,
-  type RankedUnits,
-} from "../protocol/influence.ts";
+import { anyOf, aWhole, checkArgument } from "../options.ts";
+import type { UnitKind, UnitName } from "../protocol/common.ts";
+import type { GradientMetric, influenceGradientOptions, RankedUnits } from "../protocol/influence.ts";
+import { gradientMetrics, influenceDefaults, rankedUnits } from "../protocol/names.ts";
 import type { CallOptions } from "../rpc/connection.ts";
-import { heldBy } from "../rpc/handle.ts";
-import { parseParams } from "../rpc/parse-params.ts";
 import { ranking } from "../selection/rank.ts";
-import type { Corpus } from "./corpus.ts";
 import type { RankedUnit } from "./influence.ts";
 
 export interface GradientInfluenceOptions extends CallOptions, z.input<typeof influenceGradientOptions> {
+  /** `taylor` or `gate`; both are measured. */
   metric: GradientMetric;
   /** Default: block. `sublayers` ranks attentions and feed-forwards together. */
   units?: RankedUnits | undefined;
@@ -27,7 +19,9 @@ export interface GradientInfluenceOptions extends CallOptions, z.input<typeof in
 export type GradientTable<T = number> = Record<UnitKind, Record<GradientMetric, T[]>>;
 
 export interface GradientInfluenceData {
+  /** Blocks of the model. */
   depth: number;
+  /** By kind and metric, block by block. */
   values: GradientTable;
   /** Over sequences, of `gate`; null for `taylor`, and where a single sequence tells nothing of it. */
   standardErrors: GradientTable<number | null>;
@@ -35,8 +29,11 @@ export interface GradientInfluenceData {
   weights: Record<UnitKind, number[]>;
   /** Mean next-token loss of the whole model, in nats. */
   loss: number;
+  /** Sequences with a token to predict. */
   sequences: number;
+  /** Tokens predicted. */
   tokens: number;
+  /** Seconds it took. */
   seconds: number;
 }
 
@@ -58,12 +55,17 @@ export class GradientInfluence {
   readonly dividedBy: "weights" | null;
 
   /** @throws DepthkitError INVALID_ARGUMENT for a kind or a metric that is none */
-  constructor(data: GradientInfluenceData, metric: GradientMetric, units?: RankedUnits) {
-    const view = parseParams("Seeing an influence by gradients", gradientView, { units, metric });
+  constructor(
+    data: GradientInfluenceData,
+    metric: GradientMetric,
+    units: RankedUnits = influenceDefaults.units,
+  ) {
+    checkArgument("Seeing an influence by gradients", "units", units, anyOf(...rankedUnits));
+    checkArgument("Seeing an influence by gradients", "metric", metric, anyOf(...gradientMetrics));
     this.data = data;
-    this.units = view.units;
-    this.metric = view.metric;
-    this.dividedBy = view.units === "sublayers" && view.metric === "taylor" ? "weights" : null;
+    this.units = units;
+    this.metric = metric;
+    this.dividedBy = units === "sublayers" && metric === "taylor" ? "weights" : null;
   }
 
   /** The same measurement, seen by another kind of unit or metric; nothing is measured again. */
@@ -115,43 +117,4 @@ export class GradientInfluence {
 function present<T>(value: T | undefined): T {
   if (value === undefined) throw new DepthkitError("INTERNAL", "A unit has no value.");
   return value;
-}
-
-export async function measureGradientInfluence(
-  { connection, handle, info: { depth } }: Subject,
-  corpus: Corpus,
-  { units, metric, ...options }: GradientInfluenceOptions,
-): Promise<GradientInfluence> {
-  const held = heldBy(connection, "influence.gradients", "corpus", corpus);
-  const subject = { model: handle.on(connection), corpus: held };
-  const { result, tensor } = await connection.request("influence.gradients", subject, options);
-  const row = (values: ArrayLike<number>, number: number) =>
-    Array.from({ length: depth }, (_, index) => present(values[number * depth + index]));
-  const table = <T>(values: ArrayLike<number>, convert: (value: number) => T): GradientTable<T> =>
-    byKind((kind) => {
-      const first = result.kinds.indexOf(kind) * result.metrics.length;
-      const of = (name: GradientMetric) => row(values, first + result.metrics.indexOf(name)).map(convert);
-      return { taylor: of("taylor"), gate: of("gate") } satisfies Record<
-        (typeof gradientMetrics)[number],
-        T[]
-      >;
-    });
-  const weights = tensor(result.weights).data;
-  const data: GradientInfluenceData = {
-    depth,
-    values: table(tensor(result.values).data, (value) => value),
-    standardErrors: table(tensor(result.standardErrors).data, (value) =>
-      Number.isNaN(value) ? null : value,
-    ),
-    weights: byKind((kind) => row(weights, result.kinds.indexOf(kind))),
-    loss: result.loss,
-    sequences: result.sequences,
-    tokens: result.tokens,
-    seconds: result.seconds,
-  };
-  return new GradientInfluence(data, metric, units);
-}
-
-function byKind<V>(value: (kind: UnitKind) => V): Record<UnitKind, V> {
-  return Object.fromEntries(unitKinds.map((kind) => [kind, value(kind)])) as Record<UnitKind, V>;
 }

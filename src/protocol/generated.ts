@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "1c561cf18c52c417b19087a324a440c73052cfba526074ac8309045531c9e921";
+export const contractDigest = "a52ad1b55589230fee9bc37b8960616bb37d062047a9d9eaaf219c442d8dcc33";

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { corpusHandle, modelHandle, unitKind, unitKinds } from "./common.ts";
-import { count, extending, finite, list, named } from "./schema.ts";
+import { corpusHandle, modelHandle, unitKind } from "./common.ts";
+import { gradientMetrics, influenceDefaults, influenceMetrics, rankedUnits } from "./names.ts";
+import { count, extending, finite, list, MOST_AT_A_TIME, named, upTo } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
-export const influenceMetrics = ["cosine", "l1", "l2", "relative-l1", "relative-l2"] as const;
 export const influenceMetric = named("InfluenceMetric", z.enum(influenceMetrics));
 export type InfluenceMetric = (typeof influenceMetrics)[number];
 
@@ -12,7 +12,9 @@ const angularTokens = named("AngularTokens", z.enum(["last", "all"]));
 export const influenceOptions = named(
   "InfluenceOptions",
   z.strictObject({
-    batchSize: count(1).default(4).describe("Sequences at a time; the values do not depend on it."),
+    batchSize: upTo(MOST_AT_A_TIME)
+      .default(4)
+      .describe("Sequences at a time; the values do not depend on it."),
     angularTokens: angularTokens
       .default("last")
       .describe("Tokens of a sequence the angular distance is averaged over."),
@@ -22,14 +24,15 @@ export const influenceOptions = named(
   }),
 );
 
-export const gradientMetrics = ["taylor", "gate"] as const;
 const gradientMetric = named("GradientMetric", z.enum(gradientMetrics));
 export type GradientMetric = (typeof gradientMetrics)[number];
 
 export const influenceGradientOptions = named(
   "InfluenceGradientOptions",
   z.strictObject({
-    batchSize: count(1).default(4).describe("Sequences at a time; the values do not depend on it."),
+    batchSize: upTo(MOST_AT_A_TIME)
+      .default(4)
+      .describe("Sequences at a time; the values do not depend on it."),
   }),
 );
 
@@ -49,38 +52,30 @@ export const influenceGradientResult = named(
     ),
     weights: tensorRef.describe("float64 (kinds, depth): numbers that taylor sums over."),
     loss: finite().describe("Mean next-token loss, in nats."),
-    sequences: count(1),
+    sequences: count(1).describe("Sequences with a token to predict."),
     tokens: count(1).describe("Tokens predicted."),
-    seconds: finite(),
+    seconds: finite().describe("Seconds it took."),
   }),
 );
 
-/** Looked at as `units`, both kinds of sublayer are ranked together. */
-const rankedUnits = [...unitKinds, "sublayers"] as const;
 export type RankedUnits = (typeof rankedUnits)[number];
 
 /** What `influence` takes: the metric says which way it is measured. */
 export const influenceChoice = z.strictObject({
   units: z
     .enum(rankedUnits)
-    .default("block")
+    .default(influenceDefaults.units)
     .describe("The kind of unit to rank; sublayers, for taylor and gate: both kinds together."),
   metric: z
     .enum([...influenceMetrics, ...gradientMetrics])
-    .default("cosine")
+    .default(influenceDefaults.metric)
     .describe("The metric to rank by; taylor and gate take gradients of the loss."),
-});
-
-/** How a measurement by gradients is looked at. */
-export const gradientView = z.strictObject({
-  units: z.enum(rankedUnits).default("block").describe("The kind of unit to rank, or both of sublayers."),
-  metric: z.enum(gradientMetrics).describe("The metric to rank by."),
 });
 
 /** How a measurement is looked at; nothing is measured again for another view. */
 export const influenceView = z.strictObject({
-  units: unitKind.default("block").describe("The kind of unit to rank."),
-  metric: influenceMetric.default("cosine").describe("The metric to rank by."),
+  units: unitKind.default(influenceDefaults.units).describe("The kind of unit to rank."),
+  metric: influenceMetric.default(influenceDefaults.metric).describe("The metric to rank by."),
 });
 
 export const influenceMeasureParams = extending("InfluenceMeasureParams", influenceOptions, {

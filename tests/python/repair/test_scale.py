@@ -201,7 +201,7 @@ def test_a_factor_that_would_turn_the_stream_round_is_refused() -> None:
 def test_it_is_saved_and_loaded_and_damage_is_seen(tmp_path: Path) -> None:
     decoder = Decoder(tiny_model("llama"))
     subnetwork = Subnetwork(decoder, units_of("block.2"), (by_hand(decoder, "block.2", 1.1),))
-    save_repairs(subnetwork, tmp_path / "saved", RepairSaveOptions())
+    save_repairs(subnetwork, tmp_path / "saved", RepairSaveOptions(), Unattended())
     (loaded,) = load_repairs(decoder, tmp_path / "saved").repairs
     assert loaded.digest == subnetwork.repairs[0].digest
     update = loaded.edits[2].beside

@@ -166,7 +166,9 @@ def test_it_is_made_on_top_of_other_repairs_and_saved_with_them(tmp_path: Path) 
     repairs = repairs_of(both, fitted)
     assert repairs[-1].base == (below[0].digest,)
     expected = live(both, repairs)
-    save_repairs(Subnetwork(base.decoder, base.subnetwork.units, repairs), tmp_path / "s", RepairSaveOptions())
+    save_repairs(
+        Subnetwork(base.decoder, base.subnetwork.units, repairs), tmp_path / "s", RepairSaveOptions(), Unattended()
+    )
     loaded = load_repairs(tiny("llama"), tmp_path / "s")
     assert [repair.digest for repair in loaded.repairs] == [repair.digest for repair in repairs]
     assert torch.equal(live(both, loaded.repairs), expected)
