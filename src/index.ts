@@ -63,6 +63,12 @@ export { type CheckTargetOptions, Depthkit, type StartOptions } from "./model/de
 export type { ExportOptions } from "./model/export.ts";
 export type { GenerateOptions } from "./model/generate.ts";
 export type { GenerationTask, LoadGenerationTaskOptions } from "./model/generation-task.ts";
+export {
+  GradientInfluence,
+  type GradientInfluenceData,
+  type GradientInfluenceOptions,
+  type GradientTable,
+} from "./model/gradient-influence.ts";
 export type { LmEvalOptions } from "./model/harness.ts";
 export {
   Influence,
@@ -111,9 +117,9 @@ export type {
   GenerationTaskInfo,
 } from "./protocol/generation-task.ts";
 export type { HarnessMetric, HarnessResult, HarnessTask } from "./protocol/harness.ts";
-export type { InfluenceMetric } from "./protocol/influence.ts";
+export type { GradientMetric, InfluenceMetric, RankedUnits } from "./protocol/influence.ts";
 export type { ModelInfo, ModelPattern } from "./protocol/model.ts";
-export { influenceMetrics, measures, taskFormats, unitKinds } from "./protocol/names.ts";
+export { gradientMetrics, influenceMetrics, measures, taskFormats, unitKinds } from "./protocol/names.ts";
 export type { ModelProfile, ProfileMode, Speed, Spread } from "./protocol/profiling.ts";
 export type { RepairInfo, RepairReport, TrainingPoint } from "./protocol/repair.ts";
 export type { Measure } from "./protocol/subnetworks.ts";

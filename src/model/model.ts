@@ -47,9 +47,11 @@ import {
   type LoadGenerationTaskOptions,
   loadGenerationTask,
 } from "./generation-task.ts";
+import type { GradientInfluence, GradientInfluenceOptions } from "./gradient-influence.ts";
 import { type LmEvalOptions, runLmEval } from "./harness.ts";
 import type { Influence, InfluenceOptions } from "./influence.ts";
-import { measureInfluence } from "./measure-influence.ts";
+import { measureGradientInfluence } from "./measure-gradient-influence.ts";
+import { byGradients, measureInfluence } from "./measure-influence.ts";
 import {
   type ModelGame,
   type ModelGameOptions,
@@ -324,9 +326,24 @@ export class Model extends Subnetwork {
     return loadGenerationTask(this.connection, this.#id, data, options);
   }
 
-  /** Measures the static influence of every unit in one pass over the corpus, all metrics together. */
-  async influence(corpus: Corpus, options: InfluenceOptions = {}): Promise<Influence> {
-    return measureInfluence(this.subject, corpus, options);
+  /**
+   * Measures the influence of every unit in one pass over the corpus: how far it moves the residual stream, all
+   * static metrics together, or with the metric `taylor` or `gate` what the loss would gain without it, by
+   * gradients, both together.
+   */
+  async influence(corpus: Corpus, options: GradientInfluenceOptions): Promise<GradientInfluence>;
+  async influence(corpus: Corpus, options?: InfluenceOptions): Promise<Influence>;
+  async influence(
+    corpus: Corpus,
+    options: InfluenceOptions | GradientInfluenceOptions,
+  ): Promise<Influence | GradientInfluence>;
+  async influence(
+    corpus: Corpus,
+    options: InfluenceOptions | GradientInfluenceOptions = {},
+  ): Promise<Influence | GradientInfluence> {
+    return byGradients(options)
+      ? measureGradientInfluence(this.subject, corpus, options)
+      : measureInfluence(this.subject, corpus, options);
   }
 
   /**

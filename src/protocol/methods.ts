@@ -23,7 +23,12 @@ import {
   generationUnloadTaskParams,
 } from "./generation-task.ts";
 import { harnessRunParams, harnessRunResult } from "./harness.ts";
-import { influenceMeasureParams, influenceMeasureResult } from "./influence.ts";
+import {
+  influenceGradientParams,
+  influenceGradientResult,
+  influenceMeasureParams,
+  influenceMeasureResult,
+} from "./influence.ts";
 import { itemValues } from "./item-values.ts";
 import {
   modelLoadParams,
@@ -76,6 +81,7 @@ export const methods = {
     result: subnetworksEvaluateResult,
   },
   "influence.measure": { params: influenceMeasureParams, result: influenceMeasureResult },
+  "influence.gradients": { params: influenceGradientParams, result: influenceGradientResult },
   // An item is a chunk; its value the summed loss.
   "evaluation.perplexity": { params: evaluationPerplexityParams, part: itemValues, result: perplexityResult },
   // The values of a question are the log-likelihoods of its choices.

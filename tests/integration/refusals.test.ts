@@ -346,6 +346,7 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
   ["task", () => model.lastWord(corpus as Anything)],
   ["task", () => model.solve(task as Anything)],
   ["metric", () => model.influence(corpus, { metric: "cosin" as Anything })],
+  ["units", () => model.influence(corpus, { metric: "taylor", units: "head" as Anything })],
   // An empty path would be the current folder.
   ["target", () => model.export("", { format: "huggingface", overwrite: true })],
   ["folder", () => model.save("", { overwrite: true })],

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "c4858f47e94e4f1c32347870b6541e3d782e4fd23a42a8e6b3c256aafb86904c"
+CONTRACT_DIGEST = "a52ad1b55589230fee9bc37b8960616bb37d062047a9d9eaaf219c442d8dcc33"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -98,6 +98,11 @@ class HarnessOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Items at a time."""
     include_path: Annotated[str, Meta(min_length=1)] | None = None
     """A folder with task files (.yaml) of your own."""
+
+
+class InfluenceGradientOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] = 4
+    """Sequences at a time; the values do not depend on it."""
 
 
 class InfluenceOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -489,8 +494,8 @@ class FirstToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
 class FoldOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="fold"):
     reference: RepairReference = "dense"
     """Measure in the whole model, or in the one pruned and repaired below each gap."""
-    ridge: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] | None = 0.1
-    """Towards the identity, in units of the input's mean square; null: infinite, a bias alone."""
+    ridge: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] | Literal["auto"] | None = 0.1
+    """Towards the identity, in units of the input's mean square; auto: the one that held-out tokens choose; null: infinite, a bias alone."""
 
 
 class GapError(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -506,6 +511,12 @@ class GapError(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     """The same with the first tokens counted."""
     repaired_error_all: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """With the repair and the first tokens counted."""
+    factor: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """What scale multiplies the stream by; null for other methods."""
+    ridge: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """What ridge auto chose; null where it was not asked for."""
+    held_out_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """With that ridge, of the held-out tokens by the fit to the others."""
 
 
 class Generation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -709,6 +720,32 @@ class HealedBlocks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """null: the last there is."""
 
 
+class InfluenceGradientParams(InfluenceGradientOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    corpus: CorpusHandle
+
+
+class InfluenceGradientResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    kinds: tuple[UnitKind, ...]
+    """The first axis of values."""
+    metrics: tuple[GradientMetric, ...]
+    """The second axis of values."""
+    values: TensorRef
+    """float64 (kinds, metrics, depth), of the mean next-token loss."""
+    standard_errors: TensorRef
+    """float64, as values: of gate over sequences; NaN for taylor, and with one sequence."""
+    weights: TensorRef
+    """float64 (kinds, depth): numbers that taylor sums over."""
+    loss: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Mean next-token loss, in nats."""
+    sequences: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Sequences with a token to predict."""
+    tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens predicted."""
+    seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Seconds it took."""
+
+
 class InfluenceMeasureParams(InfluenceOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
     corpus: CorpusHandle
@@ -796,8 +833,10 @@ class LowRankOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """normed exports exactly; raw reads the stream as it is."""
     reference: RepairReference = "dense"
     """Measure in the whole model, or in the one pruned and repaired below each gap."""
-    ridge: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] = 0.01
-    """In units of the input's mean square."""
+    constant: bool = True
+    """Whether there is a b."""
+    ridge: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] | Literal["auto"] = 0.01
+    """In units of the input's mean square; auto: the one that held-out tokens choose."""
     training: TrainingOptions | None = None
     """null: ridge regression of reduced rank in closed form, which is otherwise where training starts."""
 
@@ -909,6 +948,16 @@ class Objective(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
 class OwnRows(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="rows"):
     rows: Annotated[tuple[Annotated[str, Meta(min_length=2)], ...], Meta(min_length=1)]
     """JSON objects, as text."""
+
+
+class PartialOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="partial"):
+    tuned: TunedBlocks = "last"
+    """The last blocks that stay, or those next to each gap and in it."""
+    count: Annotated[int, Meta(ge=1, le=65536)] = 3
+    """How many blocks: of the last, or on each side of a gap."""
+    head: bool = True
+    """Whether the output head is tuned too; a tied one is untied."""
+    training: TrainingOptions = field(default_factory=lambda: TrainingOptions())
 
 
 class PatchOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="patch"):
@@ -1110,6 +1159,13 @@ class RowFiles(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     """Paths of .jsonl or .jsonl.gz files, one object a line."""
 
 
+class ScaleOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="scale"):
+    reference: RepairReference = "dense"
+    """Measure in the whole model, or in the one pruned and repaired below each gap."""
+    ratio: ScaleRatio = "median"
+    """The stream behind the gap by that in front: of their mean norms, the median over tokens of the ratios of norms, or the factor of least squares."""
+
+
 class ScoredPositions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     every: Annotated[int, Meta(ge=1, le=9007199254740991)] = 1
     """The k-th, 2k-th, ... position of each sequence; 1: all."""
@@ -1283,7 +1339,7 @@ class TrainingOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     accumulation: Annotated[int, Meta(ge=1, le=65536)] = 1
     """Forward passes a step."""
     learning_rate: Annotated[float, Meta(gt=0, le=100)] | None = None
-    """The highest, reached after the warm-up; null: 1e-3, for lora and replacement-block 2e-4."""
+    """The highest, reached after the warm-up; null: 1e-3, for lora, partial and replacement-block 2e-4."""
     warmup: Annotated[int, Meta(ge=0, le=9007199254740991)] | None = None
     """Steps of linear warm-up; a cosine to 0 follows. null: a tenth of the steps."""
     clip: Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)] | None = 1.0
@@ -1408,6 +1464,7 @@ FinishReason: TypeAlias = Literal["length", "end-of-text", "stop"]
 FiniteOrInfinity: TypeAlias = Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | Literal["Infinity"]
 GenerationScoreRule: TypeAlias = Literal["exact", "number"]
 GenerationTaskHandle: TypeAlias = Annotated[str, Meta(pattern="^generation-task-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
+GradientMetric: TypeAlias = Literal["taylor", "gate"]
 InfluenceMetric: TypeAlias = Literal["cosine", "l1", "l2", "relative-l1", "relative-l2"]
 Measure: TypeAlias = Literal["loss", "kl", "logit-distance", "accuracy", "choice-loss"]
 MemoryCountedBy: TypeAlias = Literal["allocator", "tensors"]
@@ -1416,14 +1473,16 @@ Packing: TypeAlias = Literal["pack", "none"]
 ProfileMode: TypeAlias = Literal["masked", "physical"]
 ProfiledMode: TypeAlias = Literal["dense", "masked", "physical"]
 RepairHandle: TypeAlias = Annotated[str, Meta(pattern="^repair-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
-RepairMethod: TypeAlias = EmulatedUpdateOptions | BiasOptions | LowRankOptions | FoldOptions | PatchOptions | ReplacementBlockOptions | LoraOptions
+RepairMethod: TypeAlias = EmulatedUpdateOptions | BiasOptions | LowRankOptions | FoldOptions | PatchOptions | ScaleOptions | ReplacementBlockOptions | LoraOptions | PartialOptions
 RepairReference: TypeAlias = Literal["dense", "pruned"]
 RowMode: TypeAlias = Literal["raw", "wikitext"]
 RowSource: TypeAlias = RowFiles | OwnRows
+ScaleRatio: TypeAlias = Literal["mean", "median", "least-squares"]
 TargetKind: TypeAlias = Literal["export", "repair", "files"]
 TaskFormat: TypeAlias = Literal["mmlu", "arc_easy", "arc_challenge", "openbookqa", "piqa", "boolq", "hellaswag", "winogrande", "lambada"]
 TaskHandle: TypeAlias = Annotated[str, Meta(pattern="^task-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 TaskKind: TypeAlias = Literal["choices", "last-word"]
+TunedBlocks: TypeAlias = Literal["last", "neighbours"]
 UnitKind: TypeAlias = Literal["block", "attention", "feed-forward"]
 UnitName: TypeAlias = Annotated[str, Meta(pattern="^(block|attention|feed-forward)\\.[0-9]{1,6}$(?!\\n)")]
 
@@ -1441,6 +1500,7 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "task.unload": (TaskUnloadParams, Empty),
     "subnetworks.evaluate": (SubnetworksEvaluateParams, SubnetworksEvaluateResult),
     "influence.measure": (InfluenceMeasureParams, InfluenceMeasureResult),
+    "influence.gradients": (InfluenceGradientParams, InfluenceGradientResult),
     "evaluation.perplexity": (EvaluationPerplexityParams, PerplexityResult),
     "evaluation.choices": (EvaluationChoicesParams, ChoicesResult),
     "evaluation.lastWord": (EvaluationLastWordParams, LastWordResult),

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from depthkit_worker.contract.wire import ExportedFile, ExportHuggingfaceResult, ExportOptions, ExportProvenance
 from depthkit_worker.disk_full import disk_full
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.export.block_places import Place, places_of
+from depthkit_worker.export.block_places import Place, head_of, places_of
 from depthkit_worker.export.build_checkpoint import Checkpoint, build_checkpoint
 from depthkit_worker.export.card import model_card
 from depthkit_worker.export.casting import check_range, written_difference
@@ -91,7 +91,7 @@ def _plan(subnetwork: Subnetwork, target: Path, options: ExportOptions, max_shar
     if not any(place.block is not None for place in places):
         raise DepthkitError("INVALID_ARGUMENT", "Every block is removed: there is no model left to export.")
     target = check_target(target, "export", options.overwrite, decoder.source.folder)
-    checkpoint = build_checkpoint(decoder, places)
+    checkpoint = build_checkpoint(decoder, places, head_of(subnetwork))
     stored = getattr(torch, decoder.source.stored_dtype)
     plan = _Plan(
         subnetwork=subnetwork,

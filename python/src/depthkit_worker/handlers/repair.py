@@ -37,11 +37,12 @@ def save(session: Session, params: RepairSaveParams, call: Call) -> RepairSaveRe
 
 
 def load(session: Session, params: RepairLoadParams, call: Call) -> RepairLoadResult:
-    loaded = load_repairs(session.models.get(params.model), Path(params.folder))
+    decoder = session.models.get(params.model)
+    loaded = load_repairs(decoder, Path(params.folder))
     return RepairLoadResult(
         removed=tuple(map(str, loaded.units)),
         repairs=_held(session, params.model, loaded.repairs),
-        infos=tuple(map(repair_info, loaded.repairs)),
+        infos=tuple(repair_info(decoder, repair) for repair in loaded.repairs),
     )
 
 

@@ -21,6 +21,7 @@ HANDLERS = Handlers(
         "task.unload": "task:unload",
         "subnetworks.evaluate": "subnetworks:evaluate",
         "influence.measure": "influence:measure",
+        "influence.gradients": "influence:gradients",
         "evaluation.perplexity": "evaluation:perplexity",
         "evaluation.choices": "evaluation:choices",
         "evaluation.lastWord": "evaluation:last_word",
