@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "b68524d0c4b142863006f17556ae6b039e253cff8dd60e2587ee532ec1eae21d"
+CONTRACT_DIGEST = "070cacfedb637c4ac2a51490ca6fadf46166d3e7d113ce052abc876f6ca21bff"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -20,7 +20,9 @@ class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class CorpusOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     sequences: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
-    """How many sequences to take from the front; null: all there are."""
+    """How many sequences to take; null: all there are."""
+    skip: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """Sequences at the front to leave out, so that one text gives parts that share nothing."""
     length: Annotated[int, Meta(ge=2, le=9007199254740991)] = 512
     """Tokens a sequence."""
     packing: Packing = "pack"
@@ -264,7 +266,9 @@ class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     tokens_total: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Tokens in the text as a whole."""
     tokens_dropped: Annotated[int, Meta(ge=0, le=9007199254740991)]
-    """Tokens left out at the end."""
+    """Tokens left out, in front and at the end."""
+    skip: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """Sequences left out in front."""
     packing: Packing
     separator: str
     bos: BosPolicy
@@ -284,6 +288,23 @@ class CorpusLoadParams(CorpusOptions, frozen=True, kw_only=True, forbid_unknown_
 class CorpusLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     corpus: CorpusHandle
     info: CorpusInfo
+
+
+class CorpusOverlap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    stretch: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens of a stretch."""
+    stretches: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Stretches of the second corpus: its sequences cut into pieces of this length."""
+    shared: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of these, how many stand somewhere in the first corpus too."""
+    example: str | None
+    """The text of the first shared one; null where none is."""
+
+
+class CorpusOverlapParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    first: CorpusHandle
+    second: CorpusHandle
 
 
 class CorpusUnloadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -652,6 +673,16 @@ class ItemValues(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """float64 (values), item after item; what they are is the method's to say."""
 
 
+class KindCosts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    kind: UnitKind
+    parameters: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
+    """Of each unit by depth, those that others share left out."""
+    stored_bytes: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
+    """The same in the checkpoint's dtype."""
+    kv_bytes_per_token: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
+    """What its attention keeps for a token, in the loaded dtype."""
+
+
 class LastWordItems(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     log_likelihoods: TensorRef
     """float64 (items): of the target, in nats."""
@@ -864,6 +895,18 @@ class ProfilingProfileResult(Struct, frozen=True, kw_only=True, forbid_unknown_f
     warmup_rounds: Annotated[int, Meta(ge=0, le=9007199254740991)]
     seed: Annotated[int, Meta(ge=0, le=9007199254740991)]
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+
+
+class ProfilingUnitCostsParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+
+
+class ProfilingUnitCostsResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    kinds: tuple[KindCosts, ...]
+    parameters: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of the whole model, embedding and head included; tied ones once."""
+    stored_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)]
 
 
 class Progress(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1264,6 +1307,7 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "model.tokenizer": (ModelTokenizerParams, TokenizerInfo),
     "model.unload": (ModelUnloadParams, Empty),
     "corpus.load": (CorpusLoadParams, CorpusLoadResult),
+    "corpus.overlap": (CorpusOverlapParams, CorpusOverlap),
     "corpus.unload": (CorpusUnloadParams, Empty),
     "task.load": (TaskLoadParams, TaskLoadResult),
     "task.unload": (TaskUnloadParams, Empty),
@@ -1277,6 +1321,7 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "repair.load": (RepairLoadParams, RepairLoadResult),
     "repair.unload": (RepairUnloadParams, Empty),
     "profiling.profile": (ProfilingProfileParams, ProfilingProfileResult),
+    "profiling.unitCosts": (ProfilingUnitCostsParams, ProfilingUnitCostsResult),
     "generation.generate": (GenerationGenerateParams, GenerationGenerateResult),
     "generation.loadTask": (GenerationLoadTaskParams, GenerationLoadTaskResult),
     "generation.unloadTask": (GenerationUnloadTaskParams, Empty),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -115,6 +116,7 @@ def make_corpus(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, job:
         length=options.length,
         tokens=len(ids),
         tokens_total=cut.tokens_total,
+        skip=options.skip,
         tokens_dropped=cut.tokens_total - cut.tokens_taken,
         packing=options.packing,
         separator=options.separator,
@@ -150,19 +152,24 @@ class _OwnBos:
 def _packed(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: int, own: _OwnBos, job: Job) -> _Cut:
     stream = tokeniser.stream(texts.texts, options.separator, job)
     rows: list[Ids] = []
-    taken = in_text = 0
-    while options.sequences is None or len(rows) < options.sequences:
-        start = taken + own.skipped(stream[taken:])
+    end = taken = in_text = 0
+    wanted, skip = options.sequences or 1, options.skip
+    for number in itertools.count():
+        if options.sequences is not None and number == skip + options.sequences:
+            break
+        start = end + own.skipped(stream[end:])
         if start + room > len(stream):
             break
-        in_text += own.at(stream[taken:]) > 0
-        rows.append(stream[start : start + room])
-        taken = start + room
-    need = room * (options.sequences or 1)
-    if len(rows) < (options.sequences or 1):
+        if number >= skip:
+            in_text += own.at(stream[end:]) > 0
+            rows.append(stream[start : start + room])
+            taken += start + room - end
+        end = start + room
+    need = room * (skip + wanted)
+    if len(rows) < wanted:
         raise DepthkitError(
             "NOT_ENOUGH_TEXT",
-            f"{options.sequences or 1} sequences of {room} tokens of text were asked for, {need} tokens in "
+            f"{wanted} sequences of {room} tokens of text{_behind(skip)} were asked for, {need} tokens in "
             f"all; the text has {len(stream)}. Ask for fewer or shorter sequences, or give more text.",
             have=len(stream),
             need=need,
@@ -171,13 +178,17 @@ def _packed(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: in
     return _Cut(rows, len(stream), taken, in_text)
 
 
+def _behind(skip: int) -> str:
+    return f" behind the first {skip}" if skip else ""
+
+
 def _place(first: int, number: int) -> str:
     """Of a text by its number in a group, which begins with the text number `first`."""
     return f"text {first + number + 1}"
 
 
 def _unpacked(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: int, own: _OwnBos, job: Job) -> _Cut:
-    need = options.sequences or 1
+    need, left_out = options.sequences or 1, 0
     rows: list[Ids] = []
     total = taken = in_text = 0
     for first in range(0, len(texts.texts), TEXTS_BETWEEN_CHECKS):
@@ -189,7 +200,11 @@ def _unpacked(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: 
             start = own.skipped(ids)
             row = ids[start : start + room]
             # A sequence of one token predicts nothing.
-            if len(row) + options.length - room >= 2 and (options.sequences is None or len(rows) < options.sequences):
+            if len(row) + options.length - room < 2:
+                continue
+            if left_out < options.skip:
+                left_out += 1
+            elif options.sequences is None or len(rows) < options.sequences:
                 rows.append(row)
                 taken += start + len(row)
                 in_text += own.at(ids) > 0
@@ -197,10 +212,11 @@ def _unpacked(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: 
     if len(rows) < need:
         raise DepthkitError(
             "NOT_ENOUGH_TEXT",
-            f"{need} sequences, each a text of its own, were asked for; {len(rows)} texts have the two "
-            "tokens a sequence needs. Ask for fewer sequences, or give more texts.",
-            have=len(rows),
-            need=need,
+            f"{need} sequences, each a text of its own,{_behind(options.skip)} were asked for; "
+            f"{left_out + len(rows)} texts have the two tokens a sequence needs. Ask for fewer sequences, or give "
+            "more texts.",
+            have=left_out + len(rows),
+            need=options.skip + need,
             unit="texts",
         )
     return _Cut(rows, total, taken, in_text)
