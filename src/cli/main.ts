@@ -11,6 +11,7 @@ import { registerInfluence } from "./influence.ts";
 import { registerLmEval } from "./lm-eval.ts";
 import { registerProfile } from "./profile.ts";
 import { registerRepair } from "./repair.ts";
+import { registerSearch } from "./search.ts";
 import { registerSetup } from "./setup.ts";
 import { registerShapley } from "./shapley.ts";
 import { registerSolve } from "./solve.ts";
@@ -28,6 +29,7 @@ for (const register of [
   registerDoctor,
   registerInfluence,
   registerShapley,
+  registerSearch,
   registerRepair,
   registerEvaluate,
   registerSolve,

@@ -77,4 +77,6 @@ export const corpusOverlap = named(
   }),
 );
 
+export type CorpusOverlap = z.infer<typeof corpusOverlap>;
+
 export const corpusUnloadParams = named("CorpusUnloadParams", z.strictObject({ corpus: corpusHandle }));

@@ -49,3 +49,6 @@ def test_short_sequences_are_compared_by_short_stretches() -> None:
     text = words(7, 400)
     found = overlap(TOKENISER, corpus(text, length=16), corpus(text, length=48), Unattended())
     assert (found.stretch, found.shared) == (16, found.stretches)
+    # However the sequences of 32 tokens cut it, half of what is there twice is found.
+    found = overlap(TOKENISER, corpus(text, length=32), corpus(text, length=45), Unattended())
+    assert found.stretch == 16 and found.stretches / 3 < found.shared < found.stretches

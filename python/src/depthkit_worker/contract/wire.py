@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "070cacfedb637c4ac2a51490ca6fadf46166d3e7d113ce052abc876f6ca21bff"
+CONTRACT_DIGEST = "3236ffedce3ccf06a0f8359cf78f63b6d4242424763e73824e047a742793d05e"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -937,6 +937,8 @@ class RepairFitParams(RepairFitOptions, frozen=True, kw_only=True, forbid_unknow
     """In the order they were made."""
     corpus: CorpusHandle
     repair: RepairMethod
+    apart: tuple[Annotated[tuple[UnitName, ...], Meta(min_length=1)], ...] = ()
+    """Gaps to fit each by itself in the whole model, in one pass, in place of the subnetwork's own."""
 
 
 class RepairFitResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):

@@ -6,9 +6,11 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from transformers import PreTrainedTokenizerBase
 
 from depthkit_worker.contract.wire import CorpusInfo, CorpusOptions
 from depthkit_worker.data.text import Texts
@@ -150,7 +152,7 @@ class _OwnBos:
 
 
 def _packed(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: int, own: _OwnBos, job: Job) -> _Cut:
-    stream = tokeniser.stream(texts.texts, options.separator, job)
+    stream = _stream(tokeniser, texts, options.separator, job)
     rows: list[Ids] = []
     end = taken = in_text = 0
     wanted, skip = options.sequences or 1, options.skip
@@ -176,6 +178,21 @@ def _packed(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: in
             unit="tokens",
         )
     return _Cut(rows, len(stream), taken, in_text)
+
+
+_streams: WeakKeyDictionary[PreTrainedTokenizerBase, tuple[tuple[str, str], Ids]] = WeakKeyDictionary()
+"""The last stream of each tokenizer, by the digest of its text and the separator: parts of one text, and draws of
+it, are cut from the same stream."""
+
+
+def _stream(tokeniser: Tokeniser, texts: Texts, separator: str, job: Job) -> Ids:
+    key = (texts.info.digest, separator)
+    known = _streams.get(tokeniser.tokenizer)
+    if known is not None and known[0] == key:
+        return known[1]
+    ids = tokeniser.stream(texts.texts, separator, job)
+    _streams[tokeniser.tokenizer] = key, ids
+    return ids
 
 
 def _behind(skip: int) -> str:

@@ -12,7 +12,7 @@ from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.data.tokens import Ids, Tokeniser
 from depthkit_worker.session.job import Job
 
-STRETCH = 32
+STRETCH, LEAST = 32, 16
 """Tokens: long enough that two texts seldom share them by chance."""
 WINDOWS = 1 << 15
 """Hashed in one go."""
@@ -21,9 +21,10 @@ Hashes = NDArray[np.uint64]
 
 
 def overlap(tokeniser: Tokeniser, first: Corpus, second: Corpus, job: Job) -> CorpusOverlap:
-    """Which stretches of `second` stand in `first`, at any place: a text of twice a stretch that is in both is
-    found however each corpus cuts it. Corpora with shorter sequences are compared by shorter stretches."""
-    stretch = min(STRETCH, *(int(np.diff(corpus.starts).min()) for corpus in (first, second)))
+    """Which stretches of `second` stand in `first`, at any place: a text of twice a stretch that no sequence's end
+    cuts is found however each corpus cuts the rest. Short sequences are compared by shorter stretches."""
+    shortest = min(int(np.diff(corpus.starts).min()) for corpus in (first, second))
+    stretch = min(STRETCH, max(LEAST, shortest // 2), shortest)
     pieces = list(_pieces(second, stretch))
     wanted = np.array([int(_hashes(piece, stretch, 0, 1)[0]) for piece in pieces], dtype=np.uint64)
     found = np.zeros(len(pieces), dtype=bool)
