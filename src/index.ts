@@ -88,14 +88,26 @@ export type {
   RepairReference,
   TrainingOptions,
 } from "./model/repair.ts";
-export type { DrawnMethod, DrawResult, MethodDraws, SearchDraws, SearchDrawsOptions } from "./model/search/draws.ts";
+export type {
+  DrawnMethod,
+  DrawResult,
+  MethodDraws,
+  SearchDraws,
+  SearchDrawsOptions,
+} from "./model/search/draws.ts";
 export type { GapRepairOptions, GapRepairs } from "./model/search/gap-repairs.ts";
 export type { ModelSearchOptions } from "./model/search/options.ts";
 export { type Recipe, type RecipeName, recipeNames, recipes } from "./model/search/recipes.ts";
 export type { ModelSearch } from "./model/search/search.ts";
 export { type StaticScoreName, type StaticScores, staticScoreNames } from "./model/search/static-scores.ts";
 export type { SplitTextOptions, TextParts } from "./model/search/text-parts.ts";
-export { type CostName, costNames, type UnitCost, type UnitCosts, type UnitCostsOptions } from "./model/search/unit-costs.ts";
+export {
+  type CostName,
+  costNames,
+  type UnitCost,
+  type UnitCosts,
+  type UnitCostsOptions,
+} from "./model/search/unit-costs.ts";
 export type { PartResult } from "./model/search/worth.ts";
 export type { LoadTaskOptions, Task, TaskTemplate } from "./model/task.ts";
 export type { TaskData } from "./model/task-data.ts";

@@ -14,9 +14,9 @@ import {
   recipeNames,
   recipes,
   type StaticScoreName,
-  staticScoreNames,
   type StrategyName,
   type Subnetwork,
+  staticScoreNames,
   strategies,
   type UnitName,
   unitKinds,
@@ -60,7 +60,9 @@ const textStyles = { sequences: false, skip: false, separator: { escaped: true }
 export function registerSearch(program: Command): void {
   const command = program
     .command("search")
-    .description("Choose which units to remove, by looking at sets of them, and say what the choice is worth.");
+    .description(
+      "Choose which units to remove, by looking at sets of them, and say what the choice is worth.",
+    );
   addTextFlags(addModelFlags(command));
   addSchemaFlags(command, corpusOptions, textStyles)
     .requiredOption(
@@ -73,19 +75,27 @@ export function registerSearch(program: Command): void {
         .choices(recipeNames)
         .conflicts(["strategy", "units", "scores"]),
     )
-    .addOption(new Option("--strategy <name>", "how sets are looked at (default: greedy)").choices(strategies))
+    .addOption(
+      new Option("--strategy <name>", "how sets are looked at (default: greedy)").choices(strategies),
+    )
     .addOption(new Option("--units <kinds...>", "who may go (default: block)").choices(unitKinds))
     .option("--candidates <n>", "only the n units of least cosine influence may go", wholeNumber(1))
     .option("--protect <units>", "units that stay, or `ends`: the first block and the last", (text) =>
       text === "ends" ? "ends" : parseUnits(text),
     )
     .addOption(
-      new Option("--scores <metric>", "lowest, iterative, knapsack: influence (default: leave-one-out)").choices(
-        staticScoreNames,
-      ),
+      new Option(
+        "--scores <metric>",
+        "lowest, iterative, knapsack: influence (default: leave-one-out)",
+      ).choices(staticScoreNames),
     )
     .option("--fit <n>", "sequences to measure influence on and to fit repairs to", wholeNumber(0), 32)
-    .option("--choose <n...>", "sequences that decide; several numbers: text that grows", growing, defaultChoose)
+    .option(
+      "--choose <n...>",
+      "sequences that decide; several numbers: text that grows",
+      growing,
+      defaultChoose,
+    )
     .option("--report <n>", "sequences that say what the choice is worth on unseen text", wholeNumber(0), 16)
     .option("--draw <n>", "which draw of the text, the first being 0", wholeNumber(0), 0)
     .option("--report-data <files...>", "report on this text too: another kind than it was chosen on")
@@ -93,9 +103,10 @@ export function registerSearch(program: Command): void {
     .option("--shots <n>", "examples in front of each question of --task", wholeNumber(0, 5))
     .addOption(new Option("--value <measure>", "which measure decides").choices(measures))
     .addOption(
-      new Option("--repair <method>", "score every set with this repair in place, and give it to the winner").choices(
-        ["emulated-update", "low-rank", "patch"],
-      ),
+      new Option(
+        "--repair <method>",
+        "score every set with this repair in place, and give it to the winner",
+      ).choices(["emulated-update", "low-rank", "patch"]),
     )
     .option("--rank <n>", "of the low-rank repair", wholeNumber(1))
     .option("--evaluations <n>", "sets to evaluate at most", wholeNumber(1))
@@ -140,7 +151,10 @@ async function search(model: Model, flags: Flags, call: CallOptions): Promise<Mo
   }
   const { task: file, shots } = flags;
   if (file === undefined && shots !== undefined) {
-    throw new DepthkitError("INVALID_ARGUMENT", "--shots is of the questions of --task; give both or neither.");
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      "--shots is of the questions of --task; give both or neither.",
+    );
   }
   const task = file === undefined ? undefined : await model.loadTask(file, { shots, ...call });
   const options: ModelSearchOptions = {
@@ -167,7 +181,10 @@ async function search(model: Model, flags: Flags, call: CallOptions): Promise<Mo
 function repairOf({ repair, rank }: Flags): GapRepairOptions | undefined {
   if (repair === "low-rank") return { method: repair, rank };
   if (rank !== undefined) {
-    throw new DepthkitError("INVALID_ARGUMENT", "--rank is of --repair low-rank; leave it out or choose that.");
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      "--rank is of --repair low-rank; leave it out or choose that.",
+    );
   }
   return repair === undefined ? undefined : { method: repair };
 }
@@ -210,5 +227,7 @@ function paperOf(recipe: RecipeName): string {
 }
 
 function sizeOf(data: ModelSearch<Subnetwork>["parts"][number]["data"]): string {
-  return "length" in data ? `${data.sequences} x ${data.length} tokens` : `${data.items} questions, ${data.shots} shots`;
+  return "length" in data
+    ? `${data.sequences} x ${data.length} tokens`
+    : `${data.items} questions, ${data.shots} shots`;
 }

@@ -9,10 +9,7 @@ const packing = named("Packing", z.enum(packings));
 export const corpusOptions = named(
   "CorpusOptions",
   z.strictObject({
-    sequences: count(1)
-      .nullable()
-      .default(null)
-      .describe("How many sequences to take; null: all there are."),
+    sequences: count(1).nullable().default(null).describe("How many sequences to take; null: all there are."),
     skip: count()
       .default(0)
       .describe("Sequences at the front to leave out, so that one text gives parts that share nothing."),
@@ -71,7 +68,9 @@ export const corpusOverlap = named(
   "CorpusOverlap",
   z.object({
     stretch: count(1).describe("Tokens of a stretch."),
-    stretches: count().describe("Stretches of the second corpus: its sequences cut into pieces of this length."),
+    stretches: count().describe(
+      "Stretches of the second corpus: its sequences cut into pieces of this length.",
+    ),
     shared: count().describe("Of these, how many stand somewhere in the first corpus too."),
     example: z.string().nullable().describe("The text of the first shared one; null where none is."),
   }),

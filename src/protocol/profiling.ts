@@ -33,7 +33,10 @@ export const profileOptions = named(
 
 export const profilingProfileParams = extending("ProfilingProfileParams", profileOptions, subject);
 
-export const profilingUnitCostsParams = named("ProfilingUnitCostsParams", z.strictObject({ model: modelHandle }));
+export const profilingUnitCostsParams = named(
+  "ProfilingUnitCostsParams",
+  z.strictObject({ model: modelHandle }),
+);
 
 const kindCosts = named(
   "KindCosts",

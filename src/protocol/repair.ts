@@ -208,7 +208,9 @@ export const repairFitParams = extending("RepairFitParams", repairFitOptions, {
   repair: repairMethod,
   apart: list(list(unitName, 1))
     .default([])
-    .describe("Gaps to fit each by itself in the whole model, in one pass, in place of the subnetwork's own."),
+    .describe(
+      "Gaps to fit each by itself in the whole model, in one pass, in place of the subnetwork's own.",
+    ),
 });
 
 export const repairInfo = named(

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Depthkit, type Model, recipeNames, type TextParts, type UnitName } from "../../src/index.ts";
 import { randomStream } from "../../src/shapley/random.ts";
 
-const words = "stone river light house garden winter music letter market bridge forest window paper silver".split(" ");
+const words =
+  "stone river light house garden winter music letter market bridge forest window paper silver".split(" ");
 const random = randomStream(5, "words");
 const word = () => words[Math.floor(random.uniform() * words.length)] ?? "";
 const texts = {
@@ -61,7 +62,12 @@ describe("a search of the model", () => {
   });
 
   test("on growing text half the sets of a round go on, and evaluations count what they cost", async () => {
-    const found = await model.search({ budget: 1, candidates: middle, choose: parts.choose, journal: folder });
+    const found = await model.search({
+      budget: 1,
+      candidates: middle,
+      choose: parts.choose,
+      journal: folder,
+    });
     expect(found.evaluations).toBeCloseTo(8 / 3 + 4, 10);
     expect(found.trace[0]?.tried).toHaveLength(4);
   });
@@ -74,7 +80,14 @@ describe("a search of the model", () => {
       return [`attention.${Number(block)}`, `feed-forward.${Number(block)}`];
     });
     const strategy = { name: "random" } as const;
-    const found = await model.search({ strategy, budget, players, candidates, protect: ["attention.10"], choose: last() });
+    const found = await model.search({
+      strategy,
+      budget,
+      players,
+      candidates,
+      protect: ["attention.10"],
+      choose: last(),
+    });
     const { units, model: whole } = await model.unitCosts();
     const costs = found.removed.map((unit) => units[unit]?.parameters ?? Number.NaN);
     const sum = costs.reduce((a, b) => a + b, 0);
@@ -100,7 +113,10 @@ describe("a search of the model", () => {
     if (on === undefined) throw new Error("there is a part to choose on");
     await using game = await model.game(on, { players: candidates, repair: gaps });
     const { Coalition } = await import("../../src/game/coalition.ts");
-    for (const removed of [["block.11", "block.16"], ["block.12", "block.13"]] as const) {
+    for (const removed of [
+      ["block.11", "block.16"],
+      ["block.12", "block.13"],
+    ] as const) {
       const places = removed.map((unit) => candidates.indexOf(unit));
       const [value = Number.NaN] = await game.evaluate([Coalition.without(4, places)]);
       await using own = await model.without(removed).repair(parts.fit, repair);
@@ -114,7 +130,9 @@ describe("a search of the model", () => {
     const found = await model.search({
       recipe,
       budget: 1,
-      candidates: sublayers ? ["attention.12", "attention.14", "feed-forward.12", "feed-forward.15"] : undefined,
+      candidates: sublayers
+        ? ["attention.12", "attention.14", "feed-forward.12", "feed-forward.15"]
+        : undefined,
       evaluations: recipe === "evopress" || recipe === "policy-gradient" ? 6 : undefined,
       fit: parts.fit,
       choose: last(),
@@ -139,7 +157,13 @@ describe("a search of the model", () => {
     }));
     const format = { prompt: "{question}", choices: "choices", answer: "answer" };
     await using task = await model.loadTask({ rows }, { format });
-    const found = await model.search({ recipe: "tale", budget: 1, candidates: middle, choose: task, report: parts.report });
+    const found = await model.search({
+      recipe: "tale",
+      budget: 1,
+      candidates: middle,
+      choose: task,
+      report: parts.report,
+    });
     expect(found.valueName).toBe("accuracy");
     expect(found.parts.map(({ measure }) => measure)).toEqual(["accuracy", "loss"]);
   });
@@ -155,7 +179,7 @@ describe("what a search refuses", () => {
   });
 
   test.each([
-    [{ budget: 1, recipe: "sleb", strategy: "greedy" }, "the recipe \"sleb\" settles `strategy`"],
+    [{ budget: 1, recipe: "sleb", strategy: "greedy" }, 'the recipe "sleb" settles `strategy`'],
     [{ budget: 1, candidates: 4 }, "`candidates` needs text to fit to"],
     [{ budget: 1, recipe: "shortgpt" }, "measures influence; give `fit`"],
     [{ budget: { cost: "watts", share: 0.1 } }, 'the cost "watts"; costs are parameters'],
@@ -185,7 +209,11 @@ describe("draws of text", () => {
     const { greedy, tail } = found.methods;
     expect(tail?.certainty.overlap.mean).toBe(1);
     expect(tail?.certainty.players[0]).toMatchObject({ player: "block.28", times: 3 });
-    expect(greedy?.results.map(({ text, draw }) => `${text} ${draw}`)).toEqual(["made 0", "made 1", "made 2"]);
+    expect(greedy?.results.map(({ text, draw }) => `${text} ${draw}`)).toEqual([
+      "made 0",
+      "made 1",
+      "made 2",
+    ]);
     const digests = greedy?.results.map(({ search }) => search.parts[0]?.data);
     expect(new Set(digests?.map((data) => data && "tokensDigest" in data && data.tokensDigest)).size).toBe(3);
     const [comparison] = found.comparisons;

@@ -1,8 +1,8 @@
 import type { Subject } from "../../evaluation/subject.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import { parseUnit } from "../../protocol/units.ts";
-import type { Budget, CostBudget, Part } from "../../selection/budget.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
+import type { Budget, CostBudget, Part } from "../../selection/budget.ts";
 import { refuse } from "./options.ts";
 import { type CostName, costNames, unitCosts } from "./unit-costs.ts";
 
@@ -30,7 +30,9 @@ export async function countBudget(
   const part = (unit: UnitName): Part => ({ kind: parseUnit(unit).kind, costs: { ...units[unit] } });
   return {
     budget: asked.map((one) =>
-      one.share === undefined || one.total !== undefined ? one : { ...one, total: model[one.cost as CostName] },
+      one.share === undefined || one.total !== undefined
+        ? one
+        : { ...one, total: model[one.cost as CostName] },
     ),
     parts: Object.fromEntries(players.map((unit) => [unit, part(unit)])) as Record<UnitName, Part>,
   };

@@ -3,9 +3,9 @@ import type { TextData } from "../../evaluation/text-data.ts";
 import { anObject, aWhole, type Checks, callChecks, checkOptions, required } from "../../options.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import { lowerIsBetter } from "../../protocol/subnetworks.ts";
+import type { CallOptions } from "../../rpc/connection.ts";
 import { type ChoiceCertainty, choiceCertainty } from "../../selection/choice-certainty.ts";
 import { type ChoiceComparison, compareChoices } from "../../selection/compare-choices.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
 import { type ModelSearchOptions, refuse } from "./options.ts";
 import type { ModelSearch } from "./search.ts";
 import type { SplitTextOptions, TextParts } from "./text-parts.ts";
@@ -75,7 +75,8 @@ export async function searchDraws<S extends AsyncDisposable>(
   if (names.length === 0 || Object.keys(texts).length === 0) {
     refuse("draws need at least one text and one method");
   }
-  if (!((split.report ?? 0) >= 1)) refuse("draws are compared by their reported part; let split.report be 1 or more");
+  if (!((split.report ?? 0) >= 1))
+    refuse("draws are compared by their reported part; let split.report be 1 or more");
   const found = new Map<string, DrawResult<S>[]>(names.map((name) => [name, []]));
   for (const [text, data] of Object.entries(texts)) {
     for (let draw = 0; draw < draws; draw++) {
@@ -96,7 +97,10 @@ export async function searchDraws<S extends AsyncDisposable>(
   return {
     methods: Object.fromEntries(names.map((name) => [name, summary(results(name))])),
     comparisons: others.map((name) =>
-      compareChoices({ name: first, results: worths(results(first)) }, { name, results: worths(results(name)) }),
+      compareChoices(
+        { name: first, results: worths(results(first)) },
+        { name, results: worths(results(name)) },
+      ),
     ),
   };
 }
@@ -105,7 +109,10 @@ function summary<S>(results: readonly DrawResult<S>[]): MethodDraws<S> {
   const { kept, removed } = item(results, 0).search;
   const players = [...kept, ...removed];
   const choices = results.map(({ search }) => search.removed);
-  return { results, certainty: choiceCertainty({ players, choices, results: results.map((one) => one.reported) }) };
+  return {
+    results,
+    certainty: choiceCertainty({ players, choices, results: results.map((one) => one.reported) }),
+  };
 }
 
 /** Higher is better. */

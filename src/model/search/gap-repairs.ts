@@ -94,11 +94,7 @@ export class GapRepairs implements AsyncDisposable {
   #longestPiece(block: number, lost: ReadonlySet<number>): number {
     let length = 1;
     const gone = (index: number) => lost.has(2 * index) && lost.has(2 * index + 1);
-    while (
-      length < this.#longest &&
-      gone(block + length) &&
-      this.#places.has(runName(block, length + 1))
-    ) {
+    while (length < this.#longest && gone(block + length) && this.#places.has(runName(block, length + 1))) {
       length++;
     }
     return length;

@@ -13,11 +13,11 @@ import {
   objectOf,
   required,
 } from "../../options.ts";
+import type { Progress } from "../../progress.ts";
 import { type UnitKind, type UnitName, unitKinds } from "../../protocol/common.ts";
 import { engineOptions, type Measure } from "../../protocol/subnetworks.ts";
 import { aHandle } from "../../rpc/handle.ts";
 import { checkCallOptions } from "../../rpc/parse-params.ts";
-import type { Progress } from "../../progress.ts";
 import type { Budget } from "../../selection/budget.ts";
 import type { SearchProgress } from "../../selection/options.ts";
 import type { MeasureScores, Scores } from "../../selection/scores.ts";
@@ -81,7 +81,10 @@ const ownChecks: Readonly<Record<string, Check>> = {
   journal: aText,
   recipe: anyOf(...recipeNames),
   strategy: either(aText, anObject),
-  budget: required({ allowed: "a budget", holds: (value) => typeof value === "number" || typeof value === "object" }),
+  budget: required({
+    allowed: "a budget",
+    holds: (value) => typeof value === "number" || typeof value === "object",
+  }),
   players: either(anyOf(...unitKinds), aUnitList),
   candidates: either(aUnitList, aWhole(1)),
   protect: either(anyOf("ends"), listOf(aText)),

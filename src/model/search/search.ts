@@ -70,7 +70,8 @@ export async function searchModel<S>(
   const counted = await countBudget(on, settled.budget, players, call);
   const repair = repairOf(options);
   const games: ModelGame<UnitName>[] = [];
-  await using gaps = repair && (await GapRepairs.fit(on, repair.fit, players, { ...repair.options, ...call }));
+  await using gaps =
+    repair && (await GapRepairs.fit(on, repair.fit, players, { ...repair.options, ...call }));
   try {
     for (const data of levels) {
       const game = await modelGame(on, data, { players, value, repair: gaps, ...engine });
@@ -87,10 +88,12 @@ export async function searchModel<S>(
       onProgress,
     });
     const { removed } = found;
-    const made = repair && (await fitRepair({ ...on, removed, repairs: [] }, repair.fit, { ...repair.winner, ...call }));
+    const made =
+      repair && (await fitRepair({ ...on, removed, repairs: [] }, repair.fit, { ...repair.winner, ...call }));
     const choice = { removed, repairs: made?.repairs ?? [] };
     const parts: PartResult[] = [await worthOn(on, ["choose", deciding], choice, { value, ...engine })];
-    for (const data of reportOn) parts.push(await worthOn(on, ["report", data], choice, { value, ...engine }));
+    for (const data of reportOn)
+      parts.push(await worthOn(on, ["report", data], choice, { value, ...engine }));
     return {
       ...found,
       recipe: options.recipe ?? null,

@@ -45,7 +45,10 @@ export async function settle(on: Subject, given: ModelSearchOptions): Promise<Se
   };
 }
 
-async function influenceOn(on: Subject, { fit, recipe, signal, onProgress }: ModelSearchOptions): Promise<Influence> {
+async function influenceOn(
+  on: Subject,
+  { fit, recipe, signal, onProgress }: ModelSearchOptions,
+): Promise<Influence> {
   if (fit === undefined) {
     refuse(`the recipe "${recipe}" measures influence; give \`fit\`, as \`splitText\` makes it`);
   }
@@ -58,9 +61,13 @@ function measured(influence: Influence | undefined): Influence {
 
 function playersOf(players: NonNullable<ModelSearchOptions["players"]>, depth: number): UnitName[] {
   const listed = [players].flat() as string[];
-  const units = listed.flatMap((one): string[] => (one.includes(".") ? [one] : unitsOf(one as UnitKind, depth)));
+  const units = listed.flatMap((one): string[] =>
+    one.includes(".") ? [one] : unitsOf(one as UnitKind, depth),
+  );
   const checked = checkUnits(units, depth);
-  const blocks = new Set(checked.filter((unit) => unit.startsWith("block.")).map((unit) => parseUnit(unit).block));
+  const blocks = new Set(
+    checked.filter((unit) => unit.startsWith("block.")).map((unit) => parseUnit(unit).block),
+  );
   const twice = checked.find((unit) => !unit.startsWith("block.") && blocks.has(parseUnit(unit).block));
   if (twice !== undefined) {
     refuse(

@@ -42,11 +42,7 @@ export class TextParts implements AsyncDisposable {
 }
 
 /** @throws DepthkitError NOT_ENOUGH_TEXT and INVALID_ARGUMENT, and what reading a corpus throws */
-export async function splitText(
-  on: Subject,
-  data: TextData,
-  given: SplitTextOptions,
-): Promise<TextParts> {
+export async function splitText(on: Subject, data: TextData, given: SplitTextOptions): Promise<TextParts> {
   const { fit = 0, choose, report = 0, draw = 0, ...options } = anOptionsObject("splitText", given);
   for (const [name, value] of Object.entries({ fit, report, draw })) {
     checkArgument("splitText", name, value, aWhole(0));
@@ -117,7 +113,11 @@ export async function checkPartsApart(on: Subject, parts: readonly NamedPart[]):
   return notes;
 }
 
-async function overlapOf({ connection, handle }: Subject, first: Corpus, second: Corpus): Promise<CorpusOverlap> {
+async function overlapOf(
+  { connection, handle }: Subject,
+  first: Corpus,
+  second: Corpus,
+): Promise<CorpusOverlap> {
   const held = (corpus: Corpus, name: string) => heldBy(connection, "corpus.overlap", name, corpus);
   const params = {
     model: handle.on(connection),
@@ -127,7 +127,11 @@ async function overlapOf({ connection, handle }: Subject, first: Corpus, second:
   return (await connection.call("corpus.overlap", params, {})).result;
 }
 
-function words(first: NamedPart, second: NamedPart, { shared, stretches, stretch, example }: CorpusOverlap): string {
+function words(
+  first: NamedPart,
+  second: NamedPart,
+  { shared, stretches, stretch, example }: CorpusOverlap,
+): string {
   return (
     `${shared} of the ${stretches} stretches of ${stretch} tokens of \`${second.name}\` stand in ` +
     `\`${first.name}\` too, the first of them ${JSON.stringify(example)}.`

@@ -36,7 +36,8 @@ export async function worthOn(
     { removed: choice.removed, repairs: [] },
     ...(choice.repairs.length === 0 ? [] : [choice]),
   ];
-  const { scores } = await evaluateSubnetworks(on, data, () => sets, { measures: [measure], ...engine }).result;
+  const { scores } = await evaluateSubnetworks(on, data, () => sets, { measures: [measure], ...engine })
+    .result;
   const [whole = Number.NaN, removed = Number.NaN, repaired = null] = scores.map(
     ({ values }) => values[measure] ?? Number.NaN,
   );
@@ -53,11 +54,12 @@ function measureOn(data: Corpus | Task, value: ModelSearchOptions["value"]): Mea
 export function lengthNotes(choose: Corpus | Task, report: readonly (Corpus | Task)[]): string[] {
   if (!("length" in choose.info)) return [];
   const { length } = choose.info;
-  const others = report.flatMap(({ info }) => ("length" in info && info.length !== length ? [info.length] : []));
+  const others = report.flatMap(({ info }) =>
+    "length" in info && info.length !== length ? [info.length] : [],
+  );
   if (others.length === 0) return [];
   return [
     `It was chosen on sequences of ${length} tokens and is reported on ones of ${others.join(", ")}; a choice ` +
       "can be another one at another length, so choose at the length that will be served.",
   ];
 }
-
