@@ -1,10 +1,11 @@
 /** depthkit: take Hugging Face LLMs apart along their depth. */
-export { type DoctorOptions, doctor } from "./doctor/doctor.ts";
+export { compareRepairs, doctor, pythonReference, runPlan, setup } from "./calls.ts";
+export type { DoctorOptions } from "./doctor/doctor.ts";
 export type { DoctorReport } from "./doctor/doctor-report.ts";
-export { type ExtraName, extraNames } from "./environment/extras.ts";
-export { pythonReference } from "./environment/python-reference.ts";
-export { type SetupOptions, type SetupResult, setup } from "./environment/setup.ts";
+export { type ExtraName, extraNames } from "./environment/extra-names.ts";
+export type { SetupOptions, SetupResult } from "./environment/setup.ts";
 export type { SetupProgress } from "./environment/setup-progress.ts";
+export { type TorchChoice, torchChoices } from "./environment/torch-names.ts";
 export {
   DepthkitError,
   type DepthkitErrorOptions,
@@ -35,17 +36,16 @@ export type {
 } from "./evaluation/task-scores.ts";
 export type { TextData } from "./evaluation/text-data.ts";
 export type { SolveOptions } from "./evaluation/written-answers.ts";
-export {
-  type CompareRepairsOptions,
-  compareRepairs,
-  type NamedRepair,
-  type RepairComparison,
-  type RepairRow,
-  type Scores,
+export type {
+  CompareRepairsOptions,
+  NamedRepair,
+  RepairComparison,
+  RepairRow,
+  Scores,
 } from "./experiment/compare-repairs.ts";
-export { type Plan, planSchema } from "./experiment/plan.ts";
-export { type RunRecord, recordSchema } from "./experiment/record.ts";
-export { type RunOptions, runPlan } from "./experiment/run.ts";
+export type { Plan } from "./experiment/plan.ts";
+export type { RunRecord } from "./experiment/record.ts";
+export type { RunOptions } from "./experiment/run.ts";
 export {
   compareScores,
   type MeasureRemoval,
@@ -59,7 +59,7 @@ export {
 export type { ValueDefinition } from "./game/unit-game.ts";
 export { Journal, type JournalOptions } from "./journal/game-journal.ts";
 export type { Corpus, LoadCorpusOptions } from "./model/corpus.ts";
-export { Depthkit, type StartOptions } from "./model/depthkit.ts";
+export { type CheckTargetOptions, Depthkit, type StartOptions } from "./model/depthkit.ts";
 export type { ExportOptions } from "./model/export.ts";
 export type { GenerateOptions } from "./model/generate.ts";
 export type { GenerationTask, LoadGenerationTaskOptions } from "./model/generation-task.ts";
@@ -96,18 +96,13 @@ export type {
   SearchDrawsOptions,
 } from "./model/search/draws.ts";
 export type { GapRepairOptions, GapRepairs } from "./model/search/gap-repairs.ts";
+export { type CostName, costNames, type StaticScoreName, staticScoreNames } from "./model/search/names.ts";
 export type { ModelSearchOptions } from "./model/search/options.ts";
 export { type Recipe, type RecipeName, recipeNames, recipes } from "./model/search/recipes.ts";
 export type { ModelSearch } from "./model/search/search.ts";
-export { type StaticScoreName, type StaticScores, staticScoreNames } from "./model/search/static-scores.ts";
+export type { StaticScores } from "./model/search/static-scores.ts";
 export type { SplitTextOptions, TextParts } from "./model/search/text-parts.ts";
-export {
-  type CostName,
-  costNames,
-  type UnitCost,
-  type UnitCosts,
-  type UnitCostsOptions,
-} from "./model/search/unit-costs.ts";
+export type { UnitCost, UnitCosts, UnitCostsOptions } from "./model/search/unit-costs.ts";
 export type { PartResult } from "./model/search/worth.ts";
 export type { LoadTaskOptions, Task, TaskTemplate } from "./model/task.ts";
 export type { TaskData } from "./model/task-data.ts";
@@ -121,7 +116,6 @@ export type {
   UnitKind,
   UnitName,
 } from "./protocol/common.ts";
-export { unitKinds } from "./protocol/common.ts";
 export type { CorpusInfo } from "./protocol/corpus.ts";
 export type { Agreement, Perplexity, Rate } from "./protocol/evaluation.ts";
 export type { ExportInfo, ExportProvenance } from "./protocol/export.ts";
@@ -133,12 +127,13 @@ export type {
   GenerationTaskInfo,
 } from "./protocol/generation-task.ts";
 export type { HarnessMetric, HarnessResult, HarnessTask } from "./protocol/harness.ts";
-export { type InfluenceMetric, influenceMetrics } from "./protocol/influence.ts";
+export type { InfluenceMetric } from "./protocol/influence.ts";
 export type { ModelInfo, ModelPattern } from "./protocol/model.ts";
+export { influenceMetrics, measures, taskFormats, unitKinds } from "./protocol/names.ts";
 export type { ModelProfile, ProfileMode, Speed, Spread } from "./protocol/profiling.ts";
 export type { RepairInfo, RepairReport, TrainingPoint } from "./protocol/repair.ts";
-export { type Measure, measures } from "./protocol/subnetworks.ts";
-export { type TaskFormat, type TaskInfo, taskFormats } from "./protocol/task.ts";
+export type { Measure } from "./protocol/subnetworks.ts";
+export type { TaskFormat, TaskInfo } from "./protocol/task.ts";
 export { checkUnits, parseUnit, type Unit } from "./protocol/units.ts";
 export type { WorkerStatus } from "./protocol/worker.ts";
 export type { CallOptions } from "./rpc/connection.ts";

@@ -3,14 +3,25 @@ import { type DoctorReport, doctor } from "../index.ts";
 import { runCommand } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 
-export function registerDoctor(program: Command): void {
-  program
-    .command("doctor")
-    .description("Show the interpreter, versions, devices and cache a worker would use, and what is wrong.")
+interface Flags {
+  folders: string[];
+  clean: boolean;
+  json: boolean;
+}
+
+export function registerDoctor(command: Command): void {
+  command
+    .option(
+      "--folders <paths...>",
+      "folders that exports or saves go to: look there, too, for what killed ones left",
+      [],
+    )
+    .option("--clean", "remove what killed processes left there and in the cache", false)
     .option("--json", "print one JSON document", false)
-    .action((flags: { json: boolean }) =>
+    .action((flags: Flags) =>
       runCommand(flags, async ({ signal }) => {
-        const report = await doctor({ signal });
+        const { folders, clean } = flags;
+        const report = await doctor({ folders, clean, signal });
         return {
           json: report,
           text: doctorText(report),
@@ -21,7 +32,7 @@ export function registerDoctor(program: Command): void {
 }
 
 function doctorText(report: DoctorReport): string {
-  const { node, machine, python, cache, problems } = report;
+  const { node, machine, python, cache, leftovers, problems } = report;
   const rows: [string, string][] = [
     ["depthkit", `${node.depthkit}, Node ${node.version}, ${node.platform}`],
     ["npm packages", versions(node.packages)],
@@ -32,6 +43,7 @@ function doctorText(report: DoctorReport): string {
     ],
     ["Python", interpreterText(python)],
     ["packages", python.packages ? versions(python.packages) : "not known"],
+    ["torch", torchText(python.devices)],
     ["devices", devicesText(python.devices)],
     ["attention", attentionText(python.attention)],
     ["cache", `${cache.folder} (${size(cache.freeBytes)} free)`],
@@ -43,6 +55,11 @@ function doctorText(report: DoctorReport): string {
       "  model",
       `${entry.name}, ${size(entry.bytes)}, ${entry.whole ? "ready" : "not whole"}`,
     ]),
+    ...(leftovers ?? []).map((entry): [string, string] => [
+      "  left over",
+      `${entry.folder}, ${size(entry.bytes)}, ${entry.removed ? "removed" : entry.owner}`,
+    ]),
+    ...(leftovers === null ? [["left over", "not known"] as [string, string]] : []),
   ];
   const lines = rows.map(([name, text]) => `${name.padEnd(14)} ${text}`);
   const found = problems.map(
@@ -56,6 +73,12 @@ function interpreterText({ command, managed, interpreter }: DoctorReport["python
   const about = interpreter ? `${interpreter.implementation} ${interpreter.version}` : "does not answer";
   const whose = managed ? "managed" : "DEPTHKIT_PYTHON";
   return `${command} (${about}, ${whose})`;
+}
+
+function torchText(devices: DoctorReport["python"]["devices"]): string {
+  if (!devices) return "not known";
+  const build = devices.cudaBuild === null ? "without CUDA" : `for CUDA ${devices.cudaBuild}`;
+  return `${devices.torch}, built ${build}`;
 }
 
 function devicesText(devices: DoctorReport["python"]["devices"]): string {

@@ -10,7 +10,7 @@ import {
   type Task,
 } from "../index.ts";
 import { perplexityOptions, taskOptions } from "../schemas.ts";
-import { runCommand, withWorker } from "./command.ts";
+import { checkJournal, runCommand, withWorker } from "./command.ts";
 import { addTextFlags, type TextFlags, textDataOf } from "./data-flags.ts";
 import { describeEvaluation, type EvaluatedSubnetwork, type EvaluatedTask } from "./evaluation-text.ts";
 import { addTokensFlag, type Tokenised, type TokensFlag, withTokens } from "./first-tokens.ts";
@@ -35,12 +35,7 @@ const textStyles = {
 // What the rows themselves say is their format, and `--bos` is the text's flag too.
 const taskStyles = { format: false, shotsFrom: false, bos: false } as const;
 
-export function registerEvaluate(program: Command): void {
-  const command = program
-    .command("evaluate")
-    .description(
-      "Score the model, or what is left of it without some units: perplexity on text, accuracy on tasks.",
-    );
+export function registerEvaluate(command: Command): void {
   addTokensFlag(addTextFlags(addSubjectFlags(command), { required: false }));
   addSchemaFlags(command, perplexityOptions, textStyles);
   command.option(
@@ -59,8 +54,9 @@ export function registerEvaluate(program: Command): void {
     .action(async (flags: Flags) => {
       await runCommand(flags, ({ signal, progress }) => {
         checkFlags(flags);
-        return withWorker(async (kit) => {
+        return withWorker(signal, async (kit) => {
           const call = { signal, onProgress: progress.update };
+          await checkJournal(kit, flags.journal, signal);
           const { model, subnetwork: pruned } = await loadSubject(kit, flags, call);
           const tasks = await loadTasks(model, flags, call);
           const evaluations = evaluationsOf(flags, tasks);

@@ -3,6 +3,7 @@ import type { ExportInfo } from "../index.ts";
 import { formatBytes, formatCount, formatSeconds, renderTable } from "../report/index.ts";
 import { exportFormats, exportOptions } from "../schemas.ts";
 import { runCommand, withWorker } from "./command.ts";
+import { noteLines } from "./notes.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
@@ -14,19 +15,17 @@ interface Flags extends SubjectFlags {
 // `--dtype` is the one the model is loaded in.
 const styles = { dtype: { name: "saveDtype" } };
 
-export function registerExport(program: Command): void {
-  const command = program
-    .command("export")
-    .description("Save the model without some units as a checkpoint that other software loads.");
+export function registerExport(command: Command): void {
   addSubjectFlags(command)
     .requiredOption("--out <folder>", "the folder to write; it appears whole or not at all")
     .addOption(new Option("--format <format>").choices(exportFormats).default(exportFormats[0]));
   addSchemaFlags(command, exportOptions, styles).action(async (flags: Flags) => {
     await runCommand(flags, ({ signal, progress }) =>
-      withWorker(async (kit) => {
+      withWorker(signal, async (kit) => {
         const call = { signal, onProgress: progress.update };
-        const { model, subnetwork } = await loadSubject(kit, flags, call);
         const options = schemaOptions(exportOptions, flags, styles);
+        await kit.checkTarget(flags.out, { kind: "export", overwrite: options.overwrite, signal });
+        const { model, subnetwork } = await loadSubject(kit, flags, call);
         const info = await subnetwork.export(flags.out, { format: flags.format, ...options, ...call });
         return { json: { model: model.info, export: info }, text: describeExport(info) };
       }),
@@ -56,7 +55,6 @@ export function describeExport(info: ExportInfo): string {
     info.maxLogitDifference === null
       ? "logits were not compared with the model in memory"
       : `largest logit difference to the model in memory: ${info.maxLogitDifference.toPrecision(3)}`,
-    ...info.notes,
-    ...info.warnings.map((warning) => `Note: ${warning}`),
+    ...noteLines([...info.notes, ...info.warnings]),
   ].join("\n");
 }

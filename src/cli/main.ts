@@ -1,20 +1,10 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
-import { packageVersion } from "../index.ts";
-import { registerDemo } from "./demo.ts";
-import { registerDoctor } from "./doctor.ts";
-import { registerEvaluate } from "./evaluate.ts";
+import { packageVersion } from "../platform/package-root.ts";
+import type { ErrorDocument } from "../schemas.ts";
+import { commands } from "./commands.ts";
+import { printJson, reportError } from "./error-report.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { registerExport } from "./export.ts";
-import { registerGenerate } from "./generate.ts";
-import { registerInfluence } from "./influence.ts";
-import { registerLmEval } from "./lm-eval.ts";
-import { registerProfile } from "./profile.ts";
-import { registerRepair } from "./repair.ts";
-import { registerSearch } from "./search.ts";
-import { registerSetup } from "./setup.ts";
-import { registerShapley } from "./shapley.ts";
-import { registerSolve } from "./solve.ts";
 
 const program = new Command("depthkit")
   .description("Take Hugging Face LLMs apart along their depth: measure, remove, compare, save.")
@@ -23,35 +13,40 @@ const program = new Command("depthkit")
   .addHelpText("after", "\nExit codes: 0 done, 1 failed, 2 wrong arguments, 3 set-up needed, 130 cancelled.")
   .exitOverride();
 
+/** `depthkit evaluate ...` or `depthkit help evaluate`: the program itself has no flag that takes a value. */
+const [first, second] = process.argv.slice(2).filter((word) => !word.startsWith("-"));
+const asked = first === "help" ? second : first;
+
 // Subcommands copy the settings above when they are made.
-for (const register of [
-  registerSetup,
-  registerDoctor,
-  registerInfluence,
-  registerShapley,
-  registerSearch,
-  registerRepair,
-  registerEvaluate,
-  registerSolve,
-  registerLmEval,
-  registerGenerate,
-  registerProfile,
-  registerExport,
-  registerDemo,
-]) {
-  register(program);
+for (const { name, description, load } of commands) {
+  const command = program.command(name).description(description);
+  if (name === asked) (await load())(command);
 }
 
 // A reader that has seen enough (`| head`) is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(exitCodes.done);
-  throw error;
+  if (error.code !== "EIO") throw error;
+});
+// A terminal that was closed takes no words (EIO), and the command still has to end in good order.
+process.stderr.on("error", () => {});
+
+const json = process.argv.includes("--json");
+process.on("uncaughtException", (error) => {
+  reportError(error, { json });
+  process.exit(exitCodes.failed);
 });
 
 try {
   await program.parseAsync();
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
-  // Help and version are errors to commander, with exit code 0; everything else is wrong usage.
+  // Help and version are errors to commander, with exit code 0; everything else is wrong usage, and told.
   process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  if (json && error.exitCode !== 0) printJson(usageDocument(error.message));
+}
+
+function usageDocument(words: string): ErrorDocument {
+  const message = words.replace(/^error: /, "");
+  return { error: { code: "INVALID_ARGUMENT", message, details: {}, resume: null } };
 }

@@ -116,7 +116,7 @@ export function registerSearch(program: Command): void {
     .addHelpText("after", exampleText)
     .action(async (flags: Flags) => {
       await runCommand(flags, ({ signal, progress }) =>
-        withWorker(async (kit) => {
+        withWorker(signal, async (kit) => {
           const call = { signal, onProgress: progress.update };
           const model = await loadModel(kit, flags, call);
           const found = await search(model, flags, call);

@@ -3,7 +3,7 @@ import type { CallOptions, Corpus, Measure, Model, UnitKind, UnitName } from "..
 import { formatCount, formatNumber, formatSeconds, renderTable } from "../report/index.ts";
 import { measuresOf, unitKind } from "../schemas.ts";
 import { estimateShapley, type Method, methods, type ShapleyEstimate } from "../shapley/index.ts";
-import { runCommand, withWorker } from "./command.ts";
+import { checkJournal, runCommand, withWorker } from "./command.ts";
 import {
   addCorpusFlags,
   addModelFlags,
@@ -13,6 +13,7 @@ import {
   textDataOf,
 } from "./data-flags.ts";
 import { corpusTokens, withTokens } from "./first-tokens.ts";
+import { noteLines } from "./notes.ts";
 import { loadModel } from "./subject.ts";
 import { wholeNumber } from "./values.ts";
 
@@ -28,12 +29,7 @@ interface Flags extends ModelFlags, CorpusFlags {
   journal?: string;
 }
 
-export function registerShapley(program: Command): void {
-  const command = program
-    .command("shapley")
-    .description(
-      "Estimate what each unit is worth beside the others: Shapley or horizon values, with errors.",
-    );
+export function registerShapley(command: Command): void {
   addCorpusFlags(addModelFlags(command))
     .addOption(new Option("--units <kind>", "the players").choices(unitKind.options).default("block"))
     .option("--groups <n>", "cut the players into this many groups of neighbours", wholeNumber(2))
@@ -61,8 +57,9 @@ export function registerShapley(program: Command): void {
     .option("--journal <folder>", "keep every evaluated subnetwork here; an interrupted run goes on from it")
     .action(async (flags: Flags) => {
       await runCommand(flags, ({ signal, progress }) =>
-        withWorker(async (kit) => {
+        withWorker(signal, async (kit) => {
           const call = { signal, onProgress: progress.update };
+          await checkJournal(kit, flags.journal, signal);
           const model = await loadModel(kit, flags, call);
           const corpus = await model.loadCorpus(textDataOf(flags), { ...corpusOptionsOf(flags), ...call });
           const players = await playersOf(model, corpus, flags, call);
@@ -79,7 +76,7 @@ export function registerShapley(program: Command): void {
           });
           return {
             json: { model: model.info, corpus: corpus.info, estimate: estimate.toJSON() },
-            text: withTokens(describe(estimate, flags), flags, [corpusTokens(corpus)]),
+            text: withTokens(describe(estimate, flags, game.notes), flags, [corpusTokens(corpus)]),
           };
         }),
       );
@@ -98,7 +95,11 @@ async function playersOf(
   return influence.lowest(candidates);
 }
 
-function describe(estimate: ShapleyEstimate, { value, units, candidates }: Flags): string {
+function describe(
+  estimate: ShapleyEstimate,
+  { value, units, candidates }: Flags,
+  notes: readonly string[],
+): string {
   const { info } = estimate;
   const target = info.target === "shapley" ? "Shapley values" : `horizon ${info.target.horizon} values`;
   const among = candidates === undefined ? "" : `the ${candidates} of least cosine influence among the `;
@@ -135,5 +136,6 @@ function describe(estimate: ShapleyEstimate, { value, units, candidates }: Flags
       ],
       rows,
     ),
+    ...noteLines(notes),
   ].join("\n");
 }

@@ -1,17 +1,22 @@
+import type { z } from "zod";
 import { DepthkitError } from "../errors.ts";
-import { aFlag, aNumberAbove, aText, type Checks, callChecks, checkOptions } from "../options.ts";
-import type { WorkerStatus } from "../protocol/worker.ts";
+import { aFlag, aNumberAbove, aSignal, aText, type Checks, callChecks, checkOptions } from "../options.ts";
+import { absolutePath } from "../platform/absolute-path.ts";
+import type { targetOptions, WorkerStatus } from "../protocol/worker.ts";
 import type { CallOptions, Connection } from "../rpc/connection.ts";
 import type { LaunchOptions, WorkerProcess } from "../worker/launch.ts";
-import { type LoadModelOptions, loadModel, type Model } from "./model.ts";
-import { openWorkerLine, type WorkerLine } from "./worker-line.ts";
+import type { LoadModelOptions, Model } from "./model.ts";
+import type { WorkerLine } from "./worker-line.ts";
 
 export interface StartOptions extends LaunchOptions {}
+
+export interface CheckTargetOptions extends CallOptions, z.input<typeof targetOptions> {}
 
 const startChecks: Checks<StartOptions> = {
   python: aText,
   verbose: aFlag,
   startTimeoutMs: aNumberAbove(0),
+  signal: aSignal,
 };
 
 /**
@@ -37,10 +42,12 @@ export class Depthkit {
    * Returns as soon as it answers; torch is imported meanwhile.
    *
    * @throws DepthkitError ENVIRONMENT_MISSING, PYTHON_NOT_FOUND, PYTHON_TOO_OLD, MODULE_MISSING,
-   * WORKER_START_FAILED, VERSION_MISMATCH, CONNECTION_LOST, TIMEOUT
+   * WORKER_START_FAILED, VERSION_MISMATCH, CONNECTION_LOST, TIMEOUT, CANCELLED
    */
   static async start(options: StartOptions = {}): Promise<Depthkit> {
     checkOptions("Depthkit.start", options, startChecks);
+    // The schemas and ZeroMQ, which a program that starts no worker does not wait for.
+    const { openWorkerLine } = await import("./worker-line.ts");
     return new Depthkit(await openWorkerLine(options));
   }
 
@@ -49,8 +56,20 @@ export class Depthkit {
    *
    * @throws DepthkitError MODEL_NOT_FOUND, MODEL_UNSUPPORTED, MODEL_INVALID, DEVICE_UNAVAILABLE, NETWORK
    */
-  loadModel(source: string, options: LoadModelOptions = {}): Promise<Model> {
+  async loadModel(source: string, options: LoadModelOptions = {}): Promise<Model> {
+    const { loadModel } = await import("./model.ts");
     return loadModel(this.connection, source, options);
+  }
+
+  /**
+   * Refuses now the folder that an export (`kind: "export"`), a saved repair (`"repair"`) or files that are
+   * added to it (`"files"`) would be refused at their end: it is a file, may not be written to, or holds what
+   * may not be replaced. Makes nothing.
+   *
+   * @throws DepthkitError TARGET_NOT_EMPTY, INVALID_ARGUMENT
+   */
+  async checkTarget(folder: string, options: CheckTargetOptions): Promise<void> {
+    await this.connection.request("worker.checkTarget", { target: absolutePath(folder) }, options);
   }
 
   /** What the worker holds and does, and the memory it takes. Answered at once, whatever it is at. */

@@ -9,7 +9,7 @@ import {
   taskHandle,
 } from "./common.ts";
 import { knownItems } from "./item-values.ts";
-import { count, digest, extending, finite, list, named, share } from "./schema.ts";
+import { count, digest, extending, finite, list, MOST_AT_A_TIME, named, share, upTo } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
 const rowModes = ["raw", "wikitext"] as const;
@@ -35,7 +35,7 @@ export const perplexityOptions = named(
     bos: bosPolicy
       .default("auto")
       .describe("BOS token at the start of each chunk; auto: where the tokeniser adds it itself."),
-    batchSize: count(1).default(1).describe("Chunks at a time."),
+    batchSize: upTo(MOST_AT_A_TIME).default(1).describe("Chunks at a time."),
   }),
 );
 
@@ -53,28 +53,28 @@ export const perplexityResult = named(
     meanOfSequences: finiteOrInfinity.describe("Mean over chunks of exp(loss of the chunk)."),
     wordPerplexity: finiteOrInfinity.nullable().describe("Null where the words scored cannot be told."),
     bitsPerByte: finite().nullable().describe("Null where the bytes scored cannot be told."),
-    data: dataInfo,
-    rows: rowMode,
-    separator: z.string(),
-    chunk: count(2),
-    stride: count(1),
-    chunks: count(1),
-    bos: bosPolicy,
-    bosAdded: z.boolean(),
+    data: dataInfo.describe("What was read."),
+    rows: rowMode.describe("How the text became rows."),
+    separator: z.string().describe("What stands between two texts."),
+    chunk: count(2).describe("Tokens a chunk."),
+    stride: count(1).describe("Tokens from one chunk's start to the next."),
+    chunks: count(1).describe("Chunks scored."),
+    bos: bosPolicy.describe("The policy asked for."),
+    bosAdded: z.boolean().describe("Whether each chunk starts with a BOS token."),
     bosInText: count().describe(
       "Chunks whose text begins with a BOS token of its own; no second one is put in front of it.",
     ),
     firstTokens,
-    tokensTotal: count(),
-    tokensScored: count(1),
+    tokensTotal: count().describe("Tokens in the text as a whole."),
+    tokensScored: count(1).describe("Tokens that the loss is a mean over."),
     tokensDropped: count().describe("Tokens behind the last whole chunk, or beyond maxChunks."),
-    batchSize: count(1),
-    seconds: finite(),
+    batchSize: count(1).describe("Chunks at a time."),
+    seconds: finite().describe("Seconds it took."),
   }),
 );
 export type Perplexity = z.infer<typeof perplexityResult>;
 
-const taskBatchSize = count(1)
+const taskBatchSize = upTo(MOST_AT_A_TIME)
   .nullable()
   .default(null)
   .describe("Items a batch, those behind the same examples as one; null: as many as pay and fit.");
@@ -111,23 +111,23 @@ export type Rate = z.infer<typeof rate>;
 const groupScore = named(
   "GroupScore",
   z.object({
-    name: z.string(),
-    items: count(1),
-    acc: share(),
-    accNormChars: share(),
-    accNormBytes: share(),
+    name: z.string().describe("The group, such as a subject."),
+    items: count(1).describe("Questions of the group."),
+    acc: share().describe("Share answered rightly, by log-likelihood."),
+    accNormChars: share().describe("The same by log-likelihood a character."),
+    accNormBytes: share().describe("The same by log-likelihood a byte."),
   }),
 );
 
 export const agreement = named(
   "Agreement",
   z.object({
-    denseAcc: share(),
+    denseAcc: share().describe("The dense model's own accuracy."),
     agreement: share().describe("Share of items where both choose the same, right or wrong."),
-    bothRight: count(),
-    onlyDenseRight: count(),
-    onlySubnetworkRight: count(),
-    bothWrong: count(),
+    bothRight: count().describe("Items both answer rightly."),
+    onlyDenseRight: count().describe("Items the dense model alone answers rightly."),
+    onlySubnetworkRight: count().describe("Items the subnetwork alone answers rightly."),
+    bothWrong: count().describe("Items neither answers rightly."),
   }),
 );
 
@@ -149,17 +149,17 @@ export const choicesResult = named(
     acc: rate.describe("By log-likelihood."),
     accNormChars: rate.describe("By log-likelihood a character of the choice."),
     accNormBytes: rate.describe("By log-likelihood a byte of the choice in UTF-8."),
-    groups: list(groupScore),
+    groups: list(groupScore).describe("The same by group, where the task has groups."),
     choiceLoss: finite().describe("Mean of -log softmax(log-likelihoods)[answer], in nats."),
     probabilityMass: finite().describe("Mean over items of the choices' probabilities, summed."),
     ties: count().describe("Items whose highest log-likelihood several choices have; the lowest index wins."),
-    items: count(1),
-    taskDigest: digest(),
+    items: count(1).describe("Questions asked."),
+    taskDigest: digest().describe("The task's digest."),
     comparison: agreement.nullable().describe("Beside the dense model, where asked for."),
     perItem: choiceItems.nullable(),
     batchSize: count().describe("Items in the largest batch; 0 where all were known."),
-    notes: list(z.string()),
-    seconds: finite(),
+    notes: list(z.string()).describe("What did not go as planned, such as batches halved for memory."),
+    seconds: finite().describe("Seconds it took."),
   }),
 );
 
@@ -188,16 +188,16 @@ export const lastWordResult = named(
   "LastWordResult",
   z.object({
     acc: share().describe("Share of items whose every target token is the likeliest."),
-    standardError: finite().nullable(),
+    standardError: finite().nullable().describe("Of the accuracy, over items; null with one item."),
     perplexity: finiteOrInfinity.describe("exp of the mean negative log-likelihood of a target."),
     loss: finite().describe("Mean cross entropy of the target tokens, in nats."),
     tokens: count(1).describe("Target tokens."),
-    items: count(1),
-    taskDigest: digest(),
+    items: count(1).describe("Items asked."),
+    taskDigest: digest().describe("The task's digest."),
     perItem: lastWordItems.nullable(),
     batchSize: count().describe("Items in the largest batch; 0 where all were known."),
-    notes: list(z.string()),
-    seconds: finite(),
+    notes: list(z.string()).describe("What did not go as planned, such as batches halved for memory."),
+    seconds: finite().describe("Seconds it took."),
   }),
 );
 export type LastWordResult = z.infer<typeof lastWordResult>;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { firstTokens, subject } from "./common.ts";
-import { count, extending, finite, list, named, notNegative } from "./schema.ts";
+import { count, extending, finite, list, MOST_AT_A_TIME, named, notNegative, upTo } from "./schema.ts";
 
 export const generateOptions = named(
   "GenerateOptions",
@@ -23,7 +23,9 @@ export const generateOptions = named(
       .boolean()
       .default(true)
       .describe("Keep a KV cache; without it every token costs a whole forward pass."),
-    batchSize: count(1).default(1).describe("Prompts at a time; above 1 for greedy text with a cache."),
+    batchSize: upTo(MOST_AT_A_TIME)
+      .default(1)
+      .describe("Prompts at a time; above 1 for greedy text with a cache."),
   }),
 );
 
@@ -37,15 +39,15 @@ export const finishReason = named("FinishReason", z.enum(["length", "end-of-text
 const generation = named(
   "Generation",
   z.object({
-    prompt: z.string(),
+    prompt: z.string().describe("What was continued."),
     text: z.string().describe("What was written after the prompt."),
-    promptTokens: count(),
+    promptTokens: count().describe("Tokens of the prompt."),
     firstTokens,
     bosInText: z
       .boolean()
       .describe("Whether the prompt itself begins with a BOS token; no second one is put in front of it."),
     tokenIds: list(count()).describe("The ids written."),
-    finish: finishReason,
+    finish: finishReason.describe("Why it ended."),
   }),
 );
 export type Generation = z.infer<typeof generation>;
@@ -53,9 +55,9 @@ export type Generation = z.infer<typeof generation>;
 export const generationGenerateResult = named(
   "GenerationGenerateResult",
   z.object({
-    generations: list(generation),
+    generations: list(generation).describe("One for each prompt, in their order."),
     kvBytesPerToken: count().describe("Bytes of KV cache that one token takes in this subnetwork."),
-    seconds: finite(),
+    seconds: finite().describe("Seconds it took."),
   }),
 );
 export type GenerateResult = z.infer<typeof generationGenerateResult>;

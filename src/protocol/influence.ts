@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { corpusHandle, modelHandle, unitKind } from "./common.ts";
-import { count, extending, finite, list, named } from "./schema.ts";
+import { influenceDefaults, influenceMetrics } from "./names.ts";
+import { count, extending, finite, list, MOST_AT_A_TIME, named, upTo } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
-export const influenceMetrics = ["cosine", "l1", "l2", "relative-l1", "relative-l2"] as const;
 export const influenceMetric = named("InfluenceMetric", z.enum(influenceMetrics));
 export type InfluenceMetric = (typeof influenceMetrics)[number];
 
@@ -12,7 +12,9 @@ const angularTokens = named("AngularTokens", z.enum(["last", "all"]));
 export const influenceOptions = named(
   "InfluenceOptions",
   z.strictObject({
-    batchSize: count(1).default(4).describe("Sequences at a time; the values do not depend on it."),
+    batchSize: upTo(MOST_AT_A_TIME)
+      .default(4)
+      .describe("Sequences at a time; the values do not depend on it."),
     angularTokens: angularTokens
       .default("last")
       .describe("Tokens of a sequence the angular distance is averaged over."),
@@ -24,8 +26,8 @@ export const influenceOptions = named(
 
 /** How a measurement is looked at; nothing is measured again for another view. */
 export const influenceView = z.strictObject({
-  units: unitKind.default("block").describe("The kind of unit to rank."),
-  metric: influenceMetric.default("cosine").describe("The metric to rank by."),
+  units: unitKind.default(influenceDefaults.units).describe("The kind of unit to rank."),
+  metric: influenceMetric.default(influenceDefaults.metric).describe("The metric to rank by."),
 });
 
 export const influenceMeasureParams = extending("InfluenceMeasureParams", influenceOptions, {

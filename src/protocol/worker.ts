@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { count, finite, list, named } from "./schema.ts";
+import { count, extending, finite, list, named, path } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
 export const workerPingParams = named(
@@ -20,20 +20,33 @@ export const workerPingResult = named(
 export const workerSleepParams = named("WorkerSleepParams", z.strictObject({ seconds: finite() }));
 export const workerSleepResult = named("WorkerSleepResult", z.object({ seconds: finite() }));
 
+const targetKinds = ["export", "repair", "files"] as const;
+/** Kinds of what is written: an exported model, a saved repair, or files that are added to a folder. */
+export const targetOptions = named(
+  "TargetOptions",
+  z.strictObject({
+    kind: named("TargetKind", z.enum(targetKinds)),
+    overwrite: z.boolean().default(false).describe("What depthkit wrote itself may be replaced."),
+  }),
+);
+export const workerCheckTargetParams = extending("WorkerCheckTargetParams", targetOptions, {
+  target: path(),
+});
+
 export const workerStatusResult = named(
   "WorkerStatusResult",
   z.object({
-    pid: count(),
-    uptimeSeconds: finite(),
+    pid: count().describe("The worker's process."),
+    uptimeSeconds: finite().describe("Seconds since it started."),
     ready: z.boolean().describe("Whether torch and transformers are imported."),
     running: z.string().nullable().describe("The method the compute thread is at."),
-    queued: count(),
+    queued: count().describe("Calls that wait for the compute thread."),
     models: count().describe("Held, as the next three are."),
-    corpora: count(),
+    corpora: count().describe("Corpora held."),
     tasks: count().describe("Of both kinds."),
-    repairs: count(),
-    residentBytes: count(),
-    peakResidentBytes: count(),
+    repairs: count().describe("Repairs held."),
+    residentBytes: count().describe("Memory of the process now."),
+    peakResidentBytes: count().describe("The most it ever took."),
   }),
 );
 export type WorkerStatus = z.infer<typeof workerStatusResult>;

@@ -3,8 +3,9 @@ import type { UnitName } from "../../protocol/common.ts";
 import { parseUnit } from "../../protocol/units.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
 import type { Budget, CostBudget, Part } from "../../selection/budget.ts";
+import { type CostName, costNames } from "./names.ts";
 import { refuse } from "./options.ts";
-import { type CostName, costNames, unitCosts } from "./unit-costs.ts";
+import { unitCosts } from "./unit-costs.ts";
 
 export interface CountedBudget {
   readonly budget: Budget;

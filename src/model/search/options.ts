@@ -14,7 +14,8 @@ import {
   required,
 } from "../../options.ts";
 import type { Progress } from "../../progress.ts";
-import { type UnitKind, type UnitName, unitKinds } from "../../protocol/common.ts";
+import type { UnitKind, UnitName } from "../../protocol/common.ts";
+import { unitKinds } from "../../protocol/names.ts";
 import { engineOptions, type Measure } from "../../protocol/subnetworks.ts";
 import { aHandle } from "../../rpc/handle.ts";
 import { checkCallOptions } from "../../rpc/parse-params.ts";
@@ -25,8 +26,9 @@ import type { StrategyChoice } from "../../selection/strategy-choice.ts";
 import type { Corpus } from "../corpus.ts";
 import type { Task } from "../task.ts";
 import type { GapRepairOptions } from "./gap-repairs.ts";
+import { staticScoreNames } from "./names.ts";
 import { type RecipeName, recipeNames } from "./recipes.ts";
-import { type StaticScores, staticScoreNames } from "./static-scores.ts";
+import type { StaticScores } from "./static-scores.ts";
 
 /** How a model is searched. `splitText` gives `fit`, `choose` and `report` of one text. */
 export interface ModelSearchOptions extends Omit<EngineOptions, "onProgress"> {

@@ -3,7 +3,7 @@ import type { UnitKind } from "../../protocol/common.ts";
 import type { Measure } from "../../protocol/subnetworks.ts";
 import type { Budget } from "../../selection/budget.ts";
 import type { StrategyChoice } from "../../selection/strategy-choice.ts";
-import type { StaticScoreName } from "./static-scores.ts";
+import type { StaticScoreName } from "./names.ts";
 
 /** A published way to choose, as settings of a search. */
 export interface Recipe {

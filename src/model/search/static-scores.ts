@@ -1,17 +1,10 @@
 import { item } from "../../arrays.ts";
 import { DepthkitError } from "../../errors.ts";
 import type { UnitKind, UnitName } from "../../protocol/common.ts";
-import { type InfluenceMetric, influenceMetrics } from "../../protocol/influence.ts";
 import { parseUnit } from "../../protocol/units.ts";
 import { meanOf } from "../../selection/choice-certainty.ts";
 import type { InfluenceData } from "../influence.ts";
-
-/**
- * A metric of influence; or `xmerge`, the larger of the standardised l2 influence, relative to the stream,
- * and the standardised cosine (arXiv 2609.02083).
- */
-export type StaticScoreName = InfluenceMetric | "xmerge";
-export const staticScoreNames: readonly StaticScoreName[] = [...influenceMetrics, "xmerge"];
+import type { StaticScoreName } from "./names.ts";
 
 /** Scores by influence, measured once on the whole model. */
 export interface StaticScores {

@@ -1,7 +1,8 @@
 import { DepthkitError } from "../../errors.ts";
 import type { Subject } from "../../evaluation/subject.ts";
 import { aFlag, type Checks, callChecks, checkOptions } from "../../options.ts";
-import { type UnitKind, type UnitName, unitKinds } from "../../protocol/common.ts";
+import type { UnitKind, UnitName } from "../../protocol/common.ts";
+import { unitKinds } from "../../protocol/names.ts";
 import { unitsOf } from "../../protocol/units.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
 import { profileSubnetwork } from "../profile.ts";
@@ -16,10 +17,6 @@ export interface UnitCost {
   /** Of writing a token, batch 1; there where it was measured. */
   readonly seconds?: number;
 }
-
-/** The names of a unit's costs, which budgets ask for. */
-export const costNames = ["parameters", "bytes", "kv-bytes", "seconds"] as const;
-export type CostName = (typeof costNames)[number];
 
 export interface UnitCosts {
   readonly units: Readonly<Record<UnitName, UnitCost>>;
