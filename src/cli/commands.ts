@@ -34,6 +34,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./shapley.ts")).registerShapley,
   },
   {
+    name: "search",
+    description:
+      "Choose which units to remove, by looking at sets of them, and say what the choice is worth.",
+    load: async () => (await import("./search.ts")).registerSearch,
+  },
+  {
     name: "repair",
     description: "Put something cheap where units were removed, or heal the rest, and save what comes out.",
     load: async () => (await import("./repair.ts")).registerRepair,

@@ -61,6 +61,12 @@ import {
 } from "./model-game.ts";
 import { type Profile, type ProfileOptions, profileSubnetwork } from "./profile.ts";
 import { fitRepair, heldRepairs, type Repair, type RepairOptions } from "./repair.ts";
+import { type SearchDraws, type SearchDrawsOptions, searchDraws } from "./search/draws.ts";
+import { type GapRepairOptions, GapRepairs } from "./search/gap-repairs.ts";
+import type { ModelSearchOptions } from "./search/options.ts";
+import { type ModelSearch, searchModel } from "./search/search.ts";
+import { type SplitTextOptions, splitText, type TextParts } from "./search/text-parts.ts";
+import { type UnitCosts, type UnitCostsOptions, unitCosts } from "./search/unit-costs.ts";
 import { type LoadTaskOptions, loadTask, type Task } from "./task.ts";
 import type { TaskData } from "./task-data.ts";
 
@@ -391,6 +397,64 @@ export class Model extends Subnetwork {
     options: ModelGameOptions<P> = {},
   ): Promise<ModelGame<PlayerName<P>>> {
     return modelGame(this.subject, data, options);
+  }
+
+  /**
+   * Chooses which units to remove, by looking at sets of them on text that repairs were not fitted to, and
+   * says what the choice is worth on text that it has not seen (docs/search.md).
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, also where parts of text overlap; BUDGET_TOO_SMALL,
+   * NOT_MEASURABLE, CLOSED, CANCELLED, OUT_OF_MEMORY
+   */
+  async search(options: ModelSearchOptions): Promise<ModelSearch<Subnetwork>> {
+    return searchModel(this.subject, options, (removed, made) => {
+      const bare = this.without(removed);
+      if (made === undefined) return bare;
+      return new RepairedSubnetwork(() => this, bare, made.repairs, made.report);
+    });
+  }
+
+  /**
+   * The same searches over draws of text: how often each unit goes, and whether one way to choose is better
+   * than another beyond what a draw makes of both (docs/search.md).
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, NOT_ENOUGH_TEXT, and what {@link search} throws
+   */
+  async searchDraws(options: SearchDrawsOptions): Promise<SearchDraws<Subnetwork>> {
+    return searchDraws<Subnetwork>(this, options);
+  }
+
+  /**
+   * Parts of one text that share nothing: to fit to, to choose on and to report on.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, NOT_ENOUGH_TEXT, and what {@link loadCorpus} throws
+   */
+  async splitText(data: TextData, options: SplitTextOptions): Promise<TextParts> {
+    return splitText(this.subject, data, options);
+  }
+
+  /**
+   * A closed-form repair for each of the units, and for runs of neighbouring blocks, each as if it alone were
+   * gone: what `game` and `search` put in place of whatever set they look at.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT for a method that is trained or rests on other units
+   */
+  async repairGaps(
+    corpus: Corpus,
+    units: UnitKind | readonly string[],
+    options: GapRepairOptions,
+  ): Promise<GapRepairs> {
+    const named = typeof units === "string" ? this.units(units) : checkUnits(units, this.depth);
+    return GapRepairs.fit(this.subject, corpus, named, options);
+  }
+
+  /**
+   * What each unit costs to store and to keep, and where asked how long a token waits for it.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, NOT_MEASURABLE, CANCELLED
+   */
+  async unitCosts(options: UnitCostsOptions = {}): Promise<UnitCosts> {
+    return unitCosts(this.subject, options);
   }
 
   /** Frees its memory in the worker, with all repairs made on it. */

@@ -96,16 +96,18 @@ export function heldRepairs(
   return infos.map((info, index) => new Repair(connection, handles[index] ?? "", info));
 }
 
+/** Gaps are fitted `apart` each by itself in the whole model, where `on` has nothing removed. */
 export async function fitRepair(
   on: Subject,
   corpus: Corpus,
   given: RepairOptions,
+  apart: readonly (readonly UnitName[])[] = [],
 ): Promise<{ repairs: Repair[]; report: RepairReport }> {
   const { connection } = on;
   checkArgument("repair.fit", "", given, repairOptions);
   const { onTraining, signal, onProgress, skipTokens, batchSize, ...method } = given;
   const held = heldBy(connection, "repair.fit", "corpus", corpus);
-  const subject = { ...subjectParams(on), corpus: held, repair: toWire(method) };
+  const subject = { ...subjectParams(on), corpus: held, repair: toWire(method), apart };
   const options = { skipTokens, batchSize, signal, onProgress };
   const { result } = await connection.request("repair.fit", subject, options, { onPart: onTraining });
   return { repairs: heldRepairs(connection, result.repairs, result.report.repairs), report: result.report };

@@ -4,7 +4,13 @@
  */
 import type { z } from "zod";
 import { empty } from "./common.ts";
-import { corpusLoadParams, corpusLoadResult, corpusUnloadParams } from "./corpus.ts";
+import {
+  corpusLoadParams,
+  corpusLoadResult,
+  corpusOverlap,
+  corpusOverlapParams,
+  corpusUnloadParams,
+} from "./corpus.ts";
 import {
   choicesResult,
   evaluationChoicesParams,
@@ -37,7 +43,12 @@ import {
   modelUnloadParams,
   tokenizerInfo,
 } from "./model.ts";
-import { profilingProfileParams, profilingProfileResult } from "./profiling.ts";
+import {
+  profilingProfileParams,
+  profilingProfileResult,
+  profilingUnitCostsParams,
+  profilingUnitCostsResult,
+} from "./profiling.ts";
 import {
   repairFitParams,
   repairFitResult,
@@ -72,6 +83,7 @@ export const methods = {
   "model.tokenizer": { params: modelTokenizerParams, result: tokenizerInfo },
   "model.unload": { params: modelUnloadParams, result: empty },
   "corpus.load": { params: corpusLoadParams, result: corpusLoadResult },
+  "corpus.overlap": { params: corpusOverlapParams, result: corpusOverlap },
   "corpus.unload": { params: corpusUnloadParams, result: empty },
   "task.load": { params: taskLoadParams, result: taskLoadResult },
   "task.unload": { params: taskUnloadParams, result: empty },
@@ -93,6 +105,7 @@ export const methods = {
   "repair.load": { params: repairLoadParams, result: repairLoadResult },
   "repair.unload": { params: repairUnloadParams, result: empty },
   "profiling.profile": { params: profilingProfileParams, result: profilingProfileResult },
+  "profiling.unitCosts": { params: profilingUnitCostsParams, result: profilingUnitCostsResult },
   "generation.generate": { params: generationGenerateParams, result: generationGenerateResult },
   "generation.loadTask": { params: generationLoadTaskParams, result: generationLoadTaskResult },
   "generation.unloadTask": { params: generationUnloadTaskParams, result: empty },

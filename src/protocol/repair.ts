@@ -250,6 +250,11 @@ export const repairFitParams = extending("RepairFitParams", repairFitOptions, {
   ...subject,
   corpus: corpusHandle,
   repair: repairMethod,
+  apart: list(list(unitName, 1))
+    .default([])
+    .describe(
+      "Gaps to fit each by itself in the whole model, in one pass, in place of the subnetwork's own.",
+    ),
 });
 
 export const repairInfo = named(

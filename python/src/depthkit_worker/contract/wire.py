@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "a52ad1b55589230fee9bc37b8960616bb37d062047a9d9eaaf219c442d8dcc33"
+CONTRACT_DIGEST = "2f332fb9ab0ea1966e5636a227942f492e5c6242e0ad5e8cb12093a327803322"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -20,7 +20,9 @@ class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class CorpusOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     sequences: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
-    """How many sequences to take from the front; null: all there are."""
+    """How many sequences to take; null: all there are."""
+    skip: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """Sequences at the front to leave out, so that one text gives parts that share nothing."""
     length: Annotated[int, Meta(ge=2, le=9007199254740991)] = 512
     """Tokens a sequence."""
     packing: Packing = "pack"
@@ -288,7 +290,9 @@ class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     tokens_total: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Tokens in the text as a whole."""
     tokens_dropped: Annotated[int, Meta(ge=0, le=9007199254740991)]
-    """Tokens left out at the end."""
+    """Tokens left out, in front and at the end."""
+    skip: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """Sequences left out in front."""
     packing: Packing
     """How texts became sequences."""
     separator: str
@@ -311,6 +315,23 @@ class CorpusLoadParams(CorpusOptions, frozen=True, kw_only=True, forbid_unknown_
 class CorpusLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     corpus: CorpusHandle
     info: CorpusInfo
+
+
+class CorpusOverlap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    stretch: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens of a stretch."""
+    stretches: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Stretches of the second corpus: its sequences cut into pieces of this length."""
+    shared: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of these, how many stand somewhere in the first corpus too."""
+    example: str | None
+    """The text of the first shared one; null where none is."""
+
+
+class CorpusOverlapParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    first: CorpusHandle
+    second: CorpusHandle
 
 
 class CorpusUnloadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -779,6 +800,16 @@ class ItemValues(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """float64 (values), item after item; what they are is the method's to say."""
 
 
+class KindCosts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    kind: UnitKind
+    parameters: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
+    """Of each unit by depth, those that others share left out."""
+    stored_bytes: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
+    """The same in the checkpoint's dtype."""
+    kv_bytes_per_token: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
+    """What its attention keeps for a token, in the loaded dtype."""
+
+
 class LastWordItems(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     log_likelihoods: TensorRef
     """float64 (items): of the target, in nats."""
@@ -1046,6 +1077,18 @@ class ProfilingProfileResult(Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Seconds it took."""
 
 
+class ProfilingUnitCostsParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+
+
+class ProfilingUnitCostsResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    kinds: tuple[KindCosts, ...]
+    parameters: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of the whole model, embedding and head included; tied ones once."""
+    stored_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)]
+
+
 class Progress(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     phase: str
     """What is being done."""
@@ -1074,6 +1117,8 @@ class RepairFitParams(RepairFitOptions, frozen=True, kw_only=True, forbid_unknow
     """In the order they were made."""
     corpus: CorpusHandle
     repair: RepairMethod
+    apart: tuple[Annotated[tuple[UnitName, ...], Meta(min_length=1)], ...] = ()
+    """Gaps to fit each by itself in the whole model, in one pass, in place of the subnetwork's own."""
 
 
 class RepairFitResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1495,6 +1540,7 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "model.tokenizer": (ModelTokenizerParams, TokenizerInfo),
     "model.unload": (ModelUnloadParams, Empty),
     "corpus.load": (CorpusLoadParams, CorpusLoadResult),
+    "corpus.overlap": (CorpusOverlapParams, CorpusOverlap),
     "corpus.unload": (CorpusUnloadParams, Empty),
     "task.load": (TaskLoadParams, TaskLoadResult),
     "task.unload": (TaskUnloadParams, Empty),
@@ -1509,6 +1555,7 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "repair.load": (RepairLoadParams, RepairLoadResult),
     "repair.unload": (RepairUnloadParams, Empty),
     "profiling.profile": (ProfilingProfileParams, ProfilingProfileResult),
+    "profiling.unitCosts": (ProfilingUnitCostsParams, ProfilingUnitCostsResult),
     "generation.generate": (GenerationGenerateParams, GenerationGenerateResult),
     "generation.loadTask": (GenerationLoadTaskParams, GenerationLoadTaskResult),
     "generation.unloadTask": (GenerationUnloadTaskParams, Empty),

@@ -15,6 +15,7 @@ from depthkit_worker.contract.wire import (
 )
 from depthkit_worker.handlers.sources import check_readable, subnetwork_of
 from depthkit_worker.memory.allocator import give_back
+from depthkit_worker.repair.apart import gaps_apart
 from depthkit_worker.repair.fitting import Base
 from depthkit_worker.repair.methods import fit_repairs, repair_info
 from depthkit_worker.repair.repair import Repair
@@ -26,7 +27,8 @@ from depthkit_worker.session.session import Session
 def fit(session: Session, params: RepairFitParams, call: Call) -> RepairFitResult:
     subnetwork, corpus = subnetwork_of(session, params), session.corpora.get(params.corpus)
     check_readable(corpus, subnetwork.decoder)
-    repairs, report = fit_repairs(Base(subnetwork, corpus, params), params.repair, call.part, call)
+    apart = gaps_apart(subnetwork.decoder, params)
+    repairs, report = fit_repairs(Base(subnetwork, corpus, params, apart), params.repair, call.part, call)
     return RepairFitResult(repairs=_held(session, params.model, repairs), report=report)
 
 

@@ -24,7 +24,7 @@ EPS = 1e-6
 
 
 def fit_low_rank(options: LowRankOptions, on_point: OnPoint, base: Base, job: Job) -> Fitted:
-    gaps = require_gaps(base.subnetwork, "low-rank")
+    gaps = base.apart or require_gaps(base.subnetwork, "low-rank")
     hidden = base.decoder.hidden_size
     if options.rank > hidden:
         raise DepthkitError(
