@@ -61,6 +61,7 @@ export { Journal, type JournalOptions } from "./journal/game-journal.ts";
 export type { Corpus, LoadCorpusOptions } from "./model/corpus.ts";
 export { Depthkit, type StartOptions } from "./model/depthkit.ts";
 export type { ExportOptions } from "./model/export.ts";
+export type { FetchedFolder } from "./model/fetch.ts";
 export type { GenerateOptions } from "./model/generate.ts";
 export type { GenerationTask, LoadGenerationTaskOptions } from "./model/generation-task.ts";
 export type { LmEvalOptions } from "./model/harness.ts";
@@ -81,6 +82,7 @@ export type {
 } from "./model/model.ts";
 export type { ModelGame, ModelGameOptions, PlayerName, Players, UnitGroup } from "./model/model-game.ts";
 export type { Profile, ProfileOptions } from "./model/profile.ts";
+export type { ConnectOptions } from "./model/remote-line.ts";
 export type {
   Repair,
   RepairMethodOptions,
@@ -137,3 +139,7 @@ export type { SearchResult, TraceStep } from "./selection/result.ts";
 export type { MeasureScores, Scores as PlayerScores } from "./selection/scores.ts";
 export type { Span } from "./selection/span.ts";
 export { type StrategyChoice, type StrategyName, strategies } from "./selection/strategy-choice.ts";
+export type { LinkChange } from "./transport/link.ts";
+export { type MadeKeys, type MakeKeysOptions, makeKeys } from "./worker/keys.ts";
+export type { WorkerExit } from "./worker/launch.ts";
+export { type ListeningWorker, type ListenOptions, listenWorker } from "./worker/listen.ts";

@@ -1,4 +1,4 @@
-import { Depthkit, DepthkitError } from "../index.ts";
+import { DepthkitError } from "../index.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { type ProgressView, progressView } from "./terminal/progress-view.ts";
 
@@ -45,12 +45,6 @@ export async function runCommand(
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
   }
-}
-
-/** Runs `work` with a worker that is gone afterwards, however `work` ended. */
-export async function withWorker<T>(work: (kit: Depthkit) => Promise<T>): Promise<T> {
-  await using kit = await Depthkit.start();
-  return await work(kit);
 }
 
 function report(error: unknown, json: boolean): void {

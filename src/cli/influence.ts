@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { Corpus, Influence, Model } from "../index.ts";
 import { formatCount, formatNumber, formatSeconds, renderBars, renderTable } from "../report/index.ts";
 import { influenceOptions, influenceView } from "../schemas.ts";
-import { runCommand, withWorker } from "./command.ts";
+import { runCommand } from "./command.ts";
 import {
   addCorpusFlags,
   addModelFlags,
@@ -12,6 +12,7 @@ import {
   textDataOf,
 } from "./data-flags.ts";
 import { corpusTokens, ownBos, withTokens } from "./first-tokens.ts";
+import { withWorker } from "./remote.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { loadModel } from "./subject.ts";
 

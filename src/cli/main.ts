@@ -6,14 +6,18 @@ import { registerDoctor } from "./doctor.ts";
 import { registerEvaluate } from "./evaluate.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { registerExport } from "./export.ts";
+import { registerFetch } from "./fetch.ts";
 import { registerGenerate } from "./generate.ts";
 import { registerInfluence } from "./influence.ts";
+import { registerKeys } from "./keys.ts";
 import { registerLmEval } from "./lm-eval.ts";
 import { registerProfile } from "./profile.ts";
+import { addRemoteFlags } from "./remote.ts";
 import { registerRepair } from "./repair.ts";
 import { registerSetup } from "./setup.ts";
 import { registerShapley } from "./shapley.ts";
 import { registerSolve } from "./solve.ts";
+import { registerWorker } from "./worker.ts";
 
 const program = new Command("depthkit")
   .description("Take Hugging Face LLMs apart along their depth: measure, remove, compare, save.")
@@ -21,6 +25,8 @@ const program = new Command("depthkit")
   .showHelpAfterError("(depthkit <command> --help lists what it takes)")
   .addHelpText("after", "\nExit codes: 0 done, 1 failed, 2 wrong arguments, 3 set-up needed, 130 cancelled.")
   .exitOverride();
+
+addRemoteFlags(program);
 
 // Subcommands copy the settings above when they are made.
 for (const register of [
@@ -36,6 +42,9 @@ for (const register of [
   registerProfile,
   registerExport,
   registerDemo,
+  registerKeys,
+  registerWorker,
+  registerFetch,
 ]) {
   register(program);
 }

@@ -3,7 +3,7 @@ import type { CallOptions, Corpus, Measure, Model, UnitKind, UnitName } from "..
 import { formatCount, formatNumber, formatSeconds, renderTable } from "../report/index.ts";
 import { measuresOf, unitKind } from "../schemas.ts";
 import { estimateShapley, type Method, methods, type ShapleyEstimate } from "../shapley/index.ts";
-import { runCommand, withWorker } from "./command.ts";
+import { runCommand } from "./command.ts";
 import {
   addCorpusFlags,
   addModelFlags,
@@ -13,6 +13,7 @@ import {
   textDataOf,
 } from "./data-flags.ts";
 import { corpusTokens, withTokens } from "./first-tokens.ts";
+import { withWorker } from "./remote.ts";
 import { loadModel } from "./subject.ts";
 import { wholeNumber } from "./values.ts";
 

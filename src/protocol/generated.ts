@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "b68524d0c4b142863006f17556ae6b039e253cff8dd60e2587ee532ec1eae21d";
+export const contractDigest = "f2066b39db9258b00524fa3a3a013f661a9fcf54fc3ebdd2790a239c2d534d7f";

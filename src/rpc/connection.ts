@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DepthkitError, isErrorCode } from "../errors.ts";
+import { DepthkitError, type ErrorCode, isErrorCode } from "../errors.ts";
 import type { Progress } from "../progress.ts";
 import { decode, encode } from "../protocol/codec.ts";
 import { progress } from "../protocol/common.ts";
@@ -59,21 +59,30 @@ interface Pending {
  */
 export class Connection {
   readonly #transport: Transport;
+  readonly remote: string | undefined;
   readonly #pending = new Map<number, Pending>();
   readonly #onBeat: () => void;
   #lastId = 0;
   #ended: DepthkitError | undefined;
   #largestFrameBytes = Number.POSITIVE_INFINITY;
 
-  constructor(connect: (listener: TransportListener) => Transport, onBeat: () => void = () => {}) {
+  /** `remote`: where the worker is, where that is another machine, whose paths are not ours. */
+  constructor(
+    connect: (listener: TransportListener) => Transport,
+    onBeat: () => void = () => {},
+    remote?: string,
+  ) {
     this.#onBeat = onBeat;
+    this.remote = remote;
     this.#transport = connect({
       onMessage: (frames) => this.#receive(frames),
       onFailure: (error) =>
         this.end(
-          new DepthkitError("CONNECTION_LOST", `The connection to the worker broke: ${error.message}.`, {
-            cause: error,
-          }),
+          error instanceof DepthkitError
+            ? error
+            : new DepthkitError("CONNECTION_LOST", `The connection to the worker broke: ${error.message}.`, {
+                cause: error,
+              }),
         ),
     });
   }
@@ -239,7 +248,7 @@ export class Connection {
         return;
       case "err":
         this.#pending.delete(reply.id);
-        pending.reject(remoteError(pending.what, reply.e));
+        pending.reject(remoteError(pending.what, reply.e, this.remote));
         return;
     }
   }
@@ -278,11 +287,28 @@ function tooLarge(what: string, bytes: number, limit: number): DepthkitError {
   );
 }
 
+/** Errors that may speak of paths: those of a remote worker are not ours. */
+const codesOfPaths: ReadonlySet<ErrorCode> = new Set([
+  "INVALID_ARGUMENT",
+  "UNSUPPORTED_FORMAT",
+  "FILE_NOT_FOUND",
+  "TARGET_NOT_EMPTY",
+  "DISK_FULL",
+  "MODEL_NOT_FOUND",
+  "MODEL_INVALID",
+  "MODULE_MISSING",
+] as const);
+
 /** The worker's error as ours: its code and message, the Python traceback as data. */
-function remoteError(what: string, error: ErrorReply): DepthkitError {
+function remoteError(what: string, error: ErrorReply, remote: string | undefined): DepthkitError {
   const python = error.type === "" ? {} : { python: { type: error.type, traceback: error.traceback } };
-  const details = { method: what, ...error.details, ...python };
-  if (isErrorCode(error.code)) return new DepthkitError(error.code, error.message, { details });
+  const place = remote === undefined ? {} : { worker: remote };
+  const details = { method: what, ...error.details, ...python, ...place };
+  if (isErrorCode(error.code)) {
+    const whose =
+      remote !== undefined && codesOfPaths.has(error.code) ? ` (On the machine of ${remote}.)` : "";
+    return new DepthkitError(error.code, error.message + whose, { details });
+  }
   return new DepthkitError(
     "PROTOCOL",
     `${what} failed with the unknown code ${error.code}: ${error.message}`,
