@@ -282,8 +282,8 @@ function cancelled(what: string, signal: AbortSignal | undefined): DepthkitError
 function tooLarge(what: string, bytes: number, limit: number): DepthkitError {
   return new DepthkitError(
     "OUT_OF_MEMORY",
-    `${what}: what is to be sent has ${bytes} bytes in one piece, and this worker takes at most ${limit}, half ` +
-      "of its machine's memory. Hand over a file's path in place of its text, or less at a time.",
+    `${what}: what is to be sent has ${bytes} bytes in one piece, and this worker takes at most ${limit} ` +
+      "(docs/protocol.md). Hand over a file's path in place of its text, or less at a time.",
   );
 }
 

@@ -25,7 +25,7 @@ export interface ListeningWorker extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-export const DEFAULT_KEEP_SECONDS = 300;
+const DEFAULT_KEEP_SECONDS = 300;
 
 const listenChecks: Checks<ListenOptions> = {
   listen: required(aText),
