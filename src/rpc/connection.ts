@@ -289,7 +289,6 @@ function tooLarge(what: string, bytes: number, limit: number): DepthkitError {
 
 /** Errors that may speak of paths: those of a remote worker are not ours. */
 const codesOfPaths: ReadonlySet<ErrorCode> = new Set([
-  "INVALID_ARGUMENT",
   "UNSUPPORTED_FORMAT",
   "FILE_NOT_FOUND",
   "TARGET_NOT_EMPTY",

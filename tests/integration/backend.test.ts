@@ -15,7 +15,7 @@ const text = (subject: string) =>
   `The ${subject} was low that year and the boats lay on the sand. `.repeat(40);
 const small = { count: 1, calibration: [text("river")], evaluation: [text("lake")] };
 /** Long enough to be seen while it runs. */
-const long = { ...small, evaluation: Array.from({ length: 120 }, (_, index) => text(`lake ${index}`)) };
+const long = { ...small, evaluation: Array.from({ length: 20 }, (_, index) => text(`lake ${index}`)) };
 
 type Job = JobView<Outcome>;
 let folder: string;

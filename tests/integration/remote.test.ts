@@ -221,6 +221,13 @@ describe("who comes in", () => {
     expect(await second.status()).toMatchObject({ models: 0 });
   });
 
+  test("a port that is taken already: told with the address", async () => {
+    await expect(listenWorker({ listen: worker.endpoint, keys: keys("gpu") })).rejects.toMatchObject({
+      code: "WORKER_START_FAILED",
+      message: expect.stringContaining(`cannot listen at ${worker.endpoint}`),
+    });
+  });
+
   test("nobody listens, and no such host: told at once", async () => {
     const options = { keys: keys("laptop") };
     await expect(Depthkit.connect("tcp://127.0.0.1:1", options)).rejects.toMatchObject({
