@@ -88,9 +88,9 @@ function theirs(name: string, python: string, flags: readonly string[]): Side {
 
 const folder = mkdtempSync(join(tmpdir(), "depthkit-bench-"));
 const file = (name: string) => join(folder, name);
-makeKeys(file("worker.keys"));
-makeKeys(file("client.keys"), { trust: [file("worker.pub")] });
-makeKeys(file("worker.keys"), { trust: [file("client.pub")] });
+await makeKeys(file("worker.keys"));
+await makeKeys(file("client.keys"), { trust: [file("worker.pub")] });
+await makeKeys(file("worker.keys"), { trust: [file("client.pub")] });
 const worker = await listenWorker({ listen: "tcp://127.0.0.1:*", keys: file("worker.keys") });
 const { python } = await resolveWorkerPython();
 const sides = [

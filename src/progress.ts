@@ -2,6 +2,7 @@
 export interface Progress {
   /** What is being done. */
   readonly phase: string;
+  /** How much of it is done. */
   readonly done: number;
   /** Null where it is not known beforehand. */
   readonly total: number | null;

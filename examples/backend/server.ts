@@ -26,7 +26,8 @@ export function backend(worker: ModelWorker, { graceMs = 10_000 } = {}): Fastify
   const jobs = new Jobs<Experiment, Outcome>((input, call) =>
     worker.use((model) => removeBlocks(model, input, call)),
   );
-  const app = Fastify({ bodyLimit: 8 << 20 });
+  // Fastify would give up a shutdown after ten seconds, in which a job may still have its time.
+  const app = Fastify({ bodyLimit: 8 << 20, pluginTimeout: 0 });
   const missing = { error: { code: "NOT_FOUND", message: "There is no such job, or it ended long ago." } };
 
   app.post<{ Body: Experiment }>("/jobs", { schema: { body: experiment } }, async (request, reply) => {

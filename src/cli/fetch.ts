@@ -3,10 +3,8 @@ import { formatBytes } from "../report/index.ts";
 import { runCommand } from "./command.ts";
 import { withRemoteWorker } from "./remote.ts";
 
-export function registerFetch(program: Command): void {
-  program
-    .command("fetch")
-    .description("Copy an export or a saved subnetwork from a remote worker's machine to this one.")
+export function registerFetch(command: Command): void {
+  command
     .argument("<folder>", "the folder that was written there")
     .argument("<target>", "the folder to make here; it appears whole or not at all")
     .option("--json", "print one JSON document", false)

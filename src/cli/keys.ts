@@ -7,16 +7,14 @@ interface Flags {
   json: boolean;
 }
 
-export function registerKeys(program: Command): void {
-  program
-    .command("keys")
-    .description("Make the key file of a worker that listens, or of its client, or let one trust the other.")
+export function registerKeys(command: Command): void {
+  command
     .argument("<file>", "the key file, such as laptop.keys; laptop.pub is written beside it")
     .option("--trust <files...>", "add these public keys (.pub files) to it", [])
     .option("--json", "print one JSON document", false)
     .action((file: string, flags: Flags) =>
       runCommand(flags, async () => {
-        const made = makeKeys(file, flags.trust.length === 0 ? {} : { trust: flags.trust });
+        const made = await makeKeys(file, flags.trust.length === 0 ? {} : { trust: flags.trust });
         return {
           json: made,
           text: [

@@ -1,23 +1,9 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
-import { packageVersion } from "../index.ts";
-import { registerDemo } from "./demo.ts";
-import { registerDoctor } from "./doctor.ts";
-import { registerEvaluate } from "./evaluate.ts";
+import { packageVersion } from "../platform/package-root.ts";
+import { commands } from "./commands.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { registerExport } from "./export.ts";
-import { registerFetch } from "./fetch.ts";
-import { registerGenerate } from "./generate.ts";
-import { registerInfluence } from "./influence.ts";
-import { registerKeys } from "./keys.ts";
-import { registerLmEval } from "./lm-eval.ts";
-import { registerProfile } from "./profile.ts";
-import { addRemoteFlags } from "./remote.ts";
-import { registerRepair } from "./repair.ts";
-import { registerSetup } from "./setup.ts";
-import { registerShapley } from "./shapley.ts";
-import { registerSolve } from "./solve.ts";
-import { registerWorker } from "./worker.ts";
+import { addRemoteFlags } from "./remote-flags.ts";
 
 const program = new Command("depthkit")
   .description("Take Hugging Face LLMs apart along their depth: measure, remove, compare, save.")
@@ -27,26 +13,13 @@ const program = new Command("depthkit")
   .exitOverride();
 
 addRemoteFlags(program);
+const words = process.argv.slice(2);
 
-// Subcommands copy the settings above when they are made.
-for (const register of [
-  registerSetup,
-  registerDoctor,
-  registerInfluence,
-  registerShapley,
-  registerRepair,
-  registerEvaluate,
-  registerSolve,
-  registerLmEval,
-  registerGenerate,
-  registerProfile,
-  registerExport,
-  registerDemo,
-  registerKeys,
-  registerWorker,
-  registerFetch,
-]) {
-  register(program);
+// Subcommands copy the settings above when they are made. Some are named as a flag's value too: loaded for
+// nothing then.
+for (const { name, description, load } of commands) {
+  const command = program.command(name).description(description);
+  if (words.includes(name)) (await load())(command);
 }
 
 // A reader that has seen enough (`| head`) is no failure.

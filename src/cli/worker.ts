@@ -10,12 +10,8 @@ interface Flags {
   keep: number;
 }
 
-export function registerWorker(program: Command): void {
-  program
-    .command("worker")
-    .description(
-      "Serve clients on other machines until Ctrl-C; who comes and goes is told on standard error.",
-    )
+export function registerWorker(command: Command): void {
+  command
     .requiredOption("--listen <url>", "where: tcp://host:port; host * is every network of this machine")
     .option("--keep <seconds>", "how long a session outlives its link", realNumber(1, 1e9), 300)
     .action((flags: Flags) =>

@@ -3,10 +3,10 @@ import { aFlag, aNumberAbove, aText, type Checks, callChecks, checkOptions } fro
 import type { WorkerStatus } from "../protocol/worker.ts";
 import type { CallOptions, Connection } from "../rpc/connection.ts";
 import type { LaunchOptions } from "../worker/launch.ts";
-import { type FetchedFolder, fetchFolder } from "./fetch.ts";
-import { type LoadModelOptions, loadModel, type Model } from "./model.ts";
-import { type ConnectOptions, openRemoteLine } from "./remote-line.ts";
-import { openWorkerLine, type WorkerLine } from "./worker-line.ts";
+import type { FetchedFolder } from "./fetch.ts";
+import type { LoadModelOptions, Model } from "./model.ts";
+import type { ConnectOptions } from "./remote-line.ts";
+import type { WorkerLine } from "./worker-line.ts";
 
 export interface StartOptions extends LaunchOptions {}
 
@@ -43,6 +43,8 @@ export class Depthkit {
    */
   static async start(options: StartOptions = {}): Promise<Depthkit> {
     checkOptions("Depthkit.start", options, startChecks);
+    // The schemas and ZeroMQ, which a program that starts no worker does not wait for.
+    const { openWorkerLine } = await import("./worker-line.ts");
     return new Depthkit(await openWorkerLine(options));
   }
 
@@ -54,6 +56,7 @@ export class Depthkit {
    * CONNECTION_LOST, VERSION_MISMATCH, TIMEOUT
    */
   static async connect(url: string, options: ConnectOptions): Promise<Depthkit> {
+    const { openRemoteLine } = await import("./remote-line.ts");
     return new Depthkit(await openRemoteLine(url, options));
   }
 
@@ -65,7 +68,8 @@ export class Depthkit {
    * @throws DepthkitError INVALID_ARGUMENT where this worker wrote nothing to `folder`, TARGET_NOT_EMPTY,
    * DISK_FULL, CONNECTION_LOST, CANCELLED
    */
-  fetch(folder: string, target: string, options: CallOptions = {}): Promise<FetchedFolder> {
+  async fetch(folder: string, target: string, options: CallOptions = {}): Promise<FetchedFolder> {
+    const { fetchFolder } = await import("./fetch.ts");
     return fetchFolder(this.connection, folder, target, options);
   }
 
@@ -74,7 +78,8 @@ export class Depthkit {
    *
    * @throws DepthkitError MODEL_NOT_FOUND, MODEL_UNSUPPORTED, MODEL_INVALID, DEVICE_UNAVAILABLE, NETWORK
    */
-  loadModel(source: string, options: LoadModelOptions = {}): Promise<Model> {
+  async loadModel(source: string, options: LoadModelOptions = {}): Promise<Model> {
+    const { loadModel } = await import("./model.ts");
     return loadModel(this.connection, source, options);
   }
 

@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "f2066b39db9258b00524fa3a3a013f661a9fcf54fc3ebdd2790a239c2d534d7f";
+export const contractDigest = "5428eff6cf9ef1f9a758a6f2078aaee32df990639a7dc9bc669adabdd3bf9658";

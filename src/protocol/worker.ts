@@ -23,17 +23,17 @@ export const workerSleepResult = named("WorkerSleepResult", z.object({ seconds: 
 export const workerStatusResult = named(
   "WorkerStatusResult",
   z.object({
-    pid: count(),
-    uptimeSeconds: finite(),
+    pid: count().describe("The worker's process."),
+    uptimeSeconds: finite().describe("Seconds since it started."),
     ready: z.boolean().describe("Whether torch and transformers are imported."),
     running: z.string().nullable().describe("The method the compute thread is at."),
-    queued: count(),
+    queued: count().describe("Calls that wait for the compute thread."),
     models: count().describe("Held, as the next three are."),
-    corpora: count(),
+    corpora: count().describe("Corpora held."),
     tasks: count().describe("Of both kinds."),
-    repairs: count(),
-    residentBytes: count(),
-    peakResidentBytes: count(),
+    repairs: count().describe("Repairs held."),
+    residentBytes: count().describe("Memory of the process now."),
+    peakResidentBytes: count().describe("The most it ever took."),
   }),
 );
 export type WorkerStatus = z.infer<typeof workerStatusResult>;

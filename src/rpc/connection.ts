@@ -20,6 +20,7 @@ import { checkCallOptions, parseParams } from "./parse-params.ts";
 export interface CallOptions {
   /** Aborting rejects the call with CANCELLED at once; the worker stops at its next step. */
   signal?: AbortSignal | undefined;
+  /** Hears of how far the call is. */
   onProgress?: ((progress: Progress) => void) | undefined;
 }
 

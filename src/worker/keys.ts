@@ -28,14 +28,7 @@ export interface MadeKeys {
   readonly trusted: readonly string[];
 }
 
-/**
- * Makes a key file, and `FILE.pub` with its public key beside it, or adds to one that is there. A worker that
- * listens and each of its clients has one, made on its own machine; they trust each other's public keys. A
- * secret is never printed and never leaves its file.
- *
- * @throws DepthkitError INVALID_ARGUMENT, FILE_NOT_FOUND, TARGET_NOT_EMPTY where the file is there and nothing
- * is to be added
- */
+/** See `src/calls.ts`, as for the entry point's other calls. */
 export function makeKeys(file: string, options: MakeKeysOptions = {}): MadeKeys {
   checkArgument("makeKeys", "file", file, aText);
   checkOptions("makeKeys", options, { trust: listOf(aText) });

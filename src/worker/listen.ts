@@ -36,13 +36,7 @@ const listenChecks: Checks<ListenOptions> = {
   startTimeoutMs: aNumberAbove(0),
 };
 
-/**
- * Starts a worker that clients on other machines connect to with `Depthkit.connect`. All that it sends and
- * receives is encrypted, and only the clients that its key file trusts come in (docs/remote.md). It outlives
- * them, and ends with this process.
- *
- * @throws DepthkitError INVALID_ARGUMENT, FILE_NOT_FOUND, and what `Depthkit.start` throws
- */
+/** See `src/calls.ts`, as for the entry point's other calls. */
 export async function listenWorker(options: ListenOptions): Promise<ListeningWorker> {
   checkOptions("listenWorker", options, listenChecks);
   const { listen, keys, keepSeconds = DEFAULT_KEEP_SECONDS, ...launch } = options;

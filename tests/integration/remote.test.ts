@@ -43,11 +43,11 @@ const publicKey = (name: string) => file(`${name}.pub`);
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "depthkit-remote-"));
-  for (const name of ["gpu", "laptop", "office", "stranger", "misled"]) makeKeys(keys(name));
-  makeKeys(keys("gpu"), { trust: [publicKey("laptop"), publicKey("office")] });
+  for (const name of ["gpu", "laptop", "office", "stranger", "misled"]) await makeKeys(keys(name));
+  await makeKeys(keys("gpu"), { trust: [publicKey("laptop"), publicKey("office")] });
   for (const client of ["laptop", "office", "stranger"])
-    makeKeys(keys(client), { trust: [publicKey("gpu")] });
-  makeKeys(keys("misled"), { trust: [publicKey("stranger")] });
+    await makeKeys(keys(client), { trust: [publicKey("gpu")] });
+  await makeKeys(keys("misled"), { trust: [publicKey("stranger")] });
   tiny = await tinyModel(folder);
   worker = await listenWorker({ listen: LISTEN, keys: keys("gpu") });
 });
@@ -113,10 +113,10 @@ describe("who comes in", () => {
   });
 
   test("one that came to be trusted while the worker ran", async () => {
-    makeKeys(keys("late"), { trust: [publicKey("gpu")] });
+    await makeKeys(keys("late"), { trust: [publicKey("gpu")] });
     const late = { keys: keys("late") };
     await expect(Depthkit.connect(worker.endpoint, late)).rejects.toMatchObject({ code: "KEY_REFUSED" });
-    makeKeys(keys("gpu"), { trust: [publicKey("late")] });
+    await makeKeys(keys("gpu"), { trust: [publicKey("late")] });
     expect(await (await connect(worker.endpoint, late)).status()).toMatchObject({ pid: worker.pid });
   });
 
