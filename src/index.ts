@@ -149,5 +149,4 @@ export type { Span } from "./selection/span.ts";
 export { type StrategyChoice, type StrategyName, strategies } from "./selection/strategy-choice.ts";
 export type { LinkChange } from "./transport/link.ts";
 export type { MadeKeys, MakeKeysOptions } from "./worker/keys.ts";
-export type { WorkerExit } from "./worker/launch.ts";
 export type { ListeningWorker, ListenOptions } from "./worker/listen.ts";

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { DepthkitError } from "../errors.ts";
 import { aFlag, aNumberAbove, aText, type Checks, checkOptions, required } from "../options.ts";
 import { readKeys } from "./keys.ts";
-import { type LaunchOptions, launchWorker, type WorkerExit } from "./launch.ts";
+import { type LaunchOptions, launchWorker } from "./launch.ts";
 import { checkAddress } from "./remote-address.ts";
 
 export interface ListenOptions extends LaunchOptions {
@@ -19,8 +19,8 @@ export interface ListeningWorker extends AsyncDisposable {
   readonly pid: number;
   /** Where it listens, with the port that it got. */
   readonly endpoint: string;
-  /** Settles when it has ended, whoever ended it. */
-  readonly exited: Promise<WorkerExit>;
+  /** Settles when it has ended, whoever ended it: one of the two is set. */
+  readonly exited: Promise<{ code: number | null; signal: string | null }>;
   /** Tells its client, lets a running call tidy up for two seconds, and ends it. */
   close(): Promise<void>;
 }
