@@ -67,7 +67,7 @@ export {
 export type { ValueDefinition } from "./game/unit-game.ts";
 export { Journal, type JournalOptions } from "./journal/game-journal.ts";
 export type { Corpus, LoadCorpusOptions } from "./model/corpus.ts";
-export { Depthkit, type StartOptions } from "./model/depthkit.ts";
+export { type CheckTargetOptions, Depthkit, type StartOptions } from "./model/depthkit.ts";
 export type { ExportOptions } from "./model/export.ts";
 export type { FetchedFolder } from "./model/fetch.ts";
 export type { GenerateOptions } from "./model/generate.ts";

@@ -10,7 +10,7 @@ export function registerFetch(command: Command): void {
     .option("--json", "print one JSON document", false)
     .action((folder: string, target: string, flags: { json: boolean }) =>
       runCommand(flags, ({ signal, progress }) =>
-        withRemoteWorker("fetch", async (kit) => {
+        withRemoteWorker("fetch", signal, async (kit) => {
           const fetched = await kit.fetch(folder, target, { signal, onProgress: progress.update });
           const text = `${fetched.folder}: ${fetched.files.length} files, ${formatBytes(fetched.fetchedBytes)}`;
           return { json: fetched, text };

@@ -13,15 +13,19 @@ export function requireKeys(what: string): string {
 }
 
 /** Runs `work` with a worker of this machine that is gone afterwards, or with the remote one that was named. */
-export async function withWorker<T>(work: (kit: Depthkit) => Promise<T>): Promise<T> {
+export async function withWorker<T>(signal: AbortSignal, work: (kit: Depthkit) => Promise<T>): Promise<T> {
   const { worker } = remoteFlags();
-  await using kit = worker === undefined ? await Depthkit.start() : await connect(worker);
+  await using kit = worker === undefined ? await Depthkit.start({ signal }) : await connect(worker);
   return await work(kit);
 }
 
 /** The same for what only a remote one can do. */
-export function withRemoteWorker<T>(what: string, work: (kit: Depthkit) => Promise<T>): Promise<T> {
-  if (remoteFlags().worker !== undefined) return withWorker(work);
+export function withRemoteWorker<T>(
+  what: string,
+  signal: AbortSignal,
+  work: (kit: Depthkit) => Promise<T>,
+): Promise<T> {
+  if (remoteFlags().worker !== undefined) return withWorker(signal, work);
   throw new DepthkitError(
     "INVALID_ARGUMENT",
     `${what} needs a remote worker: give --worker tcp://host:port.`,

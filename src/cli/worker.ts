@@ -18,7 +18,7 @@ export function registerWorker(command: Command): void {
       runCommand({}, async ({ signal }) => {
         const keys = requireKeys("--listen");
         const { listen, keep: keepSeconds } = flags;
-        await using worker = await listenWorker({ listen, keys, keepSeconds, verbose: true });
+        await using worker = await listenWorker({ listen, keys, keepSeconds, verbose: true, signal });
         process.stderr.write(`Listening at ${worker.endpoint}. Ctrl-C ends it.\n`);
         const asked = signal.aborted ? Promise.resolve() : once(signal, "abort");
         const ended = await Promise.race([worker.exited, asked.then(() => undefined)]);

@@ -1,6 +1,8 @@
+import type { z } from "zod";
 import { DepthkitError } from "../errors.ts";
-import { aFlag, aNumberAbove, aText, type Checks, callChecks, checkOptions } from "../options.ts";
-import type { WorkerStatus } from "../protocol/worker.ts";
+import { pathFor } from "../evaluation/paths.ts";
+import { aFlag, aNumberAbove, aSignal, aText, type Checks, callChecks, checkOptions } from "../options.ts";
+import type { targetOptions, WorkerStatus } from "../protocol/worker.ts";
 import type { CallOptions, Connection } from "../rpc/connection.ts";
 import type { LaunchOptions } from "../worker/launch.ts";
 import type { FetchedFolder } from "./fetch.ts";
@@ -10,10 +12,13 @@ import type { WorkerLine } from "./worker-line.ts";
 
 export interface StartOptions extends LaunchOptions {}
 
+export interface CheckTargetOptions extends CallOptions, z.input<typeof targetOptions> {}
+
 const startChecks: Checks<StartOptions> = {
   python: aText,
   verbose: aFlag,
   startTimeoutMs: aNumberAbove(0),
+  signal: aSignal,
 };
 
 /**
@@ -39,7 +44,7 @@ export class Depthkit {
    * Returns as soon as it answers; torch is imported meanwhile.
    *
    * @throws DepthkitError ENVIRONMENT_MISSING, PYTHON_NOT_FOUND, PYTHON_TOO_OLD, MODULE_MISSING,
-   * WORKER_START_FAILED, VERSION_MISMATCH, CONNECTION_LOST, TIMEOUT
+   * WORKER_START_FAILED, VERSION_MISMATCH, CONNECTION_LOST, TIMEOUT, CANCELLED
    */
   static async start(options: StartOptions = {}): Promise<Depthkit> {
     checkOptions("Depthkit.start", options, startChecks);
@@ -81,6 +86,18 @@ export class Depthkit {
   async loadModel(source: string, options: LoadModelOptions = {}): Promise<Model> {
     const { loadModel } = await import("./model.ts");
     return loadModel(this.connection, source, options);
+  }
+
+  /**
+   * Refuses now the folder that an export (`kind: "export"`), a saved repair (`"repair"`) or files that are
+   * added to it (`"files"`) would be refused at their end: it is a file, may not be written to, or holds what
+   * may not be replaced. Makes nothing.
+   *
+   * @throws DepthkitError TARGET_NOT_EMPTY, INVALID_ARGUMENT
+   */
+  async checkTarget(folder: string, options: CheckTargetOptions): Promise<void> {
+    const target = pathFor(this.connection, folder);
+    await this.connection.request("worker.checkTarget", { target }, options);
   }
 
   /** What the worker holds and does, and the memory it takes. Answered at once, whatever it is at. */

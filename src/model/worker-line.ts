@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { DepthkitError } from "../errors.ts";
+import { cancelled, throwIfCancelled } from "../platform/cancelled.ts";
 import { Connection } from "../rpc/connection.ts";
 import { connectZeromq } from "../transport/zeromq.ts";
 import { type LaunchOptions, launchWorker, type WorkerProcess } from "../worker/launch.ts";
@@ -56,7 +57,10 @@ export async function openWorkerLine(options: LaunchOptions): Promise<WorkerLine
     const details = { exitCode: code, signal, stderr: words };
     connection.end(new DepthkitError("WORKER_DIED", `The worker ended ${how}.${said}`, { details }));
   });
+  const abort = () => connection.end(cancelled("Starting the worker"));
+  options.signal?.addEventListener("abort", abort);
   try {
+    throwIfCancelled(options.signal, "Starting the worker");
     const { python } = await connection.hello(worker.token, HELLO_TIMEOUT_MS);
     return { pid: worker.pid, connection, python, close: worker.close };
   } catch (error) {
@@ -64,6 +68,8 @@ export async function openWorkerLine(options: LaunchOptions): Promise<WorkerLine
     worker.kill();
     await worker.exited;
     throw error;
+  } finally {
+    options.signal?.removeEventListener("abort", abort);
   }
 }
 

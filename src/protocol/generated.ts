@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "5428eff6cf9ef1f9a758a6f2078aaee32df990639a7dc9bc669adabdd3bf9658";
+export const contractDigest = "481689f9c4bb728353db9c7eab6ae434060e073165f3ff35f640763ec8edac45";

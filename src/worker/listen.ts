@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { DepthkitError } from "../errors.ts";
-import { aFlag, aNumberAbove, aText, type Checks, checkOptions, required } from "../options.ts";
+import { aFlag, aNumberAbove, aSignal, aText, type Checks, checkOptions, required } from "../options.ts";
 import { readKeys } from "./keys.ts";
 import { type LaunchOptions, launchWorker } from "./launch.ts";
 import { checkAddress } from "./remote-address.ts";
@@ -34,6 +34,7 @@ const listenChecks: Checks<ListenOptions> = {
   python: aText,
   verbose: aFlag,
   startTimeoutMs: aNumberAbove(0),
+  signal: aSignal,
 };
 
 /** See `src/calls.ts`, as for the entry point's other calls. */

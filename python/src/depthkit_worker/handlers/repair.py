@@ -33,7 +33,7 @@ def fit(session: Session, params: RepairFitParams, call: Call) -> RepairFitResul
 
 def save(session: Session, params: RepairSaveParams, call: Call) -> RepairSaveResult:
     folder = Path(params.folder)
-    size = save_repairs(subnetwork_of(session, params), folder, params)
+    size = save_repairs(subnetwork_of(session, params), folder, params, call)
     note_written(session, folder)
     return RepairSaveResult(folder=str(folder), bytes=size)
 
