@@ -65,7 +65,7 @@ const calls: readonly Call[] = [
   ],
   ["makeKeys", "trust", (o) => sdk.makeKeys(join(temporaryFolder(), "x.keys"), o)],
   ["Depthkit.loadModel", "device", (o) => kit.loadModel("smollm2-135m", o)],
-  ["Depthkit.checkTarget", "overwrite", (o) => kit.checkTarget("out", { kind: "export", ...o })],
+  ["Depthkit.checkTarget", "overwrite", (o) => kit.checkTarget("out", withOptions({ kind: "export" }, o))],
   ["Depthkit.status", "signal", (o) => kit.status(o)],
   ["Model.loadCorpus", "length", (o) => model.loadCorpus({ texts }, o)],
   ["Model.loadTask", "shots", (o) => model.loadTask({ rows }, o)],
