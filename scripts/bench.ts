@@ -34,6 +34,7 @@ const benches: Record<string, () => unknown> = {
   endings: () => typescript("bench/endings.ts"),
   fuzz: () => typescript("bench/fuzz.ts"),
   engine: () => inPython("bench/engine.py", model.folder, texts, "--threads", "2", "--seconds", "60"),
+  remote: () => typescript("bench/remote.ts"),
   "engine-blocks": () => inPython("bench/engine_blocks.py", model.folder),
   "golden-perplexities": () => inPython("bench/golden_perplexities.py", model.folder, shared),
   "engine-memory": () => inPython("bench/engine_memory.py"),

@@ -1,5 +1,13 @@
 /** depthkit: take Hugging Face LLMs apart along their depth. */
-export { compareRepairs, doctor, pythonReference, runPlan, setup } from "./calls.ts";
+export {
+  compareRepairs,
+  doctor,
+  listenWorker,
+  makeKeys,
+  pythonReference,
+  runPlan,
+  setup,
+} from "./calls.ts";
 export type { DoctorOptions } from "./doctor/doctor.ts";
 export type { DoctorReport } from "./doctor/doctor-report.ts";
 export { type ExtraName, extraNames } from "./environment/extra-names.ts";
@@ -61,6 +69,7 @@ export { Journal, type JournalOptions } from "./journal/game-journal.ts";
 export type { Corpus, LoadCorpusOptions } from "./model/corpus.ts";
 export { type CheckTargetOptions, Depthkit, type StartOptions } from "./model/depthkit.ts";
 export type { ExportOptions } from "./model/export.ts";
+export type { FetchedFolder } from "./model/fetch.ts";
 export type { GenerateOptions } from "./model/generate.ts";
 export type { GenerationTask, LoadGenerationTaskOptions } from "./model/generation-task.ts";
 export {
@@ -87,6 +96,7 @@ export type {
 } from "./model/model.ts";
 export type { ModelGame, ModelGameOptions, PlayerName, Players, UnitGroup } from "./model/model-game.ts";
 export type { Profile, ProfileOptions } from "./model/profile.ts";
+export type { ConnectOptions } from "./model/remote-line.ts";
 export type {
   Repair,
   RepairMethodOptions,
@@ -159,3 +169,6 @@ export type { SearchResult, TraceStep } from "./selection/result.ts";
 export type { MeasureScores, Scores as PlayerScores } from "./selection/scores.ts";
 export type { Span } from "./selection/span.ts";
 export { type StrategyChoice, type StrategyName, strategies } from "./selection/strategy-choice.ts";
+export type { LinkChange } from "./transport/link.ts";
+export type { MadeKeys, MakeKeysOptions } from "./worker/keys.ts";
+export type { ListeningWorker, ListenOptions } from "./worker/listen.ts";

@@ -82,4 +82,20 @@ export const commands: readonly CommandEntry[] = [
     description: "Run the main job on the bundled model: measure, remove, compare, save.",
     load: async () => (await import("./demo.ts")).registerDemo,
   },
+  {
+    name: "keys",
+    description: "Make the key file of a worker that listens, or of its client, or let one trust the other.",
+    load: async () => (await import("./keys.ts")).registerKeys,
+  },
+  {
+    name: "worker",
+    description:
+      "Serve clients on other machines until Ctrl-C; who comes and goes is told on standard error.",
+    load: async () => (await import("./worker.ts")).registerWorker,
+  },
+  {
+    name: "fetch",
+    description: "Copy an export or a saved subnetwork from a remote worker's machine to this one.",
+    load: async () => (await import("./fetch.ts")).registerFetch,
+  },
 ];

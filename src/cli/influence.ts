@@ -9,7 +9,7 @@ import {
 } from "../index.ts";
 import { formatCount, formatNumber, formatSeconds, renderBars, renderTable } from "../report/index.ts";
 import { influenceChoice, influenceOptions } from "../schemas.ts";
-import { runCommand, withWorker } from "./command.ts";
+import { runCommand } from "./command.ts";
 import {
   addCorpusFlags,
   addModelFlags,
@@ -19,6 +19,7 @@ import {
   textDataOf,
 } from "./data-flags.ts";
 import { corpusTokens, ownBos, withTokens } from "./first-tokens.ts";
+import { withWorker } from "./remote.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { loadModel } from "./subject.ts";
 

@@ -24,8 +24,9 @@ import {
 import { formatCount, formatNumber, renderTable } from "../report/index.ts";
 import { corpusOptions } from "../schemas.ts";
 import { parseBudget } from "./budget-flag.ts";
-import { runCommand, withWorker } from "./command.ts";
+import { checkJournal, runCommand } from "./command.ts";
 import { addModelFlags, addTextFlags, type ModelFlags, type TextFlags, textDataOf } from "./data-flags.ts";
+import { withWorker } from "./remote.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { loadModel } from "./subject.ts";
 import { parseUnits, wholeNumber } from "./values.ts";

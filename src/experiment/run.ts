@@ -49,7 +49,7 @@ export async function runPlan(kit: Depthkit, plan: Plan, options: RunOptions): P
     (await model.influence(corpus, call)).toJSON(),
   );
   const influence = new Influence(measured, choose.units, choose.metric);
-  const text = await textDigest(parsed.evaluation.data);
+  const text = await textDigest(kit.connection, parsed.evaluation.data);
   const removals: Removal[] = [];
   for (const count of [0, ...choose.counts]) {
     const removed = influence.lowest(count);

@@ -1,11 +1,13 @@
 import type { z } from "zod";
 import { DepthkitError } from "../errors.ts";
+import { pathFor } from "../evaluation/paths.ts";
 import { aFlag, aNumberAbove, aSignal, aText, type Checks, callChecks, checkOptions } from "../options.ts";
-import { absolutePath } from "../platform/absolute-path.ts";
 import type { targetOptions, WorkerStatus } from "../protocol/worker.ts";
 import type { CallOptions, Connection } from "../rpc/connection.ts";
-import type { LaunchOptions, WorkerProcess } from "../worker/launch.ts";
+import type { LaunchOptions } from "../worker/launch.ts";
+import type { FetchedFolder } from "./fetch.ts";
 import type { LoadModelOptions, Model } from "./model.ts";
+import type { ConnectOptions } from "./remote-line.ts";
 import type { WorkerLine } from "./worker-line.ts";
 
 export interface StartOptions extends LaunchOptions {}
@@ -27,13 +29,13 @@ export class Depthkit {
   readonly pythonVersion: string;
   /** @internal */
   readonly connection: Connection;
-  readonly #worker: WorkerProcess;
+  readonly #close: () => Promise<void>;
   #closing: Promise<void> | undefined;
 
-  private constructor({ worker, connection, python }: WorkerLine) {
-    this.#worker = worker;
+  private constructor({ pid, connection, python, close }: WorkerLine) {
+    this.#close = close;
     this.connection = connection;
-    this.pid = worker.pid;
+    this.pid = pid;
     this.pythonVersion = python;
   }
 
@@ -49,6 +51,31 @@ export class Depthkit {
     // The schemas and ZeroMQ, which a program that starts no worker does not wait for.
     const { openWorkerLine } = await import("./worker-line.ts");
     return new Depthkit(await openWorkerLine(options));
+  }
+
+  /**
+   * Opens a session on a worker of another machine, which listens there: `depthkit worker --listen`
+   * (docs/remote.md). Paths in calls are then that machine's. A lost link is made anew, and calls go on.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, FILE_NOT_FOUND (the key file), KEY_REFUSED, WORKER_BUSY,
+   * CONNECTION_LOST, VERSION_MISMATCH, TIMEOUT
+   */
+  static async connect(url: string, options: ConnectOptions): Promise<Depthkit> {
+    const { openRemoteLine } = await import("./remote-line.ts");
+    return new Depthkit(await openRemoteLine(url, options));
+  }
+
+  /**
+   * Fetches what an export or a saved subnetwork wrote to `folder`, a folder of the worker's machine, into the
+   * folder `target` of this one: whole or not at all, checked by sha256. Called again after a failure, it goes
+   * on from what had come.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT where this worker wrote nothing to `folder`, TARGET_NOT_EMPTY,
+   * DISK_FULL, CONNECTION_LOST, CANCELLED
+   */
+  async fetch(folder: string, target: string, options: CallOptions = {}): Promise<FetchedFolder> {
+    const { fetchFolder } = await import("./fetch.ts");
+    return fetchFolder(this.connection, folder, target, options);
   }
 
   /**
@@ -69,7 +96,8 @@ export class Depthkit {
    * @throws DepthkitError TARGET_NOT_EMPTY, INVALID_ARGUMENT
    */
   async checkTarget(folder: string, options: CheckTargetOptions): Promise<void> {
-    await this.connection.request("worker.checkTarget", { target: absolutePath(folder) }, options);
+    const target = pathFor(this.connection, folder);
+    await this.connection.request("worker.checkTarget", { target }, options);
   }
 
   /** What the worker holds and does, and the memory it takes. Answered at once, whatever it is at. */
@@ -78,11 +106,14 @@ export class Depthkit {
     return (await this.connection.call("worker.status", {}, options)).result;
   }
 
-  /** Rejects what is under way with CLOSED, ends the worker and waits until it has gone. */
+  /**
+   * Rejects what is under way with CLOSED, ends the worker and waits until it has gone. A remote one forgets
+   * what it held for this session, and is free for the next.
+   */
   close(): Promise<void> {
     this.#closing ??= (async () => {
       this.connection.end(new DepthkitError("CLOSED", "The worker was closed."));
-      await this.#worker.close();
+      await this.#close();
     })();
     return this.#closing;
   }

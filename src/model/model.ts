@@ -12,6 +12,7 @@ import {
   evaluateSubnetworks,
   type SubnetworkEvaluation,
 } from "../evaluation/evaluate-subnetworks.ts";
+import { pathFor } from "../evaluation/paths.ts";
 import { type PerplexityOptions, scorePerplexity } from "../evaluation/perplexity.ts";
 import { type Subject, subjectParams } from "../evaluation/subject.ts";
 import {
@@ -25,8 +26,6 @@ import {
 import type { TextData } from "../evaluation/text-data.ts";
 import { type SolveOptions, solveTask } from "../evaluation/written-answers.ts";
 import { anInstance, anyOf, aText, checkArgument, either, listOf } from "../options.ts";
-import { absolutePath } from "../platform/absolute-path.ts";
-import { cacheFolder } from "../platform/cache-folder.ts";
 import type { UnitKind, UnitName } from "../protocol/common.ts";
 import type { Perplexity } from "../protocol/evaluation.ts";
 import type { ExportInfo } from "../protocol/export.ts";
@@ -146,8 +145,9 @@ export class Subnetwork implements AsyncDisposable {
    * @throws DepthkitError TARGET_NOT_EMPTY, DISK_FULL
    */
   async save(folder: string, options: SaveOptions = {}): Promise<void> {
-    const subject = { ...subjectParams(this.subject), folder: absolutePath(folder) };
-    await this.model.connection.request("repair.save", subject, options);
+    const { connection } = this.model;
+    const subject = { ...subjectParams(this.subject), folder: pathFor(connection, folder) };
+    await connection.request("repair.save", subject, options);
   }
 
   /**
@@ -359,7 +359,7 @@ export class Model extends Subnetwork {
    * was made for other weights
    */
   async loadSubnetwork(folder: string, call: CallOptions = {}): Promise<Subnetwork> {
-    const subject = { model: this.#id, folder: absolutePath(folder) };
+    const subject = { model: this.#id, folder: pathFor(this.connection, folder) };
     const { result } = await this.connection.request("repair.load", subject, call);
     const repairs = heldRepairs(this.connection, result.repairs, result.infos);
     return new Subnetwork(() => this, result.removed, repairs);
@@ -472,9 +472,10 @@ export async function loadModel(
   source: string,
   options: LoadModelOptions,
 ): Promise<Model> {
-  // A relative path means the caller's: the worker runs in a folder of its own.
   checkArgument("model.load", "source", source, aText);
-  const subject = { source: existsSync(source) ? absolutePath(source) : source, cacheFolder: cacheFolder() };
+  // A relative path means the caller's, where the caller's folders are the worker's: it runs in one of its own.
+  const here = connection.remote === undefined && existsSync(source);
+  const subject = { source: here ? pathFor(connection, source) : source };
   const { result } = await connection.request("model.load", subject, options);
   return new Model(connection, result.model, result.info);
 }

@@ -15,12 +15,14 @@ const HELLO_TIMEOUT_MS = 120_000;
 /** A worker that dies closes its connection a moment before its end is known, which says more. */
 const END_FOLLOWS_MS = 300;
 
-/** A worker of this machine with the connection to it: they end together. */
+/** A worker with the connection to it. */
 export interface WorkerLine {
-  readonly worker: WorkerProcess;
+  readonly pid: number;
   readonly connection: Connection;
   /** The version of the worker's Python. */
   readonly python: string;
+  /** Waits until the worker is done with us, after the connection was ended: one of this machine ends too. */
+  close(): Promise<void>;
 }
 
 /**
@@ -60,7 +62,7 @@ export async function openWorkerLine(options: LaunchOptions): Promise<WorkerLine
   try {
     throwIfCancelled(options.signal, "Starting the worker");
     const { python } = await connection.hello(worker.token, HELLO_TIMEOUT_MS);
-    return { worker, connection, python };
+    return { pid: worker.pid, connection, python, close: worker.close };
   } catch (error) {
     connection.end(new DepthkitError("CLOSED", "The worker did not start."));
     worker.kill();

@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "2f332fb9ab0ea1966e5636a227942f492e5c6242e0ad5e8cb12093a327803322";
+export const contractDigest = "462dca7b380a426483ab84e015e0811f091252666feede4841276561b8dc2646";

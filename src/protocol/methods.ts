@@ -20,6 +20,14 @@ import {
   perplexityResult,
 } from "./evaluation.ts";
 import { exportHuggingfaceParams, exportHuggingfaceResult } from "./export.ts";
+import {
+  filesDigestParams,
+  filesDigestResult,
+  filesListParams,
+  filesListResult,
+  filesReadParams,
+  filesReadResult,
+} from "./files.ts";
 import { generationGenerateParams, generationGenerateResult } from "./generation.ts";
 import {
   generationLoadTaskParams,
@@ -113,6 +121,9 @@ export const methods = {
   "generation.solve": { params: generationSolveParams, part: itemValues, result: generationSolveResult },
   "harness.run": { params: harnessRunParams, result: harnessRunResult },
   "export.huggingface": { params: exportHuggingfaceParams, result: exportHuggingfaceResult },
+  "files.digest": { params: filesDigestParams, result: filesDigestResult },
+  "files.list": { params: filesListParams, result: filesListResult },
+  "files.read": { params: filesReadParams, result: filesReadResult },
 } as const;
 
 export type MethodName = keyof typeof methods;

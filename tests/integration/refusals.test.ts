@@ -52,8 +52,20 @@ type Call = readonly [name: string, option: string, call: (options: Anything) =>
 
 const calls: readonly Call[] = [
   ["Depthkit.start", "verbose", (o) => Depthkit.start(o)],
+  [
+    "Depthkit.connect",
+    "takeOver",
+    (o) => Depthkit.connect("tcp://127.0.0.1:1", withOptions({ keys: "no.keys" }, o)),
+  ],
+  ["Depthkit.fetch", "signal", (o) => kit.fetch("/out", join(temporaryFolder(), "x"), o)],
+  [
+    "listenWorker",
+    "keepSeconds",
+    (o) => sdk.listenWorker(withOptions({ listen: "tcp://127.0.0.1:*", keys: "no.keys" }, o)),
+  ],
+  ["makeKeys", "trust", (o) => sdk.makeKeys(join(temporaryFolder(), "x.keys"), o)],
   ["Depthkit.loadModel", "device", (o) => kit.loadModel("smollm2-135m", o)],
-  ["Depthkit.checkTarget", "overwrite", (o) => kit.checkTarget("out", { kind: "export", ...o })],
+  ["Depthkit.checkTarget", "overwrite", (o) => kit.checkTarget("out", withOptions({ kind: "export" }, o))],
   ["Depthkit.status", "signal", (o) => kit.status(o)],
   ["Model.loadCorpus", "length", (o) => model.loadCorpus({ texts }, o)],
   ["Model.loadTask", "shots", (o) => model.loadTask({ rows }, o)],

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "2f332fb9ab0ea1966e5636a227942f492e5c6242e0ad5e8cb12093a327803322"
+CONTRACT_DIGEST = "462dca7b380a426483ab84e015e0811f091252666feede4841276561b8dc2646"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -505,6 +505,39 @@ class FileSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """Refuse lines without text, where otherwise they are counted and skipped."""
 
 
+class FilesDigestParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    files: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
+    """Files of text, such as a corpus is made of."""
+
+
+class FilesDigestResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    digests: tuple[Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")], ...]
+    """sha256 of each file's bytes."""
+
+
+class FilesListParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    folder: Annotated[str, Meta(min_length=1)]
+    """One that this worker wrote an export or a saved subnetwork to."""
+
+
+class FilesListResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    files: tuple[ExportedFile, ...]
+
+
+class FilesReadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    folder: Annotated[str, Meta(min_length=1)]
+    """One that this worker wrote an export or a saved subnetwork to."""
+    name: Annotated[str, Meta(min_length=1)]
+    """As it was listed."""
+    offset: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    bytes: Annotated[int, Meta(ge=1, le=1048576)]
+
+
+class FilesReadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    data: TensorRef
+    """uint8; shorter than asked for at the file's end."""
+
+
 class FirstToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     id: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """The token's number in the vocabulary."""
@@ -915,7 +948,6 @@ class ModelInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
 class ModelLoadParams(ModelOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     source: Annotated[str, Meta(min_length=1)]
     """A bundled name, a folder, a .gguf file or a hub id."""
-    cache_folder: Annotated[str, Meta(min_length=1)]
 
 
 class ModelLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1562,5 +1594,8 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "generation.solve": (GenerationSolveParams, GenerationSolveResult),
     "harness.run": (HarnessRunParams, HarnessRunResult),
     "export.huggingface": (ExportHuggingfaceParams, ExportHuggingfaceResult),
+    "files.digest": (FilesDigestParams, FilesDigestResult),
+    "files.list": (FilesListParams, FilesListResult),
+    "files.read": (FilesReadParams, FilesReadResult),
 }
 """Method name to its params and its result."""

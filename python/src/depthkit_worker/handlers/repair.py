@@ -13,6 +13,7 @@ from depthkit_worker.contract.wire import (
     RepairSaveResult,
     RepairUnloadParams,
 )
+from depthkit_worker.handlers.files import note_written
 from depthkit_worker.handlers.sources import check_readable, subnetwork_of
 from depthkit_worker.memory.allocator import give_back
 from depthkit_worker.repair.apart import gaps_apart
@@ -35,6 +36,7 @@ def fit(session: Session, params: RepairFitParams, call: Call) -> RepairFitResul
 def save(session: Session, params: RepairSaveParams, call: Call) -> RepairSaveResult:
     folder = Path(params.folder)
     size = save_repairs(subnetwork_of(session, params), folder, params, call)
+    note_written(session, folder)
     return RepairSaveResult(folder=str(folder), bytes=size)
 
 

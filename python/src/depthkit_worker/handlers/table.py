@@ -38,6 +38,10 @@ HANDLERS = Handlers(
         "generation.solve": "generation:solve",
         "harness.run": "harness:run",
         "export.huggingface": "export:huggingface",
+        "files.digest": "files:digest",
+        "files.list": "files:list_files",
+        "files.read": "files:read",
     },
     inline=frozenset({"worker.ping", "worker.status"}),
+    farewell="model:forget_everything",
 )

@@ -23,18 +23,26 @@ class Compute(threading.Thread):
         self._table = handlers
         self._session = session
         self._done = done
-        self._queue: queue.SimpleQueue[tuple[Call, msgspec.Raw]] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[Call, msgspec.Raw] | None] = queue.SimpleQueue()
         self._handlers: dict[str, Handler] = {}
         self._import_error: BaseException | None = None
 
     def submit(self, call: Call, params: msgspec.Raw) -> None:
         self._queue.put((call, params))
 
+    def forget_everything(self) -> None:
+        """Let go of what the session holds, when the calls before have ended."""
+        self._queue.put(None)
+
     def run(self) -> None:
         self._import_handlers()
         while True:
             self._session.queued = self._queue.qsize()
-            call, params = self._queue.get()
+            work = self._queue.get()
+            if work is None:
+                self._forget_everything()
+                continue
+            call, params = work
             self._session.running = call.method
             try:
                 call.check()
@@ -44,6 +52,10 @@ class Compute(threading.Thread):
             finally:
                 self._session.running = None
                 self._done(call)
+
+    def _forget_everything(self) -> None:
+        if self._import_error is None:  # else nothing was ever held
+            self._table.forget_everything()(self._session)
 
     def _import_handlers(self) -> None:
         """The heavy imports. Where one fails the worker lives on, to say so to every call."""

@@ -1,0 +1,27 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { bundledModel } from "../../src/environment/bundled-model.ts";
+import { resolveWorkerPython } from "../../src/environment/worker-python.ts";
+
+const SCRIPT = `
+import sys, torch
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+torch.manual_seed(0)
+tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
+config = LlamaConfig(
+    vocab_size=len(tokenizer), hidden_size=32, intermediate_size=48, num_hidden_layers=6, num_attention_heads=4,
+    num_key_value_heads=2, max_position_embeddings=256, bos_token_id=0, eos_token_id=0, tie_word_embeddings=True,
+)
+LlamaForCausalLM(config).save_pretrained(sys.argv[2])
+tokenizer.save_pretrained(sys.argv[2])
+`;
+
+/** A random model of six small blocks with the bundled model's tokenizer, 6 MB in all: gives its folder. */
+export async function tinyModel(parent: string): Promise<string> {
+  const folder = join(parent, "tiny");
+  const { python, env } = await resolveWorkerPython();
+  const args = ["-I", "-X", "utf8", "-c", SCRIPT, bundledModel().folder, folder];
+  await promisify(execFile)(python, args, { env: { ...process.env, ...env } });
+  return folder;
+}
