@@ -119,6 +119,8 @@ export function registerSearch(program: Command): void {
       await runCommand(flags, ({ signal, progress }) =>
         withWorker(signal, async (kit) => {
           const call = { signal, onProgress: progress.update };
+          await checkJournal(kit, flags.journal, signal);
+          if (flags.save !== undefined) await kit.checkTarget(flags.save, { kind: "repair", signal });
           const model = await loadModel(kit, flags, call);
           const found = await search(model, flags, call);
           if (flags.save !== undefined) await found.subnetwork.save(flags.save, call);
