@@ -33,18 +33,23 @@ export type RepairOptions = RepairMethodOptions &
     onTraining?: ((point: TrainingPoint) => void) | undefined;
   };
 
-const checked = optionsOf(repairMethod, {
-  ...callChecks,
-  onTraining: aFunction,
-  skipTokens: fits(repairFitOptions.shape.skipTokens),
-  batchSize: fits(repairFitOptions.shape.batchSize),
-});
+/** That options are those of a repair, and a call's own. */
+export function repairOptionsWith(own: Readonly<Record<string, Check>>): Check {
+  const checked = optionsOf(repairMethod, {
+    ...callChecks,
+    onTraining: aFunction,
+    skipTokens: fits(repairFitOptions.shape.skipTokens),
+    batchSize: fits(repairFitOptions.shape.batchSize),
+    ...own,
+  });
+  return {
+    ...checked,
+    faults: (value, path) => checked.faults?.(toWire(value as RepairMethodOptions), path) ?? [],
+  };
+}
 
-/** That options are those of a repair, so that one of several is refused before the first is made. */
-export const repairOptions: Check = {
-  ...checked,
-  faults: (value, path) => checked.faults?.(toWire(value as RepairMethodOptions), path) ?? [],
-};
+/** So that one of several is refused before the first is made. */
+export const repairOptions = repairOptionsWith({});
 
 /**
  * What stands in for removed units or heals the rest, held by the worker until it is closed, its model is, or

@@ -75,6 +75,20 @@ const calls: readonly Call[] = [
     (o) => model.loadGenerationTask({ rows }, withOptions({ prompt: "{question}" }, o)),
   ],
   ["Model.influence", "batchSize", (o) => model.influence(corpus, o)],
+  ["Model.search", "journal", (o) => model.search(withOptions({ budget: 1, choose: corpus }, o))],
+  [
+    "Model.searchDraws",
+    "draws",
+    (o) =>
+      model.searchDraws(withOptions({ texts: { own: { texts } }, split: { choose: 1 }, methods: {} }, o)),
+  ],
+  ["Model.splitText", "report", (o) => model.splitText({ texts }, withOptions({ choose: 1 }, o))],
+  [
+    "Model.repairGaps",
+    "runs",
+    (o) => model.repairGaps(corpus, "block", withOptions({ method: "emulated-update" }, o)),
+  ],
+  ["Model.unitCosts", "seconds", (o) => model.unitCosts(o)],
   ["Model.loadSubnetwork", "signal", (o) => model.loadSubnetwork("nowhere", o)],
   ["Model.evaluateSubnetworks", "memoryBudget", (o) => model.evaluateSubnetworks(corpus, [[]], o).result],
   ["Model.game", "journal", (o) => model.game(corpus, o)],

@@ -11,7 +11,8 @@ import type { ModelSearch } from "./search.ts";
 import type { SplitTextOptions, TextParts } from "./text-parts.ts";
 
 /** A way to choose that is tried on every draw: a search without its text. */
-export type DrawnMethod = Omit<ModelSearchOptions, "fit" | "choose" | "report" | "signal" | "onProgress">;
+export interface DrawnMethod
+  extends Omit<ModelSearchOptions, "fit" | "choose" | "report" | "signal" | "onProgress"> {}
 
 export interface SearchDrawsOptions extends CallOptions {
   /** Kinds of text by name. Each draw of each is split by itself. */

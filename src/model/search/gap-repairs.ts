@@ -1,17 +1,20 @@
 import { DepthkitError } from "../../errors.ts";
 import type { HeldRepair, Subject } from "../../evaluation/subject.ts";
 import { sublayersOf } from "../../evaluation/sublayers.ts";
-import { anOptionsObject, aWhole, checkArgument } from "../../options.ts";
+import { aWhole, checkArgument } from "../../options.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import type { RepairReport } from "../../protocol/repair.ts";
 import { parseUnit } from "../../protocol/units.ts";
 import type { Corpus } from "../corpus.ts";
-import { fitRepair, type Repair, type RepairOptions } from "../repair.ts";
+import { fitRepair, type Repair, type RepairOptions, repairOptionsWith } from "../repair.ts";
 
 export type GapRepairOptions = RepairOptions & {
   /** Runs of up to so many neighbouring blocks get a repair of their own; default 2. */
   runs?: number | undefined;
 };
+
+/** That options are those of a repair of gaps. */
+export const gapRepairOptions = repairOptionsWith({ runs: aWhole(1) });
 
 /** Sums of squares of one gap are two square matrices of doubles; those of one pass may take this much. */
 const bytesPerPass = 4 * 2 ** 30;
@@ -42,8 +45,8 @@ export class GapRepairs implements AsyncDisposable {
     units: readonly UnitName[],
     given: GapRepairOptions,
   ): Promise<GapRepairs> {
-    const { runs = 2, ...options } = anOptionsObject("repairGaps", given);
-    checkArgument("repairGaps", "runs", runs, aWhole(1));
+    checkArgument("repairGaps", "", given, gapRepairOptions);
+    const { runs = 2, ...options } = given;
     const gaps = gapsOf(units, model.info.depth, runs);
     const size = Math.max(1, Math.floor(bytesPerPass / (16 * model.info.hiddenSize ** 2)));
     const repairs: Repair[] = [];

@@ -25,7 +25,7 @@ import type { MeasureScores, Scores } from "../../selection/scores.ts";
 import type { StrategyChoice } from "../../selection/strategy-choice.ts";
 import type { Corpus } from "../corpus.ts";
 import type { Task } from "../task.ts";
-import type { GapRepairOptions } from "./gap-repairs.ts";
+import { type GapRepairOptions, gapRepairOptions } from "./gap-repairs.ts";
 import { staticScoreNames } from "./names.ts";
 import { type RecipeName, recipeNames } from "./recipes.ts";
 import type { StaticScores } from "./static-scores.ts";
@@ -95,7 +95,7 @@ const ownChecks: Readonly<Record<string, Check>> = {
   choose: required(dataList),
   report: dataList,
   value: either(aText, anObject),
-  repair: anObject,
+  repair: gapRepairOptions,
   evaluations: aWhole(1),
   start: listOf(objectOf({ removed: required(listOf(aText)) })),
   seed: aWhole(0),

@@ -1,9 +1,10 @@
 import { DepthkitError } from "../../errors.ts";
 import type { Subject } from "../../evaluation/subject.ts";
 import type { TextData } from "../../evaluation/text-data.ts";
-import { anOptionsObject, aWhole, checkArgument, either, listOf, required } from "../../options.ts";
-import type { CorpusOverlap } from "../../protocol/corpus.ts";
+import { aWhole, callChecks, either, listOf, required } from "../../options.ts";
+import { type CorpusOverlap, corpusOptions } from "../../protocol/corpus.ts";
 import { heldBy } from "../../rpc/handle.ts";
+import { checkCallOptions } from "../../rpc/parse-params.ts";
 import { Corpus, type LoadCorpusOptions, loadCorpus } from "../corpus.ts";
 import type { Task } from "../task.ts";
 
@@ -41,13 +42,18 @@ export class TextParts implements AsyncDisposable {
   }
 }
 
+const splitChecks = {
+  ...callChecks,
+  fit: aWhole(0),
+  choose: required(either(aWhole(1), listOf(aWhole(1), 1))),
+  report: aWhole(0),
+  draw: aWhole(0),
+};
+
 /** @throws DepthkitError NOT_ENOUGH_TEXT and INVALID_ARGUMENT, and what reading a corpus throws */
 export async function splitText(on: Subject, data: TextData, given: SplitTextOptions): Promise<TextParts> {
-  const { fit = 0, choose, report = 0, draw = 0, ...options } = anOptionsObject("splitText", given);
-  for (const [name, value] of Object.entries({ fit, report, draw })) {
-    checkArgument("splitText", name, value, aWhole(0));
-  }
-  checkArgument("splitText", "choose", choose, required(either(aWhole(1), listOf(aWhole(1), 1))));
+  checkCallOptions("splitText", given, corpusOptions.omit({ sequences: true, skip: true }), splitChecks);
+  const { fit = 0, choose, report = 0, draw = 0, ...options } = given;
   const sizes = [choose].flat();
   const most = Math.max(...sizes);
   if (sizes.some((size, at) => at > 0 && size <= (sizes[at - 1] ?? 0))) {
