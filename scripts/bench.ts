@@ -29,6 +29,7 @@ const benches: Record<string, () => unknown> = {
   bridge: () => typescript("bench/bridge.ts"),
   endings: () => typescript("bench/endings.ts"),
   fuzz: () => typescript("bench/fuzz.ts"),
+  soak: () => typescript("bench/soak.ts"),
   engine: () => inPython("bench/engine.py", model.folder, texts, "--threads", "2", "--seconds", "60"),
   "engine-blocks": () => inPython("bench/engine_blocks.py", model.folder),
   "golden-perplexities": () => inPython("bench/golden_perplexities.py", model.folder, shared),

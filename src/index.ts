@@ -59,7 +59,7 @@ export {
 export type { ValueDefinition } from "./game/unit-game.ts";
 export { Journal, type JournalOptions } from "./journal/game-journal.ts";
 export type { Corpus, LoadCorpusOptions } from "./model/corpus.ts";
-export { Depthkit, type StartOptions } from "./model/depthkit.ts";
+export { Depthkit, type KitWorker, type PoolOptions, type StartOptions } from "./model/depthkit.ts";
 export type { ExportOptions } from "./model/export.ts";
 export type { GenerateOptions } from "./model/generate.ts";
 export type { GenerationTask, LoadGenerationTaskOptions } from "./model/generation-task.ts";
@@ -121,6 +121,8 @@ export { type TaskFormat, type TaskInfo, taskFormats } from "./protocol/task.ts"
 export { checkUnits, parseUnit, type Unit } from "./protocol/units.ts";
 export type { WorkerStatus } from "./protocol/worker.ts";
 export type { CallOptions } from "./rpc/connection.ts";
+export type { KitEvent, Logger, WorkerEnd } from "./rpc/events.ts";
+export type { RestartLimit } from "./rpc/member.ts";
 export type { ArchivedSet } from "./selection/archive.ts";
 export type { Budget, CostBudget, Part } from "./selection/budget.ts";
 export {

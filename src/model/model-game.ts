@@ -16,7 +16,6 @@ import {
   aText,
   aWhole,
   type Check,
-  callChecks,
   checkArgument,
   either,
   listOf,
@@ -28,6 +27,7 @@ import { engineOptions, lowerIsBetter, type Measure } from "../protocol/subnetwo
 import { checkUnits, parseUnit, unitsOf } from "../protocol/units.ts";
 import { aHandle } from "../rpc/handle.ts";
 import { checkCallOptions } from "../rpc/parse-params.ts";
+import { workerCallChecks } from "../rpc/time-limit.ts";
 import type { Corpus } from "./corpus.ts";
 import type { Repair } from "./repair.ts";
 import type { Task } from "./task.ts";
@@ -130,7 +130,7 @@ function gameChecks(measures: readonly Measure[]): Readonly<Record<string, Check
     }),
   );
   return {
-    ...callChecks,
+    ...workerCallChecks,
     players: either(anyOf(...unitKinds), units, listOf(units, 1)),
     groups: aWhole(1),
     value: either(value, listOf(value, 1)),
@@ -159,6 +159,7 @@ export async function modelGame<P extends Players>(
     journal,
     signal: _,
     onProgress,
+    timeoutMs,
     ...engine
   } = options;
   const { depth, vocabularySize } = model.info;
@@ -179,7 +180,7 @@ export async function modelGame<P extends Players>(
         const kept = new Uint8Array(coalitions.length * width);
         for (const [row, coalition] of coalitions.entries()) coalition.writeMask(kept, row * width);
         const subnetworks = { players: units, kept, repairs };
-        return (await evaluator.measure(subnetworks, { ...options, onProgress })).values;
+        return (await evaluator.measure(subnetworks, { ...options, onProgress, timeoutMs })).values;
       },
     },
   });

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { type Subject, subjectParams } from "../evaluation/subject.ts";
-import { aFunction, type Check, callChecks, checkArgument } from "../options.ts";
+import { aFunction, type Check, checkArgument } from "../options.ts";
 import { absolutePath } from "../platform/absolute-path.ts";
 import type { UnitName } from "../protocol/common.ts";
 import {
@@ -12,9 +12,11 @@ import {
   type TrainingPoint,
   type trainingOptions,
 } from "../protocol/repair.ts";
-import type { CallOptions, Connection } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/connection.ts";
+import type { Executor } from "../rpc/executor.ts";
 import { Handle, heldBy } from "../rpc/handle.ts";
 import { fits, optionsOf } from "../rpc/parse-params.ts";
+import { workerCallChecks } from "../rpc/time-limit.ts";
 import type { Corpus } from "./corpus.ts";
 
 /** Whether a method looks at the whole model, or at the one pruned and repaired below each gap. */
@@ -34,7 +36,7 @@ export type RepairOptions = RepairMethodOptions &
   };
 
 const checked = optionsOf(repairMethod, {
-  ...callChecks,
+  ...workerCallChecks,
   onTraining: aFunction,
   skipTokens: fits(repairFitOptions.shape.skipTokens),
   batchSize: fits(repairFitOptions.shape.batchSize),
@@ -59,7 +61,7 @@ export class Repair extends Handle implements RepairInfo {
 
   /** @internal */
   constructor(
-    connection: Connection,
+    connection: Executor,
     repair: string,
     { method, removed, parameters, digest, base }: RepairInfo,
   ) {
@@ -89,7 +91,7 @@ const collected = new FinalizationRegistry<() => Promise<unknown>>((release) => 
 });
 
 export function heldRepairs(
-  connection: Connection,
+  connection: Executor,
   handles: readonly string[],
   infos: readonly RepairInfo[],
 ): Repair[] {
@@ -103,10 +105,10 @@ export async function fitRepair(
 ): Promise<{ repairs: Repair[]; report: RepairReport }> {
   const { connection } = on;
   checkArgument("repair.fit", "", given, repairOptions);
-  const { onTraining, signal, onProgress, skipTokens, batchSize, ...method } = given;
+  const { onTraining, signal, onProgress, timeoutMs, skipTokens, batchSize, ...method } = given;
   const held = heldBy(connection, "repair.fit", "corpus", corpus);
   const subject = { ...subjectParams(on), corpus: held, repair: toWire(method) };
-  const options = { skipTokens, batchSize, signal, onProgress };
+  const options = { skipTokens, batchSize, signal, onProgress, timeoutMs };
   const { result } = await connection.request("repair.fit", subject, options, { onPart: onTraining });
   return { repairs: heldRepairs(connection, result.repairs, result.report.repairs), report: result.report };
 }

@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "b68524d0c4b142863006f17556ae6b039e253cff8dd60e2587ee532ec1eae21d";
+export const contractDigest = "8d4f26b7980a81d06af64e447d4fc7d3865f30c72d2e98f08c5f6d7d15e61372";

@@ -57,12 +57,15 @@ export interface WorkerProcess {
 }
 
 /**
- * Starts a worker and waits until it listens.
+ * Starts a worker and waits until it listens. `onStderr` hears what it writes to its standard error.
  *
  * @throws DepthkitError ENVIRONMENT_MISSING, PYTHON_NOT_FOUND, PYTHON_TOO_OLD, MODULE_MISSING,
  * WORKER_START_FAILED, TIMEOUT
  */
-export async function launchWorker(options: LaunchOptions = {}): Promise<WorkerProcess> {
+export async function launchWorker(
+  options: LaunchOptions = {},
+  onStderr?: (text: string) => void,
+): Promise<WorkerProcess> {
   const { python, env } = await resolveWorkerPython(options.python);
   const token = randomBytes(16).toString("hex");
   // Node's own spawn: loading execa would add 100 ms to every start, and its result at the end is no use
@@ -83,6 +86,7 @@ export async function launchWorker(options: LaunchOptions = {}): Promise<WorkerP
   child.stderr.on("data", (text: string) => {
     stderr = (stderr + text).slice(-STDERR_KEPT_CHARACTERS);
     if (options.verbose) process.stderr.write(text);
+    onStderr?.(text);
   });
   const exited = new Promise<WorkerExit>((resolve) => {
     // "close" comes after the pipes have ended, so that the last words are in `stderr` by then. What the

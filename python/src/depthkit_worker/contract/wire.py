@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "b68524d0c4b142863006f17556ae6b039e253cff8dd60e2587ee532ec1eae21d"
+CONTRACT_DIGEST = "8d4f26b7980a81d06af64e447d4fc7d3865f30c72d2e98f08c5f6d7d15e61372"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -746,6 +746,8 @@ class ModelLoadParams(ModelOptions, frozen=True, kw_only=True, forbid_unknown_fi
 class ModelLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
     info: ModelInfo
+    digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """sha256 over weights, configuration, tokenizer, dtype and attention."""
 
 
 class ModelPattern(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1215,7 +1217,10 @@ class WorkerStatusResult(Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Whether torch and transformers are imported."""
     running: str | None
     """The method the compute thread is at."""
+    reading: str | None
+    """The method that runs beside it: reading and tokenising."""
     queued: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Calls that wait for one of these two."""
     models: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Held, as the next three are."""
     corpora: Annotated[int, Meta(ge=0, le=9007199254740991)]

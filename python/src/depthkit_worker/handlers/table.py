@@ -36,4 +36,7 @@ HANDLERS = Handlers(
         "export.huggingface": "export:huggingface",
     },
     inline=frozenset({"worker.ping", "worker.status"}),
+    light=frozenset({"model.tokenizer", "corpus.load", "task.load", "generation.loadTask"}),
+    unloads=frozenset({"model.unload", "corpus.unload", "task.unload", "generation.unloadTask"}),
+    alone=frozenset({"profiling.profile"}),
 )
