@@ -140,7 +140,11 @@ describe("in order stay", () => {
     const heard: string[] = [];
     let reading: Promise<unknown> | undefined;
     await model.profile({
-      rounds: 2,
+      rounds: 1,
+      promptTokens: 16,
+      contextTokens: 8,
+      newTokens: 4,
+      batchSizes: [1],
       onProgress: ({ phase }) => {
         heard.push(phase);
         reading ??= model.loadCorpus(prose(40), {

@@ -107,10 +107,6 @@ const calls: [Death, (model: Model, held: Held) => Promise<unknown>][] = [
     (model) => model.generate(["One, two,"], { maxNewTokens: 8, ...dies }),
   ],
   [
-    ["profiling.profile", "report", 3],
-    async (model) => (await model.profile({ rounds: 1, ...dies })).dense.parameters,
-  ],
-  [
     ["subnetworks.evaluate", "part", 3],
     async (model, { corpus }) => {
       const subnetworks = model.units("block").map((unit) => [unit]);
