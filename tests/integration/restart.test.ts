@@ -199,8 +199,8 @@ describe("a worker that is killed and replaced", () => {
     const lines = readdirSync(journal).flatMap((file) =>
       readFileSync(join(journal, file), "utf8").split("\n"),
     );
-    const keys = lines.flatMap((line) => (line.includes('"key"') ? [JSON.parse(line).key as string] : []));
-    expect(keys.length).toBe(found.reduce((sum, { items }) => sum + items, 0));
+    const entries = lines.filter((line) => line.startsWith("["));
+    expect(entries.length).toBe(found.reduce((sum, { items }) => sum + items, 0));
   });
 
   test("a plan goes on, and leaves the same record", async () => {
