@@ -180,6 +180,7 @@ async function fire(): Promise<void> {
     if (!going()) return;
     const name = round % 8 === 5 ? "stopped" : oneOf(["killed", "killed", "cut off", "stalled"]);
     done[name] = (done[name] ?? 0) + 1;
+    await kit.status(); // there is a worker, and `kit.pid` is its number
     const met = [...underWay];
     await faults[name]?.();
     // A call that meets two crashes is given up by its name; here none is to be lost.
