@@ -14,6 +14,8 @@ export default defineConfig({
   platform: "node",
   target: "node20",
   dts: true,
+  // `await using` needs it, and a program that does not name it in its `lib` may use depthkit all the same.
+  banner: { dts: `/// <reference lib="esnext.disposable" />` },
   sourcemap: true,
   fixedExtension: false,
 });

@@ -26,6 +26,10 @@ const typescript = (...args: string[]) => runStep(process.execPath, ["--import",
 const inPython = (...args: string[]) => runStep(python, args, { env });
 
 const benches: Record<string, () => unknown> = {
+  imports: () => {
+    runStep(join(root, "node_modules", ".bin", "tsdown"), ["--no-dts", "--logLevel", "warn"]);
+    typescript("bench/imports.ts");
+  },
   bridge: () => typescript("bench/bridge.ts"),
   endings: () => typescript("bench/endings.ts"),
   fuzz: () => typescript("bench/fuzz.ts"),

@@ -1,10 +1,11 @@
 /** depthkit: take Hugging Face LLMs apart along their depth. */
-export { type DoctorOptions, doctor } from "./doctor/doctor.ts";
+export { compareRepairs, doctor, pythonReference, runPlan, setup } from "./calls.ts";
+export type { DoctorOptions } from "./doctor/doctor.ts";
 export type { DoctorReport } from "./doctor/doctor-report.ts";
-export { type ExtraName, extraNames } from "./environment/extras.ts";
-export { pythonReference } from "./environment/python-reference.ts";
-export { type SetupOptions, type SetupResult, setup } from "./environment/setup.ts";
+export { type ExtraName, extraNames } from "./environment/extra-names.ts";
+export type { SetupOptions, SetupResult } from "./environment/setup.ts";
 export type { SetupProgress } from "./environment/setup-progress.ts";
+export { type TorchChoice, torchChoices } from "./environment/torch-names.ts";
 export {
   DepthkitError,
   type DepthkitErrorOptions,
@@ -35,17 +36,16 @@ export type {
 } from "./evaluation/task-scores.ts";
 export type { TextData } from "./evaluation/text-data.ts";
 export type { SolveOptions } from "./evaluation/written-answers.ts";
-export {
-  type CompareRepairsOptions,
-  compareRepairs,
-  type NamedRepair,
-  type RepairComparison,
-  type RepairRow,
-  type Scores,
+export type {
+  CompareRepairsOptions,
+  NamedRepair,
+  RepairComparison,
+  RepairRow,
+  Scores,
 } from "./experiment/compare-repairs.ts";
-export { type Plan, planSchema } from "./experiment/plan.ts";
-export { type RunRecord, recordSchema } from "./experiment/record.ts";
-export { type RunOptions, runPlan } from "./experiment/run.ts";
+export type { Plan } from "./experiment/plan.ts";
+export type { RunRecord } from "./experiment/record.ts";
+export type { RunOptions } from "./experiment/run.ts";
 export {
   compareScores,
   type MeasureRemoval,
@@ -100,7 +100,6 @@ export type {
   UnitKind,
   UnitName,
 } from "./protocol/common.ts";
-export { unitKinds } from "./protocol/common.ts";
 export type { CorpusInfo } from "./protocol/corpus.ts";
 export type { Agreement, Perplexity, Rate } from "./protocol/evaluation.ts";
 export type { ExportInfo, ExportProvenance } from "./protocol/export.ts";
@@ -112,12 +111,13 @@ export type {
   GenerationTaskInfo,
 } from "./protocol/generation-task.ts";
 export type { HarnessMetric, HarnessResult, HarnessTask } from "./protocol/harness.ts";
-export { type InfluenceMetric, influenceMetrics } from "./protocol/influence.ts";
+export type { InfluenceMetric } from "./protocol/influence.ts";
 export type { ModelInfo, ModelPattern } from "./protocol/model.ts";
+export { influenceMetrics, measures, taskFormats, unitKinds } from "./protocol/names.ts";
 export type { ModelProfile, ProfileMode, Speed, Spread } from "./protocol/profiling.ts";
 export type { RepairInfo, RepairReport, TrainingPoint } from "./protocol/repair.ts";
-export { type Measure, measures } from "./protocol/subnetworks.ts";
-export { type TaskFormat, type TaskInfo, taskFormats } from "./protocol/task.ts";
+export type { Measure } from "./protocol/subnetworks.ts";
+export type { TaskFormat, TaskInfo } from "./protocol/task.ts";
 export { checkUnits, parseUnit, type Unit } from "./protocol/units.ts";
 export type { WorkerStatus } from "./protocol/worker.ts";
 export type { CallOptions } from "./rpc/connection.ts";

@@ -5,6 +5,7 @@ export interface Progress {
    * ended. `again: ...`: what the call needs is made again in a new worker.
    */
   readonly phase: string;
+  /** How much of it is done. */
   readonly done: number;
   /** Null where it is not known beforehand. */
   readonly total: number | null;

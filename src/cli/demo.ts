@@ -5,6 +5,7 @@ import { type ExportInfo, Influence, type Plan, pythonReference, type RunRecord,
 import { formatCount, formatNumber, formatSeconds, renderBars, renderTable } from "../report/index.ts";
 import { runCommand, withWorker } from "./command.ts";
 import { describeExport } from "./export.ts";
+import { noteLines } from "./notes.ts";
 import { wholeNumber } from "./values.ts";
 
 interface Flags {
@@ -13,10 +14,8 @@ interface Flags {
   json: boolean;
 }
 
-export function registerDemo(program: Command): void {
-  program
-    .command("demo")
-    .description("Run the main job on the bundled model: measure, remove, compare, save.")
+export function registerDemo(command: Command): void {
+  command
     .option("--remove <n>", "blocks to remove from the model that is saved", wholeNumber(1), 4)
     .option("--out <folder>", "where the record and the smaller model go", "depthkit-demo")
     .option("--json", "print one JSON document", false)
@@ -102,6 +101,7 @@ function describe(record: RunRecord, saved: ExportInfo, seconds: number, folder:
   return [
     `1. Model: ${model.source}, ${model.depth} blocks, ${formatCount(model.parameters)} parameters, ` +
       `${model.dtype} on ${model.device}`,
+    ...noteLines(model.notes),
     "",
     `2. Cosine influence of each block on ${corpus.sequences} x ${corpus.length} tokens of the Python ` +
       `reference (low: remove first)`,

@@ -3,21 +3,17 @@ import { type DoctorReport, doctor } from "../index.ts";
 import { runCommand } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 
-export function registerDoctor(program: Command): void {
-  program
-    .command("doctor")
-    .description("Show the interpreter, versions, devices and cache a worker would use, and what is wrong.")
-    .option("--json", "print one JSON document", false)
-    .action((flags: { json: boolean }) =>
-      runCommand(flags, async ({ signal }) => {
-        const report = await doctor({ signal });
-        return {
-          json: report,
-          text: doctorText(report),
-          exitCode: report.healthy ? exitCodes.done : exitCodes.failed,
-        };
-      }),
-    );
+export function registerDoctor(command: Command): void {
+  command.option("--json", "print one JSON document", false).action((flags: { json: boolean }) =>
+    runCommand(flags, async ({ signal }) => {
+      const report = await doctor({ signal });
+      return {
+        json: report,
+        text: doctorText(report),
+        exitCode: report.healthy ? exitCodes.done : exitCodes.failed,
+      };
+    }),
+  );
 }
 
 function doctorText(report: DoctorReport): string {
@@ -32,6 +28,7 @@ function doctorText(report: DoctorReport): string {
     ],
     ["Python", interpreterText(python)],
     ["packages", python.packages ? versions(python.packages) : "not known"],
+    ["torch", torchText(python.devices)],
     ["devices", devicesText(python.devices)],
     ["attention", attentionText(python.attention)],
     ["cache", `${cache.folder} (${size(cache.freeBytes)} free)`],
@@ -56,6 +53,12 @@ function interpreterText({ command, managed, interpreter }: DoctorReport["python
   const about = interpreter ? `${interpreter.implementation} ${interpreter.version}` : "does not answer";
   const whose = managed ? "managed" : "DEPTHKIT_PYTHON";
   return `${command} (${about}, ${whose})`;
+}
+
+function torchText(devices: DoctorReport["python"]["devices"]): string {
+  if (!devices) return "not known";
+  const build = devices.cudaBuild === null ? "without CUDA" : `for CUDA ${devices.cudaBuild}`;
+  return `${devices.torch}, built ${build}`;
 }
 
 function devicesText(devices: DoctorReport["python"]["devices"]): string {

@@ -35,12 +35,7 @@ const textStyles = {
 // What the rows themselves say is their format, and `--bos` is the text's flag too.
 const taskStyles = { format: false, shotsFrom: false, bos: false } as const;
 
-export function registerEvaluate(program: Command): void {
-  const command = program
-    .command("evaluate")
-    .description(
-      "Score the model, or what is left of it without some units: perplexity on text, accuracy on tasks.",
-    );
+export function registerEvaluate(command: Command): void {
   addTokensFlag(addTextFlags(addSubjectFlags(command), { required: false }));
   addSchemaFlags(command, perplexityOptions, textStyles);
   command.option(

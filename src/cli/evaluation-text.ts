@@ -8,6 +8,7 @@ import type {
 } from "../index.ts";
 import { formatCount, formatNumber, formatSeconds, renderTable } from "../report/index.ts";
 import { ownBos } from "./first-tokens.ts";
+import { noteLines } from "./notes.ts";
 
 /** What `depthkit evaluate` says of one subnetwork. */
 export interface EvaluatedSubnetwork extends Pick<Subnetwork, "removed" | "repairs" | "keptBlocks"> {
@@ -42,7 +43,10 @@ export function describeEvaluation({
     [{ title: perplexity === undefined ? "tasks" : "perplexity" }, { title: "" }],
     rows,
   );
-  return [first, ...(tasks.length === 0 ? [] : [tasksTable(tasks)])].join("\n\n");
+  const notes = noteLines(tasks.flatMap(({ scores }) => scores.notes)).join("\n");
+  return [first, ...(tasks.length === 0 ? [] : [tasksTable(tasks)]), ...(notes === "" ? [] : [notes])].join(
+    "\n\n",
+  );
 }
 
 function perplexityRows(perplexity: Perplexity & Reused): string[][] {

@@ -1,4 +1,4 @@
-import { DepthkitError, type ErrorCode } from "../index.ts";
+import { DepthkitError, type ErrorCode } from "../errors.ts";
 
 /** What a script can branch on. */
 export const exitCodes = {

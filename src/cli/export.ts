@@ -3,6 +3,7 @@ import type { ExportInfo } from "../index.ts";
 import { formatBytes, formatCount, formatSeconds, renderTable } from "../report/index.ts";
 import { exportFormats, exportOptions } from "../schemas.ts";
 import { runCommand, withWorker } from "./command.ts";
+import { noteLines } from "./notes.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
@@ -14,10 +15,7 @@ interface Flags extends SubjectFlags {
 // `--dtype` is the one the model is loaded in.
 const styles = { dtype: { name: "saveDtype" } };
 
-export function registerExport(program: Command): void {
-  const command = program
-    .command("export")
-    .description("Save the model without some units as a checkpoint that other software loads.");
+export function registerExport(command: Command): void {
   addSubjectFlags(command)
     .requiredOption("--out <folder>", "the folder to write; it appears whole or not at all")
     .addOption(new Option("--format <format>").choices(exportFormats).default(exportFormats[0]));
@@ -56,7 +54,6 @@ export function describeExport(info: ExportInfo): string {
     info.maxLogitDifference === null
       ? "logits were not compared with the model in memory"
       : `largest logit difference to the model in memory: ${info.maxLogitDifference.toPrecision(3)}`,
-    ...info.notes,
-    ...info.warnings.map((warning) => `Note: ${warning}`),
+    ...noteLines([...info.notes, ...info.warnings]),
   ].join("\n");
 }

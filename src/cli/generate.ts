@@ -12,10 +12,7 @@ interface Flags extends SubjectFlags, TokensFlag {
 
 const styles = { cache: { help: "compute every step anew, without a KV cache" } };
 
-export function registerGenerate(program: Command): void {
-  const command = program
-    .command("generate")
-    .description("Let the model, or what is left of it without some units, continue a prompt.");
+export function registerGenerate(command: Command): void {
   addTokensFlag(addSubjectFlags(command)).requiredOption("--prompt <texts...>", "what to continue");
   addSchemaFlags(command, generateOptions, styles).action(async (flags: Flags) => {
     await runCommand(flags, ({ signal, progress }) =>

@@ -17,12 +17,7 @@ import { loadModel } from "./subject.ts";
 
 interface Flags extends ModelFlags, CorpusFlags {}
 
-export function registerInfluence(program: Command): void {
-  const command = program
-    .command("influence")
-    .description(
-      "Measure how far each block, attention and feed-forward sublayer moves the residual stream.",
-    );
+export function registerInfluence(command: Command): void {
   addSchemaFlags(addCorpusFlags(addModelFlags(command)), influenceView);
   addSchemaFlags(command, influenceOptions).action(async (flags: Flags) => {
     await runCommand(flags, ({ signal, progress }) =>

@@ -14,12 +14,7 @@ interface Flags extends SubjectFlags, TokensFlag {
 
 const styles = { tasks: false } as const;
 
-export function registerLmEval(program: Command): void {
-  const command = program
-    .command("lm-eval")
-    .description(
-      "Evaluate with lm-evaluation-harness, by its own rules (needs `depthkit setup --with lm-eval`).",
-    );
+export function registerLmEval(command: Command): void {
   addTokensFlag(addSubjectFlags(command)).requiredOption(
     "--tasks <names...>",
     "tasks, groups or tags of lm-eval, or patterns such as mmlu_*",

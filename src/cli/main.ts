@@ -1,19 +1,8 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
-import { packageVersion } from "../index.ts";
-import { registerDemo } from "./demo.ts";
-import { registerDoctor } from "./doctor.ts";
-import { registerEvaluate } from "./evaluate.ts";
+import { packageVersion } from "../platform/package-root.ts";
+import { commands } from "./commands.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { registerExport } from "./export.ts";
-import { registerGenerate } from "./generate.ts";
-import { registerInfluence } from "./influence.ts";
-import { registerLmEval } from "./lm-eval.ts";
-import { registerProfile } from "./profile.ts";
-import { registerRepair } from "./repair.ts";
-import { registerSetup } from "./setup.ts";
-import { registerShapley } from "./shapley.ts";
-import { registerSolve } from "./solve.ts";
 
 const program = new Command("depthkit")
   .description("Take Hugging Face LLMs apart along their depth: measure, remove, compare, save.")
@@ -22,22 +11,14 @@ const program = new Command("depthkit")
   .addHelpText("after", "\nExit codes: 0 done, 1 failed, 2 wrong arguments, 3 set-up needed, 130 cancelled.")
   .exitOverride();
 
+/** `depthkit evaluate ...` or `depthkit help evaluate`: the program itself has no flag that takes a value. */
+const [first, second] = process.argv.slice(2).filter((word) => !word.startsWith("-"));
+const asked = first === "help" ? second : first;
+
 // Subcommands copy the settings above when they are made.
-for (const register of [
-  registerSetup,
-  registerDoctor,
-  registerInfluence,
-  registerShapley,
-  registerRepair,
-  registerEvaluate,
-  registerSolve,
-  registerLmEval,
-  registerGenerate,
-  registerProfile,
-  registerExport,
-  registerDemo,
-]) {
-  register(program);
+for (const { name, description, load } of commands) {
+  const command = program.command(name).description(description);
+  if (name === asked) (await load())(command);
 }
 
 // A reader that has seen enough (`| head`) is no failure.

@@ -8,10 +8,7 @@ import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
 const styles = { batchSizes: { commas: true }, modes: { commas: true } };
 
-export function registerProfile(program: Command): void {
-  const command = program
-    .command("profile")
-    .description("What the model costs to store and to run without some units, against the whole model.");
+export function registerProfile(command: Command): void {
   addSchemaFlags(addSubjectFlags(command), profileOptions, styles).action(async (flags: SubjectFlags) => {
     await runCommand(flags, ({ signal, progress }) =>
       withWorker(async (kit) => {

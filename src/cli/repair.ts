@@ -5,6 +5,7 @@ import { repairFitOptions, repairSaveOptions } from "../schemas.ts";
 import { runCommand, withWorker } from "./command.ts";
 import { addCorpusFlags, type CorpusFlags, corpusOptionsOf, textDataOf } from "./data-flags.ts";
 import { corpusTokens, withTokens } from "./first-tokens.ts";
+import { noteLines } from "./notes.ts";
 import { addRepairFlags, methodNames, type RepairFlags, repairMethodOf } from "./repair-flags.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
@@ -13,10 +14,7 @@ interface Flags extends SubjectFlags, CorpusFlags, RepairFlags {
   save: string;
 }
 
-export function registerRepair(program: Command): void {
-  const command = program
-    .command("repair")
-    .description("Put something cheap where units were removed, or heal the rest, and save what comes out.");
+export function registerRepair(command: Command): void {
   addCorpusFlags(addSubjectFlags(command))
     .addOption(
       new Option("--method <name>", "docs/repair.md says what each does")
@@ -90,5 +88,5 @@ function describe({ removed, report }: RepairedSubnetwork, flags: Flags): string
           ]),
     );
   }
-  return [...lines, ...report.notes.map((note) => `Note: ${note}`)].join("\n");
+  return [...lines, ...noteLines(report.notes)].join("\n");
 }

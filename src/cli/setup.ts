@@ -1,29 +1,48 @@
 import { type Command, Option } from "commander";
-import { type ExtraName, extraNames, type SetupProgress, type SetupResult, setup } from "../index.ts";
+import {
+  type ExtraName,
+  extraNames,
+  type SetupProgress,
+  type SetupResult,
+  setup,
+  type TorchChoice,
+  torchChoices,
+} from "../index.ts";
 import { runCommand } from "./command.ts";
 import type { ProgressView } from "./terminal/progress-view.ts";
 
 interface SetupFlags {
   force: boolean;
   prune: boolean;
+  torch: TorchChoice;
   with: ExtraName[];
   json: boolean;
 }
 
-export function registerSetup(program: Command): void {
-  program
-    .command("setup")
-    .description("Prepare the worker's Python environment and the bundled model; once is enough.")
+export function registerSetup(command: Command): void {
+  command
     .option("--force", "make both anew even where they look whole", false)
     .option("--prune", "also remove the environments of other versions of depthkit", false)
+    .addOption(
+      new Option("--torch <build>", "the build of torch; auto: the one that is there, else what fits")
+        .choices(torchChoices)
+        .default("auto"),
+    )
     .addOption(
       new Option("--with <extras...>", "also install what is optional").choices(extraNames).default([]),
     )
     .option("--json", "print one JSON document", false)
     .action((flags: SetupFlags) =>
       runCommand(flags, async ({ signal, progress }) => {
-        const { force, prune, with: extras } = flags;
-        const result = await setup({ force, prune, with: extras, signal, onProgress: showSetup(progress) });
+        const { force, prune, torch, with: extras } = flags;
+        const result = await setup({
+          force,
+          prune,
+          torch,
+          with: extras,
+          signal,
+          onProgress: showSetup(progress),
+        });
         return { json: result, text: textOf(result) };
       }),
     );

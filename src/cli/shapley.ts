@@ -13,6 +13,7 @@ import {
   textDataOf,
 } from "./data-flags.ts";
 import { corpusTokens, withTokens } from "./first-tokens.ts";
+import { noteLines } from "./notes.ts";
 import { loadModel } from "./subject.ts";
 import { wholeNumber } from "./values.ts";
 
@@ -28,12 +29,7 @@ interface Flags extends ModelFlags, CorpusFlags {
   journal?: string;
 }
 
-export function registerShapley(program: Command): void {
-  const command = program
-    .command("shapley")
-    .description(
-      "Estimate what each unit is worth beside the others: Shapley or horizon values, with errors.",
-    );
+export function registerShapley(command: Command): void {
   addCorpusFlags(addModelFlags(command))
     .addOption(new Option("--units <kind>", "the players").choices(unitKind.options).default("block"))
     .option("--groups <n>", "cut the players into this many groups of neighbours", wholeNumber(2))
@@ -79,7 +75,7 @@ export function registerShapley(program: Command): void {
           });
           return {
             json: { model: model.info, corpus: corpus.info, estimate: estimate.toJSON() },
-            text: withTokens(describe(estimate, flags), flags, [corpusTokens(corpus)]),
+            text: withTokens(describe(estimate, flags, game.notes), flags, [corpusTokens(corpus)]),
           };
         }),
       );
@@ -98,7 +94,11 @@ async function playersOf(
   return influence.lowest(candidates);
 }
 
-function describe(estimate: ShapleyEstimate, { value, units, candidates }: Flags): string {
+function describe(
+  estimate: ShapleyEstimate,
+  { value, units, candidates }: Flags,
+  notes: readonly string[],
+): string {
   const { info } = estimate;
   const target = info.target === "shapley" ? "Shapley values" : `horizon ${info.target.horizon} values`;
   const among = candidates === undefined ? "" : `the ${candidates} of least cosine influence among the `;
@@ -135,5 +135,6 @@ function describe(estimate: ShapleyEstimate, { value, units, candidates }: Flags
       ],
       rows,
     ),
+    ...noteLines(notes),
   ].join("\n");
 }

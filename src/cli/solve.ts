@@ -23,12 +23,7 @@ const taskStyles = {
 } as const;
 const solveStyles = { stop: { escaped: true }, items: false } as const;
 
-export function registerSolve(program: Command): void {
-  const command = program
-    .command("solve")
-    .description(
-      "Let the model, or what is left of it, write answers to questions, and count the right ones.",
-    );
+export function registerSolve(command: Command): void {
   addTokensFlag(addSubjectFlags(command))
     .requiredOption("--task <files...>", "questions, one JSON object a line: .jsonl or .jsonl.gz")
     .requiredOption(

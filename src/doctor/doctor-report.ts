@@ -35,45 +35,55 @@ export const pythonSectionNames = Object.keys(pythonSections) as PythonSection[]
 export type PythonFacts = { [S in PythonSection]?: z.infer<(typeof pythonSections)[S]> };
 
 const problem = z.object({
-  severity: z.enum(["error", "warning"]),
-  code: z.enum(errorCodes),
+  severity: z
+    .enum(["error", "warning"])
+    .describe("error: a worker would not start, or not work; warning: it would."),
+  code: z.enum(errorCodes).describe("As an error of this kind has it: docs/errors.md."),
   message: z.string(),
-  remedy: z.string(),
+  remedy: z.string().describe("What to do."),
 });
 export type Problem = z.infer<typeof problem>;
 
 export const doctorReport = z.object({
-  node: z.object({
-    version: z.string(),
-    platform: z.string(),
-    depthkit: z.string(),
-    /** Version by package; null where it is not installed. */
-    packages: z.record(z.string(), z.string().nullable()),
-  }),
-  machine: z.object({ cpu: z.string(), cores: z.int(), memoryBytes: bytes, freeMemoryBytes: bytes }),
-  python: z.object({
-    /** The interpreter a worker would start with; null when there is none. */
-    command: z.string().nullable(),
-    managed: z.boolean(),
-    interpreter: pythonSections.interpreter.nullable(),
-    packages: pythonSections.packages.nullable(),
-    devices: pythonSections.devices.nullable(),
-    attention: pythonSections.attention.nullable(),
-  }),
-  cache: z.object({
-    folder: z.string(),
-    freeBytes: bytes,
-    environments: z.array(
-      z.object({
-        name: z.string(),
-        bytes,
-        state: z.enum(["ready", "damaged", "unfinished", "missing"]),
-        inUse: z.boolean(),
-      }),
-    ),
-    models: z.array(z.object({ name: z.string(), bytes, whole: z.boolean() })),
-  }),
-  problems: z.array(problem),
-  healthy: z.boolean(),
+  node: z
+    .object({
+      version: z.string(),
+      platform: z.string(),
+      depthkit: z.string(),
+      /** Version by package; null where it is not installed. */
+      packages: z.record(z.string(), z.string().nullable()),
+    })
+    .describe("This program: Node, depthkit and its native packages."),
+  machine: z
+    .object({ cpu: z.string(), cores: z.int(), memoryBytes: bytes, freeMemoryBytes: bytes })
+    .describe("The machine: its processor and its memory."),
+  python: z
+    .object({
+      /** The interpreter a worker would start with; null when there is none. */
+      command: z.string().nullable(),
+      managed: z.boolean(),
+      interpreter: pythonSections.interpreter.nullable(),
+      packages: pythonSections.packages.nullable(),
+      devices: pythonSections.devices.nullable(),
+      attention: pythonSections.attention.nullable(),
+    })
+    .describe("The interpreter a worker would start with, and what it says of itself."),
+  cache: z
+    .object({
+      folder: z.string(),
+      freeBytes: bytes,
+      environments: z.array(
+        z.object({
+          name: z.string(),
+          bytes,
+          state: z.enum(["ready", "damaged", "unfinished", "missing"]),
+          inUse: z.boolean(),
+        }),
+      ),
+      models: z.array(z.object({ name: z.string(), bytes, whole: z.boolean() })),
+    })
+    .describe("The cache folder, and the environments and models in it."),
+  problems: z.array(problem).describe("All that is wrong."),
+  healthy: z.boolean().describe("Whether no problem is an error."),
 });
 export type DoctorReport = z.infer<typeof doctorReport>;

@@ -15,6 +15,7 @@ import { type DoctorReport, doctorReport, type Problem } from "./doctor-report.t
 import { type Inspection, inspectPython } from "./inspect-python.ts";
 
 export interface DoctorOptions {
+  /** Aborting ends the inspection; it rejects with CANCELLED. */
   signal?: AbortSignal | undefined;
   /** How long Python may take to describe itself, in milliseconds; 120,000 by default. */
   timeoutMs?: number | undefined;
@@ -22,7 +23,7 @@ export interface DoctorOptions {
 
 const doctorChecks: Checks<DoctorOptions> = { signal: aSignal, timeoutMs: aNumberAbove(0) };
 
-/** Looks at everything a worker depends on and says what is wrong and what to do. Changes nothing. */
+/** The entry point's call of this name: `src/calls.ts` says what it does. */
 export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
   checkOptions("doctor", options, doctorChecks);
   const problems: Problem[] = [];

@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { environmentsFolder } from "../platform/cache-folder.ts";
+import { formatBytes } from "../platform/format.ts";
 import { isLocked } from "../platform/lock.ts";
 import { environmentName, environmentNames } from "./environment-folder.ts";
 import { readMarker } from "./environment-marker.ts";
@@ -11,9 +12,13 @@ import { makeEnvironment, removeEnvironment } from "./make-environment.ts";
 import { type Requirements, requirementsHash, workerRequirements } from "./requirements.ts";
 import { withSetupLock } from "./setup-lock.ts";
 import type { OnStep } from "./setup-progress.ts";
+import { buildOf, chooseTorch, torchBytes } from "./torch-build.ts";
+import type { TorchBuild, TorchChoice } from "./torch-names.ts";
 
 export interface EnvironmentOptions {
   requirements?: Requirements;
+  /** The build of torch. Default: the one that is there, else what fits this machine. */
+  torch?: TorchChoice | undefined;
   /** The Pythons to choose from, in place of the usual names. */
   candidates?: readonly Candidate[];
   /** Make it anew even where it looks whole. */
@@ -32,7 +37,8 @@ export interface EnvironmentOptions {
 export async function ensureEnvironment(options: EnvironmentOptions = {}): Promise<Environment> {
   const requirements = options.requirements ?? workerRequirements();
   const state = options.force ? undefined : environmentState(requirements);
-  if (state?.kind === "ready") return state.environment;
+  const asked = options.torch ?? "auto";
+  if (state?.kind === "ready" && hasBuild(state.environment, asked)) return state.environment;
   if (state?.kind === "damaged") {
     options.onProgress?.({
       step: "environment",
@@ -46,6 +52,8 @@ export async function ensureEnvironment(options: EnvironmentOptions = {}): Promi
     ...(options.candidates ? { candidates: options.candidates } : {}),
   });
   const folder = join(environmentsFolder(), environmentName(interpreter, requirementsHash(requirements)));
+  const torch = hasTorch(requirements) ? await chooseTorch(asked, options.signal) : undefined;
+  if (torch !== undefined) tellSize(torch, options.onProgress);
   const makingSince = new Date().toISOString();
   const { signal, onProgress } = options;
   const doing = "making the worker's Python environment";
@@ -53,8 +61,23 @@ export async function ensureEnvironment(options: EnvironmentOptions = {}): Promi
     // Another process may have made it while this one waited.
     const now = stateOfFolder(folder);
     const usable = !options.force || (readMarker(folder)?.createdAt ?? "") > makingSince;
-    if (now.kind === "ready" && usable) return now.environment;
-    return makeEnvironment({ folder, interpreter, requirements, signal, onProgress });
+    if (now.kind === "ready" && usable && hasBuild(now.environment, asked)) return now.environment;
+    return makeEnvironment({ folder, interpreter, requirements, torch, signal, onProgress });
+  });
+}
+
+const hasTorch = ({ modules }: Requirements) => modules.some(({ module }) => module === "torch");
+
+function hasBuild({ marker }: Environment, asked: TorchChoice): boolean {
+  return asked === "auto" || buildOf(marker.versions["torch"]) === asked;
+}
+
+/** How much will be downloaded, before anything is. */
+function tellSize(torch: TorchBuild, onProgress: OnStep | undefined): void {
+  const size = formatBytes(torchBytes[torch].stays);
+  onProgress?.({
+    step: "environment",
+    message: `The environment has torch for ${torch} and takes about ${size} on disk (--torch chooses another)`,
   });
 }
 

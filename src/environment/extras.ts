@@ -5,15 +5,12 @@ import { checkDiskSpace } from "../platform/file-error.ts";
 import { readJson, writeJson } from "../platform/json.ts";
 import { pythonPath } from "../platform/package-root.ts";
 import { environmentPython } from "./environment-folder.ts";
+import type { ExtraName } from "./extra-names.ts";
 import { installerEnvironment, runPip } from "./pip.ts";
 import { type Requirements, requirementsHash } from "./requirements.ts";
 import { withSetupLock } from "./setup-lock.ts";
 import type { OnStep } from "./setup-progress.ts";
 import { verifyModules } from "./verify-modules.ts";
-
-/** What can be added to the worker's environment. */
-export const extraNames = ["lm-eval"] as const;
-export type ExtraName = (typeof extraNames)[number];
 
 export function extraRequirements(extra: ExtraName): Requirements {
   return {

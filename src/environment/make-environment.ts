@@ -7,27 +7,33 @@ import { exitText } from "../platform/run-child.ts";
 import { environmentPython, sitePackages } from "./environment-folder.ts";
 import { markerFile, writeMarker } from "./environment-marker.ts";
 import { type Environment, stateOfFolder } from "./environment-state.ts";
+import { checkBuild, installTorch } from "./install-torch.ts";
 import type { Interpreter } from "./interpreter-probe.ts";
 import { installerEnvironment, PIP_VERSION, runPip } from "./pip.ts";
 import { pipError } from "./pip-failure.ts";
 import type { Requirements } from "./requirements.ts";
 import { runModule } from "./run-module.ts";
 import type { OnStep } from "./setup-progress.ts";
+import { torchBytes } from "./torch-build.ts";
+import type { TorchBuild } from "./torch-names.ts";
 import { verifyModules } from "./verify-modules.ts";
 
 export interface Making {
   folder: string;
   interpreter: Interpreter;
   requirements: Requirements;
+  /** The build of torch; absent where torch is not among the requirements. */
+  torch?: TorchBuild | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: OnStep | undefined;
 }
 
 /** Makes an environment in its folder, in place of what is there. On any failure what was made is removed. */
 export async function makeEnvironment(making: Making): Promise<Environment> {
-  const { folder, interpreter, requirements, signal, onProgress } = making;
+  const { folder, interpreter, requirements, torch, signal, onProgress } = making;
   await removeEnvironment(folder);
-  await checkDiskSpace(folder, requirements.neededBytes, "The worker's Python environment");
+  const needed = torch === undefined ? requirements.neededBytes : torchBytes[torch].needed;
+  await checkDiskSpace(folder, needed, "The worker's Python environment");
   try {
     const temporary = join(folder, "tmp");
     mkdirSync(temporary, { recursive: true });
@@ -42,6 +48,7 @@ export async function makeEnvironment(making: Making): Promise<Environment> {
       signal,
       onProgress,
     });
+    if (torch !== undefined) checkBuild(torch, versions["torch"]);
     rmSync(temporary, { recursive: true, force: true });
     writeMarker(folder, interpreter, versions);
   } catch (error) {
@@ -73,13 +80,14 @@ async function createVenv(
 }
 
 async function install(making: Making, temporary: string): Promise<void> {
-  const { folder, interpreter, requirements, signal, onProgress } = making;
+  const { folder, interpreter, requirements, torch, signal, onProgress } = making;
   const python = environmentPython(folder);
   const common = { python, folder, temporary, signal };
   onProgress?.({ step: "environment", message: `Installing pip ${PIP_VERSION}` });
   const upgrade = ["install", "--upgrade", "--no-compile", `pip==${PIP_VERSION}`];
   await runPip({ ...common, what: `Installing pip ${PIP_VERSION}`, args: upgrade, rawProgress: false });
 
+  if (torch !== undefined) await installTorch(torch, { ...common, onProgress }, requirements);
   // pip says nothing while it unpacks, which takes longest: count what has arrived instead.
   const packages = join(folder, sitePackages(interpreter.version[1]));
   let counting: NodeJS.Timeout | undefined;

@@ -4,7 +4,7 @@ import { saysDiskFull, saysNotWritable } from "../platform/file-error.ts";
 import { formatBytes } from "../platform/format.ts";
 import { lastLines } from "../platform/run-child.ts";
 import { supportedPythons } from "./python-support.ts";
-import { environmentBytes } from "./requirements.ts";
+import { torchBytes } from "./torch-build.ts";
 
 const wrongHash = /DO NOT MATCH THE HASHES|Hashes are required in --require-hashes mode/;
 const noConnection = new RegExp(
@@ -83,9 +83,9 @@ function explanation(
   switch (reason) {
     case "no-space":
       return (
-        `the disk of ${folder} is full. An environment takes about ${formatBytes(environmentBytes.cpu)} ` +
+        `the disk of ${folder} is full. An environment takes about ${formatBytes(torchBytes.cpu.needed)} ` +
         `with a ` +
-        `CPU build of torch, about ${formatBytes(environmentBytes.cuda)} with a CUDA build. ` +
+        `CPU build of torch, about ${formatBytes(torchBytes.cu130.needed)} with a CUDA build. ` +
         `${cacheRemedies.full}`
       );
     case "wrong-hash":

@@ -9,10 +9,7 @@ from pydoc_data.topics import topics
 json.dump([topics[name] for name in sorted(topics)], sys.stdout)
 `;
 
-/**
- * The chapters of the Python language reference that come with every Python: plain English prose about
- * a technical matter, some 400 kB, for trying things out where no other text is at hand.
- */
+/** The entry point's call of this name: `src/calls.ts` says what it does. */
 export async function pythonReference(): Promise<string[]> {
   const { python } = await resolveWorkerPython();
   try {

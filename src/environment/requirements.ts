@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { pythonPath } from "../platform/package-root.ts";
+import { torchBytes } from "./torch-build.ts";
 
 /** A module the worker imports, and the package on the registry that brings it. */
 export interface RequiredModule {
@@ -29,23 +30,16 @@ export interface Requirements {
   constraints: string;
   /** What must import afterwards. */
   modules: readonly RequiredModule[];
-  /** Free space the environment needs, in bytes. */
+  /** Free space the environment needs, in bytes; with torch among the packages more where its build is large. */
   neededBytes: number;
 }
-
-/**
- * The free space an environment needs while it is made, by the build of torch. CPU: measured, 0.9 GB that
- * stay and as much while downloading; CUDA: estimated.
- */
-export const environmentBytes = { cpu: 2.5e9, cuda: 8e9 } as const;
 
 export function workerRequirements(): Requirements {
   return {
     requirements: pythonPath("requirements.txt"),
     constraints: pythonPath("constraints.txt"),
     modules: requiredModules,
-    // Which build it will be, pip alone knows.
-    neededBytes: environmentBytes.cpu,
+    neededBytes: torchBytes.cpu.needed,
   };
 }
 

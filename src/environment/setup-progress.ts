@@ -28,6 +28,7 @@ export interface StepProgress {
 export type OnStep = (progress: StepProgress) => void;
 
 export interface SetupProgress extends Progress {
+  /** The step of set-up that it is at. */
   readonly step: SetupStep;
 }
 

@@ -1,21 +1,31 @@
+import { DepthkitError } from "../errors.ts";
 import { aFlag, anyOf, type Checks, callChecks, checkOptions, listOf } from "../options.ts";
 import type { BundledModel } from "./bundled-model.ts";
 import { ensureEnvironment, pruneEnvironments } from "./environment.ts";
-import { type ExtraName, ensureExtra, extraNames, extraRequirements } from "./extras.ts";
+import { type ExtraName, extraNames } from "./extra-names.ts";
+import { ensureExtra, extraRequirements } from "./extras.ts";
 import { ownInterpreter, verifyOwnInterpreter } from "./own-interpreter.ts";
 import { ensureBundledModel } from "./prepare-model.ts";
 import { workerRequirements } from "./requirements.ts";
 import { progressOfSteps, type SetupProgress } from "./setup-progress.ts";
+import { type TorchChoice, torchChoices } from "./torch-names.ts";
 import { verifyModules } from "./verify-modules.ts";
 
 export interface SetupOptions {
   /** Aborting ends what is running, removes what is half done and rejects with CANCELLED. */
   signal?: AbortSignal | undefined;
+  /** Hears of each step as it goes on. */
   onProgress?: ((progress: SetupProgress) => void) | undefined;
   /** Make environment and model anew even where they look whole. */
   force?: boolean | undefined;
   /** Also remove the environments of other versions of depthkit. */
   prune?: boolean | undefined;
+  /**
+   * The build of torch in the managed environment: `cpu`, `cu126`, `cu130`, or `auto`, the one that is there,
+   * else what fits this machine: the CUDA build that its NVIDIA driver runs, or the CPU's. Another build than
+   * the one that is there makes the environment anew.
+   */
+  torch?: TorchChoice | undefined;
   /** Extras to install into the environment too: `lm-eval`. An interpreter of your own must have them. */
   with?: readonly ExtraName[] | undefined;
 }
@@ -24,15 +34,18 @@ const setupChecks: Checks<SetupOptions> = {
   ...callChecks,
   force: aFlag,
   prune: aFlag,
+  torch: anyOf(...torchChoices),
   with: listOf(anyOf(...extraNames)),
 };
 
 export interface SetupResult {
+  /** The interpreter that a worker starts with. */
   python: string;
   /** False when DEPTHKIT_PYTHON names an interpreter of the user's own. */
   managed: boolean;
   /** The managed environment's folder. */
   environment: string | undefined;
+  /** The bundled model. */
   model: BundledModel;
   /** The extras asked for. */
   extras: ExtraName[];
@@ -40,13 +53,7 @@ export interface SetupResult {
   pruned: string[];
 }
 
-/**
- * Prepares what a worker needs: its Python environment and the bundled model. Returns at once, without
- * starting a process, where both are in order.
- *
- * @throws DepthkitError PYTHON_NOT_FOUND, PYTHON_TOO_OLD, PYTHON_UNSUPPORTED, VENV_UNAVAILABLE,
- * MODULE_MISSING, DISK_FULL, NETWORK, SETUP_FAILED, CANCELLED
- */
+/** The entry point's call of this name: `src/calls.ts` says what it does. */
 export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   checkOptions("setup", options, setupChecks);
   const { signal, force } = options;
@@ -56,6 +63,7 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   let python: string;
   let environment: string | undefined;
   if (own) {
+    if (options.torch !== undefined && options.torch !== "auto") throw ownTorch(own, options.torch);
     await verifyOwnInterpreter({
       python: own,
       requirements: workerRequirements(),
@@ -65,7 +73,12 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
     });
     python = own;
   } else {
-    ({ python, folder: environment } = await ensureEnvironment({ force, signal, onProgress }));
+    ({ python, folder: environment } = await ensureEnvironment({
+      force,
+      torch: options.torch,
+      signal,
+      onProgress,
+    }));
   }
   for (const extra of extras) {
     const requirements = extraRequirements(extra);
@@ -80,4 +93,12 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   const pruned = options.prune ? await pruneEnvironments(environment) : [];
   onProgress?.({ step: "done", message: "The worker's Python environment and the bundled model are ready" });
   return { python, managed: !own, environment, model, extras, pruned };
+}
+
+function ownTorch(python: string, torch: TorchChoice): DepthkitError {
+  return new DepthkitError(
+    "INVALID_ARGUMENT",
+    `setup: torch "${torch}" was asked for, and DEPTHKIT_PYTHON names an interpreter of your own (${python}), ` +
+      "which set-up leaves as it is. Install that build there, or unset DEPTHKIT_PYTHON.",
+  );
 }

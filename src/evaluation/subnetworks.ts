@@ -13,10 +13,10 @@ export interface Subnetworks {
    * A row a subnetwork, `maskBytes(players)` wide: bit p % 8 of byte p // 8, lowest first, where player p
    * stays.
    */
-  readonly kept: Uint8Array<ArrayBuffer>;
+  readonly kept: Uint8Array;
   readonly repairs: readonly HeldRepair[];
   /** As `kept`, over the repairs: which are in place. Absent: each wherever its units are removed. */
-  readonly repaired?: Uint8Array<ArrayBuffer> | undefined;
+  readonly repaired?: Uint8Array | undefined;
 }
 
 export type EngineParams = Pick<
@@ -87,7 +87,7 @@ export function pickRows(subnetworks: Subnetworks, rows: readonly number[]): Sub
   };
 }
 
-function pick(masks: Uint8Array, width: number, rows: readonly number[]): Uint8Array<ArrayBuffer> {
+function pick(masks: Uint8Array, width: number, rows: readonly number[]): Uint8Array {
   const picked = new Uint8Array(rows.length * width);
   for (const [place, row] of rows.entries()) {
     picked.set(masks.subarray(row * width, (row + 1) * width), place * width);
@@ -101,7 +101,9 @@ function tensorsOf({ players, kept, repairs, repaired }: Subnetworks): Tensor[] 
   return tensors;
 }
 
-function masks(data: Uint8Array<ArrayBuffer>, bits: number): Tensor<"uint8"> {
+function masks(data: Uint8Array, bits: number): Tensor<"uint8"> {
   const width = maskBytes(bits);
-  return { dtype: "uint8", shape: [data.length / width, width], data };
+  // None is shared memory. The declarations do not say so, as TypeScript before 5.7 has no word for it.
+  const own = data as Uint8Array<ArrayBuffer>;
+  return { dtype: "uint8", shape: [data.length / width, width], data: own };
 }

@@ -24,8 +24,11 @@ export interface LastWordOptions extends CallOptions, z.input<typeof lastWordOpt
 
 /** One question: the log-likelihood of each of its choices, in nats, and which of them is taken. */
 export interface ChoiceItem {
+  /** Of each choice, in nats. */
   logLikelihoods: number[];
+  /** The choice of the highest, from 0. */
   chosen: number;
+  /** The right choice, from 0. */
   answer: number;
 }
 

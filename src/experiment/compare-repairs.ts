@@ -37,7 +37,9 @@ export interface CompareRepairsOptions extends CallOptions {
 }
 
 export interface RepairRow {
+  /** The repair's name. */
   name: string;
+  /** Of the repaired subnetwork. */
   scores: Scores;
   /** Numbers added to the model in memory. */
   parameters: number;
@@ -50,9 +52,11 @@ export interface RepairRow {
 }
 
 export interface RepairComparison {
+  /** Scores of the whole model. */
   dense: Scores;
   /** Pruned and not repaired. */
   removed: Scores;
+  /** One for each repair, in their order. */
   rows: RepairRow[];
   /** The repaired subnetworks, in the order of the rows. */
   subnetworks: Subnetwork[];
@@ -73,12 +77,7 @@ const checks: Checks<CompareRepairsOptions> = {
   onRow: aFunction,
 };
 
-/**
- * Repairs one subnetwork in several ways and scores each beside the dense model and the bare removal, on
- * the same data: what every repair won, and what it cost.
- *
- * @throws DepthkitError INVALID_ARGUMENT where the evaluation text is the one the repairs are fitted to
- */
+/** The entry point's call of this name: `src/calls.ts` says what it does. */
 export async function compareRepairs(
   pruned: Subnetwork,
   corpus: Corpus,

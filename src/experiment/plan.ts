@@ -14,8 +14,11 @@ const textData = z.union([
 
 /** What an experiment does, as data: measure influence, remove by it, score and show what is left. */
 export const planSchema = z.strictObject({
-  model: modelOptions.omit({ trustRemoteCode: true }).extend({ source: z.string().min(1) }),
-  calibration: corpusOptions.extend({ data: textData }),
+  model: modelOptions
+    .omit({ trustRemoteCode: true })
+    .extend({ source: z.string().min(1) })
+    .describe("The model to take apart."),
+  calibration: corpusOptions.extend({ data: textData }).describe("The text that influence is measured on."),
   choose: z
     .strictObject({
       units: unitKind,
@@ -23,9 +26,11 @@ export const planSchema = z.strictObject({
       counts: z.array(z.int().min(0)).min(1),
     })
     .describe("Remove the units of least influence, as many as each of the counts says."),
-  evaluation: perplexityOptions.extend({ data: textData }),
-  prompts: z.array(z.string()),
-  generation: generateOptions,
+  evaluation: perplexityOptions
+    .extend({ data: textData })
+    .describe("The text that what is left is scored on."),
+  prompts: z.array(z.string()).describe("What each subnetwork continues; may be empty."),
+  generation: generateOptions.describe("How the prompts are continued."),
 });
 /** As it is written: what is left out has the default of the call it goes to. */
 export type Plan = z.input<typeof planSchema>;

@@ -1,17 +1,17 @@
 import { z } from "zod";
-import { unitKinds, unitName } from "../protocol/common.ts";
+import { unitName } from "../protocol/common.ts";
 import { corpusInfo } from "../protocol/corpus.ts";
 import { perplexityResult } from "../protocol/evaluation.ts";
 import { generationGenerateResult } from "../protocol/generation.ts";
-import { influenceMetrics } from "../protocol/influence.ts";
 import { modelInfo } from "../protocol/model.ts";
+import { influenceMetrics, unitKinds } from "../protocol/names.ts";
 import { planSchema } from "./plan.ts";
 
 const table = <T extends z.ZodType>(value: T) =>
   z.record(z.enum(unitKinds), z.record(z.enum(influenceMetrics), z.array(value)));
 
 export const influenceDataSchema = z.object({
-  depth: z.int(),
+  depth: z.int().describe("Blocks of the model."),
   values: table(z.number()),
   standardErrors: table(z.number().nullable()),
   angular: z.array(z.array(z.number())),
@@ -23,8 +23,8 @@ export const influenceDataSchema = z.object({
 });
 
 export const removalSchema = z.object({
-  removed: z.array(unitName),
-  perplexity: perplexityResult,
+  removed: z.array(unitName).describe("The units that were removed."),
+  perplexity: perplexityResult.describe("On the evaluation text."),
   generation: generationGenerateResult.nullable().describe("Null where the plan has no prompts."),
 });
 export type Removal = z.infer<typeof removalSchema>;
@@ -34,14 +34,14 @@ export const recordSchema = z.object({
   recordVersion: z
     .literal(2)
     .describe("1 had no notes and pattern of the model, and no first tokens of texts."),
-  depthkitVersion: z.string(),
-  pythonVersion: z.string(),
-  startedAt: z.iso.datetime(),
-  finishedAt: z.iso.datetime(),
-  plan: planSchema,
-  model: modelInfo,
-  corpus: corpusInfo,
-  influence: influenceDataSchema,
+  depthkitVersion: z.string().describe("The version that ran it."),
+  pythonVersion: z.string().describe("Of the worker."),
+  startedAt: z.iso.datetime().describe("When it began, ISO 8601."),
+  finishedAt: z.iso.datetime().describe("When it ended, ISO 8601."),
+  plan: planSchema.describe("What was asked, defaults filled in."),
+  model: modelInfo.describe("The model it was asked of."),
+  corpus: corpusInfo.describe("The calibration text, as the model read it."),
+  influence: influenceDataSchema.describe("What was measured."),
   removals: z.array(removalSchema).describe("The whole model first, then one entry a count, as asked."),
 });
 export type RunRecord = z.infer<typeof recordSchema>;

@@ -22,12 +22,7 @@ export interface RunOptions extends CallOptions {
 
 const runChecks: Checks<RunOptions> = { ...workerCallChecks, folder: required(aText) };
 
-/**
- * Carries out a plan: measures influence on the calibration text, removes the units of least influence,
- * scores every subnetwork on the evaluation text and lets each continue the prompts.
- *
- * @throws DepthkitError INVALID_ARGUMENT for a plan outside its schema, and whatever its steps throw
- */
+/** The entry point's call of this name: `src/calls.ts` says what it does. */
 export async function runPlan(kit: Depthkit, plan: Plan, options: RunOptions): Promise<RunRecord> {
   checkArgument("runPlan", "kit", kit, anInstance(Depthkit, "a Depthkit, as Depthkit.start() gives it"));
   const parsed = parseParams("The plan", planSchema, plan);

@@ -21,10 +21,9 @@ import { type KitEvent, type Logger, teller, type WorkerEnd } from "../rpc/event
 import type { Executor } from "../rpc/executor.ts";
 import type { RestartLimit } from "../rpc/member.ts";
 import { aDuration, workerCallChecks } from "../rpc/time-limit.ts";
-import { Workers } from "../rpc/workers.ts";
+import type { Workers } from "../rpc/workers.ts";
 import type { LaunchOptions } from "../worker/launch.ts";
-import { type LoadModelOptions, loadModel, type Model } from "./model.ts";
-import { openWorkerLine } from "./worker-line.ts";
+import type { LoadModelOptions, Model } from "./model.ts";
 
 export interface StartOptions extends LaunchOptions {
   /**
@@ -143,7 +142,8 @@ export class Depthkit {
    *
    * @throws DepthkitError MODEL_NOT_FOUND, MODEL_UNSUPPORTED, MODEL_INVALID, DEVICE_UNAVAILABLE, NETWORK
    */
-  loadModel(source: string, options: LoadModelOptions = {}): Promise<Model> {
+  async loadModel(source: string, options: LoadModelOptions = {}): Promise<Model> {
+    const { loadModel } = await import("./model.ts");
     return loadModel(this.connection, source, options);
   }
 
@@ -169,12 +169,15 @@ export class Depthkit {
 }
 
 /** What a worker writes to its standard error, the logger gets by the line. */
-const opening = (options: StartOptions) => () =>
-  openWorkerLine(options, (text) => {
+const opening = (options: StartOptions) => async () => {
+  // The schemas and ZeroMQ, which a program that starts no worker does not wait for.
+  const { openWorkerLine } = await import("./worker-line.ts");
+  return openWorkerLine(options, (text) => {
     for (const line of text.split("\n")) {
       if (line.trim() !== "") options.logger?.debug({ type: "stderr" }, line);
     }
   });
+};
 
 async function startWorkers(
   { restart, restartLimit, timeoutMs, onEvent, logger }: StartOptions,
@@ -184,6 +187,7 @@ async function startWorkers(
     const words = 'it does nothing without restart: "on-crash".';
     refuse("Depthkit.start", [{ path: "restartLimit", words }]);
   }
+  const { Workers } = await import("../rpc/workers.ts");
   return Workers.start({
     places,
     restart: restart === "on-crash" ? (restartLimit ?? RESTART_LIMIT) : undefined,

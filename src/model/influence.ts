@@ -1,20 +1,12 @@
 import type { z } from "zod";
 import { DepthkitError } from "../errors.ts";
-import type { Subject } from "../evaluation/subject.ts";
-import { anOptionsObject, aWhole, checkArgument } from "../options.ts";
-import { type UnitKind, type UnitName, unitKinds } from "../protocol/common.ts";
-import {
-  type InfluenceMetric,
-  influenceMetrics,
-  type influenceOptions,
-  influenceView,
-} from "../protocol/influence.ts";
+import { anyOf, aWhole, checkArgument } from "../options.ts";
+import type { UnitKind, UnitName } from "../protocol/common.ts";
+import type { InfluenceMetric, influenceOptions, influenceView } from "../protocol/influence.ts";
+import { influenceDefaults, influenceMetrics, unitKinds } from "../protocol/names.ts";
 import type { CallOptions } from "../rpc/connection.ts";
-import { heldBy } from "../rpc/handle.ts";
-import { parseParams } from "../rpc/parse-params.ts";
 import { lowest, ranking } from "../selection/rank.ts";
 import { leastSpan, type Span } from "../selection/span.ts";
-import type { Corpus } from "./corpus.ts";
 
 export interface InfluenceOptions
   extends CallOptions,
@@ -25,22 +17,32 @@ export interface InfluenceOptions
 export type InfluenceTable<T = number> = Record<UnitKind, Record<InfluenceMetric, T[]>>;
 
 export interface InfluenceData {
+  /** Blocks of the model. */
   depth: number;
+  /** Means over the tokens counted, by kind and metric, block by block. */
   values: InfluenceTable;
   /** Of the mean over sequences; null where a single sequence tells nothing of it. */
   standardErrors: InfluenceTable<number | null>;
   /** `angular[n - 1][l]`: mean angular distance, in units of pi, across the n blocks from block l. */
   angular: number[][];
+  /** Tokens of a sequence that the angular distance is averaged over. */
   angularTokens: "last" | "all";
+  /** Tokens at each sequence's start that were left out. */
   skipFirstTokens: number;
+  /** Sequences measured on. */
   sequences: number;
+  /** Tokens counted. */
   tokens: number;
+  /** Seconds it took. */
   seconds: number;
 }
 
 export interface RankedUnit {
+  /** Its name, such as `attention.7`. */
   unit: UnitName;
+  /** Its influence by the kind and metric of the view. */
   value: number;
+  /** Of the mean over sequences; null where a single one tells nothing of it. */
   standardError: number | null;
 }
 
@@ -55,11 +57,16 @@ export class Influence {
   readonly #metric: InfluenceMetric;
 
   /** @throws DepthkitError INVALID_ARGUMENT for a kind or a metric that is none */
-  constructor(data: InfluenceData, units?: UnitKind, metric?: InfluenceMetric) {
-    const view = parseParams("Seeing an influence", influenceView, { units, metric });
+  constructor(
+    data: InfluenceData,
+    units: UnitKind = influenceDefaults.units,
+    metric: InfluenceMetric = influenceDefaults.metric,
+  ) {
+    checkArgument("Seeing an influence", "units", units, anyOf(...unitKinds));
+    checkArgument("Seeing an influence", "metric", metric, anyOf(...influenceMetrics));
     this.data = data;
-    this.#kind = view.units;
-    this.#metric = view.metric;
+    this.#kind = units;
+    this.#metric = metric;
   }
 
   /** The kind of unit it is seen by. */
@@ -117,46 +124,4 @@ function at<T>(values: readonly T[], index: number): T {
   const value = values[index];
   if (value === undefined) throw new DepthkitError("INTERNAL", `There is no value for block ${index}.`);
   return value;
-}
-
-export async function measureInfluence(
-  { connection, handle, info }: Subject,
-  corpus: Corpus,
-  given: InfluenceOptions,
-): Promise<Influence> {
-  const { units, metric, ...options } = anOptionsObject("influence.measure", given);
-  // How it will be seen is refused before anything is measured.
-  parseParams("influence.measure", influenceView, { units, metric });
-  const held = heldBy(connection, "influence.measure", "corpus", corpus);
-  const subject = { model: handle.on(connection), corpus: held };
-  const { result, tensor } = await connection.request("influence.measure", subject, options);
-  const { depth } = info;
-  const rows = (values: ArrayLike<number>, from: number) =>
-    Array.from({ length: depth }, (_, l) => values[from + l] ?? 0);
-  const table = <T>(values: ArrayLike<number>, convert: (value: number) => T): InfluenceTable<T> =>
-    record(unitKinds, (kind) =>
-      record(influenceMetrics, (name) => {
-        const row = result.kinds.indexOf(kind) * result.metrics.length + result.metrics.indexOf(name);
-        return rows(values, row * depth).map(convert);
-      }),
-    );
-  const angular = tensor(result.angular).data;
-  const data: InfluenceData = {
-    depth,
-    values: table(tensor(result.values).data, (value) => value),
-    standardErrors: table(tensor(result.standardErrors).data, (value) =>
-      Number.isNaN(value) ? null : value,
-    ),
-    angular: Array.from({ length: depth }, (_, n) => rows(angular, n * depth).slice(0, depth - n)),
-    angularTokens: result.angularTokens,
-    skipFirstTokens: result.skipFirstTokens,
-    sequences: result.sequences,
-    tokens: result.tokens,
-    seconds: result.seconds,
-  };
-  return new Influence(data, units, metric);
-}
-
-function record<K extends string, V>(keys: readonly K[], value: (key: K) => V): Record<K, V> {
-  return Object.fromEntries(keys.map((key) => [key, value(key)])) as Record<K, V>;
 }

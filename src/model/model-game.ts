@@ -22,7 +22,8 @@ import {
   objectOf,
   required,
 } from "../options.ts";
-import { type UnitKind, type UnitName, unitKinds } from "../protocol/common.ts";
+import type { UnitKind, UnitName } from "../protocol/common.ts";
+import { unitKinds } from "../protocol/names.ts";
 import { engineOptions, lowerIsBetter, type Measure } from "../protocol/subnetworks.ts";
 import { checkUnits, parseUnit, unitsOf } from "../protocol/units.ts";
 import { aHandle } from "../rpc/handle.ts";

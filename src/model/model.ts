@@ -27,13 +27,14 @@ import { type SolveOptions, solveTask } from "../evaluation/written-answers.ts";
 import { anInstance, anyOf, aText, checkArgument, either, listOf } from "../options.ts";
 import { absolutePath } from "../platform/absolute-path.ts";
 import { cacheFolder } from "../platform/cache-folder.ts";
-import { type UnitKind, type UnitName, unitKinds } from "../protocol/common.ts";
+import type { UnitKind, UnitName } from "../protocol/common.ts";
 import type { Perplexity } from "../protocol/evaluation.ts";
 import type { ExportInfo } from "../protocol/export.ts";
 import type { GenerateResult } from "../protocol/generation.ts";
 import type { GenerationScore } from "../protocol/generation-task.ts";
 import type { HarnessResult } from "../protocol/harness.ts";
 import type { ModelInfo, modelOptions } from "../protocol/model.ts";
+import { unitKinds } from "../protocol/names.ts";
 import type { RepairReport, repairSaveOptions } from "../protocol/repair.ts";
 import { checkUnits, unitsOf } from "../protocol/units.ts";
 import type { CallOptions } from "../rpc/connection.ts";
@@ -48,7 +49,8 @@ import {
   loadGenerationTask,
 } from "./generation-task.ts";
 import { type LmEvalOptions, runLmEval } from "./harness.ts";
-import { type Influence, type InfluenceOptions, measureInfluence } from "./influence.ts";
+import type { Influence, InfluenceOptions } from "./influence.ts";
+import { measureInfluence } from "./measure-influence.ts";
 import {
   type ModelGame,
   type ModelGameOptions,

@@ -1,10 +1,7 @@
+import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
 import { DepthkitError } from "../errors.ts";
-import { readJson } from "./json.ts";
-
-const manifest = z.object({ name: z.literal("depthkit"), version: z.string() });
 
 interface Package {
   root: string;
@@ -35,8 +32,8 @@ function ownPackage(): Package {
 
 function searchUpward(start: string): Package {
   for (let root = start; ; root = dirname(root)) {
-    const own = readJson(join(root, "package.json"), manifest);
-    if (own) return { root, version: own.version };
+    const version = versionIn(join(root, "package.json"));
+    if (version !== undefined) return { root, version };
     if (dirname(root) === root) {
       throw new DepthkitError(
         "INTERNAL",
@@ -44,5 +41,15 @@ function searchUpward(start: string): Package {
           "Install the package again: npm install depthkit",
       );
     }
+  }
+}
+
+/** The version in depthkit's own package.json; undefined where there is none, or another package's. */
+function versionIn(file: string): string | undefined {
+  try {
+    const manifest = JSON.parse(readFileSync(file, "utf8")) as { name?: unknown; version?: unknown };
+    return manifest.name === "depthkit" ? String(manifest.version) : undefined;
+  } catch {
+    return undefined;
   }
 }

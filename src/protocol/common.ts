@@ -1,6 +1,7 @@
 /** Schemas that more than one method group uses. */
 import { z } from "zod";
 import type { Progress } from "../progress.ts";
+import { unitKinds } from "./names.ts";
 import { count, digest, finite, handle, list, named, path } from "./schema.ts";
 
 export const empty = named("Empty", z.strictObject({}));
@@ -12,7 +13,6 @@ export const taskHandle = named("TaskHandle", handle("task"));
 export const dataHandle = named("DataHandle", handle("(corpus|task)"));
 export const repairHandle = named("RepairHandle", handle("repair"));
 
-export const unitKinds = ["block", "attention", "feed-forward"] as const;
 export const unitKind = named("UnitKind", z.enum(unitKinds));
 export type UnitKind = (typeof unitKinds)[number];
 
@@ -62,11 +62,11 @@ export const dataInfo = named(
   "DataInfo",
   z.object({
     digest: digest().describe("sha256 of the text records, whatever file they came in."),
-    files: list(z.string()),
-    records: count(),
+    files: list(z.string()).describe("The files it was read from; empty where texts were given."),
+    records: count().describe("Text records read."),
     skipped: count().describe("Records without text, left out."),
-    lines: count(),
-    characters: count(),
+    lines: count().describe("Lines of the files, those without text included."),
+    characters: count().describe("Characters of the text."),
     bytes: count().describe("Bytes of the text in UTF-8."),
   }),
 );
@@ -74,7 +74,10 @@ export type DataInfo = z.infer<typeof dataInfo>;
 
 const firstToken = named(
   "FirstToken",
-  z.object({ id: count(), piece: z.string().describe("As the tokenizer's vocabulary writes it.") }),
+  z.object({
+    id: count().describe("The token's number in the vocabulary."),
+    piece: z.string().describe("As the tokenizer's vocabulary writes it."),
+  }),
 );
 export type FirstToken = z.infer<typeof firstToken>;
 

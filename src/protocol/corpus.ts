@@ -32,18 +32,18 @@ export const corpusLoadParams = extending("CorpusLoadParams", corpusOptions, {
 export const corpusInfo = named(
   "CorpusInfo",
   z.object({
-    data: dataInfo,
+    data: dataInfo.describe("What was read."),
     tokensDigest: digest().describe(
       "sha256 of the token ids as little-endian int32, sequence after sequence.",
     ),
-    sequences: count(1),
-    length: count(2),
+    sequences: count(1).describe("Sequences held."),
+    length: count(2).describe("Tokens a sequence, at most."),
     tokens: count().describe("Tokens held."),
     tokensTotal: count().describe("Tokens in the text as a whole."),
     tokensDropped: count().describe("Tokens left out at the end."),
-    packing,
-    separator: z.string(),
-    bos: bosPolicy,
+    packing: packing.describe("How texts became sequences."),
+    separator: z.string().describe("What stands between two texts of a packed stream."),
+    bos: bosPolicy.describe("The policy asked for."),
     bosAdded: z.boolean().describe("Whether each sequence starts with a BOS token."),
     bosInText: count().describe(
       "Sequences whose text begins with a BOS token of its own; no second one is put in front of it.",

@@ -26,8 +26,8 @@ const exportedFile = named(
   "ExportedFile",
   z.object({
     name: z.string().describe("From the folder; parts of a path with slashes."),
-    bytes: count(),
-    sha256: digest(),
+    bytes: count().describe("Its size."),
+    sha256: digest().describe("Of its bytes."),
   }),
 );
 
@@ -36,22 +36,22 @@ const exportLayout = z.enum(["plain", "depthkit"]);
 export const exportHuggingfaceResult = named(
   "ExportHuggingfaceResult",
   z.object({
-    folder: z.string(),
+    folder: z.string().describe("Where it was written."),
     layout: exportLayout.describe(
       "plain: any software that reads the architecture; depthkit: one layer a kept attention, with code " +
         "of its own.",
     ),
-    removed: list(unitName),
+    removed: list(unitName).describe("The units that were removed."),
     keptBlocks: list(count()).describe("Blocks of which at least one sublayer stays."),
-    files: list(exportedFile),
+    files: list(exportedFile).describe("All that was written."),
     weightsDigest: digest().describe("As of a loaded model: sha256 over the weight files."),
-    parametersBefore: count(),
-    parametersAfter: count(),
-    weightBytesBefore: count(),
-    weightBytesAfter: count(),
-    kvBytesPerTokenBefore: count(),
-    kvBytesPerTokenAfter: count(),
-    dtype: z.string(),
+    parametersBefore: count().describe("Of the whole model."),
+    parametersAfter: count().describe("Of what was written."),
+    weightBytesBefore: count().describe("Bytes of the whole model's weights, in the dtype written."),
+    weightBytesAfter: count().describe("Bytes of the weights written."),
+    kvBytesPerTokenBefore: count().describe("KV cache of the whole model, for each token."),
+    kvBytesPerTokenAfter: count().describe("KV cache of what was written, for each token."),
+    dtype: z.string().describe("The dtype written."),
     maxLogitDifference: finite()
       .nullable()
       .describe(
@@ -59,8 +59,8 @@ export const exportHuggingfaceResult = named(
           "fixed batch; null over several devices.",
       ),
     notes: list(z.string()).describe("What was folded where, why this layout, and which software reads it."),
-    warnings: list(z.string()),
-    seconds: finite(),
+    warnings: list(z.string()).describe("What a user of the checkpoint should look at."),
+    seconds: finite().describe("Seconds it took."),
   }),
 );
 
@@ -72,14 +72,14 @@ const exportStep = named(
       "The weights it was made from; those of the step before, unless they were tuned.",
     ),
     removed: list(unitName).describe("By the numbers that the blocks had before this step."),
-    keptBlocks: list(count()),
+    keptBlocks: list(count()).describe("Blocks of which at least one sublayer stayed."),
     repairs: list(
       named("ExportedRepair", z.object({ method: z.string(), removed: list(unitName), digest: digest() })),
     ),
     layout: exportLayout,
-    dtype: z.string(),
-    weights: digest(),
-    note: z.string(),
+    dtype: z.string().describe("The dtype written."),
+    weights: digest().describe("Digest of the weights written."),
+    note: z.string().describe("How the units were chosen, as the export was told."),
   }),
 );
 
@@ -93,10 +93,10 @@ export const exportProvenance = named(
       z.object({
         name: z.string().describe("A hub id, a bundled name, or the last part of a path."),
         revision: z.string().nullable().describe("A hub id's commit."),
-        weights: digest(),
+        weights: digest().describe("Digest of its weights."),
         license: z.string().nullable().describe("As the source's card states it."),
       }),
-    ),
+    ).describe("What the first step was made from."),
     steps: list(exportStep).describe("One an export, the first one first."),
   }),
 );

@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "8d4f26b7980a81d06af64e447d4fc7d3865f30c72d2e98f08c5f6d7d15e61372";
+export const contractDigest = "ecb79945b5f023c7a36e9fdf0a159e4563739487c0467ea831285ee23c47a562";

@@ -45,13 +45,13 @@ export const generationTaskInfo = named(
   "GenerationTaskInfo",
   z.object({
     digest: digest().describe("sha256 over prompts and targets, whatever files they came in."),
-    files: list(z.string()),
-    items: count(1),
-    score: generationScoreRule,
-    shots: count(),
-    separator: z.string(),
+    files: list(z.string()).describe("The files its rows were read from."),
+    items: count(1).describe("Items to answer."),
+    score: generationScoreRule.describe("How an answer is compared with its target."),
+    shots: count().describe("Worked examples in front of every item."),
+    separator: z.string().describe("What stands between examples, and ends an answer."),
     firstPrompt: z.string().describe("As the model gets it."),
-    firstTarget: z.string(),
+    firstTarget: z.string().describe("The first item's right answer."),
   }),
 );
 export type GenerationTaskInfo = z.infer<typeof generationTaskInfo>;
@@ -94,11 +94,11 @@ const generationAnswer = named(
   z.object({
     place: z.string().describe("File and line of the item."),
     text: z.string().describe("What was written."),
-    target: z.string(),
+    target: z.string().describe("The right answer."),
     number: z.string().nullable().describe("The number found in the text, where numbers are compared."),
-    correct: z.boolean(),
-    tokens: count(),
-    finish: finishReason,
+    correct: z.boolean().describe("Whether it counts as right."),
+    tokens: count().describe("Tokens written."),
+    finish: finishReason.describe("Why it ended."),
   }),
 );
 export type GenerationAnswer = z.infer<typeof generationAnswer>;
@@ -106,22 +106,22 @@ export type GenerationAnswer = z.infer<typeof generationAnswer>;
 export const generationSolveResult = named(
   "GenerationSolveResult",
   z.object({
-    accuracy: finite(),
+    accuracy: finite().describe("Share of items answered rightly."),
     standardError: finite().nullable().describe("Over items; null for a single one."),
-    correct: count(),
-    items: count(1),
+    correct: count().describe("Items answered rightly."),
+    items: count(1).describe("Items answered."),
     withoutNumber: count().describe("Answers in which no number was found; wrong, all of them."),
     cutShort: count().describe("Answers that ended because maxNewTokens was reached."),
     tokens: count().describe("Written in all, ending tokens included."),
     bosInText: count().describe("Prompts that begin with a BOS token of their own; none has a second one."),
     firstTokens,
-    taskDigest: digest(),
-    score: generationScoreRule,
-    maxNewTokens: count(1),
-    stop: list(z.string()),
-    batchSize: count(1),
+    taskDigest: digest().describe("The task's digest."),
+    score: generationScoreRule.describe("How answers were compared with their targets."),
+    maxNewTokens: count(1).describe("Tokens an answer at most."),
+    stop: list(z.string()).describe("Strings that ended an answer."),
+    batchSize: count(1).describe("Items at a time."),
     perItem: list(generationAnswer).nullable().describe("Where `items` asked for them, in the task's order."),
-    seconds: finite(),
+    seconds: finite().describe("Seconds it took."),
   }),
 );
 export type GenerationScore = z.infer<typeof generationSolveResult>;

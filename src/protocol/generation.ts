@@ -37,15 +37,15 @@ export const finishReason = named("FinishReason", z.enum(["length", "end-of-text
 const generation = named(
   "Generation",
   z.object({
-    prompt: z.string(),
+    prompt: z.string().describe("What was continued."),
     text: z.string().describe("What was written after the prompt."),
-    promptTokens: count(),
+    promptTokens: count().describe("Tokens of the prompt."),
     firstTokens,
     bosInText: z
       .boolean()
       .describe("Whether the prompt itself begins with a BOS token; no second one is put in front of it."),
     tokenIds: list(count()).describe("The ids written."),
-    finish: finishReason,
+    finish: finishReason.describe("Why it ended."),
   }),
 );
 export type Generation = z.infer<typeof generation>;
@@ -53,9 +53,9 @@ export type Generation = z.infer<typeof generation>;
 export const generationGenerateResult = named(
   "GenerationGenerateResult",
   z.object({
-    generations: list(generation),
+    generations: list(generation).describe("One for each prompt, in their order."),
     kvBytesPerToken: count().describe("Bytes of KV cache that one token takes in this subnetwork."),
-    seconds: finite(),
+    seconds: finite().describe("Seconds it took."),
   }),
 );
 export type GenerateResult = z.infer<typeof generationGenerateResult>;

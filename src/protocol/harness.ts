@@ -26,9 +26,12 @@ const harnessMetric = named(
   z.object({
     name: z.string().describe("acc, acc_norm, exact_match, ..."),
     filter: z.string().describe("What was done to the answer first; none: nothing."),
-    value: finite(),
-    standardError: finite().nullable(),
-    higherIsBetter: z.boolean().nullable(),
+    value: finite().describe("The metric's value."),
+    standardError: finite().nullable().describe("Of the value; null where the harness gives none."),
+    higherIsBetter: z
+      .boolean()
+      .nullable()
+      .describe("Whether more of it is better; null where the task does not say."),
   }),
 );
 export type HarnessMetric = z.infer<typeof harnessMetric>;
@@ -37,11 +40,11 @@ const harnessTask = named(
   "HarnessTask",
   z.object({
     task: z.string().describe("A task, or a group with what the harness makes of its tasks together."),
-    version: z.string().nullable(),
-    shots: count().nullable(),
+    version: z.string().nullable().describe("The task's version in lm-eval; null for a group."),
+    shots: count().nullable().describe("Examples in front of each item; null for a group."),
     items: count().nullable().describe("Items asked."),
     configDigest: digest().nullable().describe("sha256 of the task's settings, as the harness reports them."),
-    metrics: list(harnessMetric),
+    metrics: list(harnessMetric).describe("Its scores."),
   }),
 );
 export type HarnessTask = z.infer<typeof harnessTask>;
@@ -49,13 +52,13 @@ export type HarnessTask = z.infer<typeof harnessTask>;
 export const harnessRunResult = named(
   "HarnessRunResult",
   z.object({
-    tasks: list(harnessTask),
+    tasks: list(harnessTask).describe("One entry a task."),
     bosInText: z.boolean().describe("Whether texts among the requests begin with a BOS token of their own."),
     firstTokens,
-    lmEvalVersion: z.string(),
-    limit: count(1).nullable(),
-    batchSize: count(1),
-    seconds: finite(),
+    lmEvalVersion: z.string().describe("The version of lm-eval."),
+    limit: count(1).nullable().describe("Items of each task at most; null: all."),
+    batchSize: count(1).describe("Items at a time."),
+    seconds: finite().describe("Seconds it took."),
   }),
 );
 export type HarnessResult = z.infer<typeof harnessRunResult>;

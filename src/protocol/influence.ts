@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { corpusHandle, modelHandle, unitKind } from "./common.ts";
+import { influenceDefaults, influenceMetrics } from "./names.ts";
 import { count, extending, finite, list, named } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
-export const influenceMetrics = ["cosine", "l1", "l2", "relative-l1", "relative-l2"] as const;
 export const influenceMetric = named("InfluenceMetric", z.enum(influenceMetrics));
 export type InfluenceMetric = (typeof influenceMetrics)[number];
 
@@ -24,8 +24,8 @@ export const influenceOptions = named(
 
 /** How a measurement is looked at; nothing is measured again for another view. */
 export const influenceView = z.strictObject({
-  units: unitKind.default("block").describe("The kind of unit to rank."),
-  metric: influenceMetric.default("cosine").describe("The metric to rank by."),
+  units: unitKind.default(influenceDefaults.units).describe("The kind of unit to rank."),
+  metric: influenceMetric.default(influenceDefaults.metric).describe("The metric to rank by."),
 });
 
 export const influenceMeasureParams = extending("InfluenceMeasureParams", influenceOptions, {

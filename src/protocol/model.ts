@@ -43,7 +43,7 @@ const modelPattern = named(
   z.object({
     kinds: list(z.string()).describe("One entry a block: sliding or full, rope or no-rope."),
     period: count(1).describe("Every block whose number from 1 is a multiple of it is of the kind `last`."),
-    last: z.string(),
+    last: z.string().describe("The kind of the last block of each period."),
     software: list(z.string()).describe("What takes a block's kind from its number alone."),
   }),
 );
@@ -52,26 +52,26 @@ export type ModelPattern = z.infer<typeof modelPattern>;
 export const modelInfo = named(
   "ModelInfo",
   z.object({
-    source: z.string(),
-    revision: z.string().nullable(),
+    source: z.string().describe("What it was loaded from, as it was asked for."),
+    revision: z.string().nullable().describe("A hub id's commit; null for anything else."),
     modelType: z.string().describe("The configuration's model_type."),
-    weightsDigest: digest(),
+    weightsDigest: digest().describe("sha256 over the weight files."),
     depth: count(1).describe("Number of blocks."),
-    hiddenSize: count(1),
-    vocabularySize: count(1),
+    hiddenSize: count(1).describe("Width of the residual stream."),
+    vocabularySize: count(1).describe("Tokens in the vocabulary."),
     contextLength: count(1).nullable().describe("Longest sequence the model was made for, in tokens."),
-    parameters: count(1),
+    parameters: count(1).describe("Number of parameters, tied ones once."),
     parallel: z.boolean().describe("Whether attention and feed-forward read the same input."),
     pattern: modelPattern
       .nullable()
       .describe(
         "The order of two kinds of blocks that some software expects; null where all blocks are of one kind.",
       ),
-    dtype: z.string(),
-    device: z.string(),
-    attention: z.string(),
+    dtype: z.string().describe("The dtype it is loaded in."),
+    device: z.string().describe("The device it is on."),
+    attention: z.string().describe("The attention implementation."),
     notes: list(z.string()).describe("What lies in the checkpoint and was not loaded, or not as it says."),
-    loadSeconds: finite(),
+    loadSeconds: finite().describe("Seconds that loading took."),
   }),
 );
 export type ModelInfo = z.infer<typeof modelInfo>;

@@ -37,11 +37,11 @@ export const profilingProfileParams = extending("ProfilingProfileParams", profil
 const spread = named(
   "Spread",
   z.object({
-    median: finite(),
-    lowerQuartile: finite(),
-    upperQuartile: finite(),
-    min: finite(),
-    max: finite(),
+    median: finite().describe("Half of the samples are below it."),
+    lowerQuartile: finite().describe("A quarter of the samples are below it."),
+    upperQuartile: finite().describe("Three quarters of the samples are below it."),
+    min: finite().describe("The least sample."),
+    max: finite().describe("The greatest sample."),
     samples: list(finite()).describe("In the order they were taken."),
   }),
 );
@@ -50,7 +50,7 @@ export type Spread = z.infer<typeof spread>;
 export const speed = named(
   "Speed",
   z.object({
-    batchSize: count(1),
+    batchSize: count(1).describe("Texts at a time."),
     tokensPerSecond: spread.describe("Over all texts of the batch."),
     againstDense: spread.describe("The same divided by the dense model's in the same round."),
   }),
@@ -60,15 +60,15 @@ export type Speed = z.infer<typeof speed>;
 export const modelProfile = named(
   "ModelProfile",
   z.object({
-    mode: named("ProfiledMode", z.enum(["dense", ...profileModes])),
-    blocks: count(),
+    mode: named("ProfiledMode", z.enum(["dense", ...profileModes])).describe("How it was measured."),
+    blocks: count().describe("Blocks of which anything runs."),
     parameters: count().describe("Tied ones once; masked holds those of removed units too."),
     storedBytes: count().describe("Parameters in the checkpoint's dtype: weight files without headers."),
     kvBytesPerToken: count().describe("Counted on a filled cache."),
     weightBytes: count().describe("Parameters and buffers in the loaded dtype."),
     workingBytes: count().describe("The most held beside the weights, KV cache included."),
     peakBytes: count().describe("Weights and working memory together."),
-    prefill: speed,
+    prefill: speed.describe("How fast a prompt is read."),
     decode: list(speed).describe("One entry a batch size."),
   }),
 );
@@ -78,21 +78,21 @@ export const profilingProfileResult = named(
   "ProfilingProfileResult",
   z.object({
     models: list(modelProfile, 2).describe("The dense model, then one for each mode."),
-    device: z.string(),
+    device: z.string().describe("The device it was measured on."),
     dtype: z.string().describe("The dtype the model is loaded in."),
     storedDtype: z.string().describe("The dtype the checkpoint is stored in."),
-    attention: z.string(),
-    threads: count(1),
+    attention: z.string().describe("The attention implementation."),
+    threads: count(1).describe("Threads PyTorch used."),
     memoryCountedBy: named("MemoryCountedBy", z.enum(["allocator", "tensors"])).describe(
       "allocator: the device's own; tensors: those alive, without kernels' scratch space.",
     ),
-    promptTokens: count(1),
-    contextTokens: count(1),
-    newTokens: count(1),
-    rounds: count(1),
-    warmupRounds: count(),
-    seed: count(),
-    seconds: finite(),
+    promptTokens: count(1).describe("Tokens of the prompt whose reading was timed."),
+    contextTokens: count(1).describe("Tokens before the first one written."),
+    newTokens: count(1).describe("Tokens written by each timed run."),
+    rounds: count(1).describe("Times every model was timed."),
+    warmupRounds: count().describe("Rounds before these, not counted."),
+    seed: count().describe("Of the random prompts."),
+    seconds: finite().describe("Seconds it took."),
   }),
 );
 export type ProfilingProfileResult = z.infer<typeof profilingProfileResult>;

@@ -211,10 +211,10 @@ export const repairFitParams = extending("RepairFitParams", repairFitOptions, {
 export const repairInfo = named(
   "RepairInfo",
   z.object({
-    method: z.string(),
+    method: z.string().describe("The method that made it."),
     removed: list(unitName).describe("The units it makes up for."),
     parameters: count().describe("Numbers it adds to the model in memory; 0 where it changes weights only."),
-    digest: digest(),
+    digest: digest().describe("sha256 of what it holds."),
     base: list(digest()).describe("Digests of the repairs it was made on top of."),
   }),
 );
@@ -224,11 +224,11 @@ const gapError = named(
   "GapError",
   z
     .object({
-      removed: list(unitName),
+      removed: list(unitName).describe("The units of the gap."),
       removedError: finite().describe("Without the repair."),
-      repairedError: finite(),
+      repairedError: finite().describe("With the repair."),
       removedErrorAll: finite().describe("The same with the first tokens counted."),
-      repairedErrorAll: finite(),
+      repairedErrorAll: finite().describe("With the repair and the first tokens counted."),
     })
     .describe("Squared error of the stream behind the gap, by the square of the update that was removed."),
 );
@@ -236,17 +236,19 @@ const gapError = named(
 export const trainingPoint = named(
   "TrainingPoint",
   z.object({
-    step: count(),
+    step: count().describe("Optimiser steps taken so far."),
     objective: finite()
       .nullable()
       .describe("Of this step's batch; null for the state before the first step."),
     validation: finite()
       .nullable()
       .describe("On the held-out sequences, where they were scored after this step."),
-    learningRate: finite(),
-    gradientNorm: finite().nullable(),
-    tokensPerSecond: finite(),
-    secondsLeft: finite().nullable(),
+    learningRate: finite().describe("Of this step."),
+    gradientNorm: finite().nullable().describe("Before clipping; null before the first step."),
+    tokensPerSecond: finite().describe("Since training began."),
+    secondsLeft: finite()
+      .nullable()
+      .describe("Until the last step, by the speed so far; null before the first step."),
   }),
 );
 export type TrainingPoint = z.infer<typeof trainingPoint>;
@@ -258,11 +260,13 @@ const trainingReport = named(
     steps: count().describe("Optimiser steps that were taken."),
     bestStep: count().describe("The step whose state was kept."),
     tokens: count().describe("Tokens that went through training passes."),
-    stopped: z.enum(["steps", "patience"]),
+    stopped: z
+      .enum(["steps", "patience"])
+      .describe("steps: all were taken; patience: validation no longer improved."),
     resumedFrom: count().nullable().describe("The step of the checkpoint it went on from."),
     skippedCheckpoints: list(z.string()).describe("Checkpoints that were incomplete or damaged."),
     change: finite().describe("Norm of the change of all trained parameters."),
-    points: list(trainingPoint),
+    points: list(trainingPoint).describe("How it went, step by step."),
   }),
 );
 
@@ -271,14 +275,14 @@ export const repairReport = named(
   z.object({
     repairs: list(repairInfo).describe("One a gap, from the bottom up, or one for the model as a whole."),
     gaps: list(gapError).describe("Where the method fits the stream behind each gap."),
-    training: trainingReport.nullable(),
-    sequences: count(1),
+    training: trainingReport.nullable().describe("How it was trained; null where it was not."),
+    sequences: count(1).describe("Sequences measured on."),
     tokens: count(1).describe("Tokens measured on."),
-    skipTokens: count(),
+    skipTokens: count().describe("Tokens at each sequence's start that were left out."),
     weightsUnchanged: z.boolean().describe("The dense weights are bit for bit what they were, by checksum."),
     peakBytes: count().describe("Highest memory of the process, or of the device, during the call."),
-    notes: list(z.string()),
-    seconds: finite(),
+    notes: list(z.string()).describe("What did not go as planned."),
+    seconds: finite().describe("Seconds it took."),
   }),
 );
 export type RepairReport = z.infer<typeof repairReport>;

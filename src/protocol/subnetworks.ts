@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { dataHandle, modelHandle, repairHandle, unitName } from "./common.ts";
+import { measures } from "./names.ts";
 import { count, extending, finite, list, named } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
@@ -9,7 +10,6 @@ export const measuresOf = {
   choices: ["accuracy", "choice-loss"],
   "last-word": ["accuracy", "loss"],
 } as const;
-export const measures = ["loss", "kl", "logit-distance", "accuracy", "choice-loss"] as const;
 export const measure = named("Measure", z.enum(measures));
 export type Measure = (typeof measures)[number];
 

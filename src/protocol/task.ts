@@ -1,19 +1,8 @@
 import { z } from "zod";
 import { bosPolicy, firstTokens, modelHandle, rowSource, taskHandle } from "./common.ts";
+import { taskFormats } from "./names.ts";
 import { count, digest, extending, list, named } from "./schema.ts";
 
-export const taskFormats = [
-  "mmlu",
-  "arc_easy",
-  "arc_challenge",
-  "openbookqa",
-  "piqa",
-  "boolq",
-  "hellaswag",
-  "winogrande",
-  "lambada",
-] as const;
-/** Tasks whose rows and prompts are known: docs/tasks.md. */
 const taskFormat = named("TaskFormat", z.enum(taskFormats));
 export type TaskFormat = (typeof taskFormats)[number];
 
@@ -77,19 +66,19 @@ export const taskLoadParams = extending("TaskLoadParams", taskOptions, {
 export const taskInfo = named(
   "TaskInfo",
   z.object({
-    kind: taskKind,
+    kind: taskKind.describe("Which continuation of several, or which last word."),
     format: z.string().describe("A task format, or template."),
     digest: digest().describe(
       "sha256 over token ids, answers and groups: what a score hangs on besides the model.",
     ),
-    files: list(z.string()),
+    files: list(z.string()).describe("The files its rows were read from."),
     fileDigests: list(digest()).describe("sha256 of each file's bytes."),
-    items: count(1),
+    items: count(1).describe("Questions to ask."),
     rows: count(1).describe("Rows in the file, those beyond the limit included."),
     groups: list(z.string()).describe("Such as subjects; empty where the format has none."),
-    shots: count(),
-    limit: count(1).nullable(),
-    bos: bosPolicy,
+    shots: count().describe("Examples in front of each question."),
+    limit: count(1).nullable().describe("Rows to ask at most; null: all."),
+    bos: bosPolicy.describe("The policy asked for."),
     bosAdded: z.boolean().describe("Whether each prompt starts with a BOS token."),
     bosInText: count().describe(
       "Items whose text begins with a BOS token of its own; no second one is put in front of it.",
@@ -99,9 +88,9 @@ export const taskInfo = named(
     longest: count(1).describe("Tokens of the longest prompt with a choice."),
     singleToken: count().describe("Items whose choices are one token each, all different."),
     itemsWithShotsDropped: count().describe("Items too long for the model that lost whole examples."),
-    shotsDropped: count(),
+    shotsDropped: count().describe("Examples left out of such items, in all."),
     itemsCut: count().describe("Items too long even without examples, cut from the left."),
-    tokensCut: count(),
+    tokensCut: count().describe("Tokens cut from such items, in all."),
   }),
 );
 export type TaskInfo = z.infer<typeof taskInfo>;

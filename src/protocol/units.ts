@@ -1,9 +1,12 @@
 import { DepthkitError } from "../errors.ts";
 import { aText, aWhole, checkArgument, listOf } from "../options.ts";
-import { type UnitKind, type UnitName, unitKinds } from "./common.ts";
+import type { UnitKind, UnitName } from "./common.ts";
+import { unitKinds } from "./names.ts";
 
 export interface Unit {
+  /** A block, or a sublayer of one. */
   kind: UnitKind;
+  /** Its block's number, from 0. */
   block: number;
 }
 

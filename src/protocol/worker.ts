@@ -23,18 +23,18 @@ export const workerSleepResult = named("WorkerSleepResult", z.object({ seconds: 
 export const workerStatusResult = named(
   "WorkerStatusResult",
   z.object({
-    pid: count(),
-    uptimeSeconds: finite(),
+    pid: count().describe("The worker's process."),
+    uptimeSeconds: finite().describe("Seconds since it started."),
     ready: z.boolean().describe("Whether torch and transformers are imported."),
     running: z.string().nullable().describe("The method the compute thread is at."),
     reading: z.string().nullable().describe("The method that runs beside it: reading and tokenising."),
     queued: count().describe("Calls that wait for one of these two."),
     models: count().describe("Held, as the next three are."),
-    corpora: count(),
+    corpora: count().describe("Corpora held."),
     tasks: count().describe("Of both kinds."),
-    repairs: count(),
-    residentBytes: count(),
-    peakResidentBytes: count(),
+    repairs: count().describe("Repairs held."),
+    residentBytes: count().describe("Memory of the process now."),
+    peakResidentBytes: count().describe("The most it ever took."),
   }),
 );
 export type WorkerStatus = z.infer<typeof workerStatusResult>;

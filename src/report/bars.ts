@@ -13,7 +13,9 @@ import {
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
 export interface Bar {
+  /** Stands in front of it. */
   label: string;
+  /** Its length. */
   value: number;
   /** Printed behind the bar, such as the value with its error. */
   note?: string;

@@ -1,6 +1,7 @@
 import { anyOf, aString, type Checks, checkArgument, listOf, objectOf, required } from "../options.ts";
 
 export interface Column {
+  /** Its heading. */
   title: string;
   /** Numbers read best at the right. Default left. */
   align?: "left" | "right";

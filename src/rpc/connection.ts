@@ -20,6 +20,7 @@ import { parseParams } from "./parse-params.ts";
 export interface CallOptions {
   /** Aborting rejects the call with CANCELLED at once; the worker stops at its next step. */
   signal?: AbortSignal | undefined;
+  /** Hears of how far the call is. */
   onProgress?: ((progress: Progress) => void) | undefined;
   /**
    * A limit in milliseconds, from asking to the answer: what waits its turn, and what is made again in a new

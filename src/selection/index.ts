@@ -63,7 +63,8 @@ export async function searchGame<Player extends string>(
       }),
   });
   const floor = -(game.caps?.[valueName] ?? Number.POSITIVE_INFINITY);
-  const removed = await strategyFor(strategy, scoresFrom(options.scores, game.players), floor).search(run);
+  const chosen = await strategyFor(strategy, scoresFrom(options.scores, game.players), floor);
+  const removed = await chosen.search(run);
   const kept = Coalition.without(game.players.length, removed);
   await run.evaluate([kept]);
   if (run.steps.at(-1)?.kept.equals(kept) !== true) run.step([kept], kept);

@@ -9,7 +9,6 @@ import { lowestScores } from "./strategies/lowest.ts";
 import { policyGradientSearch } from "./strategies/policy-gradient.ts";
 import { random } from "./strategies/random.ts";
 import { span } from "./strategies/span.ts";
-import { surrogate } from "./strategies/surrogate.ts";
 import { tail } from "./strategies/tail.ts";
 import type { Strategy } from "./strategy.ts";
 
@@ -117,7 +116,11 @@ export function namedStrategy(choice: StrategyChoice): NamedStrategy {
   return named;
 }
 
-export function strategyFor(choice: NamedStrategy, scoresAt: ScoresAt, floor: number): Strategy {
+export async function strategyFor(
+  choice: NamedStrategy,
+  scoresAt: ScoresAt,
+  floor: number,
+): Promise<Strategy> {
   switch (choice.name) {
     case "lowest":
       return lowestScores(scoresAt);
@@ -145,8 +148,11 @@ export function strategyFor(choice: NamedStrategy, scoresAt: ScoresAt, floor: nu
     }
     case "knapsack":
       return knapsack(scoresAt);
-    case "surrogate":
+    case "surrogate": {
+      // It alone needs the linear algebra, which takes a while to load.
+      const { surrogate } = await import("./strategies/surrogate.ts");
       return surrogate({ everySize: choice.everySize ?? false, floor });
+    }
   }
 }
 

@@ -11,7 +11,9 @@ import type { JudgedDraft, JudgedDrafts } from "./unseen.ts";
 
 /** A player's estimate, in the units of the game's value. */
 export interface PlayerEstimate<Player extends string = string> {
+  /** Its name. */
   readonly player: Player;
+  /** The estimate. */
   readonly value: number;
   readonly standardError: number;
   /** 95% confidence interval, by Student's t. */
@@ -22,12 +24,16 @@ export interface PlayerEstimate<Player extends string = string> {
  * A pair's interaction: positive when the two need each other, negative when each stands in for the other.
  */
 export interface PairEstimate<Player extends string = string> extends Omit<PlayerEstimate, "player"> {
+  /** The two, by name. */
   readonly players: readonly [Player, Player];
 }
 
 export interface TracePoint {
+  /** Evaluations spent by then. */
   readonly evaluations: number;
+  /** Their cost by then, as the game counts it. */
   readonly cost: number;
+  /** Seconds since it began. */
   readonly seconds: number;
   /** Values and standard errors by value name, in the order of the players. */
   readonly values: Readonly<
@@ -36,15 +42,21 @@ export interface TracePoint {
 }
 
 export interface EstimateInfo<Player extends string = string> {
+  /** How many there are. */
   readonly players: readonly Player[];
+  /** The values of the game that were estimated, by name. */
   readonly values: readonly string[];
   /** The estimator that ran: "exact" when the budget allowed for every coalition. */
   readonly method: string;
   /** The one that was asked for. */
   readonly requested: string;
+  /** The average of marginal contributions that was estimated. */
   readonly target: Target;
+  /** Of the sample. */
   readonly seed: number;
+  /** Whether the estimates are right on average. */
   readonly unbiased: boolean;
+  /** Whether the estimates add up to what all players are worth. */
   readonly efficient: boolean;
   /** Coalitions evaluated at the game, each once; also the number of distinct ones. */
   readonly evaluations: number;
@@ -52,12 +64,15 @@ export interface EstimateInfo<Player extends string = string> {
   readonly draws: number;
   /** Block evaluations, where the game tells; 0 where not. */
   readonly cost: number;
+  /** Seconds it took. */
   readonly seconds: number;
+  /** Why it ended. */
   readonly stopped: StopReason;
   /** By value: the loss at which it was capped, and how many coalitions were. */
   readonly capped: Readonly<Record<string, { readonly at: number; readonly coalitions: number }>>;
   /** By value: sum of the players' values less (v(all) - v(none)); null where v(none) was not evaluated. */
   readonly efficiencyGap: Readonly<Record<string, number | null>>;
+  /** How it went, as coalitions were evaluated. */
   readonly trace: readonly TracePoint[];
   /** By value: what the regression's model of the game found. */
   readonly surrogates: Readonly<Record<string, string>>;

@@ -6,8 +6,13 @@ import { ensureEnvironment, pruneEnvironments } from "../../src/environment/envi
 import { markerFile } from "../../src/environment/environment-marker.ts";
 import { environmentState, stateOfFolder } from "../../src/environment/environment-state.ts";
 import { ensureExtra } from "../../src/environment/extras.ts";
+import { installTorch } from "../../src/environment/install-torch.ts";
 import { findInterpreter } from "../../src/environment/interpreter.ts";
-import { type Requirements, requirementsHash } from "../../src/environment/requirements.ts";
+import {
+  type Requirements,
+  requirementsHash,
+  workerRequirements,
+} from "../../src/environment/requirements.ts";
 import { setup } from "../../src/environment/setup.ts";
 import type { SetupProgress, StepProgress } from "../../src/environment/setup-progress.ts";
 import { resolveWorkerPython } from "../../src/environment/worker-python.ts";
@@ -156,6 +161,19 @@ describe("the managed environment", () => {
       message: expect.stringMatching(/index could not be reached/),
     });
     expect(readdirSync(environmentsFolder())).toEqual([]);
+  });
+
+  test("PyTorch's index cannot be reached: NETWORK, which names it and what to do", async ({ skip }) => {
+    const { folder, python } = await made(smallEnvironment(), skip);
+    // Nobody listens there, so nothing is downloaded wherever this runs.
+    for (const name of ["HTTPS_PROXY", "https_proxy"]) vi.stubEnv(name, "http://127.0.0.1:9");
+    vi.stubEnv("PIP_RETRIES", "0");
+    vi.stubEnv("PIP_FIND_LINKS", "");
+    const run = { python, folder, temporary: folder };
+    await expect(installTorch("cu126", run, workerRequirements())).rejects.toMatchObject({
+      code: "NETWORK",
+      message: expect.stringMatching(/torch==[0-9.]+\+cu126 was not found: PyTorch's index.*--torch/s),
+    });
   });
 
   test("a pin that no index has: SETUP_FAILED, which names it", async ({ skip }) => {

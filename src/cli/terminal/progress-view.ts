@@ -1,5 +1,8 @@
-import { SingleBar } from "cli-progress";
+import cliProgress, { type Options } from "cli-progress";
 import type { Progress } from "../../index.ts";
+
+// A CommonJS module, of which Node does not see all names.
+const { Format, SingleBar } = cliProgress;
 
 export interface ProgressView {
   update(progress: Pick<Progress, "phase" | "done" | "total" | "unit">): void;
@@ -15,7 +18,7 @@ export function progressView(stream: NodeJS.WriteStream = process.stderr): Progr
 }
 
 function barView(stream: NodeJS.WriteStream): ProgressView {
-  let bar: SingleBar | undefined;
+  let bar: InstanceType<typeof SingleBar> | undefined;
   let shown = "";
   const stop = () => {
     bar?.stop();
@@ -36,6 +39,7 @@ function barView(stream: NodeJS.WriteStream): ProgressView {
         bar = new SingleBar({
           stream,
           format: `${phase} [{bar}] {percentage}% {value}/{total} ${unit} {eta_formatted}`,
+          formatTime: timeLeft,
           hideCursor: true,
           clearOnComplete: true,
           gracefulExit: false, // the command decides what Ctrl-C does
@@ -50,6 +54,11 @@ function barView(stream: NodeJS.WriteStream): ProgressView {
       stream.write("\r\u001b[K");
     },
   };
+}
+
+/** The library says NULL or INF of a time that it does not know, which its own format cuts to "LLs". */
+function timeLeft(seconds: number | string, options: Options, multiple: number): string {
+  return typeof seconds === "number" ? Format.TimeFormat(seconds, options, multiple) : "";
 }
 
 function lineView(stream: NodeJS.WriteStream): ProgressView {

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type ExtraName, extraNames, extraRequirements } from "../../../src/environment/extras.ts";
+import { type ExtraName, extraNames } from "../../../src/environment/extra-names.ts";
+import { extraRequirements } from "../../../src/environment/extras.ts";
 import {
   pinOf,
   requiredModules,

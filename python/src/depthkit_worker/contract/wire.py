@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "8d4f26b7980a81d06af64e447d4fc7d3865f30c72d2e98f08c5f6d7d15e61372"
+CONTRACT_DIGEST = "ecb79945b5f023c7a36e9fdf0a159e4563739487c0467ea831285ee23c47a562"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -205,12 +205,17 @@ class TaskOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
 
 class Agreement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     dense_acc: Annotated[float, Meta(ge=0, le=1)]
+    """The dense model's own accuracy."""
     agreement: Annotated[float, Meta(ge=0, le=1)]
     """Share of items where both choose the same, right or wrong."""
     both_right: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Items both answer rightly."""
     only_dense_right: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Items the dense model alone answers rightly."""
     only_subnetwork_right: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Items the subnetwork alone answers rightly."""
     both_wrong: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Items neither answers rightly."""
 
 
 class BiasOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="bias"):
@@ -236,6 +241,7 @@ class ChoicesResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     acc_norm_bytes: Rate
     """By log-likelihood a byte of the choice in UTF-8."""
     groups: tuple[GroupScore, ...]
+    """The same by group, where the task has groups."""
     choice_loss: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """Mean of -log softmax(log-likelihoods)[answer], in nats."""
     probability_mass: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
@@ -243,22 +249,29 @@ class ChoicesResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ties: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Items whose highest log-likelihood several choices have; the lowest index wins."""
     items: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Questions asked."""
     task_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """The task's digest."""
     comparison: Agreement | None
     """Beside the dense model, where asked for."""
     per_item: ChoiceItems | None
     batch_size: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Items in the largest batch; 0 where all were known."""
     notes: tuple[str, ...]
+    """What did not go as planned, such as batches halved for memory."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Seconds it took."""
 
 
 class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     data: DataInfo
+    """What was read."""
     tokens_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
     """sha256 of the token ids as little-endian int32, sequence after sequence."""
     sequences: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Sequences held."""
     length: Annotated[int, Meta(ge=2, le=9007199254740991)]
+    """Tokens a sequence, at most."""
     tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Tokens held."""
     tokens_total: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -266,8 +279,11 @@ class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     tokens_dropped: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Tokens left out at the end."""
     packing: Packing
+    """How texts became sequences."""
     separator: str
+    """What stands between two texts of a packed stream."""
     bos: BosPolicy
+    """The policy asked for."""
     bos_added: bool
     """Whether each sequence starts with a BOS token."""
     bos_in_text: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -294,11 +310,15 @@ class DataInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
     """sha256 of the text records, whatever file they came in."""
     files: tuple[str, ...]
+    """The files it was read from; empty where texts were given."""
     records: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Text records read."""
     skipped: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Records without text, left out."""
     lines: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Lines of the files, those without text included."""
     characters: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Characters of the text."""
     bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Bytes of the text in UTF-8."""
 
@@ -355,27 +375,39 @@ class ExportHuggingfaceParams(ExportOptions, frozen=True, kw_only=True, forbid_u
 
 class ExportHuggingfaceResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     folder: str
+    """Where it was written."""
     layout: Literal["plain", "depthkit"]
     """plain: any software that reads the architecture; depthkit: one layer a kept attention, with code of its own."""
     removed: tuple[UnitName, ...]
+    """The units that were removed."""
     kept_blocks: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
     """Blocks of which at least one sublayer stays."""
     files: tuple[ExportedFile, ...]
+    """All that was written."""
     weights_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
     """As of a loaded model: sha256 over the weight files."""
     parameters_before: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of the whole model."""
     parameters_after: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of what was written."""
     weight_bytes_before: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Bytes of the whole model's weights, in the dtype written."""
     weight_bytes_after: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Bytes of the weights written."""
     kv_bytes_per_token_before: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """KV cache of the whole model, for each token."""
     kv_bytes_per_token_after: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """KV cache of what was written, for each token."""
     dtype: str
+    """The dtype written."""
     max_logit_difference: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
     """Of the written files to the subnetwork in memory, computed in the loaded dtype, over every token of a fixed batch; null over several devices."""
     notes: tuple[str, ...]
     """What was folded where, why this layout, and which software reads it."""
     warnings: tuple[str, ...]
+    """What a user of the checkpoint should look at."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Seconds it took."""
 
 
 class ExportOrigin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -384,6 +416,7 @@ class ExportOrigin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     revision: str | None
     """A hub id's commit."""
     weights: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """Digest of its weights."""
     license: str | None
     """As the source's card states it."""
 
@@ -392,6 +425,7 @@ class ExportProvenance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     version: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Of this form: 1."""
     source: ExportOrigin
+    """What the first step was made from."""
     steps: tuple[ExportStep, ...]
     """One an export, the first one first."""
 
@@ -404,18 +438,24 @@ class ExportStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     removed: tuple[UnitName, ...]
     """By the numbers that the blocks had before this step."""
     kept_blocks: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
+    """Blocks of which at least one sublayer stayed."""
     repairs: tuple[ExportedRepair, ...]
     layout: Literal["plain", "depthkit"]
     dtype: str
+    """The dtype written."""
     weights: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """Digest of the weights written."""
     note: str
+    """How the units were chosen, as the export was told."""
 
 
 class ExportedFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     name: str
     """From the folder; parts of a path with slashes."""
     bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Its size."""
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """Of its bytes."""
 
 
 class ExportedRepair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -435,6 +475,7 @@ class FileSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
 
 class FirstToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     id: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """The token's number in the vocabulary."""
     piece: str
     """As the tokenizer's vocabulary writes it."""
 
@@ -450,19 +491,24 @@ class GapError(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     """Squared error of the stream behind the gap, by the square of the update that was removed."""
 
     removed: tuple[UnitName, ...]
+    """The units of the gap."""
     removed_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """Without the repair."""
     repaired_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """With the repair."""
     removed_error_all: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """The same with the first tokens counted."""
     repaired_error_all: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """With the repair and the first tokens counted."""
 
 
 class Generation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     prompt: str
+    """What was continued."""
     text: str
     """What was written after the prompt."""
     prompt_tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Tokens of the prompt."""
     first_tokens: tuple[FirstToken, ...]
     """The first tokens, 16 at most, as the model gets them."""
     bos_in_text: bool
@@ -470,6 +516,7 @@ class Generation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     token_ids: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
     """The ids written."""
     finish: FinishReason
+    """Why it ended."""
 
 
 class GenerationAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -478,11 +525,15 @@ class GenerationAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     text: str
     """What was written."""
     target: str
+    """The right answer."""
     number: str | None
     """The number found in the text, where numbers are compared."""
     correct: bool
+    """Whether it counts as right."""
     tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Tokens written."""
     finish: FinishReason
+    """Why it ended."""
 
 
 class GenerationGenerateParams(GenerateOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -495,9 +546,11 @@ class GenerationGenerateParams(GenerateOptions, frozen=True, kw_only=True, forbi
 
 class GenerationGenerateResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     generations: tuple[Generation, ...]
+    """One for each prompt, in their order."""
     kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Bytes of KV cache that one token takes in this subnetwork."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Seconds it took."""
 
 
 class GenerationLoadTaskParams(GenerationTaskOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -522,10 +575,13 @@ class GenerationSolveParams(SolveOptions, frozen=True, kw_only=True, forbid_unkn
 
 class GenerationSolveResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     accuracy: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Share of items answered rightly."""
     standard_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
     """Over items; null for a single one."""
     correct: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Items answered rightly."""
     items: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Items answered."""
     without_number: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Answers in which no number was found; wrong, all of them."""
     cut_short: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -537,26 +593,38 @@ class GenerationSolveResult(Struct, frozen=True, kw_only=True, forbid_unknown_fi
     first_tokens: tuple[FirstToken, ...]
     """The first tokens, 16 at most, as the model gets them."""
     task_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """The task's digest."""
     score: GenerationScoreRule
+    """How answers were compared with their targets."""
     max_new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens an answer at most."""
     stop: tuple[str, ...]
+    """Strings that ended an answer."""
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Items at a time."""
     per_item: tuple[GenerationAnswer, ...] | None
     """Where `items` asked for them, in the task's order."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Seconds it took."""
 
 
 class GenerationTaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
     """sha256 over prompts and targets, whatever files they came in."""
     files: tuple[str, ...]
+    """The files its rows were read from."""
     items: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Items to answer."""
     score: GenerationScoreRule
+    """How an answer is compared with its target."""
     shots: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Worked examples in front of every item."""
     separator: str
+    """What stands between examples, and ends an answer."""
     first_prompt: str
     """As the model gets it."""
     first_target: str
+    """The first item's right answer."""
 
 
 class GenerationUnloadTaskParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -565,10 +633,15 @@ class GenerationUnloadTaskParams(Struct, frozen=True, kw_only=True, forbid_unkno
 
 class GroupScore(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     name: str
+    """The group, such as a subject."""
     items: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Questions of the group."""
     acc: Annotated[float, Meta(ge=0, le=1)]
+    """Share answered rightly, by log-likelihood."""
     acc_norm_chars: Annotated[float, Meta(ge=0, le=1)]
+    """The same by log-likelihood a character."""
     acc_norm_bytes: Annotated[float, Meta(ge=0, le=1)]
+    """The same by log-likelihood a byte."""
 
 
 class HarnessMetric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -577,8 +650,11 @@ class HarnessMetric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     filter: str
     """What was done to the answer first; none: nothing."""
     value: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """The metric's value."""
     standard_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """Of the value; null where the harness gives none."""
     higher_is_better: bool | None
+    """Whether more of it is better; null where the task does not say."""
 
 
 class HarnessRunParams(HarnessOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -590,26 +666,34 @@ class HarnessRunParams(HarnessOptions, frozen=True, kw_only=True, forbid_unknown
 
 class HarnessRunResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     tasks: tuple[HarnessTask, ...]
+    """One entry a task."""
     bos_in_text: bool
     """Whether texts among the requests begin with a BOS token of their own."""
     first_tokens: tuple[FirstToken, ...]
     """The first tokens, 16 at most, as the model gets them."""
     lm_eval_version: str
+    """The version of lm-eval."""
     limit: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
+    """Items of each task at most; null: all."""
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Items at a time."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Seconds it took."""
 
 
 class HarnessTask(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     task: str
     """A task, or a group with what the harness makes of its tasks together."""
     version: str | None
+    """The task's version in lm-eval; null for a group."""
     shots: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
+    """Examples in front of each item; null for a group."""
     items: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
     """Items asked."""
     config_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")] | None
     """sha256 of the task's settings, as the harness reports them."""
     metrics: tuple[HarnessMetric, ...]
+    """Its scores."""
 
 
 class HealedBlocks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -663,6 +747,7 @@ class LastWordResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     acc: Annotated[float, Meta(ge=0, le=1)]
     """Share of items whose every target token is the likeliest."""
     standard_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """Of the accuracy, over items; null with one item."""
     perplexity: FiniteOrInfinity
     """exp of the mean negative log-likelihood of a target."""
     loss: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
@@ -670,12 +755,16 @@ class LastWordResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Target tokens."""
     items: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Items asked."""
     task_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """The task's digest."""
     per_item: LastWordItems | None
     batch_size: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Items in the largest batch; 0 where all were known."""
     notes: tuple[str, ...]
+    """What did not go as planned, such as batches halved for memory."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Seconds it took."""
 
 
 class LoraOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="lora"):
@@ -714,27 +803,37 @@ class MaskedExperts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 class ModelInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     source: str
+    """What it was loaded from, as it was asked for."""
     revision: str | None
+    """A hub id's commit; null for anything else."""
     model_type: str
     """The configuration's model_type."""
     weights_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """sha256 over the weight files."""
     depth: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Number of blocks."""
     hidden_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Width of the residual stream."""
     vocabulary_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens in the vocabulary."""
     context_length: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
     """Longest sequence the model was made for, in tokens."""
     parameters: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Number of parameters, tied ones once."""
     parallel: bool
     """Whether attention and feed-forward read the same input."""
     pattern: ModelPattern | None
     """The order of two kinds of blocks that some software expects; null where all blocks are of one kind."""
     dtype: str
+    """The dtype it is loaded in."""
     device: str
+    """The device it is on."""
     attention: str
+    """The attention implementation."""
     notes: tuple[str, ...]
     """What lies in the checkpoint and was not loaded, or not as it says."""
     load_seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Seconds that loading took."""
 
 
 class ModelLoadParams(ModelOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -756,13 +855,16 @@ class ModelPattern(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     period: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Every block whose number from 1 is a multiple of it is of the kind `last`."""
     last: str
+    """The kind of the last block of each period."""
     software: tuple[str, ...]
     """What takes a block's kind from its number alone."""
 
 
 class ModelProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     mode: ProfiledMode
+    """How it was measured."""
     blocks: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Blocks of which anything runs."""
     parameters: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Tied ones once; masked holds those of removed units too."""
     stored_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -776,6 +878,7 @@ class ModelProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     peak_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Weights and working memory together."""
     prefill: Speed
+    """How fast a prompt is read."""
     decode: tuple[Speed, ...]
     """One entry a batch size."""
 
@@ -821,23 +924,35 @@ class PerplexityResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     bits_per_byte: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
     """Null where the bytes scored cannot be told."""
     data: DataInfo
+    """What was read."""
     rows: RowMode
+    """How the text became rows."""
     separator: str
+    """What stands between two texts."""
     chunk: Annotated[int, Meta(ge=2, le=9007199254740991)]
+    """Tokens a chunk."""
     stride: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens from one chunk's start to the next."""
     chunks: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Chunks scored."""
     bos: BosPolicy
+    """The policy asked for."""
     bos_added: bool
+    """Whether each chunk starts with a BOS token."""
     bos_in_text: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Chunks whose text begins with a BOS token of its own; no second one is put in front of it."""
     first_tokens: tuple[FirstToken, ...]
     """The first tokens, 16 at most, as the model gets them."""
     tokens_total: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Tokens in the text as a whole."""
     tokens_scored: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens that the loss is a mean over."""
     tokens_dropped: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Tokens behind the last whole chunk, or beyond maxChunks."""
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Chunks at a time."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Seconds it took."""
 
 
 class ProfilingProfileParams(ProfileOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -851,21 +966,31 @@ class ProfilingProfileResult(Struct, frozen=True, kw_only=True, forbid_unknown_f
     models: Annotated[tuple[ModelProfile, ...], Meta(min_length=2)]
     """The dense model, then one for each mode."""
     device: str
+    """The device it was measured on."""
     dtype: str
     """The dtype the model is loaded in."""
     stored_dtype: str
     """The dtype the checkpoint is stored in."""
     attention: str
+    """The attention implementation."""
     threads: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Threads PyTorch used."""
     memory_counted_by: MemoryCountedBy
     """allocator: the device's own; tensors: those alive, without kernels' scratch space."""
     prompt_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens of the prompt whose reading was timed."""
     context_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens before the first one written."""
     new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens written by each timed run."""
     rounds: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Times every model was timed."""
     warmup_rounds: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Rounds before these, not counted."""
     seed: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of the random prompts."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Seconds it took."""
 
 
 class Progress(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -906,11 +1031,13 @@ class RepairFitResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 class RepairInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     method: str
+    """The method that made it."""
     removed: tuple[UnitName, ...]
     """The units it makes up for."""
     parameters: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Numbers it adds to the model in memory; 0 where it changes weights only."""
     digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """sha256 of what it holds."""
     base: tuple[Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")], ...]
     """Digests of the repairs it was made on top of."""
 
@@ -934,16 +1061,21 @@ class RepairReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     gaps: tuple[GapError, ...]
     """Where the method fits the stream behind each gap."""
     training: TrainingReport | None
+    """How it was trained; null where it was not."""
     sequences: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Sequences measured on."""
     tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Tokens measured on."""
     skip_tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Tokens at each sequence's start that were left out."""
     weights_unchanged: bool
     """The dense weights are bit for bit what they were, by checksum."""
     peak_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Highest memory of the process, or of the device, during the call."""
     notes: tuple[str, ...]
+    """What did not go as planned."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Seconds it took."""
 
 
 class RepairSaveParams(RepairSaveOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -983,6 +1115,7 @@ class ScoredPositions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 class Speed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Texts at a time."""
     tokens_per_second: Spread
     """Over all texts of the batch."""
     against_dense: Spread
@@ -991,10 +1124,15 @@ class Speed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
 
 class Spread(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     median: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Half of the samples are below it."""
     lower_quartile: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """A quarter of the samples are below it."""
     upper_quartile: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Three quarters of the samples are below it."""
     min: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """The least sample."""
     max: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """The greatest sample."""
     samples: tuple[Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)], ...]
     """In the order they were taken."""
 
@@ -1042,21 +1180,27 @@ class SubnetworksEvaluateResult(Struct, frozen=True, kw_only=True, forbid_unknow
 
 class TaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     kind: TaskKind
+    """Which continuation of several, or which last word."""
     format: str
     """A task format, or template."""
     digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
     """sha256 over token ids, answers and groups: what a score hangs on besides the model."""
     files: tuple[str, ...]
+    """The files its rows were read from."""
     file_digests: tuple[Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")], ...]
     """sha256 of each file's bytes."""
     items: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Questions to ask."""
     rows: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Rows in the file, those beyond the limit included."""
     groups: tuple[str, ...]
     """Such as subjects; empty where the format has none."""
     shots: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Examples in front of each question."""
     limit: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
+    """Rows to ask at most; null: all."""
     bos: BosPolicy
+    """The policy asked for."""
     bos_added: bool
     """Whether each prompt starts with a BOS token."""
     bos_in_text: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -1072,9 +1216,11 @@ class TaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     items_with_shots_dropped: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Items too long for the model that lost whole examples."""
     shots_dropped: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Examples left out of such items, in all."""
     items_cut: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Items too long even without examples, cut from the left."""
     tokens_cut: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Tokens cut from such items, in all."""
 
 
 class TaskLoadParams(TaskOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1158,14 +1304,19 @@ class TrainingOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 class TrainingPoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     step: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Optimiser steps taken so far."""
     objective: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
     """Of this step's batch; null for the state before the first step."""
     validation: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
     """On the held-out sequences, where they were scored after this step."""
     learning_rate: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Of this step."""
     gradient_norm: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """Before clipping; null before the first step."""
     tokens_per_second: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Since training began."""
     seconds_left: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """Until the last step, by the speed so far; null before the first step."""
 
 
 class TrainingReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1178,6 +1329,7 @@ class TrainingReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Tokens that went through training passes."""
     stopped: Literal["steps", "patience"]
+    """steps: all were taken; patience: validation no longer improved."""
     resumed_from: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
     """The step of the checkpoint it went on from."""
     skipped_checkpoints: tuple[str, ...]
@@ -1185,6 +1337,7 @@ class TrainingReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     change: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """Norm of the change of all trained parameters."""
     points: tuple[TrainingPoint, ...]
+    """How it went, step by step."""
 
 
 class WorkerPingParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1212,7 +1365,9 @@ class WorkerSleepResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 class WorkerStatusResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     pid: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """The worker's process."""
     uptime_seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Seconds since it started."""
     ready: bool
     """Whether torch and transformers are imported."""
     running: str | None
@@ -1224,11 +1379,15 @@ class WorkerStatusResult(Struct, frozen=True, kw_only=True, forbid_unknown_field
     models: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Held, as the next three are."""
     corpora: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Corpora held."""
     tasks: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Of both kinds."""
     repairs: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Repairs held."""
     resident_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Memory of the process now."""
     peak_resident_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """The most it ever took."""
 
 
 AdapterInput: TypeAlias = Literal["normed", "raw"]

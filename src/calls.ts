@@ -1,0 +1,68 @@
+/**
+ * The entry point's calls. Each loads what it needs when it is first made, so that `import "depthkit"` waits
+ * neither for the schemas nor for ZeroMQ: a program may import it for its types, or to look at a record.
+ */
+import type { DoctorOptions } from "./doctor/doctor.ts";
+import type { DoctorReport } from "./doctor/doctor-report.ts";
+import type { SetupOptions, SetupResult } from "./environment/setup.ts";
+import type { CompareRepairsOptions, RepairComparison } from "./experiment/compare-repairs.ts";
+import type { Plan } from "./experiment/plan.ts";
+import type { RunRecord } from "./experiment/record.ts";
+import type { RunOptions } from "./experiment/run.ts";
+import type { Corpus } from "./model/corpus.ts";
+import type { Depthkit } from "./model/depthkit.ts";
+import type { Subnetwork } from "./model/model.ts";
+
+/**
+ * Prepares what a worker needs: its Python environment and the bundled model. Returns at once, without
+ * starting a process, where both are in order.
+ *
+ * @throws DepthkitError PYTHON_NOT_FOUND, PYTHON_TOO_OLD, PYTHON_UNSUPPORTED, VENV_UNAVAILABLE,
+ * MODULE_MISSING, DISK_FULL, NETWORK, SETUP_FAILED, CANCELLED
+ */
+export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
+  return (await import("./environment/setup.ts")).setup(options);
+}
+
+/**
+ * Looks at everything a worker depends on and says what is wrong and what to do. Changes nothing.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT, CANCELLED
+ */
+export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
+  return (await import("./doctor/doctor.ts")).doctor(options);
+}
+
+/**
+ * The chapters of the Python language reference that come with every Python: plain English prose about
+ * a technical matter, some 400 kB, for trying things out where no other text is at hand.
+ *
+ * @throws DepthkitError ENVIRONMENT_MISSING, FILE_NOT_FOUND
+ */
+export async function pythonReference(): Promise<string[]> {
+  return (await import("./environment/python-reference.ts")).pythonReference();
+}
+
+/**
+ * Carries out a plan: measures influence on the calibration text, removes the units of least influence,
+ * scores every subnetwork on the evaluation text and lets each continue the prompts.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT for a plan outside its schema, and whatever its steps throw
+ */
+export async function runPlan(kit: Depthkit, plan: Plan, options: RunOptions): Promise<RunRecord> {
+  return (await import("./experiment/run.ts")).runPlan(kit, plan, options);
+}
+
+/**
+ * Repairs one subnetwork in several ways and scores each beside the dense model and the bare removal, on
+ * the same data: what every repair won, and what it cost.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT where the evaluation text is the one the repairs are fitted to
+ */
+export async function compareRepairs(
+  pruned: Subnetwork,
+  corpus: Corpus,
+  options: CompareRepairsOptions,
+): Promise<RepairComparison> {
+  return (await import("./experiment/compare-repairs.ts")).compareRepairs(pruned, corpus, options);
+}

@@ -1,0 +1,77 @@
+import type { Command } from "commander";
+
+/** A command: what the list of them says, and how to have the rest of it. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly description: string;
+  /** Adds its flags and its action; loaded when it is asked for, since most of the time goes there. */
+  readonly load: () => Promise<(command: Command) => void>;
+}
+
+/** In the order in which the help lists them. */
+export const commands: readonly CommandEntry[] = [
+  {
+    name: "setup",
+    description: "Prepare the worker's Python environment and the bundled model; once is enough.",
+    load: async () => (await import("./setup.ts")).registerSetup,
+  },
+  {
+    name: "doctor",
+    description: "Show the interpreter, versions, devices and cache a worker would use, and what is wrong.",
+    load: async () => (await import("./doctor.ts")).registerDoctor,
+  },
+  {
+    name: "influence",
+    description: "Measure how far each block, attention and feed-forward sublayer moves the residual stream.",
+    load: async () => (await import("./influence.ts")).registerInfluence,
+  },
+  {
+    name: "shapley",
+    description:
+      "Estimate what each unit is worth beside the others: Shapley or horizon values, with errors.",
+    load: async () => (await import("./shapley.ts")).registerShapley,
+  },
+  {
+    name: "repair",
+    description: "Put something cheap where units were removed, or heal the rest, and save what comes out.",
+    load: async () => (await import("./repair.ts")).registerRepair,
+  },
+  {
+    name: "evaluate",
+    description:
+      "Score the model, or what is left of it without some units: perplexity on text, accuracy on tasks.",
+    load: async () => (await import("./evaluate.ts")).registerEvaluate,
+  },
+  {
+    name: "solve",
+    description:
+      "Let the model, or what is left of it, write answers to questions, and count the right ones.",
+    load: async () => (await import("./solve.ts")).registerSolve,
+  },
+  {
+    name: "lm-eval",
+    description:
+      "Evaluate with lm-evaluation-harness, by its own rules (needs `depthkit setup --with lm-eval`).",
+    load: async () => (await import("./lm-eval.ts")).registerLmEval,
+  },
+  {
+    name: "generate",
+    description: "Let the model, or what is left of it without some units, continue a prompt.",
+    load: async () => (await import("./generate.ts")).registerGenerate,
+  },
+  {
+    name: "profile",
+    description: "What the model costs to store and to run without some units, against the whole model.",
+    load: async () => (await import("./profile.ts")).registerProfile,
+  },
+  {
+    name: "export",
+    description: "Save the model without some units as a checkpoint that other software loads.",
+    load: async () => (await import("./export.ts")).registerExport,
+  },
+  {
+    name: "demo",
+    description: "Run the main job on the bundled model: measure, remove, compare, save.",
+    load: async () => (await import("./demo.ts")).registerDemo,
+  },
+];

@@ -1,0 +1,51 @@
+import type { Subject } from "../evaluation/subject.ts";
+import { anOptionsObject } from "../options.ts";
+import { influenceView } from "../protocol/influence.ts";
+import { influenceMetrics, unitKinds } from "../protocol/names.ts";
+import { heldBy } from "../rpc/handle.ts";
+import { parseParams } from "../rpc/parse-params.ts";
+import type { Corpus } from "./corpus.ts";
+import { Influence, type InfluenceData, type InfluenceOptions, type InfluenceTable } from "./influence.ts";
+
+/** Asks the worker for all metrics of all units at once, and lays its arrays out by name. */
+export async function measureInfluence(
+  { connection, handle, info }: Subject,
+  corpus: Corpus,
+  given: InfluenceOptions,
+): Promise<Influence> {
+  const { units, metric, ...options } = anOptionsObject("influence.measure", given);
+  // How it will be seen is refused before anything is measured.
+  parseParams("influence.measure", influenceView, { units, metric });
+  const held = heldBy(connection, "influence.measure", "corpus", corpus);
+  const subject = { model: handle.on(connection), corpus: held };
+  const { result, tensor } = await connection.request("influence.measure", subject, options);
+  const { depth } = info;
+  const rows = (values: ArrayLike<number>, from: number) =>
+    Array.from({ length: depth }, (_, l) => values[from + l] ?? 0);
+  const table = <T>(values: ArrayLike<number>, convert: (value: number) => T): InfluenceTable<T> =>
+    record(unitKinds, (kind) =>
+      record(influenceMetrics, (name) => {
+        const row = result.kinds.indexOf(kind) * result.metrics.length + result.metrics.indexOf(name);
+        return rows(values, row * depth).map(convert);
+      }),
+    );
+  const angular = tensor(result.angular).data;
+  const data: InfluenceData = {
+    depth,
+    values: table(tensor(result.values).data, (value) => value),
+    standardErrors: table(tensor(result.standardErrors).data, (value) =>
+      Number.isNaN(value) ? null : value,
+    ),
+    angular: Array.from({ length: depth }, (_, n) => rows(angular, n * depth).slice(0, depth - n)),
+    angularTokens: result.angularTokens,
+    skipFirstTokens: result.skipFirstTokens,
+    sequences: result.sequences,
+    tokens: result.tokens,
+    seconds: result.seconds,
+  };
+  return new Influence(data, units, metric);
+}
+
+function record<K extends string, V>(keys: readonly K[], value: (key: K) => V): Record<K, V> {
+  return Object.fromEntries(keys.map((key) => [key, value(key)])) as Record<K, V>;
+}

@@ -1,0 +1,25 @@
+/**
+ * The closed lists of names that the contract has, and how a measurement is seen where nothing is said. They
+ * stand apart from the schemas made of them, so that the package's entry point has them without loading zod.
+ */
+export const unitKinds = ["block", "attention", "feed-forward"] as const;
+
+export const influenceMetrics = ["cosine", "l1", "l2", "relative-l1", "relative-l2"] as const;
+
+/** How an influence is seen by default. */
+export const influenceDefaults = { units: "block", metric: "cosine" } as const;
+
+export const measures = ["loss", "kl", "logit-distance", "accuracy", "choice-loss"] as const;
+
+/** Tasks whose rows and prompts are known: docs/tasks.md. */
+export const taskFormats = [
+  "mmlu",
+  "arc_easy",
+  "arc_challenge",
+  "openbookqa",
+  "piqa",
+  "boolq",
+  "hellaswag",
+  "winogrande",
+  "lambada",
+] as const;
