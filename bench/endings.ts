@@ -4,11 +4,14 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { root } from "../scripts/steps.ts";
 import { resolveWorkerPython } from "../src/environment/worker-python.ts";
-import { Depthkit, setup } from "../src/index.ts";
+import { type CallOptions, Depthkit, type Progress, setup } from "../src/index.ts";
 import { openPython } from "../src/python/index.ts";
 import { renderTable } from "../src/report/index.ts";
 import { isAlive } from "../tests/unit/platform/processes.ts";
@@ -164,6 +167,40 @@ await measure("status while a call runs", 0.5, async ({ start }) => {
     await call.catch(() => {});
     await kit.connection.call("worker.sleep", { seconds: 0 });
   });
+}
+/** A call that is cancelled at the first word of a phase, and one behind it, which waits for the worker. */
+async function cancelledAt(
+  phase: string,
+  start: () => void,
+  call: (options: CallOptions) => Promise<unknown>,
+): Promise<void> {
+  const controller = new AbortController();
+  const onProgress = (progress: Progress) => {
+    if (progress.phase !== phase || controller.signal.aborted) return;
+    start();
+    controller.abort();
+  };
+  await call({ signal: controller.signal, onProgress }).catch(() => {});
+  await kit.connection.call("worker.sleep", { seconds: 0 });
+}
+await measure("a cancelled load, and the next call", 0.5, ({ start }) =>
+  cancelledAt("loading", start, (options) => kit.loadModel("smollm2-135m", { device: "cpu", ...options })),
+);
+{
+  await using model = await kit.loadModel("smollm2-135m", { device: "cpu" });
+  const folder = mkdtempSync(join(tmpdir(), "depthkit-endings-"));
+  await measure("a cancelled export, and the next call", 0.5, ({ start }) =>
+    cancelledAt("exporting", start, (options) =>
+      model.without(["block.3"]).export(join(folder, "smaller"), { format: "huggingface", ...options }),
+    ),
+  );
+  if (readdirSync(folder).length > 0) throw new Error("a cancelled export left something");
+  rmSync(folder, { recursive: true });
+  // Without a line's end there is no place to cut it: one call of the tokeniser, which takes a minute.
+  const text = "All work and no play makes for dull words. ".repeat(500_000);
+  await measure("a cancelled text of 20 MB in one piece, and the next call", 0.5, ({ start }) =>
+    cancelledAt("tokenise", start, (options) => model.loadCorpus({ texts: [text] }, options)),
+  );
 }
 await measure("pending calls of a worker that was killed", 0.5, async ({ start }) => {
   const doomed = await Depthkit.start();

@@ -1,6 +1,6 @@
 /**
  * Writes what is derived from the zod schemas: the wire contract as JSON Schema, its digest, the Python
- * Structs, the golden messages, and the schema of a run's record. With `--check` it writes nothing and fails
+ * Structs, the golden messages, and the schemas of a run's record and of the command line's errors. With `--check` it writes nothing and fails
  * where a file differs.
  */
 import { createHash } from "node:crypto";
@@ -8,6 +8,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { recordSchema } from "../src/experiment/record.ts";
+import { errorDocument } from "../src/protocol/error-document.ts";
 import { methods } from "../src/protocol/methods.ts";
 import { contract } from "../src/protocol/schema.ts";
 import { emitPython, type JsonSchema } from "./emit-python.ts";
@@ -51,8 +52,9 @@ function wireSchema(): JsonSchema {
   };
 }
 
-function recordJsonSchema(): unknown {
-  return z.toJSONSchema(recordSchema, { target: "draft-2020-12", io: "output", unrepresentable: "throw" });
+function fileSchema(form: z.ZodType): string {
+  const options = { target: "draft-2020-12", io: "output", unrepresentable: "throw" } as const;
+  return `${JSON.stringify(z.toJSONSchema(form, options), null, 2)}\n`;
 }
 
 const schema = wireSchema();
@@ -60,7 +62,8 @@ const schemaText = `${JSON.stringify(schema, null, 2)}\n`;
 const digest = createHash("sha256").update(schemaText).digest("hex");
 const outputs: Record<string, string> = {
   "schemas/wire.schema.json": schemaText,
-  "schemas/record.schema.json": `${JSON.stringify(recordJsonSchema(), null, 2)}\n`,
+  "schemas/record.schema.json": fileSchema(recordSchema),
+  "schemas/error.schema.json": fileSchema(errorDocument),
   "schemas/golden-messages.json": goldenMessagesJson(),
   "src/protocol/generated.ts": `// Written by \`npm run generate\`; do not edit.\n/** sha256 of \`schemas/wire.schema.json\`: both sides must have the same. */\nexport const contractDigest = "${digest}";\n`,
   "python/src/depthkit_worker/contract/wire.py": emitPython(schema, digest),

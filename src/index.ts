@@ -59,7 +59,13 @@ export {
 export type { ValueDefinition } from "./game/unit-game.ts";
 export { Journal, type JournalOptions } from "./journal/game-journal.ts";
 export type { Corpus, LoadCorpusOptions } from "./model/corpus.ts";
-export { Depthkit, type KitWorker, type PoolOptions, type StartOptions } from "./model/depthkit.ts";
+export {
+  type CheckTargetOptions,
+  Depthkit,
+  type KitWorker,
+  type PoolOptions,
+  type StartOptions,
+} from "./model/depthkit.ts";
 export type { ExportOptions } from "./model/export.ts";
 export type { GenerateOptions } from "./model/generate.ts";
 export type { GenerationTask, LoadGenerationTaskOptions } from "./model/generation-task.ts";

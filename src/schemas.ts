@@ -6,6 +6,7 @@ export { planSchema } from "./experiment/plan.ts";
 export { recordSchema } from "./experiment/record.ts";
 export { unitKind } from "./protocol/common.ts";
 export { corpusOptions } from "./protocol/corpus.ts";
+export { type ErrorDocument, errorDocument } from "./protocol/error-document.ts";
 export { choicesOptions, lastWordOptions, perplexityOptions } from "./protocol/evaluation.ts";
 export { exportFormats, exportOptions, exportProvenance } from "./protocol/export.ts";
 export { generateOptions } from "./protocol/generation.ts";

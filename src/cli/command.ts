@@ -1,5 +1,7 @@
 import { Depthkit, DepthkitError } from "../index.ts";
+import { printJson, reportError, tell } from "./error-report.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
+import { onInterrupt } from "./interrupts.ts";
 import { type ProgressView, progressView } from "./terminal/progress-view.ts";
 
 export interface CommandContext {
@@ -16,58 +18,60 @@ export interface Output {
   exitCode?: number;
 }
 
+export interface CommandFlags {
+  json?: boolean | undefined;
+  /** A folder from which the same command goes on. */
+  journal?: string | undefined;
+}
+
 /**
- * Runs a command: Ctrl-C cancels it in good order (a second one ends it on the spot), the result goes to
- * standard output once, errors go to standard error, and the exit code says which kind it was.
+ * Runs a command: Ctrl-C, SIGTERM and SIGHUP cancel it in good order (a second one ends it on the spot), the
+ * result or the error goes to standard output once, errors go to standard error too, and the exit code says
+ * which kind it was.
  */
 export async function runCommand(
-  options: { json?: boolean | undefined },
+  { json = false, journal }: CommandFlags,
   command: (context: CommandContext) => Promise<Output>,
 ): Promise<void> {
   const controller = new AbortController();
-  const interrupt = () => {
-    if (controller.signal.aborted) process.exit(exitCodes.cancelled);
-    controller.abort();
-  };
-  process.on("SIGINT", interrupt);
-  process.on("SIGTERM", interrupt);
   const progress = progressView();
+  onInterrupt(
+    () => {
+      progress.stop();
+      tell("Stopping after the running step. The same again ends it at once.");
+      controller.abort();
+    },
+    (signal) => {
+      progress.stop();
+      const message = `A second signal (${signal}) ended the command at once; what it was at is lost.`;
+      reportError(new DepthkitError("CANCELLED", message), { json, journal });
+      process.exit(exitCodes.cancelled);
+    },
+  );
   try {
     const output = await command({ signal: controller.signal, progress });
     progress.stop();
-    process.stdout.write(options.json ? `${JSON.stringify(output.json, null, 2)}\n` : `${output.text}\n`);
+    if (json) printJson(output.json);
+    else process.stdout.write(`${output.text}\n`);
     process.exitCode = output.exitCode ?? exitCodes.done;
   } catch (error) {
     progress.stop();
-    report(error, options.json ?? false);
+    reportError(error, { json, journal });
     process.exitCode = exitCodeOf(error);
-  } finally {
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
   }
 }
 
 /** Runs `work` with a worker that is gone afterwards, however `work` ended. */
-export async function withWorker<T>(work: (kit: Depthkit) => Promise<T>): Promise<T> {
-  await using kit = await Depthkit.start();
+export async function withWorker<T>(signal: AbortSignal, work: (kit: Depthkit) => Promise<T>): Promise<T> {
+  await using kit = await Depthkit.start({ signal });
   return await work(kit);
 }
 
-function report(error: unknown, json: boolean): void {
-  const known = error instanceof DepthkitError;
-  if (json) {
-    const body = known
-      ? { code: error.code, message: error.message, details: error.details }
-      : { code: "INTERNAL", message: String(error), details: {} };
-    process.stdout.write(`${JSON.stringify({ error: body }, null, 2)}\n`);
-  }
-  if (known && error.code === "CANCELLED") process.stderr.write("Cancelled.\n");
-  else if (known) process.stderr.write(`${error.code}: ${error.message}\n${traceback(error)}`);
-  else process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-}
-
-/** A Python traceback is shown where the fault may be ours; an error raised on purpose has none. */
-function traceback({ details }: DepthkitError): string {
-  const python = details["python"] as { traceback?: string } | undefined;
-  return python?.traceback === undefined ? "" : `${python.traceback}\n`;
+/** Refuses a folder that goes on from run to run where nothing can be added to it, before any work. */
+export async function checkJournal(
+  kit: Depthkit,
+  folder: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  if (folder !== undefined) await kit.checkTarget(folder, { kind: "files", signal });
 }

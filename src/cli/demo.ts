@@ -5,10 +5,11 @@ import { type ExportInfo, Influence, type Plan, pythonReference, type RunRecord,
 import { formatCount, formatNumber, formatSeconds, renderBars, renderTable } from "../report/index.ts";
 import { runCommand, withWorker } from "./command.ts";
 import { describeExport } from "./export.ts";
+import { addTokensFlag, type Tokenised, type TokensFlag, withTokens } from "./first-tokens.ts";
 import { noteLines } from "./notes.ts";
 import { wholeNumber } from "./values.ts";
 
-interface Flags {
+interface Flags extends TokensFlag {
   remove: number;
   out: string;
   json: boolean;
@@ -18,36 +19,36 @@ export function registerDemo(command: Command): void {
   command
     .option("--remove <n>", "blocks to remove from the model that is saved", wholeNumber(1), 4)
     .option("--out <folder>", "where the record and the smaller model go", "depthkit-demo")
-    .option("--json", "print one JSON document", false)
-    .action(async (flags: Flags) => {
-      await runCommand(flags, async ({ signal, progress }) => {
-        const startedAt = performance.now();
-        const call = { signal, onProgress: progress.update };
-        const plan = demoPlan(await pythonReference(), flags.remove);
+    .option("--json", "print one JSON document", false);
+  addTokensFlag(command).action(async (flags: Flags) => {
+    await runCommand({ ...flags, journal: flags.out }, async ({ signal, progress }) => {
+      const startedAt = performance.now();
+      const call = { signal, onProgress: progress.update };
+      const plan = demoPlan(await pythonReference(), flags.remove);
+      const smaller = join(flags.out, `smollm2-135m-without-${flags.remove}-blocks`);
+      return withWorker(signal, async (kit) => {
+        // The folder is the demo's own.
+        await kit.checkTarget(smaller, { kind: "export", overwrite: true, signal });
         forgetFinishedRun(flags.out);
-        return withWorker(async (kit) => {
-          const record = await runPlan(kit, plan, { folder: flags.out, ...call });
-          const removed = record.removals.at(-1)?.removed ?? [];
-          await using model = await kit.loadModel(plan.model.source, call);
-          const saved = await model
-            .without(removed)
-            .export(join(flags.out, `smollm2-135m-without-${removed.length}-blocks`), {
-              format: "huggingface",
-              // The folder is the demo's own.
-              overwrite: true,
-              note:
-                `The blocks of least cosine influence on ${record.corpus.tokens} tokens of the ` +
-                `Python language reference.`,
-              ...call,
-            });
-          const seconds = (performance.now() - startedAt) / 1000;
-          return {
-            json: { record, export: saved, seconds },
-            text: describe(record, saved, seconds, flags.out),
-          };
+        const record = await runPlan(kit, plan, { folder: flags.out, ...call });
+        const removed = record.removals.at(-1)?.removed ?? [];
+        await using model = await kit.loadModel(plan.model.source, call);
+        const saved = await model.without(removed).export(smaller, {
+          format: "huggingface",
+          overwrite: true,
+          note:
+            `The blocks of least cosine influence on ${record.corpus.tokens} tokens of the ` +
+            `Python language reference.`,
+          ...call,
         });
+        const seconds = (performance.now() - startedAt) / 1000;
+        return {
+          json: { record, export: saved, seconds },
+          text: withTokens(describe(record, saved, seconds, flags.out), flags, tokensOf(record)),
+        };
       });
     });
+  });
 }
 
 /** Every other chapter calibrates, the rest evaluates: nothing is scored on text it was chosen by. */
@@ -68,6 +69,14 @@ function demoPlan(chapters: readonly string[], remove: number): Plan {
 function forgetFinishedRun(folder: string): void {
   if (!existsSync(join(folder, "record.json"))) return;
   for (const name of ["record.json", "journal.jsonl"]) rmSync(join(folder, name), { force: true });
+}
+
+function tokensOf({ corpus, removals }: RunRecord): Tokenised[] {
+  const [whole] = removals;
+  return [
+    { name: "the first sequence", firstTokens: corpus.firstTokens },
+    ...(whole === undefined ? [] : [{ name: "the first chunk", firstTokens: whole.perplexity.firstTokens }]),
+  ];
 }
 
 function describe(record: RunRecord, saved: ExportInfo, seconds: number, folder: string): string {

@@ -3,21 +3,36 @@ import { type DoctorReport, doctor } from "../index.ts";
 import { runCommand } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 
+interface Flags {
+  folders: string[];
+  clean: boolean;
+  json: boolean;
+}
+
 export function registerDoctor(command: Command): void {
-  command.option("--json", "print one JSON document", false).action((flags: { json: boolean }) =>
-    runCommand(flags, async ({ signal }) => {
-      const report = await doctor({ signal });
-      return {
-        json: report,
-        text: doctorText(report),
-        exitCode: report.healthy ? exitCodes.done : exitCodes.failed,
-      };
-    }),
-  );
+  command
+    .option(
+      "--folders <paths...>",
+      "folders that exports or saves go to: look there, too, for what killed ones left",
+      [],
+    )
+    .option("--clean", "remove what killed processes left there and in the cache", false)
+    .option("--json", "print one JSON document", false)
+    .action((flags: Flags) =>
+      runCommand(flags, async ({ signal }) => {
+        const { folders, clean } = flags;
+        const report = await doctor({ folders, clean, signal });
+        return {
+          json: report,
+          text: doctorText(report),
+          exitCode: report.healthy ? exitCodes.done : exitCodes.failed,
+        };
+      }),
+    );
 }
 
 function doctorText(report: DoctorReport): string {
-  const { node, machine, python, cache, problems } = report;
+  const { node, machine, python, cache, leftovers, problems } = report;
   const rows: [string, string][] = [
     ["depthkit", `${node.depthkit}, Node ${node.version}, ${node.platform}`],
     ["npm packages", versions(node.packages)],
@@ -40,6 +55,11 @@ function doctorText(report: DoctorReport): string {
       "  model",
       `${entry.name}, ${size(entry.bytes)}, ${entry.whole ? "ready" : "not whole"}`,
     ]),
+    ...(leftovers ?? []).map((entry): [string, string] => [
+      "  left over",
+      `${entry.folder}, ${size(entry.bytes)}, ${entry.removed ? "removed" : entry.owner}`,
+    ]),
+    ...(leftovers === null ? [["left over", "not known"] as [string, string]] : []),
   ];
   const lines = rows.map(([name, text]) => `${name.padEnd(14)} ${text}`);
   const found = problems.map(

@@ -10,7 +10,7 @@ import {
   type Task,
 } from "../index.ts";
 import { perplexityOptions, taskOptions } from "../schemas.ts";
-import { runCommand, withWorker } from "./command.ts";
+import { checkJournal, runCommand, withWorker } from "./command.ts";
 import { addTextFlags, type TextFlags, textDataOf } from "./data-flags.ts";
 import { describeEvaluation, type EvaluatedSubnetwork, type EvaluatedTask } from "./evaluation-text.ts";
 import { addTokensFlag, type Tokenised, type TokensFlag, withTokens } from "./first-tokens.ts";
@@ -54,8 +54,9 @@ export function registerEvaluate(command: Command): void {
     .action(async (flags: Flags) => {
       await runCommand(flags, ({ signal, progress }) => {
         checkFlags(flags);
-        return withWorker(async (kit) => {
+        return withWorker(signal, async (kit) => {
           const call = { signal, onProgress: progress.update };
+          await checkJournal(kit, flags.journal, signal);
           const { model, subnetwork: pruned } = await loadSubject(kit, flags, call);
           const tasks = await loadTasks(model, flags, call);
           const evaluations = evaluationsOf(flags, tasks);

@@ -112,7 +112,8 @@ function tasksTable(tasks: readonly EvaluatedTask[]): string {
   );
 }
 
-function fromJournal({ reused }: Reused): string {
+/** How many items a result took from the journal, behind its time, which is that of the others. */
+export function fromJournal({ reused }: Reused): string {
   return reused === 0 ? "" : `, ${formatCount(reused)} taken from the journal`;
 }
 

@@ -21,10 +21,11 @@ export function registerExport(command: Command): void {
     .addOption(new Option("--format <format>").choices(exportFormats).default(exportFormats[0]));
   addSchemaFlags(command, exportOptions, styles).action(async (flags: Flags) => {
     await runCommand(flags, ({ signal, progress }) =>
-      withWorker(async (kit) => {
+      withWorker(signal, async (kit) => {
         const call = { signal, onProgress: progress.update };
-        const { model, subnetwork } = await loadSubject(kit, flags, call);
         const options = schemaOptions(exportOptions, flags, styles);
+        await kit.checkTarget(flags.out, { kind: "export", overwrite: options.overwrite, signal });
+        const { model, subnetwork } = await loadSubject(kit, flags, call);
         const info = await subnetwork.export(flags.out, { format: flags.format, ...options, ...call });
         return { json: { model: model.info, export: info }, text: describeExport(info) };
       }),

@@ -16,7 +16,7 @@ export function registerGenerate(command: Command): void {
   addTokensFlag(addSubjectFlags(command)).requiredOption("--prompt <texts...>", "what to continue");
   addSchemaFlags(command, generateOptions, styles).action(async (flags: Flags) => {
     await runCommand(flags, ({ signal, progress }) =>
-      withWorker(async (kit) => {
+      withWorker(signal, async (kit) => {
         const call = { signal, onProgress: progress.update };
         const { model, subnetwork } = await loadSubject(kit, flags, call);
         const options = schemaOptions(generateOptions, flags, styles);

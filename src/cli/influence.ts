@@ -21,7 +21,7 @@ export function registerInfluence(command: Command): void {
   addSchemaFlags(addCorpusFlags(addModelFlags(command)), influenceView);
   addSchemaFlags(command, influenceOptions).action(async (flags: Flags) => {
     await runCommand(flags, ({ signal, progress }) =>
-      withWorker(async (kit) => {
+      withWorker(signal, async (kit) => {
         const call = { signal, onProgress: progress.update };
         const model = await loadModel(kit, flags, call);
         const corpus = await model.loadCorpus(textDataOf(flags), { ...corpusOptionsOf(flags), ...call });

@@ -21,7 +21,7 @@ export function registerLmEval(command: Command): void {
   );
   addSchemaFlags(command, harnessOptions, styles).action(async (flags: Flags) => {
     await runCommand(flags, ({ signal, progress }) =>
-      withWorker(async (kit) => {
+      withWorker(signal, async (kit) => {
         const call = { signal, onProgress: progress.update };
         const { model, subnetwork } = await loadSubject(kit, flags, call);
         const options = schemaOptions(harnessOptions, flags, styles);

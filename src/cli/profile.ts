@@ -11,7 +11,7 @@ const styles = { batchSizes: { commas: true }, modes: { commas: true } };
 export function registerProfile(command: Command): void {
   addSchemaFlags(addSubjectFlags(command), profileOptions, styles).action(async (flags: SubjectFlags) => {
     await runCommand(flags, ({ signal, progress }) =>
-      withWorker(async (kit) => {
+      withWorker(signal, async (kit) => {
         const call = { signal, onProgress: progress.update };
         const { model, subnetwork } = await loadSubject(kit, flags, call);
         const options = schemaOptions(profileOptions, flags, styles);

@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import type { RepairedSubnetwork } from "../index.ts";
 import { formatBytes, formatCount, formatNumber, formatSeconds, renderTable } from "../report/index.ts";
 import { repairFitOptions, repairSaveOptions } from "../schemas.ts";
-import { runCommand, withWorker } from "./command.ts";
+import { checkJournal, runCommand, withWorker } from "./command.ts";
 import { addCorpusFlags, type CorpusFlags, corpusOptionsOf, textDataOf } from "./data-flags.ts";
 import { corpusTokens, withTokens } from "./first-tokens.ts";
 import { noteLines } from "./notes.ts";
@@ -12,6 +12,7 @@ import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
 interface Flags extends SubjectFlags, CorpusFlags, RepairFlags {
   save: string;
+  checkpoints?: string;
 }
 
 export function registerRepair(command: Command): void {
@@ -28,15 +29,18 @@ export function registerRepair(command: Command): void {
   addSchemaFlags(command, repairSaveOptions);
   addSchemaFlags(command, repairFitOptions);
   addRepairFlags(command).action(async (flags: Flags) => {
-    await runCommand(flags, ({ signal, progress }) => {
+    await runCommand({ ...flags, journal: flags.checkpoints }, ({ signal, progress }) => {
       const method = repairMethodOf(flags);
-      return withWorker(async (kit) => {
+      return withWorker(signal, async (kit) => {
         const call = { signal, onProgress: progress.update };
+        const saving = schemaOptions(repairSaveOptions, flags);
+        await kit.checkTarget(flags.save, { kind: "repair", overwrite: saving.overwrite, signal });
+        await checkJournal(kit, flags.checkpoints, signal);
         const { model, subnetwork } = await loadSubject(kit, flags, call);
         const corpus = await model.loadCorpus(textDataOf(flags), { ...corpusOptionsOf(flags), ...call });
         const options = { ...method, ...schemaOptions(repairFitOptions, flags), ...call };
         const repaired = await subnetwork.repair(corpus, options);
-        await repaired.save(flags.save, schemaOptions(repairSaveOptions, flags));
+        await repaired.save(flags.save, saving);
         const { removed, repairs, report } = repaired;
         return {
           json: { model: model.info, corpus: corpus.info, removed, repairs, report, folder: flags.save },

@@ -3,7 +3,7 @@ import type { CallOptions, Corpus, Measure, Model, UnitKind, UnitName } from "..
 import { formatCount, formatNumber, formatSeconds, renderTable } from "../report/index.ts";
 import { measuresOf, unitKind } from "../schemas.ts";
 import { estimateShapley, type Method, methods, type ShapleyEstimate } from "../shapley/index.ts";
-import { runCommand, withWorker } from "./command.ts";
+import { checkJournal, runCommand, withWorker } from "./command.ts";
 import {
   addCorpusFlags,
   addModelFlags,
@@ -57,8 +57,9 @@ export function registerShapley(command: Command): void {
     .option("--journal <folder>", "keep every evaluated subnetwork here; an interrupted run goes on from it")
     .action(async (flags: Flags) => {
       await runCommand(flags, ({ signal, progress }) =>
-        withWorker(async (kit) => {
+        withWorker(signal, async (kit) => {
           const call = { signal, onProgress: progress.update };
+          await checkJournal(kit, flags.journal, signal);
           const model = await loadModel(kit, flags, call);
           const corpus = await model.loadCorpus(textDataOf(flags), { ...corpusOptionsOf(flags), ...call });
           const players = await playersOf(model, corpus, flags, call);

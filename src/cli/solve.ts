@@ -2,8 +2,8 @@ import type { Command } from "commander";
 import type { GenerationScore } from "../index.ts";
 import { formatCount, formatSeconds, renderTable } from "../report/index.ts";
 import { generationTaskOptions, solveOptions } from "../schemas.ts";
-import { runCommand, withWorker } from "./command.ts";
-import { share } from "./evaluation-text.ts";
+import { checkJournal, runCommand, withWorker } from "./command.ts";
+import { fromJournal, share } from "./evaluation-text.ts";
 import { addTokensFlag, type TokensFlag, withTokens } from "./first-tokens.ts";
 import { addSchemaFlags, readEscapes, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
@@ -37,8 +37,9 @@ export function registerSolve(command: Command): void {
     .option("--journal <folder>", "keep every answer here; an interrupted run goes on from it")
     .action(async (flags: Flags) => {
       await runCommand(flags, ({ signal, progress }) =>
-        withWorker(async (kit) => {
+        withWorker(signal, async (kit) => {
           const call = { signal, onProgress: progress.update };
+          await checkJournal(kit, flags.journal, signal);
           const { model, subnetwork } = await loadSubject(kit, flags, call);
           const task = await model.loadGenerationTask(flags.task, {
             ...schemaOptions(generationTaskOptions, flags, taskStyles),
@@ -47,14 +48,14 @@ export function registerSolve(command: Command): void {
             ...call,
           });
           const options = { ...schemaOptions(solveOptions, flags, solveStyles), items: true };
-          const [{ scores }] = await subnetwork.evaluate([{ kind: "solve", task, ...options }], {
+          const [{ scores, reused }] = await subnetwork.evaluate([{ kind: "solve", task, ...options }], {
             journal: flags.journal,
             ...call,
           });
           const { removed, repairs } = subnetwork;
           return {
-            json: { model: model.info, removed, repairs, ...scores },
-            text: withTokens(describe(scores), flags, [
+            json: { model: model.info, removed, repairs, ...scores, reused },
+            text: withTokens(describe(scores, reused), flags, [
               { name: "the first prompt", firstTokens: scores.firstTokens },
             ]),
           };
@@ -63,7 +64,7 @@ export function registerSolve(command: Command): void {
     });
 }
 
-function describe(scores: GenerationScore): string {
+function describe(scores: GenerationScore, reused: number): string {
   return renderTable(
     [{ title: "answers" }, { title: "" }],
     [
@@ -73,7 +74,10 @@ function describe(scores: GenerationScore): string {
       ["without a number", formatCount(scores.withoutNumber)],
       ["cut short", `${formatCount(scores.cutShort)} at ${formatCount(scores.maxNewTokens)} tokens`],
       ["tokens written", formatCount(scores.tokens)],
-      ["time", `${formatSeconds(scores.seconds)} at batch size ${scores.batchSize}`],
+      [
+        "time",
+        `${formatSeconds(scores.seconds)} at batch size ${scores.batchSize}${fromJournal({ reused })}`,
+      ],
     ],
   );
 }

@@ -2,7 +2,7 @@ import { pinOf, requiredModules } from "../environment/requirements.ts";
 import { DepthkitError } from "../errors.ts";
 import { cacheRemedies } from "../platform/cache-folder.ts";
 import { formatBytes } from "../platform/format.ts";
-import type { DoctorReport, Problem } from "./doctor-report.ts";
+import type { DoctorReport, Leftover, Problem } from "./doctor-report.ts";
 import type { Inspection } from "./inspect-python.ts";
 
 const LITTLE_SPACE_BYTES = 1e9;
@@ -92,6 +92,21 @@ export function cacheProblems(cache: DoctorReport["cache"], modelReady: boolean,
     });
   }
   return problems;
+}
+
+export function leftoverProblems(leftovers: readonly Leftover[] = []): Problem[] {
+  return leftovers.flatMap(({ folder, bytes, owner, removed }): Problem[] => {
+    if (owner === "in use" || removed) return [];
+    const taken = `${folder} takes up ${formatBytes(bytes)}`;
+    const [message, remedy] =
+      owner === "abandoned"
+        ? [`${taken}: it was left by a process that was killed.`, "Run the same with --clean."]
+        : [
+            `${taken}, and may be at work: it is another machine's, or its file system has no locks.`,
+            "Remove it by hand when no depthkit is writing there.",
+          ];
+    return [{ severity: "warning", code: "DISK_FULL", message, remedy }];
+  });
 }
 
 function splitRemedy(message: string): [string, string] {

@@ -34,6 +34,16 @@ export type PythonSection = keyof typeof pythonSections;
 export const pythonSectionNames = Object.keys(pythonSections) as PythonSection[];
 export type PythonFacts = { [S in PythonSection]?: z.infer<(typeof pythonSections)[S]> };
 
+export const leftover = z.object({
+  folder: z.string(),
+  bytes,
+  /** `unknown`: another machine's, or one without a lock: nobody here knows whether its process lives. */
+  owner: z.enum(["in use", "abandoned", "unknown"]),
+  /** Whether `clean` did away with it. */
+  removed: z.boolean(),
+});
+export type Leftover = z.infer<typeof leftover>;
+
 const problem = z.object({
   severity: z
     .enum(["error", "warning"])
@@ -83,6 +93,10 @@ export const doctorReport = z.object({
       models: z.array(z.object({ name: z.string(), bytes, whole: z.boolean() })),
     })
     .describe("The cache folder, and the environments and models in it."),
+  leftovers: z
+    .array(leftover)
+    .nullable()
+    .describe("Folders that a killed process, or one at work, was filling; null where no Python could look."),
   problems: z.array(problem).describe("All that is wrong."),
   healthy: z.boolean().describe("Whether no problem is an error."),
 });

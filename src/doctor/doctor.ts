@@ -1,16 +1,17 @@
 import { createRequire } from "node:module";
 import { availableParallelism, cpus, freemem, totalmem } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { z } from "zod";
 import { bundledModel, isBundledModelReady } from "../environment/bundled-model.ts";
 import { checkOwnInterpreter, findInterpreter } from "../environment/interpreter.ts";
-import { resolveWorkerPython, type WorkerPython } from "../environment/worker-python.ts";
-import { aNumberAbove, aSignal, type Checks, checkOptions } from "../options.ts";
+import { resolveWorkerPython, type WorkerPython, workerModules } from "../environment/worker-python.ts";
+import { aFlag, aNumberAbove, aSignal, aText, type Checks, checkOptions, listOf } from "../options.ts";
+import { cacheFolder, modelsFolder } from "../platform/cache-folder.ts";
 import { throwIfCancelled } from "../platform/cancelled.ts";
 import { readJson } from "../platform/json.ts";
 import { packageRoot, packageVersion } from "../platform/package-root.ts";
 import { cacheReport } from "./cache-report.ts";
-import { cacheProblems, inspectionProblems, problemOf } from "./doctor-problems.ts";
+import { cacheProblems, inspectionProblems, leftoverProblems, problemOf } from "./doctor-problems.ts";
 import { type DoctorReport, doctorReport, type Problem } from "./doctor-report.ts";
 import { type Inspection, inspectPython } from "./inspect-python.ts";
 
@@ -19,9 +20,18 @@ export interface DoctorOptions {
   signal?: AbortSignal | undefined;
   /** How long Python may take to describe itself, in milliseconds; 120,000 by default. */
   timeoutMs?: number | undefined;
+  /** Where exports and saves go: looked in, beside the cache, for what killed ones left. */
+  folders?: readonly string[] | undefined;
+  /** Remove what killed processes left there; otherwise nothing is changed. */
+  clean?: boolean | undefined;
 }
 
-const doctorChecks: Checks<DoctorOptions> = { signal: aSignal, timeoutMs: aNumberAbove(0) };
+const doctorChecks: Checks<DoctorOptions> = {
+  signal: aSignal,
+  timeoutMs: aNumberAbove(0),
+  folders: listOf(aText),
+  clean: aFlag,
+};
 
 /** The entry point's call of this name: `src/calls.ts` says what it does. */
 export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
@@ -32,12 +42,13 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
     return undefined;
   });
   const inspection = await look(worker, problems, options);
-  const { facts } = inspection;
+  const { facts, leftovers } = inspection;
   if (worker) problems.push(...inspectionProblems(worker.python, worker.managed, inspection));
 
   const cache = await cacheReport(worker?.environment);
   throwIfCancelled(options.signal, "The inspection");
   problems.push(...cacheProblems(cache, isBundledModelReady(), bundledModel().folder));
+  problems.push(...leftoverProblems(leftovers));
   return doctorReport.parse({
     node: nodeReport(),
     machine: {
@@ -55,6 +66,7 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
       attention: facts.attention ?? null,
     },
     cache,
+    leftovers: leftovers ?? null,
     problems,
     healthy: problems.every((problem) => problem.severity !== "error"),
   } satisfies DoctorReport);
@@ -81,10 +93,12 @@ async function look(
   }
   return inspectPython({
     python: worker.python,
-    env: { ...process.env, ...worker.env },
+    env: { ...process.env, ...worker.env, PYTHONPATH: workerModules(worker.env["PYTHONPATH"]) },
     // The first import of torch on a cold disk takes 8 s and more, on a busy machine many times that.
     timeoutMs: options.timeoutMs ?? 120_000,
     signal,
+    folders: [cacheFolder(), modelsFolder(), ...(options.folders ?? []).map((folder) => resolve(folder))],
+    clean: options.clean ?? false,
   });
 }
 

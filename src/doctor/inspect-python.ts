@@ -3,39 +3,61 @@ import { requiredModules } from "../environment/requirements.ts";
 import { DepthkitError } from "../errors.ts";
 import type { Python } from "../python/python.ts";
 import { startPython } from "../python/start-python.ts";
-import { type PythonFacts, type PythonSection, pythonSectionNames, pythonSections } from "./doctor-report.ts";
+import {
+  type Leftover,
+  leftover,
+  type PythonFacts,
+  type PythonSection,
+  pythonSectionNames,
+  pythonSections,
+} from "./doctor-report.ts";
 
 export interface InspectOptions {
   python: string;
   env: NodeJS.ProcessEnv;
   timeoutMs: number;
   signal?: AbortSignal | undefined;
+  /** Where to look for what killed processes left. */
+  folders: readonly string[];
+  /** Remove it. */
+  clean: boolean;
 }
 
 export interface Inspection {
   facts: PythonFacts;
+  leftovers?: Leftover[];
   /** Why it stopped before the last section. */
   failure?: { section: PythonSection; error: string };
 }
 
 /** Has a Python describe itself, in a process that ends with this call whatever that Python does. */
-export async function inspectPython({ python, env, timeoutMs, signal }: InspectOptions): Promise<Inspection> {
+export async function inspectPython(options: InspectOptions): Promise<Inspection> {
+  const { python, env, timeoutMs, signal } = options;
   const limit = AbortSignal.timeout(timeoutMs);
   const ends = AbortSignal.any(signal ? [limit, signal] : [limit]);
   const facts: PythonFacts = {};
+  const found: Pick<Inspection, "leftovers"> = {};
   let section: PythonSection = "interpreter";
   try {
     await using py = await startPython({ python, env, show: false, signal: ends });
+    // First: it needs nothing but Python itself.
+    found.leftovers = await leftoversIn(py, options);
     for (section of pythonSectionNames) {
       const parsed = pythonSections[section].safeParse(await questions[section](py));
       if (!parsed.success) throw new Error(`an answer of another form: ${parsed.error.message}`);
       Object.assign(facts, { [section]: parsed.data });
     }
-    return { facts };
+    return { facts, ...found };
   } catch (error) {
     const said = limit.aborted ? `no answer within ${timeoutMs / 1000} s` : reasonOf(error);
-    return { facts, failure: { section, error: said } };
+    return { facts, ...found, failure: { section, error: said } };
   }
+}
+
+async function leftoversIn(py: Python, { folders, clean }: InspectOptions): Promise<Leftover[]> {
+  const module = await py("depthkit_worker.models.partial_folders");
+  const told = await py.value(py`${module}.report(list(${folders}), ${clean})`);
+  return z.array(leftover).parse(told);
 }
 
 const questions: Record<PythonSection, (py: Python) => Promise<unknown>> = {

@@ -7,6 +7,7 @@ import { Depthkit } from "../model/depthkit.ts";
 import { Influence } from "../model/influence.ts";
 import type { Model } from "../model/model.ts";
 import { anInstance, aText, type Checks, checkArgument, checkOptions, required } from "../options.ts";
+import { asFileError } from "../platform/file-error.ts";
 import { writeJson } from "../platform/json.ts";
 import { packageVersion } from "../platform/package-root.ts";
 import type { CallOptions } from "../rpc/connection.ts";
@@ -81,8 +82,22 @@ async function run(
     influence: measured,
     removals,
   };
-  writeJson(join(folder, "record.json"), recordSchema.parse(record));
+  writeRecord(join(folder, "record.json"), recordSchema.parse(record));
   return record;
+}
+
+function writeRecord(path: string, record: RunRecord): void {
+  try {
+    writeJson(path, record);
+  } catch (error) {
+    throw asFileError(error, {
+      doing: "Writing the record",
+      path,
+      whenFull: "Every step is in the journal beside it: free some space and run the same again.",
+      code: "INVALID_ARGUMENT",
+      otherwise: "Name a folder that can be written to.",
+    });
+  }
 }
 
 async function evaluate(

@@ -1,8 +1,10 @@
+import type { z } from "zod";
 import {
   aFlag,
   aFunction,
   aNumberAbove,
   anyOf,
+  aSignal,
   aText,
   aWhole,
   type Check,
@@ -14,8 +16,9 @@ import {
   refuse,
   required,
 } from "../options.ts";
+import { absolutePath } from "../platform/absolute-path.ts";
 import type { Device } from "../protocol/model.ts";
-import type { WorkerStatus } from "../protocol/worker.ts";
+import type { targetOptions, WorkerStatus } from "../protocol/worker.ts";
 import type { CallOptions } from "../rpc/connection.ts";
 import { type KitEvent, type Logger, teller, type WorkerEnd } from "../rpc/events.ts";
 import type { Executor } from "../rpc/executor.ts";
@@ -51,6 +54,8 @@ export interface PoolOptions extends StartOptions {
   devices: readonly Device[];
 }
 
+export interface CheckTargetOptions extends CallOptions, z.input<typeof targetOptions> {}
+
 /** Long enough for a model that is loaded in between. */
 const RESTART_LIMIT: RestartLimit = { crashes: 3, seconds: 60 };
 
@@ -63,6 +68,7 @@ const startChecks: Checks<StartOptions> = {
   python: aText,
   verbose: aFlag,
   startTimeoutMs: aNumberAbove(0),
+  signal: aSignal,
   restart: anyOf("never", "on-crash"),
   restartLimit: objectOf({ crashes: required(aWhole(1)), seconds: required(aNumberAbove(0)) }),
   timeoutMs: aDuration,
@@ -103,7 +109,7 @@ export class Depthkit {
    * Returns as soon as it answers; torch is imported meanwhile.
    *
    * @throws DepthkitError ENVIRONMENT_MISSING, PYTHON_NOT_FOUND, PYTHON_TOO_OLD, MODULE_MISSING,
-   * WORKER_START_FAILED, VERSION_MISMATCH, CONNECTION_LOST, TIMEOUT
+   * WORKER_START_FAILED, VERSION_MISMATCH, CONNECTION_LOST, TIMEOUT, CANCELLED
    */
   static async start(options: StartOptions = {}): Promise<Depthkit> {
     checkOptions("Depthkit.start", options, startChecks);
@@ -119,7 +125,10 @@ export class Depthkit {
   static async pool(options: PoolOptions): Promise<Depthkit> {
     checkOptions("Depthkit.pool", options, poolChecks);
     const open = opening(options);
-    const places = options.devices.map((device) => async () => ({ ...(await open()), device }));
+    const places = options.devices.map((device) => async (signal?: AbortSignal) => ({
+      ...(await open(signal)),
+      device,
+    }));
     return new Depthkit(await startWorkers(options, places));
   }
 
@@ -148,6 +157,17 @@ export class Depthkit {
   }
 
   /**
+   * Refuses now the folder that an export (`kind: "export"`), a saved repair (`"repair"`) or files that are
+   * added to it (`"files"`) would be refused at their end: it is a file, may not be written to, or holds what
+   * may not be replaced. Makes nothing.
+   *
+   * @throws DepthkitError TARGET_NOT_EMPTY, INVALID_ARGUMENT
+   */
+  async checkTarget(folder: string, options: CheckTargetOptions): Promise<void> {
+    await this.connection.request("worker.checkTarget", { target: absolutePath(folder) }, options);
+  }
+
+  /**
    * What a worker holds and does, and the memory it takes. Answered at once, whatever it is at. `worker`: its
    * place among the kit's workers, 0 by default.
    */
@@ -169,10 +189,10 @@ export class Depthkit {
 }
 
 /** What a worker writes to its standard error, the logger gets by the line. */
-const opening = (options: StartOptions) => async () => {
+const opening = (options: StartOptions) => async (signal?: AbortSignal) => {
   // The schemas and ZeroMQ, which a program that starts no worker does not wait for.
   const { openWorkerLine } = await import("./worker-line.ts");
-  return openWorkerLine(options, (text) => {
+  return openWorkerLine({ ...options, signal }, (text) => {
     for (const line of text.split("\n")) {
       if (line.trim() !== "") options.logger?.debug({ type: "stderr" }, line);
     }
@@ -180,7 +200,7 @@ const opening = (options: StartOptions) => async () => {
 };
 
 async function startWorkers(
-  { restart, restartLimit, timeoutMs, onEvent, logger }: StartOptions,
+  { restart, restartLimit, timeoutMs, onEvent, logger, signal }: StartOptions,
   places: Parameters<typeof Workers.start>[0]["places"],
 ): Promise<Workers> {
   if (restartLimit !== undefined && restart !== "on-crash") {
@@ -192,6 +212,7 @@ async function startWorkers(
     places,
     restart: restart === "on-crash" ? (restartLimit ?? RESTART_LIMIT) : undefined,
     timeoutMs,
+    signal,
     tell: teller({ onEvent, logger }),
   });
 }

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { DepthkitError } from "../errors.ts";
+import { cancelled, throwIfCancelled } from "../platform/cancelled.ts";
 import { Connection } from "../rpc/connection.ts";
 import type { WorkerEnd } from "../rpc/events.ts";
 import type { Line } from "../rpc/line.ts";
@@ -64,13 +65,18 @@ export async function openWorkerLine(
     connection.end(new DepthkitError("CLOSED", "The worker was closed."));
     await worker.close();
   };
+  const abort = () => connection.end(cancelled("Starting the worker"));
+  options.signal?.addEventListener("abort", abort);
   try {
+    throwIfCancelled(options.signal, "Starting the worker");
     const { python } = await connection.hello(worker.token, HELLO_TIMEOUT_MS);
     return { connection, pid: worker.pid, python, ended, close };
   } catch (error) {
     connection.end(new DepthkitError("CLOSED", "The worker did not start."));
     await worker.exited;
     throw error;
+  } finally {
+    options.signal?.removeEventListener("abort", abort);
   }
 }
 

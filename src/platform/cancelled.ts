@@ -1,6 +1,6 @@
 import { DepthkitError } from "../errors.ts";
 
-function cancelled(what: string): DepthkitError {
+export function cancelled(what: string): DepthkitError {
   return new DepthkitError("CANCELLED", `${what} was cancelled; nothing half done was left behind.`);
 }
 

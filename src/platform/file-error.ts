@@ -5,8 +5,18 @@ import { DepthkitError, type ErrorCode } from "../errors.ts";
 import { cacheRemedies } from "./cache-folder.ts";
 import { formatBytes } from "./format.ts";
 
-const fullCodes = ["ENOSPC", "EDQUOT"];
-const fullWords = /\[Errno (28|122)\]|No space left on device|Disk quota exceeded|\[WinError 112\]/;
+/** What ran out, by the system's code: `disk_full.py` has the same for the worker. */
+const fullCodes: Readonly<Record<string, (path: string) => string>> = {
+  ENOSPC: (path) => `the disk of ${path} is full`,
+  EDQUOT: (path) => `this user's quota on the disk of ${path} is used up`,
+  EFBIG: (path) => `${path} is larger than its file system, or a limit of this user (ulimit -f), allows`,
+};
+const fullWords = new RegExp(
+  [
+    "\\[Errno (28|122|69|27)\\]|\\[WinError 112\\]", // EDQUOT is 69 on macOS
+    "No space left on device|Disk quota exceeded|File too large|\\(os error (28|122|69|27)\\)",
+  ].join("|"),
+);
 const closedWords = /\[Errno (13|30)\]|Permission denied|Read-only file system|\[WinError 5\]/;
 
 /** The system's code of an error (ENOENT), if it has one; Node's for a wrong call have more words. */
@@ -41,12 +51,9 @@ export function asFileError(error: unknown, { doing, path, whenFull, code, other
   const failure = systemCode(error);
   if (!(error instanceof Error) || failure === undefined) return error;
   const options = { cause: error, details: { path } };
-  if (fullCodes.includes(failure)) {
-    return new DepthkitError(
-      "DISK_FULL",
-      `${doing} failed: the disk of ${path} is full. ${whenFull}`,
-      options,
-    );
+  const full = fullCodes[failure];
+  if (full !== undefined) {
+    return new DepthkitError("DISK_FULL", `${doing} failed: ${full(path)}. ${whenFull}`, options);
   }
   const message = `${doing} failed: ${path} cannot be used (${error.message}). ${otherwise}`;
   return new DepthkitError(code, message, options);

@@ -9,7 +9,7 @@ import {
   taskHandle,
 } from "./common.ts";
 import { knownItems } from "./item-values.ts";
-import { count, digest, extending, finite, list, named, share } from "./schema.ts";
+import { count, digest, extending, finite, list, MOST_AT_A_TIME, named, share, upTo } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
 const rowModes = ["raw", "wikitext"] as const;
@@ -35,7 +35,7 @@ export const perplexityOptions = named(
     bos: bosPolicy
       .default("auto")
       .describe("BOS token at the start of each chunk; auto: where the tokeniser adds it itself."),
-    batchSize: count(1).default(1).describe("Chunks at a time."),
+    batchSize: upTo(MOST_AT_A_TIME).default(1).describe("Chunks at a time."),
   }),
 );
 
@@ -74,7 +74,7 @@ export const perplexityResult = named(
 );
 export type Perplexity = z.infer<typeof perplexityResult>;
 
-const taskBatchSize = count(1)
+const taskBatchSize = upTo(MOST_AT_A_TIME)
   .nullable()
   .default(null)
   .describe("Items a batch, those behind the same examples as one; null: as many as pay and fit.");

@@ -11,7 +11,7 @@ export const exportOptions = named(
     overwrite: z
       .boolean()
       .default(false)
-      .describe("Replace what the folder holds; a folder that is not empty is refused otherwise."),
+      .describe("Replace an earlier export; a folder that is not empty is refused otherwise."),
     dtype: dtypeChoice.default("auto").describe("auto: the dtype the source is stored in."),
     note: z.string().default("").describe("How the units were chosen, for the model card."),
   }),

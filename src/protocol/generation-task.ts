@@ -2,7 +2,7 @@ import { z } from "zod";
 import { firstTokens, modelHandle, rowSource, subject } from "./common.ts";
 import { finishReason } from "./generation.ts";
 import { knownItems } from "./item-values.ts";
-import { count, digest, extending, finite, handle, list, named } from "./schema.ts";
+import { count, digest, extending, finite, handle, list, MOST_AT_A_TIME, named, upTo } from "./schema.ts";
 
 const generationTaskHandle = named("GenerationTaskHandle", handle("generation-task"));
 
@@ -74,7 +74,7 @@ export const solveOptions = named(
       .nullable()
       .default(null)
       .describe("Strings that end an answer; null: what stands between the task's examples."),
-    batchSize: count(1).default(8).describe("Items at a time."),
+    batchSize: upTo(MOST_AT_A_TIME).default(8).describe("Items at a time."),
     chat: z
       .boolean()
       .default(false)

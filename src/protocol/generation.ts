@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { firstTokens, subject } from "./common.ts";
-import { count, extending, finite, list, named, notNegative } from "./schema.ts";
+import { count, extending, finite, list, MOST_AT_A_TIME, named, notNegative, upTo } from "./schema.ts";
 
 export const generateOptions = named(
   "GenerateOptions",
@@ -23,7 +23,9 @@ export const generateOptions = named(
       .boolean()
       .default(true)
       .describe("Keep a KV cache; without it every token costs a whole forward pass."),
-    batchSize: count(1).default(1).describe("Prompts at a time; above 1 for greedy text with a cache."),
+    batchSize: upTo(MOST_AT_A_TIME)
+      .default(1)
+      .describe("Prompts at a time; above 1 for greedy text with a cache."),
   }),
 );
 

@@ -1,7 +1,7 @@
 /** lm-evaluation-harness on the model in memory: an optional extra of the worker's environment. */
 import { z } from "zod";
 import { firstTokens, subject } from "./common.ts";
-import { count, digest, extending, finite, list, named, path } from "./schema.ts";
+import { count, digest, extending, finite, list, MOST_AT_A_TIME, named, path, upTo } from "./schema.ts";
 
 export const harnessOptions = named(
   "HarnessOptions",
@@ -14,7 +14,7 @@ export const harnessOptions = named(
       .nullable()
       .default(null)
       .describe("Examples in front of each item; null: what the task says; a task that fixes 0 keeps it."),
-    batchSize: count(1).default(1).describe("Items at a time."),
+    batchSize: upTo(MOST_AT_A_TIME).default(1).describe("Items at a time."),
     includePath: path().nullable().default(null).describe("A folder with task files (.yaml) of your own."),
   }),
 );

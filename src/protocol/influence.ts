@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { corpusHandle, modelHandle, unitKind } from "./common.ts";
 import { influenceDefaults, influenceMetrics } from "./names.ts";
-import { count, extending, finite, list, named } from "./schema.ts";
+import { count, extending, finite, list, MOST_AT_A_TIME, named, upTo } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
 export const influenceMetric = named("InfluenceMetric", z.enum(influenceMetrics));
@@ -12,7 +12,9 @@ const angularTokens = named("AngularTokens", z.enum(["last", "all"]));
 export const influenceOptions = named(
   "InfluenceOptions",
   z.strictObject({
-    batchSize: count(1).default(4).describe("Sequences at a time; the values do not depend on it."),
+    batchSize: upTo(MOST_AT_A_TIME)
+      .default(4)
+      .describe("Sequences at a time; the values do not depend on it."),
     angularTokens: angularTokens
       .default("last")
       .describe("Tokens of a sequence the angular distance is averaged over."),

@@ -50,6 +50,7 @@ import {
 } from "./subnetworks.ts";
 import { taskLoadParams, taskLoadResult, taskUnloadParams } from "./task.ts";
 import {
+  workerCheckTargetParams,
   workerPingParams,
   workerPingResult,
   workerSleepParams,
@@ -60,6 +61,7 @@ import {
 export const methods = {
   "worker.ping": { params: workerPingParams, result: workerPingResult },
   "worker.sleep": { params: workerSleepParams, result: workerSleepResult },
+  "worker.checkTarget": { params: workerCheckTargetParams, result: empty },
   "worker.status": { params: empty, result: workerStatusResult },
   "model.load": { params: modelLoadParams, result: modelLoadResult },
   "model.tokenizer": { params: modelTokenizerParams, result: tokenizerInfo },

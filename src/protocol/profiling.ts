@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { subject } from "./common.ts";
-import { count, extending, finite, list, named } from "./schema.ts";
+import { count, extending, finite, list, MOST_AT_A_TIME, named, upTo } from "./schema.ts";
 
 const profileModes = ["masked", "physical"] as const;
 /** `masked`: the live model with units gated; `physical`: without the removed units' modules. */
@@ -24,7 +24,7 @@ export const profileOptions = named(
       .default(null)
       .describe("Tokens before the first one written; null: 128, or half the model's limit at most."),
     newTokens: count(1).default(32).describe("Tokens written by each timed run."),
-    batchSizes: list(count(1), 1).default([1, 8]).describe("Texts written at a time, each once."),
+    batchSizes: list(upTo(MOST_AT_A_TIME), 1).default([1, 8]).describe("Texts written at a time, each once."),
     rounds: count(1).default(5).describe("Times every model is timed, in turn."),
     warmupRounds: count().default(1).describe("Rounds before these, not counted."),
     seed: count().default(0).describe("For the random prompts."),

@@ -6,6 +6,7 @@ import {
   extending,
   finite,
   list,
+  MOST_AT_A_TIME,
   named,
   notNegative,
   path,
@@ -13,9 +14,6 @@ import {
   share,
   upTo,
 } from "./schema.ts";
-
-/** Beyond any use, and small enough that products of two such numbers are exact. */
-const MOST_AT_A_TIME = 65_536;
 
 const objective = named(
   "Objective",

@@ -51,6 +51,9 @@ export const count = (min = 0): z.ZodInt => z.int().min(min).max(Number.MAX_SAFE
 /** A count of at least 1 with a bound of its own, where a large one could only be a mistake. */
 export const upTo = (max: number): z.ZodInt => z.int().min(1).max(max);
 
+/** Beyond any use, and small enough that products of two such numbers are exact. */
+export const MOST_AT_A_TIME = 65_536;
+
 /** A list, which callers may give as a constant. */
 export const list = <T extends z.ZodType>(item: T, min = 0): z.ZodReadonly<z.ZodArray<T>> =>
   (min > 0 ? z.array(item).min(min) : z.array(item)).readonly();

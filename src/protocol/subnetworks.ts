@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { dataHandle, modelHandle, repairHandle, unitName } from "./common.ts";
 import { measures } from "./names.ts";
-import { count, extending, finite, list, named } from "./schema.ts";
+import { count, extending, finite, list, MOST_AT_A_TIME, named, upTo } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
 /** What can be measured on which data; the first is measured where nothing is named. */
@@ -30,7 +30,7 @@ export const engineOptions = named(
     scoredPositions: scoredPositions
       .default({ every: 1, last: null })
       .describe("Positions of each sequence of a corpus that are scored."),
-    batchSize: count(1)
+    batchSize: upTo(MOST_AT_A_TIME)
       .nullable()
       .default(null)
       .describe(

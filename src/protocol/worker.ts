@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { count, finite, list, named } from "./schema.ts";
+import { count, extending, finite, list, named, path } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
 export const workerPingParams = named(
@@ -19,6 +19,19 @@ export const workerPingResult = named(
 /** Keeps the compute thread busy: what tests of cancel, progress and sudden death hold on to. */
 export const workerSleepParams = named("WorkerSleepParams", z.strictObject({ seconds: finite() }));
 export const workerSleepResult = named("WorkerSleepResult", z.object({ seconds: finite() }));
+
+const targetKinds = ["export", "repair", "files"] as const;
+/** Kinds of what is written: an exported model, a saved repair, or files that are added to a folder. */
+export const targetOptions = named(
+  "TargetOptions",
+  z.strictObject({
+    kind: named("TargetKind", z.enum(targetKinds)),
+    overwrite: z.boolean().default(false).describe("What depthkit wrote itself may be replaced."),
+  }),
+);
+export const workerCheckTargetParams = extending("WorkerCheckTargetParams", targetOptions, {
+  target: path(),
+});
 
 export const workerStatusResult = named(
   "WorkerStatusResult",

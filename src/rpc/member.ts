@@ -11,7 +11,7 @@ export interface RestartLimit {
 interface MemberOptions {
   /** Its place among the workers. */
   readonly index: number;
-  readonly open: () => Promise<Line>;
+  readonly open: (signal?: AbortSignal) => Promise<Line>;
   /** Start another worker where one crashed; absent: never. */
   readonly restart: RestartLimit | undefined;
   readonly tell: (event: KitEvent) => void;
@@ -47,8 +47,9 @@ export class Member {
     this.#watch(line);
   }
 
-  static async start(options: MemberOptions): Promise<Member> {
-    return new Member(options, await options.open());
+  /** @param signal ends this start, and none that follow */
+  static async start(options: MemberOptions, signal?: AbortSignal): Promise<Member> {
+    return new Member(options, await options.open(signal));
   }
 
   /** The worker that is here, or was here last. */

@@ -20,7 +20,9 @@ const isUnload = (method: MethodName) => /\.unload(Task)?$/.test(method);
 
 export interface WorkersOptions {
   /** Opens the worker of each place. */
-  readonly places: readonly (() => Promise<Line>)[];
+  readonly places: readonly ((signal?: AbortSignal) => Promise<Line>)[];
+  /** Of the start alone: workers that are started later have none. */
+  readonly signal?: AbortSignal | undefined;
   readonly restart?: RestartLimit | undefined;
   /** Of calls that name no limit of their own. */
   readonly timeoutMs?: number | undefined;
@@ -50,8 +52,8 @@ export class Workers extends Executor {
   }
 
   static async start(options: WorkersOptions): Promise<Workers> {
-    const { places, restart, tell } = options;
-    const starts = places.map((open, index) => Member.start({ index, open, restart, tell }));
+    const { places, restart, signal, tell } = options;
+    const starts = places.map((open, index) => Member.start({ index, open, restart, tell }, signal));
     const settled = await Promise.allSettled(starts);
     const members = settled.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
     const failed = settled.find((one) => one.status === "rejected");

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { SAFE_PATH } from "../environment/python-flags.ts";
 import { resolveWorkerPython, workerModules } from "../environment/worker-python.ts";
 import { DepthkitError } from "../errors.ts";
+import { cancelled, throwIfCancelled } from "../platform/cancelled.ts";
 import { parseJson } from "../platform/json.ts";
 import { lastLines } from "../platform/run-child.ts";
 import { explainStartFailure } from "./start-failure.ts";
@@ -33,6 +34,8 @@ export interface LaunchOptions {
   verbose?: boolean;
   /** How long the worker may take until it listens, in milliseconds; 120,000 by default. */
   startTimeoutMs?: number;
+  /** Aborting ends a worker that is being started; one that has started is ended by `close()`. */
+  signal?: AbortSignal | undefined;
 }
 
 /** How a worker process ended: one of the two is set. */
@@ -67,6 +70,7 @@ export async function launchWorker(
   onStderr?: (text: string) => void,
 ): Promise<WorkerProcess> {
   const { python, env } = await resolveWorkerPython(options.python);
+  throwIfCancelled(options.signal, "Starting the worker");
   const token = randomBytes(16).toString("hex");
   // Node's own spawn: loading execa would add 100 ms to every start, and its result at the end is no use
   // here, where the first line of output decides and the worker lives by the pipe to its standard input.
@@ -110,6 +114,7 @@ export async function launchWorker(
     const { endpoint, pid } = await readyLine(child, options.startTimeoutMs ?? START_TIMEOUT_MS, exited, {
       python,
       stderrTail,
+      signal: options.signal,
     });
     const close = async () => {
       child.stdin.end();
@@ -138,9 +143,10 @@ async function readyLine(
   child: ChildProcess,
   timeoutMs: number,
   exited: Promise<WorkerExit>,
-  about: { python: string; stderrTail: () => string },
+  about: { python: string; stderrTail: () => string; signal: AbortSignal | undefined },
 ): Promise<z.infer<typeof ready>> {
   let timer: NodeJS.Timeout | undefined;
+  let abort: (() => void) | undefined;
   try {
     const line = await new Promise<string>((resolve, reject) => {
       let text = "";
@@ -164,6 +170,8 @@ async function readyLine(
             ...(spawnError === undefined ? {} : { spawnError }),
           }),
         );
+      abort = () => reject(cancelled("Starting the worker"));
+      about.signal?.addEventListener("abort", abort);
       child.once("error", (error) => void fail({}, error));
       void exited.then((exit) => fail(exit));
       timer = setTimeout(
@@ -189,5 +197,6 @@ async function readyLine(
     );
   } finally {
     clearTimeout(timer);
+    if (abort !== undefined) about.signal?.removeEventListener("abort", abort);
   }
 }

@@ -1,12 +1,22 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { errorDocument } from "../../src/schemas.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
+const cli = ["--import", join(root, "node_modules/tsx/dist/loader.mjs"), join(root, "src/cli/main.ts")];
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "depthkit-cli-"));
@@ -19,7 +29,6 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function start(args: readonly string[], env: Record<string, string> = {}): ChildProcess {
-  const cli = ["--import", join(root, "node_modules/tsx/dist/loader.mjs"), join(root, "src/cli/main.ts")];
   return spawn(process.execPath, [...cli, ...args], { cwd: folder, env: { ...process.env, ...env } });
 }
 
@@ -61,8 +70,10 @@ test("influence draws a bar for each block and ranks them", async () => {
     "2",
     "--length",
     "64",
+    "--dump-tokens",
   ]);
   expect(code).toBe(0);
+  expect(stdout).toMatch(/^First tokens of the first sequence: \d+ "Line", \d+ "Ġ",/m);
   expect(stdout.match(/^block\.\d+ +█/gm)).toHaveLength(30);
   expect(stdout).toContain("Lowest first:");
 });
@@ -124,8 +135,9 @@ test("evaluate and solve score tasks too, and a second run takes them from the j
     expect(tasks[0].scores.acc).toEqual(before.tasks[0].scores.acc);
     expect(tasks[0].scores.choiceLoss).toBe(before.tasks[0].scores.choiceLoss);
   }
-  const table = await run(["evaluate", ...model, "--task", "rows.jsonl"]);
+  const table = await run([...args, "--journal", "journal"]);
   expect(table.stdout).toMatch(/^arc_easy +2 +0 +[01]\.\d{4}/m);
+  expect(table.stdout.match(/2 taken from the journal/g)).toHaveLength(4); // two results, text and task each
 
   const prompt = ["--prompt", "{question}?\\nAnswer:", "--max-new-tokens", "4"];
   const solved = await run([
@@ -139,7 +151,8 @@ test("evaluate and solve score tasks too, and a second run takes them from the j
     "--json",
   ]);
   expect({ code: solved.code, stderr: solved.stderr }).toMatchObject({ code: 0 });
-  const { items, perItem } = JSON.parse(solved.stdout);
+  const { items, perItem, reused } = JSON.parse(solved.stdout);
+  expect(reused).toBe(0);
   expect(items).toBe(2);
   expect(perItem.map(({ target }: { target: string }) => target)).toEqual(["0", "1"]);
 });
@@ -161,6 +174,27 @@ test("generate and export, end to end", async () => {
   const again = await run(["export", ...model, "--remove", "12-14", "--out", "smaller"]);
   expect(again).toMatchObject({ code: 2, stdout: "" });
   expect(again.stderr).toContain("TARGET_NOT_EMPTY");
+});
+
+test("where something is written at the end, its place is looked at before the model is loaded", async () => {
+  mkdirSync(join(folder, "photos"));
+  writeFileSync(join(folder, "photos", "cat.jpg"), "cat");
+  const text = ["--data", "text.txt", "--remove", "3"];
+  const refused = [
+    ["export", ...model, "--out", "photos", "--overwrite"],
+    ["repair", ...model, ...text, "--save", "photos", "--overwrite", "--method", "fold"],
+    ["repair", ...model, ...text, "--save", "x", "--method", "bias", "--checkpoints", "text.txt"],
+    ["evaluate", ...model, ...text, "--journal", "text.txt"],
+    ["shapley", ...model, "--data", "text.txt", "--journal", "text.txt/below"],
+    ["demo", "--out", "text.txt"],
+  ];
+  for (const args of refused) {
+    const { code, stderr } = await run(args);
+    expect({ args, code }).toEqual({ args, code: 2 });
+    expect(stderr).toMatch(args.includes("photos") ? /no (depthkit|repair)\.json/ : /text\.txt is a file/);
+    expect(stderr).not.toContain("loading");
+  }
+  expect(readdirSync(join(folder, "photos"))).toEqual(["cat.jpg"]);
 });
 
 test("SEL3: sublayers removed from the command line are gone from the saved model", async () => {
@@ -237,6 +271,53 @@ test("Ctrl-C ends a long command with 130 and leaves nothing", async () => {
   expect(stderr).toContain("Cancelled.");
 });
 
+test.each(["SIGTERM", "SIGHUP"] as const)(
+  "%s cancels, and the command that is named goes on",
+  async (signal) => {
+    const text = ["--data", "text.txt", "--chunk", "64", "--max-chunks", "20"];
+    const args = ["evaluate", ...model, ...text, "--journal", `kept by ${signal}`, "--json"];
+    const child = start(args);
+    let sent = false;
+    child.stderr?.on("data", (words) => {
+      if (sent || !/perplexity \d0%/.test(String(words))) return; // a chunk is scored
+      sent = true;
+      child.kill(signal);
+    });
+    const { code, stdout, stderr } = await finish(child);
+    expect({ code, stderr }).toMatchObject({ code: 130 });
+    const { error } = errorDocument.parse(JSON.parse(stdout));
+    expect(error).toMatchObject({
+      code: "CANCELLED",
+      resume: { journal: join(folder, `kept by ${signal}`) },
+    });
+    expect(stderr).toContain("Cancelled.");
+    expect(stderr).toContain(error.resume?.command);
+
+    // As a shell reads it, with what was built here in the place of npx.
+    const here = [process.execPath, ...cli].map((part) => `'${part}'`).join(" ");
+    const script = `npx() { shift; ${here} "$@"; }; ${error.resume?.command}`;
+    const again = await finish(spawn("sh", ["-c", script], { cwd: folder }));
+    expect({ code: again.code, stderr: again.stderr }).toMatchObject({ code: 0 });
+    const [{ perplexity }] = JSON.parse(again.stdout).results;
+    expect(perplexity.chunks).toBe(20);
+    expect(perplexity.reused).toBeGreaterThan(0);
+  },
+);
+
+test("--json gets one document for wrong arguments, and for what a command refuses, too", async () => {
+  const wrong = [
+    ["evaluate", ...model, "--data", "text.txt", "--chunk", "one", "--json"],
+    ["evaluate", ...model, "--json"],
+    ["influense", "--json"],
+  ];
+  for (const args of wrong) {
+    const { code, stdout } = await run(args);
+    expect(code).toBe(2);
+    const { error } = errorDocument.parse(JSON.parse(stdout));
+    expect(error).toMatchObject({ code: "INVALID_ARGUMENT", resume: null });
+  }
+});
+
 test("help and version end with 0", async () => {
   const help = await run(["--help"]);
   expect(help.code).toBe(0);
@@ -247,10 +328,18 @@ test("help and version end with 0", async () => {
 });
 
 test("the demo does the main job and says where the smaller model lies", async () => {
-  const { code, stdout } = await run(["demo", "--remove", "2", "--json"]);
+  const { code, stdout } = await run(["demo", "--remove", "2", "--dump-tokens"]);
   expect(code).toBe(0);
-  const { record, export: saved } = JSON.parse(stdout);
-  expect(existsSync(join(saved.folder, "config.json"))).toBe(true);
+  const record = JSON.parse(readFileSync(join(folder, "depthkit-demo", "record.json"), "utf8"));
+  const saved = join(folder, "depthkit-demo", "smollm2-135m-without-2-blocks");
+  expect(existsSync(join(saved, "config.json"))).toBe(true);
+  expect(stdout).toContain(saved);
+  const tokens = record.corpus.firstTokens.map(({ id, piece }: { id: number; piece: string }) =>
+    [id, JSON.stringify(piece)].join(" "),
+  );
+  expect(tokens).toHaveLength(16);
+  expect(stdout).toContain(`First tokens of the first sequence: ${tokens.join(", ")}`);
+  expect(stdout).toContain("First tokens of the first chunk: ");
   const [whole, one, two] = record.removals.map(
     (removal: { perplexity: { perplexity: number } }) => removal.perplexity.perplexity,
   );

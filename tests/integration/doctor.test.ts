@@ -1,9 +1,12 @@
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { doctor } from "../../src/doctor/doctor.ts";
 import { doctorReport } from "../../src/doctor/doctor-report.ts";
 import { findInterpreter } from "../../src/environment/interpreter.ts";
 import { setup } from "../../src/environment/setup.ts";
+import { pythonPath } from "../../src/platform/package-root.ts";
+import { runChild } from "../../src/platform/run-child.ts";
 import { hasText, isAlive, pidIn, until } from "../unit/platform/processes.ts";
 import { fakePython, temporaryFolder, writeFile } from "../unit/platform/temporary-folder.ts";
 
@@ -97,6 +100,44 @@ backends = N(mps=N(is_available=lambda: False))
     });
   });
 });
+
+/** Prepares a folder beside `target`, and stops there. */
+async function killedWhileWriting(target: string): Promise<void> {
+  const { executable } = await findInterpreter();
+  const script =
+    "import os, sys; from pathlib import Path;" +
+    "from depthkit_worker.models.partial_folders import partial_folder;" +
+    "making = partial_folder(Path(sys.argv[1])); prepared = making.__enter__();" +
+    "(prepared.new / 'model.safetensors').write_bytes(bytes(1000));" +
+    "os.kill(os.getpid(), 9)";
+  const { signal } = await runChild(executable, ["-c", script, target], {
+    env: { ...process.env, PYTHONPATH: pythonPath("src") },
+  });
+  expect(signal).toBe("SIGKILL");
+}
+
+test.skipIf(process.platform === "win32")(
+  "what killed saves left is told, and removed on demand",
+  async () => {
+    await setup();
+    const folder = temporaryFolder();
+    await killedWhileWriting(join(folder, "smaller"));
+    writeFile(join(folder, ".mine.partial", "notes"), "mine");
+    const told = await doctor({ folders: [folder], timeoutMs: FAR });
+    const found = (owner: string) => told.leftovers?.filter((one) => one.owner === owner) ?? [];
+    expect(found("abandoned")).toMatchObject([
+      { folder: expect.stringContaining(".smaller."), removed: false },
+    ]);
+    expect(found("abandoned")[0]?.bytes).toBeGreaterThan(1000);
+    expect(found("unknown")).toMatchObject([{ folder: join(folder, ".mine.partial") }]);
+    expect(told.problems.map(({ remedy }) => remedy).join("\n")).toContain("--clean");
+    expect(told.healthy).toBe(true);
+
+    const cleaned = await doctor({ folders: [folder], clean: true, timeoutMs: FAR });
+    expect(cleaned.leftovers?.filter(({ removed }) => removed)).toHaveLength(1);
+    expect(readdirSync(folder)).toEqual([".mine.partial"]);
+  },
+);
 
 test("DEPTHKIT_PYTHON that does not exist is a problem with a remedy", async () => {
   vi.stubEnv("DEPTHKIT_PYTHON", "/nope");

@@ -160,3 +160,13 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
 def test_half_a_surrogate_pair_from_the_caller_is_refused() -> None:
     with pytest.raises(DepthkitError, match="surrogate"):
         texts_from_strings(["fine", "\ud800"])
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.jsonl.gz"])
+def test_a_git_lfs_pointer_is_named_and_is_no_text(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 12345\n")
+    error = refused(path)
+    assert error.code == "UNSUPPORTED_FORMAT"
+    assert f"{path}: it is a Git LFS pointer" in error.message
+    assert "a file of 12,345 bytes" in error.message and "git lfs pull" in error.message

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.export.safetensors_file import write_tensors
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.subnetworks.gates import removed
@@ -87,12 +88,12 @@ def test_files_that_hold_something_else_than_was_meant_are_refused(
 ) -> None:
     """A fault of the writing itself, in a few numbers of one tensor."""
 
-    def write(tensors: dict[str, Tensor], path: Path, **options: Any) -> None:
+    def write(tensors: dict[str, Tensor], *rest: Any) -> Iterator[int]:
         norm = tensors["model.norm.weight"].clone()
         norm[:3] += wrong
-        save_file({**tensors, "model.norm.weight": norm}, path, **options)
+        return write_tensors({**tensors, "model.norm.weight": norm}, *rest)
 
-    monkeypatch.setattr("depthkit_worker.export.shards.save_file", write)
+    monkeypatch.setattr("depthkit_worker.export.shards.write_tensors", write)
     decoder = Decoder(tiny_model("llama"))
     with pytest.raises(DepthkitError, match="The logits of the files") as failure:
         save(decoder, BLOCKS, tmp_path / "o")

@@ -92,9 +92,9 @@ def test_exp1_a_list_of_token_ids_as_long_as_the_model_is_deep_stays(tmp_path: P
 
 def test_exp3_no_old_shard_survives(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "o"
-    shutil.copytree(source, target)
     decoder = load(source)
     units = (Unit("block", 1), Unit("block", 2))
+    save(decoder, (), target, max_shard_bytes=200_000)
     with pytest.raises(DepthkitError, match=re.escape(str(target))) as failure:
         save(decoder, units, target)
     assert failure.value.code == "TARGET_NOT_EMPTY"
@@ -110,7 +110,7 @@ def test_exp3_no_old_shard_survives(source: Path, tmp_path: Path) -> None:
 def test_exp3_a_folder_that_is_no_model_is_never_replaced(source: Path, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.jpg").write_bytes(b"cat")
-    with pytest.raises(DepthkitError, match=r"no config\.json"):
+    with pytest.raises(DepthkitError, match=r"no depthkit\.json"):
         save(load(source), (), tmp_path / "photos", overwrite=True)
     with pytest.raises(DepthkitError, match="the model itself"):
         save(load(source), (), source, overwrite=True)
@@ -244,7 +244,7 @@ def test_a_cancelled_export_leaves_the_old_folder_and_nothing_else(source: Path,
                 raise cancelled()
 
     target = tmp_path / "o"
-    shutil.copytree(source, target)
+    save(load(source), (), target)
     before = sorted((path.name, path.stat().st_size) for path in target.iterdir())
     options = ExportOptions(overwrite=True)
     with pytest.raises(DepthkitError, match="cancelled"):

@@ -29,7 +29,7 @@ FAILED = [
 OTHERS = [
     RuntimeError("The size of tensor a (3) must match the size of tensor b (4)"),
     KeyError("out of memory"),
-    OSError(errno.ENOSPC, "No space left on device"),
+    OSError(errno.ENOENT, "No such file or directory"),
 ]
 
 

@@ -21,7 +21,7 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models import child, load
 from depthkit_worker.models.convert_gguf import Conversion, convert_in_child
 from depthkit_worker.models.devices import available_devices
-from depthkit_worker.models.folders import partial_folder, sha256_of_files
+from depthkit_worker.models.folders import sha256_of_files
 from depthkit_worker.models.load import ALIGNMENT_BYTES
 from depthkit_worker.models.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from depthkit_worker.session.job import Unattended, cancelled
@@ -207,10 +207,6 @@ def test_a_child_that_dies_is_an_error_with_its_last_words(tmp_path: Path, monke
         child.run_child("dying", [], Unattended())
     assert failure.value.code == "INTERNAL"
     assert sys.executable
-
-
-def test_partial_folders_stand_beside_their_target(tmp_path: Path) -> None:
-    assert partial_folder(tmp_path / "model", 7).parent == tmp_path
 
 
 def test_the_bundled_model_is_the_one_of_the_reference_figures(bundled_model: Path) -> None:

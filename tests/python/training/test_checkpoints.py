@@ -20,6 +20,7 @@ from torch import Tensor
 from depthkit_worker.contract.wire import LoraOptions, MaskedExperts, RepairFitOptions, TrainingPoint
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.partial_folders import leftovers
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.lora import fit_lora
@@ -239,15 +240,27 @@ def test_a_description_that_cannot_be_read_is_refused(tmp_path: Path, content: s
     assert caught.value.code == "UNSUPPORTED_FORMAT"
 
 
+def killed_while_making(target: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path;"
+        "from depthkit_worker.models.partial_folders import partial_folder;"
+        "making = partial_folder(Path(sys.argv[1])); prepared = making.__enter__();"
+        "(prepared.new / 'state.safetensors').write_bytes(b'half');"
+        "os.kill(os.getpid(), 9)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", script, str(target)], env=environment, check=False)
+
+
 def test_what_a_killed_process_left_half_written_is_swept(tmp_path: Path) -> None:
     decoder = llama()
     stop_at(3, decoder, settings(tmp_path))
-    for name in (".step-00000004.999999999.partial", ".teacher.999999999.partial"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / TENSORS).write_bytes(b"half")
+    killed_while_making(tmp_path / "step-00000004")
+    assert len(leftovers(tmp_path)) == 1
     _, report = trained_constant(decoder, settings(tmp_path))
     assert report.resumed_from == 3 and not report.skipped_checkpoints
     assert visible(tmp_path) == ["step-00000006", "step-00000007", "training.json"]
+    assert leftovers(tmp_path) == []
 
 
 def test_the_files_are_plain_tensors_and_json(tmp_path: Path) -> None:

@@ -325,7 +325,7 @@ def test_what_the_teacher_takes_on_disk_is_what_was_said(tmp_path: Path, monkeyp
 
     class Measuring(Unattended):
         def check(self) -> None:
-            sizes.extend(path.stat().st_size for path in (tmp_path).glob(".teacher.*.partial/records"))
+            sizes.extend(path.stat().st_size for path in (tmp_path).glob(".teacher.*.partial/new/records"))
 
     monkeypatch.setenv("DEPTHKIT_HOME", str(tmp_path))
     decoder = llama()

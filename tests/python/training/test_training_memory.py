@@ -28,7 +28,7 @@ def test_ten_times_the_sequences_take_no_more_memory(tmp_path: Path, monkeypatch
     class Measuring(Unattended):
         def report(self, phase: str, done: int, total: int | None, unit: str = "") -> None:
             if phase == "training" and done == 0:
-                stored.append(sum(path.stat().st_size for path in tmp_path.glob(".teacher.*.partial/records")))
+                stored.append(sum(path.stat().st_size for path in tmp_path.glob(".teacher.*.partial/new/records")))
 
     def peak(sequences: int) -> int:
         on = corpus(*[LENGTH] * sequences)

@@ -7,6 +7,7 @@ const failure = (code: string) => Object.assign(new Error(`${code}: it failed`),
 test.each([
   ["ENOSPC", "DISK_FULL"],
   ["EDQUOT", "DISK_FULL"],
+  ["EFBIG", "DISK_FULL"],
   ["EACCES", "INVALID_ARGUMENT"],
   ["ENOTDIR", "INVALID_ARGUMENT"],
 ])("%s is said as %s, with the file", (code, expected) => {

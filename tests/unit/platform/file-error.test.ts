@@ -16,6 +16,14 @@ test("a full disk has a code of its own, every other failure of the system the c
     code: "DISK_FULL",
     message: "Writing a thing failed: the disk of a/thing is full. Free some space.",
   });
+  expect(asFileError(failure("EDQUOT"), work)).toMatchObject({
+    code: "DISK_FULL",
+    message: expect.stringContaining("quota on the disk of a/thing is used up"),
+  });
+  expect(asFileError(failure("EFBIG"), work)).toMatchObject({
+    code: "DISK_FULL",
+    message: expect.stringContaining("a/thing is larger than its file system"),
+  });
   expect(asFileError(failure("EBUSY"), work)).toMatchObject({
     code: "SETUP_FAILED",
     message: "Writing a thing failed: a/thing cannot be used (EBUSY: it failed). Take another place.",
@@ -31,6 +39,9 @@ test("a wrong call of ours is none of the system's failures", () => {
 test.each([
   "OSError: [Errno 28] No space left on device",
   "[Errno 122] Disk quota exceeded",
+  "[Errno 69] Disc quota exceeded",
+  "OSError: [Errno 27] File too large",
+  "SafetensorError: Error while serializing: I/O error: x (os error 122)",
   "[WinError 112] x",
 ])("%s says that the disk is full", (text) => expect(saysDiskFull(text)).toBe(true));
 

@@ -6,11 +6,11 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "ecb79945b5f023c7a36e9fdf0a159e4563739487c0467ea831285ee23c47a562"
+CONTRACT_DIGEST = "02aecfa30e403dc852a85b957a152253aedf27ff42f6ab22aaed4303fd3e9c15"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] | None = None
     """Items a batch, those behind the same examples as one; null: as many as pay and fit."""
     items: bool = False
     """Also give every item."""
@@ -34,7 +34,7 @@ class CorpusOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class EngineOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     scored_positions: ScoredPositions = field(default_factory=lambda: ScoredPositions())
     """Positions of each sequence of a corpus that are scored."""
-    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] | None = None
     """Sequences, or items of a task, a batch; items behind the same examples are one; null: as many as pay and fit."""
     memory_budget: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
     """Bytes the evaluation may take beside the model; null: chosen for the device."""
@@ -42,7 +42,7 @@ class EngineOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 class ExportOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     overwrite: bool = False
-    """Replace what the folder holds; a folder that is not empty is refused otherwise."""
+    """Replace an earlier export; a folder that is not empty is refused otherwise."""
     dtype: DtypeChoice = "auto"
     """auto: the dtype the source is stored in."""
     note: str = ""
@@ -64,7 +64,7 @@ class GenerateOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Stop once one of these strings was written."""
     cache: bool = True
     """Keep a KV cache; without it every token costs a whole forward pass."""
-    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] = 1
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] = 1
     """Prompts at a time; above 1 for greedy text with a cache."""
 
 
@@ -94,14 +94,14 @@ class HarnessOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Items of each task, from the front; null: all."""
     shots: Annotated[int, Meta(ge=0, le=9007199254740991)] | None = None
     """Examples in front of each item; null: what the task says; a task that fixes 0 keeps it."""
-    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] = 1
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] = 1
     """Items at a time."""
     include_path: Annotated[str, Meta(min_length=1)] | None = None
     """A folder with task files (.yaml) of your own."""
 
 
 class InfluenceOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] = 4
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] = 4
     """Sequences at a time; the values do not depend on it."""
     angular_tokens: AngularTokens = "last"
     """Tokens of a sequence the angular distance is averaged over."""
@@ -110,7 +110,7 @@ class InfluenceOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class LastWordOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] | None = None
     """Items a batch, those behind the same examples as one; null: as many as pay and fit."""
     items: bool = False
     """Also give every item."""
@@ -142,7 +142,7 @@ class PerplexityOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Stop after this many chunks; null: never."""
     bos: BosPolicy = "auto"
     """BOS token at the start of each chunk; auto: where the tokeniser adds it itself."""
-    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] = 1
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] = 1
     """Chunks at a time."""
 
 
@@ -155,7 +155,7 @@ class ProfileOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Tokens before the first one written; null: 128, or half the model's limit at most."""
     new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)] = 32
     """Tokens written by each timed run."""
-    batch_sizes: Annotated[tuple[Annotated[int, Meta(ge=1, le=9007199254740991)], ...], Meta(min_length=1)] = (1, 8,)
+    batch_sizes: Annotated[tuple[Annotated[int, Meta(ge=1, le=65536)], ...], Meta(min_length=1)] = (1, 8,)
     """Texts written at a time, each once."""
     rounds: Annotated[int, Meta(ge=1, le=9007199254740991)] = 5
     """Times every model is timed, in turn."""
@@ -182,12 +182,18 @@ class SolveOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Tokens an answer at most."""
     stop: tuple[Annotated[str, Meta(min_length=1)], ...] | None = None
     """Strings that end an answer; null: what stands between the task's examples."""
-    batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)] = 8
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] = 8
     """Items at a time."""
     chat: bool = False
     """Wrap each prompt as a user's turn in the model's chat template."""
     items: bool = False
     """Also give every item, with what was written."""
+
+
+class TargetOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    kind: TargetKind
+    overwrite: bool = False
+    """What depthkit wrote itself may be replaced."""
 
 
 class TaskOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1340,6 +1346,10 @@ class TrainingReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How it went, step by step."""
 
 
+class WorkerCheckTargetParams(TargetOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    target: Annotated[str, Meta(min_length=1)]
+
+
 class WorkerPingParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     value: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     integer: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -1414,6 +1424,7 @@ RepairMethod: TypeAlias = EmulatedUpdateOptions | BiasOptions | LowRankOptions |
 RepairReference: TypeAlias = Literal["dense", "pruned"]
 RowMode: TypeAlias = Literal["raw", "wikitext"]
 RowSource: TypeAlias = RowFiles | OwnRows
+TargetKind: TypeAlias = Literal["export", "repair", "files"]
 TaskFormat: TypeAlias = Literal["mmlu", "arc_easy", "arc_challenge", "openbookqa", "piqa", "boolq", "hellaswag", "winogrande", "lambada"]
 TaskHandle: TypeAlias = Annotated[str, Meta(pattern="^task-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 TaskKind: TypeAlias = Literal["choices", "last-word"]
@@ -1423,6 +1434,7 @@ UnitName: TypeAlias = Annotated[str, Meta(pattern="^(block|attention|feed-forwar
 METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "worker.ping": (WorkerPingParams, WorkerPingResult),
     "worker.sleep": (WorkerSleepParams, WorkerSleepResult),
+    "worker.checkTarget": (WorkerCheckTargetParams, Empty),
     "worker.status": (Empty, WorkerStatusResult),
     "model.load": (ModelLoadParams, ModelLoadResult),
     "model.tokenizer": (ModelTokenizerParams, TokenizerInfo),

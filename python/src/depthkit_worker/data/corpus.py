@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -15,7 +15,6 @@ from depthkit_worker.data.tokens import Ids, Tokeniser, ids_digest, leading, tok
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.session.job import Job
 
-TEXTS_BETWEEN_CHECKS = 100
 PAD = 0
 
 
@@ -171,29 +170,20 @@ def _packed(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: in
     return _Cut(rows, len(stream), taken, in_text)
 
 
-def _place(first: int, number: int) -> str:
-    """Of a text by its number in a group, which begins with the text number `first`."""
-    return f"text {first + number + 1}"
-
-
 def _unpacked(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: int, own: _OwnBos, job: Job) -> _Cut:
     need = options.sequences or 1
     rows: list[Ids] = []
     total = taken = in_text = 0
-    for first in range(0, len(texts.texts), TEXTS_BETWEEN_CHECKS):
-        job.check()
-        group = list(texts.texts[first : first + TEXTS_BETWEEN_CHECKS])
-        for found in tokeniser.encode(group, partial(_place, first)):
-            ids = np.asarray(found, dtype=np.int32)
-            total += len(ids)
-            start = own.skipped(ids)
-            row = ids[start : start + room]
-            # A sequence of one token predicts nothing.
-            if len(row) + options.length - room >= 2 and (options.sequences is None or len(rows) < options.sequences):
-                rows.append(row)
-                taken += start + len(row)
-                in_text += own.at(ids) > 0
-        job.report("tokenise", first + len(group), len(texts.texts), "texts")
+    for number, ids in enumerate(tokeniser.each(texts.texts, job), start=1):
+        total += len(ids)
+        start = own.skipped(ids)
+        row = ids[start : start + room]
+        # A sequence of one token predicts nothing.
+        if len(row) + options.length - room >= 2 and (options.sequences is None or len(rows) < options.sequences):
+            rows.append(row)
+            taken += start + len(row)
+            in_text += own.at(ids) > 0
+        job.report("tokenise", number, len(texts.texts), "texts")
     if len(rows) < need:
         raise DepthkitError(
             "NOT_ENOUGH_TEXT",

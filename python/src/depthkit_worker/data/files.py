@@ -12,6 +12,7 @@ from pathlib import Path
 
 from depthkit_worker.data.unpacking import open_gzip
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.models.file_kinds import lfs_pointer
 from depthkit_worker.session.job import Job
 
 SUFFIXES = (".txt", ".jsonl", ".jsonl.gz")
@@ -61,6 +62,9 @@ def suffix_of(path: Path) -> str:
     if not path.is_file():
         what = "it is not a file" if path.exists() else "there is no such file"
         raise DepthkitError("FILE_NOT_FOUND", f"Cannot read {path}: {what}. Check the path.", path=str(path))
+    pointer = lfs_pointer(path)
+    if pointer is not None:
+        raise DepthkitError("UNSUPPORTED_FORMAT", f"Cannot read {path}: {pointer}.", path=str(path))
     return suffix
 
 

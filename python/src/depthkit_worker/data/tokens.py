@@ -5,26 +5,33 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase, TokenizersBackend
 
 from depthkit_worker.contract.wire import BosPolicy, FirstToken
 from depthkit_worker.data.chat import render_chat
+from depthkit_worker.data.tokenise_child import IDS, TEXT, TOKENIZER
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.models.child import run_child
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.limits import Limits
+from depthkit_worker.models.partial_folders import partial_folder
 from depthkit_worker.session.job import Job
 
 Ids = NDArray[np.int32]
 
+LONG = 1 << 18
+"""Characters from which a text goes through the tokeniser in a process of its own: half a second of work."""
 SEGMENT = 1 << 16
 """Characters tokenised in one go; about 50 ms of work, and the unit of cancelling."""
 WINDOW = 256
@@ -70,6 +77,14 @@ class Tokeniser:
         bos = bos_token(self.tokenizer, policy)
         self.check([] if bos is None else [bos], lambda: "the BOS token in front of each sequence")
         return bos
+
+    def each(self, texts: Sequence[str], job: Job) -> Iterator[Ids]:
+        """Ids of each text by itself, without special tokens, one after the other."""
+        for number, text in enumerate(texts):
+            job.check()
+            ids = encode_whole(self.tokenizer, text, job)
+            self.check(ids, partial("text {}".format, number + 1))
+            yield ids
 
     def encode(self, texts: list[str], place: Callable[[int], str]) -> list[list[int]]:
         """Ids of each text by itself, without special tokens. `place` names a text by its number."""
@@ -188,17 +203,40 @@ def encode_stream(tokenizer: PreTrainedTokenizerBase, text: str, job: Job) -> Id
     """Ids of `text` (tokens,): those of one call on the whole, made in pieces where that is safe.
 
     Pieces bound the memory and let a cancel through. A tokeniser that may look at the whole text
-    (normaliser, prefix space, no splitting into words) gets the whole text.
+    (normaliser, prefix space, no splitting into words) gets the whole text, in a process of its own.
     """
     pieces = _pieces(tokenizer, text) if splits_locally(tokenizer) else iter([text])
     ids: list[Ids] = []
     done = 0
+    job.report("tokenise", done, len(text), "characters")
     for piece in pieces:
         job.check()
-        ids.append(np.asarray(encode(tokenizer, [piece])[0], dtype=np.int32))
+        ids.append(encode_whole(tokenizer, piece, job))
         done += len(piece)
         job.report("tokenise", done, len(text), "characters")
     return np.concatenate(ids) if ids else np.zeros(0, dtype=np.int32)
+
+
+def encode_whole(tokenizer: PreTrainedTokenizerBase, text: str, job: Job) -> Ids:
+    """Ids of one text (tokens,), without special tokens. A cancel is obeyed however long the text is, but for
+    tokenisers that are not made by the tokenizers library, or that do more than it does."""
+    if len(text) < LONG or not _is_plain(tokenizer):
+        return np.asarray(encode(tokenizer, [text])[0], dtype=np.int32)
+    # In the folder for temporary files; what a kill leaves there goes with the next one.
+    with partial_folder(Path(tempfile.gettempdir()) / "depthkit-tokens") as prepared:
+        (prepared.new / TOKENIZER).write_text(_pipeline(tokenizer), encoding="utf-8")
+        (prepared.new / TEXT).write_bytes(text.encode())
+        split = "split" if cast("Any", tokenizer).split_special_tokens else "keep"
+        run_child("depthkit_worker.data.tokenise_child", [str(prepared.new), split], job)
+        return np.fromfile(prepared.new / IDS, dtype=np.int32)
+
+
+def _is_plain(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether it is the library's own pipeline that makes tokens, and no code of the tokeniser's class."""
+    here = type(tokenizer)
+    return isinstance(tokenizer, TokenizersBackend) and all(
+        getattr(here, name) is getattr(TokenizersBackend, name) for name in ("__call__", "_encode_plus")
+    )
 
 
 def splits_locally(tokenizer: PreTrainedTokenizerBase) -> bool:
@@ -295,11 +333,15 @@ def tokenizer_digest(tokenizer: PreTrainedTokenizerBase) -> str:
 
 def _description(tokenizer: PreTrainedTokenizerBase) -> str:
     if tokenizer.is_fast:
-        pipeline = json.loads(cast("Any", tokenizer).backend_tokenizer.to_str())
-        # Left behind by whoever called the tokeniser last; no part of what it is.
-        pipeline["truncation"] = pipeline["padding"] = None
-        return json.dumps(pipeline, sort_keys=True)
+        return _pipeline(tokenizer)
     return json.dumps([type(tokenizer).__name__, tokenizer.get_vocab()], sort_keys=True)
+
+
+def _pipeline(tokenizer: PreTrainedTokenizerBase) -> str:
+    pipeline = json.loads(cast("Any", tokenizer).backend_tokenizer.to_str())
+    # Left behind by whoever called the tokeniser last; no part of what it is.
+    pipeline["truncation"] = pipeline["padding"] = None
+    return json.dumps(pipeline, sort_keys=True)
 
 
 def ids_digest(ids: Ids) -> str:

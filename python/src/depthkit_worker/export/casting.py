@@ -69,7 +69,7 @@ def written_difference(
     memory, computed in the loaded dtype over every token of a fixed batch. An export with more than rounding
     accounts for stops here."""
     decoder = subnetwork.decoder
-    ids = [fixed_batch(decoder), *_worst_tokens(checkpoint.model, dtype)]
+    ids = [fixed_batch(decoder), *_worst_tokens(checkpoint.model, dtype, job)]
     with removed(subnetwork):
         expected = [logits_of(decoder.model, rows) for rows in ids]
     job.check()
@@ -131,13 +131,14 @@ def _read_back(checkpoint: Checkpoint, folder: Path) -> PreTrainedModel:
     return model
 
 
-def _worst_tokens(model: PreTrainedModel, dtype: torch.dtype) -> list[LongTensor]:
+def _worst_tokens(model: PreTrainedModel, dtype: torch.dtype, job: Job) -> list[LongTensor]:
     """A row of the tokens whose embeddings a cast to `dtype` changes most, where it changes any by more than
     rounding does: the fixed batch has few of all tokens, and a fault may touch a few others."""
     weight = model.get_input_embeddings().weight
     assert isinstance(weight, Tensor)
     norms, errors = [], []
     for rows in torch.split(weight.detach(), 4096):  # Some of the rows at a time: the whole may be large.
+        job.check()
         wide = rows.double()
         norms.append(wide.norm(dim=-1))
         errors.append((rows.to(dtype).double() - wide).norm(dim=-1))

@@ -7,8 +7,6 @@ of the subnetwork in memory before anything is written.
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from msgspec.structs import replace
 from safetensors import SafetensorError
 
 from depthkit_worker.contract.wire import ExportedFile, ExportHuggingfaceResult, ExportOptions, ExportProvenance
+from depthkit_worker.disk_full import disk_full
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.block_places import Place, places_of
 from depthkit_worker.export.build_checkpoint import Checkpoint, build_checkpoint
@@ -27,20 +26,21 @@ from depthkit_worker.export.generation_config import PassedOn, generation_settin
 from depthkit_worker.export.plain_config import write_fields
 from depthkit_worker.export.provenance import copy_licenses, provenance_of, write_provenance
 from depthkit_worker.export.shards import Written, write_shards
-from depthkit_worker.export.target import check_room, check_target
 from depthkit_worker.export.text_files import write_generation_settings, write_tokenizer, write_tokenizer_as_loaded
 from depthkit_worker.export.verify import check_built
+from depthkit_worker.models.cancellable import obeying
 from depthkit_worker.models.compatibility import add_legacy_keys
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.dtypes import dtype_name
-from depthkit_worker.models.folders import files_in, is_full, partial_folder, put_in_place, sha256_of_files
+from depthkit_worker.models.folders import files_in, sha256_of_files
 from depthkit_worker.models.kv_cache import kv_bytes_per_attention
+from depthkit_worker.models.partial_folders import partial_folder
+from depthkit_worker.models.target import check_room, check_target
 from depthkit_worker.models.units import Parts
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 MAX_SHARD_BYTES = 1 << 30
-"""Small enough that a cancel, which is looked for between shards, is obeyed in about a second."""
 
 
 @dataclass(frozen=True)
@@ -72,20 +72,17 @@ def export_huggingface(
 ) -> ExportHuggingfaceResult:
     """Write `subnetwork` to the folder `target`, whole or not at all. The live model is not touched."""
     started = time.monotonic()
-    plan = _plan(subnetwork, target, options, max_shard_bytes, job)
-    partial = partial_folder(plan.target, os.getpid())
-    shutil.rmtree(partial, ignore_errors=True)
+    with obeying(job):
+        plan = _plan(subnetwork, target, options, max_shard_bytes, job)
     try:
-        partial.mkdir(parents=True)
-        result = _write(plan, partial, job)
-        job.check()
-        put_in_place(partial, plan.target)
+        with partial_folder(plan.target) as prepared:
+            with obeying(job):
+                result = _write(plan, prepared.new, job)
+            prepared.put_in_place(job)
     except (OSError, SafetensorError) as error:
-        if not is_full(error):
+        if (why := disk_full(error)) is None:
             raise
-        raise DepthkitError("DISK_FULL", f"The disk filled up while {plan.target} was written.") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        raise DepthkitError("DISK_FULL", f"Writing {plan.target} failed: {why}. Nothing is left of it.") from error
     return replace(result, seconds=time.monotonic() - started)
 
 
@@ -93,7 +90,7 @@ def _plan(subnetwork: Subnetwork, target: Path, options: ExportOptions, max_shar
     decoder, places = subnetwork.decoder, places_of(subnetwork)
     if not any(place.block is not None for place in places):
         raise DepthkitError("INVALID_ARGUMENT", "Every block is removed: there is no model left to export.")
-    target = check_target(target, options.overwrite, decoder.source)
+    target = check_target(target, "export", options.overwrite, decoder.source.folder)
     checkpoint = build_checkpoint(decoder, places)
     stored = getattr(torch, decoder.source.stored_dtype)
     plan = _Plan(

@@ -84,7 +84,7 @@ def source_card(decoder: Decoder) -> dict[str, Any]:
     found: dict[str, Any] = dict(BUNDLED_CARDS.get(source.name, {}))
     if source.folder is not None and (source.folder / "README.md").is_file():
         try:
-            found = metadata_load(source.folder / "README.md") or {}
+            found |= metadata_load(source.folder / "README.md") or {}
         except Exception as error:  # Not a mapping, or whatever a reader of YAML raises.
             raise DepthkitError(
                 "MODEL_INVALID",

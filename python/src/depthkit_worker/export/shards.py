@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from depthkit_worker.export.plain_weights import as_stored
+from depthkit_worker.export.safetensors_file import stored_bytes, write_tensors
 from depthkit_worker.session.job import Job
 
 PHASE = "exporting"
@@ -30,22 +29,19 @@ class Written:
 def write_shards(
     tensors: Mapping[str, Tensor], folder: Path, dtype: torch.dtype, max_shard_bytes: int, job: Job
 ) -> Written:
-    """Write `tensors` as `dtype`. Only one shard is converted at a time, so that a model that fills the
+    """Write `tensors` as `dtype`. Only one tensor is converted at a time, so that a model that fills the
     memory can still be saved."""
     shards = _split(tensors, dtype, max_shard_bytes)
-    sizes = {name: _bytes(tensor, dtype) for name, tensor in tensors.items()}
-    total, done = sum(sizes.values()), 0
+    total, done = sum(stored_bytes(tensor, dtype) for tensor in tensors.values()), 0
     files: list[Path] = []
     places: dict[str, str] = {}
     for number, names in enumerate(shards, start=1):
-        job.check()
-        job.report(PHASE, done, total, "bytes")
         file = SINGLE if len(shards) == 1 else f"model-{number:05}-of-{len(shards):05}.safetensors"
-        stored = {name: as_stored(tensors[name], dtype) for name in names}
-        save_file(stored, folder / file, metadata={"format": "pt"})
+        for written in write_tensors({name: tensors[name] for name in names}, folder / file, dtype, job):
+            done += written
+            job.report(PHASE, done, total, "bytes")
         files.append(folder / file)
         places.update(dict.fromkeys(names, file))
-        done += sum(sizes[name] for name in names)
     if len(shards) > 1:
         index = {"metadata": {"total_size": total}, "weight_map": places}
         (folder / INDEX).write_text(json.dumps(index, indent=2, sort_keys=True) + "\n", encoding="utf-8")
@@ -58,14 +54,10 @@ def _split(tensors: Mapping[str, Tensor], dtype: torch.dtype, max_shard_bytes: i
     shards: list[list[str]] = [[]]
     room = max_shard_bytes
     for name, tensor in tensors.items():
-        size = _bytes(tensor, dtype)
+        size = stored_bytes(tensor, dtype)
         if shards[-1] and size > room:
             shards.append([])
             room = max_shard_bytes
         shards[-1].append(name)
         room -= size
     return shards
-
-
-def _bytes(tensor: Tensor, dtype: torch.dtype) -> int:
-    return tensor.numel() * (dtype.itemsize if tensor.is_floating_point() else tensor.itemsize)

@@ -32,7 +32,7 @@ def fit(session: Session, params: RepairFitParams, call: Call) -> RepairFitResul
 
 def save(session: Session, params: RepairSaveParams, call: Call) -> RepairSaveResult:
     folder = Path(params.folder)
-    size = save_repairs(subnetwork_of(session, params), folder, params)
+    size = save_repairs(subnetwork_of(session, params), folder, params, call)
     return RepairSaveResult(folder=str(folder), bytes=size)
 
 

@@ -11,6 +11,7 @@ HANDLERS = Handlers(
         "worker.ping": "worker:ping",
         "worker.sleep": "worker:sleep",
         "worker.status": "worker:status",
+        "worker.checkTarget": "worker:target",
         "model.load": "model:load",
         "model.tokenizer": "model:tokenizer",
         "model.unload": "model:unload",

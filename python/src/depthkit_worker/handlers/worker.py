@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 from depthkit_worker.contract.wire import (
     Empty,
+    WorkerCheckTargetParams,
     WorkerPingParams,
     WorkerPingResult,
     WorkerSleepParams,
@@ -14,6 +16,7 @@ from depthkit_worker.contract.wire import (
     WorkerStatusResult,
 )
 from depthkit_worker.memory.process import peak_resident_bytes, resident_bytes
+from depthkit_worker.models.target import check_target
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
 
@@ -54,3 +57,8 @@ def status(session: Session, params: Empty, call: Call) -> WorkerStatusResult:
         resident_bytes=resident_bytes(),
         peak_resident_bytes=peak_resident_bytes(),
     )
+
+
+def target(session: Session, params: WorkerCheckTargetParams, call: Call) -> Empty:
+    check_target(Path(params.target), params.kind, params.overwrite)
+    return Empty()

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from depthkit_worker.disk_full import disk_full
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.memory.out_of_memory import is_out_of_memory
 from depthkit_worker.session.job import Job
@@ -31,7 +32,7 @@ KILLED = 9
 
 
 def run_child(
-    module: str, arguments: Sequence[str], job: Job, clean_up: Callable[[int], None] = lambda _process: None
+    module: str, arguments: Sequence[str], job: Job, clean_up: Callable[[int], object] = lambda _process: None
 ) -> Any:
     """Run `python -m module arguments` and return its result. `clean_up` gets the number of a child
     that did not finish."""
@@ -136,8 +137,9 @@ def child_main(work: Callable[[ChildJob], Any], stop_with_parent: bool) -> int:
         return 1
     except Exception as error:
         traceback.print_exc()
-        code = "OUT_OF_MEMORY" if is_out_of_memory(error) else "INTERNAL"
-        message = f"{type(error).__name__}: {error}"
+        full = disk_full(error)
+        code = "OUT_OF_MEMORY" if is_out_of_memory(error) else "INTERNAL" if full is None else "DISK_FULL"
+        message = f"{type(error).__name__}: {error}" if full is None else f"Writing a file failed: {full} ({error})."
         job.send({"error": {"code": code, "message": message, "details": {}}})
         return 1
     return 0

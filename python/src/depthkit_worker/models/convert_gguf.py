@@ -8,7 +8,6 @@ several times the model's memory, so it is done once, in a process of its own.
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,10 @@ from pathlib import Path
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.child import child_main, run_child
 from depthkit_worker.models.file_kinds import not_what_it_says
-from depthkit_worker.models.folders import partial_folder, put_in_place, sha256_of_files, sweep_partials
-from depthkit_worker.models.gguf_header import gguf_fault
+from depthkit_worker.models.folders import sha256_of_files
+from depthkit_worker.models.gguf_header import gguf_fault, gguf_licence
 from depthkit_worker.models.manifest import Manifest, read_manifest, write_manifest
+from depthkit_worker.models.partial_folders import partial_folder, sweep
 from depthkit_worker.session.job import Job
 
 PHASE = "converting GGUF"
@@ -40,15 +40,11 @@ def convert_in_child(conversion: Conversion, job: Job) -> None:
     arguments = ["--gguf", str(conversion.gguf), "--out", str(conversion.out), "--stop-with-parent"]
     if conversion.expect_sha256 is not None:
         arguments += ["--expect-sha256", conversion.expect_sha256]
-
-    def clean_up(process: int) -> None:
-        shutil.rmtree(partial_folder(conversion.out, process), ignore_errors=True)
-
-    run_child("depthkit_worker.models.convert_gguf", arguments, job, clean_up)
+    run_child("depthkit_worker.models.convert_gguf", arguments, job, lambda _process: sweep(conversion.out.parent))
 
 
-def convert(conversion: Conversion, process: int, job: Job) -> dict[str, str]:
-    """Convert in this process, whose number is `process`."""
+def convert(conversion: Conversion, job: Job) -> dict[str, str]:
+    """Convert in this process."""
     gguf, out = conversion.gguf, conversion.out
     if not gguf.is_file():
         raise DepthkitError("FILE_NOT_FOUND", f"There is no GGUF file {gguf}.", path=str(gguf))
@@ -66,16 +62,10 @@ def convert(conversion: Conversion, process: int, job: Job) -> dict[str, str]:
             sha256=digest,
             expected=conversion.expect_sha256,
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    sweep_partials(out)
-    partial = partial_folder(out, process)
-    partial.mkdir()
-    try:
-        _write_plain(gguf, partial, job)
-        write_manifest(partial, Manifest(gguf.name, digest), job.check)
-        put_in_place(partial, out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with partial_folder(out) as prepared:
+        _write_plain(gguf, prepared.new, job)
+        write_manifest(prepared.new, Manifest(gguf.name, digest), job.check)
+        prepared.put_in_place(job)
     job.report(PHASE, STEPS, STEPS, "steps")
     return {"folder": str(out), "sha256": digest}
 
@@ -114,11 +104,20 @@ def _write_plain(gguf: Path, folder: Path, job: Job) -> None:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     add_legacy_keys(folder)
+    _write_card(gguf, folder)
+
+
+def _write_card(gguf: Path, folder: Path) -> None:
+    """The licence where an export looks for it: in the front matter of a card."""
+    from huggingface_hub import ModelCardData
+
+    licence = gguf_licence(gguf)
+    if licence:
+        front = ModelCardData(**licence).to_yaml()
+        (folder / "README.md").write_text(f"---\n{front}\n---\nConverted from `{gguf.name}`.\n", encoding="utf-8")
 
 
 def main() -> int:
-    import os
-
     parser = argparse.ArgumentParser(prog="python -m depthkit_worker.models.convert_gguf")
     parser.add_argument("--gguf", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -126,7 +125,7 @@ def main() -> int:
     parser.add_argument("--stop-with-parent", action="store_true", help="end when standard input closes")
     given = parser.parse_args()
     conversion = Conversion(given.gguf.absolute(), given.out.absolute(), given.expect_sha256)
-    return child_main(lambda job: convert(conversion, os.getpid(), job), given.stop_with_parent)
+    return child_main(lambda job: convert(conversion, job), given.stop_with_parent)
 
 
 if __name__ == "__main__":

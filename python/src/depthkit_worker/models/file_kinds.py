@@ -26,9 +26,7 @@ def not_what_it_says(path: Path) -> str | None:
     if not front:
         return "it is empty (0 bytes)"
     if _LFS.match(front):
-        stands_for = _LFS_SIZE.search(front)
-        real = f", which stands for a file of {int(stands_for[1]):,} bytes" if stands_for else ""
-        return f"it is a Git LFS pointer of {size:,} bytes{real}: the file itself was not fetched (git lfs pull)"
+        return _pointer(front, size)
     if _HTML.match(front):
         return f"it is an HTML page of {size:,} bytes: a web server's answer was saved in the file's place"
     if path.suffix == ".safetensors":
@@ -36,6 +34,19 @@ def not_what_it_says(path: Path) -> str | None:
     if not front.strip(b"\0"):
         return f"its first {len(front):,} of {size:,} bytes are all zero: a download that was never filled in"
     return None
+
+
+def lfs_pointer(path: Path) -> str | None:
+    """What stands in `path` where it is a Git LFS pointer; None where it is none."""
+    with path.open("rb") as file:
+        front = file.read(LOOKED_AT)
+    return _pointer(front, path.stat().st_size) if _LFS.match(front) else None
+
+
+def _pointer(front: bytes, size: int) -> str:
+    stands_for = _LFS_SIZE.search(front)
+    real = f", which stands for a file of {int(stands_for[1]):,} bytes" if stands_for else ""
+    return f"it is a Git LFS pointer of {size:,} bytes{real}: the file itself was not fetched (git lfs pull)"
 
 
 def _cut_safetensors(path: Path, size: int, front: bytes) -> str | None:

@@ -23,6 +23,24 @@ _DEFAULT_ALIGNMENT = 32
 _BLOCK = re.compile(rb"blk\.([0-9]{1,9})\.")
 
 
+LICENCE_KEYS = {
+    "license": b"general.license",
+    "license_name": b"general.license.name",
+    "license_link": b"general.license.link",
+}
+"""What a model card calls them, and a GGUF."""
+
+
+def gguf_licence(path: Path) -> dict[str, str]:
+    """What a whole GGUF file says of its licence, by the names of a model card."""
+    with path.open("rb") as file:
+        file.seek(8)
+        walk = _Walk(file, path.stat().st_size)
+        walk.fault()
+    found = {name: walk.texts.get(key, b"").decode(errors="replace").strip() for name, key in LICENCE_KEYS.items()}
+    return {name: text for name, text in found.items() if text}
+
+
 def gguf_fault(path: Path) -> str | None:
     """Why `path` is no whole GGUF file; None where it is."""
     size = path.stat().st_size
@@ -50,6 +68,8 @@ class _Walk:
         self._file, self._size = file, size
         self._numbers: dict[bytes, int] = {}
         """Whole numbers of the metadata, by key."""
+        self.texts: dict[bytes, bytes] = {}
+        """Texts of the metadata, by key."""
 
     def fault(self) -> str | None:
         tensors, keys = self._number("<Q"), self._number("<Q")
@@ -76,8 +96,10 @@ class _Walk:
             value = self._number(_FORMATS[kind])
             if isinstance(value, int):
                 self._numbers[key] = value
-            return
-        self._value(kind)
+        elif kind == _STRING:
+            self.texts[key] = self._string()
+        else:
+            self._value(kind)
 
     def _value(self, kind: int, depth: int = 0) -> None:
         if kind == _STRING:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from depthkit_worker.disk_full import disk_full
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.child import child_main, run_child
 from depthkit_worker.session.job import Job
@@ -71,6 +72,8 @@ def fetch(model: HubModel, job: Job) -> str:
     except errors.HFValidationError as error:
         raise DepthkitError("MODEL_NOT_FOUND", f"{model.id!r} is not a hub id: {error}", id=model.id) from error
     except transport as error:
+        if disk_full(error) is not None:
+            raise
         raise DepthkitError(
             "NETWORK",
             f"{named} is not on this machine and could not be fetched from the Hugging Face hub: {error}",

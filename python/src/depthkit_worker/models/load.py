@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from depthkit_worker.contract.wire import AttentionChoice, ModelOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.adapter_files import adapter_notes
+from depthkit_worker.models.cancellable import obeying
 from depthkit_worker.models.checkpoint import require_tokenizer, unreadable_tokenizer
 from depthkit_worker.models.configuration import check_described, load_config
 from depthkit_worker.models.decoder import Decoder
@@ -28,7 +30,7 @@ from depthkit_worker.models.quiet import quiet_transformers
 from depthkit_worker.models.source import Source
 from depthkit_worker.models.stored_weights import read_stored
 from depthkit_worker.models.weights import load_weights
-from depthkit_worker.session.job import Job, cancelled
+from depthkit_worker.session.job import Job, attended, cancelled
 
 PHASE = "loading"
 ALIGNMENT_BYTES = 64
@@ -51,11 +53,12 @@ def load_model(source: str, cache_folder: Path, options: ModelOptions, job: Job)
     dtype = getattr(torch, stored.dtype if options.dtype == "auto" else options.dtype)
     job.check()
     job.report(PHASE, 0, 2, "steps")
-    with _digest_beside(stored.files, job) as digest:
-        tokenizer = _tokenizer(folder, options.trust_remote_code)
+    # First, as it is loaded in a thread, which would obey as well and leave its imports half done.
+    tokenizer = _tokenizer(folder, options.trust_remote_code, job)
+    with obeying(job), _digest_beside(stored.files, job) as digest:
         model, weight_notes = load_weights(folder, config, stored, dtype, device, options)
         job.report(PHASE, 1, 2, "steps")
-        _align(model)
+        _align(model, job)
         notes = (*adapter_notes(folder), *config_notes, *weight_notes)
         loaded = Source(source, found.revision, folder, digest.result(), stored.dtype, notes)
     job.report(PHASE, 2, 2, "steps")
@@ -91,10 +94,14 @@ def _digest_beside(files: Sequence[Path], job: Job) -> Iterator[Future[str]]:
             abandoned.set()
 
 
-def _tokenizer(folder: Path, trust_remote_code: bool) -> PreTrainedTokenizerBase:
+def _tokenizer(folder: Path, trust_remote_code: bool, job: Job) -> PreTrainedTokenizerBase:
     require_tokenizer(folder)
+    read = partial(AutoTokenizer.from_pretrained, folder, trust_remote_code=trust_remote_code)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+        # Of a large vocabulary it takes seconds, in one call of its Rust.
+        tokenizer = attended(job, read)
+    except DepthkitError:
+        raise
     except BaseException as error:  # A tokenizer raises whatever it likes, and a panic of its Rust is no Exception.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
@@ -103,7 +110,7 @@ def _tokenizer(folder: Path, trust_remote_code: bool) -> PreTrainedTokenizerBase
     return tokenizer
 
 
-def _align(model: PreTrainedModel) -> None:
+def _align(model: PreTrainedModel, job: Job) -> None:
     """Copy parameters that lie in the mapped file at odd addresses.
 
     Matrix kernels take another path for those, and the last bits of a logit then hang on how a
@@ -115,6 +122,7 @@ def _align(model: PreTrainedModel) -> None:
     torch.set_num_threads(1)
     try:
         for parameter in _unaligned(model.parameters()):
+            job.check()
             parameter.data = parameter.data.clone()
     finally:
         torch.set_num_threads(threads)

@@ -42,6 +42,8 @@ def load_weights(
             ignore_mismatched_sizes=True,  # Reported below, with the other faults.
             **NOT_APPLIED,
         )
+    except DepthkitError:
+        raise
     except Exception as error:  # Readers of damaged files raise whatever they were at.
         if is_out_of_memory(error):
             raise DepthkitError(

@@ -9,8 +9,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,16 +20,19 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from depthkit_worker.contract.wire import RepairSaveOptions
+from depthkit_worker.disk_full import disk_full
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.file_kinds import not_what_it_says
 from depthkit_worker.models.first_line import first_line
-from depthkit_worker.models.folders import is_full, partial_folder, put_in_place
+from depthkit_worker.models.partial_folders import partial_folder
+from depthkit_worker.models.target import check_target
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.repair import BlockEdit, Repair
 from depthkit_worker.repair.saved_form import FORMAT, VERSION, SavedRepair, damaged, read_saved
 from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
 from depthkit_worker.repair.weight_changes import Product, Sum, WeightChange
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
@@ -123,20 +124,9 @@ def added_parameters(repair: Repair) -> int:
     return sum(parameter.numel() for module in repair.modules for parameter in module.parameters())
 
 
-def save_repairs(subnetwork: Subnetwork, folder: Path, options: RepairSaveOptions) -> int:
+def save_repairs(subnetwork: Subnetwork, folder: Path, options: RepairSaveOptions, job: Job) -> int:
     """Write what is removed, and the repairs in the order they were made; gives the bytes written."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not options.overwrite:
-        raise DepthkitError(
-            "TARGET_NOT_EMPTY",
-            f"Saving a repair to {folder}: there is something already. Choose another folder, or overwrite.",
-            folder=str(folder),
-        )
-    if options.overwrite and folder.is_dir() and any(folder.iterdir()) and not (folder / "repair.json").is_file():
-        raise DepthkitError(
-            "TARGET_NOT_EMPTY",
-            f"Saving a repair to {folder}: it holds files and no repair.json, so they are not replaced.",
-            folder=str(folder),
-        )
+    folder = check_target(folder, "repair", options.overwrite)
     tensors: dict[str, Tensor] = {}
     entries = []
     for number, repair in enumerate(subnetwork.repairs):
@@ -161,20 +151,18 @@ def save_repairs(subnetwork: Subnetwork, folder: Path, options: RepairSaveOption
         "removed": [str(unit) for unit in subnetwork.shortest_units],
         "repairs": entries,
     }
-    partial = partial_folder(folder, os.getpid())
-    shutil.rmtree(partial, ignore_errors=True)
     try:
-        partial.mkdir(parents=True)
-        save_file(tensors, partial / "repair.safetensors")
-        (partial / "repair.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        size = sum(path.stat().st_size for path in partial.iterdir())
-        put_in_place(partial, folder)
+        with partial_folder(folder) as prepared:
+            save_file(tensors, prepared.new / "repair.safetensors")
+            (prepared.new / "repair.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+            size = sum(path.stat().st_size for path in prepared.new.iterdir())
+            prepared.put_in_place(job)
     except (OSError, SafetensorError) as error:
-        if not is_full(error):
+        if (why := disk_full(error)) is None:
             raise
-        raise DepthkitError("DISK_FULL", f"The disk filled up while the repair was saved to {folder}.") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        raise DepthkitError(
+            "DISK_FULL", f"Saving the repair to {folder} failed: {why}. Nothing is left of it."
+        ) from error
     return size
 
 

@@ -7,6 +7,7 @@ import traceback
 import msgspec
 
 from depthkit_worker.contract.envelope import ErrorBody
+from depthkit_worker.disk_full import disk_full
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.memory.out_of_memory import is_out_of_memory
 
@@ -24,4 +25,6 @@ def describe(error: BaseException) -> ErrorBody:
             f"The device ran out of memory: {error}. Try a smaller batchSize, a shorter length or a smaller dtype."
         )
         return ErrorBody("OUT_OF_MEMORY", message, {}, name, trace)
+    if (why := disk_full(error)) is not None:
+        return ErrorBody("DISK_FULL", f"Writing a file failed: {why} ({error}). Make room.", {}, name, trace)
     return ErrorBody("INTERNAL", f"{name}: {error}", {}, name, trace)

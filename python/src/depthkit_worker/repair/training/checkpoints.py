@@ -24,10 +24,13 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from depthkit_worker.disk_full import disk_full
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.models.folders import is_full, partial_folder, put_in_place, sha256_of_files
+from depthkit_worker.models.folders import sha256_of_files
+from depthkit_worker.models.partial_folders import partial_folder, sweep
 from depthkit_worker.repair.training.options import SettledTraining
 from depthkit_worker.repair.training.state import State
+from depthkit_worker.session.job import Unattended
 
 FORMAT = "depthkit-training"
 VERSION = 1
@@ -98,27 +101,24 @@ class Checkpoints:
         if self.newest == state.step:
             return
         target = self._folder / f"step-{state.step:08}"
-        partial = partial_folder(target, os.getpid())
         try:
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir()
-            save_file(state.tensors(), partial / TENSORS)
-            (partial / NUMBERS).write_text(json.dumps(state.numbers()), encoding="utf-8")
-            files = {name: _described(partial / name) for name in (NUMBERS, TENSORS)}
-            for name in files:
-                _flush(partial / name)
-            (partial / MARK).write_text(json.dumps(files), encoding="utf-8")
-            put_in_place(partial, target)
+            with partial_folder(target) as prepared:
+                folder = prepared.new
+                save_file(state.tensors(), folder / TENSORS)
+                (folder / NUMBERS).write_text(json.dumps(state.numbers()), encoding="utf-8")
+                files = {name: _described(folder / name) for name in (NUMBERS, TENSORS)}
+                for name in files:
+                    _flush(folder / name)
+                (folder / MARK).write_text(json.dumps(files), encoding="utf-8")
+                prepared.put_in_place(Unattended())
         except (OSError, SafetensorError) as error:
             raise DepthkitError(
-                "DISK_FULL" if is_full(error) else "INTERNAL",
+                "DISK_FULL" if disk_full(error) else "INTERNAL",
                 f"Saving step {state.step} of the training to {self._folder} failed: {error}. What was saved before is "
                 "whole; make room and run the same training again, and it goes on from there.",
                 folder=str(self._folder),
                 step=state.step,
             ) from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
         self._prune(state.step)
         self.newest = state.step
 
@@ -153,7 +153,7 @@ class Checkpoints:
                 partial.replace(path)
         except OSError as error:
             raise DepthkitError(
-                "DISK_FULL" if is_full(error) else "INVALID_ARGUMENT",
+                "DISK_FULL" if disk_full(error) else "INVALID_ARGUMENT",
                 f"Training cannot keep checkpoints in {folder}: {error}. Give a folder that can be written to.",
                 folder=str(folder),
             ) from error
@@ -165,8 +165,7 @@ class Checkpoints:
                 folder=str(folder),
             )
         self._compare(content)
-        for leftover in (*folder.glob(".step-*.partial"), *folder.glob(".step-*.old")):
-            shutil.rmtree(leftover, ignore_errors=True)
+        sweep(folder)
 
     def _compare(self, content: dict[str, Any]) -> None:
         path = self._folder / IDENTITY

@@ -6,11 +6,12 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from depthkit_worker.disk_full import disk_full
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.models.folders import partial_folder, sweep_partials
+from depthkit_worker.models.partial_folders import partial_folder
 
 
 def user_cache_folder() -> Path:
@@ -26,22 +27,18 @@ def user_cache_folder() -> Path:
 
 @contextmanager
 def scratch_folder(parent: Path, name: str, needed_bytes: int) -> Iterator[Path]:
-    """A folder under `parent` that is gone afterwards, whatever happens; what killed processes left of the
-    same name goes too."""
-    folder = partial_folder(parent / name, os.getpid())
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        sweep_partials(parent / name)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-    except OSError as error:
-        raise DepthkitError(
-            "INVALID_ARGUMENT",
-            f"Training needs a folder for temporary files and cannot make one in {parent}: {error}. "
-            "Give a folder that can be written to.",
-            folder=str(parent),
-        ) from error
-    try:
+    """A folder under `parent` that is gone afterwards, whatever happens; what killed processes left there goes
+    too."""
+    with ExitStack() as afterwards:
+        try:
+            folder = afterwards.enter_context(partial_folder(parent / name)).new
+        except OSError as error:
+            raise DepthkitError(
+                "DISK_FULL" if disk_full(error) else "INVALID_ARGUMENT",
+                f"Training needs a folder for temporary files and cannot make one in {parent}: {error}. "
+                "Give a folder that can be written to.",
+                folder=str(parent),
+            ) from error
         free = shutil.disk_usage(parent).free
         if needed_bytes > free:
             raise DepthkitError(
@@ -52,5 +49,3 @@ def scratch_folder(parent: Path, name: str, needed_bytes: int) -> Iterator[Path]
                 free=free,
             )
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

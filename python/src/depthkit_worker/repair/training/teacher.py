@@ -19,9 +19,9 @@ import torch
 from torch import LongTensor, Tensor
 
 from depthkit_worker.data.corpus import Corpus
+from depthkit_worker.disk_full import disk_full
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.folders import is_full
 from depthkit_worker.models.logits import Reader
 from depthkit_worker.repair.training.objective import TopLogits, restored, top_of
 from depthkit_worker.repair.training.scratch import scratch_folder
@@ -125,7 +125,7 @@ def teach(
                     job.report(PHASE, min(first + batch_size, len(sequences)), len(sequences), "sequences")
         except OSError as error:
             raise DepthkitError(
-                "DISK_FULL" if is_full(error) else "INTERNAL",
+                "DISK_FULL" if disk_full(error) else "INTERNAL",
                 f"Writing the dense model's output for training to {folder} failed: {error}. It takes {sum(sizes):,} "
                 "bytes: make room, lower teacherTop or steps, or give a folder on another disk.",
                 folder=str(folder),
