@@ -34,7 +34,7 @@ const layers = {
   ],
   report: ["experiment", "platform", "errors"],
   // The entry points, and what is built on them alone.
-  calls: ["model", "experiment", "doctor", "environment", "errors"],
+  calls: ["model", "experiment", "doctor", "environment", "worker", "errors"],
   schemas: ["protocol", "experiment"],
   // Beside them what `depthkit --help` needs, without all that an entry point brings.
   cli: ["index", "schemas", "report", "shapley", "errors", "platform/package-root"],

@@ -1,7 +1,8 @@
 """Two Python processes doing what a bare call does, over plain pyzmq: the yardstick of the bridge.
 
-Reads numbers from standard input, one a line, and prints the median round trip of that many calls, in
-microseconds. The server is a process of its own.
+Reads lines of numbers from standard input: how many calls, how many of them at once (1), how many frames go there
+and back with each (0), and the bytes of a frame. Prints the microseconds a call took: the median where there is one
+at a time, else the mean. With `--curve` the socket is encrypted. The server is a process of its own.
 """
 
 from __future__ import annotations
@@ -15,32 +16,61 @@ import msgspec
 import zmq
 
 
-def serve(pipe) -> None:
+def serve(pipe, keys) -> None:
     socket = zmq.Context().socket(zmq.ROUTER)
+    if keys is not None:
+        socket.curve_server = True
+        socket.curve_publickey, socket.curve_secretkey = keys
     pipe.send(socket.bind_to_random_port("tcp://127.0.0.1"))
     while True:
-        client, envelope = socket.recv_multipart()
-        request = msgspec.msgpack.decode(envelope)
+        client, envelope, *frames = socket.recv_multipart(copy=False)
+        request = msgspec.msgpack.decode(envelope.buffer)
         reply = {"t": "res", "id": request["id"], "p": request["p"], "b": []}
-        socket.send_multipart([client, msgspec.msgpack.encode(reply)])
+        socket.send_multipart([client, msgspec.msgpack.encode(reply), *frames], copy=False)
+
+
+PARAMS = {"value": 1.5, "integer": 7, "text": "", "tensors": []}
+
+
+def ask(socket: zmq.Socket[bytes], number: int, frames: list[bytes]) -> None:
+    request = {"t": "req", "id": number, "m": "worker.ping", "p": PARAMS, "b": []}
+    socket.send_multipart([msgspec.msgpack.encode(request), *frames], copy=False)
+
+
+def hear(socket: zmq.Socket[bytes]) -> None:
+    msgspec.msgpack.decode(socket.recv_multipart(copy=False)[0].buffer)
+
+
+def microseconds(socket: zmq.Socket[bytes], count: int, at_once: int, frames: list[bytes]) -> float:
+    started = time.perf_counter()
+    times = []
+    for number in range(count + at_once - 1):
+        if number < count:
+            ask(socket, number, frames)
+        if number >= at_once - 1:
+            hear(socket)
+            now = time.perf_counter()
+            times.append(now - started)
+            if at_once == 1:
+                started = now
+    return (statistics.median(times) if at_once == 1 else times[-1] / count) * 1e6
 
 
 def main() -> None:
+    curve = "--curve" in sys.argv
+    keys = zmq.curve_keypair() if curve else None
     ours, theirs = multiprocessing.Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,), daemon=True)
+    server = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs, keys), daemon=True)
     server.start()
     socket = zmq.Context().socket(zmq.DEALER)
+    if keys is not None:
+        socket.curve_serverkey = keys[0]
+        socket.curve_publickey, socket.curve_secretkey = zmq.curve_keypair()
     socket.connect(f"tcp://127.0.0.1:{ours.recv()}")
-    params = {"value": 1.5, "integer": 7, "text": "", "tensors": []}
     for line in sys.stdin:
-        times = []
-        for number in range(int(line)):
-            started = time.perf_counter()
-            request = {"t": "req", "id": number, "m": "worker.ping", "p": params, "b": []}
-            socket.send(msgspec.msgpack.encode(request))
-            msgspec.msgpack.decode(socket.recv())
-            times.append(time.perf_counter() - started)
-        print(statistics.median(times) * 1e6, flush=True)
+        given = [int(word) for word in line.split()]
+        count, at_once, frames, size = given + [1, 0, 0][len(given) - 1 :]
+        print(microseconds(socket, count, at_once, [bytes(size)] * frames), flush=True)
     server.kill()
 
 

@@ -13,7 +13,7 @@ import { resolveWorkerPython } from "../src/environment/worker-python.ts";
 import { Coalition } from "../src/game/coalition.ts";
 import { Depthkit, type DepthkitError, type Model } from "../src/index.ts";
 import { renderTable } from "../src/report/index.ts";
-import { writeTinyModel } from "../tests/integration/tiny-model.ts";
+import { tinyModel } from "../tests/integration/tiny-model.ts";
 import { workerFaults } from "../tests/integration/worker-faults.ts";
 
 const minutes = Number(process.argv[2] ?? 20);
@@ -32,7 +32,7 @@ const between = ([low, high]: readonly [number, number]) => low + random() * (hi
 const oneOf = <T>(all: readonly T[]): T => all[Math.floor(random() * all.length)] as T;
 
 const folder = mkdtempSync(join(tmpdir(), "depthkit-soak-"));
-const tiny = writeTinyModel(join(folder, "tiny"));
+const tiny = await tinyModel(folder);
 writeFileSync(join(folder, "sitecustomize.py"), workerFaults);
 process.env["DEPTHKIT_PYTHON"] = (await resolveWorkerPython()).python;
 process.env["PYTHONPATH"] = folder;

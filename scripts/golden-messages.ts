@@ -19,7 +19,6 @@ const load = {
   device: "cuda:1",
   attention: "auto",
   trustRemoteCode: false,
-  cacheFolder: "cache",
 };
 const perplexity = {
   model: "model-3f9a12c4-1",

@@ -12,6 +12,8 @@ import type { RunOptions } from "./experiment/run.ts";
 import type { Corpus } from "./model/corpus.ts";
 import type { Depthkit } from "./model/depthkit.ts";
 import type { Subnetwork } from "./model/model.ts";
+import type { MadeKeys, MakeKeysOptions } from "./worker/keys.ts";
+import type { ListeningWorker, ListenOptions } from "./worker/listen.ts";
 
 /**
  * Prepares what a worker needs: its Python environment and the bundled model. Returns at once, without
@@ -65,4 +67,27 @@ export async function compareRepairs(
   options: CompareRepairsOptions,
 ): Promise<RepairComparison> {
   return (await import("./experiment/compare-repairs.ts")).compareRepairs(pruned, corpus, options);
+}
+
+/**
+ * Makes a key file, and `NAME.pub` with its public key beside it, or adds to one that is there. A worker that
+ * listens and each of its clients has one, made on its own machine; they trust each other's public keys. A
+ * secret is never printed and never leaves its file.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT, FILE_NOT_FOUND, TARGET_NOT_EMPTY where the file is there and nothing
+ * is to be added
+ */
+export async function makeKeys(file: string, options: MakeKeysOptions = {}): Promise<MadeKeys> {
+  return (await import("./worker/keys.ts")).makeKeys(file, options);
+}
+
+/**
+ * Starts a worker that clients on other machines connect to with `Depthkit.connect`. All that it sends and
+ * receives is encrypted, and only the clients that its key file trusts come in (docs/remote.md). It outlives
+ * them, and ends with this process.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT, FILE_NOT_FOUND, and what `Depthkit.start` throws
+ */
+export async function listenWorker(options: ListenOptions): Promise<ListeningWorker> {
+  return (await import("./worker/listen.ts")).listenWorker(options);
 }

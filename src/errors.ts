@@ -34,6 +34,8 @@ export const errorCodes = [
   "WORKER_DIED", // the worker ended while calls were under way
   "WORKER_UNRESPONSIVE", // the worker's heartbeat stopped
   "CONNECTION_LOST", // the connection to the worker broke, and the worker still ran
+  "KEY_REFUSED", // a remote worker and this client do not have each other's keys
+  "WORKER_BUSY", // a remote worker serves another client
   "PYTHON_RAISED", // an exception in what a script had Python do (depthkit/python)
   "PYTHON_DIED", // that Python ended while it was in use
   "VERSION_MISMATCH", // the two sides speak different contracts

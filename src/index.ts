@@ -1,5 +1,13 @@
 /** depthkit: take Hugging Face LLMs apart along their depth. */
-export { compareRepairs, doctor, pythonReference, runPlan, setup } from "./calls.ts";
+export {
+  compareRepairs,
+  doctor,
+  listenWorker,
+  makeKeys,
+  pythonReference,
+  runPlan,
+  setup,
+} from "./calls.ts";
 export type { DoctorOptions } from "./doctor/doctor.ts";
 export type { DoctorReport } from "./doctor/doctor-report.ts";
 export { type ExtraName, extraNames } from "./environment/extra-names.ts";
@@ -67,8 +75,15 @@ export {
   type StartOptions,
 } from "./model/depthkit.ts";
 export type { ExportOptions } from "./model/export.ts";
+export type { FetchedFolder } from "./model/fetch.ts";
 export type { GenerateOptions } from "./model/generate.ts";
 export type { GenerationTask, LoadGenerationTaskOptions } from "./model/generation-task.ts";
+export {
+  GradientInfluence,
+  type GradientInfluenceData,
+  type GradientInfluenceOptions,
+  type GradientTable,
+} from "./model/gradient-influence.ts";
 export type { LmEvalOptions } from "./model/harness.ts";
 export {
   Influence,
@@ -87,6 +102,7 @@ export type {
 } from "./model/model.ts";
 export type { ModelGame, ModelGameOptions, PlayerName, Players, UnitGroup } from "./model/model-game.ts";
 export type { Profile, ProfileOptions } from "./model/profile.ts";
+export type { ConnectOptions } from "./model/remote-line.ts";
 export type {
   Repair,
   RepairMethodOptions,
@@ -94,6 +110,22 @@ export type {
   RepairReference,
   TrainingOptions,
 } from "./model/repair.ts";
+export type {
+  DrawnMethod,
+  DrawResult,
+  MethodDraws,
+  SearchDraws,
+  SearchDrawsOptions,
+} from "./model/search/draws.ts";
+export type { GapRepairOptions, GapRepairs } from "./model/search/gap-repairs.ts";
+export { type CostName, costNames, type StaticScoreName, staticScoreNames } from "./model/search/names.ts";
+export type { ModelSearchOptions } from "./model/search/options.ts";
+export { type Recipe, type RecipeName, recipeNames, recipes } from "./model/search/recipes.ts";
+export type { ModelSearch } from "./model/search/search.ts";
+export type { StaticScores } from "./model/search/static-scores.ts";
+export type { SplitTextOptions, TextParts } from "./model/search/text-parts.ts";
+export type { UnitCost, UnitCosts, UnitCostsOptions } from "./model/search/unit-costs.ts";
+export type { PartResult } from "./model/search/worth.ts";
 export type { LoadTaskOptions, Task, TaskTemplate } from "./model/task.ts";
 export type { TaskData } from "./model/task-data.ts";
 export { packageVersion } from "./platform/package-root.ts";
@@ -117,9 +149,9 @@ export type {
   GenerationTaskInfo,
 } from "./protocol/generation-task.ts";
 export type { HarnessMetric, HarnessResult, HarnessTask } from "./protocol/harness.ts";
-export type { InfluenceMetric } from "./protocol/influence.ts";
+export type { GradientMetric, InfluenceMetric, RankedUnits } from "./protocol/influence.ts";
 export type { ModelInfo, ModelPattern } from "./protocol/model.ts";
-export { influenceMetrics, measures, taskFormats, unitKinds } from "./protocol/names.ts";
+export { gradientMetrics, influenceMetrics, measures, taskFormats, unitKinds } from "./protocol/names.ts";
 export type { ModelProfile, ProfileMode, Speed, Spread } from "./protocol/profiling.ts";
 export type { RepairInfo, RepairReport, TrainingPoint } from "./protocol/repair.ts";
 export type { Measure } from "./protocol/subnetworks.ts";
@@ -145,3 +177,6 @@ export type { SearchResult, TraceStep } from "./selection/result.ts";
 export type { MeasureScores, Scores as PlayerScores } from "./selection/scores.ts";
 export type { Span } from "./selection/span.ts";
 export { type StrategyChoice, type StrategyName, strategies } from "./selection/strategy-choice.ts";
+export type { LinkChange } from "./transport/link.ts";
+export type { MadeKeys, MakeKeysOptions } from "./worker/keys.ts";
+export type { ListeningWorker, ListenOptions } from "./worker/listen.ts";

@@ -12,7 +12,12 @@ export { exportFormats, exportOptions, exportProvenance } from "./protocol/expor
 export { generateOptions } from "./protocol/generation.ts";
 export { generationTaskOptions, solveOptions } from "./protocol/generation-task.ts";
 export { harnessOptions } from "./protocol/harness.ts";
-export { influenceOptions, influenceView } from "./protocol/influence.ts";
+export {
+  influenceChoice,
+  influenceGradientOptions,
+  influenceOptions,
+  influenceView,
+} from "./protocol/influence.ts";
 export { modelOptions } from "./protocol/model.ts";
 export { profileOptions } from "./protocol/profiling.ts";
 export { repairFitOptions, repairMethod, repairSaveOptions, trainingOptions } from "./protocol/repair.ts";

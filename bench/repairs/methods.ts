@@ -11,6 +11,7 @@ export const closedForm: readonly Method[] = [
   { name: "emulated-update", options: { method: "emulated-update" } },
   { name: "fold", options: { method: "fold" } },
   { name: "patch", options: { method: "patch" } },
+  { name: "scale", options: { method: "scale" } },
   { name: "low-rank 8", options: { method: "low-rank", rank: 8 } },
   { name: "low-rank 32", options: { method: "low-rank", rank: 32 } },
   { name: "low-rank 128", options: { method: "low-rank", rank: 128 } },

@@ -1,4 +1,4 @@
-import { Depthkit, DepthkitError } from "../index.ts";
+import { type Depthkit, DepthkitError } from "../index.ts";
 import { printJson, reportError, tell } from "./error-report.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { onInterrupt } from "./interrupts.ts";
@@ -61,17 +61,13 @@ export async function runCommand(
   }
 }
 
-/** Runs `work` with a worker that is gone afterwards, however `work` ended. */
-export async function withWorker<T>(signal: AbortSignal, work: (kit: Depthkit) => Promise<T>): Promise<T> {
-  await using kit = await Depthkit.start({ signal });
-  return await work(kit);
-}
-
 /** Refuses a folder that goes on from run to run where nothing can be added to it, before any work. */
 export async function checkJournal(
   kit: Depthkit,
   folder: string | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  if (folder !== undefined) await kit.checkTarget(folder, { kind: "files", signal });
+  // A remote worker's folders are not those that journals are in.
+  if (folder !== undefined && kit.connection.remote === undefined)
+    await kit.checkTarget(folder, { kind: "files", signal });
 }

@@ -22,7 +22,9 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "influence",
-    description: "Measure how far each block, attention and feed-forward sublayer moves the residual stream.",
+    description:
+      "Measure how far each block, attention and feed-forward sublayer moves the residual stream, or what the " +
+      "loss would gain without it, by gradients.",
     load: async () => (await import("./influence.ts")).registerInfluence,
   },
   {
@@ -30,6 +32,12 @@ export const commands: readonly CommandEntry[] = [
     description:
       "Estimate what each unit is worth beside the others: Shapley or horizon values, with errors.",
     load: async () => (await import("./shapley.ts")).registerShapley,
+  },
+  {
+    name: "search",
+    description:
+      "Choose which units to remove, by looking at sets of them, and say what the choice is worth.",
+    load: async () => (await import("./search.ts")).registerSearch,
   },
   {
     name: "repair",
@@ -73,5 +81,21 @@ export const commands: readonly CommandEntry[] = [
     name: "demo",
     description: "Run the main job on the bundled model: measure, remove, compare, save.",
     load: async () => (await import("./demo.ts")).registerDemo,
+  },
+  {
+    name: "keys",
+    description: "Make the key file of a worker that listens, or of its client, or let one trust the other.",
+    load: async () => (await import("./keys.ts")).registerKeys,
+  },
+  {
+    name: "worker",
+    description:
+      "Serve clients on other machines until Ctrl-C; who comes and goes is told on standard error.",
+    load: async () => (await import("./worker.ts")).registerWorker,
+  },
+  {
+    name: "fetch",
+    description: "Copy an export or a saved subnetwork from a remote worker's machine to this one.",
+    load: async () => (await import("./fetch.ts")).registerFetch,
   },
 ];

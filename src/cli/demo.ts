@@ -3,10 +3,11 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { type ExportInfo, Influence, type Plan, pythonReference, type RunRecord, runPlan } from "../index.ts";
 import { formatCount, formatNumber, formatSeconds, renderBars, renderTable } from "../report/index.ts";
-import { runCommand, withWorker } from "./command.ts";
+import { runCommand } from "./command.ts";
 import { describeExport } from "./export.ts";
 import { addTokensFlag, type Tokenised, type TokensFlag, withTokens } from "./first-tokens.ts";
 import { noteLines } from "./notes.ts";
+import { withWorker } from "./remote.ts";
 import { wholeNumber } from "./values.ts";
 
 interface Flags extends TokensFlag {

@@ -10,10 +10,11 @@ import {
   type Task,
 } from "../index.ts";
 import { perplexityOptions, taskOptions } from "../schemas.ts";
-import { checkJournal, runCommand, withWorker } from "./command.ts";
+import { checkJournal, runCommand } from "./command.ts";
 import { addTextFlags, type TextFlags, textDataOf } from "./data-flags.ts";
 import { describeEvaluation, type EvaluatedSubnetwork, type EvaluatedTask } from "./evaluation-text.ts";
 import { addTokensFlag, type Tokenised, type TokensFlag, withTokens } from "./first-tokens.ts";
+import { withWorker } from "./remote.ts";
 import { addSchemaFlags, flagNames, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 

@@ -2,8 +2,9 @@ import { type Command, Option } from "commander";
 import type { ExportInfo } from "../index.ts";
 import { formatBytes, formatCount, formatSeconds, renderTable } from "../report/index.ts";
 import { exportFormats, exportOptions } from "../schemas.ts";
-import { runCommand, withWorker } from "./command.ts";
+import { runCommand } from "./command.ts";
 import { noteLines } from "./notes.ts";
+import { withWorker } from "./remote.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 

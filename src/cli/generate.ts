@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import { formatBytes, formatSeconds } from "../report/index.ts";
 import { generateOptions } from "../schemas.ts";
-import { runCommand, withWorker } from "./command.ts";
+import { runCommand } from "./command.ts";
 import { addTokensFlag, type TokensFlag, withTokens } from "./first-tokens.ts";
+import { withWorker } from "./remote.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 

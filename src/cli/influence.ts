@@ -1,8 +1,15 @@
 import type { Command } from "commander";
-import type { Corpus, Influence, Model } from "../index.ts";
+import {
+  type Corpus,
+  GradientInfluence,
+  type GradientInfluenceOptions,
+  type Influence,
+  type InfluenceOptions,
+  type Model,
+} from "../index.ts";
 import { formatCount, formatNumber, formatSeconds, renderBars, renderTable } from "../report/index.ts";
-import { influenceOptions, influenceView } from "../schemas.ts";
-import { runCommand, withWorker } from "./command.ts";
+import { influenceChoice, influenceOptions } from "../schemas.ts";
+import { runCommand } from "./command.ts";
 import {
   addCorpusFlags,
   addModelFlags,
@@ -12,29 +19,59 @@ import {
   textDataOf,
 } from "./data-flags.ts";
 import { corpusTokens, ownBos, withTokens } from "./first-tokens.ts";
+import { withWorker } from "./remote.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { loadModel } from "./subject.ts";
 
 interface Flags extends ModelFlags, CorpusFlags {}
 
 export function registerInfluence(command: Command): void {
-  addSchemaFlags(addCorpusFlags(addModelFlags(command)), influenceView);
+  addSchemaFlags(addCorpusFlags(addModelFlags(command)), influenceChoice);
   addSchemaFlags(command, influenceOptions).action(async (flags: Flags) => {
     await runCommand(flags, ({ signal, progress }) =>
       withWorker(signal, async (kit) => {
         const call = { signal, onProgress: progress.update };
         const model = await loadModel(kit, flags, call);
         const corpus = await model.loadCorpus(textDataOf(flags), { ...corpusOptionsOf(flags), ...call });
-        const view = schemaOptions(influenceView, flags);
-        const options = { ...view, ...schemaOptions(influenceOptions, flags) };
-        const influence = await model.influence(corpus, { ...options, ...call });
+        const choice = schemaOptions(influenceChoice, flags);
+        const options = { ...choice, ...schemaOptions(influenceOptions, flags), ...call };
+        // The choice was read by its schema's parser; the call checks the whole again.
+        const influence = await model.influence(
+          corpus,
+          options as GradientInfluenceOptions | InfluenceOptions,
+        );
+        const text =
+          influence instanceof GradientInfluence
+            ? describeGradients(model, influence)
+            : describe(model, corpus, influence);
         return {
           json: { model: model.info, corpus: corpus.info, influence: influence.toJSON() },
-          text: withTokens(describe(model, corpus, influence), flags, [corpusTokens(corpus)]),
+          text: withTokens(text, flags, [corpusTokens(corpus)]),
         };
       }),
     );
   });
+}
+
+function describeGradients(model: Model, influence: GradientInfluence): string {
+  const { sequences, tokens, loss, seconds } = influence.data;
+  const ranking = influence.ranking();
+  const divided = influence.dividedBy === null ? "" : `, by the unit's number of ${influence.dividedBy}`;
+  return [
+    `${influence.metric} influence of each of ${influence.units}${divided}, ${model.info.source} ` +
+      "(low: remove first)",
+    `${sequences} sequences, ${formatCount(tokens)} tokens predicted, loss ${formatNumber(loss)} nats; ` +
+      `${formatSeconds(seconds)}`,
+    "",
+    renderTable(
+      [{ title: "unit" }, { title: "value", align: "right" }, { title: "standard error", align: "right" }],
+      ranking.map(({ unit, value, standardError }) => [
+        unit,
+        formatNumber(value),
+        standardError === null ? "" : formatNumber(standardError, 2),
+      ]),
+    ),
+  ].join("\n");
 }
 
 function describe(model: Model, corpus: Corpus, influence: Influence): string {

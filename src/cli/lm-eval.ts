@@ -2,9 +2,10 @@ import type { Command } from "commander";
 import type { HarnessResult } from "../index.ts";
 import { formatSeconds, renderTable } from "../report/index.ts";
 import { harnessOptions } from "../schemas.ts";
-import { runCommand, withWorker } from "./command.ts";
+import { runCommand } from "./command.ts";
 import { share } from "./evaluation-text.ts";
 import { addTokensFlag, type TokensFlag, withTokens } from "./first-tokens.ts";
+import { withWorker } from "./remote.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 

@@ -5,6 +5,7 @@ import type { ErrorDocument } from "../schemas.ts";
 import { commands } from "./commands.ts";
 import { printJson, reportError } from "./error-report.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { addRemoteFlags } from "./remote-flags.ts";
 
 const program = new Command("depthkit")
   .description("Take Hugging Face LLMs apart along their depth: measure, remove, compare, save.")
@@ -13,14 +14,14 @@ const program = new Command("depthkit")
   .addHelpText("after", "\nExit codes: 0 done, 1 failed, 2 wrong arguments, 3 set-up needed, 130 cancelled.")
   .exitOverride();
 
-/** `depthkit evaluate ...` or `depthkit help evaluate`: the program itself has no flag that takes a value. */
-const [first, second] = process.argv.slice(2).filter((word) => !word.startsWith("-"));
-const asked = first === "help" ? second : first;
+addRemoteFlags(program);
+const words = process.argv.slice(2);
 
-// Subcommands copy the settings above when they are made.
+// Subcommands copy the settings above when they are made. Some are named as a flag's value too: loaded for
+// nothing then.
 for (const { name, description, load } of commands) {
   const command = program.command(name).description(description);
-  if (name === asked) (await load())(command);
+  if (words.includes(name)) (await load())(command);
 }
 
 // A reader that has seen enough (`| head`) is no failure.

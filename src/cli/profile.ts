@@ -2,7 +2,8 @@ import type { Command } from "commander";
 import type { ModelProfile, Profile, Speed, UnitName } from "../index.ts";
 import { type Column, formatBytes, formatCount, formatSeconds, renderTable } from "../report/index.ts";
 import { profileOptions } from "../schemas.ts";
-import { runCommand, withWorker } from "./command.ts";
+import { runCommand } from "./command.ts";
+import { withWorker } from "./remote.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 

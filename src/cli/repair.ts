@@ -2,10 +2,11 @@ import { type Command, Option } from "commander";
 import type { RepairedSubnetwork } from "../index.ts";
 import { formatBytes, formatCount, formatNumber, formatSeconds, renderTable } from "../report/index.ts";
 import { repairFitOptions, repairSaveOptions } from "../schemas.ts";
-import { checkJournal, runCommand, withWorker } from "./command.ts";
+import { checkJournal, runCommand } from "./command.ts";
 import { addCorpusFlags, type CorpusFlags, corpusOptionsOf, textDataOf } from "./data-flags.ts";
 import { corpusTokens, withTokens } from "./first-tokens.ts";
 import { noteLines } from "./notes.ts";
+import { withWorker } from "./remote.ts";
 import { addRepairFlags, methodNames, type RepairFlags, repairMethodOf } from "./repair-flags.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
@@ -51,6 +52,29 @@ export function registerRepair(command: Command): void {
   });
 }
 
+type Gap = RepairedSubnetwork["report"]["gaps"][number];
+
+/** What only some methods say of a gap. */
+const findings: readonly [title: string, of: (gap: Gap) => number | null][] = [
+  ["factor", ({ factor }) => factor],
+  ["ridge chosen", ({ ridge }) => ridge],
+  ["held out", ({ heldOutError }) => heldOutError],
+];
+
+function renderGaps(gaps: readonly Gap[]): string {
+  const own = findings.filter(([, of]) => gaps.some((gap) => of(gap) !== null));
+  const titles = ["removed", "repaired", ...own.map(([title]) => title)];
+  return renderTable(
+    [{ title: "gap" }, ...titles.map((title) => ({ title, align: "right" as const }))],
+    gaps.map((gap) => [
+      gap.removed.join("+"),
+      ...[gap.removedError, gap.repairedError, ...own.map(([, of]) => of(gap))].map((value) =>
+        value === null ? "" : formatNumber(value),
+      ),
+    ]),
+  );
+}
+
 function describe({ removed, report }: RepairedSubnetwork, flags: Flags): string {
   const parameters = report.repairs.reduce((sum, repair) => sum + repair.parameters, 0);
   const lines = [
@@ -63,18 +87,10 @@ function describe({ removed, report }: RepairedSubnetwork, flags: Flags): string
       `${report.weightsUnchanged ? "unchanged" : "CHANGED"}`,
   ];
   if (report.gaps.length > 0) {
-    const rows = report.gaps.map((gap) => [
-      gap.removed.join("+"),
-      formatNumber(gap.removedError),
-      formatNumber(gap.repairedError),
-    ]);
     lines.push(
       "",
       "Squared error of the stream behind each gap, by the square of what was removed",
-      renderTable(
-        [{ title: "gap" }, { title: "removed", align: "right" }, { title: "repaired", align: "right" }],
-        rows,
-      ),
+      renderGaps(report.gaps),
     );
   }
   if (report.training !== null) {

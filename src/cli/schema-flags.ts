@@ -43,7 +43,10 @@ export function addSchemaFlags<S extends z.ZodObject>(
   for (const [key, property] of propertiesOf(schema)) {
     const style = styles[key as keyof S["shape"]];
     if (style === false || property.const !== undefined) continue;
-    command.addOption(toFlag(key, property, style ?? {}));
+    const flag = toFlag(key, property, style ?? {});
+    command.addOption(flag);
+    // commander says true of a --no- flag that is not given.
+    if (flag.negate) command.setOptionValue(flag.attributeName(), undefined);
   }
   return command;
 }
@@ -55,11 +58,12 @@ export function schemaOptions<S extends z.ZodObject>(
   styles: Styles<S> = {},
 ): Partial<z.input<S>> {
   const given = flags as Readonly<Record<string, unknown>>;
-  const options = propertiesOf(schema).flatMap(([key]) => {
+  const options = propertiesOf(schema).flatMap(([key, property]) => {
     const style = styles[key as keyof S["shape"]];
     if (style === false) return [];
     const value = given[camel(style?.name ?? key)];
-    return value === undefined ? [] : [[key, value]];
+    if (value === undefined) return [];
+    return [[key, value === NONE && canBeNone(property) ? null : value]];
   });
   // A flag's parser gives what its schema takes; the call checks it again.
   return Object.fromEntries(options) as Partial<z.input<S>>;
@@ -68,9 +72,9 @@ export function schemaOptions<S extends z.ZodObject>(
 /** The flag's name of each option, to speak of it in messages. */
 export function flagNames<S extends z.ZodObject>(schema: S, styles: Styles<S> = {}): Map<string, string> {
   return new Map(
-    propertiesOf(schema).flatMap(([key]) => {
+    propertiesOf(schema).flatMap(([key, property]) => {
       const style = styles[key as keyof S["shape"]];
-      return style === false ? [] : [[key, `--${kebab(style?.name ?? key)}`]];
+      return style === false ? [] : [[key, flagOf(style?.name ?? key, property)]];
     }),
   );
 }
@@ -80,13 +84,17 @@ export function propertiesOf(schema: z.ZodObject): [string, Property][] {
   return Object.entries((json.properties ?? {}) as Record<string, Property>);
 }
 
+/** A boolean that is on by default has a flag to switch it off. */
+function flagOf(name: string, property: Property): string {
+  const off = withoutNull(property).type === "boolean" && property.default === true;
+  return `--${off ? "no-" : ""}${kebab(name)}`;
+}
+
 function toFlag(key: string, property: Property, style: FlagStyle): Option {
   const name = kebab(style.name ?? key);
   const kind = withoutNull(property);
   const help = style.help ?? wordsOf(property, style);
-  if (kind.type === "boolean") {
-    return new Option(property.default === true ? `--no-${name}` : `--${name}`, help);
-  }
+  if (kind.type === "boolean") return new Option(flagOf(style.name ?? key, property), help);
   if (kind.type === "array" && style.commas !== true) {
     return new Option(`--${name} <${placeholder(kind.items ?? {})}...>`, help).argParser(
       (text: string, before: unknown[] | undefined) => [
@@ -102,14 +110,25 @@ function toFlag(key: string, property: Property, style: FlagStyle): Option {
   const option = new Option(`--${name} <${placeholder(kind)}>`, help);
   if (kind.enum !== undefined) return option.choices(kind.enum);
   const parse = parserOf(kind, style);
-  return option.argParser(canBeNone(property) ? (text) => (text === NONE ? null : parse(text)) : parse);
+  // Words stay words here: commander takes a null for a flag without a value.
+  const words = [...wordsInPlace(property), ...(canBeNone(property) ? [NONE] : [])];
+  return option.argParser((text) => (words.includes(text) ? text : parse(text)));
 }
+
+/** All that a property may be, unions in unions told apart. */
+const partsOf = (property: Property): readonly Property[] => property.anyOf?.flatMap(partsOf) ?? [property];
+
+/** Words that an option takes in a number's place. */
+const wordsInPlace = (property: Property): readonly string[] => {
+  const parts = partsOf(property).filter(({ type }) => type !== "null");
+  return parts.length < 2 ? [] : parts.flatMap(({ enum: words }) => words ?? []);
+};
 
 /** How null is written where leaving the flag out means something else. */
 const NONE = "none";
 
-const canBeNone = ({ anyOf, default: value }: Property): boolean =>
-  anyOf?.some(({ type }) => type === "null") === true && value !== null;
+const canBeNone = (property: Property): boolean =>
+  partsOf(property).some(({ type }) => type === "null") && property.default !== null;
 
 /** What a schema says of an option, as a phrase of a command's help. */
 export function wordsOf(property: Property, style: FlagStyle = {}): string {
@@ -122,7 +141,7 @@ export function wordsOf(property: Property, style: FlagStyle = {}): string {
 }
 
 function withoutNull(property: Property): Property {
-  return property.anyOf?.find(({ type }) => type !== "null") ?? property;
+  return partsOf(property).find(({ type }) => type !== "null") ?? property;
 }
 
 function placeholder({ type, enum: choices }: Property): string {

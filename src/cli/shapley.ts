@@ -3,7 +3,7 @@ import type { CallOptions, Corpus, Measure, Model, UnitKind, UnitName } from "..
 import { formatCount, formatNumber, formatSeconds, renderTable } from "../report/index.ts";
 import { measuresOf, unitKind } from "../schemas.ts";
 import { estimateShapley, type Method, methods, type ShapleyEstimate } from "../shapley/index.ts";
-import { checkJournal, runCommand, withWorker } from "./command.ts";
+import { checkJournal, runCommand } from "./command.ts";
 import {
   addCorpusFlags,
   addModelFlags,
@@ -14,6 +14,7 @@ import {
 } from "./data-flags.ts";
 import { corpusTokens, withTokens } from "./first-tokens.ts";
 import { noteLines } from "./notes.ts";
+import { withWorker } from "./remote.ts";
 import { loadModel } from "./subject.ts";
 import { wholeNumber } from "./values.ts";
 

@@ -2,9 +2,10 @@ import type { Command } from "commander";
 import type { GenerationScore } from "../index.ts";
 import { formatCount, formatSeconds, renderTable } from "../report/index.ts";
 import { generationTaskOptions, solveOptions } from "../schemas.ts";
-import { checkJournal, runCommand, withWorker } from "./command.ts";
+import { checkJournal, runCommand } from "./command.ts";
 import { fromJournal, share } from "./evaluation-text.ts";
 import { addTokensFlag, type TokensFlag, withTokens } from "./first-tokens.ts";
+import { withWorker } from "./remote.ts";
 import { addSchemaFlags, readEscapes, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 

@@ -24,13 +24,16 @@ export async function installTorch(
   } catch (error) {
     if (!(error instanceof DepthkitError)) throw error;
     const said = (error.details as { output?: readonly string[] }).output ?? [];
-    // pip goes on without an index that it cannot reach, and then misses what is in it.
-    const missed = ["no-connection", "no-matching-wheel"].includes(String(error.details["reason"]));
+    // pip goes on without an index that it cannot reach, and then misses what is in it; where a constraint of
+    // the machine names torch, it says that the two conflict.
+    const missed = ["no-connection", "no-matching-wheel", "conflict"].includes(
+      String(error.details["reason"]),
+    );
     if (!missed) throw error;
     throw new DepthkitError(
       "NETWORK",
       `${wanted} was not found: PyTorch's index of wheels (${index}) could not be reached, or does not have ` +
-        "it for this Python and this machine. Check the network and a proxy (HTTPS_PROXY) and run the command " +
+        "it for this Python and this machine, or a constraint of pip's configuration forbids it. Check the network and a proxy (HTTPS_PROXY) and run the command " +
         "again; or name a folder that holds the wheel in PIP_FIND_LINKS; or choose another build with --torch " +
         `(docs/setup.md).\npip's last lines:\n${said.map((line) => `  ${line}`).join("\n")}`,
       { cause: error, details: { reason: "wheel-index", index, output: said } },

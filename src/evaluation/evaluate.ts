@@ -208,5 +208,5 @@ async function dataKey(
   }
   // How many chunks are scored changes none of them.
   const { batchSize: _, maxChunks: __, ...asked } = perplexityOptions.strip().parse(evaluation);
-  return { ...asked, tokenizer, text: await textDigest(evaluation.data) };
+  return { ...asked, tokenizer, text: await textDigest(connection, evaluation.data) };
 }

@@ -16,6 +16,6 @@ export async function scorePerplexity(
 ): Promise<Perplexity> {
   const { known, ...resumed } =
     log?.resume(anOptionsObject("evaluation.perplexity", options).maxChunks ?? undefined) ?? unlogged;
-  const subject = { ...subjectParams(on), data: toDataSource(data), known };
+  const subject = { ...subjectParams(on), data: toDataSource(on.connection, data), known };
   return (await on.connection.request("evaluation.perplexity", subject, options, resumed)).result;
 }

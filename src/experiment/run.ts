@@ -52,7 +52,7 @@ async function run(
     (await model.influence(corpus, call)).toJSON(),
   );
   const influence = new Influence(measured, choose.units, choose.metric);
-  const text = await textDigest(parsed.evaluation.data);
+  const text = await textDigest(kit.connection, parsed.evaluation.data);
   const removals: Removal[] = [];
   for (const count of [0, ...choose.counts]) {
     const removed = influence.lowest(count);

@@ -37,7 +37,7 @@ export async function loadCorpus(
   data: TextData,
   options: LoadCorpusOptions,
 ): Promise<Corpus> {
-  const subject = { model, data: toDataSource(data) };
+  const subject = { model, data: toDataSource(connection, data) };
   const { result } = await connection.request("corpus.load", subject, options);
   return new Corpus(connection, result.corpus, result.info);
 }

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { pathFor } from "../evaluation/paths.ts";
 import {
   aFlag,
   aFunction,
@@ -16,7 +17,6 @@ import {
   refuse,
   required,
 } from "../options.ts";
-import { absolutePath } from "../platform/absolute-path.ts";
 import type { Device } from "../protocol/model.ts";
 import type { targetOptions, WorkerStatus } from "../protocol/worker.ts";
 import type { CallOptions } from "../rpc/connection.ts";
@@ -26,7 +26,9 @@ import type { RestartLimit } from "../rpc/member.ts";
 import { aDuration, workerCallChecks } from "../rpc/time-limit.ts";
 import type { Workers } from "../rpc/workers.ts";
 import type { LaunchOptions } from "../worker/launch.ts";
+import type { FetchedFolder } from "./fetch.ts";
 import type { LoadModelOptions, Model } from "./model.ts";
+import type { ConnectOptions } from "./remote-line.ts";
 
 export interface StartOptions extends LaunchOptions {
   /**
@@ -147,6 +149,32 @@ export class Depthkit {
   }
 
   /**
+   * Opens a session on a worker of another machine, which listens there: `depthkit worker --listen`
+   * (docs/remote.md). Paths in calls are then that machine's. A lost link is made anew, and calls go on.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, FILE_NOT_FOUND (the key file), KEY_REFUSED, WORKER_BUSY,
+   * CONNECTION_LOST, VERSION_MISMATCH, TIMEOUT
+   */
+  static async connect(url: string, options: ConnectOptions): Promise<Depthkit> {
+    const { openRemoteLine } = await import("./remote-line.ts");
+    const open = () => openRemoteLine(url, options);
+    return new Depthkit(await startWorkers({}, [open]));
+  }
+
+  /**
+   * Fetches what an export or a saved subnetwork wrote to `folder`, a folder of the worker's machine, into the
+   * folder `target` of this one: whole or not at all, checked by sha256. Called again after a failure, it goes
+   * on from what had come.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT where this worker wrote nothing to `folder`, TARGET_NOT_EMPTY,
+   * DISK_FULL, CONNECTION_LOST, CANCELLED
+   */
+  async fetch(folder: string, target: string, options: CallOptions = {}): Promise<FetchedFolder> {
+    const { fetchFolder } = await import("./fetch.ts");
+    return fetchFolder(this.connection, folder, target, options);
+  }
+
+  /**
    * Loads a model: the bundled `smollm2-135m`, a Hugging Face folder, a `.gguf` file, or a hub id.
    *
    * @throws DepthkitError MODEL_NOT_FOUND, MODEL_UNSUPPORTED, MODEL_INVALID, DEVICE_UNAVAILABLE, NETWORK
@@ -164,7 +192,8 @@ export class Depthkit {
    * @throws DepthkitError TARGET_NOT_EMPTY, INVALID_ARGUMENT
    */
   async checkTarget(folder: string, options: CheckTargetOptions): Promise<void> {
-    await this.connection.request("worker.checkTarget", { target: absolutePath(folder) }, options);
+    const target = pathFor(this.connection, folder);
+    await this.connection.request("worker.checkTarget", { target }, options);
   }
 
   /**
@@ -178,7 +207,10 @@ export class Depthkit {
     return (await this.#workers.callOne(worker, "worker.status", call)).result;
   }
 
-  /** Rejects what is under way with CLOSED, ends the workers and waits until they have gone. */
+  /**
+   * Rejects what is under way with CLOSED, ends the workers and waits until they have gone. A remote one forgets
+   * what it held for this session, and is free for the next.
+   */
   close(): Promise<void> {
     return this.connection.close();
   }

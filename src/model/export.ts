@@ -1,7 +1,7 @@
 import type { z } from "zod";
+import { pathFor } from "../evaluation/paths.ts";
 import { type Subject, subjectParams } from "../evaluation/subject.ts";
 import { anOptionsObject, anyOf, checkArgument } from "../options.ts";
-import { absolutePath } from "../platform/absolute-path.ts";
 import { type ExportInfo, exportFormats, type exportOptions } from "../protocol/export.ts";
 import type { CallOptions } from "../rpc/connection.ts";
 
@@ -20,6 +20,6 @@ export async function exportSubnetwork(
 ): Promise<ExportInfo> {
   const { format, ...options } = anOptionsObject("export.huggingface", given);
   checkArgument("export.huggingface", "format", format, anyOf(...exportFormats));
-  const subject = { ...subjectParams(on), target: absolutePath(folder) };
+  const subject = { ...subjectParams(on), target: pathFor(on.connection, folder) };
   return (await on.connection.request("export.huggingface", subject, options)).result;
 }

@@ -29,8 +29,8 @@ export async function loadGenerationTask(
   options: LoadGenerationTaskOptions,
 ): Promise<GenerationTask> {
   anOptionsObject("generation.loadTask", options);
-  const subject = { model, data: toRowSource(data) };
-  const call = { ...options, ...toShotsFrom(options) };
+  const subject = { model, data: toRowSource(connection, data) };
+  const call = { ...options, ...toShotsFrom(connection, options) };
   const { result } = await connection.request("generation.loadTask", subject, call);
   return new GenerationTask(connection, result.task, result.info);
 }

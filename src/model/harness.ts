@@ -1,7 +1,7 @@
 import type { z } from "zod";
+import { pathFor } from "../evaluation/paths.ts";
 import { type Subject, subjectParams } from "../evaluation/subject.ts";
 import { anOptionsObject } from "../options.ts";
-import { absolutePath } from "../platform/absolute-path.ts";
 import type { HarnessResult, harnessOptions } from "../protocol/harness.ts";
 import type { CallOptions } from "../rpc/connection.ts";
 
@@ -9,6 +9,9 @@ export interface LmEvalOptions extends CallOptions, z.input<typeof harnessOption
 
 export async function runLmEval(on: Subject, options: LmEvalOptions): Promise<HarnessResult> {
   const { includePath = null } = anOptionsObject("harness.run", options);
-  const local = { ...options, includePath: includePath === null ? null : absolutePath(includePath) };
+  const local = {
+    ...options,
+    includePath: includePath === null ? null : pathFor(on.connection, includePath),
+  };
   return (await on.connection.request("harness.run", subjectParams(on), local)).result;
 }

@@ -1,11 +1,23 @@
 import type { Subject } from "../evaluation/subject.ts";
 import { anOptionsObject } from "../options.ts";
-import { influenceView } from "../protocol/influence.ts";
-import { influenceMetrics, unitKinds } from "../protocol/names.ts";
+import { type GradientMetric, influenceChoice, influenceView } from "../protocol/influence.ts";
+import { gradientMetrics, influenceMetrics, unitKinds } from "../protocol/names.ts";
 import { heldBy } from "../rpc/handle.ts";
 import { parseParams } from "../rpc/parse-params.ts";
 import type { Corpus } from "./corpus.ts";
 import { Influence, type InfluenceData, type InfluenceOptions, type InfluenceTable } from "./influence.ts";
+
+/**
+ * Whether the options' metric takes gradients.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT for a kind or a metric that is none
+ */
+export function byGradients<G extends { metric: GradientMetric }>(options: object | G): options is G {
+  const { units, metric } = anOptionsObject("influence.measure", options) as Record<string, never>;
+  // How it will be seen is refused before anything is measured.
+  const choice = parseParams("influence.measure", influenceChoice, { units, metric });
+  return gradientMetrics.some((name) => name === choice.metric);
+}
 
 /** Asks the worker for all metrics of all units at once, and lays its arrays out by name. */
 export async function measureInfluence(
@@ -14,7 +26,6 @@ export async function measureInfluence(
   given: InfluenceOptions,
 ): Promise<Influence> {
   const { units, metric, ...options } = anOptionsObject("influence.measure", given);
-  // How it will be seen is refused before anything is measured.
   parseParams("influence.measure", influenceView, { units, metric });
   const held = heldBy(connection, "influence.measure", "corpus", corpus);
   const subject = { model: handle.on(connection), corpus: held };

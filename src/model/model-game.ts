@@ -1,3 +1,4 @@
+import { item } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
 import type { EngineOptions } from "../evaluation/evaluate-subnetworks.ts";
 import { Evaluator } from "../evaluation/evaluator.ts";
@@ -12,6 +13,7 @@ import { groupUnits, unitGame, type ValueDefinition, valueOfMeasure } from "../g
 import {
   aFunction,
   aNumber,
+  anInstance,
   anyOf,
   aText,
   aWhole,
@@ -31,6 +33,7 @@ import { checkCallOptions } from "../rpc/parse-params.ts";
 import { workerCallChecks } from "../rpc/time-limit.ts";
 import type { Corpus } from "./corpus.ts";
 import type { Repair } from "./repair.ts";
+import { GapRepairs, placedRepairs } from "./search/gap-repairs.ts";
 import type { Task } from "./task.ts";
 
 /** A kind of unit, units, or groups of units that stay or go together. */
@@ -59,6 +62,11 @@ export interface ModelGameOptions<P extends Players = Players> extends EngineOpt
   value?: Measure | ValueDefinition | readonly (Measure | ValueDefinition)[] | undefined;
   /** Repairs to put in place wherever their units are removed. */
   repairs?: readonly Repair[] | undefined;
+  /**
+   * In place of `repairs`: where units are removed, each gap has its own repair of these (`repairGaps`), so
+   * that a value says what a unit does that its repair cannot.
+   */
+  repair?: GapRepairs | undefined;
 }
 
 /**
@@ -94,6 +102,11 @@ export class ModelGame<Player extends string = string> implements Game<Player>, 
   /** How many coalitions are known. */
   get known(): number {
     return this.#evaluator.known;
+  }
+
+  /** Block evaluations that the worker ran for it. */
+  get blockEvaluations(): number {
+    return this.#evaluator.effort.blockEvaluations;
   }
 
   evaluate(coalitions: readonly Coalition[], options?: EvaluateOptions): Promise<Float64Array> {
@@ -136,6 +149,7 @@ function gameChecks(measures: readonly Measure[]): Readonly<Record<string, Check
     groups: aWhole(1),
     value: either(value, listOf(value, 1)),
     repairs: listOf(aHandle("a repair")),
+    repair: anInstance(GapRepairs, "what repairGaps gives"),
     journal: aText,
   };
 }
@@ -157,6 +171,7 @@ export async function modelGame<P extends Players>(
     groups,
     value = data.measures[0],
     repairs = [],
+    repair,
     journal,
     signal: _,
     onProgress,
@@ -166,6 +181,9 @@ export async function modelGame<P extends Players>(
   const { depth, vocabularySize } = model.info;
   const units = playersOf(players, groups, depth);
   checkApart(units);
+  if (repair !== undefined && repairs.length > 0) {
+    throw new DepthkitError("INVALID_ARGUMENT", "Making a game: give `repairs` or `repair`, and not both.");
+  }
   const definitions = [value].flat() as (Measure | ValueDefinition)[];
   const values = definitions.map((one) => toValue(one, vocabularySize));
   // Whether these are measures, and of this data, is the evaluator's to say.
@@ -180,7 +198,9 @@ export async function modelGame<P extends Players>(
         const width = maskBytes(units.length);
         const kept = new Uint8Array(coalitions.length * width);
         for (const [row, coalition] of coalitions.entries()) coalition.writeMask(kept, row * width);
-        const subnetworks = { players: units, kept, repairs };
+        const removed = () => coalitions.map((set) => set.absent().flatMap((player) => item(units, player)));
+        const placed = repair === undefined ? { repairs } : placedRepairs(repair, removed(), depth);
+        const subnetworks = { players: units, kept, ...placed };
         return (await evaluator.measure(subnetworks, { ...options, onProgress, timeoutMs })).values;
       },
     },

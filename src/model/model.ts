@@ -12,6 +12,7 @@ import {
   evaluateSubnetworks,
   type SubnetworkEvaluation,
 } from "../evaluation/evaluate-subnetworks.ts";
+import { pathFor } from "../evaluation/paths.ts";
 import { type PerplexityOptions, scorePerplexity } from "../evaluation/perplexity.ts";
 import { type Subject, subjectParams } from "../evaluation/subject.ts";
 import {
@@ -25,8 +26,6 @@ import {
 import type { TextData } from "../evaluation/text-data.ts";
 import { type SolveOptions, solveTask } from "../evaluation/written-answers.ts";
 import { anInstance, anyOf, aText, checkArgument, either, listOf } from "../options.ts";
-import { absolutePath } from "../platform/absolute-path.ts";
-import { cacheFolder } from "../platform/cache-folder.ts";
 import type { UnitKind, UnitName } from "../protocol/common.ts";
 import type { Perplexity } from "../protocol/evaluation.ts";
 import type { ExportInfo } from "../protocol/export.ts";
@@ -48,9 +47,11 @@ import {
   type LoadGenerationTaskOptions,
   loadGenerationTask,
 } from "./generation-task.ts";
+import type { GradientInfluence, GradientInfluenceOptions } from "./gradient-influence.ts";
 import { type LmEvalOptions, runLmEval } from "./harness.ts";
 import type { Influence, InfluenceOptions } from "./influence.ts";
-import { measureInfluence } from "./measure-influence.ts";
+import { measureGradientInfluence } from "./measure-gradient-influence.ts";
+import { byGradients, measureInfluence } from "./measure-influence.ts";
 import {
   type ModelGame,
   type ModelGameOptions,
@@ -60,6 +61,12 @@ import {
 } from "./model-game.ts";
 import { type Profile, type ProfileOptions, profileSubnetwork } from "./profile.ts";
 import { fitRepair, heldRepairs, type Repair, type RepairOptions } from "./repair.ts";
+import { type SearchDraws, type SearchDrawsOptions, searchDraws } from "./search/draws.ts";
+import { type GapRepairOptions, GapRepairs } from "./search/gap-repairs.ts";
+import type { ModelSearchOptions } from "./search/options.ts";
+import { type ModelSearch, searchModel } from "./search/search.ts";
+import { type SplitTextOptions, splitText, type TextParts } from "./search/text-parts.ts";
+import { type UnitCosts, type UnitCostsOptions, unitCosts } from "./search/unit-costs.ts";
 import { type LoadTaskOptions, loadTask, type Task } from "./task.ts";
 import type { TaskData } from "./task-data.ts";
 
@@ -139,8 +146,9 @@ export class Subnetwork implements AsyncDisposable {
    * @throws DepthkitError TARGET_NOT_EMPTY, DISK_FULL
    */
   async save(folder: string, options: SaveOptions = {}): Promise<void> {
-    const subject = { ...subjectParams(this.subject), folder: absolutePath(folder) };
-    await this.model.connection.request("repair.save", subject, options);
+    const { connection } = this.model;
+    const subject = { ...subjectParams(this.subject), folder: pathFor(connection, folder) };
+    await connection.request("repair.save", subject, options);
   }
 
   /**
@@ -325,9 +333,24 @@ export class Model extends Subnetwork {
     return loadGenerationTask(this.connection, this.#id, data, options);
   }
 
-  /** Measures the static influence of every unit in one pass over the corpus, all metrics together. */
-  async influence(corpus: Corpus, options: InfluenceOptions = {}): Promise<Influence> {
-    return measureInfluence(this.subject, corpus, options);
+  /**
+   * Measures the influence of every unit in one pass over the corpus: how far it moves the residual stream, all
+   * static metrics together, or with the metric `taylor` or `gate` what the loss would gain without it, by
+   * gradients, both together.
+   */
+  async influence(corpus: Corpus, options: GradientInfluenceOptions): Promise<GradientInfluence>;
+  async influence(corpus: Corpus, options?: InfluenceOptions): Promise<Influence>;
+  async influence(
+    corpus: Corpus,
+    options: InfluenceOptions | GradientInfluenceOptions,
+  ): Promise<Influence | GradientInfluence>;
+  async influence(
+    corpus: Corpus,
+    options: InfluenceOptions | GradientInfluenceOptions = {},
+  ): Promise<Influence | GradientInfluence> {
+    return byGradients(options)
+      ? measureGradientInfluence(this.subject, corpus, options)
+      : measureInfluence(this.subject, corpus, options);
   }
 
   /**
@@ -337,7 +360,7 @@ export class Model extends Subnetwork {
    * was made for other weights
    */
   async loadSubnetwork(folder: string, call: CallOptions = {}): Promise<Subnetwork> {
-    const subject = { model: this.#id, folder: absolutePath(folder) };
+    const subject = { model: this.#id, folder: pathFor(this.connection, folder) };
     const { result } = await this.connection.request("repair.load", subject, call);
     const repairs = heldRepairs(this.connection, result.repairs, result.infos);
     return new Subnetwork(() => this, result.removed, repairs);
@@ -377,6 +400,64 @@ export class Model extends Subnetwork {
     return modelGame(this.subject, data, options);
   }
 
+  /**
+   * Chooses which units to remove, by looking at sets of them on text that repairs were not fitted to, and
+   * says what the choice is worth on text that it has not seen (docs/search.md).
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, also where parts of text overlap; BUDGET_TOO_SMALL,
+   * NOT_MEASURABLE, CLOSED, CANCELLED, OUT_OF_MEMORY
+   */
+  async search(options: ModelSearchOptions): Promise<ModelSearch<Subnetwork>> {
+    return searchModel(this.subject, options, (removed, made) => {
+      const bare = this.without(removed);
+      if (made === undefined) return bare;
+      return new RepairedSubnetwork(() => this, bare, made.repairs, made.report);
+    });
+  }
+
+  /**
+   * The same searches over draws of text: how often each unit goes, and whether one way to choose is better
+   * than another beyond what a draw makes of both (docs/search.md).
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, NOT_ENOUGH_TEXT, and what {@link search} throws
+   */
+  async searchDraws(options: SearchDrawsOptions): Promise<SearchDraws<Subnetwork>> {
+    return searchDraws<Subnetwork>(this, options);
+  }
+
+  /**
+   * Parts of one text that share nothing: to fit to, to choose on and to report on.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, NOT_ENOUGH_TEXT, and what {@link loadCorpus} throws
+   */
+  async splitText(data: TextData, options: SplitTextOptions): Promise<TextParts> {
+    return splitText(this.subject, data, options);
+  }
+
+  /**
+   * A closed-form repair for each of the units, and for runs of neighbouring blocks, each as if it alone were
+   * gone: what `game` and `search` put in place of whatever set they look at.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT for a method that is trained or rests on other units
+   */
+  async repairGaps(
+    corpus: Corpus,
+    units: UnitKind | readonly string[],
+    options: GapRepairOptions,
+  ): Promise<GapRepairs> {
+    const named = typeof units === "string" ? this.units(units) : checkUnits(units, this.depth);
+    return GapRepairs.fit(this.subject, corpus, named, options);
+  }
+
+  /**
+   * What each unit costs to store and to keep, and where asked how long a token waits for it.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, NOT_MEASURABLE, CANCELLED
+   */
+  async unitCosts(options: UnitCostsOptions = {}): Promise<UnitCosts> {
+    return unitCosts(this.subject, options);
+  }
+
   /** Frees its memory in the worker, with all repairs made on it. */
   override close(): Promise<void> {
     return this.handle.close();
@@ -392,9 +473,10 @@ export async function loadModel(
   source: string,
   options: LoadModelOptions,
 ): Promise<Model> {
-  // A relative path means the caller's: the worker runs in a folder of its own.
   checkArgument("model.load", "source", source, aText);
-  const subject = { source: existsSync(source) ? absolutePath(source) : source, cacheFolder: cacheFolder() };
+  // A relative path means the caller's, where the caller's folders are the worker's: it runs in one of its own.
+  const here = connection.remote === undefined && existsSync(source);
+  const subject = { source: here ? pathFor(connection, source) : source };
   const { result } = await connection.request("model.load", subject, options);
   return new Model(connection, result.model, result.info);
 }

@@ -1,7 +1,7 @@
 import type { z } from "zod";
+import { pathFor } from "../evaluation/paths.ts";
 import { type Subject, subjectParams } from "../evaluation/subject.ts";
 import { aFunction, type Check, checkArgument } from "../options.ts";
-import { absolutePath } from "../platform/absolute-path.ts";
 import type { UnitName } from "../protocol/common.ts";
 import {
   type RepairInfo,
@@ -98,28 +98,37 @@ export function heldRepairs(
   return infos.map((info, index) => new Repair(connection, handles[index] ?? "", info));
 }
 
+/** Gaps are fitted `apart` each by itself in the whole model, where `on` has nothing removed. */
 export async function fitRepair(
   on: Subject,
   corpus: Corpus,
   given: RepairOptions,
+  apart: readonly (readonly UnitName[])[] = [],
 ): Promise<{ repairs: Repair[]; report: RepairReport }> {
   const { connection } = on;
   checkArgument("repair.fit", "", given, repairOptions);
   const { onTraining, signal, onProgress, timeoutMs, skipTokens, batchSize, ...method } = given;
   const held = heldBy(connection, "repair.fit", "corpus", corpus);
-  const subject = { ...subjectParams(on), corpus: held, repair: toWire(method) };
+  const subject = {
+    ...subjectParams(on),
+    corpus: held,
+    repair: toWire(method, (path) => pathFor(connection, path)),
+    apart,
+  };
   const options = { skipTokens, batchSize, signal, onProgress, timeoutMs };
   const { result } = await connection.request("repair.fit", subject, options, { onPart: onTraining });
   return { repairs: heldRepairs(connection, result.repairs, result.report.repairs), report: result.report };
 }
 
 /**
- * A checkpoint folder by its absolute path, since the worker runs in a folder of its own; no infinity on the
- * wire.
+ * A checkpoint folder by its path as the worker takes it; no infinity on the wire.
  */
-function toWire(method: RepairMethodOptions): RepairMethodOptions {
+function toWire(
+  method: RepairMethodOptions,
+  toPath: (path: string) => string = (path) => path,
+): RepairMethodOptions {
   if (method.method === "fold" && method.ridge === Number.POSITIVE_INFINITY)
     return { ...method, ridge: null };
   if (!("training" in method) || typeof method.training?.folder !== "string") return method;
-  return { ...method, training: { ...method.training, folder: absolutePath(method.training.folder) } };
+  return { ...method, training: { ...method.training, folder: toPath(method.training.folder) } };
 }

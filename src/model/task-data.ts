@@ -1,7 +1,8 @@
 import type { z } from "zod";
-import { absolutePaths } from "../evaluation/text-data.ts";
+import { pathsFor } from "../evaluation/paths.ts";
 import { isObject, refusal, shown } from "../options.ts";
 import type { rowSource } from "../protocol/common.ts";
+import type { Executor } from "../rpc/executor.ts";
 
 /** A task's rows: `.jsonl` or `.jsonl.gz` files, one JSON object a line, or the objects themselves. */
 export type TaskData =
@@ -14,9 +15,9 @@ export type TaskData =
  *
  * @throws DepthkitError INVALID_ARGUMENT where it is none of the forms there are
  */
-export function toRowSource(data: TaskData, name = "data"): z.input<typeof rowSource> {
-  if (typeof data === "string") return { kind: "files", files: absolutePaths([data]) };
-  if (Array.isArray(data)) return { kind: "files", files: absolutePaths(data) };
+export function toRowSource(connection: Executor, data: TaskData, name = "data"): z.input<typeof rowSource> {
+  if (typeof data === "string") return { kind: "files", files: pathsFor(connection, [data]) };
+  if (Array.isArray(data)) return { kind: "files", files: pathsFor(connection, data) };
   if (isObject(data) && "rows" in data) {
     return { kind: "rows", ...data, rows: listOfRows(data.rows, `${name}.rows`) };
   }
@@ -56,8 +57,7 @@ export interface ShotsFrom {
   shotsFrom?: TaskData | null | undefined;
 }
 
-export function toShotsFrom({ shotsFrom }: ShotsFrom) {
-  return {
-    shotsFrom: shotsFrom === undefined || shotsFrom === null ? null : toRowSource(shotsFrom, "shotsFrom"),
-  };
+export function toShotsFrom(connection: Executor, { shotsFrom }: ShotsFrom) {
+  const none = shotsFrom === undefined || shotsFrom === null;
+  return { shotsFrom: none ? null : toRowSource(connection, shotsFrom, "shotsFrom") };
 }

@@ -44,7 +44,8 @@ export async function loadTask(
   options: LoadTaskOptions,
 ): Promise<Task> {
   anOptionsObject("task.load", options);
-  const subject = { model, data: toRowSource(data) };
-  const { result } = await connection.request("task.load", subject, { ...options, ...toShotsFrom(options) });
+  const subject = { model, data: toRowSource(connection, data) };
+  const call = { ...options, ...toShotsFrom(connection, options) };
+  const { result } = await connection.request("task.load", subject, call);
   return new Task(connection, result.task, result.info);
 }

@@ -27,7 +27,7 @@ export async function openWorkerLine(
   options: LaunchOptions,
   onStderr?: (text: string) => void,
 ): Promise<Line> {
-  const worker = await launchWorker(options, onStderr);
+  const worker = await launchWorker(options, undefined, onStderr);
   const watch = new BeatWatch(worker, (reason) => connection.end(reason));
   let closing = false;
   const connection = new Connection(

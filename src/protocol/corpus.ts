@@ -9,10 +9,10 @@ const packing = named("Packing", z.enum(packings));
 export const corpusOptions = named(
   "CorpusOptions",
   z.strictObject({
-    sequences: count(1)
-      .nullable()
-      .default(null)
-      .describe("How many sequences to take from the front; null: all there are."),
+    sequences: count(1).nullable().default(null).describe("How many sequences to take; null: all there are."),
+    skip: count()
+      .default(0)
+      .describe("Sequences at the front to leave out, so that one text gives parts that share nothing."),
     length: count(2).default(512).describe("Tokens a sequence."),
     packing: packing
       .default("pack")
@@ -40,7 +40,8 @@ export const corpusInfo = named(
     length: count(2).describe("Tokens a sequence, at most."),
     tokens: count().describe("Tokens held."),
     tokensTotal: count().describe("Tokens in the text as a whole."),
-    tokensDropped: count().describe("Tokens left out at the end."),
+    tokensDropped: count().describe("Tokens left out, in front and at the end."),
+    skip: count().default(0).describe("Sequences left out in front."),
     packing: packing.describe("How texts became sequences."),
     separator: z.string().describe("What stands between two texts of a packed stream."),
     bos: bosPolicy.describe("The policy asked for."),
@@ -57,5 +58,24 @@ export const corpusLoadResult = named(
   "CorpusLoadResult",
   z.object({ corpus: corpusHandle, info: corpusInfo }),
 );
+
+export const corpusOverlapParams = named(
+  "CorpusOverlapParams",
+  z.strictObject({ model: modelHandle, first: corpusHandle, second: corpusHandle }),
+);
+
+export const corpusOverlap = named(
+  "CorpusOverlap",
+  z.object({
+    stretch: count(1).describe("Tokens of a stretch."),
+    stretches: count().describe(
+      "Stretches of the second corpus: its sequences cut into pieces of this length.",
+    ),
+    shared: count().describe("Of these, how many stand somewhere in the first corpus too."),
+    example: z.string().nullable().describe("The text of the first shared one; null where none is."),
+  }),
+);
+
+export type CorpusOverlap = z.infer<typeof corpusOverlap>;
 
 export const corpusUnloadParams = named("CorpusUnloadParams", z.strictObject({ corpus: corpusHandle }));

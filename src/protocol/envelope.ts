@@ -39,28 +39,26 @@ const welcome = z.object({
 });
 export type Welcome = z.infer<typeof welcome>;
 
+export const errorReply = z.object({
+  code: z.string(),
+  message: z.string(),
+  details: z.record(z.string(), z.unknown()),
+  /** The Python exception behind it, as data. */
+  type: z.string(),
+  traceback: z.string(),
+});
+export type ErrorReply = z.infer<typeof errorReply>;
+
 /** Worker to client. */
 const reply = z.discriminatedUnion("t", [
   z.object({ t: z.literal("welcome"), id: z.int(), p: welcome }),
   z.object({ t: z.literal("res"), id: z.int(), p: z.unknown(), b: tensorHeaders }),
   z.object({ t: z.literal("part"), id: z.int(), p: z.unknown(), b: tensorHeaders }),
   z.object({ t: z.literal("prog"), id: z.int(), p: z.unknown() }),
-  z.object({
-    t: z.literal("err"),
-    id: z.int(),
-    e: z.object({
-      code: z.string(),
-      message: z.string(),
-      details: z.record(z.string(), z.unknown()),
-      /** The Python exception behind it, as data. */
-      type: z.string(),
-      traceback: z.string(),
-    }),
-  }),
+  z.object({ t: z.literal("err"), id: z.int(), e: errorReply }),
   z.object({ t: z.literal("beat"), id: z.literal(0), p: z.object({ seconds: finite() }) }),
 ]);
 export type Reply = z.infer<typeof reply>;
-export type ErrorReply = Extract<Reply, { t: "err" }>["e"];
 
 export function parseReply(value: unknown): Reply {
   const parsed = reply.safeParse(value);

@@ -22,7 +22,7 @@ export const exportHuggingfaceParams = extending("ExportHuggingfaceParams", expo
   target: path().describe("The folder to write."),
 });
 
-const exportedFile = named(
+export const exportedFile = named(
   "ExportedFile",
   z.object({
     name: z.string().describe("From the folder; parts of a path with slashes."),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { corpusHandle, modelHandle, unitKind } from "./common.ts";
-import { influenceDefaults, influenceMetrics } from "./names.ts";
+import { gradientMetrics, influenceDefaults, influenceMetrics, rankedUnits } from "./names.ts";
 import { count, extending, finite, list, MOST_AT_A_TIME, named, upTo } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
@@ -23,6 +23,54 @@ export const influenceOptions = named(
       .describe("Tokens at each sequence's start to leave out: their activations dwarf the rest."),
   }),
 );
+
+const gradientMetric = named("GradientMetric", z.enum(gradientMetrics));
+export type GradientMetric = (typeof gradientMetrics)[number];
+
+export const influenceGradientOptions = named(
+  "InfluenceGradientOptions",
+  z.strictObject({
+    batchSize: upTo(MOST_AT_A_TIME)
+      .default(4)
+      .describe("Sequences at a time; the values do not depend on it."),
+  }),
+);
+
+export const influenceGradientParams = extending("InfluenceGradientParams", influenceGradientOptions, {
+  model: modelHandle,
+  corpus: corpusHandle,
+});
+
+export const influenceGradientResult = named(
+  "InfluenceGradientResult",
+  z.object({
+    kinds: list(unitKind).describe("The first axis of values."),
+    metrics: list(gradientMetric).describe("The second axis of values."),
+    values: tensorRef.describe("float64 (kinds, metrics, depth), of the mean next-token loss."),
+    standardErrors: tensorRef.describe(
+      "float64, as values: of gate over sequences; NaN for taylor, and with one sequence.",
+    ),
+    weights: tensorRef.describe("float64 (kinds, depth): numbers that taylor sums over."),
+    loss: finite().describe("Mean next-token loss, in nats."),
+    sequences: count(1).describe("Sequences with a token to predict."),
+    tokens: count(1).describe("Tokens predicted."),
+    seconds: finite().describe("Seconds it took."),
+  }),
+);
+
+export type RankedUnits = (typeof rankedUnits)[number];
+
+/** What `influence` takes: the metric says which way it is measured. */
+export const influenceChoice = z.strictObject({
+  units: z
+    .enum(rankedUnits)
+    .default(influenceDefaults.units)
+    .describe("The kind of unit to rank; sublayers, for taylor and gate: both kinds together."),
+  metric: z
+    .enum([...influenceMetrics, ...gradientMetrics])
+    .default(influenceDefaults.metric)
+    .describe("The metric to rank by; taylor and gate take gradients of the loss."),
+});
 
 /** How a measurement is looked at; nothing is measured again for another view. */
 export const influenceView = z.strictObject({

@@ -4,7 +4,13 @@
  */
 import type { z } from "zod";
 import { empty } from "./common.ts";
-import { corpusLoadParams, corpusLoadResult, corpusUnloadParams } from "./corpus.ts";
+import {
+  corpusLoadParams,
+  corpusLoadResult,
+  corpusOverlap,
+  corpusOverlapParams,
+  corpusUnloadParams,
+} from "./corpus.ts";
 import {
   choicesResult,
   evaluationChoicesParams,
@@ -14,6 +20,14 @@ import {
   perplexityResult,
 } from "./evaluation.ts";
 import { exportHuggingfaceParams, exportHuggingfaceResult } from "./export.ts";
+import {
+  filesDigestParams,
+  filesDigestResult,
+  filesListParams,
+  filesListResult,
+  filesReadParams,
+  filesReadResult,
+} from "./files.ts";
 import { generationGenerateParams, generationGenerateResult } from "./generation.ts";
 import {
   generationLoadTaskParams,
@@ -23,7 +37,12 @@ import {
   generationUnloadTaskParams,
 } from "./generation-task.ts";
 import { harnessRunParams, harnessRunResult } from "./harness.ts";
-import { influenceMeasureParams, influenceMeasureResult } from "./influence.ts";
+import {
+  influenceGradientParams,
+  influenceGradientResult,
+  influenceMeasureParams,
+  influenceMeasureResult,
+} from "./influence.ts";
 import { itemValues } from "./item-values.ts";
 import {
   modelLoadParams,
@@ -32,7 +51,12 @@ import {
   modelUnloadParams,
   tokenizerInfo,
 } from "./model.ts";
-import { profilingProfileParams, profilingProfileResult } from "./profiling.ts";
+import {
+  profilingProfileParams,
+  profilingProfileResult,
+  profilingUnitCostsParams,
+  profilingUnitCostsResult,
+} from "./profiling.ts";
 import {
   repairFitParams,
   repairFitResult,
@@ -67,6 +91,7 @@ export const methods = {
   "model.tokenizer": { params: modelTokenizerParams, result: tokenizerInfo },
   "model.unload": { params: modelUnloadParams, result: empty },
   "corpus.load": { params: corpusLoadParams, result: corpusLoadResult },
+  "corpus.overlap": { params: corpusOverlapParams, result: corpusOverlap },
   "corpus.unload": { params: corpusUnloadParams, result: empty },
   "task.load": { params: taskLoadParams, result: taskLoadResult },
   "task.unload": { params: taskUnloadParams, result: empty },
@@ -76,6 +101,7 @@ export const methods = {
     result: subnetworksEvaluateResult,
   },
   "influence.measure": { params: influenceMeasureParams, result: influenceMeasureResult },
+  "influence.gradients": { params: influenceGradientParams, result: influenceGradientResult },
   // An item is a chunk; its value the summed loss.
   "evaluation.perplexity": { params: evaluationPerplexityParams, part: itemValues, result: perplexityResult },
   // The values of a question are the log-likelihoods of its choices.
@@ -87,6 +113,7 @@ export const methods = {
   "repair.load": { params: repairLoadParams, result: repairLoadResult },
   "repair.unload": { params: repairUnloadParams, result: empty },
   "profiling.profile": { params: profilingProfileParams, result: profilingProfileResult },
+  "profiling.unitCosts": { params: profilingUnitCostsParams, result: profilingUnitCostsResult },
   "generation.generate": { params: generationGenerateParams, result: generationGenerateResult },
   "generation.loadTask": { params: generationLoadTaskParams, result: generationLoadTaskResult },
   "generation.unloadTask": { params: generationUnloadTaskParams, result: empty },
@@ -94,6 +121,9 @@ export const methods = {
   "generation.solve": { params: generationSolveParams, part: itemValues, result: generationSolveResult },
   "harness.run": { params: harnessRunParams, result: harnessRunResult },
   "export.huggingface": { params: exportHuggingfaceParams, result: exportHuggingfaceResult },
+  "files.digest": { params: filesDigestParams, result: filesDigestResult },
+  "files.list": { params: filesListParams, result: filesListResult },
+  "files.read": { params: filesReadParams, result: filesReadResult },
 } as const;
 
 export type MethodName = keyof typeof methods;

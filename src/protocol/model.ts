@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { modelHandle } from "./common.ts";
-import { count, digest, extending, finite, list, named, path } from "./schema.ts";
+import { count, digest, extending, finite, list, named } from "./schema.ts";
 
 const dtypeChoices = ["auto", "float32", "bfloat16", "float16"] as const;
 export const dtypeChoice = named("DtypeChoice", z.enum(dtypeChoices));
@@ -35,7 +35,6 @@ export const modelOptions = named(
 
 export const modelLoadParams = extending("ModelLoadParams", modelOptions, {
   source: z.string().min(1).describe("A bundled name, a folder, a .gguf file or a hub id."),
-  cacheFolder: path(),
 });
 
 const modelPattern = named(

@@ -6,6 +6,12 @@ export const unitKinds = ["block", "attention", "feed-forward"] as const;
 
 export const influenceMetrics = ["cosine", "l1", "l2", "relative-l1", "relative-l2"] as const;
 
+/** Influence by gradients. */
+export const gradientMetrics = ["taylor", "gate"] as const;
+
+/** Looked at as `sublayers`, both kinds of them are ranked together. */
+export const rankedUnits = [...unitKinds, "sublayers"] as const;
+
 /** How an influence is seen by default. */
 export const influenceDefaults = { units: "block", metric: "cosine" } as const;
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { subject } from "./common.ts";
+import { modelHandle, subject, unitKind } from "./common.ts";
 import { count, extending, finite, list, MOST_AT_A_TIME, named, upTo } from "./schema.ts";
 
 const profileModes = ["masked", "physical"] as const;
@@ -32,6 +32,31 @@ export const profileOptions = named(
 );
 
 export const profilingProfileParams = extending("ProfilingProfileParams", profileOptions, subject);
+
+export const profilingUnitCostsParams = named(
+  "ProfilingUnitCostsParams",
+  z.strictObject({ model: modelHandle }),
+);
+
+const kindCosts = named(
+  "KindCosts",
+  z.object({
+    kind: unitKind,
+    parameters: list(count()).describe("Of each unit by depth, those that others share left out."),
+    storedBytes: list(count()).describe("The same in the checkpoint's dtype."),
+    kvBytesPerToken: list(count()).describe("What its attention keeps for a token, in the loaded dtype."),
+  }),
+);
+
+export const profilingUnitCostsResult = named(
+  "ProfilingUnitCostsResult",
+  z.object({
+    kinds: list(kindCosts),
+    parameters: count().describe("Of the whole model, embedding and head included; tied ones once."),
+    storedBytes: count(),
+    kvBytesPerToken: count(),
+  }),
+);
 
 /** A repeated measurement: its median and how far it spreads. */
 const spread = named(

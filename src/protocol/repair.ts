@@ -41,7 +41,9 @@ export const trainingOptions = named(
     learningRate: positive(100)
       .nullable()
       .default(null)
-      .describe("The highest, reached after the warm-up; null: 1e-3, for lora and replacement-block 2e-4."),
+      .describe(
+        "The highest, reached after the warm-up; null: 1e-3, for lora, partial and replacement-block 2e-4.",
+      ),
     warmup: count()
       .nullable()
       .default(null)
@@ -103,6 +105,8 @@ const biasOptions = named(
   "BiasOptions",
   z.strictObject({ method: z.literal("bias"), training: trainingOptions.default(everyDefault) }),
 );
+/** By the error of the gap on every fourth sequence, the others fitted to. */
+const chosenRidge = z.enum(["auto"]);
 const adapterInput = named("AdapterInput", z.enum(["normed", "raw"]));
 /** x + U V norm(x) + b. */
 const lowRankOptions = named(
@@ -112,7 +116,11 @@ const lowRankOptions = named(
     rank: upTo(MOST_AT_A_TIME).default(32).describe("Rank of the map."),
     input: adapterInput.default("normed").describe("normed exports exactly; raw reads the stream as it is."),
     reference,
-    ridge: notNegative().default(1e-2).describe("In units of the input's mean square."),
+    constant: z.boolean().default(true).describe("Whether there is a b."),
+    ridge: z
+      .union([notNegative(), chosenRidge])
+      .default(1e-2)
+      .describe("In units of the input's mean square; auto: the one that held-out tokens choose."),
     training: maybeTraining.describe(
       "null: ridge regression of reduced rank in closed form, which is otherwise where training starts.",
     ),
@@ -124,16 +132,35 @@ const foldOptions = named(
   z.strictObject({
     method: z.literal("fold"),
     reference,
-    ridge: notNegative()
+    ridge: z
+      .union([notNegative(), chosenRidge])
       .nullable()
       .default(0.1)
-      .describe("Towards the identity, in units of the input's mean square; null: infinite, a bias alone."),
+      .describe(
+        "Towards the identity, in units of the input's mean square; auto: the one that held-out tokens " +
+          "choose; null: infinite, a bias alone.",
+      ),
   }),
 );
 /** A diagonal scaling in a rotated basis (arXiv 2505.24680); training trains the whole matrix. */
 const patchOptions = named(
   "PatchOptions",
   z.strictObject({ method: z.literal("patch"), training: maybeTraining.describe("null: untrained.") }),
+);
+const scaleRatio = named("ScaleRatio", z.enum(["mean", "median", "least-squares"]));
+/** One factor for the stream behind the gap (arXiv 2507.18212), folded into weights at export. */
+const scaleOptions = named(
+  "ScaleOptions",
+  z.strictObject({
+    method: z.literal("scale"),
+    reference,
+    ratio: scaleRatio
+      .default("median")
+      .describe(
+        "The stream behind the gap by that in front: of their mean norms, the median over tokens of the " +
+          "ratios of norms, or the factor of least squares.",
+      ),
+  }),
 );
 /** One block in place of a run, started from the run's first (arXiv 2403.19135). */
 const replacementBlockOptions = named(
@@ -174,6 +201,23 @@ const loraOptions = named(
   }),
 );
 
+const tunedBlocks = named("TunedBlocks", z.enum(["last", "neighbours"]));
+/** Some of the blocks that stay, and the head, trained whole (arXiv 2411.15558). */
+const partialOptions = named(
+  "PartialOptions",
+  z.strictObject({
+    method: z.literal("partial"),
+    tuned: tunedBlocks
+      .default("last")
+      .describe("The last blocks that stay, or those next to each gap and in it."),
+    count: upTo(MOST_AT_A_TIME)
+      .default(3)
+      .describe("How many blocks: of the last, or on each side of a gap."),
+    head: z.boolean().default(true).describe("Whether the output head is tuned too; a tied one is untied."),
+    training: trainingOptions.default(everyDefault),
+  }),
+);
+
 export const repairMethod = named(
   "RepairMethod",
   z.discriminatedUnion("method", [
@@ -182,8 +226,10 @@ export const repairMethod = named(
     lowRankOptions,
     foldOptions,
     patchOptions,
+    scaleOptions,
     replacementBlockOptions,
     loraOptions,
+    partialOptions,
   ]),
 );
 
@@ -204,6 +250,11 @@ export const repairFitParams = extending("RepairFitParams", repairFitOptions, {
   ...subject,
   corpus: corpusHandle,
   repair: repairMethod,
+  apart: list(list(unitName, 1))
+    .default([])
+    .describe(
+      "Gaps to fit each by itself in the whole model, in one pass, in place of the subnetwork's own.",
+    ),
 });
 
 export const repairInfo = named(
@@ -227,6 +278,11 @@ const gapError = named(
       repairedError: finite().describe("With the repair."),
       removedErrorAll: finite().describe("The same with the first tokens counted."),
       repairedErrorAll: finite().describe("With the repair and the first tokens counted."),
+      factor: finite().nullable().describe("What scale multiplies the stream by; null for other methods."),
+      ridge: finite().nullable().describe("What ridge auto chose; null where it was not asked for."),
+      heldOutError: finite()
+        .nullable()
+        .describe("With that ridge, of the held-out tokens by the fit to the others."),
     })
     .describe("Squared error of the stream behind the gap, by the square of the update that was removed."),
 );

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DepthkitError, isErrorCode } from "../errors.ts";
+import { DepthkitError, type ErrorCode, isErrorCode } from "../errors.ts";
 import type { Progress } from "../progress.ts";
 import { decode, encode } from "../protocol/codec.ts";
 import { progress } from "../protocol/common.ts";
@@ -70,21 +70,30 @@ interface Pending {
  */
 export class Connection {
   readonly #transport: Transport;
+  readonly remote: string | undefined;
   readonly #pending = new Map<number, Pending>();
   readonly #onBeat: () => void;
   #lastId = 0;
   #ended: DepthkitError | undefined;
   #largestFrameBytes = Number.POSITIVE_INFINITY;
 
-  constructor(connect: (listener: TransportListener) => Transport, onBeat: () => void = () => {}) {
+  /** `remote`: where the worker is, where that is another machine, whose paths are not ours. */
+  constructor(
+    connect: (listener: TransportListener) => Transport,
+    onBeat: () => void = () => {},
+    remote?: string,
+  ) {
     this.#onBeat = onBeat;
+    this.remote = remote;
     this.#transport = connect({
       onMessage: (frames) => this.#receive(frames),
       onFailure: (error) =>
         this.end(
-          new DepthkitError("CONNECTION_LOST", `The connection to the worker broke: ${error.message}.`, {
-            cause: error,
-          }),
+          error instanceof DepthkitError
+            ? error
+            : new DepthkitError("CONNECTION_LOST", `The connection to the worker broke: ${error.message}.`, {
+                cause: error,
+              }),
         ),
     });
   }
@@ -231,7 +240,7 @@ export class Connection {
         return;
       case "err":
         this.#pending.delete(reply.id);
-        pending.reject(remoteError(pending.what, reply.e));
+        pending.reject(remoteError(pending.what, reply.e, this.remote));
         return;
     }
   }
@@ -265,16 +274,32 @@ function cancelled(what: string, signal: AbortSignal | undefined): DepthkitError
 function tooLarge(what: string, bytes: number, limit: number): DepthkitError {
   return new DepthkitError(
     "OUT_OF_MEMORY",
-    `${what}: what is to be sent has ${bytes} bytes in one piece, and this worker takes at most ${limit}, half ` +
-      "of its machine's memory. Hand over a file's path in place of its text, or less at a time.",
+    `${what}: what is to be sent has ${bytes} bytes in one piece, and this worker takes at most ${limit} ` +
+      "(docs/protocol.md). Hand over a file's path in place of its text, or less at a time.",
   );
 }
 
+/** Errors that may speak of paths: those of a remote worker are not ours. */
+const codesOfPaths: ReadonlySet<ErrorCode> = new Set([
+  "UNSUPPORTED_FORMAT",
+  "FILE_NOT_FOUND",
+  "TARGET_NOT_EMPTY",
+  "DISK_FULL",
+  "MODEL_NOT_FOUND",
+  "MODEL_INVALID",
+  "MODULE_MISSING",
+] as const);
+
 /** The worker's error as ours: its code and message, the Python traceback as data. */
-function remoteError(what: string, error: ErrorReply): DepthkitError {
+function remoteError(what: string, error: ErrorReply, remote: string | undefined): DepthkitError {
   const python = error.type === "" ? {} : { python: { type: error.type, traceback: error.traceback } };
-  const details = { method: what, ...error.details, ...python };
-  if (isErrorCode(error.code)) return new DepthkitError(error.code, error.message, { details });
+  const place = remote === undefined ? {} : { worker: remote };
+  const details = { method: what, ...error.details, ...python, ...place };
+  if (isErrorCode(error.code)) {
+    const whose =
+      remote !== undefined && codesOfPaths.has(error.code) ? ` (On the machine of ${remote}.)` : "";
+    return new DepthkitError(error.code, error.message + whose, { details });
+  }
   return new DepthkitError(
     "PROTOCOL",
     `${what} failed with the unknown code ${error.code}: ${error.message}`,

@@ -16,6 +16,9 @@ export abstract class Executor {
     options?: CallRequest<M>,
   ): Promise<Answer<M>>;
 
+  /** Where the workers are, where that is another machine, whose paths are not ours. */
+  abstract readonly remote: string | undefined;
+
   /** Why no call is answered any more; undefined while they are. */
   abstract readonly ended: DepthkitError | undefined;
 

@@ -67,6 +67,10 @@ export class Workers extends Executor {
     return this.#exited;
   }
 
+  get remote(): string | undefined {
+    return this.members[0]?.line.connection.remote;
+  }
+
   get ended(): DepthkitError | undefined {
     const ended = this.members.map((member) => member.ended);
     return ended.includes(undefined) ? undefined : ended[0];

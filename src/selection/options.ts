@@ -55,7 +55,7 @@ export interface SearchOptions<Player extends string = string> {
    * did. Default 10 a candidate where a strategy would never end, else no limit.
    */
   readonly evaluations?: number | undefined;
-  /** For `evolutionary`: cheaper games that new sets meet first, the cheapest first. */
+  /** For `greedy`, `beam` and `evolutionary`: cheaper games that new sets meet first, the cheapest first. */
   readonly fidelities?: readonly Fidelity[] | undefined;
   /** Sets to start from, such as another search's archive; their values are measured anew. */
   readonly start?: readonly { readonly removed: readonly Player[] }[] | undefined;

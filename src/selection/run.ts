@@ -127,12 +127,38 @@ export class SearchRun {
     return sets.map((set) => ledger.valueOf(set));
   }
 
+  /**
+   * Of many sets those that the cheaper games let through to the game itself: each half of what it sees, its
+   * best, and never fewer than `least`. All of them where there are no cheaper games.
+   */
+  async narrow(sets: readonly Coalition[], least: number): Promise<readonly Coalition[]> {
+    let through = sets;
+    for (let level = 0; level < this.levels - 1; level++) {
+      const values = await this.evaluate(through, level);
+      const order = [...through.keys()].sort((a, b) => item(values, b) - item(values, a) || a - b);
+      through = order.slice(0, passing(through.length, least)).map((at) => item(through, at));
+    }
+    return through;
+  }
+
+  /** What evaluating so many sets by way of `narrow` counts, in evaluations of the game itself. */
+  narrowed(sets: number, least: number): number {
+    let [sum, left] = [0, sets];
+    for (let level = 0; level < this.levels - 1; level++) {
+      sum += this.weightOf(level) * left;
+      left = passing(left, least);
+    }
+    return sum + left;
+  }
+
   /** Notes what a step looked at and what it settled on, which must be evaluated. */
   step(tried: readonly Coalition[], kept: Coalition): void {
     const { evaluations, cost } = this;
     this.steps.push({ tried, kept, value: this.valueOf(kept), evaluations, cost });
   }
 }
+
+const passing = (sets: number, least: number) => Math.max(Math.min(least, sets), Math.ceil(sets / 2));
 
 /** The set of greatest value; of equal ones the first. */
 export function best(sets: readonly Coalition[], values: readonly number[]): Coalition {

@@ -75,8 +75,8 @@ interface Needs {
 export const needsOf: Readonly<Record<StrategyName, Needs>> = {
   lowest: { scores: true },
   iterative: { scores: true },
-  greedy: {},
-  beam: { start: true },
+  greedy: { fidelities: true },
+  beam: { start: true, fidelities: true },
   span: {},
   tail: {},
   random: {},

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { SAFE_PATH } from "../environment/python-flags.ts";
 import { resolveWorkerPython, workerModules } from "../environment/worker-python.ts";
 import { DepthkitError } from "../errors.ts";
+import { cacheFolder } from "../platform/cache-folder.ts";
 import { cancelled, throwIfCancelled } from "../platform/cancelled.ts";
 import { parseJson } from "../platform/json.ts";
 import { lastLines } from "../platform/run-child.ts";
@@ -38,6 +39,15 @@ export interface LaunchOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** Where a worker listens for clients on other machines, and what it needs for that. */
+export interface ListenArguments {
+  /** `tcp://host:port`. */
+  endpoint: string;
+  /** Its key file, read again at each handshake. */
+  keys: string;
+  keepSeconds: number;
+}
+
 /** How a worker process ended: one of the two is set. */
 export interface WorkerExit {
   code: number | null;
@@ -67,6 +77,7 @@ export interface WorkerProcess {
  */
 export async function launchWorker(
   options: LaunchOptions = {},
+  listen?: ListenArguments,
   onStderr?: (text: string) => void,
 ): Promise<WorkerProcess> {
   const { python, env } = await resolveWorkerPython(options.python);
@@ -74,7 +85,7 @@ export async function launchWorker(
   const token = randomBytes(16).toString("hex");
   // Node's own spawn: loading execa would add 100 ms to every start, and its result at the end is no use
   // here, where the first line of output decides and the worker lives by the pipe to its standard input.
-  const child = spawn(python, [...SAFE_PATH, "-m", "depthkit_worker"], {
+  const child = spawn(python, [...SAFE_PATH, "-m", "depthkit_worker", ...asFlags(listen)], {
     stdio: ["pipe", "pipe", "pipe"],
     env: {
       ...ONE_HEAP,
@@ -82,6 +93,7 @@ export async function launchWorker(
       ...env,
       PYTHONPATH: workerModules(env["PYTHONPATH"]),
       DEPTHKIT_TOKEN: token,
+      DEPTHKIT_CACHE_FOLDER: cacheFolder(),
     },
     windowsHide: true,
   });
@@ -134,6 +146,12 @@ export async function launchWorker(
     kill();
     throw error;
   }
+}
+
+function asFlags(listen: ListenArguments | undefined): string[] {
+  if (listen === undefined) return [];
+  const { endpoint, keys, keepSeconds } = listen;
+  return ["--listen", endpoint, "--keys", keys, "--keep", String(keepSeconds)];
 }
 
 /** The worker's first line of output. */

@@ -78,6 +78,17 @@ test("influence draws a bar for each block and ranks them", async () => {
   expect(stdout).toContain("Lowest first:");
 });
 
+test("influence by gradients ranks both kinds of sublayers together, and says how", async () => {
+  const text = ["--data", "text.txt", "--sequences", "2", "--length", "32"];
+  const { code, stdout, stderr } = await run([
+    ...["influence", ...model, ...text],
+    ...["--metric", "taylor", "--units", "sublayers"],
+  ]);
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  expect(stdout).toContain("by the unit's number of weights");
+  expect(stdout.match(/^(attention|feed-forward)\.\d+ /gm)).toHaveLength(60);
+});
+
 test("shapley estimates among candidates, and says so", async () => {
   const data = ["--data", "text.txt", "--sequences", "1", "--length", "32"];
   const args = ["shapley", ...model, ...data, "--candidates", "4", "--horizon", "2", "--evaluations", "16"];

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { Depthkit, type KitEvent, type Model } from "../../src/index.ts";
 import { type Death, dyingWorkers, killTheDying } from "./dying-worker.ts";
-import { writeTinyModel } from "./tiny-model.ts";
+import { tinyModel } from "./tiny-model.ts";
 
 const eventually = <T>(value: () => T) => expect.poll(value, { timeout: 3_600_000, interval: 50 });
 const prose = (subject: string) => ({
@@ -25,7 +25,7 @@ beforeAll(async () => {
   ({ dieAt, left } = await dyingWorkers(folder));
   // No worker takes the place of one that dies: the other must do.
   pool = await Depthkit.pool({ devices: ["cpu", "cpu"], onEvent: (event) => events.push(event) });
-  model = await pool.loadModel(writeTinyModel(join(folder, "tiny")));
+  model = await pool.loadModel(await tinyModel(folder));
 });
 afterAll(async () => {
   vi.unstubAllEnvs();

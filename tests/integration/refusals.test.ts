@@ -53,6 +53,18 @@ type Call = readonly [name: string, option: string, call: (options: Anything) =>
 const calls: readonly Call[] = [
   ["Depthkit.start", "verbose", (o) => Depthkit.start(o)],
   ["Depthkit.pool", "restart", (o) => Depthkit.pool(withOptions({ devices: ["cpu"] }, o))],
+  [
+    "Depthkit.connect",
+    "takeOver",
+    (o) => Depthkit.connect("tcp://127.0.0.1:1", withOptions({ keys: "no.keys" }, o)),
+  ],
+  ["Depthkit.fetch", "signal", (o) => kit.fetch("/out", join(temporaryFolder(), "x"), o)],
+  [
+    "listenWorker",
+    "keepSeconds",
+    (o) => sdk.listenWorker(withOptions({ listen: "tcp://127.0.0.1:*", keys: "no.keys" }, o)),
+  ],
+  ["makeKeys", "trust", (o) => sdk.makeKeys(join(temporaryFolder(), "x.keys"), o)],
   ["Depthkit.loadModel", "device", (o) => kit.loadModel("smollm2-135m", o)],
   ["Depthkit.checkTarget", "overwrite", (o) => kit.checkTarget("out", withOptions({ kind: "export" }, o))],
   ["Depthkit.status", "signal", (o) => kit.status(o)],
@@ -356,6 +368,7 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
   ["task", () => model.lastWord(corpus as Anything)],
   ["task", () => model.solve(task as Anything)],
   ["metric", () => model.influence(corpus, { metric: "cosin" as Anything })],
+  ["units", () => model.influence(corpus, { metric: "taylor", units: "head" as Anything })],
   // An empty path would be the current folder.
   ["target", () => model.export("", { format: "huggingface", overwrite: true })],
   ["folder", () => model.save("", { overwrite: true })],

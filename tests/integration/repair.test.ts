@@ -93,6 +93,43 @@ test("repairs add up, are saved and loaded, and apply wherever their units are r
   await expect(model.loadSubnetwork(saved)).rejects.toMatchObject({ code: "MODEL_INVALID" });
 }, 180_000);
 
+test("scale adds nothing, says its factors and becomes a plain checkpoint", async () => {
+  const apart = model.without(["block.14", "block.17"]);
+  const scaled = await apart.repair(corpus, { method: "scale", ratio: "median" });
+  expect(scaled.repairs.map(({ parameters }) => parameters)).toEqual([0, 0]);
+  const factors = scaled.report.gaps.map(({ factor }) => factor);
+  for (const factor of factors) expect(factor).toBeGreaterThan(1);
+  const exported = await scaled.export(join(folder, "scaled"), { format: "huggingface", dtype: "float32" });
+  expect(exported.layout).toBe("plain");
+  expect(exported.parametersBefore - exported.parametersAfter).toBe(2 * 3_540_096);
+  expect(exported.maxLogitDifference).toBeLessThan(1e-3);
+}, 180_000);
+
+test("ridge auto says which ridge each gap took, and its error on held-out tokens", async () => {
+  const { report } = await pruned.repair(corpus, { method: "low-rank", rank: 4, ridge: "auto" });
+  for (const { ridge, heldOutError, repairedError } of report.gaps) {
+    expect(ridge).toBeGreaterThan(0);
+    expect(heldOutError).toBeGreaterThan(repairedError);
+  }
+});
+
+test("partial tunes blocks and a tied head, which the engine scores beside the dense model", async () => {
+  const tuned = await pruned.repair(corpus, {
+    method: "partial",
+    count: 1,
+    training: { steps: 2, validation: 0, batchSize: 2 },
+  });
+  expect(tuned.report).toMatchObject({ weightsUnchanged: true, training: { steps: 2 } });
+  expect(tuned.report.training?.trained).toBe(3_540_096 + 49_152 * 576);
+  expect(tuned.repairs.map(({ parameters }) => parameters)).toEqual([49_152 * 576]);
+  await using text = await model.loadCorpus(unseen, { sequences: 2, length: 128 });
+  const { scores } = await model.evaluateSubnetworks(text, [[], pruned, tuned]).result;
+  const [, removed, fixed] = scores.map(({ values }) => values.loss ?? Number.NaN);
+  expect(removed).toBeCloseTo(await lossOf(pruned), 4);
+  expect(fixed).toBeCloseTo(await lossOf(tuned), 4);
+  expect(fixed).not.toBe(removed);
+}, 180_000);
+
 test("what cannot be is refused in words that help", async () => {
   await expect(model.without([]).repair(corpus, { method: "emulated-update" })).rejects.toThrow(
     /Nothing is left for emulated-update to repair/,

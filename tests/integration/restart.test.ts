@@ -14,7 +14,7 @@ import {
   type StartOptions,
 } from "../../src/index.ts";
 import { type Death, dyingWorkers, killTheDying } from "./dying-worker.ts";
-import { writeTinyModel } from "./tiny-model.ts";
+import { tinyModel } from "./tiny-model.ts";
 
 const eventually = <T>(value: () => T) => expect.poll(value, { timeout: 3_600_000, interval: 50 });
 const prose = (subject: string, lines = 60) => ({
@@ -40,7 +40,7 @@ let left: () => number;
 const load = (kit: Depthkit) => kit.loadModel(tiny, { device: "cpu", onProgress: killTheDying });
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "depthkit-restart-"));
-  tiny = writeTinyModel(join(folder, "tiny"));
+  tiny = await tinyModel(folder);
   calm = await Depthkit.start();
   calmModel = await load(calm);
   ({ dieAt, left } = await dyingWorkers(folder));

@@ -1,4 +1,5 @@
-"""Starts the worker: `python -m depthkit_worker`, with the client's token in DEPTHKIT_TOKEN.
+"""Starts the worker: `python -m depthkit_worker`, with the client's token in DEPTHKIT_TOKEN; or, for clients on
+other machines, with `--listen`.
 
 Prints one JSON line with the endpoint on standard output, then serves until standard input ends: that
 is how it learns of its parent's death, however that came about.
@@ -6,13 +7,19 @@ is how it learns of its parent's death, however that came about.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
 import sys
 import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from depthkit_worker.server.guard import start_guard
+
+if TYPE_CHECKING:
+    from depthkit_worker.server.line import Line
 
 PATIENCE = 2.0
 """Seconds a running call gets to tidy up after the client is gone."""
@@ -21,8 +28,9 @@ PATIENCE = 2.0
 def main() -> None:
     # Ctrl-C in a terminal reaches the whole process group; the client decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    options = _options()
     token = os.environ.pop("DEPTHKIT_TOKEN", "")
-    if not token:
+    if not token and options.listen is None:
         sys.exit("The worker is started by the depthkit SDK; DEPTHKIT_TOKEN is not set.")
     # What reads standard input, a prompt of some library, meets its end and does not wait for the parent's.
     lifeline = os.dup(0)
@@ -40,7 +48,8 @@ def main() -> None:
     from depthkit_worker.handlers.table import HANDLERS
     from depthkit_worker.server.server import Server
 
-    server = Server(token, HANDLERS)
+    line = _line(token, options)
+    server = Server(line, HANDLERS)
 
     def watch_parent() -> None:
         while os.read(lifeline, 4096):
@@ -50,8 +59,26 @@ def main() -> None:
 
     threading.Thread(target=watch_parent, name="parent", daemon=True).start()
     with ready_line:
-        ready_line.write(json.dumps({"endpoint": server.endpoint, "pid": os.getpid()}) + "\n")
+        ready_line.write(json.dumps({"endpoint": line.endpoint, "pid": os.getpid()}) + "\n")
     server.run()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("depthkit_worker")
+    parser.add_argument("--listen", metavar="ENDPOINT")
+    parser.add_argument("--keys", metavar="FILE", type=Path)
+    parser.add_argument("--keep", metavar="SECONDS", type=float)
+    return parser.parse_args()
+
+
+def _line(token: str, options: argparse.Namespace) -> Line:
+    if options.listen is not None:
+        from depthkit_worker.server.remote import RemoteLine
+
+        return RemoteLine(options.listen, options.keys, options.keep)
+    from depthkit_worker.server.local import LocalLine
+
+    return LocalLine(token)
 
 
 if __name__ == "__main__":

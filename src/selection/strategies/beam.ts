@@ -19,8 +19,9 @@ export function beam(width: number | undefined): Strategy {
       await run.evaluate(finished);
       while (front.length > 0) {
         const extended = front.flatMap((set) => space.extensions(set).map((player) => [...set, player]));
-        const sets = unique(extended.map((set) => space.keeping(set)));
-        if (sets.length === 0) break;
+        const found = unique(extended.map((set) => space.keeping(set)));
+        if (found.length === 0) break;
+        const sets = await run.narrow(found, most);
         const values = await run.evaluate(sets);
         run.step(sets, best(sets, values));
         const first = sets

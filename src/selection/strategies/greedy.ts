@@ -3,14 +3,15 @@ import type { Strategy } from "../strategy.ts";
 
 /**
  * Removes, again and again, the player without which most is left: SLEB for blocks (arXiv 2402.09025),
- * BlockPruner for sublayers (arXiv 2406.10594), TALE where the value is a task's accuracy.
+ * BlockPruner for sublayers (arXiv 2406.10594), TALE where the value is a task's accuracy (arXiv 2510.22767).
+ * Where there are cheaper games, the better half of a round goes on to each next one.
  */
 export const greedy: Strategy = {
   async search(run) {
     const { space } = run;
     // With one count the evaluations are known beforehand; else they are refused where they run out.
     if (space.constraints.length === 1 && space.count !== undefined) {
-      run.require(roundsOf(space.candidates.length, space.count));
+      run.require(roundsOf(run, space.candidates.length, space.count));
     }
     let removed: number[] = [];
     while (!space.isMet(removed)) {
@@ -35,13 +36,18 @@ export async function takeBack(run: SearchRun, removed: readonly number[]): Prom
 }
 
 async function bestOf(run: SearchRun, sets: readonly (readonly number[])[]): Promise<number[]> {
-  const tried = sets.map((set) => run.space.keeping(set));
+  const tried = await run.narrow(
+    sets.map((set) => run.space.keeping(set)),
+    1,
+  );
   const chosen = best(tried, await run.evaluate(tried));
   run.step(tried, chosen);
   return chosen.absent();
 }
 
 /** What `rounds` rounds evaluate among so many candidates. */
-function roundsOf(candidates: number, rounds: number): number {
-  return (rounds * (2 * candidates - rounds + 1)) / 2;
+function roundsOf(run: SearchRun, candidates: number, rounds: number): number {
+  let sum = 0;
+  for (let gone = 0; gone < rounds; gone++) sum += run.narrowed(candidates - gone, 1);
+  return sum;
 }

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import pytest
 from transformers import PreTrainedTokenizerBase
 
@@ -14,7 +14,8 @@ from data.builders import BOS, TRAINING, byte_level, sentence_piece
 from depthkit_worker.data import tokens
 from depthkit_worker.data.tokens import Tokeniser, encode, encode_stream, encode_whole, splits_locally
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.session.job import Unattended, cancelled
+from depthkit_worker.models.child import run_child
+from depthkit_worker.session.job import Job, Unattended, cancelled
 
 TEXT = (TRAINING[1] + f"One {BOS} within, and two  spaces.\t\r\n" + TRAINING[0]) * 20
 
@@ -30,7 +31,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Temporary:
 
 def split_special() -> PreTrainedTokenizerBase:
     tokenizer = sentence_piece(bos=True)
-    tokenizer.split_special_tokens = True  # type: ignore[attr-defined]
+    tokenizer.split_special_tokens = True
     return tokenizer
 
 
@@ -48,8 +49,12 @@ def test_the_ids_are_those_of_one_call(
     expected = encode(tokenizer, [TEXT])[0]
     monkeypatch.setattr(tokens, "LONG", len(TEXT))
     calls: list[str] = []
-    run_child = tokens.run_child
-    monkeypatch.setattr(tokens, "run_child", lambda module, *rest: (calls.append(module), run_child(module, *rest)))
+
+    def counted(module: str, arguments: list[str], job: Job) -> None:
+        calls.append(module)
+        run_child(module, arguments, job)
+
+    monkeypatch.setattr(tokens, "run_child", counted)
     assert encode_whole(tokenizer, TEXT, Unattended()).tolist() == expected
     assert calls == ["depthkit_worker.data.tokenise_child"]
     assert temporary() == []

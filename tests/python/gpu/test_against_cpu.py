@@ -222,7 +222,9 @@ def test_repairs_travel_between_devices(tmp_path: Path) -> None:
     """Made on one device, saved, loaded on another."""
     base = base_on(DEVICE, "llama")
     made = repairs_of(base, FITS["low-rank"][1](base))
-    save_repairs(Subnetwork(base.decoder, base.subnetwork.units, made), tmp_path / "repairs", RepairSaveOptions())
+    save_repairs(
+        Subnetwork(base.decoder, base.subnetwork.units, made), tmp_path / "repairs", RepairSaveOptions(), Unattended()
+    )
     there = base_on(CPU, "llama")
     loaded = load_repairs(there.decoder, tmp_path / "repairs").repairs
     np.testing.assert_allclose(scores(there, loaded), scores(base, made), rtol=1e-4)

@@ -14,7 +14,7 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.repair import BlockEdit
 from depthkit_worker.repair.storage import make_repair
-from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
+from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank, Scale
 from depthkit_worker.repair.weight_changes import Product, Sum
 from depthkit_worker.session.session import Session
 from handlers.calls import TRAINING, ask, corpus_for, fit
@@ -94,6 +94,8 @@ def test_what_counts_is_what_it_does() -> None:
         digest({2: BlockEdit(beside=LowRank(matrix, matrix, ones, "raw", 1e-6))}),
         digest({2: BlockEdit(beside=LowRank(matrix, matrix, ones, "normed", 1e-6))}),
         digest({2: BlockEdit(beside=LowRank(matrix, matrix, ones, "normed", 1e-5))}),
+        digest({2: BlockEdit(beside=Scale(1.5))}),
+        digest({2: BlockEdit(beside=Scale(1.5000000000000002))}),
         digest({2: BlockEdit(weights={"a": Product(matrix, True)})}),
         digest({2: BlockEdit(weights={"a": Product(matrix, False)})}),
         digest({2: BlockEdit(weights={"b": Product(matrix, False)})}),

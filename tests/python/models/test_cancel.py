@@ -16,7 +16,7 @@ from depthkit_worker.models.load import load_model
 from depthkit_worker.models.units import Unit
 from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
-from tiny import t_llama
+from tiny import t_llama, token_ids
 
 
 class Looks(Unattended):
@@ -76,11 +76,17 @@ def test_an_export_stops_wherever_it_is_cancelled_and_leaves_nothing(source: Pat
     def export(job: Looks) -> None:
         export_huggingface(subnetwork, tmp_path / "o", ExportOptions(dtype="bfloat16"), job)
 
-    for at in (1, 2, 50, 200):
+    modules = list(decoder.model.named_modules())
+    rows = token_ids(1, 9)
+    before = decoder.model(input_ids=rows).logits
+    for at in range(1, 240, 12):
         with pytest.raises(DepthkitError) as caught:
             export(Looks(at))
         assert caught.value.code == "CANCELLED"
         assert list(tmp_path.iterdir()) == []
         assert hooks() == 0
+        # The live model is whole, wherever the cancel came.
+        assert list(decoder.model.named_modules()) == modules
+        assert torch.equal(decoder.model(input_ids=rows).logits, before)
     export(Looks())
     assert [path.name for path in tmp_path.iterdir()] == ["o"]

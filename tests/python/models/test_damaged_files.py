@@ -375,7 +375,7 @@ def _saved_repair(tmp_path: Path) -> tuple[Decoder, Path]:
     decoder, folder = Decoder(tiny_model("llama")), tmp_path / "repair"
     base = base_of(decoder, "block.2")
     repairs, _ = fit_repairs(base, EmulatedUpdateOptions(), lambda _point: None, Unattended())
-    save_repairs(base.subnetwork.repaired(*repairs), folder, RepairSaveOptions())
+    save_repairs(base.subnetwork.repaired(*repairs), folder, RepairSaveOptions(), Unattended())
     load_repairs(decoder, folder)
     return decoder, folder
 

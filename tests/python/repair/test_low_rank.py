@@ -34,9 +34,9 @@ def update_of(fitted: Fitted, number: int = 0) -> LowRank:
     return module
 
 
-def reference(z: Array, d: Array, rank: int, ridge: float) -> tuple[Array, Array]:
+def reference(z: Array, d: Array, rank: int, ridge: float, constant: bool = True) -> tuple[Array, Array]:
     """M and b of the rank: the ridge as rows under the centred data, the fitted values cut by their SVD."""
-    middle_z, middle_d = z.mean(0), d.mean(0)
+    middle_z, middle_d = z.mean(0) * constant, d.mean(0) * constant
     penalty = np.sqrt(ridge * np.square(z).mean(0).mean() * len(z)) * np.eye(z.shape[1])
     tall = np.concatenate([z - middle_z, penalty])
     aim = np.concatenate([d - middle_d, np.zeros((z.shape[1], d.shape[1]))])
@@ -66,6 +66,33 @@ def test_it_is_numpys_reduced_rank_regression(unit: str, reads: str, rank: int, 
     np.testing.assert_allclose(update.bias.numpy(), bias, atol=1e-5)
     error = np.square(z @ matrix + bias - d).sum() / np.square(d).sum()
     assert fitted.gaps[0].repaired_error == pytest.approx(error, abs=1e-5)
+
+
+@pytest.mark.parametrize("unit", ["block.2", "attention.2", "feed-forward.2"])
+def test_at_full_rank_raw_unridged_and_without_a_constant_it_is_ghosted_layers(unit: str) -> None:
+    """arXiv 2605.15491: x becomes x + x M with M plain least squares from the stream to the update."""
+    base = base_of("llama", unit, rows=many_rows(), skip=1)
+    fitted = fit(base, HIDDEN, input="raw", constant=False)
+    x, d = states(base, "raw")
+    module = update_of(fitted)
+    assert module.bias is None and [name for name, _ in module.named_parameters()] == ["down", "up"]
+    matrix = np.linalg.lstsq(x, d, rcond=None)[0]
+    found = affine_of(module).matrix
+    assert found is not None
+    np.testing.assert_allclose(found.numpy(), matrix, atol=1e-5)
+    error = np.square(x @ matrix - d).sum() / np.square(d).sum()
+    assert fitted.gaps[0].repaired_error == pytest.approx(error, abs=1e-5)
+
+
+@pytest.mark.parametrize(("rank", "ridge"), [(3, 0.0), (3, 0.05), (HIDDEN, 0.3)])
+def test_without_a_constant_of_any_rank(rank: int, ridge: float) -> None:
+    base = base_of("llama", "block.2", rows=many_rows(), skip=1)
+    matrix, bias = reference(*states(base, "normed"), rank, ridge, constant=False)
+    assert not bias.any()
+    found = affine_of(update_of(fit(base, rank, ridge=ridge, constant=False)))
+    assert found.matrix is not None
+    np.testing.assert_allclose(found.matrix.numpy(), matrix, atol=1e-5)
+    assert not found.bias.any()
 
 
 def test_one_pass_serves_gaps_of_all_kinds_in_a_parallel_model() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from depthkit_worker.contract.envelope import HELLO_BYTES, PROTOCOL_VERSION, decode_hello, pack
 from depthkit_worker.contract.wire import CONTRACT_DIGEST, METHODS
 from depthkit_worker.handlers.table import HANDLERS
+from depthkit_worker.server.local import LocalLine
 from depthkit_worker.server.server import Server
 
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -47,9 +48,10 @@ class Client:
 
 @pytest.fixture(scope="module")
 def endpoints() -> Iterator[tuple[Client, Client]]:
-    server = Server(TOKEN, HANDLERS)
+    line = LocalLine(TOKEN)
+    server = Server(line, HANDLERS)
     threading.Thread(target=server.run, daemon=True).start()
-    stranger, client = Client(server.endpoint), Client(server.endpoint)
+    stranger, client = Client(line.endpoint), Client(line.endpoint)
     stranger.send(GUESS)
     client.send(HELLO)
     yield stranger, client

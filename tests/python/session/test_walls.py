@@ -12,10 +12,12 @@ def test_a_server_with_its_handlers_imports_neither_torch_nor_transformers_nor_n
     script = (
         "import sys;"
         "from depthkit_worker.handlers.table import HANDLERS;"
+        "from depthkit_worker.server.local import LocalLine;"
         "from depthkit_worker.server.server import Server;"
-        "server = Server('token', HANDLERS);"
+        "line = LocalLine('token');"
+        "Server(line, HANDLERS);"
         "print([name for name in ('torch', 'transformers', 'numpy') if name in sys.modules]);"
-        "server.stop(0)"  # its socket would be left behind
+        "line.close()"  # its socket would be left behind
     )
     environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
     output = subprocess.check_output([sys.executable, "-c", script], env=environment, text=True)

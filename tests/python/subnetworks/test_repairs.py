@@ -14,7 +14,8 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.repair.repair import BlockEdit, Repair, slot_of, update_at
-from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
+from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank, Scale
+from depthkit_worker.repair.weight_changes import Value
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.engine import evaluate_subnetworks
 from depthkit_worker.subnetworks.gates import removed
@@ -35,6 +36,35 @@ def repair_of(*units: Unit, edits: dict[int, BlockEdit], base: tuple[str, ...] =
 def constant_at(decoder: Decoder, unit: Unit, seed: int = 0) -> Repair:
     vector = torch.randn(HIDDEN, generator=torch.Generator().manual_seed(seed + unit.index))
     return repair_of(unit, edits={unit.index: update_at(slot_of(unit.kind, decoder.parallel), Constant(vector))})
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt_neox-parallel", "bloom"])
+@torch.inference_mode()
+def test_factors_of_the_stream_are_the_same_in_engine_and_model(name: str) -> None:
+    decoder = Decoder(tiny_model(name))
+    units = (Unit("block", 1), Unit("attention", 3), Unit("feed-forward", 4))
+    repairs = tuple(
+        repair_of(unit, edits={unit.index: update_at(slot_of(unit.kind, decoder.parallel), Scale(factor))})
+        for unit, factor in zip(units, (1.3, 0.8, 1.7), strict=True)
+    )
+    agree(decoder, units, repairs, np.array([[1, 1, 1], [0, 1, 0], [1, 0, 1], [0, 0, 0]], dtype=np.bool_))
+
+
+@pytest.mark.parametrize("name", ["llama-tied", "cohere", "gemma2"])
+@torch.inference_mode()
+def test_heads_are_the_same_in_engine_and_model(name: str) -> None:
+    """Each subnetwork its own, the last one that was made, beside those with the model's and the dense model."""
+    decoder = Decoder(tiny_model(name))
+    units = (Unit("block", 1), Unit("attention", 3))
+    shape = decoder.model.get_output_embeddings().get_parameter("weight").shape
+    heads = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) * 0.2 for seed in (1, 2)]
+    repairs = (
+        repair_of(units[0], edits={DEPTH: BlockEdit(weights={"weight": Value(heads[0])})}),
+        repair_of(units[1], edits={DEPTH: BlockEdit(weights={"weight": Value(heads[1])})}),
+        constant_at(decoder, units[0], seed=3),
+    )
+    rows = [[1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1], [1, 0, 1], [0, 0, 0]]
+    agree(decoder, units, repairs, np.array(rows, dtype=np.bool_))
 
 
 def low_rank() -> LowRank:

@@ -20,9 +20,11 @@ from depthkit_worker.contract.wire import (
     FoldOptions,
     LoraOptions,
     LowRankOptions,
+    PartialOptions,
     PatchOptions,
     RepairMethod,
     ReplacementBlockOptions,
+    ScaleOptions,
     TrainingOptions,
 )
 from depthkit_worker.errors import DepthkitError
@@ -52,7 +54,9 @@ KINDS: dict[str, Callable[[], RepairMethod]] = {
     "fold": FoldOptions,
     "fold of a bias alone": lambda: FoldOptions(ridge=None),
     "patch": PatchOptions,
+    "scale": ScaleOptions,
     "replacement-block": lambda: ReplacementBlockOptions(training=TRAINING),
+    "partial": lambda: PartialOptions(tuned="neighbours", count=1, training=TRAINING),
     "lora": lambda: LoraOptions(targets=("attention", "feed-forward"), rank=2, training=TRAINING),
 }
 

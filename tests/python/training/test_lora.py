@@ -93,7 +93,7 @@ def test_a_healed_model_is_better_and_stays_so_on_disk(tmp_path: Path) -> None:
     options = structs.replace(TRAINING, steps=30)
     fitted = heal(base_of(decoder), training=options)
     repair = repair_of(decoder, fitted)
-    save_repairs(Subnetwork(decoder, REMOVED, (repair,)), tmp_path / "lora", RepairSaveOptions())
+    save_repairs(Subnetwork(decoder, REMOVED, (repair,)), tmp_path / "lora", RepairSaveOptions(), Unattended())
     loaded = load_repairs(decoder, tmp_path / "lora")
     with removed(Subnetwork(decoder, REMOVED, (repair,))):
         expected = decoder.model(ids, use_cache=False).logits

@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from depthkit_worker.models.next_token_loss import IGNORED, cross_entropy
 from depthkit_worker.repair.training.objective import (
-    IGNORED,
-    cross_entropy,
     kl_divergence,
     relative_error,
     restored,

@@ -14,6 +14,7 @@ from depthkit_worker.contract.wire import Objective, TrainingOptions, TrainingPo
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.next_token_loss import SLICE_BYTES
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.fitting import Fill
 from depthkit_worker.repair.repair import BlockEdit, Repair
@@ -21,7 +22,6 @@ from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
 from depthkit_worker.repair.training.fills import train_fills
 from depthkit_worker.repair.training.options import SettledTraining, settled
 from depthkit_worker.repair.training.schedule import learning_rate_factor
-from depthkit_worker.repair.training.slices import SLICE_BYTES
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork

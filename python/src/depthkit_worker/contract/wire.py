@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "02aecfa30e403dc852a85b957a152253aedf27ff42f6ab22aaed4303fd3e9c15"
+CONTRACT_DIGEST = "605dcb0ca2499914818f6c2da6937ec8c6850bbda62e2c558fb86868708a1aa9"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -20,7 +20,9 @@ class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class CorpusOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     sequences: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
-    """How many sequences to take from the front; null: all there are."""
+    """How many sequences to take; null: all there are."""
+    skip: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """Sequences at the front to leave out, so that one text gives parts that share nothing."""
     length: Annotated[int, Meta(ge=2, le=9007199254740991)] = 512
     """Tokens a sequence."""
     packing: Packing = "pack"
@@ -98,6 +100,11 @@ class HarnessOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Items at a time."""
     include_path: Annotated[str, Meta(min_length=1)] | None = None
     """A folder with task files (.yaml) of your own."""
+
+
+class InfluenceGradientOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] = 4
+    """Sequences at a time; the values do not depend on it."""
 
 
 class InfluenceOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -283,7 +290,9 @@ class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     tokens_total: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Tokens in the text as a whole."""
     tokens_dropped: Annotated[int, Meta(ge=0, le=9007199254740991)]
-    """Tokens left out at the end."""
+    """Tokens left out, in front and at the end."""
+    skip: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """Sequences left out in front."""
     packing: Packing
     """How texts became sequences."""
     separator: str
@@ -306,6 +315,23 @@ class CorpusLoadParams(CorpusOptions, frozen=True, kw_only=True, forbid_unknown_
 class CorpusLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     corpus: CorpusHandle
     info: CorpusInfo
+
+
+class CorpusOverlap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    stretch: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens of a stretch."""
+    stretches: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Stretches of the second corpus: its sequences cut into pieces of this length."""
+    shared: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of these, how many stand somewhere in the first corpus too."""
+    example: str | None
+    """The text of the first shared one; null where none is."""
+
+
+class CorpusOverlapParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    first: CorpusHandle
+    second: CorpusHandle
 
 
 class CorpusUnloadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -479,6 +505,39 @@ class FileSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """Refuse lines without text, where otherwise they are counted and skipped."""
 
 
+class FilesDigestParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    files: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
+    """Files of text, such as a corpus is made of."""
+
+
+class FilesDigestResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    digests: tuple[Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")], ...]
+    """sha256 of each file's bytes."""
+
+
+class FilesListParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    folder: Annotated[str, Meta(min_length=1)]
+    """One that this worker wrote an export or a saved subnetwork to."""
+
+
+class FilesListResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    files: tuple[ExportedFile, ...]
+
+
+class FilesReadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    folder: Annotated[str, Meta(min_length=1)]
+    """One that this worker wrote an export or a saved subnetwork to."""
+    name: Annotated[str, Meta(min_length=1)]
+    """As it was listed."""
+    offset: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    bytes: Annotated[int, Meta(ge=1, le=1048576)]
+
+
+class FilesReadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    data: TensorRef
+    """uint8; shorter than asked for at the file's end."""
+
+
 class FirstToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     id: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """The token's number in the vocabulary."""
@@ -489,8 +548,8 @@ class FirstToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
 class FoldOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="fold"):
     reference: RepairReference = "dense"
     """Measure in the whole model, or in the one pruned and repaired below each gap."""
-    ridge: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] | None = 0.1
-    """Towards the identity, in units of the input's mean square; null: infinite, a bias alone."""
+    ridge: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] | Literal["auto"] | None = 0.1
+    """Towards the identity, in units of the input's mean square; auto: the one that held-out tokens choose; null: infinite, a bias alone."""
 
 
 class GapError(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -506,6 +565,12 @@ class GapError(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     """The same with the first tokens counted."""
     repaired_error_all: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """With the repair and the first tokens counted."""
+    factor: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """What scale multiplies the stream by; null for other methods."""
+    ridge: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """What ridge auto chose; null where it was not asked for."""
+    held_out_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """With that ridge, of the held-out tokens by the fit to the others."""
 
 
 class Generation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -709,6 +774,32 @@ class HealedBlocks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """null: the last there is."""
 
 
+class InfluenceGradientParams(InfluenceGradientOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    corpus: CorpusHandle
+
+
+class InfluenceGradientResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    kinds: tuple[UnitKind, ...]
+    """The first axis of values."""
+    metrics: tuple[GradientMetric, ...]
+    """The second axis of values."""
+    values: TensorRef
+    """float64 (kinds, metrics, depth), of the mean next-token loss."""
+    standard_errors: TensorRef
+    """float64, as values: of gate over sequences; NaN for taylor, and with one sequence."""
+    weights: TensorRef
+    """float64 (kinds, depth): numbers that taylor sums over."""
+    loss: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Mean next-token loss, in nats."""
+    sequences: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Sequences with a token to predict."""
+    tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens predicted."""
+    seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Seconds it took."""
+
+
 class InfluenceMeasureParams(InfluenceOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
     corpus: CorpusHandle
@@ -740,6 +831,16 @@ class ItemValues(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """uint32 (items): values up to and with each item."""
     values: TensorRef
     """float64 (values), item after item; what they are is the method's to say."""
+
+
+class KindCosts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    kind: UnitKind
+    parameters: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
+    """Of each unit by depth, those that others share left out."""
+    stored_bytes: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
+    """The same in the checkpoint's dtype."""
+    kv_bytes_per_token: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
+    """What its attention keeps for a token, in the loaded dtype."""
 
 
 class LastWordItems(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -796,8 +897,10 @@ class LowRankOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """normed exports exactly; raw reads the stream as it is."""
     reference: RepairReference = "dense"
     """Measure in the whole model, or in the one pruned and repaired below each gap."""
-    ridge: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] = 0.01
-    """In units of the input's mean square."""
+    constant: bool = True
+    """Whether there is a b."""
+    ridge: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] | Literal["auto"] = 0.01
+    """In units of the input's mean square; auto: the one that held-out tokens choose."""
     training: TrainingOptions | None = None
     """null: ridge regression of reduced rank in closed form, which is otherwise where training starts."""
 
@@ -845,7 +948,6 @@ class ModelInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
 class ModelLoadParams(ModelOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     source: Annotated[str, Meta(min_length=1)]
     """A bundled name, a folder, a .gguf file or a hub id."""
-    cache_folder: Annotated[str, Meta(min_length=1)]
 
 
 class ModelLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -911,6 +1013,16 @@ class Objective(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
 class OwnRows(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="rows"):
     rows: Annotated[tuple[Annotated[str, Meta(min_length=2)], ...], Meta(min_length=1)]
     """JSON objects, as text."""
+
+
+class PartialOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="partial"):
+    tuned: TunedBlocks = "last"
+    """The last blocks that stay, or those next to each gap and in it."""
+    count: Annotated[int, Meta(ge=1, le=65536)] = 3
+    """How many blocks: of the last, or on each side of a gap."""
+    head: bool = True
+    """Whether the output head is tuned too; a tied one is untied."""
+    training: TrainingOptions = field(default_factory=lambda: TrainingOptions())
 
 
 class PatchOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="patch"):
@@ -999,6 +1111,18 @@ class ProfilingProfileResult(Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Seconds it took."""
 
 
+class ProfilingUnitCostsParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+
+
+class ProfilingUnitCostsResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    kinds: tuple[KindCosts, ...]
+    parameters: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of the whole model, embedding and head included; tied ones once."""
+    stored_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)]
+
+
 class Progress(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     phase: str
     """What is being done."""
@@ -1027,6 +1151,8 @@ class RepairFitParams(RepairFitOptions, frozen=True, kw_only=True, forbid_unknow
     """In the order they were made."""
     corpus: CorpusHandle
     repair: RepairMethod
+    apart: tuple[Annotated[tuple[UnitName, ...], Meta(min_length=1)], ...] = ()
+    """Gaps to fit each by itself in the whole model, in one pass, in place of the subnetwork's own."""
 
 
 class RepairFitResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1110,6 +1236,13 @@ class ReplacementBlockOptions(Struct, frozen=True, kw_only=True, forbid_unknown_
 class RowFiles(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="files"):
     files: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
     """Paths of .jsonl or .jsonl.gz files, one object a line."""
+
+
+class ScaleOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="scale"):
+    reference: RepairReference = "dense"
+    """Measure in the whole model, or in the one pruned and repaired below each gap."""
+    ratio: ScaleRatio = "median"
+    """The stream behind the gap by that in front: of their mean norms, the median over tokens of the ratios of norms, or the factor of least squares."""
 
 
 class ScoredPositions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1285,7 +1418,7 @@ class TrainingOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     accumulation: Annotated[int, Meta(ge=1, le=65536)] = 1
     """Forward passes a step."""
     learning_rate: Annotated[float, Meta(gt=0, le=100)] | None = None
-    """The highest, reached after the warm-up; null: 1e-3, for lora and replacement-block 2e-4."""
+    """The highest, reached after the warm-up; null: 1e-3, for lora, partial and replacement-block 2e-4."""
     warmup: Annotated[int, Meta(ge=0, le=9007199254740991)] | None = None
     """Steps of linear warm-up; a cosine to 0 follows. null: a tenth of the steps."""
     clip: Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)] | None = 1.0
@@ -1412,6 +1545,7 @@ FinishReason: TypeAlias = Literal["length", "end-of-text", "stop"]
 FiniteOrInfinity: TypeAlias = Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | Literal["Infinity"]
 GenerationScoreRule: TypeAlias = Literal["exact", "number"]
 GenerationTaskHandle: TypeAlias = Annotated[str, Meta(pattern="^generation-task-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
+GradientMetric: TypeAlias = Literal["taylor", "gate"]
 InfluenceMetric: TypeAlias = Literal["cosine", "l1", "l2", "relative-l1", "relative-l2"]
 Measure: TypeAlias = Literal["loss", "kl", "logit-distance", "accuracy", "choice-loss"]
 MemoryCountedBy: TypeAlias = Literal["allocator", "tensors"]
@@ -1420,14 +1554,16 @@ Packing: TypeAlias = Literal["pack", "none"]
 ProfileMode: TypeAlias = Literal["masked", "physical"]
 ProfiledMode: TypeAlias = Literal["dense", "masked", "physical"]
 RepairHandle: TypeAlias = Annotated[str, Meta(pattern="^repair-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
-RepairMethod: TypeAlias = EmulatedUpdateOptions | BiasOptions | LowRankOptions | FoldOptions | PatchOptions | ReplacementBlockOptions | LoraOptions
+RepairMethod: TypeAlias = EmulatedUpdateOptions | BiasOptions | LowRankOptions | FoldOptions | PatchOptions | ScaleOptions | ReplacementBlockOptions | LoraOptions | PartialOptions
 RepairReference: TypeAlias = Literal["dense", "pruned"]
 RowMode: TypeAlias = Literal["raw", "wikitext"]
 RowSource: TypeAlias = RowFiles | OwnRows
+ScaleRatio: TypeAlias = Literal["mean", "median", "least-squares"]
 TargetKind: TypeAlias = Literal["export", "repair", "files"]
 TaskFormat: TypeAlias = Literal["mmlu", "arc_easy", "arc_challenge", "openbookqa", "piqa", "boolq", "hellaswag", "winogrande", "lambada"]
 TaskHandle: TypeAlias = Annotated[str, Meta(pattern="^task-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 TaskKind: TypeAlias = Literal["choices", "last-word"]
+TunedBlocks: TypeAlias = Literal["last", "neighbours"]
 UnitKind: TypeAlias = Literal["block", "attention", "feed-forward"]
 UnitName: TypeAlias = Annotated[str, Meta(pattern="^(block|attention|feed-forward)\\.[0-9]{1,6}$(?!\\n)")]
 
@@ -1440,11 +1576,13 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "model.tokenizer": (ModelTokenizerParams, TokenizerInfo),
     "model.unload": (ModelUnloadParams, Empty),
     "corpus.load": (CorpusLoadParams, CorpusLoadResult),
+    "corpus.overlap": (CorpusOverlapParams, CorpusOverlap),
     "corpus.unload": (CorpusUnloadParams, Empty),
     "task.load": (TaskLoadParams, TaskLoadResult),
     "task.unload": (TaskUnloadParams, Empty),
     "subnetworks.evaluate": (SubnetworksEvaluateParams, SubnetworksEvaluateResult),
     "influence.measure": (InfluenceMeasureParams, InfluenceMeasureResult),
+    "influence.gradients": (InfluenceGradientParams, InfluenceGradientResult),
     "evaluation.perplexity": (EvaluationPerplexityParams, PerplexityResult),
     "evaluation.choices": (EvaluationChoicesParams, ChoicesResult),
     "evaluation.lastWord": (EvaluationLastWordParams, LastWordResult),
@@ -1453,11 +1591,15 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "repair.load": (RepairLoadParams, RepairLoadResult),
     "repair.unload": (RepairUnloadParams, Empty),
     "profiling.profile": (ProfilingProfileParams, ProfilingProfileResult),
+    "profiling.unitCosts": (ProfilingUnitCostsParams, ProfilingUnitCostsResult),
     "generation.generate": (GenerationGenerateParams, GenerationGenerateResult),
     "generation.loadTask": (GenerationLoadTaskParams, GenerationLoadTaskResult),
     "generation.unloadTask": (GenerationUnloadTaskParams, Empty),
     "generation.solve": (GenerationSolveParams, GenerationSolveResult),
     "harness.run": (HarnessRunParams, HarnessRunResult),
     "export.huggingface": (ExportHuggingfaceParams, ExportHuggingfaceResult),
+    "files.digest": (FilesDigestParams, FilesDigestResult),
+    "files.list": (FilesListParams, FilesListResult),
+    "files.read": (FilesReadParams, FilesReadResult),
 }
 """Method name to its params and its result."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from transformers import PreTrainedTokenizerBase
 
 from depthkit_worker.contract.wire import CorpusInfo, CorpusOptions
 from depthkit_worker.data.text import Texts
@@ -114,6 +117,7 @@ def make_corpus(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, job:
         length=options.length,
         tokens=len(ids),
         tokens_total=cut.tokens_total,
+        skip=options.skip,
         tokens_dropped=cut.tokens_total - cut.tokens_taken,
         packing=options.packing,
         separator=options.separator,
@@ -147,21 +151,26 @@ class _OwnBos:
 
 
 def _packed(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: int, own: _OwnBos, job: Job) -> _Cut:
-    stream = tokeniser.stream(texts.texts, options.separator, job)
+    stream = _stream(tokeniser, texts, options.separator, job)
     rows: list[Ids] = []
-    taken = in_text = 0
-    while options.sequences is None or len(rows) < options.sequences:
-        start = taken + own.skipped(stream[taken:])
+    end = taken = in_text = 0
+    wanted, skip = options.sequences or 1, options.skip
+    for number in itertools.count():
+        if options.sequences is not None and number == skip + options.sequences:
+            break
+        start = end + own.skipped(stream[end:])
         if start + room > len(stream):
             break
-        in_text += own.at(stream[taken:]) > 0
-        rows.append(stream[start : start + room])
-        taken = start + room
-    need = room * (options.sequences or 1)
-    if len(rows) < (options.sequences or 1):
+        if number >= skip:
+            in_text += own.at(stream[end:]) > 0
+            rows.append(stream[start : start + room])
+            taken += start + room - end
+        end = start + room
+    need = room * (skip + wanted)
+    if len(rows) < wanted:
         raise DepthkitError(
             "NOT_ENOUGH_TEXT",
-            f"{options.sequences or 1} sequences of {room} tokens of text were asked for, {need} tokens in "
+            f"{wanted} sequences of {room} tokens of text{_behind(skip)} were asked for, {need} tokens in "
             f"all; the text has {len(stream)}. Ask for fewer or shorter sequences, or give more text.",
             have=len(stream),
             need=need,
@@ -170,27 +179,51 @@ def _packed(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: in
     return _Cut(rows, len(stream), taken, in_text)
 
 
+_streams: WeakKeyDictionary[PreTrainedTokenizerBase, tuple[tuple[str, str], Ids]] = WeakKeyDictionary()
+"""The last stream of each tokenizer, by the digest of its text and the separator: parts of one text, and draws of
+it, are cut from the same stream."""
+
+
+def _stream(tokeniser: Tokeniser, texts: Texts, separator: str, job: Job) -> Ids:
+    key = (texts.info.digest, separator)
+    known = _streams.get(tokeniser.tokenizer)
+    if known is not None and known[0] == key:
+        return known[1]
+    ids = tokeniser.stream(texts.texts, separator, job)
+    _streams[tokeniser.tokenizer] = key, ids
+    return ids
+
+
+def _behind(skip: int) -> str:
+    return f" behind the first {skip}" if skip else ""
+
+
 def _unpacked(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: int, own: _OwnBos, job: Job) -> _Cut:
-    need = options.sequences or 1
+    need, left_out = options.sequences or 1, 0
     rows: list[Ids] = []
     total = taken = in_text = 0
     for number, ids in enumerate(tokeniser.each(texts.texts, job), start=1):
         total += len(ids)
         start = own.skipped(ids)
         row = ids[start : start + room]
+        job.report("tokenise", number, len(texts.texts), "texts")
         # A sequence of one token predicts nothing.
-        if len(row) + options.length - room >= 2 and (options.sequences is None or len(rows) < options.sequences):
+        if len(row) + options.length - room < 2:
+            continue
+        if left_out < options.skip:
+            left_out += 1
+        elif options.sequences is None or len(rows) < options.sequences:
             rows.append(row)
             taken += start + len(row)
             in_text += own.at(ids) > 0
-        job.report("tokenise", number, len(texts.texts), "texts")
     if len(rows) < need:
         raise DepthkitError(
             "NOT_ENOUGH_TEXT",
-            f"{need} sequences, each a text of its own, were asked for; {len(rows)} texts have the two "
-            "tokens a sequence needs. Ask for fewer sequences, or give more texts.",
-            have=len(rows),
-            need=need,
+            f"{need} sequences, each a text of its own,{_behind(options.skip)} were asked for; "
+            f"{left_out + len(rows)} texts have the two tokens a sequence needs. Ask for fewer sequences, or give "
+            "more texts.",
+            have=left_out + len(rows),
+            need=options.skip + need,
             unit="texts",
         )
     return _Cut(rows, total, taken, in_text)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from depthkit_worker.models.decoder import edited_module
 from depthkit_worker.models.units import Parts
 from depthkit_worker.repair.repair import BlockEdit, Slot
 from depthkit_worker.repair.weight_changes import WeightChange
@@ -46,6 +47,16 @@ class Place:
         for name, change in self.weights.items():
             state[name] = change(state[name].detach())
         return state
+
+
+def head_of(subnetwork: Subnetwork) -> Tensor | None:
+    """The head's weight as repairs made it, (vocabulary, hidden); None: the model's own."""
+    decoder = subnetwork.decoder
+    edit = subnetwork.edits.get(decoder.depth)
+    if edit is None:
+        return None
+    weight = edited_module(decoder, decoder.depth).get_parameter("weight")
+    return edit.weights["weight"](weight.detach())
 
 
 def places_of(subnetwork: Subnetwork) -> tuple[Place, ...]:

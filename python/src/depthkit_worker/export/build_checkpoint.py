@@ -26,7 +26,7 @@ from depthkit_worker.export.depthkit_form import (
     modelling_module,
     modelling_text,
 )
-from depthkit_worker.export.folding import Folds, plan_folds
+from depthkit_worker.export.folding import UNTIED, Folds, plan_folds
 from depthkit_worker.export.library_versions import oldest, run_with
 from depthkit_worker.export.plain_config import Fields, cut_config
 from depthkit_worker.export.plain_weights import (
@@ -37,7 +37,7 @@ from depthkit_worker.export.plain_weights import (
     without_ties,
 )
 from depthkit_worker.export.positions import position_fields, position_notes
-from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.decoder import Decoder, edited_module
 
 Layout = Literal["plain", "depthkit"]
 
@@ -62,14 +62,15 @@ class Checkpoint:
     notes: tuple[str, ...]
 
 
-def build_checkpoint(decoder: Decoder, places: Sequence[Place]) -> Checkpoint:
-    folds = plan_folds(decoder, places)
+def build_checkpoint(decoder: Decoder, places: Sequence[Place], head: Tensor | None = None) -> Checkpoint:
+    """`head`: a weight in the place of the head's own, which is not tied to the embedding then."""
+    folds = plan_folds(decoder, places, untied=head is not None)
     if isinstance(folds, str):
-        return _depthkit_checkpoint(decoder, places, folds)
-    return _plain_checkpoint(decoder, places, folds)
+        return _depthkit_checkpoint(decoder, places, folds, head)
+    return _plain_checkpoint(decoder, places, folds, head)
 
 
-def _plain_checkpoint(decoder: Decoder, places: Sequence[Place], folds: Folds) -> Checkpoint:
+def _plain_checkpoint(decoder: Decoder, places: Sequence[Place], folds: Folds, head: Tensor | None) -> Checkpoint:
     blocks = [place for place in places if place.block is not None]
     kept = [place.index for place in blocks]
     cut = cut_config(decoder.config, decoder.family, kept, decoder.depth)
@@ -77,7 +78,7 @@ def _plain_checkpoint(decoder: Decoder, places: Sequence[Place], folds: Folds) -
         setattr(cut.config, name, value)
     config, architecture = cut.config, type(decoder.model)
     config.architectures = [decoder.family.architecture]
-    tensors = plain_tensors(decoder, blocks, folds)
+    tensors = plain_tensors(decoder, blocks, folds) | _own_head(decoder, head)
     fold_inverse_scaling(tensors, decoder, kept)
     if folds.as_llama:
         tensors = llama_tensors(tensors, config)
@@ -107,7 +108,7 @@ def _plain_checkpoint(decoder: Decoder, places: Sequence[Place], folds: Folds) -
     )
 
 
-def _depthkit_checkpoint(decoder: Decoder, places: Sequence[Place], reason: str) -> Checkpoint:
+def _depthkit_checkpoint(decoder: Decoder, places: Sequence[Place], reason: str, head: Tensor | None) -> Checkpoint:
     layers = layers_of(places)
     kept = [layer.block.index for layer in layers]
     cut = cut_config(decoder.config, decoder.family, kept, decoder.depth)
@@ -119,10 +120,11 @@ def _depthkit_checkpoint(decoder: Decoder, places: Sequence[Place], reason: str)
         "layout": layout_entries(layers, decoder),
         "auto_map": dict(AUTO_MAP),
         "architectures": ["DepthkitForCausalLM"],
+        **({} if head is None else UNTIED),
     }
     config = module["DepthkitConfig"].from_dict(content)
     assert isinstance(config, PreTrainedConfig)
-    tensors = around_blocks(decoder) | layout_tensors(layers, decoder)
+    tensors = around_blocks(decoder) | _own_head(decoder, head) | layout_tensors(layers, decoder)
     fold_inverse_scaling(tensors, decoder, kept)
     model = _empty(model_class(module), config, decoder)
     _fill(model, tensors)
@@ -141,6 +143,14 @@ def _depthkit_checkpoint(decoder: Decoder, places: Sequence[Place], reason: str)
         warnings=cut.warnings,
         notes=notes,
     )
+
+
+def _own_head(decoder: Decoder, head: Tensor | None) -> dict[str, Tensor]:
+    """`head` by the name of the head's weight in the model."""
+    if head is None:
+        return {}
+    module = edited_module(decoder, decoder.depth)
+    return {next(f"{name}.weight" for name, found in decoder.model.named_modules() if found is module): head}
 
 
 def _empty(model_class: type[PreTrainedModel], config: PreTrainedConfig, decoder: Decoder) -> PreTrainedModel:

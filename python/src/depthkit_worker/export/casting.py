@@ -21,6 +21,7 @@ from transformers import PreTrainedModel
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.build_checkpoint import Checkpoint
 from depthkit_worker.export.verify import BOUNDS, SEQUENCE, fixed_batch, logits_of
+from depthkit_worker.models.cancellable import making_obeys
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.dtypes import dtype_name
 from depthkit_worker.session.job import Job
@@ -73,7 +74,8 @@ def written_difference(
     with removed(subnetwork):
         expected = [logits_of(decoder.model, rows) for rows in ids]
     job.check()
-    written = _read_back(checkpoint, folder)
+    with making_obeys(job):
+        written = _read_back(checkpoint, folder)
     with _as(written, lambda tensor: tensor.to(decoder.device, decoder.dtype, copy=True)):
         found = [logits_of(written, rows) for rows in ids]
     job.check()

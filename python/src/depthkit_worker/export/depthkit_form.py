@@ -24,7 +24,7 @@ from depthkit_worker.export.plain_config import is_dense
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.families import Family
 from depthkit_worker.models.units import Parts
-from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
+from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank, Scale
 
 MODULE = "modeling_depthkit"
 MODELLING_FILE = f"{MODULE}.py"
@@ -115,13 +115,16 @@ def _update(module: nn.Module) -> dict[str, Any]:
         case Constant():
             return {"kind": module.kind}
         case LowRank():
-            return {"kind": module.kind, "rank": module.down.shape[1], "reads": module.reads, "eps": module.eps}
+            shape = {"rank": module.down.shape[1], "bias": module.bias is not None}
+            return {"kind": module.kind, **shape, "reads": module.reads, "eps": module.eps}
         case Linear():
             return {"kind": module.kind, "bias": module.bias is not None}
+        case Scale():
+            return {"kind": module.kind, "factor": module.factor}
     raise DepthkitError(
         "EXPORT_UNSUPPORTED",
         f"An update of the kind {type(module).__name__} has no form in a checkpoint. "
-        "Constant, LowRank and Linear updates have one.",
+        "Constant, LowRank, Linear and Scale updates have one.",
     )
 
 

@@ -1,7 +1,8 @@
-"""Constants on the residual stream, folded into parameters that a plain checkpoint has anyway.
+"""Constants and factors of the residual stream, folded into parameters that a plain checkpoint has anyway.
 
-A constant behind a block goes into the output bias of the block's feed-forward; one in front of the first
-block goes into what every token gets there. Exact but for the order of additions.
+A constant behind a block goes into the output bias of the block's feed-forward, a factor into the output
+projections of the blocks above; those in front of the first block go into what every token gets there. Exact
+but for the order of additions, and factors for the norms' epsilon.
 """
 
 from __future__ import annotations
@@ -9,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import torch
 from torch import Tensor
 
 from depthkit_worker.export.as_llama import not_llama
 from depthkit_worker.export.block_places import Place
+from depthkit_worker.export.constants_and_factors import Stream, stream_of
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.repair.stream_updates import Constant
 
 
 @dataclass(frozen=True)
@@ -45,19 +45,30 @@ _ENTRIES: Mapping[str, str] = {
     "opt": "model.decoder.embed_positions.weight",
     "bloom": "transformer.word_embeddings_layernorm.bias",
 }
+# All that a token gets in front of the first block, where that is more than its embedding, or is normed there.
+_SCALED_ENTRIES: Mapping[str, tuple[str, ...]] = {
+    "gpt2": ("transformer.wte.weight", "transformer.wpe.weight"),
+    "opt": ("model.decoder.embed_tokens.weight", "model.decoder.embed_positions.weight"),
+    "bloom": ("transformer.word_embeddings_layernorm.weight", "transformer.word_embeddings_layernorm.bias"),
+}
 # Multiplied by a number that each dtype rounds in its own way before the first block.
 _SCALED_ENTRY = ("gemma2", "gemma3_text")
 
+UNTIED = {"tie_word_embeddings": False}
 _UNREAD_BY_LLAMA_CPP = ("smollm3", "falcon")
 
 
 @dataclass(frozen=True)
 class Folds:
-    """Changes that put constants into a plain checkpoint. Tensors are fp32 on the CPU."""
+    """Changes that put constants and factors into a plain checkpoint. Tensors are fp32 on the CPU."""
 
     bias: str | None = None
     block_vectors: Mapping[int, Tensor] = field(default_factory=dict)
     """By the block's new number: (hidden,), what its output bias grows by."""
+    block_factors: Mapping[int, float] = field(default_factory=dict)
+    """By the block's new number: what its output projections are multiplied by."""
+    around: Mapping[str, float] = field(default_factory=dict)
+    """Parameters around the blocks, and what they are multiplied by."""
     entry: str | None = None
     """The parameter that every token's first hidden state gets its row of, or is added to it."""
     entry_vector: Tensor | None = None
@@ -68,39 +79,56 @@ class Folds:
     notes: tuple[str, ...] = ()
 
 
-def plan_folds(decoder: Decoder, places: Sequence[Place]) -> Folds | str:
-    """How `places` become a plain checkpoint, or why they cannot."""
+def plan_folds(decoder: Decoder, places: Sequence[Place], untied: bool = False) -> Folds | str:
+    """How `places` become a plain checkpoint, or why they cannot. `untied`: whether the head has a weight of its
+    own, which its model ties to the embedding."""
     for place in places:
         if place.block is not None and not place.whole:
             gone = "attention" if not place.has_attention else "feed-forward"
             return f"block {place.index} is without its {gone}, and a plain checkpoint has both sublayers everywhere"
-        for update in place.updates.values():
-            if not isinstance(update, Constant):
-                kind = getattr(update, "kind", type(update).__name__)
-                return f"the {kind} update at block {place.index} hangs on the token, so no bias can hold it"
-    return _folds(decoder, _constants(places))
+    stream = stream_of(places)
+    if isinstance(stream, str):
+        return stream
+    folds = _constants(decoder, stream)
+    if not isinstance(folds, str) and untied and decoder.config.tie_word_embeddings:
+        folds = replace(folds, settings={**folds.settings, **UNTIED})
+    return _with_factors(decoder, stream, folds)
 
 
-def _constants(places: Sequence[Place]) -> dict[int, Tensor]:
-    """Sums of constants by how many blocks run before them, fp64."""
-    sums: dict[int, Tensor] = {}
-    passed = 0
-    for place in places:
-        for slot, update in place.updates.items():
-            assert isinstance(update, Constant)
-            behind = passed + (place.block is not None and slot != "before")
-            vector = update.vector.detach().double().cpu()
-            sums[behind] = sums[behind] + vector if behind in sums else vector
-        passed += place.block is not None
-    return sums
-
-
-def _folds(decoder: Decoder, sums: Mapping[int, Tensor]) -> Folds | str:
-    behind = {number - 1: vector for number, vector in sums.items() if number > 0}
-    folds = _behind_blocks(decoder, behind) if behind else Folds(notes=_carried(decoder))
-    if isinstance(folds, str) or 0 not in sums:
+def _constants(decoder: Decoder, stream: Stream) -> Folds | str:
+    folds = _behind_blocks(decoder, stream.vectors) if stream.vectors else Folds(notes=_carried(decoder))
+    if isinstance(folds, str) or stream.entry_vector is None:
         return folds
-    return _in_front(decoder, sums[0], folds)
+    return _in_front(decoder, stream.entry_vector, folds)
+
+
+def _with_factors(decoder: Decoder, stream: Stream, folds: Folds | str) -> Folds | str:
+    """`folds`, and the factors."""
+    if isinstance(folds, str):
+        return folds
+    notes = []
+    if stream.factors:
+        listed = ", ".join(f"{number} by {factor:.6g}" for number, factor in stream.factors.items())
+        notes.append(
+            "Factors of the stream were folded into the output projections of the blocks above them, by new block "
+            f"numbers: {listed}. The stream is smaller there than in the model in memory, and each norm takes that out."
+        )
+    around: dict[str, float] = {}
+    if stream.entry_factor != 1:
+        embedding = _embedding_name(decoder)
+        names = _SCALED_ENTRIES.get(decoder.family.model_type, (embedding,))
+        around = dict.fromkeys(names, stream.entry_factor)
+        tied = bool(decoder.config.tie_word_embeddings) and "tie_word_embeddings" not in folds.settings
+        if embedding in names and tied:
+            # The head reads the same rows; what it reads them with makes up for it.
+            norm = decoder.model.get_submodule(decoder.family.final_norm)
+            for name, _ in norm.named_parameters():
+                around[f"{decoder.family.final_norm}.{name}"] = 1 / stream.entry_factor
+        notes.append(
+            f"The factor in front of the first block, {stream.entry_factor:.6g}, was folded into {' and '.join(names)}"
+            f"{'; the final norm is divided by it, since the head is tied' if len(around) > len(names) else ''}."
+        )
+    return replace(folds, block_factors=stream.factors, around=around, notes=(*folds.notes, *notes))
 
 
 def _carried(decoder: Decoder) -> tuple[str, ...]:
@@ -167,7 +195,7 @@ def _in_front(decoder: Decoder, vector: Tensor, folds: Folds) -> Folds | str:
         folds,
         entry=entry,
         entry_vector=(vector / scale).float(),
-        settings={**folds.settings, **({"tie_word_embeddings": False} if untie else {})},
+        settings={**folds.settings, **(UNTIED if untie else {})},
         notes=(*folds.notes, f"The constant in front of the first block was folded into {entry}{untied}."),
     )
 
@@ -175,9 +203,3 @@ def _in_front(decoder: Decoder, vector: Tensor, folds: Folds) -> Folds | str:
 def _embedding_name(decoder: Decoder) -> str:
     weight = decoder.model.get_input_embeddings().weight
     return next(name for name, parameter in decoder.model.named_parameters() if parameter is weight)
-
-
-def grown(tensor: Tensor, vector: Tensor) -> Tensor:
-    """`tensor` with `vector` (hidden,) added to it or to each of its rows: in fp32, cast once."""
-    wide = torch.promote_types(tensor.dtype, torch.float32)
-    return (tensor.to(wide) + vector.to(tensor.device, wide)).to(tensor.dtype)

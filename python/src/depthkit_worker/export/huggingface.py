@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from depthkit_worker.contract.wire import ExportedFile, ExportHuggingfaceResult, ExportOptions, ExportProvenance
 from depthkit_worker.disk_full import disk_full
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.export.block_places import Place, places_of
+from depthkit_worker.export.block_places import Place, head_of, places_of
 from depthkit_worker.export.build_checkpoint import Checkpoint, build_checkpoint
 from depthkit_worker.export.card import model_card
 from depthkit_worker.export.casting import check_range, written_difference
@@ -28,7 +28,7 @@ from depthkit_worker.export.provenance import copy_licenses, provenance_of, writ
 from depthkit_worker.export.shards import Written, write_shards
 from depthkit_worker.export.text_files import write_generation_settings, write_tokenizer, write_tokenizer_as_loaded
 from depthkit_worker.export.verify import check_built
-from depthkit_worker.models.cancellable import obeying
+from depthkit_worker.models.cancellable import calls_obey
 from depthkit_worker.models.compatibility import add_legacy_keys
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.dtypes import dtype_name
@@ -72,11 +72,11 @@ def export_huggingface(
 ) -> ExportHuggingfaceResult:
     """Write `subnetwork` to the folder `target`, whole or not at all. The live model is not touched."""
     started = time.monotonic()
-    with obeying(job):
+    with calls_obey(job):
         plan = _plan(subnetwork, target, options, max_shard_bytes, job)
     try:
         with partial_folder(plan.target) as prepared:
-            with obeying(job):
+            with calls_obey(job):
                 result = _write(plan, prepared.new, job)
             prepared.put_in_place(job)
     except (OSError, SafetensorError) as error:
@@ -91,7 +91,7 @@ def _plan(subnetwork: Subnetwork, target: Path, options: ExportOptions, max_shar
     if not any(place.block is not None for place in places):
         raise DepthkitError("INVALID_ARGUMENT", "Every block is removed: there is no model left to export.")
     target = check_target(target, "export", options.overwrite, decoder.source.folder)
-    checkpoint = build_checkpoint(decoder, places)
+    checkpoint = build_checkpoint(decoder, places, head_of(subnetwork))
     stored = getattr(torch, decoder.source.stored_dtype)
     plan = _Plan(
         subnetwork=subnetwork,

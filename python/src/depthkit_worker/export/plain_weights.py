@@ -11,7 +11,8 @@ from transformers.core_model_loading import revert_weight_conversion
 from transformers.modeling_utils import remove_tied_weights_from_state_dict
 
 from depthkit_worker.export.block_places import Place
-from depthkit_worker.export.folding import Folds, grown
+from depthkit_worker.export.constants_and_factors import grown, scaled, writers
+from depthkit_worker.export.folding import Folds
 from depthkit_worker.models.decoder import Decoder
 
 
@@ -25,8 +26,18 @@ def plain_tensors(decoder: Decoder, blocks: Sequence[Place], folds: Folds) -> di
     """The model of `blocks`, numbered from 0. Tensors share memory with the live model wherever nothing
     about them changes. Where `folds` gives a block its first bias, the other new ones are missing still."""
     tensors = around_blocks(decoder)
+    for name, factor in folds.around.items():
+        before, after = tensors[name], scaled(tensors[name], factor)
+        # A tied head has the same memory under another name, unless a constant has just untied it.
+        tied = set() if "tie_word_embeddings" in folds.settings else {before.data_ptr()}
+        same = [other for other, tensor in tensors.items() if other == name or tensor.data_ptr() in tied]
+        tensors |= dict.fromkeys(same, after)
     for number, place in enumerate(blocks):
-        for name, tensor in place.tensors().items():
+        assert place.block is not None
+        own, factor = place.tensors(), folds.block_factors.get(number, 1.0)
+        if factor != 1:
+            own |= {name: scaled(own[name], factor) for name in writers(place.block)}
+        for name, tensor in own.items():
             tensors[f"{decoder.family.blocks}.{number}.{name}"] = tensor
     for number, vector in folds.block_vectors.items():
         name = f"{decoder.family.blocks}.{number}.{folds.bias}"

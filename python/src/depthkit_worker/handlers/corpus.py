@@ -1,9 +1,18 @@
 from __future__ import annotations
 
-from depthkit_worker.contract.wire import CorpusLoadParams, CorpusLoadResult, CorpusUnloadParams, Empty
+from depthkit_worker.contract.wire import (
+    CorpusLoadParams,
+    CorpusLoadResult,
+    CorpusOverlap,
+    CorpusOverlapParams,
+    CorpusUnloadParams,
+    Empty,
+)
 from depthkit_worker.data.corpus import make_corpus
+from depthkit_worker.data.overlap import overlap as find_overlap
 from depthkit_worker.data.text import read_texts
-from depthkit_worker.data.tokens import reading_tokeniser_of
+from depthkit_worker.data.tokens import reading_tokeniser_of, tokeniser_of
+from depthkit_worker.handlers.sources import check_readable
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
 
@@ -12,6 +21,14 @@ def load(session: Session, params: CorpusLoadParams, call: Call) -> CorpusLoadRe
     tokeniser = reading_tokeniser_of(session.models.get(params.model))
     corpus = make_corpus(tokeniser, read_texts(params.data, call), params, call)
     return CorpusLoadResult(corpus=session.corpora.add(corpus), info=corpus.info)
+
+
+def overlap(session: Session, params: CorpusOverlapParams, call: Call) -> CorpusOverlap:
+    decoder = session.models.get(params.model)
+    first, second = session.corpora.get(params.first), session.corpora.get(params.second)
+    for corpus in (first, second):
+        check_readable(corpus, decoder)
+    return find_overlap(tokeniser_of(decoder), first, second, call)
 
 
 def unload(session: Session, params: CorpusUnloadParams, call: Call) -> Empty:

@@ -2,9 +2,16 @@ from __future__ import annotations
 
 import time
 
-from depthkit_worker.contract.wire import InfluenceMeasureParams, InfluenceMeasureResult
+from depthkit_worker.contract.wire import (
+    InfluenceGradientParams,
+    InfluenceGradientResult,
+    InfluenceMeasureParams,
+    InfluenceMeasureResult,
+)
 from depthkit_worker.handlers.sources import check_readable
+from depthkit_worker.influence.gradients import gradient_influence
 from depthkit_worker.influence.static import static_influence
+from depthkit_worker.memory.allocator import freed_memory_kept
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
 
@@ -23,6 +30,26 @@ def measure(session: Session, params: InfluenceMeasureParams, call: Call) -> Inf
         angular=call.attach(influence.angular.numpy()),
         angular_tokens=params.angular_tokens,
         skip_first_tokens=params.skip_first_tokens,
+        sequences=influence.sequences,
+        tokens=influence.tokens,
+        seconds=time.monotonic() - started,
+    )
+
+
+def gradients(session: Session, params: InfluenceGradientParams, call: Call) -> InfluenceGradientResult:
+    started = time.monotonic()
+    decoder = session.models.get(params.model)
+    corpus = session.corpora.get(params.corpus)
+    check_readable(corpus, decoder)
+    with freed_memory_kept(decoder.device):
+        influence = gradient_influence(decoder, corpus, params, call)
+    return InfluenceGradientResult(
+        kinds=influence.kinds,
+        metrics=influence.metrics,
+        values=call.attach(influence.values.numpy()),
+        standard_errors=call.attach(influence.standard_errors.numpy()),
+        weights=call.attach(influence.weights.double().numpy()),
+        loss=influence.loss,
         sequences=influence.sequences,
         tokens=influence.tokens,
         seconds=time.monotonic() - started,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from depthkit_worker.session.session import Session
 
 def load(session: Session, params: ModelLoadParams, call: Call) -> ModelLoadResult:
     started = time.monotonic()
-    decoder = load_model(params.source, Path(params.cache_folder), params, call)
+    decoder = load_model(params.source, Path(os.environ["DEPTHKIT_CACHE_FOLDER"]), params, call)
     info = ModelInfo(
         source=decoder.source.name,
         revision=decoder.source.revision,
@@ -70,3 +71,14 @@ def unload(session: Session, params: ModelUnloadParams, call: Call) -> Empty:
     device = session.close_model(params.model).device
     release(device)
     return Empty()
+
+
+def forget_everything(session: Session) -> None:
+    """All that the session holds, for when its client is gone for good. What has a handle is known as closed."""
+    devices = [session.close_model(handle).device for handle in session.models.handles()]
+    for registry in (session.corpora, session.tasks, session.generation_tasks, session.repairs):
+        registry.clear()
+    session.dense_scores.clear()
+    session.stream.clear()
+    for device in set(devices):
+        release(device)

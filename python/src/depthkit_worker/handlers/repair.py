@@ -13,8 +13,10 @@ from depthkit_worker.contract.wire import (
     RepairSaveResult,
     RepairUnloadParams,
 )
+from depthkit_worker.handlers.files import note_written
 from depthkit_worker.handlers.sources import check_readable, subnetwork_of
 from depthkit_worker.memory.allocator import give_back
+from depthkit_worker.repair.apart import gaps_apart
 from depthkit_worker.repair.fitting import Base
 from depthkit_worker.repair.methods import fit_repairs, repair_info
 from depthkit_worker.repair.repair import Repair
@@ -26,22 +28,25 @@ from depthkit_worker.session.session import Session
 def fit(session: Session, params: RepairFitParams, call: Call) -> RepairFitResult:
     subnetwork, corpus = subnetwork_of(session, params), session.corpora.get(params.corpus)
     check_readable(corpus, subnetwork.decoder)
-    repairs, report = fit_repairs(Base(subnetwork, corpus, params), params.repair, call.part, call)
+    apart = gaps_apart(subnetwork.decoder, params)
+    repairs, report = fit_repairs(Base(subnetwork, corpus, params, apart), params.repair, call.part, call)
     return RepairFitResult(repairs=_held(session, params.model, repairs), report=report)
 
 
 def save(session: Session, params: RepairSaveParams, call: Call) -> RepairSaveResult:
     folder = Path(params.folder)
     size = save_repairs(subnetwork_of(session, params), folder, params, call)
+    note_written(session, folder)
     return RepairSaveResult(folder=str(folder), bytes=size)
 
 
 def load(session: Session, params: RepairLoadParams, call: Call) -> RepairLoadResult:
-    loaded = load_repairs(session.models.get(params.model), Path(params.folder))
+    decoder = session.models.get(params.model)
+    loaded = load_repairs(decoder, Path(params.folder))
     return RepairLoadResult(
         removed=tuple(map(str, loaded.units)),
         repairs=_held(session, params.model, loaded.repairs),
-        infos=tuple(map(repair_info, loaded.repairs)),
+        infos=tuple(repair_info(decoder, repair) for repair in loaded.repairs),
     )
 
 

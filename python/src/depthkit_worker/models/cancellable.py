@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from torch.nn.modules import module as modules
 
@@ -25,19 +26,30 @@ def cancellable(decoder: Decoder, job: Job) -> Iterator[None]:
 
 
 @contextmanager
-def obeying(job: Job) -> Iterator[None]:
-    """Inside, whatever builds, loads or runs modules obeys a cancel: with each submodule that is made, each
-    parameter that is put in its place, and each module that is called. For work that is given up as a whole,
-    since what is cut short is left as it is."""
+def calls_obey(job: Job) -> Iterator[None]:
+    """Inside, a cancel is obeyed with each module that is called, whosever it is."""
+    with _obeying(job, modules.register_module_forward_pre_hook):
+        yield
 
+
+@contextmanager
+def making_obeys(job: Job) -> Iterator[None]:
+    """Inside, a cancel is obeyed with each submodule that is made and each parameter that is put in its place. For
+    models that are given up as a whole: putting back what was taken out of a live one would be cut short too."""
+    with _obeying(
+        job,
+        modules.register_module_module_registration_hook,
+        modules.register_module_parameter_registration_hook,
+    ):
+        yield
+
+
+@contextmanager
+def _obeying(job: Job, *registers: Callable[..., Any]) -> Iterator[None]:
     def check(*_of_the_hook: object) -> None:
         job.check()
 
     with ExitStack() as restore:
-        for register in (
-            modules.register_module_module_registration_hook,
-            modules.register_module_parameter_registration_hook,
-            modules.register_module_forward_pre_hook,
-        ):
+        for register in registers:
             restore.callback(register(check).remove)
         yield

@@ -11,6 +11,7 @@ import argparse
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.child import child_main, run_child
@@ -111,7 +112,7 @@ def _write_card(gguf: Path, folder: Path) -> None:
     """The licence where an export looks for it: in the front matter of a card."""
     from huggingface_hub import ModelCardData
 
-    licence = gguf_licence(gguf)
+    licence: dict[str, Any] = {**gguf_licence(gguf)}
     if licence:
         front = ModelCardData(**licence).to_yaml()
         (folder / "README.md").write_text(f"---\n{front}\n---\nConverted from `{gguf.name}`.\n", encoding="utf-8")

@@ -203,6 +203,16 @@ class Decoder:
             setattr(parent, name, blocks)
 
 
+def edited_module(decoder: Decoder, index: int) -> nn.Module:
+    """What a repair's edit of block `index` changes weights of: the block as it stands; behind the last one, the
+    output head."""
+    if index < decoder.depth:
+        return decoder.blocks[index]
+    head = decoder.model.get_output_embeddings()
+    assert isinstance(head, nn.Module)
+    return head
+
+
 def _same(one: Tensor, other: Tensor) -> bool:
     return one.shape == other.shape and torch.equal(one, other)
 

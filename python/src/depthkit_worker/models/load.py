@@ -19,7 +19,7 @@ from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from depthkit_worker.contract.wire import AttentionChoice, ModelOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.adapter_files import adapter_notes
-from depthkit_worker.models.cancellable import obeying
+from depthkit_worker.models.cancellable import making_obeys
 from depthkit_worker.models.checkpoint import require_tokenizer, unreadable_tokenizer
 from depthkit_worker.models.configuration import check_described, load_config
 from depthkit_worker.models.decoder import Decoder
@@ -55,7 +55,7 @@ def load_model(source: str, cache_folder: Path, options: ModelOptions, job: Job)
     job.report(PHASE, 0, 2, "steps")
     # First, as it is loaded in a thread, which would obey as well and leave its imports half done.
     tokenizer = _tokenizer(folder, options.trust_remote_code, job)
-    with obeying(job), _digest_beside(stored.files, job) as digest:
+    with making_obeys(job), _digest_beside(stored.files, job) as digest:
         model, weight_notes = load_weights(folder, config, stored, dtype, device, options)
         job.report(PHASE, 1, 2, "steps")
         _align(model, job)

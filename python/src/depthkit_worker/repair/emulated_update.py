@@ -19,7 +19,7 @@ def fit_emulated_update(options: EmulatedUpdateOptions, base: Base, job: Job) ->
     def fill(gap: Gap, regression: GapRegression) -> Fill:
         return fill_gap(base, gap, Constant(regression.cast(options.scale * regression.mean())))
 
-    gaps = require_gaps(base.subnetwork, "emulated-update")
+    gaps = base.apart or require_gaps(base.subnetwork, "emulated-update")
     fitted = fit_gaps(base, gaps, options.reference, GapRegression, fill, job)
     return Fitted(
         options,

@@ -9,6 +9,7 @@ from depthkit_worker.contract.wire import GapError, RepairFitOptions, RepairMeth
 from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
+from depthkit_worker.repair.gaps import Gap
 from depthkit_worker.repair.repair import BlockEdit
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
@@ -21,6 +22,8 @@ class Base:
     """Its decoder is the dense model. Whoever changes it restores it bit for bit."""
     corpus: Corpus
     options: RepairFitOptions
+    apart: tuple[Gap, ...] = ()
+    """Fitted each as if it were the only one, in place of the subnetwork's own; they may overlap."""
 
     @property
     def decoder(self) -> Decoder:

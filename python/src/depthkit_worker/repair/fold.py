@@ -32,8 +32,9 @@ from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.gap_filling import first_token_notes
 from depthkit_worker.repair.gap_streams import fit_gaps
 from depthkit_worker.repair.gaps import Gap, require_gaps
-from depthkit_worker.repair.least_squares import Affine, GapRegression
+from depthkit_worker.repair.least_squares import GapRegression
 from depthkit_worker.repair.repair import BlockEdit
+from depthkit_worker.repair.ridge_regression import Affine
 from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.repair.weight_changes import Product
 from depthkit_worker.session.job import Job
@@ -71,12 +72,17 @@ def fit_fold(options: FoldOptions, base: Base, job: Job) -> Fitted:
         return Fill(gap.units, {place.block: BlockEdit(after=bias, weights=weights)})
 
     def fit(regression: GapRegression) -> Affine:
-        return Affine(None, regression.mean()) if options.ridge is None else regression.ridge(options.ridge)
+        if options.ridge is None:
+            return Affine(None, regression.mean())
+        return regression.solver().whole(regression.settled_ridge(options.ridge))
 
     with _outputs(base.decoder, places.values()) as outputs:
 
         def watch(gap: Gap) -> GapRegression:
-            return GapRegression(gap, lambda x: outputs[places[gap].block].view(x.shape))
+            def read(x: Tensor) -> Tensor:
+                return outputs[places[gap].block].view(x.shape)
+
+            return GapRegression(gap, read, choosing=options.ridge == "auto")
 
         fitted = fit_gaps(base, gaps, options.reference, watch, fill, job)
     errors = tuple(regression.gap_error(fits[regression.gap]) for _, regression in fitted)

@@ -89,14 +89,14 @@ def _observe(base: Base, watched: Mapping[Gap, Statistic], job: Job, done_before
 
 
 def _climb(decoder: Decoder, replay: Replay, watched: Mapping[Gap, Statistic], tokens: Tokens, job: Job) -> None:
-    hidden, front = replay.hidden, replay.hidden
+    hidden = replay.hidden
+    fronts: dict[int, Tensor] = {}
     sublayers = {(gap.kind, gap.first): gap for gap in watched if gap.kind != "block"}
-    begins = {gap.first for gap in watched if gap.kind == "block"}
-    ends = {gap.last: gap for gap in watched if gap.kind == "block"}
+    runs = [gap for gap in watched if gap.kind == "block"]
     for index in range(max(gap.last for gap in watched) + 1):
         job.check()
-        if index in begins:
-            front = hidden
+        if any(gap.first == index for gap in runs):
+            fronts[index] = hidden
         attention = sublayers.get(("attention", index))
         feed_forward = sublayers.get(("feed-forward", index))
         if attention or feed_forward:
@@ -108,8 +108,11 @@ def _climb(decoder: Decoder, replay: Replay, watched: Mapping[Gap, Statistic], t
                 watched[feed_forward].add(states.feed_forward_in, states.feed_forward_out, tokens)
         else:
             hidden = decoder.run_block(index, hidden, replay)
-        if index in ends:
-            watched[ends[index]].add(front, hidden, tokens)
+        for gap in runs:
+            if gap.last == index:
+                watched[gap].add(fronts[gap.first], hidden, tokens)
+        for first in [first for first in fronts if not any(gap.first == first and gap.last > index for gap in runs)]:
+            del fronts[first]
 
 
 @contextmanager

@@ -1,9 +1,9 @@
-"""Sums that least squares at a gap needs, and the fits and errors that follow from them. All in fp64."""
+"""The sums of a gap, as its stream goes by, and the fits and errors that follow from them. All in fp64."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,79 +13,40 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.devices import in_fp64
 from depthkit_worker.repair.gap_streams import Tokens
 from depthkit_worker.repair.gaps import Gap
+from depthkit_worker.repair.ridge_regression import Affine, RidgeChoice, Solver, Sums, choose_ridge
 from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
 
 Read = Callable[[Tensor], Tensor]
 """From the stream in front of a gap to z, what an update is linear in; (batch, sequence, hidden) both."""
-
-
-@dataclass(frozen=True)
-class Affine:
-    """The update z M + b. Rows are tokens, as in the weights of `stream_updates.py`."""
-
-    matrix: Tensor | None
-    """M: fp64 (hidden, hidden); None: zero."""
-    bias: Tensor
-    """b: fp64 (hidden,)"""
-
-
-class Sums:
-    """Sums over tokens of z and of the update d = x_out - x_in."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.d = torch.zeros((), dtype=torch.float64)
-        """(hidden,), as soon as there is a token."""
-        self.dd = torch.zeros((), dtype=torch.float64)
-        """The squares of d, summed over hidden as well."""
-        self.z: Tensor | None = None
-        self.zz: Tensor | None = None
-        self.zd: Tensor | None = None
-
-    def add(self, d: Tensor, z: Tensor | None) -> None:
-        """d and z: fp64 (tokens, hidden)."""
-        self.count += len(d)
-        self.d = self.d.to(d.device) + d.sum(0)
-        self.dd = self.dd.to(d.device) + d.square().sum()
-        if z is None:
-            return
-        if self.z is None or self.zz is None or self.zd is None:
-            self.z, self.zz, self.zd = z.sum(0), z.T @ z, z.T @ d
-            return
-        self.z += z.sum(0)
-        self.zz.addmm_(z.T, z)
-        self.zd.addmm_(z.T, d)
-
-    def error(self, update: Affine) -> float:
-        """The squared error of d by its fit, summed over tokens and hidden."""
-        if self.count == 0:
-            return 0.0
-        b = update.bias.to(self.d.device)
-        total = self.dd - 2 * (b @ self.d) + self.count * (b @ b)
-        if update.matrix is not None:
-            assert self.z is not None and self.zz is not None and self.zd is not None
-            M = update.matrix.to(self.d.device)
-            total = total - 2 * (M * self.zd).sum() + (M * (self.zz @ M)).sum() + 2 * (self.z @ M @ b)
-        # A perfect fit leaves rounding, of either sign.
-        return max(float(total), 0.0)
+HELD_OUT = 4
+"""One sequence of so many is held out where the ridge is to be chosen."""
 
 
 class GapRegression:
     """The sums of one gap, first tokens apart, and the fits to them. Without `read`, sums of the update
-    alone."""
+    alone. `choosing`: whether held-out tokens are to choose the ridge, every `HELD_OUT`-th sequence's."""
 
-    def __init__(self, gap: Gap, read: Read | None = None) -> None:
+    def __init__(self, gap: Gap, read: Read | None = None, choosing: bool = False) -> None:
         self.gap = gap
         self.rest, self.first = Sums(), Sums()
         self.device = torch.device("cpu")
         self.dtype = torch.float32
         """Of the stream at the gap."""
+        self.choice: RidgeChoice | None = None
         self._read = read
+        self._held_out = Sums() if choosing else None
+        """Of the tokens in `rest`."""
+        self._sequences = 0
 
     def add(self, x_in: Tensor, x_out: Tensor, tokens: Tokens) -> None:
         self.device, self.dtype = x_in.device, x_in.dtype
         z = None if self._read is None else self._read(x_in)
-        for sums, chosen in ((self.rest, tokens.rest), (self.first, tokens.first)):
+        parts = [(self.rest, tokens.rest), (self.first, tokens.first)]
+        if self._held_out is not None:
+            numbers = torch.arange(self._sequences, self._sequences + len(x_in))
+            parts.append((self._held_out, tokens.rest & (numbers % HELD_OUT == 1)[:, None]))
+        self._sequences += len(x_in)
+        for sums, chosen in parts:
             if bool(chosen.any()):
                 d = wide(x_out, chosen) - wide(x_in, chosen)
                 sums.add(d, None if z is None else wide(z, chosen))
@@ -95,87 +56,77 @@ class GapRegression:
         self._check()
         return self.rest.d / self.rest.count
 
-    def ridge(self, ridge: float) -> Affine:
-        """The M and b that lower the error most, with `ridge` times the mean square of z times the square
-        of M added to it a token; b is free. Without a ridge, where many M do equally well, the least."""
-        solved = self._solve(ridge)
-        return self._with_bias(solved.matrix)
+    def solver(self, constant: bool = True) -> Solver:
+        self._check()
+        return Solver(self.rest, constant)
 
-    def reduced_rank(self, ridge: float, rank: int) -> tuple[Tensor, Tensor, Tensor]:
-        """The same among the M of a rank, as V (hidden, rank), U (rank, hidden) and b.
+    def settled_ridge(self, ridge: float | Literal["auto"], constant: bool = True, rank: int | None = None) -> float:
+        """`ridge`, or the one that the held-out tokens choose for a fit of that rank."""
+        if ridge != "auto":
+            return ridge
+        self._check()
+        assert self._held_out is not None
+        if self._held_out.count in (0, self.rest.count):
+            raise DepthkitError(
+                "NOT_ENOUGH_TEXT",
+                f"Choosing the ridge for {self._names}: one of {HELD_OUT} sequences is held out, from the second on, "
+                f"and the corpus has {self._sequences} to fit to. Load 2 or more, or give the ridge a number.",
+                sequences=self._sequences,
+            )
+        self.choice = choose_ridge(self.rest, self._held_out, constant, rank)
+        return self.choice.ridge
 
-        Reduced-rank regression: the full solution B, its fitted values projected on their first right
-        singular directions W, which is M = B W W'; the ridge counts as more rows to fit.
-        """
-        solved = self._solve(ridge)
-        fitted = solved.matrix.T @ solved.cross
-        directions = torch.linalg.eigh((fitted + fitted.T) / 2).eigenvectors.flip(1)[:, :rank]
-        down = solved.matrix @ directions
-        # Both factors alike in size, which is where training starts well.
-        size = down.norm(dim=0).sqrt()
-        size = torch.where(size > 0, size, 1.0)
-        down, up = down / size, directions.T * size[:, None]
-        return down, up, self._with_bias(down @ up).bias
+    @property
+    def _names(self) -> str:
+        return ", ".join(str(unit) for unit in self.gap.units)
 
     def gap_error(self, update: Affine) -> GapError:
-        error = self.rest.error(update)
-        errors = [error, error + self.first.error(update)]
-        squares = [float(self.rest.dd), float(self.rest.dd) + float(self.first.dd)]
-        # A unit that adds nothing leaves nothing to make up for.
-        repaired, repaired_all = (
-            error / square if square else error for error, square in zip(errors, squares, strict=True)
-        )
-        return GapError(
-            removed=tuple(map(str, self.gap.units)),
-            removed_error=float(squares[0] > 0),
-            repaired_error=repaired,
-            removed_error_all=float(squares[1] > 0),
-            repaired_error_all=repaired_all,
-        )
+        rest, first = self.rest, self.first
+        squares, errors = (float(rest.dd), float(first.dd)), (rest.error(update), first.error(update))
+        return gap_error(self.gap, squares, errors, choice=self.choice)
 
     def cast(self, value: Tensor) -> Tensor:
         """`value` as the stream at the gap is."""
         return value.to(self.device, self.dtype)
 
-    def _solve(self, ridge: float) -> _Solved:
-        self._check()
-        sums = self.rest
-        assert sums.z is not None and sums.zz is not None and sums.zd is not None
-        mean = sums.z / sums.count
-        spread = sums.zz - torch.outer(mean, sums.z)
-        cross = sums.zd - torch.outer(mean, sums.d)
-        values, vectors = torch.linalg.eigh((spread + spread.T) / 2)
-        values = values.clamp(min=0)
-        if ridge > 0:
-            inverse = 1 / (values + ridge * sums.zz.diagonal().mean())
-        else:
-            least = values[-1] * len(values) * torch.finfo(values.dtype).eps
-            inverse = torch.where(values > least, 1 / values, 0.0)
-        return _Solved(vectors @ (inverse[:, None] * (vectors.T @ cross)), cross)
-
-    def _with_bias(self, matrix: Tensor) -> Affine:
-        sums = self.rest
-        assert sums.z is not None
-        return Affine(matrix, (sums.d - sums.z @ matrix) / sums.count)
-
     def _check(self) -> None:
-        squares = self.rest.dd + (0 if self.rest.zz is None else self.rest.zz.diagonal().sum())
-        if not bool(squares.isfinite()):
-            names = ", ".join(str(unit) for unit in self.gap.units)
-            raise DepthkitError(
-                "NOT_MEASURABLE",
-                f"Fitting a repair for {names}: the stream at the gap is not finite on this corpus. Look for NaN or "
-                "infinity in the weights, or load the model in a wider dtype.",
-                units=[str(unit) for unit in self.gap.units],
-            )
+        check_finite(self.gap, self.rest.dd + (0 if self.rest.zz is None else self.rest.zz.diagonal().sum()))
 
 
-@dataclass(frozen=True)
-class _Solved:
-    matrix: Tensor
-    """B: (hidden, hidden)"""
-    cross: Tensor
-    """Z'D, both centred: (hidden, hidden)"""
+def check_finite(gap: Gap, squares: Tensor) -> None:
+    """Refuse to fit where sums over the stream at the gap are not finite."""
+    if not bool(squares.isfinite()):
+        names = ", ".join(str(unit) for unit in gap.units)
+        raise DepthkitError(
+            "NOT_MEASURABLE",
+            f"Fitting a repair for {names}: the stream at the gap is not finite on this corpus. Look for NaN or "
+            "infinity in the weights, or load the model in a wider dtype.",
+            units=[str(unit) for unit in gap.units],
+        )
+
+
+def gap_error(
+    gap: Gap,
+    squares: tuple[float, float],
+    errors: tuple[float, float],
+    factor: float | None = None,
+    choice: RidgeChoice | None = None,
+) -> GapError:
+    """From sums over the tokens fitted and over the first ones: the squares of d, and its squared errors."""
+    # A unit that adds nothing leaves nothing to make up for.
+    repaired, repaired_all = (
+        error / square if square else error for error, square in ((errors[0], squares[0]), (sum(errors), sum(squares)))
+    )
+    return GapError(
+        removed=tuple(map(str, gap.units)),
+        removed_error=float(squares[0] > 0),
+        repaired_error=repaired,
+        removed_error_all=float(sum(squares) > 0),
+        repaired_error_all=repaired_all,
+        factor=factor,
+        ridge=None if choice is None else choice.ridge,
+        held_out_error=None if choice is None else choice.error,
+    )
 
 
 def wide(x: Tensor, chosen: Tensor) -> Tensor:
@@ -189,13 +140,17 @@ def affine_of(update: nn.Module) -> Affine:
         case Constant():
             return Affine(None, _double(update.vector))
         case LowRank():
-            return Affine(_double(update.down) @ _double(update.up), _double(update.bias))
+            matrix = _double(update.down) @ _double(update.up)
+            return Affine(matrix, _bias_of(update, matrix))
         case Linear():
             matrix = _double(update.matrix)
-            bias = matrix.new_zeros(matrix.shape[1]) if update.bias is None else _double(update.bias)
-            return Affine(matrix, bias)
+            return Affine(matrix, _bias_of(update, matrix))
     raise TypeError(f"{type(update).__name__} is not linear in what it reads")
 
 
 def _double(value: Tensor) -> Tensor:
     return in_fp64(value.detach())
+
+
+def _bias_of(update: LowRank | Linear, matrix: Tensor) -> Tensor:
+    return matrix.new_zeros(matrix.shape[1]) if update.bias is None else _double(update.bias)

@@ -1,4 +1,7 @@
-"""A linear update of few directions in a gap: norm(x) V U + b, fitted by reduced-rank least squares."""
+"""A linear update of few directions in a gap: norm(x) V U + b, fitted by reduced-rank least squares.
+
+At full rank, on the raw stream, without a ridge and without b it is Ghosted Layers (arXiv 2605.15491).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ EPS = 1e-6
 
 
 def fit_low_rank(options: LowRankOptions, on_point: OnPoint, base: Base, job: Job) -> Fitted:
-    gaps = require_gaps(base.subnetwork, "low-rank")
+    gaps = base.apart or require_gaps(base.subnetwork, "low-rank")
     hidden = base.decoder.hidden_size
     if options.rank > hidden:
         raise DepthkitError(
@@ -36,10 +39,15 @@ def fit_low_rank(options: LowRankOptions, on_point: OnPoint, base: Base, job: Jo
         return root_mean_square_norm(x, eps) if options.input == "normed" else x
 
     def fill(gap: Gap, regression: GapRegression) -> Fill:
-        down, up, bias = map(regression.cast, regression.reduced_rank(options.ridge, options.rank))
-        return fill_gap(base, gap, LowRank(down, up, bias, options.input, eps))
+        ridge = regression.settled_ridge(options.ridge, options.constant, options.rank)
+        solved = regression.solver(options.constant).reduced_rank(ridge, options.rank)
+        down, up, bias = map(regression.cast, solved)
+        return fill_gap(base, gap, LowRank(down, up, bias if options.constant else None, options.input, eps))
 
-    fitted = fit_gaps(base, gaps, options.reference, lambda gap: GapRegression(gap, read), fill, job)
+    def watch(gap: Gap) -> GapRegression:
+        return GapRegression(gap, read, choosing=options.ridge == "auto")
+
+    fitted = fit_gaps(base, gaps, options.reference, watch, fill, job)
     return finish(base, fitted, options, on_point, job)
 
 

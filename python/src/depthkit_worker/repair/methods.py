@@ -14,23 +14,28 @@ from depthkit_worker.contract.wire import (
     FoldOptions,
     LoraOptions,
     LowRankOptions,
+    PartialOptions,
     PatchOptions,
     RepairInfo,
     RepairMethod,
     RepairReport,
     ReplacementBlockOptions,
+    ScaleOptions,
 )
 from depthkit_worker.memory.peaks import PeakMemory
 from depthkit_worker.models.checksum import weights_checksum
+from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.repair.bias import fit_bias
 from depthkit_worker.repair.emulated_update import fit_emulated_update
 from depthkit_worker.repair.fitting import Base, Fitted
 from depthkit_worker.repair.fold import fit_fold
 from depthkit_worker.repair.lora import fit_lora
 from depthkit_worker.repair.low_rank import fit_low_rank
+from depthkit_worker.repair.partial import fit_partial
 from depthkit_worker.repair.patch import fit_patch
 from depthkit_worker.repair.repair import Repair
 from depthkit_worker.repair.replacement_block import fit_replacement_block
+from depthkit_worker.repair.scale import fit_scale
 from depthkit_worker.repair.storage import added_parameters, make_repair
 from depthkit_worker.repair.training.report import OnPoint
 from depthkit_worker.session.job import Job
@@ -54,7 +59,7 @@ def fit_repairs(
         make_repair(decoder, method, fill.removed, fill.edits, settings, fill.base) for fill in fitted.fills
     )
     report = RepairReport(
-        repairs=tuple(map(repair_info, repairs)),
+        repairs=tuple(repair_info(decoder, repair) for repair in repairs),
         gaps=fitted.gaps,
         training=fitted.training,
         sequences=base.corpus.sequences,
@@ -80,10 +85,14 @@ def fit(base: Base, options: RepairMethod, on_point: OnPoint, job: Job) -> Fitte
             return fit_fold(options, base, job)
         case PatchOptions():
             return fit_patch(options, on_point, base, job)
+        case ScaleOptions():
+            return fit_scale(options, base, job)
         case ReplacementBlockOptions():
             return fit_replacement_block(options, on_point, base, job)
         case LoraOptions():
             return fit_lora(options, on_point, base, job)
+        case PartialOptions():
+            return fit_partial(options, on_point, base, job)
         case _:
             assert_never(options)
 
@@ -96,11 +105,11 @@ def _settings(options: RepairMethod) -> str:
     return json.dumps(told)
 
 
-def repair_info(repair: Repair) -> RepairInfo:
+def repair_info(decoder: Decoder, repair: Repair) -> RepairInfo:
     return RepairInfo(
         method=repair.method,
         removed=tuple(map(str, repair.removed)),
-        parameters=added_parameters(repair),
+        parameters=added_parameters(decoder, repair),
         digest=repair.digest,
         base=repair.base,
     )

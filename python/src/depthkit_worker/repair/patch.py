@@ -22,7 +22,7 @@ from depthkit_worker.session.job import Job
 
 
 def fit_patch(options: PatchOptions, on_point: OnPoint, base: Base, job: Job) -> Fitted:
-    gaps = require_gaps(base.subnetwork, "patch")
+    gaps = base.apart or require_gaps(base.subnetwork, "patch")
     hidden = base.decoder.hidden_size
     H = hadamard(hidden) / hidden**0.5
 

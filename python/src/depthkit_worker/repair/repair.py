@@ -74,7 +74,7 @@ class Repair:
     removed: tuple[Unit, ...]
     """The units whose removal it makes up for, in order: it applies wherever all of them are removed."""
     edits: Mapping[int, BlockEdit]
-    """By the block's number."""
+    """By the block's number. The output head counts as the block behind the last one; it only has weights."""
     digest: str
     """sha256 of all that determines what it does; see `make_repair`."""
     base: tuple[str, ...] = ()
@@ -125,7 +125,8 @@ def edits_of(repairs: Sequence[Repair], lost: Sequence[Parts], family: Family) -
     number; `lost` is what each block loses."""
     check_apart(repairs)
     touched = sorted({index for repair in repairs for index in repair.edits})
-    edits = {index: edit_of(repairs, index, lost[index], family) for index in touched}
+    head = Parts.NONE
+    edits = {index: edit_of(repairs, index, lost[index] if index < len(lost) else head, family) for index in touched}
     return {index: edit for index, edit in edits.items() if not edit.empty}
 
 

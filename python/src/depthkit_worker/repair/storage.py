@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 from depthkit_worker.contract.wire import RepairSaveOptions
 from depthkit_worker.disk_full import disk_full
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.decoder import Decoder, edited_module
 from depthkit_worker.models.file_kinds import not_what_it_says
 from depthkit_worker.models.first_line import first_line
 from depthkit_worker.models.partial_folders import partial_folder
@@ -30,8 +31,8 @@ from depthkit_worker.models.target import check_target
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.repair import BlockEdit, Repair
 from depthkit_worker.repair.saved_form import FORMAT, VERSION, SavedRepair, damaged, read_saved
-from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
-from depthkit_worker.repair.weight_changes import Product, Sum, WeightChange
+from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank, Scale
+from depthkit_worker.repair.weight_changes import Product, Sum, Value, WeightChange
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
@@ -68,6 +69,8 @@ def describe(edits: Mapping[int, BlockEdit]) -> Described:
                 case Linear():
                     entry["kind"] = module.kind
                     put(where, matrix=module.matrix, bias=module.bias)
+                case Scale():
+                    entry |= {"kind": module.kind, "factor": module.factor}
                 case _:
                     raise TypeError(f"no stored form for {type(module).__name__}")
             described.append(entry)
@@ -85,6 +88,9 @@ def describe(edits: Mapping[int, BlockEdit]) -> Described:
                 case Sum():
                     entry |= {"kind": "sum", "scale": change.scale}
                     put(where, a=change.a, b=change.b)
+                case Value():
+                    entry["kind"] = "value"
+                    put(where, value=change.value)
                 case _:
                     raise TypeError(f"no stored form for {type(change).__name__}")
             described.append(entry)
@@ -119,9 +125,13 @@ def make_repair(
     return Repair(method, tuple(removed), dict(edits), digest.hexdigest(), tuple(base), settings)
 
 
-def added_parameters(repair: Repair) -> int:
-    """Numbers that the repair adds to the model in memory. A replacement block counts whole."""
-    return sum(parameter.numel() for module in repair.modules for parameter in module.parameters())
+def added_parameters(decoder: Decoder, repair: Repair) -> int:
+    """Numbers that the repair adds to the model in memory. A replacement block counts whole, and so does a head
+    that was the embedding."""
+    added = sum(parameter.numel() for module in repair.modules for parameter in module.parameters())
+    head = edited_module(decoder, decoder.depth).get_parameter("weight")
+    tied = head is decoder.model.get_input_embeddings().weight
+    return added + (head.numel() if tied and decoder.depth in repair.edits else 0)
 
 
 def save_repairs(subnetwork: Subnetwork, folder: Path, options: RepairSaveOptions, job: Job) -> int:
@@ -197,8 +207,10 @@ def _restore(decoder: Decoder, entry: SavedRepair, prefix: str, tensors: Mapping
     edits: dict[int, dict[str, Any]] = {}
     for edit in entry.edits:
         index, place = edit["block"], str(edit["place"])
-        if type(index) is not int or not 0 <= index < decoder.depth:
+        if type(index) is not int or not 0 <= index <= decoder.depth:
             raise ValueError(f"it has an edit of block {index!r} of a model of {decoder.depth}")
+        if index == decoder.depth and place != "weights":
+            raise ValueError(f"it puts something {place} the head, which only has weights")
         here = edits.setdefault(index, {})
         if place == "weights":
             where = f"{prefix}{index}.weights.{edit['name']}."
@@ -226,7 +238,7 @@ def _try_out(decoder: Decoder, edits: Mapping[int, BlockEdit]) -> None:
         for slot, update in edit.updates.items():
             if update(stream).shape != stream.shape:
                 raise ValueError(f"what stands {slot} block {index} does not fit its stream")
-        block = decoder.blocks[index] if edit.replacement is None else edit.replacement
+        block = edited_module(decoder, index) if edit.replacement is None else edit.replacement
         for name, change in edit.weights.items():
             weight = block.get_parameter(name).to("meta")
             if change(weight).shape != weight.shape:
@@ -237,13 +249,19 @@ def _update(edit: dict[str, Any], where: str, tensors: Mapping[str, Tensor], dec
     def get(name: str) -> Tensor:
         return tensors[where + name].to(decoder.device)
 
+    bias = get("bias") if f"{where}bias" in tensors else None
     match edit["kind"]:
         case Constant.kind:
             return Constant(get("vector"))
         case LowRank.kind:
-            return LowRank(get("down"), get("up"), get("bias"), edit["reads"], edit["eps"])
+            return LowRank(get("down"), get("up"), bias, edit["reads"], edit["eps"])
         case Linear.kind:
-            return Linear(get("matrix"), get("bias") if f"{where}bias" in tensors else None)
+            return Linear(get("matrix"), bias)
+        case Scale.kind:
+            factor = edit["factor"]
+            if not isinstance(factor, float) or not 0 < factor < math.inf:
+                raise ValueError(f"it scales by {factor!r}, which is no number above 0")
+            return Scale(factor)
     raise ValueError(f"no update of kind {edit['kind']!r}")
 
 
@@ -253,6 +271,8 @@ def _change(edit: dict[str, Any], where: str, tensors: Mapping[str, Tensor]) -> 
             return Product(tensors[f"{where}matrix"], edit["outputFirst"])
         case "sum":
             return Sum(tensors[f"{where}a"], tensors[f"{where}b"], edit["scale"])
+        case "value":
+            return Value(tensors[f"{where}value"])
     raise ValueError(f"no weight change of kind {edit['kind']!r}")
 
 

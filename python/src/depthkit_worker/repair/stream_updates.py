@@ -38,21 +38,21 @@ class LowRank(nn.Module):
 
     kind = "low-rank"
 
-    def __init__(self, down: Tensor, up: Tensor, bias: Tensor, reads: AdapterInput, eps: float) -> None:
+    def __init__(self, down: Tensor, up: Tensor, bias: Tensor | None, reads: AdapterInput, eps: float) -> None:
         super().__init__()
         self.down = nn.Parameter(down, requires_grad=False)
         """V: (hidden, rank)"""
         self.up = nn.Parameter(up, requires_grad=False)
         """U: (rank, hidden)"""
-        self.bias = nn.Parameter(bias, requires_grad=False)
-        """b: (hidden,)"""
+        self.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
+        """b: (hidden,); None: 0, and not trained."""
         self.reads: AdapterInput = reads
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
         z = root_mean_square_norm(x, self.eps) if self.reads == "normed" else x
-        update: Tensor = z @ self.down @ self.up + self.bias
-        return update
+        update: Tensor = z @ self.down @ self.up
+        return update if self.bias is None else update + self.bias
 
 
 class Linear(nn.Module):
@@ -69,3 +69,17 @@ class Linear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         update: Tensor = x @ self.matrix
         return update if self.bias is None else update + self.bias
+
+
+class Scale(nn.Module):
+    """x (s - 1): the stream becomes s x. No parameter; exports fold s into the weights above."""
+
+    kind = "scale"
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+        """s, above 0."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * (self.factor - 1)

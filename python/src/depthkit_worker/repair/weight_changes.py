@@ -42,3 +42,14 @@ class Sum:
         wide = torch.promote_types(weight.dtype, torch.float32)
         change = self.b.to(weight.device, wide) @ self.a.to(weight.device, wide)
         return (weight.to(wide) + self.scale * change).to(weight.dtype)
+
+
+class Value:
+    """A weight change: another value in the weight's place."""
+
+    def __init__(self, value: Tensor) -> None:
+        self.value = value
+        """Of the weight's shape."""
+
+    def __call__(self, weight: Tensor) -> Tensor:
+        return self.value.to(weight.device, weight.dtype)

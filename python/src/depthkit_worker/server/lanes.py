@@ -17,6 +17,9 @@ from depthkit_worker.session.handlers import Handler, Handlers
 from depthkit_worker.session.job import GLANCE
 from depthkit_worker.session.session import LaneState, Session
 
+FAREWELL = "farewell"
+"""In the place of a method: no call, but the end of what was held."""
+
 
 @dataclass
 class Waiting:
@@ -164,6 +167,11 @@ class Lanes:
         after = self._light.last if call.method in self._table.unloads else 0
         lane.submit(call, params, after)
 
+    def forget_everything(self) -> None:
+        """Let go of what the session holds, when the calls before have ended."""
+        farewell = Call(b"", 0, FAREWELL, [], lambda _: None)
+        self._compute.submit(farewell, msgspec.Raw(), self._light.last)
+
     def lane_of(self, method: str) -> Lane:
         return self._light if method in self._table.light else self._compute
 
@@ -182,6 +190,11 @@ class Lanes:
 
     def _run(self, waiting: Waiting) -> None:
         call = waiting.call
+        if call.method == FAREWELL:
+            self._light.wait_for(waiting.after, call)
+            if self._import_error is None:  # else nothing was ever held
+                self._table.forget_everything()(self._session)
+            return
         try:
             call.check()
             result = self._result(waiting)

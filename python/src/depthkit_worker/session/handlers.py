@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from depthkit_worker.contract.wire import METHODS
+from depthkit_worker.session.session import Session
 
 Handler = Callable[..., Any]
 """(session, params, call) -> result, params and result those of the method in the contract."""
@@ -28,6 +29,8 @@ class Handlers:
     """Methods that end what light ones may still need, and wait for those that came before."""
     alone: frozenset[str]
     """Methods beside which no light one runs: they take the time."""
+    farewell: str
+    """`module:function` that lets go of all that a session holds."""
 
     def __post_init__(self) -> None:
         different = sorted(self.functions.keys() ^ METHODS.keys())
@@ -35,6 +38,13 @@ class Handlers:
             raise RuntimeError(f"Methods of the contract and handlers differ: {', '.join(different)}.")
 
     def resolve(self, method: str) -> Handler:
-        module, function = self.functions[method].split(":")
-        handler: Handler = getattr(import_module(f"{self.package}.{module}"), function)
+        handler: Handler = self._function(self.functions[method])
         return handler
+
+    def forget_everything(self) -> Callable[[Session], None]:
+        function: Callable[[Session], None] = self._function(self.farewell)
+        return function
+
+    def _function(self, name: str) -> Any:
+        module, function = name.split(":")
+        return getattr(import_module(f"{self.package}.{module}"), function)

@@ -57,6 +57,13 @@ class Registry(Generic[T]):
         for handle in [handle for handle, its_owner in self._owners.items() if its_owner == owner]:
             self.drop(handle)
 
+    def handles(self) -> tuple[str, ...]:
+        return tuple(self._items)
+
+    def clear(self) -> None:
+        self._items.clear()
+        self._owners.clear()
+
     def __len__(self) -> int:
         return len(self._items)
 
@@ -89,7 +96,10 @@ class Last(Generic[T]):
 
     def drop_of(self, owner: str) -> None:
         if owner in self._owners:
-            self._made, self._owners = None, set()
+            self.clear()
+
+    def clear(self) -> None:
+        self._made, self._owners = None, set()
 
 
 @dataclass
@@ -116,6 +126,9 @@ class Session:
         self.tasks: Registry[Task] = Registry("task", worker)
         self.generation_tasks: Registry[GenerationTask] = Registry("generation-task", worker)
         self.repairs: Registry[Repair] = Registry("repair", worker)
+        self.written: dict[str, tuple[str, ...]] = {}
+        """Folders that exports and saved subnetworks were written to, each with its files: what may be read
+        back. It stays when a client goes."""
         self.dense_scores: Last[Scores] = Last()
         """The whole model's, on a task: one subnetwork after the other is compared with them."""
         self.stream: Last[TextStream] = Last()

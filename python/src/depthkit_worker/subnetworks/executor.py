@@ -24,7 +24,7 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.logits import Unreadable, unreadable
 from depthkit_worker.subnetworks.data_rows import Data, rows_of
 from depthkit_worker.subnetworks.head import Head
-from depthkit_worker.subnetworks.masks import Variants
+from depthkit_worker.subnetworks.masks import FIRST_VARIANT, Variants
 from depthkit_worker.subnetworks.positions import COMPARING
 from depthkit_worker.subnetworks.scorable import Scorable, ScoredRows
 from depthkit_worker.subnetworks.scoring import READABLE, Scorer
@@ -77,6 +77,16 @@ class RowSums:
     """(measures,): how many those are."""
     unreadable: Unreadable | None
     """Where its logits, or those it is compared with, are NaN or infinite: the sums are no numbers."""
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """One subnetwork that is to be scored."""
+
+    row: int
+    state: Tensor
+    """What `Scorer.read` gave."""
+    head_weight: Tensor | None
 
 
 class Progress(Protocol):
@@ -149,35 +159,44 @@ class LocalExecutor:
         progress.check()
         at = batch.scored
         trie, wanted = _trie(evaluation, piece)
+        depth = self._decoder.depth
         stepper = Stepper(self._decoder, evaluation.variants)
         scorer: Scorer | None = None
         if trie.reference is None:
             scorer = Scorer(self._head, at, None, progress.check)
-        group: list[tuple[int, Tensor]] = []
+        group: list[_Ready] = []
         shared_by = SHARED_BY if evaluation.compares else 1
         ends = walk(trie, stepper, replay, lambda index, codes: progress.step(index, codes, piece.sequences))
         for place, state in ends:
             if scorer is None:  # the dense model comes first
                 scorer = Scorer(self._head, at, state, progress.check)
             if wanted[place] >= 0:
-                group.append((wanted[place], scorer.read(state)))
+                weight = self._head_weight(evaluation, int(trie.codes[place, -1])) if trie.depth > depth else None
+                group.append(_Ready(wanted[place], scorer.read(state), weight))
             del state
             if len(group) == shared_by:
                 yield from self._score(scorer, group, at, piece, progress)
         if group and scorer is not None:
             yield from self._score(scorer, group, at, piece, progress)
 
+    def _head_weight(self, evaluation: Evaluation, code: int) -> Tensor | None:
+        """The head's weight as a repair made it; None: the model's own."""
+        if code < FIRST_VARIANT:
+            return None
+        change = evaluation.variants[-1][code - FIRST_VARIANT].edit.weights["weight"]
+        return change(self._head.weight)
+
     def _score(
         self,
         scorer: Scorer,
-        group: list[tuple[int, Tensor]],
+        group: list[_Ready],
         at: ScoredRows,
         piece: Piece,
         progress: Progress,
     ) -> Iterator[RowSums]:
         """Scores and empties `group`."""
-        values = scorer.score([state for _, state in group])
-        rows = [row for row, _ in group]
+        values = scorer.score([ready.state for ready in group], [ready.head_weight for ready in group])
+        rows = [ready.row for ready in group]
         group.clear()
         for row, of_row in zip(rows, values, strict=True):
             progress.head(piece.sequences)

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.decoder import Decoder, edited_module
 from depthkit_worker.models.families import Family
 from depthkit_worker.models.recorders import as_block_output
 from depthkit_worker.models.units import Parts
@@ -113,7 +113,7 @@ def changed_weights(block: nn.Module, changes: Mapping[str, WeightChange]) -> It
 def _apply_edit(decoder: Decoder, index: int, edit: BlockEdit, restore: ExitStack) -> None:
     if edit.replacement is not None:
         _swap(decoder.blocks, str(index), edit.replacement, restore)
-    block = decoder.blocks[index]
+    block = edited_module(decoder, index)
     _change_weights(block, edit.weights, restore)
     if edit.before is None and edit.beside is None and edit.after is None:
         return

@@ -57,6 +57,11 @@ class Head:
     def device(self) -> torch.device:
         return self._weight.device
 
+    @property
+    def weight(self) -> Tensor:
+        """(vocabulary, hidden)"""
+        return self._weight
+
     def read(self, hidden: Tensor) -> Tensor:
         """What the head multiplies, (rows, hidden), from final states (rows, hidden)."""
         normed: Tensor = self._norm(hidden)

@@ -47,14 +47,15 @@ class Variant:
 
 
 Variants = tuple[tuple[Variant, ...], ...]
-"""Of each block; code c >= FIRST_VARIANT of block l is entry c - FIRST_VARIANT of entry l. Empty where
-nothing is repaired."""
+"""Of each block, and of the head where a repair changes it; code c >= FIRST_VARIANT of block l is entry
+c - FIRST_VARIANT of entry l. Empty where nothing is repaired."""
 
 
 @dataclass(frozen=True)
 class Coded:
     codes: NDArray[np.uint8]
-    """(subnetworks, depth). Two rows are equal exactly where the two subnetworks compute the same."""
+    """(subnetworks, depth), and a column for the head where a repair changes it. Two rows are equal exactly where
+    the two subnetworks compute the same."""
     variants: Variants = ()
     idle: tuple[Repair, ...] = ()
     """Repairs that were left to find their own places and found none."""
@@ -93,21 +94,21 @@ def block_codes(subnetworks: Subnetworks, depth: int, family: Family) -> Coded:
     """What each subnetwork makes of each block, one code a block."""
     check_units(subnetworks.units, depth)
     _check_shape(subnetworks)
-    codes = np.zeros((len(subnetworks.kept), depth), dtype=np.uint8)
+    head = any(depth in repair.edits for repair in subnetworks.repairs)
+    codes = np.zeros((len(subnetworks.kept), depth + head), dtype=np.uint8)
     for column, unit in enumerate(subnetworks.units):
         codes[:, unit.index] |= np.where(subnetworks.kept[:, column], 0, _BIT[unit.kind]).astype(np.uint8)
     if not subnetworks.repairs:
         return Coded(codes)
-    return _with_repairs(subnetworks, codes, family)
+    return _with_repairs(subnetworks, codes, depth, family)
 
 
-def _with_repairs(subnetworks: Subnetworks, lost: NDArray[np.uint8], family: Family) -> Coded:
-    depth = lost.shape[1]
+def _with_repairs(subnetworks: Subnetworks, lost: NDArray[np.uint8], depth: int, family: Family) -> Coded:
     there = _fitting(subnetworks.repairs, lost, family)
     wanted = there if subnetworks.repaired is None else subnetworks.repaired
     codes = lost.copy()
-    numbers: list[dict[tuple[int, tuple[int, ...]], int]] = [{} for _ in range(depth)]
-    variants: list[list[Variant]] = [[] for _ in range(depth)]
+    numbers: list[dict[tuple[int, tuple[int, ...]], int]] = [{} for _ in range(lost.shape[1])]
+    variants: list[list[Variant]] = [[] for _ in range(lost.shape[1])]
     sets, set_of = np.unique(wanted, axis=0, return_inverse=True)
     for number, chosen in enumerate(sets):
         if not chosen.any():

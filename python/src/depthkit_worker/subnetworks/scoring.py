@@ -10,7 +10,7 @@ in fp32 relative to the tile's own highest logit, tiles put together in fp64.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -63,9 +63,12 @@ class Scorer:
             flat = flat[self._rows.to(flat.device)]
         return self._head.read(flat)
 
-    def score(self, states: Sequence[Tensor]) -> list[dict[str, Tensor]]:
-        """For each of what `read` gave, every quantity: fp64 on CPU, (targets,) where it is about targets
-        and (rows,) where it compares; and under `READABLE` which rows' logits are neither NaN nor infinite."""
+    def score(
+        self, states: Sequence[Tensor], weights: Sequence[Tensor | None] | None = None
+    ) -> list[dict[str, Tensor]]:
+        """For each of what `read` gave, under the head's own weight or another in its place, every quantity: fp64
+        on CPU, (targets,) where it is about targets and (rows,) where it compares; and under `READABLE` which
+        rows' logits are neither NaN nor infinite."""
         tallies = [_Tally() for _ in states]
         dense = _Tally()
         for tile in self._head.tiles(len(self._rows)):
@@ -76,9 +79,10 @@ class Scorer:
                 if "kl" in self._quantities:
                     shifted = z.clone()
                     _add_exponentials(dense, shifted)
-            for state, tally in zip(states, tallies, strict=True):
+            for state, tally, weight in zip(states, tallies, weights or [None] * len(states), strict=True):
                 self._check()
-                self._add(tally, self._head.logits(state, tile), tile, z, shifted)
+                own = tile if weight is None else replace(tile, weight=weight[tile.columns])
+                self._add(tally, self._head.logits(state, own), tile, z, shifted)
         return [self._values(tally, dense) for tally in tallies]
 
     def _add(self, tally: _Tally, y: Tensor, tile: Tile, z: Tensor | None, p: Tensor | None) -> None:

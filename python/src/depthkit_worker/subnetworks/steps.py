@@ -47,9 +47,13 @@ class StepCost:
     parallel: bool
     shares: Shares
     variants: Variants = ()
+    depth: int | None = None
+    """Where the head stands, if it is a step."""
 
     def of(self, index: int, codes: Collection[int]) -> float:
         """Of `Stepper.run` on block `index` for `codes`."""
+        if index == self.depth:
+            return 0.0
         plain, alone = _sorted_out(index, codes, self.variants)
         return self._plain(plain) + sum(self._alone(variant) for variant in alone.values())
 
@@ -66,7 +70,7 @@ class StepCost:
 
 
 def step_cost(decoder: Decoder, variants: Variants) -> StepCost:
-    return StepCost(decoder.parallel, shares_of(decoder), variants)
+    return StepCost(decoder.parallel, shares_of(decoder), variants, decoder.depth)
 
 
 def _sorted_out(index: int, codes: Collection[int], variants: Variants) -> tuple[set[int], dict[int, Variant]]:
@@ -94,7 +98,10 @@ class Stepper:
 
     def run(self, index: int, x: Tensor, codes: Collection[int], replay: Replay) -> dict[int, Tensor]:
         """The state behind block `index` for each of `codes`, all (batch, sequence, hidden). States may
-        be one and the same tensor: nobody writes to them."""
+        be one and the same tensor: nobody writes to them. The head, which comes behind the last block where
+        subnetworks have different ones, is the scorer's: here states pass it by."""
+        if index == self._decoder.depth:
+            return dict.fromkeys(codes, x)
         if not self._variants:
             return self._plain(index, x, codes, replay)
         plain, alone = _sorted_out(index, codes, self._variants)

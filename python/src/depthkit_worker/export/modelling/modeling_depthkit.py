@@ -83,7 +83,7 @@ class LowRank(nn.Module):
         super().__init__()
         self.down = nn.Parameter(torch.zeros(hidden, spec["rank"]))
         self.up = nn.Parameter(torch.zeros(spec["rank"], hidden))
-        self.bias = nn.Parameter(torch.zeros(hidden))
+        self.bias = nn.Parameter(torch.zeros(hidden)) if spec["bias"] else None
         self.normed, self.eps = spec["reads"] == "normed", spec["eps"]
 
     def forward(self, x):
@@ -91,7 +91,8 @@ class LowRank(nn.Module):
         if self.normed:
             wide = x.float() if x.dtype.itemsize < 4 else x
             z = (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)).to(x.dtype)
-        return z @ self.down @ self.up + self.bias
+        update = z @ self.down @ self.up
+        return update if self.bias is None else update + self.bias
 
 
 class Linear(nn.Module):
@@ -105,7 +106,16 @@ class Linear(nn.Module):
         return update if self.bias is None else update + self.bias
 
 
-UPDATES = {"constant": Constant, "low-rank": LowRank, "linear": Linear}
+class Scale(nn.Module):
+    def __init__(self, hidden, spec):
+        super().__init__()
+        self.factor = spec["factor"]
+
+    def forward(self, x):
+        return x * (self.factor - 1)
+
+
+UPDATES = {"constant": Constant, "low-rank": LowRank, "linear": Linear, "scale": Scale}
 
 
 def make_updates(config, place):

@@ -7,11 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from depthkit_worker.data.corpus import Batch
-
-IGNORED = -100
-"""In the place of a target: nothing is predicted here."""
-
 
 @dataclass(frozen=True)
 class TopLogits:
@@ -55,20 +50,6 @@ def kl_divergence(logits: Tensor, total: Tensor, teacher: TopLogits) -> Tensor:
         log_other = _others(logits, teacher.ids) - total
         divergence = divergence + torch.xlogy(teacher.rest, teacher.rest) - teacher.rest * log_other
     return divergence
-
-
-def next_tokens(batch: Batch) -> Tensor:
-    """What each position predicts, (batch, sequence): the token behind it, or `IGNORED`."""
-    targets = batch.input_ids.roll(-1, 1)
-    positions = torch.arange(targets.shape[1])
-    return targets.masked_fill(positions >= batch.lengths[:, None] - 1, IGNORED)
-
-
-def cross_entropy(logits: Tensor, total: Tensor, targets: Tensor) -> Tensor:
-    """-log softmax(logits)[target], (...,); 0 where the target is `IGNORED`."""
-    ignored = targets == IGNORED
-    chosen = logits.gather(-1, targets.masked_fill(ignored, 0)[..., None]).squeeze(-1)
-    return (total - chosen).masked_fill(ignored, 0.0)
 
 
 def relative_error(x: Tensor, dense: Tensor) -> Tensor:

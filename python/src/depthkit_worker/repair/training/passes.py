@@ -22,14 +22,8 @@ from depthkit_worker.contract.wire import Objective
 from depthkit_worker.data.corpus import Batch, Corpus
 from depthkit_worker.models.decoder import Decoder, Replay
 from depthkit_worker.models.logits import Reader
-from depthkit_worker.repair.training.objective import (
-    TopLogits,
-    cross_entropy,
-    kl_divergence,
-    next_tokens,
-    relative_error,
-)
-from depthkit_worker.repair.training.slices import slice_width
+from depthkit_worker.models.next_token_loss import cross_entropy, next_tokens, slice_width
+from depthkit_worker.repair.training.objective import TopLogits, kl_divergence, relative_error
 from depthkit_worker.repair.training.teacher import Taught, Teacher
 from depthkit_worker.session.job import Job
 
@@ -44,6 +38,9 @@ class Trained:
     """The lowest block where one of them is."""
     modes: tuple[nn.Module, ...] = ()
     """Modules that work differently in training, such as dropout."""
+    head: nn.Parameter | None = None
+    """The head's weight, where it is among the parameters. Logits have no other way to one of them that is not
+    through the final states."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +186,8 @@ class Passes:
         if self._weights.kl == 0 and self._weights.loss == 0:
             return 0.0, None
         decoder = self._decoder
-        targets = next_tokens(batch).to(final.device)
+        own = [] if self._trained.head is None else [self._trained.head]
+        targets = next_tokens(batch.input_ids, batch.lengths).to(final.device)
         counted = (torch.arange(targets.shape[1]) < batch.lengths[:, None]).to(final.device)
         gradient = torch.zeros_like(final) if learn else None
         width = slice_width(decoder, final)
@@ -206,7 +204,9 @@ class Passes:
             value = self._slice(logits, total, targets[:, part], counted[:, part], _part(top, part), counts)
             self._job.check()
             if gradient is not None:
-                (gradient[:, part],) = torch.autograd.grad(value, states)
+                gradient[:, part], *of_head = torch.autograd.grad(value, [states, *own])
+                for parameter, found in zip(own, of_head, strict=True):
+                    parameter.grad = found if parameter.grad is None else parameter.grad.add_(found)
             values.append(value.detach())
         self._reader.check_rows(torch.cat(readable, dim=1).flatten(), *_places(sequences, final.shape[1]))
         return float(torch.stack(values).cpu().double().sum()), gradient

@@ -23,9 +23,9 @@ from depthkit_worker.disk_full import disk_full
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.logits import Reader
+from depthkit_worker.models.next_token_loss import slice_width
 from depthkit_worker.repair.training.objective import TopLogits, restored, top_of
 from depthkit_worker.repair.training.scratch import scratch_folder
-from depthkit_worker.repair.training.slices import slice_width
 from depthkit_worker.session.job import Job
 
 PHASE = "teacher"

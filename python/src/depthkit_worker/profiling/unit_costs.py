@@ -1,0 +1,51 @@
+"""What each unit of a model costs to store and to keep: what a removal of it saves."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from depthkit_worker.contract.wire import KindCosts, ProfilingUnitCostsResult, UnitKind
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.kv_cache import kv_bytes_per_attention
+from depthkit_worker.models.units import UNIT_KINDS, Unit
+from depthkit_worker.session.job import Job
+from depthkit_worker.subnetworks.physical import own_tensors, physical
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
+
+
+def unit_costs(decoder: Decoder, job: Job) -> ProfilingUnitCostsResult:
+    """Counted on the model without each unit, so a norm in front of a removed sublayer stays, as it does in an
+    export, and a tensor that others share is not saved."""
+    item_size = getattr(torch, decoder.source.stored_dtype).itemsize
+    whole = _parameters(decoder)
+    kept_per_token = kv_bytes_per_attention(decoder)
+    kinds = []
+    for kind in UNIT_KINDS:
+        saved = []
+        for index in range(len(decoder.blocks)):
+            job.check()
+            with physical(Subnetwork(decoder, (Unit(kind, index),), ())):
+                saved.append(whole - _parameters(decoder))
+        kinds.append(
+            KindCosts(
+                kind=kind,
+                parameters=tuple(saved),
+                stored_bytes=tuple(parameters * item_size for parameters in saved),
+                kv_bytes_per_token=_kept(kind, kept_per_token),
+            )
+        )
+    return ProfilingUnitCostsResult(
+        kinds=tuple(kinds),
+        parameters=whole,
+        stored_bytes=whole * item_size,
+        kv_bytes_per_token=sum(kept_per_token),
+    )
+
+
+def _kept(kind: UnitKind, per_attention: tuple[int, ...]) -> tuple[int, ...]:
+    return (0,) * len(per_attention) if kind == "feed-forward" else per_attention
+
+
+def _parameters(decoder: Decoder) -> int:
+    return sum(tensor.numel() for tensor in own_tensors([decoder.model]) if isinstance(tensor, nn.Parameter))

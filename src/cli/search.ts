@@ -1,0 +1,236 @@
+import { type Command, Option } from "commander";
+import {
+  type Budget,
+  type CallOptions,
+  type Corpus,
+  DepthkitError,
+  type GapRepairOptions,
+  type Measure,
+  type Model,
+  type ModelSearch,
+  type ModelSearchOptions,
+  measures,
+  type RecipeName,
+  recipeNames,
+  recipes,
+  type StaticScoreName,
+  type StrategyName,
+  type Subnetwork,
+  staticScoreNames,
+  strategies,
+  type UnitName,
+  unitKinds,
+} from "../index.ts";
+import { formatCount, formatNumber, renderTable } from "../report/index.ts";
+import { corpusOptions } from "../schemas.ts";
+import { parseBudget } from "./budget-flag.ts";
+import { checkJournal, runCommand } from "./command.ts";
+import { addModelFlags, addTextFlags, type ModelFlags, type TextFlags, textDataOf } from "./data-flags.ts";
+import { withWorker } from "./remote.ts";
+import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
+import { loadModel } from "./subject.ts";
+import { parseUnits, wholeNumber } from "./values.ts";
+
+interface Flags extends ModelFlags, TextFlags {
+  budget: Budget;
+  recipe?: RecipeName;
+  strategy?: StrategyName;
+  units?: (typeof unitKinds)[number][];
+  candidates?: number;
+  protect?: UnitName[] | "ends";
+  scores?: StaticScoreName;
+  fit: number;
+  choose: readonly number[];
+  report: number;
+  draw: number;
+  reportData?: string[];
+  task?: string;
+  shots?: number;
+  value?: Measure;
+  repair?: "emulated-update" | "low-rank" | "patch";
+  rank?: number;
+  evaluations?: number;
+  seed: number;
+  journal?: string;
+  save?: string;
+}
+
+/** Of the parts' corpora; how many sequences each has is said by the parts' own flags. */
+const textStyles = { sequences: false, skip: false, separator: { escaped: true } } as const;
+
+export function registerSearch(program: Command): void {
+  const command = program
+    .command("search")
+    .description(
+      "Choose which units to remove, by looking at sets of them, and say what the choice is worth.",
+    );
+  addTextFlags(addModelFlags(command));
+  addSchemaFlags(command, corpusOptions, textStyles)
+    .requiredOption(
+      "--budget <amount>",
+      "what goes: 5 units, attention:3,feed-forward:2, 25% of the parameters, or kv-bytes:30%",
+      parseBudget,
+    )
+    .addOption(
+      new Option("--recipe <name>", "a published way to choose")
+        .choices(recipeNames)
+        .conflicts(["strategy", "units", "scores"]),
+    )
+    .addOption(
+      new Option("--strategy <name>", "how sets are looked at (default: greedy)").choices(strategies),
+    )
+    .addOption(new Option("--units <kinds...>", "who may go (default: block)").choices(unitKinds))
+    .option("--candidates <n>", "only the n units of least cosine influence may go", wholeNumber(1))
+    .option("--protect <units>", "units that stay, or `ends`: the first block and the last", (text) =>
+      text === "ends" ? "ends" : parseUnits(text),
+    )
+    .addOption(
+      new Option(
+        "--scores <metric>",
+        "lowest, iterative, knapsack: influence (default: leave-one-out)",
+      ).choices(staticScoreNames),
+    )
+    .option("--fit <n>", "sequences to measure influence on and to fit repairs to", wholeNumber(0), 32)
+    .option(
+      "--choose <n...>",
+      "sequences that decide; several numbers: text that grows",
+      growing,
+      defaultChoose,
+    )
+    .option("--report <n>", "sequences that say what the choice is worth on unseen text", wholeNumber(0), 16)
+    .option("--draw <n>", "which draw of the text, the first being 0", wholeNumber(0), 0)
+    .option("--report-data <files...>", "report on this text too: another kind than it was chosen on")
+    .option("--task <file>", "decide by the questions of this file in place of text")
+    .option("--shots <n>", "examples in front of each question of --task", wholeNumber(0, 5))
+    .addOption(new Option("--value <measure>", "which measure decides").choices(measures))
+    .addOption(
+      new Option(
+        "--repair <method>",
+        "score every set with this repair in place, and give it to the winner",
+      ).choices(["emulated-update", "low-rank", "patch"]),
+    )
+    .option("--rank <n>", "of the low-rank repair", wholeNumber(1))
+    .option("--evaluations <n>", "sets to evaluate at most", wholeNumber(1))
+    .option("--seed <n>", "of strategies that draw", wholeNumber(0), 0)
+    .option("--journal <folder>", "keep every evaluated set here; an interrupted search goes on from it")
+    .option("--save <folder>", "save the winner, with its repairs, for --subnetwork of other commands")
+    .addHelpText("after", exampleText)
+    .action(async (flags: Flags) => {
+      await runCommand(flags, ({ signal, progress }) =>
+        withWorker(signal, async (kit) => {
+          const call = { signal, onProgress: progress.update };
+          await checkJournal(kit, flags.journal, signal);
+          if (flags.save !== undefined) await kit.checkTarget(flags.save, { kind: "repair", signal });
+          const model = await loadModel(kit, flags, call);
+          const found = await search(model, flags, call);
+          if (flags.save !== undefined) await found.subnetwork.save(flags.save, call);
+          const { subnetwork: _, ...result } = found;
+          return { json: { model: model.info, search: result }, text: describe(found, flags) };
+        }),
+      );
+    });
+}
+
+const defaultChoose: readonly number[] = [16];
+
+const exampleText = `
+Example:
+  depthkit search --model smollm2-135m --data calibration.jsonl --budget 5 --candidates 15`;
+
+/** The first number given takes the default's place. */
+function growing(text: string, before: readonly number[]): readonly number[] {
+  return [...(before === defaultChoose ? [] : before), wholeNumber(1)(text)];
+}
+
+async function search(model: Model, flags: Flags, call: CallOptions): Promise<ModelSearch<Subnetwork>> {
+  const corpus = schemaOptions(corpusOptions, flags, textStyles);
+  const { fit, choose, report, draw, budget, recipe, strategy, candidates, protect, value } = flags;
+  const split = { ...corpus, fit, choose, report, draw, ...call };
+  const parts = await model.splitText(textDataOf(flags), split);
+  const reportOn: Corpus[] = parts.report === undefined ? [] : [parts.report];
+  for (const file of flags.reportData ?? []) {
+    const sequences = report === 0 ? null : report;
+    reportOn.push(await model.loadCorpus(file, { ...corpus, sequences, ...call }));
+  }
+  const { task: file, shots } = flags;
+  if (file === undefined && shots !== undefined) {
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      "--shots is of the questions of --task; give both or neither.",
+    );
+  }
+  const task = file === undefined ? undefined : await model.loadTask(file, { shots, ...call });
+  const options: ModelSearchOptions = {
+    budget,
+    recipe,
+    strategy,
+    players: flags.units,
+    candidates,
+    protect,
+    scores: flags.scores === undefined ? undefined : { metric: flags.scores },
+    fit: parts.fit,
+    choose: task ?? parts.choose,
+    report: reportOn.length === 0 ? undefined : reportOn,
+    value,
+    repair: repairOf(flags),
+    evaluations: flags.evaluations,
+    seed: flags.seed,
+    journal: flags.journal,
+    ...call,
+  };
+  return await model.search(options);
+}
+
+function repairOf({ repair, rank }: Flags): GapRepairOptions | undefined {
+  if (repair === "low-rank") return { method: repair, rank };
+  if (rank !== undefined) {
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      "--rank is of --repair low-rank; leave it out or choose that.",
+    );
+  }
+  return repair === undefined ? undefined : { method: repair };
+}
+
+function describe(found: ModelSearch<Subnetwork>, flags: Flags): string {
+  const { removed, kept, strategy, recipe, evaluations, blockEvaluations, untried, parts } = found;
+  const way = recipe === null ? `by ${strategy}` : `by the recipe ${recipe} (${paperOf(recipe)})`;
+  const rows = parts.map(({ part, data, measure, whole, removed: bare, repaired }) => [
+    part === "choose" ? "chosen on" : "reported on",
+    sizeOf(data),
+    measure,
+    formatNumber(whole),
+    formatNumber(bare),
+    ...(flags.repair === undefined ? [] : [formatNumber(repaired ?? Number.NaN)]),
+  ]);
+  return [
+    `Remove ${removed.join(", ")}`,
+    `${removed.length} of ${removed.length + kept.length} units ${way}; ${formatCount(Math.ceil(evaluations))} sets, ` +
+      `${formatCount(Math.round(blockEvaluations))} block evaluations, seed ${flags.seed}`,
+    ...(untried.length === 0 ? [] : [`in no evaluated set: ${untried.join(", ")}`]),
+    "",
+    renderTable(
+      [
+        { title: "text" },
+        { title: "size" },
+        { title: "measure" },
+        { title: "whole", align: "right" },
+        { title: "removed", align: "right" },
+        ...(flags.repair === undefined ? [] : [{ title: "repaired", align: "right" as const }]),
+      ],
+      rows,
+    ),
+    ...found.notes.map((note) => `Note: ${note}`),
+  ].join("\n");
+}
+
+function paperOf(recipe: RecipeName): string {
+  const { paper, arXiv } = recipes[recipe];
+  return paper === null ? "a control" : `${paper}, arXiv ${arXiv}`;
+}
+
+function sizeOf(data: ModelSearch<Subnetwork>["parts"][number]["data"]): string {
+  return "length" in data
+    ? `${data.sequences} x ${data.length} tokens`
+    : `${data.items} questions, ${data.shots} shots`;
+}

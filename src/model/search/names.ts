@@ -1,0 +1,14 @@
+import { influenceMetrics } from "../../protocol/names.ts";
+
+/** Names that the entry point has without loading what they name. */
+
+/** The names of a unit's costs, which budgets ask for. */
+export const costNames = ["parameters", "bytes", "kv-bytes", "seconds"] as const;
+export type CostName = (typeof costNames)[number];
+
+/**
+ * A metric of influence; or `xmerge`, the larger of the standardised l2 influence, relative to the stream,
+ * and the standardised cosine (arXiv 2609.02083).
+ */
+export const staticScoreNames = [...influenceMetrics, "xmerge"] as const;
+export type StaticScoreName = (typeof staticScoreNames)[number];

@@ -1,0 +1,129 @@
+import { DepthkitError } from "../../errors.ts";
+import type { EngineOptions } from "../../evaluation/evaluate-subnetworks.ts";
+import type { ValueDefinition } from "../../game/unit-game.ts";
+import {
+  anObject,
+  anyOf,
+  aText,
+  aWhole,
+  type Check,
+  either,
+  listOf,
+  objectOf,
+  required,
+} from "../../options.ts";
+import type { Progress } from "../../progress.ts";
+import type { UnitKind, UnitName } from "../../protocol/common.ts";
+import { unitKinds } from "../../protocol/names.ts";
+import { engineOptions, type Measure } from "../../protocol/subnetworks.ts";
+import { aHandle } from "../../rpc/handle.ts";
+import { checkCallOptions } from "../../rpc/parse-params.ts";
+import { workerCallChecks } from "../../rpc/time-limit.ts";
+import type { Budget } from "../../selection/budget.ts";
+import type { SearchProgress } from "../../selection/options.ts";
+import type { MeasureScores, Scores } from "../../selection/scores.ts";
+import type { StrategyChoice } from "../../selection/strategy-choice.ts";
+import type { Corpus } from "../corpus.ts";
+import type { Task } from "../task.ts";
+import type { GapRepairOptions } from "./gap-repairs.ts";
+import { staticScoreNames } from "./names.ts";
+import { type RecipeName, recipeNames } from "./recipes.ts";
+import type { StaticScores } from "./static-scores.ts";
+
+/** How a model is searched. `splitText` gives `fit`, `choose` and `report` of one text. */
+export interface ModelSearchOptions extends Omit<EngineOptions, "onProgress"> {
+  /** A published way to choose, in place of `strategy`, `scores` and `players`. */
+  recipe?: RecipeName | undefined;
+  /** Default `greedy`. */
+  strategy?: StrategyChoice | undefined;
+  /**
+   * How much goes. Costs that a budget can ask for: `parameters`, `bytes`, `kv-bytes` (of the cache, a token)
+   * and `seconds` (of writing a token, measured); their share is of the whole model's, unless `total` says.
+   */
+  budget: Budget;
+  /** Who plays: a kind of unit, several kinds, or units. Default `block`. */
+  players?: UnitKind | readonly UnitKind[] | readonly UnitName[] | undefined;
+  /** Who may go: units, or as many as a number says of least cosine influence on `fit`. Default: all. */
+  candidates?: readonly UnitName[] | number | undefined;
+  /** Who stays; `ends`: the first block and the last. */
+  protect?: readonly UnitName[] | "ends" | undefined;
+  /** For `lowest`, `iterative` and `knapsack`: influence on `fit`, or numbers. Default: leave-one-out. */
+  scores?: StaticScores | Scores | MeasureScores | undefined;
+  /** What influence is measured on and repairs are fitted to. */
+  fit?: Corpus | undefined;
+  /**
+   * What decides. A list grows: with `greedy`, `beam` and `evolutionary` new sets meet the first, and fewer of
+   * them each next one; other strategies look at the last alone.
+   */
+  choose: Corpus | Task | readonly (Corpus | Task)[];
+  /** What says afterwards what the choice is worth; several are reported one by one. */
+  report?: Corpus | Task | readonly (Corpus | Task)[] | undefined;
+  /** Which measure of `choose` decides; default the data's first. */
+  value?: Measure | ValueDefinition | undefined;
+  /**
+   * Score every set with a closed-form repair in place, fitted to `fit`, and give the winner its own:
+   * emulated-update, low-rank or patch.
+   */
+  repair?: GapRepairOptions | undefined;
+  /** At most this many evaluations of `choose`. */
+  evaluations?: number | undefined;
+  /** Sets to start from, such as another search's archive. */
+  start?: readonly { readonly removed: readonly UnitName[] }[] | undefined;
+  seed?: number | undefined;
+  /** Hears of evaluations, and before them of measuring and fitting. */
+  onProgress?: ((progress: Progress | SearchProgress) => void) | undefined;
+}
+
+const aUnitList = listOf(aText, 1);
+const someData = aHandle("a corpus or a task");
+const dataList = either(someData, listOf(someData, 1));
+
+const ownChecks: Readonly<Record<string, Check>> = {
+  ...workerCallChecks,
+  journal: aText,
+  recipe: anyOf(...recipeNames),
+  strategy: either(aText, anObject),
+  budget: required({
+    allowed: "a budget",
+    holds: (value) => typeof value === "number" || typeof value === "object",
+  }),
+  players: either(anyOf(...unitKinds), aUnitList),
+  candidates: either(aUnitList, aWhole(1)),
+  protect: either(anyOf("ends"), listOf(aText)),
+  scores: { allowed: "scores, or a function that gives them", holds: (value) => Boolean(value) },
+  fit: aHandle("a corpus"),
+  choose: required(dataList),
+  report: dataList,
+  value: either(aText, anObject),
+  repair: anObject,
+  evaluations: aWhole(1),
+  start: listOf(objectOf({ removed: required(listOf(aText)) })),
+  seed: aWhole(0),
+};
+
+/** @throws DepthkitError INVALID_ARGUMENT with what is wrong with a search's options */
+export function checkModelSearch(options: ModelSearchOptions): void {
+  checkCallOptions("search", options, engineOptions, ownChecks);
+  const { recipe, candidates, scores, repair, fit } = options;
+  for (const name of ["strategy", "scores", "players"] as const) {
+    if (recipe === undefined || options[name] === undefined) continue;
+    refuse(`the recipe "${recipe}" settles \`${name}\`; leave it out, or search without a recipe`);
+  }
+  const metric = isStatic(scores) ? scores.metric : undefined;
+  if (metric !== undefined && !staticScoreNames.includes(metric)) {
+    refuse(`scores.metric is "${metric}"; metrics are ${staticScoreNames.join(", ")}`);
+  }
+  if (fit !== undefined) return;
+  const wants = typeof candidates === "number" ? "candidates" : repair !== undefined ? "repair" : undefined;
+  if (wants !== undefined || metric !== undefined) {
+    refuse(`\`${wants ?? "scores"}\` needs text to fit to; give \`fit\`, as \`splitText\` makes it`);
+  }
+}
+
+export function isStatic(scores: ModelSearchOptions["scores"]): scores is StaticScores {
+  return typeof scores === "object" && scores !== null && typeof (scores as StaticScores).metric === "string";
+}
+
+export function refuse(why: string): never {
+  throw new DepthkitError("INVALID_ARGUMENT", `Searching: ${why}.`);
+}

@@ -1,0 +1,135 @@
+import { item } from "../../arrays.ts";
+import type { Subject } from "../../evaluation/subject.ts";
+import type { UnitName } from "../../protocol/common.ts";
+import type { RepairReport } from "../../protocol/repair.ts";
+import { withTimeLimit } from "../../rpc/time-limit.ts";
+import { searchGame } from "../../selection/index.ts";
+import type { Fidelity } from "../../selection/options.ts";
+import type { SearchResult } from "../../selection/result.ts";
+import { namedStrategy, needsOf } from "../../selection/strategy-choice.ts";
+import type { Corpus } from "../corpus.ts";
+import { type ModelGame, modelGame } from "../model-game.ts";
+import { fitRepair, type Repair, type RepairOptions } from "../repair.ts";
+import type { Task } from "../task.ts";
+import { countBudget } from "./count-budget.ts";
+import { GapRepairs } from "./gap-repairs.ts";
+import { checkModelSearch, type ModelSearchOptions } from "./options.ts";
+import type { RecipeName } from "./recipes.ts";
+import { settle } from "./settle.ts";
+import { checkPartsApart } from "./text-parts.ts";
+import { lengthNotes, type PartResult, worthOn } from "./worth.ts";
+
+/** What a search of a model chose. */
+export interface ModelSearch<S> extends SearchResult<UnitName> {
+  readonly recipe: RecipeName | null;
+  /** The model without the chosen units, with the winner's own repairs where they were asked for. */
+  readonly subnetwork: S;
+  /** On the text that chose it, then on text that it has not seen: the first is the rosier one. */
+  readonly parts: readonly PartResult[];
+  /** Of the winner's repairs, fitted to the winner itself; null where none was asked for. */
+  readonly repair: RepairReport | null;
+  /** Block evaluations that the worker ran to score sets; what was known costs none. */
+  readonly blockEvaluations: number;
+  readonly notes: readonly string[];
+}
+
+/** What the winner's repairs were made of. */
+export interface MadeRepairs {
+  readonly repairs: readonly Repair[];
+  readonly report: RepairReport;
+}
+
+/** Makes the subnetwork of a choice. */
+export type MakeSubnetwork<S> = (removed: readonly UnitName[], made: MadeRepairs | undefined) => S;
+
+const approximation =
+  "Sets were scored with repairs that were fitted to each gap by itself in the whole model; the winner's own " +
+  "were fitted to the winner.";
+
+/** Searches a model for the units to remove: docs/search.md. */
+export async function searchModel<S>(
+  on: Subject,
+  options: ModelSearchOptions,
+  make: MakeSubnetwork<S>,
+): Promise<ModelSearch<S>> {
+  checkModelSearch(options);
+  return withTimeLimit("search", options, (signal) => search(on, { ...options, signal }, make));
+}
+
+async function search<S>(
+  on: Subject,
+  options: ModelSearchOptions,
+  make: MakeSubnetwork<S>,
+): Promise<ModelSearch<S>> {
+  const { fit, evaluations, start, seed, journal, signal, onProgress } = options;
+  const { scoredPositions, batchSize, memoryBudget } = options;
+  const call = { signal, onProgress };
+  const engine = { journal, scoredPositions, batchSize, memoryBudget, ...call };
+  const given = listOf(options.choose);
+  const deciding = item(given, given.length - 1);
+  const reportOn = listOf(options.report ?? []);
+  const notes = await checkPartsApart(on, [
+    ...listOf(fit ?? []).map((data) => ({ name: "fit", data })),
+    { name: "choose", data: deciding },
+    ...reportOn.map((data) => ({ name: "report", data })),
+  ]);
+  const { players, value, ...settled } = await settle(on, options);
+  // Text grows where a strategy compares many sets at a time; others look at the largest part alone.
+  const levels = needsOf[namedStrategy(settled.strategy).name].fidelities === true ? given : [deciding];
+  const counted = await countBudget(on, settled.budget, players, call);
+  const repair = repairOf(options);
+  const games: ModelGame<UnitName>[] = [];
+  await using gaps =
+    repair && (await GapRepairs.fit(on, repair.fit, players, { ...repair.options, ...call }));
+  try {
+    for (const data of levels) {
+      const game = await modelGame(on, data, { players, value, repair: gaps, ...engine });
+      games.push(game as ModelGame<UnitName>);
+    }
+    const found = await searchGame(item(games, games.length - 1), {
+      ...settled,
+      ...counted,
+      fidelities: games.length === 1 ? undefined : cheaper(games, levels),
+      evaluations,
+      start,
+      seed,
+      signal,
+      onProgress,
+    });
+    const { removed } = found;
+    const made =
+      repair && (await fitRepair({ ...on, removed, repairs: [] }, repair.fit, { ...repair.winner, ...call }));
+    const choice = { removed, repairs: made?.repairs ?? [] };
+    const parts: PartResult[] = [await worthOn(on, ["choose", deciding], choice, { value, ...engine })];
+    for (const data of reportOn)
+      parts.push(await worthOn(on, ["report", data], choice, { value, ...engine }));
+    return {
+      ...found,
+      recipe: options.recipe ?? null,
+      subnetwork: make(removed, made),
+      parts,
+      repair: made?.report ?? null,
+      blockEvaluations: games.reduce((sum, game) => sum + game.blockEvaluations, 0),
+      notes: [...notes, ...lengthNotes(deciding, reportOn), ...(gaps === undefined ? [] : [approximation])],
+    };
+  } finally {
+    await Promise.all(games.map((game) => game.close()));
+  }
+}
+
+function listOf<T>(given: T | readonly T[]): readonly T[] {
+  return [given].flat() as T[];
+}
+
+function repairOf({ fit, repair }: ModelSearchOptions) {
+  if (repair === undefined || fit === undefined) return undefined;
+  const { runs: _, ...winner } = repair;
+  return { fit, options: repair, winner: winner as RepairOptions };
+}
+
+/** Games on less text, weighed by it. */
+function cheaper(games: readonly ModelGame<UnitName>[], levels: readonly (Corpus | Task)[]): Fidelity[] {
+  const size = ({ info }: Corpus | Task) => info.tokens;
+  const whole = size(item(levels, levels.length - 1));
+  return games.slice(0, -1).map((game, at) => ({ game, weight: size(item(levels, at)) / whole }));
+}

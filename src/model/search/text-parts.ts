@@ -1,0 +1,148 @@
+import { DepthkitError } from "../../errors.ts";
+import type { Subject } from "../../evaluation/subject.ts";
+import type { TextData } from "../../evaluation/text-data.ts";
+import { anOptionsObject, aWhole, checkArgument, either, listOf, required } from "../../options.ts";
+import type { CorpusOverlap } from "../../protocol/corpus.ts";
+import { heldBy } from "../../rpc/handle.ts";
+import { Corpus, type LoadCorpusOptions, loadCorpus } from "../corpus.ts";
+import type { Task } from "../task.ts";
+
+export interface SplitTextOptions extends Omit<LoadCorpusOptions, "sequences" | "skip"> {
+  /** Sequences that scores and repairs are fitted to; 0 for none. Default 0. */
+  fit?: number | undefined;
+  /** Sequences that decide. A list grows: each number counts from the same first sequence. */
+  choose: number | readonly number[];
+  /** Sequences that say what the choice is worth, and decided nothing; 0 for none. Default 0. */
+  report?: number | undefined;
+  /** Another draw of text, behind the earlier ones; default 0, the front of the text. */
+  draw?: number | undefined;
+}
+
+/** Parts of one text that share nothing: what a search fits to, chooses on and reports on. */
+export class TextParts implements AsyncDisposable {
+  readonly fit: Corpus | undefined;
+  readonly choose: readonly Corpus[];
+  readonly report: Corpus | undefined;
+
+  /** @internal */
+  constructor(fit: Corpus | undefined, choose: readonly Corpus[], report: Corpus | undefined) {
+    this.fit = fit;
+    this.choose = choose;
+    this.report = report;
+  }
+
+  async close(): Promise<void> {
+    const all = [this.fit, ...this.choose, this.report];
+    await Promise.all(all.map((corpus) => corpus?.close()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** @throws DepthkitError NOT_ENOUGH_TEXT and INVALID_ARGUMENT, and what reading a corpus throws */
+export async function splitText(on: Subject, data: TextData, given: SplitTextOptions): Promise<TextParts> {
+  const { fit = 0, choose, report = 0, draw = 0, ...options } = anOptionsObject("splitText", given);
+  for (const [name, value] of Object.entries({ fit, report, draw })) {
+    checkArgument("splitText", name, value, aWhole(0));
+  }
+  checkArgument("splitText", "choose", choose, required(either(aWhole(1), listOf(aWhole(1), 1))));
+  const sizes = [choose].flat();
+  const most = Math.max(...sizes);
+  if (sizes.some((size, at) => at > 0 && size <= (sizes[at - 1] ?? 0))) {
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      `splitText: choose is ${JSON.stringify(choose)}; text grows as candidates get fewer, so each number is ` +
+        "larger than the one before it.",
+    );
+  }
+  const front = draw * (fit + most + report);
+  const model = on.handle.on(on.connection);
+  const loaded: Corpus[] = [];
+  const part = async (sequences: number, skip: number): Promise<Corpus> => {
+    const corpus = await loadCorpus(on.connection, model, data, { ...options, sequences, skip });
+    loaded.push(corpus);
+    return corpus;
+  };
+  try {
+    const fitted = fit === 0 ? undefined : await part(fit, front);
+    const chosen: Corpus[] = [];
+    for (const size of sizes) chosen.push(await part(size, front + fit));
+    const reported = report === 0 ? undefined : await part(report, front + fit + most);
+    return new TextParts(fitted, chosen, reported);
+  } catch (error) {
+    await Promise.allSettled(loaded.map((corpus) => corpus.close()));
+    throw error;
+  }
+}
+
+/** Of the stretches of one part, the share that may stand in another: headings and licences recur. */
+const mostShared = 0.01;
+
+/** A part of text or questions, and what it is for. */
+export interface NamedPart {
+  readonly name: string;
+  readonly data: Corpus | Task;
+}
+
+/**
+ * Refuses parts that share text, whatever files and lengths of sequence they come from: what was chosen on a
+ * text looks better there than it is. Gives a note for each two that share a little.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT with the share and the first stretch
+ */
+export async function checkPartsApart(on: Subject, parts: readonly NamedPart[]): Promise<string[]> {
+  const notes: string[] = [];
+  for (const [at, first] of parts.entries()) {
+    for (const second of parts.slice(at + 1)) {
+      if (first.name === second.name) continue;
+      if (first.data instanceof Corpus && second.data instanceof Corpus) {
+        const found = await overlapOf(on, first.data, second.data);
+        if (found.shared > mostShared * found.stretches) throw sharing(first, second, found);
+        if (found.shared > 0) notes.push(`${words(first, second, found)} Headings and licences recur.`);
+      } else if (JSON.stringify(first.data.key) === JSON.stringify(second.data.key)) {
+        throw new DepthkitError(
+          "INVALID_ARGUMENT",
+          `Searching: \`${first.name}\` and \`${second.name}\` are the same questions. A choice looks better ` +
+            "on what it was made on; report on others.",
+        );
+      }
+    }
+  }
+  return notes;
+}
+
+async function overlapOf(
+  { connection, handle }: Subject,
+  first: Corpus,
+  second: Corpus,
+): Promise<CorpusOverlap> {
+  const held = (corpus: Corpus, name: string) => heldBy(connection, "corpus.overlap", name, corpus);
+  const params = {
+    model: handle.on(connection),
+    first: held(first, "first"),
+    second: held(second, "second"),
+  };
+  return (await connection.call("corpus.overlap", params, {})).result;
+}
+
+function words(
+  first: NamedPart,
+  second: NamedPart,
+  { shared, stretches, stretch, example }: CorpusOverlap,
+): string {
+  return (
+    `${shared} of the ${stretches} stretches of ${stretch} tokens of \`${second.name}\` stand in ` +
+    `\`${first.name}\` too, the first of them ${JSON.stringify(example)}.`
+  );
+}
+
+function sharing(first: NamedPart, second: NamedPart, found: CorpusOverlap): DepthkitError {
+  return new DepthkitError(
+    "INVALID_ARGUMENT",
+    `Searching: ${words(first, second, found)} A choice looks better on text that it was fitted to or made on; ` +
+      "give parts that share nothing, as `splitText` makes them.",
+    { details: { first: first.name, second: second.name, shared: found.shared, stretches: found.stretches } },
+  );
+}

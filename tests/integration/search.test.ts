@@ -1,0 +1,225 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Depthkit, type Model, recipeNames, type TextParts, type UnitName } from "../../src/index.ts";
+import { randomStream } from "../../src/shapley/random.ts";
+
+const words =
+  "stone river light house garden winter music letter market bridge forest window paper silver".split(" ");
+const random = randomStream(5, "words");
+const word = () => words[Math.floor(random.uniform() * words.length)] ?? "";
+const texts = {
+  texts: Array.from({ length: 120 }, (_, index) => {
+    const sentence = Array.from({ length: 12 }, word).join(" ");
+    return `Number ${index * 37} says that the ${sentence}.`;
+  }),
+};
+
+let kit: Depthkit;
+let model: Model;
+let parts: TextParts;
+let folder: string;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "depthkit-search-"));
+  kit = await Depthkit.start();
+  model = await kit.loadModel("smollm2-135m", { device: "cpu" });
+  parts = await model.splitText(texts, { fit: 8, choose: [1, 3], report: 2, length: 32 });
+});
+afterAll(async () => {
+  await kit.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** The largest part that decides, alone. */
+const last = () => parts.choose.slice(-1);
+const middle = Array.from({ length: 8 }, (_, offset): UnitName => `block.${10 + offset}`);
+
+describe("a search of the model", () => {
+  test("greedy is what evaluating every set of each round gives, and a second run evaluates nothing", async () => {
+    const options = { budget: 2, candidates: middle, choose: last(), report: parts.report, journal: folder };
+    const found = await model.search(options);
+    const corpus = parts.choose[1];
+    if (corpus === undefined) throw new Error("there are two parts to choose on");
+    let removed: UnitName[] = [];
+    for (let round = 0; round < 2; round++) {
+      const sets = middle.filter((unit) => !removed.includes(unit)).map((unit) => [...removed, unit]);
+      const { scores } = await model.evaluateSubnetworks(corpus, sets).result;
+      const losses = scores.map(({ values }) => values.loss ?? Number.NaN);
+      removed = sets[losses.indexOf(Math.min(...losses))] ?? [];
+    }
+    expect(found.removed).toEqual([...removed].sort());
+    expect(found.subnetwork.removed).toEqual(found.removed);
+    const [chosen, reported] = found.parts;
+    expect(chosen?.removed).toBeCloseTo(-found.value, 6);
+    expect(chosen?.removed).toBeGreaterThan(chosen?.whole ?? Number.NaN);
+    expect(reported?.part).toBe("report");
+    expect(reported?.repaired).toBeNull();
+    expect(found.blockEvaluations).toBeGreaterThan(0);
+    const again = await model.search(options);
+    expect(again.blockEvaluations).toBe(0);
+    expect([again.removed, again.value, again.parts]).toEqual([found.removed, found.value, found.parts]);
+  });
+
+  test("on growing text half the sets of a round go on, and evaluations count what they cost", async () => {
+    const found = await model.search({
+      budget: 1,
+      candidates: middle,
+      choose: parts.choose,
+      journal: folder,
+    });
+    expect(found.evaluations).toBeCloseTo(8 / 3 + 4, 10);
+    expect(found.trace[0]?.tried).toHaveLength(4);
+  });
+
+  test("a share of the parameters is met, and not by more than needed", async () => {
+    const budget = { cost: "parameters", share: 0.03 };
+    const players = ["attention", "feed-forward"] as const;
+    const candidates = middle.flatMap((unit): UnitName[] => {
+      const block = unit.split(".")[1];
+      return [`attention.${Number(block)}`, `feed-forward.${Number(block)}`];
+    });
+    const strategy = { name: "random" } as const;
+    const found = await model.search({
+      strategy,
+      budget,
+      players,
+      candidates,
+      protect: ["attention.10"],
+      choose: last(),
+    });
+    const { units, model: whole } = await model.unitCosts();
+    const costs = found.removed.map((unit) => units[unit]?.parameters ?? Number.NaN);
+    const sum = costs.reduce((a, b) => a + b, 0);
+    expect(sum).toBeGreaterThanOrEqual(0.03 * whole.parameters);
+    expect(sum - Math.min(...costs)).toBeLessThan(0.03 * whole.parameters);
+    expect(found.removed).not.toContain("attention.10");
+  });
+
+  test("under repair sets are scored with repairs in place, and the winner is fitted to itself", async () => {
+    const candidates: UnitName[] = ["block.11", "block.12", "block.13", "block.16"];
+    const repair = { method: "low-rank", rank: 8 } as const;
+    const options = { budget: 2, candidates, fit: parts.fit, choose: last(), report: parts.report, repair };
+    const found = await model.search(options);
+    const [chosen] = found.parts;
+    expect(found.subnetwork.repairs.length).toBeGreaterThan(0);
+    expect(chosen?.repaired).not.toBe(chosen?.removed);
+    expect(found.repair?.tokens).toBe(8 * 32);
+    expect(found.notes.join()).toContain("fitted to each gap by itself");
+    // Of units that are no neighbours, the shared repairs with the dense reference are the set's own.
+    if (parts.fit === undefined) throw new Error("there is a part to fit to");
+    await using gaps = await model.repairGaps(parts.fit, "block", { ...repair, runs: 2 });
+    const [on] = last();
+    if (on === undefined) throw new Error("there is a part to choose on");
+    await using game = await model.game(on, { players: candidates, repair: gaps });
+    const { Coalition } = await import("../../src/game/coalition.ts");
+    for (const removed of [
+      ["block.11", "block.16"],
+      ["block.12", "block.13"],
+    ] as const) {
+      const places = removed.map((unit) => candidates.indexOf(unit));
+      const [value = Number.NaN] = await game.evaluate([Coalition.without(4, places)]);
+      await using own = await model.without(removed).repair(parts.fit, repair);
+      const { scores } = await model.evaluateSubnetworks(on, [own]).result;
+      expect(-value).toBeCloseTo(scores[0]?.values.loss ?? Number.NaN, 5);
+    }
+  });
+
+  test.each(recipeNames.filter((name) => name !== "tale"))("the recipe %s chooses", async (recipe) => {
+    const sublayers = recipe === "blockpruner" || recipe === "evopress";
+    const found = await model.search({
+      recipe,
+      budget: 1,
+      candidates: sublayers
+        ? ["attention.12", "attention.14", "feed-forward.12", "feed-forward.15"]
+        : undefined,
+      evaluations: recipe === "evopress" || recipe === "policy-gradient" ? 6 : undefined,
+      fit: parts.fit,
+      choose: last(),
+      journal: folder,
+    });
+    expect(found.removed).toHaveLength(recipe === "evopress" ? 2 : 1);
+    expect(found.recipe).toBe(recipe);
+    if (recipe === "tail") expect(found.removed).toEqual(["block.28"]);
+    if (recipe === "shortgpt" && parts.fit !== undefined) {
+      expect(found.removed).toEqual((await model.influence(parts.fit)).lowest(1));
+    }
+    if (recipe === "deeper-layers" && parts.fit !== undefined) {
+      expect(found.removed).toEqual((await model.influence(parts.fit)).span(1).units);
+    }
+  });
+
+  test("TALE chooses by the accuracy on questions", async () => {
+    const rows = Array.from({ length: 6 }, (_, index) => ({
+      question: `What is ${index} + 1?`,
+      choices: [String(index + 1), String(index + 3)],
+      answer: 0,
+    }));
+    const format = { prompt: "{question}", choices: "choices", answer: "answer" };
+    await using task = await model.loadTask({ rows }, { format });
+    const found = await model.search({
+      recipe: "tale",
+      budget: 1,
+      candidates: middle,
+      choose: task,
+      report: parts.report,
+    });
+    expect(found.valueName).toBe("accuracy");
+    expect(found.parts.map(({ measure }) => measure)).toEqual(["accuracy", "loss"]);
+  });
+});
+
+describe("what a search refuses", () => {
+  test("parts that share text, with the share and a stretch of it", async () => {
+    const search = model.search({ budget: 1, fit: parts.fit, choose: last(), report: parts.fit });
+    await expect(search).rejects.toThrow(/stretches of 16 tokens of `report` stand in `fit` too/);
+    await using shifted = await model.loadCorpus(texts, { sequences: 2, length: 100, skip: 1 });
+    const overlapping = model.search({ budget: 1, fit: parts.fit, choose: shifted });
+    await expect(overlapping).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+
+  test.each([
+    [{ budget: 1, recipe: "sleb", strategy: "greedy" }, 'the recipe "sleb" settles `strategy`'],
+    [{ budget: 1, candidates: 4 }, "`candidates` needs text to fit to"],
+    [{ budget: 1, recipe: "shortgpt" }, "measures influence; give `fit`"],
+    [{ budget: { cost: "watts", share: 0.1 } }, 'the cost "watts"; costs are parameters'],
+    [{ budget: 1, players: ["block.3", "attention.3"] }, "attention.3 and its whole block"],
+    [{ budget: 1, scores: { metric: "sine" } }, 'scores.metric is "sine"'],
+  ])("%j", async (options, words) => {
+    const search = model.search({ ...options, choose: last() } as never);
+    await expect(search).rejects.toThrow(words);
+  });
+
+  test("text that does not grow", async () => {
+    await expect(model.splitText(texts, { choose: [4, 4], length: 32 })).rejects.toThrow("text grows");
+  });
+});
+
+describe("draws of text", () => {
+  test("say how often each unit goes, and compare ways to choose on the same draws", async () => {
+    const found = await model.searchDraws({
+      texts: { made: texts },
+      split: { fit: 2, choose: 2, report: 2, length: 32 },
+      draws: 3,
+      methods: {
+        greedy: { budget: 1, candidates: middle, journal: folder },
+        tail: { recipe: "tail", budget: 1, journal: folder },
+      },
+    });
+    const { greedy, tail } = found.methods;
+    expect(tail?.certainty.overlap.mean).toBe(1);
+    expect(tail?.certainty.players[0]).toMatchObject({ player: "block.28", times: 3 });
+    expect(greedy?.results.map(({ text, draw }) => `${text} ${draw}`)).toEqual([
+      "made 0",
+      "made 1",
+      "made 2",
+    ]);
+    const digests = greedy?.results.map(({ search }) => search.parts[0]?.data);
+    expect(new Set(digests?.map((data) => data && "tokensDigest" in data && data.tokensDigest)).size).toBe(3);
+    const [comparison] = found.comparisons;
+    const mean = (name: "greedy" | "tail") =>
+      (found.methods[name]?.results ?? []).reduce((sum, { reported }) => sum + reported, 0) / 3;
+    expect(comparison?.difference).toBeCloseTo(mean("tail") - mean("greedy"), 8);
+    expect(comparison?.sentence).toContain("calibration noise");
+  });
+});
