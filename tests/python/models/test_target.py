@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from depthkit_worker.contract.wire import TargetKind
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.target import check_target
 
+NOBODY = 65534
 EXPORTED = json.dumps({"version": 1, "source": {}, "steps": []})
 SAVED = json.dumps({"format": "depthkit-repair", "version": 2, "repairs": []})
 
@@ -69,10 +71,34 @@ def test_a_file_in_the_way_is_named(kind: TargetKind, tmp_path: Path) -> None:
     assert code == "INVALID_ARGUMENT" and f"{tmp_path / 'file'} is a file" in message
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_closed_folder_is_named(tmp_path: Path) -> None:
-    (tmp_path / "closed").mkdir(mode=0o500)
-    code, message = refusal(tmp_path / "closed" / "o", "export")
+def as_someone(closed: Path) -> tuple[str, str]:
+    """The refusal that a user meets who is not root: to root every folder is open."""
+    if os.geteuid() != 0:
+        return refusal(closed / "o", "export")
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            os.write(writing, json.dumps(refusal(closed / "o", "export")).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    with os.fdopen(reading) as told:
+        code, message = json.load(told)
+    return code, message
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions of folders")
+def test_a_closed_folder_is_named() -> None:
+    # Not in pytest's own folder for temporary files, which is root's alone where root runs the tests.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        closed = Path(folder) / "closed"
+        closed.mkdir(mode=0o500 if os.geteuid() != 0 else 0o755)
+        code, message = as_someone(closed)
     assert code == "INVALID_ARGUMENT" and "is closed to this user" in message
 
 
