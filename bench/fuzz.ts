@@ -4,7 +4,17 @@
  */
 import type { Dealer } from "zeromq";
 import { launchWorker } from "../src/worker/launch.ts";
-import { answer, connect, fuzzed, greeting, guess, hostile, ping, pingAs } from "./hostile-messages.ts";
+import {
+  answer,
+  connect,
+  distantId,
+  fuzzed,
+  greeting,
+  guess,
+  hostile,
+  ping,
+  pingAs,
+} from "./hostile-messages.ts";
 
 const MESSAGES = 50_000;
 
@@ -26,7 +36,7 @@ await attack(stranger);
 await answer(client, 9_999, greeting(worker));
 const middle = performance.now();
 await attack(client);
-await answer(client, 8_889, pingAs(8_889));
+await answer(client, distantId, pingAs(distantId));
 const ended = performance.now();
 console.log(
   `without a token: ${MESSAGES} messages in ${((middle - started) / 1000).toFixed(1)} s, worker answers`,

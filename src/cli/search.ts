@@ -26,6 +26,7 @@ import { corpusOptions } from "../schemas.ts";
 import { parseBudget } from "./budget-flag.ts";
 import { checkJournal, runCommand } from "./command.ts";
 import { addModelFlags, addTextFlags, type ModelFlags, type TextFlags, textDataOf } from "./data-flags.ts";
+import { noteLines } from "./notes.ts";
 import { withWorker } from "./remote.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { loadModel } from "./subject.ts";
@@ -58,12 +59,7 @@ interface Flags extends ModelFlags, TextFlags {
 /** Of the parts' corpora; how many sequences each has is said by the parts' own flags. */
 const textStyles = { sequences: false, skip: false, separator: { escaped: true } } as const;
 
-export function registerSearch(program: Command): void {
-  const command = program
-    .command("search")
-    .description(
-      "Choose which units to remove, by looking at sets of them, and say what the choice is worth.",
-    );
+export function registerSearch(command: Command): void {
   addTextFlags(addModelFlags(command));
   addSchemaFlags(command, corpusOptions, textStyles)
     .requiredOption(
@@ -135,7 +131,7 @@ const defaultChoose: readonly number[] = [16];
 
 const exampleText = `
 Example:
-  depthkit search --model smollm2-135m --data calibration.jsonl --budget 5 --candidates 15`;
+  npx depthkit search --model smollm2-135m --data calibration.jsonl --budget 5 --candidates 15`;
 
 /** The first number given takes the default's place. */
 function growing(text: string, before: readonly number[]): readonly number[] {
@@ -220,7 +216,7 @@ function describe(found: ModelSearch<Subnetwork>, flags: Flags): string {
       ],
       rows,
     ),
-    ...found.notes.map((note) => `Note: ${note}`),
+    ...noteLines(found.notes),
   ].join("\n");
 }
 

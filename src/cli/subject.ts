@@ -26,7 +26,7 @@ export function addSubjectFlags(command: Command): Command {
     )
     .option(
       "--subnetwork <folder>",
-      "a subnetwork that `depthkit repair --save` wrote: its removed units and repairs",
+      "a subnetwork that --save of repair or search wrote: its removed units and repairs",
     );
 }
 

@@ -99,6 +99,30 @@ test("shapley estimates among candidates, and says so", async () => {
   expect(stdout.match(/^block\.\d+ +-?[0-9.]/gm)).toHaveLength(4);
 });
 
+test("search chooses among candidates, saves the winner, and another command takes it", async () => {
+  const data = ["--data", "text.txt", "--length", "32", "--fit", "2", "--choose", "1", "--report", "1"];
+  const wanted = ["--candidates", "4", "--repair", "emulated-update", "--save", "winner"];
+  const args = ["search", ...model, ...data, "--budget", "2", ...wanted];
+  const { code, stdout, stderr } = await run(args);
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  const [, ...removed] = /^Remove (block\.\d+), (block\.\d+)$/m.exec(stdout) ?? [];
+  expect(removed).toHaveLength(2);
+  expect(stdout).toContain("2 of 30 units by greedy");
+  expect(stdout).toMatch(/^chosen on +1 x 32 tokens +loss/m);
+  expect(stdout).toMatch(/^reported on +1 x 32 tokens +loss/m);
+  const generate = ["generate", ...model, "--subnetwork", "winner", "--prompt", "The", "--json"];
+  const saved = await run([...generate, "--max-new-tokens", "1"]);
+  expect(saved).toMatchObject({ code: 0 });
+  const written = JSON.parse(saved.stdout) as { removed: string[] };
+  expect(written.removed.sort()).toEqual(removed.sort());
+});
+
+test("search refuses a budget that it cannot read, and says which there are", async () => {
+  const { code, stderr } = await run(["search", ...model, "--data", "text.txt", "--budget", "many"]);
+  expect(code).toBe(2);
+  expect(stderr).toContain("many");
+});
+
 test("SEL1: evaluate prints what a run of removed blocks means, removed and kept", async () => {
   const args = [
     "evaluate",
