@@ -46,4 +46,4 @@ def _pieces(row: Ids, stretch: int) -> Ids:
 def _hashes(windows: Ids) -> Hashes:
     """Of each row: a polynomial in a fixed odd number, modulo 2^64."""
     powers = np.cumprod(np.full(windows.shape[1], 0x9E3779B97F4A7C15, dtype=np.uint64))
-    return (windows.astype(np.uint64) + np.uint64(1)) @ powers
+    return np.asarray((windows.astype(np.uint64) + np.uint64(1)) @ powers, dtype=np.uint64)
