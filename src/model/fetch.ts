@@ -10,7 +10,8 @@ import { asFileError } from "../platform/file-error.ts";
 import { readJson, writeJson } from "../platform/json.ts";
 import { exportedFile } from "../protocol/export.ts";
 import { CHUNK_BYTES } from "../protocol/files.ts";
-import type { CallOptions, Connection } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/connection.ts";
+import type { Executor } from "../rpc/executor.ts";
 
 /** Chunks asked for before the first has come: what keeps a long line busy. */
 const IN_FLIGHT = 8;
@@ -30,7 +31,7 @@ export interface FetchedFolder {
 }
 
 export async function fetchFolder(
-  connection: Connection,
+  connection: Executor,
   from: string,
   target: string,
   options: CallOptions,
@@ -88,7 +89,7 @@ function openPartial(folder: string, listing: Listing): string {
 }
 
 async function fetchFiles(
-  connection: Connection,
+  connection: Executor,
   { from, files }: Listing,
   partial: string,
   { signal, onProgress }: CallOptions,

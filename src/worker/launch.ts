@@ -70,7 +70,7 @@ export interface WorkerProcess {
 }
 
 /**
- * Starts a worker and waits until it listens.
+ * Starts a worker and waits until it listens. `onStderr` hears what it writes to its standard error.
  *
  * @throws DepthkitError ENVIRONMENT_MISSING, PYTHON_NOT_FOUND, PYTHON_TOO_OLD, MODULE_MISSING,
  * WORKER_START_FAILED, TIMEOUT
@@ -78,6 +78,7 @@ export interface WorkerProcess {
 export async function launchWorker(
   options: LaunchOptions = {},
   listen?: ListenArguments,
+  onStderr?: (text: string) => void,
 ): Promise<WorkerProcess> {
   const { python, env } = await resolveWorkerPython(options.python);
   throwIfCancelled(options.signal, "Starting the worker");
@@ -101,6 +102,7 @@ export async function launchWorker(
   child.stderr.on("data", (text: string) => {
     stderr = (stderr + text).slice(-STDERR_KEPT_CHARACTERS);
     if (options.verbose) process.stderr.write(text);
+    onStderr?.(text);
   });
   const exited = new Promise<WorkerExit>((resolve) => {
     // "close" comes after the pipes have ended, so that the last words are in `stderr` by then. What the

@@ -52,6 +52,7 @@ type Call = readonly [name: string, option: string, call: (options: Anything) =>
 
 const calls: readonly Call[] = [
   ["Depthkit.start", "verbose", (o) => Depthkit.start(o)],
+  ["Depthkit.pool", "restart", (o) => Depthkit.pool(withOptions({ devices: ["cpu"] }, o))],
   [
     "Depthkit.connect",
     "takeOver",
@@ -292,6 +293,15 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
       ),
   ],
   ["folder", () => sdk.runPlan(kit, plan, {} as Anything)],
+  ["restartLimit", () => Depthkit.start({ restartLimit: { crashes: 1, seconds: 1 } })],
+  [
+    "restartLimit.seconds",
+    () => Depthkit.start({ restart: "on-crash", restartLimit: { crashes: 1 } as Anything }),
+  ],
+  ["logger", () => Depthkit.start({ logger: { info: () => {} } as Anything })],
+  ["timeoutMs", () => Depthkit.start({ timeoutMs: 0 })],
+  ["timeoutMs", () => model.generate("x", { timeoutMs: 2 ** 31 })],
+  ["devices", () => Depthkit.pool({ devices: [] })],
   [
     "repairs",
     () => sdk.compareRepairs(model, corpus, { repairs: "bias" as Anything, evaluate: async () => ({}) }),
@@ -440,6 +450,7 @@ test("every public call is among these", () => {
     ...functions,
     ...methodsOf("Depthkit", Depthkit.prototype),
     "Depthkit.start",
+    "Depthkit.pool",
     ...methodsOf("Model", modelPrototype),
     ...methodsOf("Subnetwork", Object.getPrototypeOf(modelPrototype) as object),
   ];

@@ -1,9 +1,10 @@
 import { item } from "../../arrays.ts";
 import type { TextData } from "../../evaluation/text-data.ts";
-import { anObject, aWhole, type Checks, callChecks, checkOptions, required } from "../../options.ts";
+import { anObject, aWhole, type Checks, checkOptions, required } from "../../options.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import { lowerIsBetter } from "../../protocol/subnetworks.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
+import { withTimeLimit, workerCallChecks } from "../../rpc/time-limit.ts";
 import { type ChoiceCertainty, choiceCertainty } from "../../selection/choice-certainty.ts";
 import { type ChoiceComparison, compareChoices } from "../../selection/compare-choices.ts";
 import { type ModelSearchOptions, refuse } from "./options.ts";
@@ -11,14 +12,21 @@ import type { ModelSearch } from "./search.ts";
 import type { SplitTextOptions, TextParts } from "./text-parts.ts";
 
 /** A way to choose that is tried on every draw: a search without its text. */
+<<<<<<< ours
 export interface DrawnMethod
   extends Omit<ModelSearchOptions, "fit" | "choose" | "report" | "signal" | "onProgress"> {}
+=======
+export type DrawnMethod = Omit<
+  ModelSearchOptions,
+  "fit" | "choose" | "report" | "signal" | "onProgress" | "timeoutMs"
+>;
+>>>>>>> theirs
 
 export interface SearchDrawsOptions extends CallOptions {
   /** Kinds of text by name. Each draw of each is split by itself. */
   readonly texts: Readonly<Record<string, TextData>>;
   /** How each draw is split; `report` is at least 1. */
-  readonly split: Omit<SplitTextOptions, "draw" | "signal" | "onProgress">;
+  readonly split: Omit<SplitTextOptions, "draw" | "signal" | "onProgress" | "timeoutMs">;
   /** Draws of each text; default 5. */
   readonly draws?: number | undefined;
   /** The ways to choose, by name: the first is compared with each other. */
@@ -54,7 +62,7 @@ export interface Searchable<S> {
 }
 
 const drawsChecks: Checks<SearchDrawsOptions> = {
-  ...callChecks,
+  ...workerCallChecks,
   texts: required(anObject),
   split: required(anObject),
   draws: aWhole(2),
@@ -70,6 +78,13 @@ export async function searchDraws<S extends AsyncDisposable>(
   options: SearchDrawsOptions,
 ): Promise<SearchDraws<S>> {
   checkOptions("searchDraws", options, drawsChecks);
+  return withTimeLimit("searchDraws", options, (signal) => drawAll(model, { ...options, signal }));
+}
+
+async function drawAll<S extends AsyncDisposable>(
+  model: Searchable<S>,
+  options: SearchDrawsOptions,
+): Promise<SearchDraws<S>> {
   const { texts, split, draws = 5, methods, signal, onProgress } = options;
   const call = { signal, onProgress };
   const names = Object.keys(methods);

@@ -2,6 +2,7 @@ import { item } from "../../arrays.ts";
 import type { Subject } from "../../evaluation/subject.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import type { RepairReport } from "../../protocol/repair.ts";
+import { withTimeLimit } from "../../rpc/time-limit.ts";
 import { searchGame } from "../../selection/index.ts";
 import type { Fidelity } from "../../selection/options.ts";
 import type { SearchResult } from "../../selection/result.ts";
@@ -52,6 +53,14 @@ export async function searchModel<S>(
   make: MakeSubnetwork<S>,
 ): Promise<ModelSearch<S>> {
   checkModelSearch(options);
+  return withTimeLimit("search", options, (signal) => search(on, { ...options, signal }, make));
+}
+
+async function search<S>(
+  on: Subject,
+  options: ModelSearchOptions,
+  make: MakeSubnetwork<S>,
+): Promise<ModelSearch<S>> {
   const { fit, evaluations, start, seed, journal, signal, onProgress } = options;
   const { scoredPositions, batchSize, memoryBudget } = options;
   const call = { signal, onProgress };
