@@ -35,11 +35,10 @@ export type RepairOptions = RepairMethodOptions &
     onTraining?: ((point: TrainingPoint) => void) | undefined;
   };
 
-<<<<<<< ours
 /** That options are those of a repair, and a call's own. */
 export function repairOptionsWith(own: Readonly<Record<string, Check>>): Check {
   const checked = optionsOf(repairMethod, {
-    ...callChecks,
+    ...workerCallChecks,
     onTraining: aFunction,
     skipTokens: fits(repairFitOptions.shape.skipTokens),
     batchSize: fits(repairFitOptions.shape.batchSize),
@@ -50,14 +49,6 @@ export function repairOptionsWith(own: Readonly<Record<string, Check>>): Check {
     faults: (value, path) => checked.faults?.(toWire(value as RepairMethodOptions), path) ?? [],
   };
 }
-=======
-const checked = optionsOf(repairMethod, {
-  ...workerCallChecks,
-  onTraining: aFunction,
-  skipTokens: fits(repairFitOptions.shape.skipTokens),
-  batchSize: fits(repairFitOptions.shape.batchSize),
-});
->>>>>>> theirs
 
 /** So that one of several is refused before the first is made. */
 export const repairOptions = repairOptionsWith({});

@@ -12,15 +12,8 @@ import type { ModelSearch } from "./search.ts";
 import type { SplitTextOptions, TextParts } from "./text-parts.ts";
 
 /** A way to choose that is tried on every draw: a search without its text. */
-<<<<<<< ours
 export interface DrawnMethod
-  extends Omit<ModelSearchOptions, "fit" | "choose" | "report" | "signal" | "onProgress"> {}
-=======
-export type DrawnMethod = Omit<
-  ModelSearchOptions,
-  "fit" | "choose" | "report" | "signal" | "onProgress" | "timeoutMs"
->;
->>>>>>> theirs
+  extends Omit<ModelSearchOptions, "fit" | "choose" | "report" | "signal" | "onProgress" | "timeoutMs"> {}
 
 export interface SearchDrawsOptions extends CallOptions {
   /** Kinds of text by name. Each draw of each is split by itself. */
