@@ -92,6 +92,7 @@ export {
   type InfluenceTable,
   type RankedUnit,
 } from "./model/influence.ts";
+export type { KitOptions } from "./model/kit-options.ts";
 export type {
   EvaluateSubnetworksOptions,
   LoadModelOptions,

@@ -120,12 +120,13 @@ async function evaluateAll<const E extends readonly Evaluation[]>(
   evaluations: E,
   options: EvaluateOptions,
 ): Promise<EvaluationResults<E>> {
-  const { journal, onResult, signal, onProgress } = options;
+  const { journal, onResult, signal, onProgress, timeoutMs } = options;
   const results: EvaluationResult[] = [];
   for (const evaluation of evaluations) {
     const { kind, name = kind } = evaluation;
     const call: CallOptions = {
       signal,
+      timeoutMs,
       onProgress: (progress) => onProgress?.({ ...progress, phase: `${name}: ${progress.phase}` }),
     };
     const scoreWith = (log?: ItemLog) => score(on, evaluation, call, log);

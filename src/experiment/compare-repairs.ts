@@ -109,8 +109,8 @@ async function compare(
   corpus: Corpus,
   options: CompareRepairsOptions,
 ): Promise<RepairComparison> {
-  const { repairs, evaluate, signal, onProgress, onRow } = options;
-  const call = { signal, onProgress };
+  const { repairs, evaluate, signal, onProgress, timeoutMs, onRow } = options;
+  const call = { signal, onProgress, timeoutMs };
   const comparison: RepairComparison = {
     dense: await evaluate(pruned.model, call),
     removed: await evaluate(pruned, call),

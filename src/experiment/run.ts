@@ -36,8 +36,7 @@ async function run(
   parsed: z.output<typeof planSchema>,
   options: RunOptions,
 ): Promise<RunRecord> {
-  const { folder, signal, onProgress } = options;
-  const call = { signal, onProgress };
+  const { folder, ...call } = options;
   const { model: wanted, calibration, choose } = parsed;
   const startedAt = new Date().toISOString();
   await using journal = await StepsFile.open(join(folder, "journal.jsonl"));

@@ -2,16 +2,13 @@ import type { z } from "zod";
 import { pathFor } from "../evaluation/paths.ts";
 import {
   aFlag,
-  aFunction,
   aNumberAbove,
   anyOf,
   aSignal,
   aText,
   aWhole,
-  type Check,
   type Checks,
   checkOptions,
-  isObject,
   listOf,
   objectOf,
   refuse,
@@ -20,17 +17,18 @@ import {
 import type { Device } from "../protocol/model.ts";
 import type { targetOptions, WorkerStatus } from "../protocol/worker.ts";
 import type { CallOptions } from "../rpc/connection.ts";
-import { type KitEvent, type Logger, teller, type WorkerEnd } from "../rpc/events.ts";
+import { teller, type WorkerEnd } from "../rpc/events.ts";
 import type { Executor } from "../rpc/executor.ts";
 import type { RestartLimit } from "../rpc/member.ts";
-import { aDuration, workerCallChecks } from "../rpc/time-limit.ts";
+import { workerCallChecks } from "../rpc/time-limit.ts";
 import type { Workers } from "../rpc/workers.ts";
 import type { LaunchOptions } from "../worker/launch.ts";
 import type { FetchedFolder } from "./fetch.ts";
+import { type KitOptions, kitChecks } from "./kit-options.ts";
 import type { LoadModelOptions, Model } from "./model.ts";
 import type { ConnectOptions } from "./remote-line.ts";
 
-export interface StartOptions extends LaunchOptions {
+export interface StartOptions extends LaunchOptions, KitOptions {
   /**
    * `on-crash`: a new worker is started where one crashes. What handles name is made there again when a call
    * needs it, and calls that were under way are asked again (docs/embedding.md). Default `never`.
@@ -40,12 +38,6 @@ export interface StartOptions extends LaunchOptions {
    * So many crashes within so many seconds, and it is given up. Default 3 within 60. With `restart` only.
    */
   restartLimit?: RestartLimit | undefined;
-  /** A limit in milliseconds for each call that names none of its own. Default: none. */
-  timeoutMs?: number | undefined;
-  /** Hears of workers that start, end and are replaced, and of what is done again. */
-  onEvent?: ((event: KitEvent) => void) | undefined;
-  /** Writes the same: a logger of pino's shape, or `console`. */
-  logger?: Logger | undefined;
 }
 
 export interface PoolOptions extends StartOptions {
@@ -61,21 +53,14 @@ export interface CheckTargetOptions extends CallOptions, z.input<typeof targetOp
 /** Long enough for a model that is loaded in between. */
 const RESTART_LIMIT: RestartLimit = { crashes: 3, seconds: 60 };
 
-const aLogger: Check = {
-  allowed: "an object with the functions debug, info, warn and error",
-  holds: (value) =>
-    isObject(value) && ["debug", "info", "warn", "error"].every((name) => typeof value[name] === "function"),
-};
 const startChecks: Checks<StartOptions> = {
+  ...kitChecks,
   python: aText,
   verbose: aFlag,
   startTimeoutMs: aNumberAbove(0),
   signal: aSignal,
   restart: anyOf("never", "on-crash"),
   restartLimit: objectOf({ crashes: required(aWhole(1)), seconds: required(aNumberAbove(0)) }),
-  timeoutMs: aDuration,
-  onEvent: aFunction,
-  logger: aLogger,
 };
 const poolChecks: Checks<PoolOptions> = { ...startChecks, devices: required(listOf(aText, 1)) };
 
@@ -115,7 +100,7 @@ export class Depthkit {
    */
   static async start(options: StartOptions = {}): Promise<Depthkit> {
     checkOptions("Depthkit.start", options, startChecks);
-    return new Depthkit(await startWorkers(options, [opening(options)]));
+    return new Depthkit(await startWorkers("Depthkit.start", options, [opening(options)]));
   }
 
   /**
@@ -131,7 +116,7 @@ export class Depthkit {
       ...(await open(signal)),
       device,
     }));
-    return new Depthkit(await startWorkers(options, places));
+    return new Depthkit(await startWorkers("Depthkit.pool", options, places));
   }
 
   /** The process of the worker; in a pool, of the first. After a restart it is another one. */
@@ -156,9 +141,9 @@ export class Depthkit {
    * CONNECTION_LOST, VERSION_MISMATCH, TIMEOUT
    */
   static async connect(url: string, options: ConnectOptions): Promise<Depthkit> {
-    const { openRemoteLine } = await import("./remote-line.ts");
-    const open = () => openRemoteLine(url, options);
-    return new Depthkit(await startWorkers({}, [open]));
+    const { remoteOpening } = await import("./remote-line.ts");
+    const open = remoteOpening(url, options);
+    return new Depthkit(await startWorkers("Depthkit.connect", options, [open]));
   }
 
   /**
@@ -208,8 +193,8 @@ export class Depthkit {
   }
 
   /**
-   * Rejects what is under way with CLOSED, ends the workers and waits until they have gone. A remote one forgets
-   * what it held for this session, and is free for the next.
+   * Rejects what is under way with CLOSED, ends the workers and waits until they have gone. A remote one
+   * forgets what it held for this session, and is free for the next.
    */
   close(): Promise<void> {
     return this.connection.close();
@@ -224,20 +209,19 @@ export class Depthkit {
 const opening = (options: StartOptions) => async (signal?: AbortSignal) => {
   // The schemas and ZeroMQ, which a program that starts no worker does not wait for.
   const { openWorkerLine } = await import("./worker-line.ts");
-  return openWorkerLine({ ...options, signal }, (text) => {
-    for (const line of text.split("\n")) {
-      if (line.trim() !== "") options.logger?.debug({ type: "stderr" }, line);
-    }
+  return openWorkerLine({ ...options, signal }, (line) => {
+    if (line.trim() !== "") options.logger?.debug({ type: "stderr" }, line);
   });
 };
 
 async function startWorkers(
+  call: string,
   { restart, restartLimit, timeoutMs, onEvent, logger, signal }: StartOptions,
   places: Parameters<typeof Workers.start>[0]["places"],
 ): Promise<Workers> {
   if (restartLimit !== undefined && restart !== "on-crash") {
     const words = 'it does nothing without restart: "on-crash".';
-    refuse("Depthkit.start", [{ path: "restartLimit", words }]);
+    refuse(call, [{ path: "restartLimit", words }]);
   }
   const { Workers } = await import("../rpc/workers.ts");
   return Workers.start({

@@ -18,9 +18,12 @@ import { Link, type LinkChange } from "../transport/link.ts";
 import { type CurveKeys, connectZeromq } from "../transport/zeromq.ts";
 import { readKeys } from "../worker/keys.ts";
 import { checkAddress } from "../worker/remote-address.ts";
+import { type KitOptions, kitChecks } from "./kit-options.ts";
 
-export interface ConnectOptions {
-  /** The key file of this client, which trusts the worker's public key and no other: `depthkit keys` makes it. */
+export interface ConnectOptions extends KitOptions {
+  /**
+   * The key file of this client, which trusts the worker's public key and no other: `depthkit keys` makes it.
+   */
   keys: string;
   /** End the session of the client that holds the worker, where one does. */
   takeOver?: boolean | undefined;
@@ -38,6 +41,7 @@ export interface ConnectOptions {
 const CONNECT_TIMEOUT_MS = 10_000;
 
 const connectChecks: Checks<ConnectOptions> = {
+  ...kitChecks,
   keys: required(aText),
   takeOver: aFlag,
   connectTimeoutMs: aNumberAbove(0),
@@ -45,11 +49,19 @@ const connectChecks: Checks<ConnectOptions> = {
   onLink: aFunction,
 };
 
-/** Opens a session on a worker that listens at `url`. */
-export async function openRemoteLine(url: string, options: ConnectOptions): Promise<Line> {
+/**
+ * What opens a session on a worker that listens at `url`.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT
+ */
+export function remoteOpening(url: string, options: ConnectOptions): () => Promise<Line> {
   checkArgument("Depthkit.connect", "url", url, aText);
   checkOptions("Depthkit.connect", options, connectChecks);
   checkAddress("Depthkit.connect", url, { listen: false });
+  return () => openRemoteLine(url, options);
+}
+
+async function openRemoteLine(url: string, options: ConnectOptions): Promise<Line> {
   const curve = curveKeys(resolve(options.keys));
   await checkHost(url);
   const { takeOver = false, reconnectSeconds = Number.POSITIVE_INFINITY, onLink = () => {} } = options;

@@ -25,7 +25,7 @@ const END_FOLLOWS_MS = 300;
  */
 export async function openWorkerLine(
   options: LaunchOptions,
-  onStderr?: (text: string) => void,
+  onStderr?: (line: string) => void,
 ): Promise<Line> {
   const worker = await launchWorker(options, undefined, onStderr);
   const watch = new BeatWatch(worker, (reason) => connection.end(reason));

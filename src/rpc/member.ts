@@ -131,8 +131,8 @@ export class Member {
     if (this.#crashes.length < crashes || now - first > seconds * 1000) return;
     this.#ended = new DepthkitError(
       "WORKER_DIED",
-      `The worker crashed ${crashes} times within ${Math.round((now - first) / 1000)} s, and is not started ` +
-        `again. The last time: ${reason.message}`,
+      `The worker crashed ${crashes} times within ${Math.round((now - first) / 1000)} s, and is not ` +
+        `started again. The last time: ${reason.message}`,
       { cause: reason, details: { ...reason.details, crashes } },
     );
     this.#options.tell({ type: "give-up", worker: this.index, error: this.#ended });

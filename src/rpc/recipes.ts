@@ -120,12 +120,19 @@ export class Recipes {
     await Promise.all(released.flatMap((recipe) => lines.map((line) => this.#tidy(line, recipe))));
   }
 
-  /** Makes everywhere what one worker has. */
-  async spread(name: string, lines: readonly Line[]): Promise<void> {
+  /** Makes everywhere what one worker has; one that ends meanwhile will when a call there needs it. */
+  async spread(name: string, lines: readonly Line[], watcher: Watcher): Promise<void> {
     const recipe = this.#known.get(name);
     if (recipe === undefined) return;
     const named = new Map([[name, recipe]]);
-    await Promise.all(lines.map((line) => this.#using(line, named, {}, async () => {})));
+    const make = async (line: Line) => {
+      try {
+        await this.#using(line, named, watcher, async () => {});
+      } catch (error) {
+        if (line.connection.ended === undefined) throw error;
+      }
+    };
+    await Promise.all(lines.map(make));
   }
 
   #partsOf(method: MethodName, params: object): Map<string, Recipe> {
@@ -292,8 +299,8 @@ async function again(
     "SOURCE_CHANGED",
     `${method}, done again in a new worker, gave something else than the first time (sha256 ` +
       `${found.map((digest) => digest.slice(0, 12)).join(", ")}, not ` +
-      `${digests.map((digest) => digest.slice(0, 12)).join(", ")}): a file it was made from has changed since, ` +
-      "or it was made on another device. Load or make it anew where the change is meant.",
+      `${digests.map((digest) => digest.slice(0, 12)).join(", ")}): a file it was made from has changed ` +
+      "since, or it was made on another device. Load or make it anew where the change is meant.",
     { details: { method, was: digests, is: found } },
   );
 }

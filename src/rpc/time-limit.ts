@@ -9,7 +9,8 @@ export const aDuration = aWhole(1, LONGEST_MS);
 export const workerCallChecks = { ...callChecks, timeoutMs: aDuration } as const;
 
 /**
- * Does something that ends at a signal, within a limit of time.
+ * Does something that ends at a signal, within a limit of time. What asks a worker several times gives each of
+ * these calls the same limit too, so that a shorter one of the kit's does not end them.
  *
  * @throws DepthkitError TIMEOUT where the limit runs out, and what `run` throws
  */
@@ -35,7 +36,8 @@ export async function withTimeLimit<T>(
   try {
     return await run(controller.signal);
   } catch (error) {
-    throw ranOut !== undefined && error instanceof DepthkitError && error.is("CANCELLED") ? ranOut : error;
+    const stopped = error instanceof DepthkitError && (error.is("CANCELLED") || error.is("TIMEOUT"));
+    throw stopped && ranOut !== undefined ? ranOut : error;
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", abort);

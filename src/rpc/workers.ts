@@ -1,6 +1,6 @@
 import { DepthkitError } from "../errors.ts";
-import type { Progress } from "../progress.ts";
-import type { MethodName, Params } from "../protocol/methods.ts";
+import type { MethodName, Params, Result } from "../protocol/methods.ts";
+import { Attempt } from "./attempt.ts";
 import type { Answer, CallOptions, CallRequest } from "./connection.ts";
 import type { KitEvent, WorkerEnd } from "./events.ts";
 import { Executor } from "./executor.ts";
@@ -86,7 +86,9 @@ export class Workers extends Executor {
     params: Params<M>,
     options: CallRequest<M> = {},
   ): Promise<Answer<M>> {
-    const { timeoutMs = this.#options.timeoutMs, ...request } = options;
+    // What is closed is given back whenever its turn comes.
+    const limit = isUnload(method) ? undefined : this.#options.timeoutMs;
+    const { timeoutMs = limit, ...request } = options;
     return withTimeLimit(method, { signal: request.signal, timeoutMs }, (signal) =>
       this.#untilAnswered(method, params, { ...request, signal }),
     );
@@ -161,14 +163,14 @@ export class Workers extends Executor {
         tensors: asked.tensors,
       });
     const here = recipes === undefined ? params : recipes.here(line, method, params);
-    if (here !== undefined) return this.#note(line, method, asked, await send(here));
+    if (here !== undefined) return this.#note(line, method, asked, await send(here), attempt);
     // What is made again goes on where this caller gives up: others may wait for it too.
     const made = (recipes as Recipes).with(line, method, params, attempt.watcher(), (here) => {
       attempt.began = true;
       if (signal?.aborted) throw cancelled(method, signal);
       return send(here);
     });
-    return this.#note(line, method, asked, await orAborted(made, method, signal));
+    return this.#note(line, method, asked, await orAborted(made, method, signal), attempt);
   }
 
   async #note<M extends MethodName>(
@@ -176,16 +178,28 @@ export class Workers extends Executor {
     method: M,
     { params, tensors }: Pick<CallRequest<M>, "tensors"> & { params: Params<M> },
     answer: Answer<M>,
+    attempt: Attempt<M>,
   ): Promise<Answer<M>> {
     this.#recipes?.note(line, method, params, tensors, answer.result);
     if (method === "model.load" && this.members.length > 1) {
-      const { model } = answer.result as { model: string };
-      await this.#recipes?.spread(
-        model,
-        this.members.flatMap(({ living }) => living ?? []),
-      );
+      await this.#loadEverywhere(answer.result as Result<"model.load">, attempt);
     }
     return answer;
+  }
+
+  /** In all workers of a pool, or in none. */
+  async #loadEverywhere<M extends MethodName>(
+    { model }: Result<"model.load">,
+    attempt: Attempt<M>,
+  ): Promise<void> {
+    const lines = this.members.flatMap(({ living }) => living ?? []);
+    try {
+      const spread = (this.#recipes as Recipes).spread(model, lines, attempt.watcher());
+      await orAborted(spread, "model.load", attempt.request.signal);
+    } catch (error) {
+      await this.#recipes?.forget("model.unload", { model }, lines);
+      throw error;
+    }
   }
 
   /** The least busy, of those that have the call's repairs where some do. */
@@ -204,51 +218,6 @@ export class Workers extends Executor {
   #rebuilt(method: MethodName, line: Line, seconds: number): void {
     const worker = this.members.findIndex((member) => member.line === line);
     this.#options.tell({ type: "rebuild", worker, pid: line.pid, method, seconds });
-  }
-}
-
-/** A call in one worker: whether it was begun there, and what came of it. */
-class Attempt<M extends MethodName> {
-  line: Line | undefined;
-  parts = 0;
-  /** It was no longer waiting for others. */
-  began = true;
-  readonly request: Omit<CallRequest<M>, "again">;
-  readonly #onProgress: CallOptions["onProgress"];
-
-  constructor({ onProgress, onPart, ...request }: Omit<CallRequest<M>, "again">) {
-    this.request = {
-      ...request,
-      onProgress: (progress) => {
-        this.#hear(progress);
-        onProgress?.(progress);
-      },
-      onPart:
-        onPart &&
-        ((part, tensor) => {
-          this.parts += 1;
-          onPart(part, tensor);
-        }),
-    };
-    this.#onProgress = onProgress;
-  }
-
-  /** While what it needs is made again: what is made for another call is not of its doing. */
-  watcher() {
-    this.began = false;
-    return {
-      onMake: () => {
-        this.began = true;
-      },
-      onProgress: (progress: Progress) => {
-        this.#hear(progress);
-        this.#onProgress?.({ ...progress, phase: `again: ${progress.phase}` });
-      },
-    };
-  }
-
-  #hear({ phase, done, total }: Progress): void {
-    this.began = phase !== "queued" || done === total;
   }
 }
 
@@ -282,8 +251,8 @@ function perhapsWritten(method: MethodName, params: object, error: DepthkitError
   const folder = (params as Readonly<Record<string, string>>)[written[method] ?? ""];
   return new DepthkitError(
     error.code,
-    `${error.message}\nIt is not done again by itself: ${folder} is there whole, or not at all. Look, and write ` +
-      "it again where it is not there.",
+    `${error.message}\nIt is not done again by itself: ${folder} is there whole, or not at all. Look, and ` +
+      "write it again where it is not there.",
     { cause: error, details: { ...error.details, folder } },
   );
 }

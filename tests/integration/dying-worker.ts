@@ -6,8 +6,8 @@ import type { Progress } from "../../src/progress.ts";
 import type { MethodName } from "../../src/protocol/methods.ts";
 
 /**
- * Every Python imports this file by itself. Where the plan says, a worker tells that it is about to die, behind
- * all that its call has sent by then, and does nothing more.
+ * Every Python imports this file by itself. Where the plan says, a worker tells that it is about to die,
+ * behind all that its call has sent by then, and does nothing more.
  */
 const DYING = `
 import json, os, pathlib, time

@@ -46,7 +46,7 @@ async function longCall() {
   return { stop };
 }
 
-test("reading and tokenising do not wait for a long computation, and give what they give without", async () => {
+test("reading and tokenising do not wait for a long computation, and give the same", async () => {
   const load = () =>
     Promise.all([
       model.loadCorpus(prose(40), { sequences: 2, length: 64 }),

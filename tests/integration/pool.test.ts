@@ -88,6 +88,25 @@ test("a device for one model is refused, and so is a worker that there is not", 
   await expect(pool.status({ worker: 2 })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
 });
 
+test("a worker that dies while a model is loaded in each: the next one loads it where a call needs it", async () => {
+  const restartLimit = { crashes: 100, seconds: 60 };
+  await using own = await Depthkit.pool({ devices: ["cpu", "cpu"], restart: "on-crash", restartLimit });
+  let once = true;
+  const second = await own.loadModel(join(folder, "tiny"), {
+    onProgress: (progress) => {
+      killTheDying(progress);
+      // Of the second worker: the first has loaded it by now.
+      if (once && progress.phase.startsWith("again: ")) dieAt(["model.load", "report", 1]);
+      once &&= !progress.phase.startsWith("again: ");
+    },
+  });
+  expect(left()).toBe(0);
+  const found = await Promise.all([1, 2].map(() => second.generate("One, two,", { maxNewTokens: 4 })));
+  expect(plain(found[0])).toEqual(plain(found[1]));
+  await second.close();
+  for (const worker of [0, 1]) expect(await own.status({ worker })).toMatchObject({ models: 0 });
+});
+
 test("the calls of a worker that dies are done by the other; the last one's end is the pool's", async () => {
   const corpus = await model.loadCorpus(prose("fox"), { sequences: 4, length: 64 });
   const subnetworks = model.units("block").map((unit) => [unit]);

@@ -301,6 +301,22 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
   ["logger", () => Depthkit.start({ logger: { info: () => {} } as Anything })],
   ["timeoutMs", () => Depthkit.start({ timeoutMs: 0 })],
   ["timeoutMs", () => model.generate("x", { timeoutMs: 2 ** 31 })],
+  ["timeoutMs", () => Depthkit.connect("tcp://127.0.0.1:1", { keys: "no.keys", timeoutMs: 0 })],
+  ["timeoutMs", () => kit.fetch("/out", join(temporaryFolder(), "x"), { timeoutMs: 0.5 })],
+  ["timeoutMs", () => model.search({ budget: 1, choose: corpus, timeoutMs: 0 })],
+  [
+    "timeoutMs",
+    () => model.searchDraws({ texts: { own: { texts } }, split: { choose: 1 }, methods: {}, timeoutMs: -1 }),
+  ],
+  ["timeoutMs", () => model.splitText({ texts }, { choose: 1, timeoutMs: "1 h" as Anything })],
+  ["timeoutMs", () => model.unitCosts({ timeoutMs: Number.NaN })],
+  ["timeoutMs", () => model.repairGaps(corpus, "block", { method: "emulated-update", timeoutMs: 0 })],
+  ["timeoutMs", () => model.evaluate([], { timeoutMs: 0 })],
+  ["timeoutMs", () => sdk.runPlan(kit, plan, { folder: "run", timeoutMs: 0 })],
+  [
+    "timeoutMs",
+    () => sdk.compareRepairs(model, corpus, { repairs: [], evaluate: async () => ({}), timeoutMs: 0 }),
+  ],
   ["devices", () => Depthkit.pool({ devices: [] })],
   [
     "repairs",

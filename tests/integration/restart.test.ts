@@ -395,4 +395,27 @@ describe("what a kit tells", () => {
     await expect(kit.connection.call("worker.sleep", sleep)).rejects.toMatchObject({ code: "TIMEOUT" });
     await eventually(async () => (await kit.status({ timeoutMs: 60_000 })).running).toBeNull();
   });
+
+  test("a call of several steps has one limit for all, in place of the kit's; closing has none", async () => {
+    await using kit = await Depthkit.start({ timeoutMs: 1 });
+    const own = { timeoutMs: 3_600_000 };
+    await using model = await kit.loadModel(tiny, { device: "cpu", ...own });
+    await using corpus = await model.loadCorpus(prose("fox"), { sequences: 4, length: 64, ...own });
+    const text = { fit: 1, choose: 1, length: 64 };
+    await using _ = await model.splitText(prose("fox"), { ...text, ...own });
+    await model.unitCosts(own);
+    const evaluation = { kind: "perplexity", data: prose("heron"), chunk: 64 } as const;
+    const [{ items }] = await model.evaluate([evaluation], own);
+    expect(items).toBeGreaterThan(1);
+    const found = await model.search({ strategy: "greedy", budget: 1, choose: corpus, ...own });
+    expect(found.removed).toHaveLength(1);
+    for (const [method, call] of [
+      ["evaluate", () => model.evaluate([evaluation], { timeoutMs: 1 })],
+      ["search", () => model.search({ strategy: "greedy", budget: 1, choose: corpus, timeoutMs: 1 })],
+      ["splitText", () => model.splitText(prose("crow"), { ...text, timeoutMs: 1 })],
+      ["evaluation.perplexity", () => model.perplexity(prose("crow"), { chunk: 64 })],
+    ] as const) {
+      await expect(call()).rejects.toMatchObject({ code: "TIMEOUT", details: { method } });
+    }
+  });
 });

@@ -78,8 +78,8 @@ async function drawAll<S extends AsyncDisposable>(
   model: Searchable<S>,
   options: SearchDrawsOptions,
 ): Promise<SearchDraws<S>> {
-  const { texts, split, draws = 5, methods, signal, onProgress } = options;
-  const call = { signal, onProgress };
+  const { texts, split, draws = 5, methods, signal, onProgress, timeoutMs } = options;
+  const call = { signal, onProgress, timeoutMs };
   const names = Object.keys(methods);
   if (names.length === 0 || Object.keys(texts).length === 0) {
     refuse("draws need at least one text and one method");

@@ -61,18 +61,19 @@ async function search<S>(
   options: ModelSearchOptions,
   make: MakeSubnetwork<S>,
 ): Promise<ModelSearch<S>> {
-  const { fit, evaluations, start, seed, journal, signal, onProgress } = options;
+  const { fit, evaluations, start, seed, journal, signal, onProgress, timeoutMs } = options;
   const { scoredPositions, batchSize, memoryBudget } = options;
-  const call = { signal, onProgress };
+  const call = { signal, onProgress, timeoutMs };
   const engine = { journal, scoredPositions, batchSize, memoryBudget, ...call };
   const given = listOf(options.choose);
   const deciding = item(given, given.length - 1);
   const reportOn = listOf(options.report ?? []);
-  const notes = await checkPartsApart(on, [
+  const textParts = [
     ...listOf(fit ?? []).map((data) => ({ name: "fit", data })),
     { name: "choose", data: deciding },
     ...reportOn.map((data) => ({ name: "report", data })),
-  ]);
+  ];
+  const notes = await checkPartsApart(on, textParts, { signal, timeoutMs });
   const { players, value, ...settled } = await settle(on, options);
   // Text grows where a strategy compares many sets at a time; others look at the largest part alone.
   const levels = needsOf[namedStrategy(settled.strategy).name].fidelities === true ? given : [deciding];

@@ -43,8 +43,7 @@ export async function unitCosts(on: Subject, options: UnitCostsOptions): Promise
 }
 
 async function measureCosts(on: Subject, options: UnitCostsOptions): Promise<UnitCosts> {
-  const { seconds = false, signal, onProgress } = options;
-  const call = { signal, onProgress };
+  const { seconds = false, ...call } = options;
   const { connection, handle } = on;
   const model = handle.on(connection);
   const { result } = await connection.call("profiling.unitCosts", { model }, call);

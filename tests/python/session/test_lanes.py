@@ -23,7 +23,8 @@ class Heard(list[Any]):
 
     @property
     def places(self) -> list[tuple[int, int]]:
-        return [(message["p"]["done"], message["p"]["total"]) for message in self if message["p"]["phase"] == "queued"]
+        told = [message["p"] for message in self]
+        return [(one["done"], one["total"]) for one in told if one["phase"] == "queued"]
 
 
 class Gate:
@@ -84,7 +85,12 @@ def test_what_gives_back_waits_for_what_came_before_it_or_until_it_is_cancelled(
     gate.wait_for_begin()
     unload = Call(b"test", 9, "model.unload", [], Heard().send)
     over: list[list[int]] = []
-    waiter = threading.Thread(target=lambda: (gate.lane.wait_for(2, unload), over.append(list(gate.ran))))
+
+    def wait() -> None:
+        gate.lane.wait_for(2, unload)
+        over.append(list(gate.ran))
+
+    waiter = threading.Thread(target=wait)
     waiter.start()
     gate.let_through()
     gate.wait_for_begin()

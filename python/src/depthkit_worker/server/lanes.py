@@ -140,8 +140,8 @@ class Lane(threading.Thread):
 
 
 class Lanes:
-    """`compute` owns the device and the models' parameters; `light` runs the calls that touch neither, so that they
-    do not wait behind a long computation. `done` is told of every call that was answered."""
+    """`compute` owns the device and the models' parameters; `light` runs the calls that touch neither, so
+    that they do not wait behind a long computation. `done` is told of every call that was answered."""
 
     def __init__(self, handlers: Handlers, session: Session, done: Callable[[Call], None]) -> None:
         self._table = handlers

@@ -68,7 +68,7 @@ class Call:
         self._send([self.client, pack("prog", self.id, p=progress)])
 
     def tell_place(self, done: int, total: int, send: Send | None = None) -> None:
-        """Say, while it waits, how many of the `total` calls ahead of it are `done`; all of them: it has begun."""
+        """Say, while it waits, how many of the `total` calls ahead of it are `done`; all: it has begun."""
         seconds = time.monotonic() - self._started
         progress = {"phase": QUEUED, "done": done, "total": total, "unit": "calls", "seconds": seconds}
         (send or self._send)([self.client, pack("prog", self.id, p=progress)])

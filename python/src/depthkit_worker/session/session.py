@@ -113,8 +113,8 @@ class LaneState:
 
 
 class Session:
-    """One worker's state. The compute thread changes it, but for corpora and tasks, which the thread of light calls
-    adds, and it alone; the I/O thread only reads it, for status."""
+    """One worker's state. The compute thread changes it, but for corpora and tasks, which the thread of
+    light calls adds, and it alone; the I/O thread only reads it, for status."""
 
     def __init__(self) -> None:
         self.ready = False
