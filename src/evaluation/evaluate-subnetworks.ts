@@ -9,7 +9,7 @@ import { workerCallChecks } from "../rpc/time-limit.ts";
 import { Evaluator } from "./evaluator.ts";
 import type { Scorable } from "./scorable.ts";
 import type { HeldRepair, Subject } from "./subject.ts";
-import { type EngineParams, maskBytes, type Subnetworks } from "./subnetworks.ts";
+import { type EngineParams, packBits, type Subnetworks } from "./subnetworks.ts";
 
 /** How the engine works, and where what it measures is kept. */
 export interface EngineOptions extends CallOptions, EngineParams {
@@ -183,16 +183,4 @@ function sharedRepairs(repairs: readonly HeldRepair[], own: readonly (readonly H
     );
   }
   return { repairs };
-}
-
-function packBits(rows: readonly (readonly boolean[])[]): Uint8Array<ArrayBuffer> {
-  const width = maskBytes(rows[0]?.length ?? 0);
-  const data = new Uint8Array(rows.length * width);
-  for (const [row, bits] of rows.entries()) {
-    for (const [column, bit] of bits.entries()) {
-      const at = row * width + (column >>> 3);
-      if (bit) data[at] = (data[at] ?? 0) | (1 << (column & 7));
-    }
-  }
-  return data;
 }

@@ -30,6 +30,19 @@ export type OnRows = (rows: ArrayLike<number>, values: ArrayLike<number>, counts
 /** Bytes of a mask over so many bits. */
 export const maskBytes = (bits: number): number => Math.ceil(bits / 8);
 
+/** A row of bits each, `maskBytes` wide, the lowest bit of a byte first. */
+export function packBits(rows: readonly (readonly boolean[])[]): Uint8Array<ArrayBuffer> {
+  const width = maskBytes(rows[0]?.length ?? 0);
+  const data = new Uint8Array(rows.length * width);
+  for (const [row, bits] of rows.entries()) {
+    for (const [column, bit] of bits.entries()) {
+      const at = row * width + (column >>> 3);
+      if (bit) data[at] = (data[at] ?? 0) | (1 << (column & 7));
+    }
+  }
+  return data;
+}
+
 /**
  * Has the worker measure subnetworks; `onRows` hears of each as it is finished, in no fixed order. After a
  * crash those that are left are measured.
