@@ -72,7 +72,13 @@ export {
 export type { ValueDefinition } from "./game/unit-game.ts";
 export { Journal, type JournalOptions } from "./journal/game-journal.ts";
 export type { Corpus, LoadCorpusOptions } from "./model/corpus.ts";
-export { type CheckTargetOptions, Depthkit, type StartOptions } from "./model/depthkit.ts";
+export {
+  type CheckTargetOptions,
+  Depthkit,
+  type KitWorker,
+  type PoolOptions,
+  type StartOptions,
+} from "./model/depthkit.ts";
 export type { ExportOptions } from "./model/export.ts";
 export type { FetchedFolder } from "./model/fetch.ts";
 export type { GenerateOptions } from "./model/generate.ts";
@@ -91,6 +97,7 @@ export {
   type InfluenceTable,
   type RankedUnit,
 } from "./model/influence.ts";
+export type { KitOptions } from "./model/kit-options.ts";
 export type {
   EvaluateSubnetworksOptions,
   LoadModelOptions,
@@ -158,6 +165,8 @@ export type { TaskFormat, TaskInfo } from "./protocol/task.ts";
 export { checkUnits, parseUnit, type Unit } from "./protocol/units.ts";
 export type { WorkerStatus } from "./protocol/worker.ts";
 export type { CallOptions } from "./rpc/connection.ts";
+export type { KitEvent, Logger, WorkerEnd } from "./rpc/events.ts";
+export type { RestartLimit } from "./rpc/member.ts";
 export type { ArchivedSet } from "./selection/archive.ts";
 export type { Budget, CostBudget, Part } from "./selection/budget.ts";
 export {

@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "462dca7b380a426483ab84e015e0811f091252666feede4841276561b8dc2646";
+export const contractDigest = "605dcb0ca2499914818f6c2da6937ec8c6850bbda62e2c558fb86868708a1aa9";

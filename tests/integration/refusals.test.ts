@@ -58,6 +58,7 @@ type Call = readonly [name: string, option: string, call: (options: Anything) =>
 
 const calls: readonly Call[] = [
   ["Depthkit.start", "verbose", (o) => Depthkit.start(o)],
+  ["Depthkit.pool", "restart", (o) => Depthkit.pool(withOptions({ devices: ["cpu"] }, o))],
   [
     "Depthkit.connect",
     "takeOver",
@@ -308,6 +309,31 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
   ["scoring", () => sdk.prune(kit, { ...pruning(), repair: null, scoring: { method: "patch" } })],
   ["heal.rank", () => sdk.prune(kit, { ...pruning(), heal: { method: "lora", rank: 0 } })],
   ["data.texts.1", () => sdk.prune(kit, { ...pruning(), data: { texts: ["whole", "cut \ud83d"] } })],
+  ["restartLimit", () => Depthkit.start({ restartLimit: { crashes: 1, seconds: 1 } })],
+  [
+    "restartLimit.seconds",
+    () => Depthkit.start({ restart: "on-crash", restartLimit: { crashes: 1 } as Anything }),
+  ],
+  ["logger", () => Depthkit.start({ logger: { info: () => {} } as Anything })],
+  ["timeoutMs", () => Depthkit.start({ timeoutMs: 0 })],
+  ["timeoutMs", () => model.generate("x", { timeoutMs: 2 ** 31 })],
+  ["timeoutMs", () => Depthkit.connect("tcp://127.0.0.1:1", { keys: "no.keys", timeoutMs: 0 })],
+  ["timeoutMs", () => kit.fetch("/out", join(temporaryFolder(), "x"), { timeoutMs: 0.5 })],
+  ["timeoutMs", () => model.search({ budget: 1, choose: corpus, timeoutMs: 0 })],
+  [
+    "timeoutMs",
+    () => model.searchDraws({ texts: { own: { texts } }, split: { choose: 1 }, methods: {}, timeoutMs: -1 }),
+  ],
+  ["timeoutMs", () => model.splitText({ texts }, { choose: 1, timeoutMs: "1 h" as Anything })],
+  ["timeoutMs", () => model.unitCosts({ timeoutMs: Number.NaN })],
+  ["timeoutMs", () => model.repairGaps(corpus, "block", { method: "emulated-update", timeoutMs: 0 })],
+  ["timeoutMs", () => model.evaluate([], { timeoutMs: 0 })],
+  ["timeoutMs", () => sdk.runPlan(kit, plan, { folder: "run", timeoutMs: 0 })],
+  [
+    "timeoutMs",
+    () => sdk.compareRepairs(model, corpus, { repairs: [], evaluate: async () => ({}), timeoutMs: 0 }),
+  ],
+  ["devices", () => Depthkit.pool({ devices: [] })],
   [
     "repairs",
     () => sdk.compareRepairs(model, corpus, { repairs: "bias" as Anything, evaluate: async () => ({}) }),
@@ -456,6 +482,7 @@ test("every public call is among these", () => {
     ...functions,
     ...methodsOf("Depthkit", Depthkit.prototype),
     "Depthkit.start",
+    "Depthkit.pool",
     ...methodsOf("Model", modelPrototype),
     ...methodsOf("Subnetwork", Object.getPrototypeOf(modelPrototype) as object),
   ];

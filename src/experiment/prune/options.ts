@@ -15,7 +15,6 @@ import {
   aWhole,
   type Check,
   type Checks,
-  callChecks,
   checkOptions,
   either,
   listOf,
@@ -28,6 +27,7 @@ import { exportOptions } from "../../protocol/export.ts";
 import { modelOptions } from "../../protocol/model.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
 import { optionsOf } from "../../rpc/parse-params.ts";
+import { workerCallChecks } from "../../rpc/time-limit.ts";
 import type { Budget } from "../../selection/budget.ts";
 import type { StrategyChoice } from "../../selection/strategy-choice.ts";
 import { type BaselineName, baselineNames } from "./names.ts";
@@ -119,7 +119,7 @@ const { budget, players, candidates, protect, strategy, seed } = searchChecks;
 const nothing: Check = { allowed: "null", holds: (value) => value === null };
 
 const checks: Checks<PruneOptions> = {
-  ...callChecks,
+  ...workerCallChecks,
   model: required(aText),
   load: optionsOf(modelOptions, {}),
   budget,

@@ -42,7 +42,7 @@ async function evaluationsOf({ options, model, call }: Workspace): Promise<Evalu
     maxChunks,
   }));
   for (const [name, data] of Object.entries(tasks)) {
-    const task = await model.loadTask(data, { shots, signal: call.signal });
+    const task = await model.loadTask(data, { shots, signal: call.signal, timeoutMs: call.timeoutMs });
     found.push({ kind: task.info.kind === "last-word" ? "lastWord" : "choices", name, task });
   }
   return found;

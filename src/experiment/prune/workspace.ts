@@ -51,17 +51,17 @@ export async function openWorkspace(
   options: PruneOptions,
   steps: StepsFile,
 ): Promise<Workspace> {
-  const { signal, onProgress, data } = options;
-  const call = { signal, onProgress };
+  const { signal, onProgress, timeoutMs, data } = options;
+  const call = { signal, onProgress, timeoutMs };
   const model = await kit.loadModel(options.model, { ...options.load, ...call });
   try {
-    const text = textOf(options);
-    const { fit, choose, report } = (await model.splitText(data, { ...text, ...call })) as Parts;
-    const { fit: _, choose: __, report: ___, draw: ____, ...corpus } = text;
+    const { fit: fitted, choose: chosen, report: reported, draw, ...corpus } = textOf(options);
+    const split = { fit: fitted, choose: chosen, report: reported, draw, ...corpus };
+    const { fit, choose, report } = (await model.splitText(data, { ...split, ...call })) as Parts;
     const sequences: Corpus[] = [];
     for (let at = 0; at < report.info.sequences; at++) {
       const skip = report.info.skip + at;
-      sequences.push(await model.loadCorpus(data, { ...corpus, sequences: 1, skip, signal }));
+      sequences.push(await model.loadCorpus(data, { ...corpus, sequences: 1, skip, signal, timeoutMs }));
     }
     const keys = { fit: fit.key, choose: choose.map(({ key }) => key), heldOut: report.key };
     const key = { model: modelKey(model.info), ...keys };

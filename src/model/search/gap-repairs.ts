@@ -6,6 +6,7 @@ import { aWhole, checkArgument } from "../../options.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import type { RepairReport } from "../../protocol/repair.ts";
 import { parseUnit } from "../../protocol/units.ts";
+import { withTimeLimit } from "../../rpc/time-limit.ts";
 import type { Corpus } from "../corpus.ts";
 import { fitRepair, type Repair, type RepairOptions, repairOptionsWith } from "../repair.ts";
 
@@ -47,6 +48,17 @@ export class GapRepairs implements AsyncDisposable {
     given: GapRepairOptions,
   ): Promise<GapRepairs> {
     checkArgument("repairGaps", "", given, gapRepairOptions);
+    return withTimeLimit("repairGaps", given, (signal) =>
+      GapRepairs.#fit(model, corpus, units, { ...given, signal }),
+    );
+  }
+
+  static async #fit(
+    model: Subject,
+    corpus: Corpus,
+    units: readonly UnitName[],
+    given: GapRepairOptions,
+  ): Promise<GapRepairs> {
     const { runs = 2, ...options } = given;
     const gaps = gapsOf(units, model.info.depth, runs);
     const size = Math.max(1, Math.floor(bytesPerPass / (16 * model.info.hiddenSize ** 2)));

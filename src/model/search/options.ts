@@ -7,7 +7,6 @@ import {
   aText,
   aWhole,
   type Check,
-  callChecks,
   either,
   listOf,
   objectOf,
@@ -19,6 +18,7 @@ import { unitKinds } from "../../protocol/names.ts";
 import { engineOptions, type Measure } from "../../protocol/subnetworks.ts";
 import { aHandle } from "../../rpc/handle.ts";
 import { checkCallOptions } from "../../rpc/parse-params.ts";
+import { workerCallChecks } from "../../rpc/time-limit.ts";
 import type { Budget } from "../../selection/budget.ts";
 import type { SearchProgress } from "../../selection/options.ts";
 import type { MeasureScores, Scores } from "../../selection/scores.ts";
@@ -80,7 +80,7 @@ const dataList = either(someData, listOf(someData, 1));
 
 /** What a search is given beside what the engine takes. */
 export const searchChecks = {
-  ...callChecks,
+  ...workerCallChecks,
   journal: aText,
   recipe: anyOf(...recipeNames),
   strategy: either(aText, anObject),

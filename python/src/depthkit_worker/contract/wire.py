@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "462dca7b380a426483ab84e015e0811f091252666feede4841276561b8dc2646"
+CONTRACT_DIGEST = "605dcb0ca2499914818f6c2da6937ec8c6850bbda62e2c558fb86868708a1aa9"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -953,6 +953,8 @@ class ModelLoadParams(ModelOptions, frozen=True, kw_only=True, forbid_unknown_fi
 class ModelLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
     info: ModelInfo
+    digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """sha256 over weights, configuration, tokenizer, dtype and attention."""
 
 
 class ModelPattern(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1513,8 +1515,10 @@ class WorkerStatusResult(Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Whether torch and transformers are imported."""
     running: str | None
     """The method the compute thread is at."""
+    reading: str | None
+    """The method that runs beside it: reading and tokenising."""
     queued: Annotated[int, Meta(ge=0, le=9007199254740991)]
-    """Calls that wait for the compute thread."""
+    """Calls that wait for one of these two."""
     models: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Held, as the next three are."""
     corpora: Annotated[int, Meta(ge=0, le=9007199254740991)]
