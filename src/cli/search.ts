@@ -5,6 +5,8 @@ import {
   type Corpus,
   DepthkitError,
   type GapRepairOptions,
+  type InfluenceScoreName,
+  influenceScoreNames,
   type Measure,
   type Model,
   type ModelSearch,
@@ -13,10 +15,8 @@ import {
   type RecipeName,
   recipeNames,
   recipes,
-  type StaticScoreName,
   type StrategyName,
   type Subnetwork,
-  staticScoreNames,
   strategies,
   type UnitName,
   unitKinds,
@@ -39,7 +39,7 @@ interface Flags extends ModelFlags, TextFlags {
   units?: (typeof unitKinds)[number][];
   candidates?: number;
   protect?: UnitName[] | "ends";
-  scores?: StaticScoreName;
+  scores?: InfluenceScoreName;
   fit: number;
   choose: readonly number[];
   report: number;
@@ -84,7 +84,7 @@ export function registerSearch(command: Command): void {
       new Option(
         "--scores <metric>",
         "lowest, iterative, knapsack: influence (default: leave-one-out)",
-      ).choices(staticScoreNames),
+      ).choices(influenceScoreNames),
     )
     .option("--fit <n>", "sequences to measure influence on and to fit repairs to", wholeNumber(0), 32)
     .option(

@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "462dca7b380a426483ab84e015e0811f091252666feede4841276561b8dc2646";
+export const contractDigest = "b3451bf8b574e3243e95bce05bc3f9802ec07766fe0581372fc83b7ce994b6a0";

@@ -23,6 +23,7 @@ export const strategies = [
   "evolutionary",
   "policy-gradient",
   "knapsack",
+  "clusters",
   "surrogate",
 ] as const;
 
@@ -45,6 +46,16 @@ export type StrategyChoice =
       readonly name: "span";
       /** Across the n players from player l: `distances[n - 1][l]`. Default: the game itself decides. */
       readonly distances?: readonly (readonly number[])[];
+    }
+  | {
+      readonly name: "clusters";
+      /**
+       * Between every two players, from -1 to 1, such as mean cosines of what they read; only a model's search
+       * can do without.
+       */
+      readonly similarities?: readonly (readonly number[])[];
+      /** Default 2 to 4, by how fast similarity falls from player to player. */
+      readonly clusters?: number;
     }
   | { readonly name: "random" /** The best of so many is taken; default 1. */; readonly sets?: number }
   | {
@@ -83,6 +94,7 @@ export const needsOf: Readonly<Record<StrategyName, Needs>> = {
   evolutionary: { start: true, fidelities: true, endless: true },
   "policy-gradient": { start: true, endless: true },
   knapsack: { scores: true },
+  clusters: {},
   surrogate: { start: true, endless: true },
 };
 
@@ -97,6 +109,7 @@ const settingsOf: Readonly<Record<StrategyName, readonly string[]>> = {
   evolutionary: ["parents", "offspring"],
   "policy-gradient": ["masks", "rate"],
   knapsack: [],
+  clusters: ["similarities", "clusters"],
   surrogate: ["everySize"],
 };
 
@@ -116,6 +129,7 @@ export function namedStrategy(choice: StrategyChoice): NamedStrategy {
   return named;
 }
 
+/** What needs the linear algebra is imported here: it takes a while to load. */
 export async function strategyFor(
   choice: NamedStrategy,
   scoresAt: ScoresAt,
@@ -148,8 +162,12 @@ export async function strategyFor(
     }
     case "knapsack":
       return knapsack(scoresAt);
+    case "clusters": {
+      const { clusters } = await import("./strategies/clusters.ts");
+      const count = choice.clusters === undefined ? undefined : atLeast("clusters", choice.clusters, 1);
+      return clusters(choice.similarities, count);
+    }
     case "surrogate": {
-      // It alone needs the linear algebra, which takes a while to load.
       const { surrogate } = await import("./strategies/surrogate.ts");
       return surrogate({ everySize: choice.everySize ?? false, floor });
     }
