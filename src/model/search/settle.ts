@@ -102,7 +102,7 @@ async function scoresOf(
   { name }: NamedStrategy,
   { players, call, influence }: Fitted,
 ): Promise<Scores | MeasureScores> {
-  const on = influence(`the scores by ${scores.metric}`);
+  const on = influence(`a score by ${scores.metric}`);
   if (name !== "iterative") return await influenceScores(players, on, scores, call);
   return (removed, { signal }) =>
     influenceScores(players, on, scores, { ...call, signal, removed: removed as readonly UnitName[] });

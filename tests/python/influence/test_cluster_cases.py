@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.cluster import SpectralClustering
+from sklearn.cluster import SpectralClustering  # type: ignore[import-untyped]
 
 CASES = json.loads((Path(__file__).parents[2] / "cluster-cases.json").read_text())
 Matrix = NDArray[np.float64]

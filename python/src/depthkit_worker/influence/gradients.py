@@ -142,7 +142,7 @@ class _Passes:
         with torch.enable_grad(), _learning(parameters), _middle_of(self._decoder, index) as middle:
             states = self._decoder.run_block_split(index, x, replay)
             inputs = [x, *middle, *parameters]
-            found = torch.autograd.grad(states.x_out, inputs, gradient, allow_unused=True)
+            found: tuple[Tensor | None, ...] = torch.autograd.grad(states.x_out, inputs, gradient, allow_unused=True)
         below, *rest = found
         behind_attention, own = rest[: len(middle)], rest[len(middle) :]
         pruned = any(isinstance(child, NoAttention | NoFeedForward) for child in block.children())
