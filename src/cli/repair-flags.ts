@@ -11,16 +11,27 @@ export interface RepairFlags {
 
 export const methodNames = repairMethod.options.map(({ shape }) => shape.method.value);
 
+type Method = (typeof repairMethod.options)[number];
+
+/** Methods that can be in place of every gap of a search, untrained. */
+export const closedForms = ["emulated-update", "low-rank", "patch"] as const;
+export type ClosedForm = (typeof closedForms)[number];
+const closedFormMethods = repairMethod.options.filter(({ shape }) =>
+  (closedForms as readonly string[]).includes(shape.method.value),
+);
+
 /** What any of the methods takes beside a training; each refuses what is not its own. */
-const settings = z.strictObject(
-  Object.fromEntries(
-    repairMethod.options.flatMap(({ shape }) =>
-      Object.entries(shape as z.core.$ZodLooseShape).filter(
-        ([key]) => !["method", "training", "blocks", "experts"].includes(key),
+const settingsOf = (methods: readonly Method[]) =>
+  z.strictObject(
+    Object.fromEntries(
+      methods.flatMap(({ shape }) =>
+        Object.entries(shape as z.core.$ZodLooseShape).filter(
+          ([key]) => !["method", "training", "blocks", "experts"].includes(key),
+        ),
       ),
     ),
-  ),
-);
+  );
+const settings = settingsOf(repairMethod.options);
 
 const trainingStyles = {
   objective: false,
@@ -29,27 +40,51 @@ const trainingStyles = {
 } as const;
 
 /** Says whose a flag is and what each of them does with it, since several methods share a command. */
-const settingStyles = Object.fromEntries(
-  Object.keys(settings.shape).map((key) => {
-    const owners = repairMethod.options.flatMap((method) => {
-      const found = propertiesOf(method).find(([name]) => name === key);
-      return found === undefined ? [] : [{ name: method.shape.method.value, words: wordsOf(found[1]) }];
-    });
-    const alike = new Set(owners.map(({ words }) => words)).size === 1;
-    const names = owners.map(({ name }) => name).join(", ");
-    const help = alike
-      ? `${names}: ${owners[0]?.words}`
-      : owners.map(({ name, words }) => `${name}: ${words}`).join("; ");
-    return [key, { help }];
-  }),
-);
+const stylesOf = (methods: readonly Method[]) =>
+  Object.fromEntries(
+    Object.keys(settingsOf(methods).shape).map((key) => {
+      const owners = methods.flatMap((method) => {
+        const found = propertiesOf(method).find(([name]) => name === key);
+        return found === undefined ? [] : [{ name: method.shape.method.value, words: wordsOf(found[1]) }];
+      });
+      const alike = new Set(owners.map(({ words }) => words)).size === 1;
+      const names = owners.map(({ name }) => name).join(", ");
+      const help = alike
+        ? `${names}: ${owners[0]?.words}`
+        : owners.map(({ name, words }) => `${name}: ${words}`).join("; ");
+      return [key, { help }];
+    }),
+  );
 
 export function addRepairFlags(command: Command): Command {
-  addSchemaFlags(command, settings, settingStyles).option(
+  addSchemaFlags(command, settings, stylesOf(repairMethod.options)).option(
     "--train",
     "train where the method can do without: low-rank, patch, replacement-block; the next flags say how",
   );
   return addSchemaFlags(command, trainingOptions, trainingStyles);
+}
+
+/** The settings of the methods that a search puts in place of gaps. */
+export function addClosedFormFlags(command: Command): Command {
+  return addSchemaFlags(command, settingsOf(closedFormMethods), stylesOf(closedFormMethods));
+}
+
+/**
+ * A method that is not trained, with its settings.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT for a flag that the method does not have
+ */
+export function closedFormOf(
+  method: ClosedForm,
+  flags: object,
+): RepairMethodOptions & { method: ClosedForm } {
+  return { method, ...ownSettings(methodNamed(method), flags) };
+}
+
+/** Those of the flags of `--repair` that were given, whatever method has them. */
+export function closedFormFlags(flags: object): string[] {
+  const names = flagNames(settings);
+  return Object.keys(schemaOptions(settings, flags)).map((key) => names.get(key) ?? key);
 }
 
 /**
@@ -59,17 +94,9 @@ export function addRepairFlags(command: Command): Command {
  */
 export function repairMethodOf(flags: RepairFlags): RepairMethodOptions {
   const { method, train = false } = flags;
-  const schema = repairMethod.options.find(({ shape }) => shape.method.value === method);
-  if (schema === undefined) throw new DepthkitError("INTERNAL", `There is no repair method ${method}.`);
-  const own = schemaOptions(settings, flags);
+  const schema = methodNamed(method);
+  const own = ownSettings(schema, flags);
   const training: TrainingOptions = schemaOptions(trainingOptions, flags, trainingStyles);
-  const takes = Object.keys(schema.shape).filter((key) => key in settings.shape);
-  const names = flagNames(settings);
-  for (const key of Object.keys(own)) {
-    if (takes.includes(key)) continue;
-    const allowed = takes.map((name) => names.get(name)).join(", ") || "none";
-    refuse(`${names.get(key)} is no flag of the repair ${method}; its flags: ${allowed}.`);
-  }
   const trainingFlags = Object.keys(training).map((key) =>
     flagNames(trainingOptions, trainingStyles).get(key),
   );
@@ -87,6 +114,24 @@ export function repairMethodOf(flags: RepairFlags): RepairMethodOptions {
   }
   // Each value was read by its schema's parser; the call checks the whole again.
   return { method, ...own, ...(always || train ? { training } : {}) } as RepairMethodOptions;
+}
+
+function methodNamed(method: RepairMethodOptions["method"]): Method {
+  const schema = repairMethod.options.find(({ shape }) => shape.method.value === method);
+  if (schema === undefined) throw new DepthkitError("INTERNAL", `There is no repair method ${method}.`);
+  return schema;
+}
+
+function ownSettings({ shape }: Method, flags: object): Record<string, unknown> {
+  const own = schemaOptions(settings, flags);
+  const takes = Object.keys(shape).filter((key) => key in settings.shape);
+  const names = flagNames(settings);
+  for (const key of Object.keys(own)) {
+    if (takes.includes(key)) continue;
+    const allowed = takes.map((name) => names.get(name)).join(", ") || "none";
+    refuse(`${names.get(key)} is no flag of the repair ${shape.method.value}; its flags: ${allowed}.`);
+  }
+  return own;
 }
 
 function refuse(message: string): never {
