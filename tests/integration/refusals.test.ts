@@ -307,6 +307,7 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
   ["text.report", () => sdk.prune(kit, { ...pruning(), text: { report: 3 } })],
   ["minutes", () => sdk.prune(kit, { ...pruning(), minutes: 1, evaluations: 1 })],
   ["scoring", () => sdk.prune(kit, { ...pruning(), repair: null, scoring: { method: "patch" } })],
+  ["baselines", () => sdk.prune(kit, { ...pruning(), players: "attention", baselines: ["replaceme"] })],
   ["heal.rank", () => sdk.prune(kit, { ...pruning(), heal: { method: "lora", rank: 0 } })],
   ["data.texts.1", () => sdk.prune(kit, { ...pruning(), data: { texts: ["whole", "cut \ud83d"] } })],
   ["restartLimit", () => Depthkit.start({ restartLimit: { crashes: 1, seconds: 1 } })],
