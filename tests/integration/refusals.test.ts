@@ -301,6 +301,7 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
   ["logger", () => Depthkit.start({ logger: { info: () => {} } as Anything })],
   ["timeoutMs", () => Depthkit.start({ timeoutMs: 0 })],
   ["timeoutMs", () => model.generate("x", { timeoutMs: 2 ** 31 })],
+  ["torch", () => sdk.setup({ torch: "rocm" as Anything })],
   ["timeoutMs", () => Depthkit.connect("tcp://127.0.0.1:1", { keys: "no.keys", timeoutMs: 0 })],
   ["timeoutMs", () => kit.fetch("/out", join(temporaryFolder(), "x"), { timeoutMs: 0.5 })],
   ["timeoutMs", () => model.search({ budget: 1, choose: corpus, timeoutMs: 0 })],
