@@ -9,18 +9,30 @@ export interface RepairFlags {
   train?: boolean;
 }
 
+type Method = (typeof repairMethod.options)[number];
+
 export const methodNames = repairMethod.options.map(({ shape }) => shape.method.value);
 
+const isTrained = (method: Method) =>
+  "training" in method.shape && method.shape.training.parse(undefined) !== null;
+
+/** Methods that are fitted in closed form, unless a training is asked for. */
+export const closedFormNames = repairMethod.options
+  .filter((method) => !isTrained(method))
+  .map(({ shape }) => shape.method.value);
+
 /** What any of the methods takes beside a training; each refuses what is not its own. */
-const settings = z.strictObject(
-  Object.fromEntries(
-    repairMethod.options.flatMap(({ shape }) =>
-      Object.entries(shape as z.core.$ZodLooseShape).filter(
-        ([key]) => !["method", "training", "blocks", "experts"].includes(key),
+const settingsOf = (methods: readonly Method[]) =>
+  z.strictObject(
+    Object.fromEntries(
+      methods.flatMap(({ shape }) =>
+        Object.entries(shape as z.core.$ZodLooseShape).filter(
+          ([key]) => !["method", "training", "blocks", "experts"].includes(key),
+        ),
       ),
     ),
-  ),
-);
+  );
+const settings = settingsOf(repairMethod.options);
 
 const trainingStyles = {
   objective: false,
@@ -29,9 +41,9 @@ const trainingStyles = {
 } as const;
 
 /** Says whose a flag is and what each of them does with it, since several methods share a command. */
-const settingStyles = Object.fromEntries(
-  Object.keys(settings.shape).map((key) => {
-    const owners = repairMethod.options.flatMap((method) => {
+function stylesOf(methods: readonly Method[]): Record<string, { help: string }> {
+  const style = (key: string) => {
+    const owners = methods.flatMap((method) => {
       const found = propertiesOf(method).find(([name]) => name === key);
       return found === undefined ? [] : [{ name: method.shape.method.value, words: wordsOf(found[1]) }];
     });
@@ -40,12 +52,20 @@ const settingStyles = Object.fromEntries(
     const help = alike
       ? `${names}: ${owners[0]?.words}`
       : owners.map(({ name, words }) => `${name}: ${words}`).join("; ");
-    return [key, { help }];
-  }),
-);
+    return { help };
+  };
+  return Object.fromEntries(Object.keys(settingsOf(methods).shape).map((key) => [key, style(key)]));
+}
 
+/** Flags of the settings of these methods. */
+export function addRepairSettings(command: Command, names: readonly string[] = methodNames): Command {
+  const methods = repairMethod.options.filter(({ shape }) => names.includes(shape.method.value));
+  return addSchemaFlags(command, settingsOf(methods), stylesOf(methods));
+}
+
+/** The same, and how to train. */
 export function addRepairFlags(command: Command): Command {
-  addSchemaFlags(command, settings, settingStyles).option(
+  addRepairSettings(command).option(
     "--train",
     "train where the method can do without: low-rank, patch, replacement-block; the next flags say how",
   );
@@ -87,6 +107,12 @@ export function repairMethodOf(flags: RepairFlags): RepairMethodOptions {
   }
   // Each value was read by its schema's parser; the call checks the whole again.
   return { method, ...own, ...(always || train ? { training } : {}) } as RepairMethodOptions;
+}
+
+/** Throws where one of the methods' own settings is given. */
+export function refuseRepairSettings(flags: object, why: string): void {
+  const names = Object.keys(schemaOptions(settings, flags)).map((key) => flagNames(settings).get(key));
+  if (names.length > 0) refuse(`${why}; leave out ${names.join(", ")}.`);
 }
 
 function refuse(message: string): never {

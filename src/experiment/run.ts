@@ -7,14 +7,13 @@ import { Depthkit } from "../model/depthkit.ts";
 import { Influence } from "../model/influence.ts";
 import type { Model } from "../model/model.ts";
 import { anInstance, aText, type Checks, checkArgument, checkOptions, required } from "../options.ts";
-import { asFileError } from "../platform/file-error.ts";
-import { writeJson } from "../platform/json.ts";
 import { packageVersion } from "../platform/package-root.ts";
 import type { CallOptions } from "../rpc/connection.ts";
 import { parseParams } from "../rpc/parse-params.ts";
 import { withTimeLimit, workerCallChecks } from "../rpc/time-limit.ts";
 import { type Plan, planSchema } from "./plan.ts";
 import { influenceDataSchema, type Removal, type RunRecord, recordSchema, removalSchema } from "./record.ts";
+import { writeRecord } from "./write-record.ts";
 
 export interface RunOptions extends CallOptions {
   /** Where `journal.jsonl`, `items/` and `record.json` go. A run that was interrupted goes on from them. */
@@ -83,20 +82,6 @@ async function run(
   };
   writeRecord(join(folder, "record.json"), recordSchema.parse(record));
   return record;
-}
-
-function writeRecord(path: string, record: RunRecord): void {
-  try {
-    writeJson(path, record);
-  } catch (error) {
-    throw asFileError(error, {
-      doing: "Writing the record",
-      path,
-      whenFull: "Every step is in the journal beside it: free some space and run the same again.",
-      code: "INVALID_ARGUMENT",
-      otherwise: "Name a folder that can be written to.",
-    });
-  }
 }
 
 async function evaluate(

@@ -32,6 +32,12 @@ const plan: sdk.Plan = {
   prompts: [],
   generation: {},
 };
+const pruning = (): sdk.PruneOptions => ({
+  model: "smollm2-135m",
+  budget: 1,
+  data: { texts },
+  out: join(temporaryFolder(), "smaller"),
+});
 
 beforeAll(async () => {
   await sdk.setup();
@@ -116,6 +122,8 @@ const calls: readonly Call[] = [
   ["setup", "force", (o) => sdk.setup(o)],
   ["openPython", "verbose", (o) => openPython(o)],
   ["runPlan", "onProgress", (o) => sdk.runPlan(kit, plan, withOptions({ folder: temporaryFolder() }, o))],
+  ["prune", "minutes", (o) => sdk.prune(kit, withOptions({ ...pruning() }, o))],
+  ["planPrune", "protect", (o) => sdk.planPrune(kit, withOptions({ ...pruning() }, o))],
   [
     "compareRepairs",
     "onRow",
@@ -313,12 +321,24 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
   ["timeoutMs", () => model.unitCosts({ timeoutMs: Number.NaN })],
   ["timeoutMs", () => model.repairGaps(corpus, "block", { method: "emulated-update", timeoutMs: 0 })],
   ["timeoutMs", () => model.evaluate([], { timeoutMs: 0 })],
+  [
+    "timeoutMs",
+    () => sdk.prune(kit, { model: "smollm2-135m", budget: 1, data: { texts }, out: "out", timeoutMs: 0 }),
+  ],
   ["timeoutMs", () => sdk.runPlan(kit, plan, { folder: "run", timeoutMs: 0 })],
   [
     "timeoutMs",
     () => sdk.compareRepairs(model, corpus, { repairs: [], evaluate: async () => ({}), timeoutMs: 0 }),
   ],
   ["devices", () => Depthkit.pool({ devices: [] })],
+  ["text", () => sdk.prune(kit, { ...pruning(), text: { lenght: 5 } as Anything })],
+  ["load.dtype", () => sdk.prune(kit, { ...pruning(), load: { dtype: "float8" as Anything } })],
+  ["export", () => sdk.prune(kit, { ...pruning(), export: { note: "mine" } as Anything })],
+  ["text.report", () => sdk.prune(kit, { ...pruning(), text: { report: 3 } })],
+  ["minutes", () => sdk.prune(kit, { ...pruning(), minutes: 1, evaluations: 1 })],
+  ["scoring", () => sdk.prune(kit, { ...pruning(), repair: null, scoring: { method: "patch" } })],
+  ["heal.rank", () => sdk.prune(kit, { ...pruning(), heal: { method: "lora", rank: 0 } })],
+  ["data.texts.1", () => sdk.prune(kit, { ...pruning(), data: { texts: ["whole", "cut \ud83d"] } })],
   [
     "repairs",
     () => sdk.compareRepairs(model, corpus, { repairs: "bias" as Anything, evaluate: async () => ({}) }),

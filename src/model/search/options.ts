@@ -78,7 +78,8 @@ const aUnitList = listOf(aText, 1);
 const someData = aHandle("a corpus or a task");
 const dataList = either(someData, listOf(someData, 1));
 
-const ownChecks: Readonly<Record<string, Check>> = {
+/** What a search is given beside what the engine takes. */
+export const searchChecks = {
   ...workerCallChecks,
   journal: aText,
   recipe: anyOf(...recipeNames),
@@ -99,11 +100,11 @@ const ownChecks: Readonly<Record<string, Check>> = {
   evaluations: aWhole(1),
   start: listOf(objectOf({ removed: required(listOf(aText)) })),
   seed: aWhole(0),
-};
+} satisfies Readonly<Record<string, Check>>;
 
 /** @throws DepthkitError INVALID_ARGUMENT with what is wrong with a search's options */
 export function checkModelSearch(options: ModelSearchOptions): void {
-  checkCallOptions("search", options, engineOptions, ownChecks);
+  checkCallOptions("search", options, engineOptions, searchChecks);
   const { recipe, candidates, scores, repair, fit } = options;
   for (const name of ["strategy", "scores", "players"] as const) {
     if (recipe === undefined || options[name] === undefined) continue;

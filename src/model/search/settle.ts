@@ -60,7 +60,8 @@ function measured(influence: Influence | undefined): Influence {
   return influence ?? refuse("influence was not measured");
 }
 
-function playersOf(players: NonNullable<ModelSearchOptions["players"]>, depth: number): UnitName[] {
+/** Who plays, by name. */
+export function playersOf(players: NonNullable<ModelSearchOptions["players"]>, depth: number): UnitName[] {
   const listed = [players].flat() as string[];
   const units = listed.flatMap((one): string[] =>
     one.includes(".") ? [one] : unitsOf(one as UnitKind, depth),

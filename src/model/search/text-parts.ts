@@ -44,7 +44,11 @@ export class TextParts implements AsyncDisposable {
   }
 }
 
-const splitChecks = {
+/** Of each part; how many sequences it has, and where they begin, is the split's. */
+export const splitCorpusOptions = corpusOptions.omit({ sequences: true, skip: true });
+
+/** What a split is given beside the options of a corpus. */
+export const splitChecks = {
   ...workerCallChecks,
   fit: aWhole(0),
   choose: required(either(aWhole(1), listOf(aWhole(1), 1))),
@@ -54,7 +58,7 @@ const splitChecks = {
 
 /** @throws DepthkitError NOT_ENOUGH_TEXT and INVALID_ARGUMENT, and what reading a corpus throws */
 export async function splitText(on: Subject, data: TextData, given: SplitTextOptions): Promise<TextParts> {
-  checkCallOptions("splitText", given, corpusOptions.omit({ sequences: true, skip: true }), splitChecks);
+  checkCallOptions("splitText", given, splitCorpusOptions, splitChecks);
   return withTimeLimit("splitText", given, (signal) => loadParts(on, data, { ...given, signal }));
 }
 
