@@ -103,24 +103,14 @@ async function withWorkspace<T>(
 ): Promise<T> {
   checkArgument(call, "kit", kit, anInstance(Depthkit, "a Depthkit, as Depthkit.start() gives it"));
   checkPruneOptions(call, options);
-  return withTimeLimit(call, options, (signal) => inWorkspace(kit, { ...options, signal }, body));
-}
-
-async function inWorkspace<T>(
-  kit: Depthkit,
-  options: PruneOptions,
-  body: (work: Workspace) => Promise<T>,
-): Promise<T> {
-  await using steps = await StepsFile.open(join(folderOf(options), "steps.jsonl"));
-  await kit.checkTarget(options.out, {
-    kind: "export",
-    overwrite: mayReplace(options, steps),
-    signal: options.signal,
-    timeoutMs: options.timeoutMs,
+  return await withTimeLimit(call, options, async (signal) => {
+    await using steps = await StepsFile.open(join(folderOf(options), "steps.jsonl"));
+    const overwrite = mayReplace(options, steps);
+    await kit.checkTarget(options.out, { kind: "export", overwrite, signal, timeoutMs: options.timeoutMs });
+    const work = await openWorkspace(kit, { ...options, signal }, steps);
+    await using _ = work.model;
+    return await body(work);
   });
-  const work = await openWorkspace(kit, options, steps);
-  await using _ = work.model;
-  return await body(work);
 }
 
 /** The step before the export: what lies there without a record is this run's own. */
@@ -206,8 +196,7 @@ async function exportShipped(kit: Depthkit, work: Workspace, shipped: Subnetwork
   const { options, steps, heldOut, call } = work;
   const { out } = options;
   const overwrite = mayReplace(options, steps);
-  const { signal, timeoutMs } = call;
-  await kit.checkTarget(out, { kind: "export", overwrite, signal, timeoutMs });
+  await kit.checkTarget(out, { kind: "export", overwrite, signal: call.signal, timeoutMs: call.timeoutMs });
   await steps.mark(exporting(options));
   const { sequences, length } = heldOut.info;
   const note =
@@ -226,15 +215,10 @@ function describe({ name, choice, verdict }: Judged, shipped: readonly number[] 
   };
 }
 
+const notAsked = ["out", "folder", "signal", "timeoutMs", "onProgress", "onEvent"];
+
 /** What decided the result, as JSON holds it. */
-function askedOf({
-  out: _,
-  folder: __,
-  signal: ___,
-  onProgress: ____,
-  onEvent: _____,
-  timeoutMs: ______,
-  ...asked
-}: PruneOptions) {
-  return JSON.parse(JSON.stringify(asked)) as Record<string, unknown>;
+function askedOf(options: PruneOptions): Record<string, unknown> {
+  const asked = Object.entries(options).filter(([name]) => !notAsked.includes(name));
+  return JSON.parse(JSON.stringify(Object.fromEntries(asked))) as Record<string, unknown>;
 }

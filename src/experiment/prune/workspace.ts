@@ -55,9 +55,9 @@ export async function openWorkspace(
   const call = { signal, onProgress, timeoutMs };
   const model = await kit.loadModel(options.model, { ...options.load, ...call });
   try {
-    const text = textOf(options);
-    const { fit, choose, report } = (await model.splitText(data, { ...text, ...call })) as Parts;
-    const { fit: _, choose: __, report: ___, draw: ____, ...corpus } = text;
+    const { fit: fitted, choose: chosen, report: reported, draw, ...corpus } = textOf(options);
+    const split = { fit: fitted, choose: chosen, report: reported, draw, ...corpus };
+    const { fit, choose, report } = (await model.splitText(data, { ...split, ...call })) as Parts;
     const sequences: Corpus[] = [];
     for (let at = 0; at < report.info.sequences; at++) {
       const skip = report.info.skip + at;
