@@ -124,11 +124,16 @@ export type {
   SearchDrawsOptions,
 } from "./model/search/draws.ts";
 export type { GapRepairOptions, GapRepairs } from "./model/search/gap-repairs.ts";
-export { type CostName, costNames, type StaticScoreName, staticScoreNames } from "./model/search/names.ts";
+export type { InfluenceScores } from "./model/search/influence-scores.ts";
+export {
+  type CostName,
+  costNames,
+  type InfluenceScoreName,
+  influenceScoreNames,
+} from "./model/search/names.ts";
 export type { ModelSearchOptions } from "./model/search/options.ts";
 export { type Recipe, type RecipeName, recipeNames, recipes } from "./model/search/recipes.ts";
 export type { ModelSearch } from "./model/search/search.ts";
-export type { StaticScores } from "./model/search/static-scores.ts";
 export type { SplitTextOptions, TextParts } from "./model/search/text-parts.ts";
 export type { UnitCost, UnitCosts, UnitCostsOptions } from "./model/search/unit-costs.ts";
 export type { PartResult } from "./model/search/worth.ts";

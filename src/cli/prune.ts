@@ -4,6 +4,7 @@ import {
   type Budget,
   baselineNames,
   type CallOptions,
+  DepthkitError,
   type PruneContender,
   type PruneOptions,
   type PrunePlan,
@@ -35,8 +36,8 @@ import {
   addRepairSettings,
   closedFormNames,
   type RepairFlags,
-  refuseRepairSettings,
   repairMethodOf,
+  settingsGiven,
 } from "./repair-flags.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { parseUnits, realNumber, wholeNumber } from "./values.ts";
@@ -193,8 +194,12 @@ function optionsOf(flags: Flags, call: CallOptions): PruneOptions {
 
 function repairOf({ repair = "low-rank", ...flags }: Flags) {
   if (repair !== "none") return repairMethodOf({ ...flags, method: repair });
-  refuseRepairSettings(flags, "--repair none puts nothing in place");
-  return null;
+  const settings = settingsGiven(flags);
+  if (settings.length === 0) return null;
+  throw new DepthkitError(
+    "INVALID_ARGUMENT",
+    `--repair none puts nothing in place; leave out ${settings.join(", ")}.`,
+  );
 }
 
 const given = <T extends object>(options: T): Partial<T> =>

@@ -21,6 +21,10 @@ export const closedFormNames = repairMethod.options
   .filter((method) => !isTrained(method))
   .map(({ shape }) => shape.method.value);
 
+/** Methods that can be in place of every gap of a search, untrained. */
+export const closedForms = ["emulated-update", "low-rank", "patch"] as const;
+export type ClosedForm = (typeof closedForms)[number];
+
 /** What any of the methods takes beside a training; each refuses what is not its own. */
 const settingsOf = (methods: readonly Method[]) =>
   z.strictObject(
@@ -41,21 +45,21 @@ const trainingStyles = {
 } as const;
 
 /** Says whose a flag is and what each of them does with it, since several methods share a command. */
-function stylesOf(methods: readonly Method[]): Record<string, { help: string }> {
-  const style = (key: string) => {
-    const owners = methods.flatMap((method) => {
-      const found = propertiesOf(method).find(([name]) => name === key);
-      return found === undefined ? [] : [{ name: method.shape.method.value, words: wordsOf(found[1]) }];
-    });
-    const alike = new Set(owners.map(({ words }) => words)).size === 1;
-    const names = owners.map(({ name }) => name).join(", ");
-    const help = alike
-      ? `${names}: ${owners[0]?.words}`
-      : owners.map(({ name, words }) => `${name}: ${words}`).join("; ");
-    return { help };
-  };
-  return Object.fromEntries(Object.keys(settingsOf(methods).shape).map((key) => [key, style(key)]));
-}
+const stylesOf = (methods: readonly Method[]) =>
+  Object.fromEntries(
+    Object.keys(settingsOf(methods).shape).map((key) => {
+      const owners = methods.flatMap((method) => {
+        const found = propertiesOf(method).find(([name]) => name === key);
+        return found === undefined ? [] : [{ name: method.shape.method.value, words: wordsOf(found[1]) }];
+      });
+      const alike = new Set(owners.map(({ words }) => words)).size === 1;
+      const names = owners.map(({ name }) => name).join(", ");
+      const help = alike
+        ? `${names}: ${owners[0]?.words}`
+        : owners.map(({ name, words }) => `${name}: ${words}`).join("; ");
+      return [key, { help }];
+    }),
+  );
 
 /** Flags of the settings of these methods. */
 export function addRepairSettings(command: Command, names: readonly string[] = methodNames): Command {
@@ -73,23 +77,33 @@ export function addRepairFlags(command: Command): Command {
 }
 
 /**
+ * A method that is not trained, with its settings.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT for a flag that the method does not have
+ */
+export function closedFormOf(
+  method: ClosedForm,
+  flags: object,
+): RepairMethodOptions & { method: ClosedForm } {
+  return { method, ...ownSettings(methodNamed(method), flags) };
+}
+
+/** The flags of settings that were given, whatever method has them. */
+export function settingsGiven(flags: object): string[] {
+  const names = flagNames(settings);
+  return Object.keys(schemaOptions(settings, flags)).map((key) => names.get(key) ?? key);
+}
+
+/**
  * The method with its settings.
  *
  * @throws DepthkitError INVALID_ARGUMENT for a flag that the method does not have
  */
 export function repairMethodOf(flags: RepairFlags): RepairMethodOptions {
   const { method, train = false } = flags;
-  const schema = repairMethod.options.find(({ shape }) => shape.method.value === method);
-  if (schema === undefined) throw new DepthkitError("INTERNAL", `There is no repair method ${method}.`);
-  const own = schemaOptions(settings, flags);
+  const schema = methodNamed(method);
+  const own = ownSettings(schema, flags);
   const training: TrainingOptions = schemaOptions(trainingOptions, flags, trainingStyles);
-  const takes = Object.keys(schema.shape).filter((key) => key in settings.shape);
-  const names = flagNames(settings);
-  for (const key of Object.keys(own)) {
-    if (takes.includes(key)) continue;
-    const allowed = takes.map((name) => names.get(name)).join(", ") || "none";
-    refuse(`${names.get(key)} is no flag of the repair ${method}; its flags: ${allowed}.`);
-  }
   const trainingFlags = Object.keys(training).map((key) =>
     flagNames(trainingOptions, trainingStyles).get(key),
   );
@@ -109,10 +123,22 @@ export function repairMethodOf(flags: RepairFlags): RepairMethodOptions {
   return { method, ...own, ...(always || train ? { training } : {}) } as RepairMethodOptions;
 }
 
-/** Throws where one of the methods' own settings is given. */
-export function refuseRepairSettings(flags: object, why: string): void {
-  const names = Object.keys(schemaOptions(settings, flags)).map((key) => flagNames(settings).get(key));
-  if (names.length > 0) refuse(`${why}; leave out ${names.join(", ")}.`);
+function methodNamed(method: RepairMethodOptions["method"]): Method {
+  const schema = repairMethod.options.find(({ shape }) => shape.method.value === method);
+  if (schema === undefined) throw new DepthkitError("INTERNAL", `There is no repair method ${method}.`);
+  return schema;
+}
+
+function ownSettings({ shape }: Method, flags: object): Record<string, unknown> {
+  const own = schemaOptions(settings, flags);
+  const takes = Object.keys(shape).filter((key) => key in settings.shape);
+  const names = flagNames(settings);
+  for (const key of Object.keys(own)) {
+    if (takes.includes(key)) continue;
+    const allowed = takes.map((name) => names.get(name)).join(", ") || "none";
+    refuse(`${names.get(key)} is no flag of the repair ${shape.method.value}; its flags: ${allowed}.`);
+  }
+  return own;
 }
 
 function refuse(message: string): never {

@@ -5,6 +5,8 @@ import {
   type Corpus,
   DepthkitError,
   type GapRepairOptions,
+  type InfluenceScoreName,
+  influenceScoreNames,
   type Measure,
   type Model,
   type ModelSearch,
@@ -13,22 +15,27 @@ import {
   type RecipeName,
   recipeNames,
   recipes,
-  type StaticScoreName,
   type StrategyName,
   type Subnetwork,
-  staticScoreNames,
   strategies,
   type UnitName,
   unitKinds,
 } from "../index.ts";
 import { formatCount, formatNumber, renderTable } from "../report/index.ts";
-import { corpusOptions } from "../schemas.ts";
+import { corpusOptions, repairFitOptions } from "../schemas.ts";
 import { parseBudget } from "./budget-flag.ts";
 import { checkJournal, runCommand } from "./command.ts";
 import { addModelFlags, addTextFlags, type ModelFlags, type TextFlags, textDataOf } from "./data-flags.ts";
 import { noteLines } from "./notes.ts";
 import { withWorker } from "./remote.ts";
-import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
+import {
+  addRepairSettings,
+  type ClosedForm,
+  closedFormOf,
+  closedForms,
+  settingsGiven,
+} from "./repair-flags.ts";
+import { addSchemaFlags, flagNames, schemaOptions } from "./schema-flags.ts";
 import { loadModel } from "./subject.ts";
 import { parseUnits, wholeNumber } from "./values.ts";
 
@@ -39,7 +46,7 @@ interface Flags extends ModelFlags, TextFlags {
   units?: (typeof unitKinds)[number][];
   candidates?: number;
   protect?: UnitName[] | "ends";
-  scores?: StaticScoreName;
+  scores?: InfluenceScoreName;
   fit: number;
   choose: readonly number[];
   report: number;
@@ -48,8 +55,8 @@ interface Flags extends ModelFlags, TextFlags {
   task?: string;
   shots?: number;
   value?: Measure;
-  repair?: "emulated-update" | "low-rank" | "patch";
-  rank?: number;
+  repair?: ClosedForm;
+  runs?: number;
   evaluations?: number;
   seed: number;
   journal?: string;
@@ -59,9 +66,33 @@ interface Flags extends ModelFlags, TextFlags {
 /** Of the parts' corpora; how many sequences each has is said by the parts' own flags. */
 const textStyles = { sequences: false, skip: false, separator: { escaped: true } } as const;
 
+/** Of measuring what repairs are fitted to. */
+const fitStyles = { batchSize: { name: "repairBatch" } } as const;
+
 export function registerSearch(command: Command): void {
   addTextFlags(addModelFlags(command));
-  addSchemaFlags(command, corpusOptions, textStyles)
+  addSchemaFlags(command, corpusOptions, textStyles);
+  addOwnFlags(command);
+  addSchemaFlags(addRepairSettings(command, closedForms), repairFitOptions, fitStyles);
+  command.addHelpText("after", exampleText).action(async (flags: Flags) => {
+    await runCommand(flags, ({ signal, progress }) => {
+      const repair = repairOf(flags);
+      return withWorker(signal, async (kit) => {
+        const call = { signal, onProgress: progress.update };
+        await checkJournal(kit, flags.journal, signal);
+        if (flags.save !== undefined) await kit.checkTarget(flags.save, { kind: "repair", signal });
+        const model = await loadModel(kit, flags, call);
+        const found = await search(model, flags, repair, call);
+        if (flags.save !== undefined) await found.subnetwork.save(flags.save, call);
+        const { subnetwork: _, ...result } = found;
+        return { json: { model: model.info, search: result }, text: describe(found, flags) };
+      });
+    });
+  });
+}
+
+function addOwnFlags(command: Command): void {
+  command
     .requiredOption(
       "--budget <amount>",
       "what goes: 5 units, attention:3,feed-forward:2, 25% of the parameters, or kv-bytes:30%",
@@ -84,7 +115,7 @@ export function registerSearch(command: Command): void {
       new Option(
         "--scores <metric>",
         "lowest, iterative, knapsack: influence (default: leave-one-out)",
-      ).choices(staticScoreNames),
+      ).choices(influenceScoreNames),
     )
     .option("--fit <n>", "sequences to measure influence on and to fit repairs to", wholeNumber(0), 32)
     .option(
@@ -103,28 +134,17 @@ export function registerSearch(command: Command): void {
       new Option(
         "--repair <method>",
         "score every set with this repair in place, and give it to the winner",
-      ).choices(["emulated-update", "low-rank", "patch"]),
+      ).choices(closedForms),
     )
-    .option("--rank <n>", "of the low-rank repair", wholeNumber(1))
+    .option(
+      "--runs <n>",
+      "with --repair: runs of up to n blocks get a repair of their own (default: 2)",
+      wholeNumber(1),
+    )
     .option("--evaluations <n>", "sets to evaluate at most", wholeNumber(1))
     .option("--seed <n>", "of strategies that draw", wholeNumber(0), 0)
     .option("--journal <folder>", "keep every evaluated set here; an interrupted search goes on from it")
-    .option("--save <folder>", "save the winner, with its repairs, for --subnetwork of other commands")
-    .addHelpText("after", exampleText)
-    .action(async (flags: Flags) => {
-      await runCommand(flags, ({ signal, progress }) =>
-        withWorker(signal, async (kit) => {
-          const call = { signal, onProgress: progress.update };
-          await checkJournal(kit, flags.journal, signal);
-          if (flags.save !== undefined) await kit.checkTarget(flags.save, { kind: "repair", signal });
-          const model = await loadModel(kit, flags, call);
-          const found = await search(model, flags, call);
-          if (flags.save !== undefined) await found.subnetwork.save(flags.save, call);
-          const { subnetwork: _, ...result } = found;
-          return { json: { model: model.info, search: result }, text: describe(found, flags) };
-        }),
-      );
-    });
+    .option("--save <folder>", "save the winner, with its repairs, for --subnetwork of other commands");
 }
 
 const defaultChoose: readonly number[] = [16];
@@ -138,7 +158,12 @@ function growing(text: string, before: readonly number[]): readonly number[] {
   return [...(before === defaultChoose ? [] : before), wholeNumber(1)(text)];
 }
 
-async function search(model: Model, flags: Flags, call: CallOptions): Promise<ModelSearch<Subnetwork>> {
+async function search(
+  model: Model,
+  flags: Flags,
+  repair: GapRepairOptions | undefined,
+  call: CallOptions,
+): Promise<ModelSearch<Subnetwork>> {
   const corpus = schemaOptions(corpusOptions, flags, textStyles);
   const { fit, choose, report, draw, budget, recipe, strategy, candidates, protect, value } = flags;
   const split = { ...corpus, fit, choose, report, draw, ...call };
@@ -168,7 +193,7 @@ async function search(model: Model, flags: Flags, call: CallOptions): Promise<Mo
     choose: task ?? parts.choose,
     report: reportOn.length === 0 ? undefined : reportOn,
     value,
-    repair: repairOf(flags),
+    repair,
     evaluations: flags.evaluations,
     seed: flags.seed,
     journal: flags.journal,
@@ -177,15 +202,21 @@ async function search(model: Model, flags: Flags, call: CallOptions): Promise<Mo
   return await model.search(options);
 }
 
-function repairOf({ repair, rank }: Flags): GapRepairOptions | undefined {
-  if (repair === "low-rank") return { method: repair, rank };
-  if (rank !== undefined) {
-    throw new DepthkitError(
-      "INVALID_ARGUMENT",
-      "--rank is of --repair low-rank; leave it out or choose that.",
-    );
-  }
-  return repair === undefined ? undefined : { method: repair };
+function repairOf(flags: Flags): GapRepairOptions | undefined {
+  const { repair, runs } = flags;
+  const fitting = schemaOptions(repairFitOptions, flags, fitStyles);
+  if (repair !== undefined) return { ...closedFormOf(repair, flags), ...fitting, runs };
+  const names = flagNames(repairFitOptions, fitStyles);
+  const given = [
+    ...settingsGiven(flags),
+    ...Object.keys(fitting).map((key) => names.get(key)),
+    ...(runs === undefined ? [] : ["--runs"]),
+  ];
+  if (given.length === 0) return undefined;
+  throw new DepthkitError(
+    "INVALID_ARGUMENT",
+    `Without --repair there is nothing for ${given.join(", ")} to say.`,
+  );
 }
 
 function describe(found: ModelSearch<Subnetwork>, flags: Flags): string {

@@ -14,12 +14,12 @@ import {
 
 /** Asks the worker for both metrics of all units at once, and lays its arrays out by name. */
 export async function measureGradientInfluence(
-  { connection, handle, info: { depth } }: Subject,
+  { connection, handle, info: { depth }, removed }: Subject,
   corpus: Corpus,
   { units, metric, ...options }: GradientInfluenceOptions,
 ): Promise<GradientInfluence> {
   const held = heldBy(connection, "influence.gradients", "corpus", corpus);
-  const subject = { model: handle.on(connection), corpus: held };
+  const subject = { model: handle.on(connection), removed, corpus: held };
   const { result, tensor } = await connection.request("influence.gradients", subject, options);
   const row = (values: ArrayLike<number>, number: number) =>
     Array.from({ length: depth }, (_, index) => at(values, number * depth + index));

@@ -21,14 +21,14 @@ export function byGradients<G extends { metric: GradientMetric }>(options: objec
 
 /** Asks the worker for all metrics of all units at once, and lays its arrays out by name. */
 export async function measureInfluence(
-  { connection, handle, info }: Subject,
+  { connection, handle, info, removed }: Subject,
   corpus: Corpus,
   given: InfluenceOptions,
 ): Promise<Influence> {
   const { units, metric, ...options } = anOptionsObject("influence.measure", given);
   parseParams("influence.measure", influenceView, { units, metric });
   const held = heldBy(connection, "influence.measure", "corpus", corpus);
-  const subject = { model: handle.on(connection), corpus: held };
+  const subject = { model: handle.on(connection), removed, corpus: held };
   const { result, tensor } = await connection.request("influence.measure", subject, options);
   const { depth } = info;
   const rows = (values: ArrayLike<number>, from: number) =>
@@ -48,6 +48,7 @@ export async function measureInfluence(
       Number.isNaN(value) ? null : value,
     ),
     angular: Array.from({ length: depth }, (_, n) => rows(angular, n * depth).slice(0, depth - n)),
+    ...(result.cosines === null ? {} : { cosines: square(tensor(result.cosines).data, depth + 1) }),
     angularTokens: result.angularTokens,
     skipFirstTokens: result.skipFirstTokens,
     sequences: result.sequences,
@@ -55,6 +56,12 @@ export async function measureInfluence(
     seconds: result.seconds,
   };
   return new Influence(data, units, metric);
+}
+
+function square(values: ArrayLike<number>, size: number): number[][] {
+  return Array.from({ length: size }, (_, row) =>
+    Array.from({ length: size }, (_, column) => values[row * size + column] ?? 0),
+  );
 }
 
 function record<K extends string, V>(keys: readonly K[], value: (key: K) => V): Record<K, V> {

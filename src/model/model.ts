@@ -62,9 +62,10 @@ import {
 import { type Profile, type ProfileOptions, profileSubnetwork } from "./profile.ts";
 import { fitRepair, heldRepairs, type Repair, type RepairOptions } from "./repair.ts";
 import { type SearchDraws, type SearchDrawsOptions, searchDraws } from "./search/draws.ts";
+import type { FitInfluence } from "./search/fit-influence.ts";
 import { type GapRepairOptions, GapRepairs } from "./search/gap-repairs.ts";
 import type { ModelSearchOptions } from "./search/options.ts";
-import { type ModelSearch, searchModel } from "./search/search.ts";
+import { type MakeSubnetwork, type ModelSearch, searchModel } from "./search/search.ts";
 import { type SplitTextOptions, splitText, type TextParts } from "./search/text-parts.ts";
 import { type UnitCosts, type UnitCostsOptions, unitCosts } from "./search/unit-costs.ts";
 import { type LoadTaskOptions, loadTask, type Task } from "./task.ts";
@@ -408,11 +409,7 @@ export class Model extends Subnetwork {
    * NOT_MEASURABLE, CLOSED, CANCELLED, OUT_OF_MEMORY
    */
   async search(options: ModelSearchOptions): Promise<ModelSearch<Subnetwork>> {
-    return searchModel(this.subject, options, (removed, made) => {
-      const bare = this.without(removed);
-      if (made === undefined) return bare;
-      return new RepairedSubnetwork(() => this, bare, made.repairs, made.report);
-    });
+    return this.#search(options);
   }
 
   /**
@@ -422,7 +419,14 @@ export class Model extends Subnetwork {
    * @throws DepthkitError INVALID_ARGUMENT, NOT_ENOUGH_TEXT, and what {@link search} throws
    */
   async searchDraws(options: SearchDrawsOptions): Promise<SearchDraws<Subnetwork>> {
-    return searchDraws<Subnetwork>(this, options);
+    return searchDraws<Subnetwork>(
+      {
+        subject: this.subject,
+        splitText: (data, split) => this.splitText(data, split),
+        search: (one, known) => this.#search(one, known),
+      },
+      options,
+    );
   }
 
   /**
@@ -461,6 +465,15 @@ export class Model extends Subnetwork {
   /** Frees its memory in the worker, with all repairs made on it. */
   override close(): Promise<void> {
     return this.handle.close();
+  }
+
+  #search(options: ModelSearchOptions, known?: FitInfluence): Promise<ModelSearch<Subnetwork>> {
+    const make: MakeSubnetwork<Subnetwork> = (removed, made) => {
+      const bare = this.without(removed);
+      if (made === undefined) return bare;
+      return new RepairedSubnetwork(() => this, bare, made.repairs, made.report);
+    };
+    return searchModel(this.subject, options, make, known);
   }
 
   get #id(): string {

@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "605dcb0ca2499914818f6c2da6937ec8c6850bbda62e2c558fb86868708a1aa9";
+export const contractDigest = "add8f44506353ffdc158674606df95b012736bcfb69d2e8bea0a4c2800ca51cd";

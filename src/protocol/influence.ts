@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { corpusHandle, modelHandle, unitKind } from "./common.ts";
+import { corpusHandle, modelHandle, unitKind, unitName } from "./common.ts";
 import { gradientMetrics, influenceDefaults, influenceMetrics, rankedUnits } from "./names.ts";
 import { count, extending, finite, list, MOST_AT_A_TIME, named, upTo } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
@@ -21,8 +21,18 @@ export const influenceOptions = named(
     skipFirstTokens: count()
       .default(0)
       .describe("Tokens at each sequence's start to leave out: their activations dwarf the rest."),
+    cosines: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Also the mean cosine between the stream at every two boundaries of blocks, over all tokens counted: " +
+          "a batch's stream is then held at every boundary.",
+      ),
   }),
 );
+
+/** A pruned model is measured as it runs: what is removed moves nothing. */
+const measuredOn = { model: modelHandle, removed: list(unitName), corpus: corpusHandle };
 
 const gradientMetric = named("GradientMetric", z.enum(gradientMetrics));
 export type GradientMetric = (typeof gradientMetrics)[number];
@@ -36,10 +46,11 @@ export const influenceGradientOptions = named(
   }),
 );
 
-export const influenceGradientParams = extending("InfluenceGradientParams", influenceGradientOptions, {
-  model: modelHandle,
-  corpus: corpusHandle,
-});
+export const influenceGradientParams = extending(
+  "InfluenceGradientParams",
+  influenceGradientOptions,
+  measuredOn,
+);
 
 export const influenceGradientResult = named(
   "InfluenceGradientResult",
@@ -78,10 +89,7 @@ export const influenceView = z.strictObject({
   metric: influenceMetric.default(influenceDefaults.metric).describe("The metric to rank by."),
 });
 
-export const influenceMeasureParams = extending("InfluenceMeasureParams", influenceOptions, {
-  model: modelHandle,
-  corpus: corpusHandle,
-});
+export const influenceMeasureParams = extending("InfluenceMeasureParams", influenceOptions, measuredOn);
 
 export const influenceMeasureResult = named(
   "InfluenceMeasureResult",
@@ -95,6 +103,9 @@ export const influenceMeasureResult = named(
     angular: tensorRef.describe(
       "float64 (depth, depth): [n - 1, l] for the span of n blocks from l; 0 beyond.",
     ),
+    cosines: tensorRef
+      .nullable()
+      .describe("float64 (depth + 1, depth + 1): between two boundaries; null where not asked for."),
     angularTokens,
     skipFirstTokens: count(),
     sequences: count(1),

@@ -1,4 +1,4 @@
-import { DepthkitError } from "../errors.ts";
+import { aFlag, aNumber, anyOf, aWhole, type Check, checkArgument, listOf, objectOf } from "../options.ts";
 import type { ScoresAt } from "./scores.ts";
 import { beam } from "./strategies/beam.ts";
 import { evolutionary } from "./strategies/evolutionary.ts";
@@ -23,6 +23,7 @@ export const strategies = [
   "evolutionary",
   "policy-gradient",
   "knapsack",
+  "clusters",
   "surrogate",
 ] as const;
 
@@ -45,6 +46,16 @@ export type StrategyChoice =
       readonly name: "span";
       /** Across the n players from player l: `distances[n - 1][l]`. Default: the game itself decides. */
       readonly distances?: readonly (readonly number[])[];
+    }
+  | {
+      readonly name: "clusters";
+      /**
+       * Between every two players, from -1 to 1, such as mean cosines of what they read; only a model's search
+       * can do without.
+       */
+      readonly similarities?: readonly (readonly number[])[];
+      /** Default 2 to 4, by how fast similarity falls from player to player. */
+      readonly clusters?: number;
     }
   | { readonly name: "random" /** The best of so many is taken; default 1. */; readonly sets?: number }
   | {
@@ -83,39 +94,47 @@ export const needsOf: Readonly<Record<StrategyName, Needs>> = {
   evolutionary: { start: true, fidelities: true, endless: true },
   "policy-gradient": { start: true, endless: true },
   knapsack: { scores: true },
+  clusters: {},
   surrogate: { start: true, endless: true },
 };
 
-const settingsOf: Readonly<Record<StrategyName, readonly string[]>> = {
-  lowest: [],
-  iterative: ["step"],
-  greedy: [],
-  beam: ["width"],
-  span: ["distances"],
-  tail: [],
-  random: ["sets"],
-  evolutionary: ["parents", "offspring"],
-  "policy-gradient": ["masks", "rate"],
-  knapsack: [],
-  surrogate: ["everySize"],
+const aMatrix = listOf(listOf(aNumber), 1);
+const aRate: Check = {
+  allowed: "a finite number above 0",
+  holds: (value) => typeof value === "number" && value > 0 && Number.isFinite(value),
+};
+
+const settingChecks: Readonly<Record<StrategyName, Readonly<Record<string, Check>>>> = {
+  lowest: {},
+  iterative: { step: aWhole(1) },
+  greedy: {},
+  beam: { width: aWhole(1) },
+  span: { distances: aMatrix },
+  tail: {},
+  random: { sets: aWhole(1) },
+  evolutionary: { parents: aWhole(1), offspring: aWhole(1) },
+  "policy-gradient": { masks: aWhole(2), rate: aRate },
+  knapsack: {},
+  clusters: { similarities: aMatrix, clusters: aWhole(1) },
+  surrogate: { everySize: aFlag },
 };
 
 export type NamedStrategy = Exclude<StrategyChoice, string>;
 
-/** The choice with its name checked and no setting that the strategy does not have. */
+/**
+ * The choice with its name and its settings checked.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT for a strategy that there is not, and settings that it does not take
+ */
 export function namedStrategy(choice: StrategyChoice): NamedStrategy {
   const named = (typeof choice === "string" ? { name: choice } : choice) as NamedStrategy;
-  if (!strategies.includes(named.name)) {
-    refuse(`there is no strategy "${named.name}"; there are ${strategies.join(", ")}`);
-  }
-  const allowed = settingsOf[named.name];
-  const stranger = Object.keys(named).find((key) => key !== "name" && !allowed.includes(key));
-  if (stranger !== undefined) {
-    refuse(`"${named.name}" has no setting "${stranger}"; it has ${allowed.join(", ") || "none"}`);
-  }
+  checkArgument("Searching", "strategy", named.name, anyOf(...strategies));
+  const { name, ...settings } = named;
+  checkArgument("Searching", `strategy "${name}"`, settings, objectOf(settingChecks[name]));
   return named;
 }
 
+/** What needs the linear algebra is imported here: it takes a while to load. */
 export async function strategyFor(
   choice: NamedStrategy,
   scoresAt: ScoresAt,
@@ -125,42 +144,33 @@ export async function strategyFor(
     case "lowest":
       return lowestScores(scoresAt);
     case "iterative":
-      return iterative(scoresAt, atLeast("step", choice.step ?? 1, 1));
+      return iterative(scoresAt, choice.step ?? 1);
     case "greedy":
       return greedy;
     case "beam":
-      return beam(choice.width === undefined ? undefined : atLeast("width", choice.width, 1));
+      return beam(choice.width);
     case "span":
       return span(choice.distances);
     case "tail":
       return tail;
     case "random":
-      return random(atLeast("sets", choice.sets ?? 1, 1));
+      return random(choice.sets ?? 1);
     case "evolutionary":
       return evolutionary({
-        parents: atLeast("parents", choice.parents ?? 3, 1),
-        offspring: atLeast("offspring", choice.offspring ?? 8, 1),
+        parents: choice.parents ?? 3,
+        offspring: choice.offspring ?? 8,
       });
-    case "policy-gradient": {
-      const rate = choice.rate ?? 0.2;
-      if (!(rate > 0 && Number.isFinite(rate))) refuse(`got rate = ${rate}; it is a number above 0`);
-      return policyGradientSearch({ masks: atLeast("masks", choice.masks ?? 4, 2), rate });
-    }
+    case "policy-gradient":
+      return policyGradientSearch({ masks: choice.masks ?? 4, rate: choice.rate ?? 0.2 });
     case "knapsack":
       return knapsack(scoresAt);
+    case "clusters": {
+      const { clusters } = await import("./strategies/clusters.ts");
+      return clusters(choice.similarities, choice.clusters);
+    }
     case "surrogate": {
-      // It alone needs the linear algebra, which takes a while to load.
       const { surrogate } = await import("./strategies/surrogate.ts");
       return surrogate({ everySize: choice.everySize ?? false, floor });
     }
   }
-}
-
-function atLeast(name: string, value: number, least: number): number {
-  if (Number.isInteger(value) && value >= least) return value;
-  return refuse(`got ${name} = ${value}; it is a whole number from ${least} on`);
-}
-
-function refuse(why: string): never {
-  throw new DepthkitError("INVALID_ARGUMENT", `Searching: ${why}.`);
 }

@@ -101,8 +101,30 @@ test("shapley estimates among candidates, and says so", async () => {
 
 test("search chooses among candidates, saves the winner, and another command takes it", async () => {
   const data = ["--data", "text.txt", "--length", "32", "--fit", "2", "--choose", "1", "--report", "1"];
-  const wanted = ["--candidates", "4", "--repair", "emulated-update", "--save", "winner"];
-  const args = ["search", ...model, ...data, "--budget", "2", ...wanted];
+  const repair = [
+    "--repair",
+    "low-rank",
+    "--rank",
+    "4",
+    "--ridge",
+    "0.1",
+    "--runs",
+    "1",
+    "--skip-tokens",
+    "1",
+  ];
+  const args = [
+    "search",
+    ...model,
+    ...data,
+    "--budget",
+    "2",
+    "--candidates",
+    "4",
+    ...repair,
+    "--save",
+    "winner",
+  ];
   const { code, stdout, stderr } = await run(args);
   expect({ code, stderr }).toMatchObject({ code: 0 });
   const [, ...removed] = /^Remove (block\.\d+), (block\.\d+)$/m.exec(stdout) ?? [];
@@ -115,6 +137,13 @@ test("search chooses among candidates, saves the winner, and another command tak
   expect(saved).toMatchObject({ code: 0 });
   const written = JSON.parse(saved.stdout) as { removed: string[] };
   expect(written.removed.sort()).toEqual(removed.sort());
+});
+
+test("search refuses what says how to repair where nothing is repaired", async () => {
+  const data = ["--data", "text.txt", "--rank", "4", "--runs", "1"];
+  const { code, stderr } = await run(["search", ...model, ...data, "--budget", "2"]);
+  expect(code).toBe(2);
+  expect(stderr).toContain("Without --repair there is nothing for --rank, --runs to say.");
 });
 
 test("search refuses a budget that it cannot read, and says which there are", async () => {

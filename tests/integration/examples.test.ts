@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
@@ -28,15 +28,34 @@ test.each(readdirSync(join(root, "examples")).filter((name) => name !== "backend
   300_000,
 );
 
+/** Runs a document's first example as it stands there, but for the folders that it writes to. */
+async function runDocumented(document: string, folders: Readonly<Record<string, string>>) {
+  const code = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(root, document), "utf8"))?.[1] ?? "";
+  for (const folder of Object.values(folders)) rmSync(folder, { recursive: true, force: true });
+  const file = join(root, ".depthkit", `${basename(document, ".md")}-example.ts`);
+  const own = Object.entries(folders).reduce((text, [name, folder]) => text.replace(name, folder), code);
+  writeFileSync(file, own);
+  return { lines: code.trim().split("\n").length, ...(await run(file)) };
+}
+
+const target = (name: string) => join(root, ".depthkit", name);
+
 test("the README's example runs as it stands there", async () => {
-  const code = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(root, "README.md"), "utf8"))?.[1] ?? "";
-  expect(code.trim().split("\n").length).toBeLessThanOrEqual(15);
-  const file = join(root, ".depthkit", "readme-example.ts");
-  const target = join(root, ".depthkit", "readme-example-out");
-  rmSync(target, { recursive: true, force: true });
-  writeFileSync(file, code.replace("out/smaller", target));
-  const result = await run(file);
+  const smaller = target("readme-example-out");
+  const { lines, ...result } = await runDocumented("README.md", { "out/smaller": smaller });
+  expect(lines).toBeLessThanOrEqual(15);
   expect(result).toMatchObject({ code: 0 });
-  expect(readdirSync(target)).toContain("model.safetensors");
-  rmSync(target, { recursive: true });
+  expect(readdirSync(smaller)).toContain("model.safetensors");
+  rmSync(smaller, { recursive: true });
 }, 300_000);
+
+test("the example of docs/search.md runs as it stands there", async () => {
+  const [smaller, journal] = [target("search-example-out"), target("search-example-journal")];
+  const folders = { "out/smaller": smaller, "runs/search": journal };
+  const { output, ...result } = await runDocumented("docs/search.md", folders);
+  expect({ output, ...result }).toMatchObject({ code: 0 });
+  expect(output).toContain("part: 'report'");
+  expect(readdirSync(smaller)).toContain("config.json");
+  expect(readdirSync(journal).length).toBeGreaterThan(0);
+  for (const folder of [smaller, journal]) rmSync(folder, { recursive: true });
+}, 600_000);

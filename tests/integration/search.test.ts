@@ -144,6 +144,14 @@ describe("a search of the model", () => {
     if (recipe === "shortgpt" && parts.fit !== undefined) {
       expect(found.removed).toEqual((await model.influence(parts.fit)).lowest(1));
     }
+    if (recipe === "taylor+" && parts.fit !== undefined) {
+      const order = (await model.influence(parts.fit, { metric: "taylor" })).lowest(30);
+      const inside = model.units("block").slice(4, 28);
+      expect(found.removed).toEqual([order.find((unit) => inside.includes(unit))]);
+    }
+    if (recipe === "llm-streamline" && parts.fit !== undefined) {
+      expect(found.removed).toEqual((await model.influence(parts.fit)).lowest(1));
+    }
     if (recipe === "deeper-layers" && parts.fit !== undefined) {
       expect(found.removed).toEqual((await model.influence(parts.fit)).span(1).units);
     }
@@ -181,10 +189,13 @@ describe("what a search refuses", () => {
   test.each([
     [{ budget: 1, recipe: "sleb", strategy: "greedy" }, 'the recipe "sleb" settles `strategy`'],
     [{ budget: 1, candidates: 4 }, "`candidates` needs text to fit to"],
-    [{ budget: 1, recipe: "shortgpt" }, "measures influence; give `fit`"],
+    [{ budget: 1, recipe: "shortgpt" }, "a score by cosine needs text to fit to; give `fit`"],
+    [{ budget: 1, recipe: "lorp" }, '"clusters" needs text to fit to'],
+    [{ budget: 1, strategy: "clusters", players: "attention" }, '"clusters" is over blocks'],
     [{ budget: { cost: "watts", share: 0.1 } }, 'the cost "watts"; costs are parameters'],
     [{ budget: 1, players: ["block.3", "attention.3"] }, "attention.3 and its whole block"],
-    [{ budget: 1, scores: { metric: "sine" } }, 'scores.metric is "sine"'],
+    [{ budget: 1, scores: { metric: "sine" } }, "scores.metric: expected one of cosine"],
+    [{ budget: 1, scores: { metric: "cosine", off: "block" } }, 'no option "off" (did you mean "of"?)'],
   ])("%j", async (options, words) => {
     const search = model.search({ ...options, choose: last() } as never);
     await expect(search).rejects.toThrow(words);
@@ -221,5 +232,23 @@ describe("draws of text", () => {
       (found.methods[name]?.results ?? []).reduce((sum, { reported }) => sum + reported, 0) / 3;
     expect(comparison?.difference).toBeCloseTo(mean("tail") - mean("greedy"), 8);
     expect(comparison?.sentence).toContain("calibration noise");
+  });
+
+  test("measure influence once a draw, whatever the number of methods that go by it", async () => {
+    let measured = 0;
+    await model.searchDraws({
+      texts: { made: texts },
+      split: { fit: 2, choose: 1, report: 1, length: 32 },
+      draws: 2,
+      methods: {
+        lowest: { recipe: "shortgpt", budget: 1 },
+        knapsack: { strategy: "knapsack", scores: { metric: "l2" }, budget: 1 },
+        candidates: { strategy: "tail", candidates: 3, budget: 1 },
+      },
+      onProgress: ({ phase, done, total }) => {
+        if (phase === "influence" && done === total) measured++;
+      },
+    });
+    expect(measured).toBe(2);
   });
 });

@@ -13,15 +13,20 @@ config = LlamaConfig(
     vocab_size=len(tokenizer), hidden_size=32, intermediate_size=48, num_hidden_layers=6, num_attention_heads=4,
     num_key_value_heads=2, max_position_embeddings=256, bos_token_id=0, eos_token_id=0, tie_word_embeddings=True,
 )
-LlamaForCausalLM(config).save_pretrained(sys.argv[2])
+model = LlamaForCausalLM(config)
+exec(sys.argv[3])
+model.save_pretrained(sys.argv[2])
 tokenizer.save_pretrained(sys.argv[2])
 `;
 
-/** A random model of six small blocks with the bundled model's tokenizer, 6 MB in all: gives its folder. */
-export async function tinyModel(parent: string): Promise<string> {
+/**
+ * A random model of six small blocks with the bundled model's tokenizer, 6 MB in all: gives its folder.
+ * `surgery`: Python that changes `model` first.
+ */
+export async function tinyModel(parent: string, surgery = ""): Promise<string> {
   const folder = join(parent, "tiny");
   const { python, env } = await resolveWorkerPython();
-  const args = ["-I", "-X", "utf8", "-c", SCRIPT, bundledModel().folder, folder];
+  const args = ["-I", "-X", "utf8", "-c", SCRIPT, bundledModel().folder, folder, surgery];
   await promisify(execFile)(python, args, { env: { ...process.env, ...env } });
   return folder;
 }

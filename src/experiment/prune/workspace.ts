@@ -5,8 +5,9 @@ import type { StepsFile } from "../../journal/steps-file.ts";
 import type { Corpus } from "../../model/corpus.ts";
 import type { Depthkit } from "../../model/depthkit.ts";
 import type { Model } from "../../model/model.ts";
+import { FitInfluence } from "../../model/search/fit-influence.ts";
+import { influenceScores } from "../../model/search/influence-scores.ts";
 import { playersOf } from "../../model/search/settle.ts";
-import { staticScores } from "../../model/search/static-scores.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
 import type { PruneOptions } from "./options.ts";
@@ -67,12 +68,8 @@ export async function openWorkspace(
     const key = { model: modelKey(model.info), ...keys };
     const players = playersOf(options.players ?? "block", model.depth);
     const scores = await steps.step({ step: "influence", players, of: key }, scoresSchema, async () => {
-      const influence = await model.influence(fit, call);
-      const found = staticScores(
-        players.map((unit) => [unit]),
-        influence.toJSON(),
-        { metric: "cosine" },
-      );
+      const influence = new FitInfluence(model.subject, fit);
+      const found = await influenceScores(players, influence, { metric: "cosine" }, call);
       return Object.fromEntries(players.map((unit, at) => [unit, found[at] ?? Number.NaN]));
     });
     return {

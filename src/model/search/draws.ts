@@ -1,4 +1,5 @@
 import { item } from "../../arrays.ts";
+import type { Subject } from "../../evaluation/subject.ts";
 import type { TextData } from "../../evaluation/text-data.ts";
 import { anObject, aWhole, type Checks, checkOptions, required } from "../../options.ts";
 import type { UnitName } from "../../protocol/common.ts";
@@ -7,6 +8,7 @@ import type { CallOptions } from "../../rpc/connection.ts";
 import { withTimeLimit, workerCallChecks } from "../../rpc/time-limit.ts";
 import { type ChoiceCertainty, choiceCertainty } from "../../selection/choice-certainty.ts";
 import { type ChoiceComparison, compareChoices } from "../../selection/compare-choices.ts";
+import { FitInfluence } from "./fit-influence.ts";
 import { type ModelSearchOptions, refuse } from "./options.ts";
 import type { ModelSearch } from "./search.ts";
 import type { SplitTextOptions, TextParts } from "./text-parts.ts";
@@ -49,9 +51,10 @@ export interface SearchDraws<S> {
 
 /** What the draws need of a model. */
 export interface Searchable<S> {
-  readonly depth: number;
+  readonly subject: Subject;
   splitText(data: TextData, options: SplitTextOptions): Promise<TextParts>;
-  search(options: ModelSearchOptions): Promise<ModelSearch<S>>;
+  /** `known`: influence on the search's `fit`. */
+  search(options: ModelSearchOptions, known: FitInfluence | undefined): Promise<ModelSearch<S>>;
 }
 
 const drawsChecks: Checks<SearchDrawsOptions> = {
@@ -91,9 +94,11 @@ async function drawAll<S extends AsyncDisposable>(
     for (let draw = 0; draw < draws; draw++) {
       await using parts = await model.splitText(data, { ...split, draw, ...call });
       const { fit, choose, report } = parts;
+      // All methods go by the same influence, so it is measured once a draw.
+      const known = fit && new FitInfluence(model.subject, fit);
       for (const name of names) {
         const method = methods[name] as DrawnMethod;
-        const search = await model.search({ ...method, fit, choose, report, ...call });
+        const search = await model.search({ ...method, fit, choose, report, ...call }, known);
         const part = item(search.parts, 1);
         found.get(name)?.push({ text, draw, search, reported: part.repaired ?? part.removed });
         // What went is kept; the repairs of a draw are not needed any more.

@@ -1,4 +1,4 @@
-import { influenceMetrics } from "../../protocol/names.ts";
+import { gradientMetrics, influenceMetrics } from "../../protocol/names.ts";
 
 /** Names that the entry point has without loading what they name. */
 
@@ -7,8 +7,8 @@ export const costNames = ["parameters", "bytes", "kv-bytes", "seconds"] as const
 export type CostName = (typeof costNames)[number];
 
 /**
- * A metric of influence; or `xmerge`, the larger of the standardised l2 influence, relative to the stream,
- * and the standardised cosine (arXiv 2609.02083).
+ * A metric of influence, by movement of the stream or by gradients; or `xmerge`, the larger of the standardised
+ * l2 influence, relative to the stream, and the standardised cosine (arXiv 2609.02083).
  */
-export const staticScoreNames = [...influenceMetrics, "xmerge"] as const;
-export type StaticScoreName = (typeof staticScoreNames)[number];
+export const influenceScoreNames = [...influenceMetrics, "xmerge", ...gradientMetrics] as const;
+export type InfluenceScoreName = (typeof influenceScoreNames)[number];

@@ -7,6 +7,8 @@ import {
   aText,
   aWhole,
   type Check,
+  type Checks,
+  checkArgument,
   either,
   listOf,
   objectOf,
@@ -26,9 +28,9 @@ import type { StrategyChoice } from "../../selection/strategy-choice.ts";
 import type { Corpus } from "../corpus.ts";
 import type { Task } from "../task.ts";
 import { type GapRepairOptions, gapRepairOptions } from "./gap-repairs.ts";
-import { staticScoreNames } from "./names.ts";
+import type { InfluenceScores } from "./influence-scores.ts";
+import { influenceScoreNames } from "./names.ts";
 import { type RecipeName, recipeNames } from "./recipes.ts";
-import type { StaticScores } from "./static-scores.ts";
 
 /** How a model is searched. `splitText` gives `fit`, `choose` and `report` of one text. */
 export interface ModelSearchOptions extends Omit<EngineOptions, "onProgress"> {
@@ -47,8 +49,11 @@ export interface ModelSearchOptions extends Omit<EngineOptions, "onProgress"> {
   candidates?: readonly UnitName[] | number | undefined;
   /** Who stays; `ends`: the first block and the last. */
   protect?: readonly UnitName[] | "ends" | undefined;
-  /** For `lowest`, `iterative` and `knapsack`: influence on `fit`, or numbers. Default: leave-one-out. */
-  scores?: StaticScores | Scores | MeasureScores | undefined;
+  /**
+   * For `lowest`, `iterative` and `knapsack`: influence on `fit`, which `iterative` measures again after each
+   * removal, or numbers. Default: leave-one-out.
+   */
+  scores?: InfluenceScores | Scores | MeasureScores | undefined;
   /** What influence is measured on and repairs are fitted to. */
   fit?: Corpus | undefined;
   /**
@@ -78,6 +83,11 @@ const aUnitList = listOf(aText, 1);
 const someData = aHandle("a corpus or a task");
 const dataList = either(someData, listOf(someData, 1));
 
+const someScores = objectOf({
+  metric: required(anyOf(...influenceScoreNames)),
+  of: anyOf("own", "block"),
+} satisfies Checks<InfluenceScores>);
+
 /** What a search is given beside what the engine takes. */
 export const searchChecks = {
   ...workerCallChecks,
@@ -105,24 +115,22 @@ export const searchChecks = {
 /** @throws DepthkitError INVALID_ARGUMENT with what is wrong with a search's options */
 export function checkModelSearch(options: ModelSearchOptions): void {
   checkCallOptions("search", options, engineOptions, searchChecks);
-  const { recipe, candidates, scores, repair, fit } = options;
+  const { recipe, scores, repair, fit } = options;
   for (const name of ["strategy", "scores", "players"] as const) {
     if (recipe === undefined || options[name] === undefined) continue;
     refuse(`the recipe "${recipe}" settles \`${name}\`; leave it out, or search without a recipe`);
   }
-  const metric = isStatic(scores) ? scores.metric : undefined;
-  if (metric !== undefined && !staticScoreNames.includes(metric)) {
-    refuse(`scores.metric is "${metric}"; metrics are ${staticScoreNames.join(", ")}`);
-  }
-  if (fit !== undefined) return;
-  const wants = typeof candidates === "number" ? "candidates" : repair !== undefined ? "repair" : undefined;
-  if (wants !== undefined || metric !== undefined) {
-    refuse(`\`${wants ?? "scores"}\` needs text to fit to; give \`fit\`, as \`splitText\` makes it`);
-  }
+  if (isByInfluence(scores)) checkArgument("search", "scores", scores, someScores);
+  if (repair !== undefined && fit === undefined) refuse(`\`repair\` ${needsFit}`);
 }
 
-export function isStatic(scores: ModelSearchOptions["scores"]): scores is StaticScores {
-  return typeof scores === "object" && scores !== null && typeof (scores as StaticScores).metric === "string";
+/** Of what rests on text that decides nothing. */
+export const needsFit = "needs text to fit to; give `fit`, as `splitText` makes it";
+
+export function isByInfluence(scores: ModelSearchOptions["scores"]): scores is InfluenceScores {
+  return (
+    typeof scores === "object" && scores !== null && typeof (scores as InfluenceScores).metric === "string"
+  );
 }
 
 export function refuse(why: string): never {

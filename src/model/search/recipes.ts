@@ -3,7 +3,7 @@ import type { UnitKind } from "../../protocol/common.ts";
 import type { Measure } from "../../protocol/subnetworks.ts";
 import type { Budget } from "../../selection/budget.ts";
 import type { StrategyChoice } from "../../selection/strategy-choice.ts";
-import type { StaticScoreName } from "./names.ts";
+import type { InfluenceScoreName } from "./names.ts";
 
 /** A published way to choose, as settings of a search. */
 export interface Recipe {
@@ -12,8 +12,9 @@ export interface Recipe {
   readonly arXiv: string | null;
   /** The kinds of unit that may go. */
   readonly kinds: readonly UnitKind[];
-  readonly strategy: StrategyChoice | "angular-span";
-  readonly scores?: StaticScoreName;
+  /** `angular-span` and `cosine-span`: the run of blocks whose ends are nearest by angle or cosine on `fit`. */
+  readonly strategy: StrategyChoice | "angular-span" | "cosine-span";
+  readonly scores?: InfluenceScoreName;
   readonly value?: Measure;
   /** From each kind as many as the budget's count says. */
   readonly countEachKind?: boolean;
@@ -48,6 +49,27 @@ export const recipes = {
     arXiv: "2402.02834",
     kinds: ["block"],
     strategy: "lowest",
+  },
+  "taylor+": {
+    paper: "Shortened LLaMA, by gradients",
+    arXiv: "2402.02834",
+    kinds: ["block"],
+    strategy: "lowest",
+    scores: "taylor",
+    protectedEnds: [4, 2],
+  },
+  "llm-streamline": {
+    paper: "LLM-Streamline, its choice",
+    arXiv: "2403.19135",
+    kinds: ["block"],
+    strategy: "cosine-span",
+  },
+  lorp: {
+    paper: "LoRP",
+    arXiv: "2605.27786",
+    kinds: ["block"],
+    strategy: "clusters",
+    protectedEnds: [1, 1],
   },
   sleb: {
     paper: "SLEB",

@@ -12,6 +12,7 @@ import { type ModelGame, modelGame } from "../model-game.ts";
 import { fitRepair, type Repair, type RepairOptions } from "../repair.ts";
 import type { Task } from "../task.ts";
 import { countBudget } from "./count-budget.ts";
+import type { FitInfluence } from "./fit-influence.ts";
 import { GapRepairs } from "./gap-repairs.ts";
 import { checkModelSearch, type ModelSearchOptions } from "./options.ts";
 import type { RecipeName } from "./recipes.ts";
@@ -46,20 +47,22 @@ const approximation =
   "Sets were scored with repairs that were fitted to each gap by itself in the whole model; the winner's own " +
   "were fitted to the winner.";
 
-/** Searches a model for the units to remove: docs/search.md. */
+/** Searches a model for the units to remove: docs/search.md. `known`: influence on `fit`, of another search. */
 export async function searchModel<S>(
   on: Subject,
   options: ModelSearchOptions,
   make: MakeSubnetwork<S>,
+  known?: FitInfluence,
 ): Promise<ModelSearch<S>> {
   checkModelSearch(options);
-  return withTimeLimit("search", options, (signal) => search(on, { ...options, signal }, make));
+  return withTimeLimit("search", options, (signal) => search(on, { ...options, signal }, make, known));
 }
 
 async function search<S>(
   on: Subject,
   options: ModelSearchOptions,
   make: MakeSubnetwork<S>,
+  known: FitInfluence | undefined,
 ): Promise<ModelSearch<S>> {
   const { fit, evaluations, start, seed, journal, signal, onProgress, timeoutMs } = options;
   const { scoredPositions, batchSize, memoryBudget } = options;
@@ -74,7 +77,7 @@ async function search<S>(
     ...reportOn.map((data) => ({ name: "report", data })),
   ];
   const notes = await checkPartsApart(on, textParts, { signal, timeoutMs });
-  const { players, value, ...settled } = await settle(on, options);
+  const { players, value, ...settled } = await settle(on, options, known);
   // Text grows where a strategy compares many sets at a time; others look at the largest part alone.
   const levels = needsOf[namedStrategy(settled.strategy).name].fidelities === true ? given : [deciding];
   const counted = await countBudget(on, settled.budget, players, call);

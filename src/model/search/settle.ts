@@ -2,14 +2,14 @@ import { item } from "../../arrays.ts";
 import type { Subject } from "../../evaluation/subject.ts";
 import type { UnitKind, UnitName } from "../../protocol/common.ts";
 import { checkUnits, parseUnit, unitsOf } from "../../protocol/units.ts";
+import type { CallOptions } from "../../rpc/connection.ts";
 import type { Budget } from "../../selection/budget.ts";
 import type { MeasureScores, Scores } from "../../selection/scores.ts";
-import type { StrategyChoice } from "../../selection/strategy-choice.ts";
-import type { Influence } from "../influence.ts";
-import { measureInfluence } from "../measure-influence.ts";
-import { isStatic, type ModelSearchOptions, refuse } from "./options.ts";
+import { type NamedStrategy, namedStrategy, type StrategyChoice } from "../../selection/strategy-choice.ts";
+import { FitInfluence } from "./fit-influence.ts";
+import { type InfluenceScores, influenceScores } from "./influence-scores.ts";
+import { isByInfluence, type ModelSearchOptions, needsFit, refuse } from "./options.ts";
 import { budgetOf, type Recipe, recipes } from "./recipes.ts";
-import { staticScores } from "./static-scores.ts";
 
 /** A search as it is carried out: what a recipe says and what was left out is filled in. */
 export interface SettledSearch {
@@ -22,42 +22,90 @@ export interface SettledSearch {
   readonly value: ModelSearchOptions["value"];
 }
 
-/** Measures influence where something rests on it. */
-export async function settle(on: Subject, given: ModelSearchOptions): Promise<SettledSearch> {
+/** Measures influence where something rests on it, and then alone. */
+export async function settle(
+  on: Subject,
+  given: ModelSearchOptions,
+  known: FitInfluence | undefined,
+): Promise<SettledSearch> {
   const { depth } = on.info;
+  const { signal, onProgress, timeoutMs, candidates } = given;
   const recipe: Partial<Recipe> = given.recipe === undefined ? {} : recipes[given.recipe];
   const players = playersOf(recipe.kinds ?? given.players ?? "block", depth);
   const scores = recipe.scores === undefined ? given.scores : { metric: recipe.scores };
-  const bySpan = recipe.strategy === "angular-span";
-  const needed = bySpan || isStatic(scores) || typeof given.candidates === "number";
-  const influence = needed ? await influenceOn(on, given) : undefined;
-  const strategy: StrategyChoice =
-    recipe.strategy === "angular-span"
-      ? { name: "span", distances: measured(influence).data.angular }
-      : (recipe.strategy ?? given.strategy ?? "greedy");
+  const fitted: Fitted = {
+    players,
+    depth,
+    call: { signal, onProgress, timeoutMs },
+    influence: (what) => known ?? new FitInfluence(on, given.fit ?? refuse(`${what} ${needsFit}`)),
+  };
+  const strategy = await strategyOf(recipe.strategy ?? given.strategy ?? "greedy", fitted);
   return {
     strategy,
     players,
     budget: given.recipe === undefined ? given.budget : budgetOf(given.recipe, given.budget),
-    candidates: candidatesOf(given.candidates, players, influence),
+    candidates: typeof candidates === "number" ? await leastCosine(candidates, fitted) : candidates,
     protect: protectedOf(given.protect ?? [], recipe.protectedEnds ?? [0, 0], players, depth),
-    scores: isStatic(scores) ? staticScores(alone(players), measured(influence).data, scores) : scores,
+    scores: isByInfluence(scores) ? await scoresOf(scores, namedStrategy(strategy), fitted) : scores,
     value: given.value ?? recipe.value,
   };
 }
 
-async function influenceOn(
-  on: Subject,
-  { fit, recipe, signal, onProgress }: ModelSearchOptions,
-): Promise<Influence> {
-  if (fit === undefined) {
-    refuse(`the recipe "${recipe}" measures influence; give \`fit\`, as \`splitText\` makes it`);
-  }
-  return await measureInfluence(on, fit, { signal, onProgress });
+/** What a search is settled with that rests on `fit`. */
+interface Fitted {
+  readonly players: readonly UnitName[];
+  readonly depth: number;
+  readonly call: CallOptions;
+  /** On `fit`, and a refusal of `what` where there is none. */
+  readonly influence: (what: string) => FitInfluence;
 }
 
-function measured(influence: Influence | undefined): Influence {
-  return influence ?? refuse("influence was not measured");
+/** The strategy with what it takes from the text. */
+async function strategyOf(
+  strategy: StrategyChoice | "angular-span" | "cosine-span",
+  { players, depth, call, influence }: Fitted,
+): Promise<StrategyChoice> {
+  if (strategy === "angular-span") {
+    const { angular } = (await influence("a span by angle").static(call)).data;
+    return { name: "span", distances: angular };
+  }
+  const cosines = async (what: string) => (await influence(what).static(call, true)).data.cosines ?? [];
+  if (strategy === "cosine-span") {
+    return { name: "span", distances: acrossSpans(await cosines("a span by cosine")) };
+  }
+  const named = namedStrategy(strategy);
+  if (named.name !== "clusters" || named.similarities !== undefined) return strategy;
+  if (players.join() !== unitsOf("block", depth).join()) {
+    refuse(`"clusters" is over blocks; give \`similarities\` of other players`);
+  }
+  const similarities = (await cosines('"clusters"')).slice(0, depth).map((row) => row.slice(0, depth));
+  return { ...named, similarities };
+}
+
+/** `[n - 1][l]`: 1 - the mean cosine between the ends of the n blocks from block l. */
+function acrossSpans(cosines: readonly (readonly number[])[]): number[][] {
+  const depth = cosines.length - 1;
+  return Array.from({ length: depth }, (_, less) =>
+    Array.from({ length: depth - less }, (_, start) => 1 - item(item(cosines, start), start + less + 1)),
+  );
+}
+
+async function leastCosine(count: number, { players, call, influence }: Fitted): Promise<UnitName[]> {
+  const scores = await influenceScores(players, influence("`candidates`"), { metric: "cosine" }, call);
+  const order = [...players.keys()].sort((a, b) => item(scores, a) - item(scores, b) || a - b);
+  return order.slice(0, count).map((place) => item(players, place));
+}
+
+/** `iterative` measures again on what is left. */
+async function scoresOf(
+  scores: InfluenceScores,
+  { name }: NamedStrategy,
+  { players, call, influence }: Fitted,
+): Promise<Scores | MeasureScores> {
+  const on = influence(`a score by ${scores.metric}`);
+  if (name !== "iterative") return await influenceScores(players, on, scores, call);
+  return (removed, { signal }) =>
+    influenceScores(players, on, scores, { ...call, signal, removed: removed as readonly UnitName[] });
 }
 
 /** Who plays, by name. */
@@ -78,19 +126,6 @@ export function playersOf(players: NonNullable<ModelSearchOptions["players"]>, d
     );
   }
   return checked;
-}
-
-const alone = (players: readonly UnitName[]) => players.map((unit) => [unit]);
-
-function candidatesOf(
-  candidates: ModelSearchOptions["candidates"],
-  players: readonly UnitName[],
-  influence: Influence | undefined,
-): readonly UnitName[] | undefined {
-  if (typeof candidates !== "number") return candidates;
-  const scores = staticScores(alone(players), measured(influence).data, { metric: "cosine" });
-  const order = [...players.keys()].sort((a, b) => item(scores, a) - item(scores, b) || a - b);
-  return order.slice(0, candidates).map((place) => item(players, place));
 }
 
 /** Ends that a recipe protects hold beside those that are asked for. */

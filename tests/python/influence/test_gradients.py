@@ -22,8 +22,10 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.influence.gradients import GradientInfluence, gradient_influence
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.units import UNIT_KINDS
+from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.session.job import Unattended, cancelled
+from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from influence.builders import corpus_of, llama, random_rows, tiny
 from tiny import DEPTH, FAMILY_MODELS, SHAPE, random_model, tiny_model
 
@@ -131,6 +133,24 @@ def test_taylor_is_autograd_through_the_models_own_forward(name: str) -> None:
             expected = sum(float(product.abs().sum()) for product in products)
             assert float(influence.values[number, TAYLOR, index]) == pytest.approx(expected, rel=1e-4)
             assert int(influence.weights[number, index]) == sum(parameter.numel() for parameter in parameters)
+
+
+@pytest.mark.parametrize("name", FAMILY_MODELS)
+def test_a_pruned_model_is_measured_as_it_runs(name: str) -> None:
+    decoder = tiny(name)
+    lost = [Unit("block", 1), Unit("attention", 3), Unit("feed-forward", 4)]
+    with removed(Subnetwork(decoder, tuple(lost))):
+        influence = measure(decoder, corpus_of(ROWS))
+        loss = loss_of(decoder.model.requires_grad_(True))
+        torch.autograd.backward(loss)
+    assert influence.loss == pytest.approx(float(loss.detach()), rel=1e-5)
+    for unit in lost:
+        assert (influence.values[UNIT_KINDS.index(unit.kind), :, unit.index] == 0).all()
+    for index in (0, 2, 3, 4, 5):
+        # What is removed ran in neither, and has no gradient.
+        products = [(each * each.grad).abs() for each in decoder.blocks[index].parameters() if each.grad is not None]
+        expected = sum(float(product.detach().sum()) for product in products)
+        assert float(influence.values[BLOCK, TAYLOR, index]) == pytest.approx(expected, rel=1e-4), index
 
 
 @torch.no_grad()

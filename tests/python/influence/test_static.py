@@ -85,6 +85,20 @@ def test_blocks_and_angles_match_a_plain_forward_in_fp64(name: str) -> None:
             assert last.angular[n - 1, start] == pytest.approx(angles[[16, 33, 50]].mean(), rel=1e-6)
 
 
+@pytest.mark.parametrize("angular_tokens", ["last", "all"])
+def test_cosines_between_boundaries_are_means_over_all_tokens(angular_tokens: str) -> None:
+    decoder, rows = tiny("llama"), random_rows(17, 9, 12)
+    result = measure(decoder, corpus_of(rows), batch_size=2, cosines=True, angular_tokens=angular_tokens)
+    plain = measure(decoder, corpus_of(rows), batch_size=2, angular_tokens=angular_tokens)
+    everything = np.concatenate([streams(decoder, row) for row in rows], axis=1)
+    directions = everything / np.linalg.norm(everything, axis=-1, keepdims=True)
+    expected = np.einsum("ith,jth->ij", directions, directions) / directions.shape[1]
+    assert result.cosines is not None and plain.cosines is None
+    np.testing.assert_allclose(result.cosines, expected, rtol=1e-6)
+    np.testing.assert_allclose(1 - np.diagonal(result.cosines, 1), result.values[BLOCK, COSINE], rtol=1e-4)
+    torch.testing.assert_close(result.angular, plain.angular, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("parallel", [False, True])
 def test_met5_sublayers_read_what_the_wiring_says(parallel: bool) -> None:
     decoder, row = tiny("gpt_neox-parallel" if parallel else "gpt_neox"), random_rows(12)[0]

@@ -1,6 +1,14 @@
 import { Command } from "commander";
 import { expect, test } from "vitest";
-import { addRepairFlags, type RepairFlags, repairMethodOf } from "../../../src/cli/repair-flags.ts";
+import {
+  addRepairFlags,
+  addRepairSettings,
+  closedFormOf,
+  closedForms,
+  type RepairFlags,
+  repairMethodOf,
+  settingsGiven,
+} from "../../../src/cli/repair-flags.ts";
 
 function read(...args: string[]) {
   const command = addRepairFlags(new Command().exitOverride().option("--method <name>"));
@@ -30,4 +38,16 @@ test("a flag of another method is refused by name, with those there are", () => 
 
 test("a word that a number's flag does not take is refused", () => {
   expect(() => read("--method", "fold", "--ridge", "often")).toThrow(/often/);
+});
+
+test("a search has the settings of the methods without training, and their words", () => {
+  const command = addRepairSettings(new Command().exitOverride(), closedForms);
+  const names = command.options.map(({ long }) => long);
+  expect(names).toEqual(["--reference", "--scale", "--rank", "--input", "--no-constant", "--ridge"]);
+  const flags = command.parse(["--rank", "4", "--ridge", "auto"], { from: "user" }).opts();
+  expect(closedFormOf("low-rank", flags)).toEqual({ method: "low-rank", rank: 4, ridge: "auto" });
+  expect(() => closedFormOf("patch", flags)).toThrow(
+    "--rank is no flag of the repair patch; its flags: none.",
+  );
+  expect(settingsGiven(flags)).toEqual(["--rank", "--ridge"]);
 });

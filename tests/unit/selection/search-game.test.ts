@@ -5,7 +5,7 @@ import { Coalition } from "../../../src/game/coalition.ts";
 import { prefixCost } from "../../../src/game/depth-order.ts";
 import { gameFromFunction } from "../../../src/game/game.ts";
 import { searchGame } from "../../../src/selection/index.ts";
-import { strategies } from "../../../src/selection/strategy-choice.ts";
+import { type NamedStrategy, strategies } from "../../../src/selection/strategy-choice.ts";
 import { depthGame, lossOf } from "./depth-games.ts";
 
 const whole = depthGame(7);
@@ -19,22 +19,33 @@ const twins = gameFromFunction(
   { players: 6, costOf: prefixCost },
 );
 
-describe("every strategy", () => {
-  test.each(strategies)("%s removes the asked number, and says what it spent", async (strategy) => {
-    const found = await searchGame(game, { strategy, budget: 3, evaluations: 80 });
-    expect(found.removed).toHaveLength(3);
-    expect(found.kept).toHaveLength(9);
-    expect(found.evaluations).toBeLessThanOrEqual(80);
-    const gone = found.removed.map((player) => game.players.indexOf(player));
-    expect(found.value).toBe(-lossOf(whole, Coalition.without(12, gone)));
-    expect(found.trace.at(-1)).toMatchObject({ removed: found.removed, value: found.value });
-    expect(found.trace.map(({ evaluations }) => evaluations)).toEqual(
-      found.trace.map(({ evaluations }) => evaluations).sort((a, b) => a - b),
-    );
-    expect(found.archive[3]?.[0]?.value).toBeGreaterThanOrEqual(found.value);
-  });
+/** Every strategy by its name, with what it cannot do without. */
+const alike = Array.from({ length: 12 }, (_, i) =>
+  Array.from({ length: 12 }, (_, j) => Math.exp(-Math.abs(i - j) / 3)),
+);
+const choices = strategies.map((name) =>
+  name === "clusters" ? { name, similarities: alike } : { name },
+) as readonly NamedStrategy[];
 
-  test.each(strategies)("%s evaluates nothing when it is repeated", async (strategy) => {
+describe("every strategy", () => {
+  test.each(choices)(
+    "$name removes the asked number, and says what it spent",
+    async (strategy: NamedStrategy) => {
+      const found = await searchGame(game, { strategy, budget: 3, evaluations: 80 });
+      expect(found.removed).toHaveLength(3);
+      expect(found.kept).toHaveLength(9);
+      expect(found.evaluations).toBeLessThanOrEqual(80);
+      const gone = found.removed.map((player) => game.players.indexOf(player));
+      expect(found.value).toBe(-lossOf(whole, Coalition.without(12, gone)));
+      expect(found.trace.at(-1)).toMatchObject({ removed: found.removed, value: found.value });
+      expect(found.trace.map(({ evaluations }) => evaluations)).toEqual(
+        found.trace.map(({ evaluations }) => evaluations).sort((a, b) => a - b),
+      );
+      expect(found.archive[3]?.[0]?.value).toBeGreaterThanOrEqual(found.value);
+    },
+  );
+
+  test.each(choices)("$name evaluates nothing when it is repeated", async (strategy: NamedStrategy) => {
     const cached = new CachedGame(game);
     const options = { strategy, budget: 3, evaluations: 60, seed: 4 } as const;
     const first = await searchGame(cached, options);
@@ -44,30 +55,33 @@ describe("every strategy", () => {
     expect(second).toEqual(first);
   });
 
-  test.each(strategies)("%s spares protected players and all that are no candidates", async (strategy) => {
-    const candidates = game.players.slice(1, 9);
-    const protect = ["player.1", "player.4"];
-    const found = await searchGame(game, { strategy, budget: 2, candidates, protect, evaluations: 60 });
-    for (const sets of Object.values(found.archive)) {
-      for (const { removed } of sets) {
-        for (const player of removed) {
-          expect(candidates).toContain(player);
-          expect(protect).not.toContain(player);
+  test.each(choices)(
+    "$name spares protected players and all that are no candidates",
+    async (strategy: NamedStrategy) => {
+      const candidates = game.players.slice(1, 9);
+      const protect = ["player.1", "player.4"];
+      const found = await searchGame(game, { strategy, budget: 2, candidates, protect, evaluations: 60 });
+      for (const sets of Object.values(found.archive)) {
+        for (const { removed } of sets) {
+          for (const player of removed) {
+            expect(candidates).toContain(player);
+            expect(protect).not.toContain(player);
+          }
         }
       }
-    }
-  });
+    },
+  );
 
-  test.each(strategies)("%s stops when its signal is aborted", async (strategy) => {
+  test.each(choices)("$name stops when its signal is aborted", async (strategy: NamedStrategy) => {
     const signal = AbortSignal.abort();
     await expect(searchGame(game, { strategy, budget: 2, signal })).rejects.toMatchObject({
       code: "CANCELLED",
     });
   });
 
-  test.each(strategies.filter((name) => name !== "span"))(
-    "%s meets budgets of mixed kinds and of costs",
-    async (strategy) => {
+  test.each(choices.filter(({ name }) => name !== "span"))(
+    "$name meets budgets of mixed kinds and of costs",
+    async (strategy: NamedStrategy) => {
       const kinds = ["attention", "feed-forward"] as const;
       const parts = Object.fromEntries(
         game.players.map((player, i) => [
@@ -209,8 +223,11 @@ test("block evaluations are those of the game", async () => {
 });
 
 test.each([
-  [{ strategy: "best" as "greedy", budget: 2 }, "no strategy"],
-  [{ strategy: { name: "beam", wide: 3 } as never, budget: 2 }, 'no setting "wide"'],
+  [{ strategy: "best" as "greedy", budget: 2 }, "strategy: expected one of lowest, iterative"],
+  [
+    { strategy: { name: "beam", wide: 3 } as never, budget: 2 },
+    'strategy "beam": there is no option "wide"; options: width',
+  ],
   [{ strategy: "greedy", budget: 0 }, "remove nothing"],
   [{ strategy: "greedy", budget: 13 }, "all candidates together are 12"],
   [{ strategy: "greedy", budget: { attention: 1 } }, 'kind "attention"'],

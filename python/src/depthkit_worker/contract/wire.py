@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "605dcb0ca2499914818f6c2da6937ec8c6850bbda62e2c558fb86868708a1aa9"
+CONTRACT_DIGEST = "add8f44506353ffdc158674606df95b012736bcfb69d2e8bea0a4c2800ca51cd"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -114,6 +114,8 @@ class InfluenceOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Tokens of a sequence the angular distance is averaged over."""
     skip_first_tokens: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
     """Tokens at each sequence's start to leave out: their activations dwarf the rest."""
+    cosines: bool = False
+    """Also the mean cosine between the stream at every two boundaries of blocks, over all tokens counted: a batch's stream is then held at every boundary."""
 
 
 class LastWordOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -776,6 +778,7 @@ class HealedBlocks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 class InfluenceGradientParams(InfluenceGradientOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
+    removed: tuple[UnitName, ...]
     corpus: CorpusHandle
 
 
@@ -802,6 +805,7 @@ class InfluenceGradientResult(Struct, frozen=True, kw_only=True, forbid_unknown_
 
 class InfluenceMeasureParams(InfluenceOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
+    removed: tuple[UnitName, ...]
     corpus: CorpusHandle
 
 
@@ -816,6 +820,8 @@ class InfluenceMeasureResult(Struct, frozen=True, kw_only=True, forbid_unknown_f
     """float64, as values: of the mean over sequences; NaN with one sequence."""
     angular: TensorRef
     """float64 (depth, depth): [n - 1, l] for the span of n blocks from l; 0 beyond."""
+    cosines: TensorRef | None
+    """float64 (depth + 1, depth + 1): between two boundaries; null where not asked for."""
     angular_tokens: AngularTokens
     skip_first_tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
     sequences: Annotated[int, Meta(ge=1, le=9007199254740991)]

@@ -8,26 +8,29 @@ from depthkit_worker.contract.wire import (
     InfluenceMeasureParams,
     InfluenceMeasureResult,
 )
-from depthkit_worker.handlers.sources import check_readable
+from depthkit_worker.data.corpus import Corpus
+from depthkit_worker.handlers.sources import check_readable, parse_units
 from depthkit_worker.influence.gradients import gradient_influence
 from depthkit_worker.influence.static import static_influence
 from depthkit_worker.memory.allocator import freed_memory_kept
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
+from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
 def measure(session: Session, params: InfluenceMeasureParams, call: Call) -> InfluenceMeasureResult:
     started = time.monotonic()
-    decoder = session.models.get(params.model)
-    corpus = session.corpora.get(params.corpus)
-    check_readable(corpus, decoder)
-    influence = static_influence(decoder, corpus, params, call)
+    subnetwork, corpus = _measured_on(session, params)
+    with removed(subnetwork):
+        influence = static_influence(subnetwork.decoder, corpus, params, call)
     return InfluenceMeasureResult(
         kinds=influence.kinds,
         metrics=influence.metrics,
         values=call.attach(influence.values.numpy()),
         standard_errors=call.attach(influence.standard_errors.numpy()),
         angular=call.attach(influence.angular.numpy()),
+        cosines=None if influence.cosines is None else call.attach(influence.cosines.numpy()),
         angular_tokens=params.angular_tokens,
         skip_first_tokens=params.skip_first_tokens,
         sequences=influence.sequences,
@@ -38,10 +41,9 @@ def measure(session: Session, params: InfluenceMeasureParams, call: Call) -> Inf
 
 def gradients(session: Session, params: InfluenceGradientParams, call: Call) -> InfluenceGradientResult:
     started = time.monotonic()
-    decoder = session.models.get(params.model)
-    corpus = session.corpora.get(params.corpus)
-    check_readable(corpus, decoder)
-    with freed_memory_kept(decoder.device):
+    subnetwork, corpus = _measured_on(session, params)
+    decoder = subnetwork.decoder
+    with freed_memory_kept(decoder.device), removed(subnetwork):
         influence = gradient_influence(decoder, corpus, params, call)
     return InfluenceGradientResult(
         kinds=influence.kinds,
@@ -54,3 +56,11 @@ def gradients(session: Session, params: InfluenceGradientParams, call: Call) -> 
         tokens=influence.tokens,
         seconds=time.monotonic() - started,
     )
+
+
+def _measured_on(
+    session: Session, params: InfluenceMeasureParams | InfluenceGradientParams
+) -> tuple[Subnetwork, Corpus]:
+    decoder, corpus = session.models.get(params.model), session.corpora.get(params.corpus)
+    check_readable(corpus, decoder)
+    return Subnetwork(decoder, parse_units(params.removed)), corpus

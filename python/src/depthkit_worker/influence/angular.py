@@ -1,8 +1,10 @@
-"""Angular distance across spans of blocks (Gromov et al., arXiv 2403.17887, equation 7)."""
+"""The residual stream at every two boundaries of blocks, compared: angular distance across spans of blocks (Gromov
+et al., arXiv 2403.17887, equation 7), and cosines (arXiv 2403.19135; arXiv 2605.27786, equation 4)."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -19,18 +21,34 @@ def angular_distances(states: Tensor) -> Tensor:
     `states` is the residual stream at every depth, (depth + 1, tokens, hidden). In fp64, because arccos
     near 1 takes the root of a rounding error: fp32 would see 1e-4 between equal vectors.
     """
-    depths, tokens, _ = states.shape
-    total = torch.zeros(depths, depths, dtype=torch.float64, device=states.device)
-    for first in range(0, tokens, TOKENS_AT_ONCE):
+    total = _none_between(states)
+    for cosines in _cosines(states):
+        total += torch.arccos(cosines).sum(0)
+    return total / math.pi
+
+
+def cosine_sums(states: Tensor) -> Tensor:
+    """Sum over tokens of cos(x_l, x_m) for every pair of depths, fp64 (depth + 1, depth + 1); `states` as above."""
+    total = _none_between(states)
+    for cosines in _cosines(states):
+        total += cosines.sum(0)
+    return total
+
+
+def _none_between(states: Tensor) -> Tensor:
+    return torch.zeros(len(states), len(states), dtype=torch.float64, device=states.device)
+
+
+def _cosines(states: Tensor) -> Iterator[Tensor]:
+    """Of some tokens at a time, (tokens, depth + 1, depth + 1) in fp64."""
+    for first in range(0, states.shape[1], TOKENS_AT_ONCE):
         part = states[:, first : first + TOKENS_AT_ONCE].transpose(0, 1).double()
         lengths = torch.linalg.vector_norm(part, 2, dim=-1)
         directions = direction(part, lengths)
         cosines = (directions @ directions.transpose(1, 2)).clamp(-1, 1)
         # As in `cosine`: between two zero vectors nothing was done, between one and another it is a right angle.
         nothing = (lengths == 0).double()
-        cosines += nothing.unsqueeze(-1) * nothing.unsqueeze(1)
-        total += torch.arccos(cosines).sum(0)
-    return total / math.pi
+        yield cosines + nothing.unsqueeze(-1) * nothing.unsqueeze(1)
 
 
 def by_span(pairs: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ from depthkit_worker.models.next_token_loss import IGNORED, cross_entropy, next_
 from depthkit_worker.models.split import BlockStates
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.session.job import Job
+from depthkit_worker.subnetworks.gates import NoAttention, NoFeedForward, PassThrough
 
 GRADIENT_METRICS: tuple[GradientMetric, ...] = get_args(GradientMetric)
 
@@ -53,7 +54,8 @@ class GradientInfluence:
 def gradient_influence(
     decoder: Decoder, corpus: Corpus, options: InfluenceGradientOptions, job: Job
 ) -> GradientInfluence:
-    """Of the mean next-token loss of all tokens alike. The model is left as it was: no gradient stays."""
+    """Of the mean next-token loss of all tokens alike. The model is left as it was: no gradient stays. Units that
+    are removed have the value 0, as have weights that only they made use of, such as the norm in front of one."""
     passes = _Passes(decoder, job)
     loss, done = 0.0, 0
     for batch in corpus.batches(options.batch_size):
@@ -132,15 +134,21 @@ class _Passes:
 
     def _block(self, index: int, x: Tensor, replay: Replay, gradient: Tensor) -> tuple[Tensor, Tensor]:
         """The gradient for the stream in front of the block, and those for its gates, (kinds, batch)."""
+        block = self._decoder.blocks[index]
+        if isinstance(block, PassThrough):
+            return gradient, torch.zeros(len(UNIT_KINDS), len(x), dtype=torch.float64)
         names, parameters = zip(*self._parameters[index].items(), strict=True)
         x = x.detach().requires_grad_(True)
         with torch.enable_grad(), _learning(parameters), _middle_of(self._decoder, index) as middle:
             states = self._decoder.run_block_split(index, x, replay)
             inputs = [x, *middle, *parameters]
-            found = torch.autograd.grad(states.x_out, inputs, gradient, allow_unused=True)
+            found: tuple[Tensor | None, ...] = torch.autograd.grad(states.x_out, inputs, gradient, allow_unused=True)
         below, *rest = found
         behind_attention, own = rest[: len(middle)], rest[len(middle) :]
+        pruned = any(isinstance(child, NoAttention | NoFeedForward) for child in block.children())
         for name, parameter, each in zip(names, parameters, own, strict=True):
+            if each is None and pruned:
+                continue
             if each is None:
                 raise _without_gradient(index, name)
             wide = each.to(torch.promote_types(parameter.dtype, torch.float32))
@@ -156,8 +164,9 @@ class _Passes:
         """fp64 (kinds, depth)"""
         values = torch.zeros(len(UNIT_KINDS), self._decoder.depth, dtype=torch.float64)
         for index, sums in enumerate(self._gradients):
-            for name, parameter in self._parameters[index].items():
-                value = float((parameter.detach().to(sums[name].dtype) * sums[name]).abs().sum(dtype=torch.float64))
+            for name, gradient in sums.items():
+                parameter = self._parameters[index][name].detach().to(gradient.dtype)
+                value = float((parameter * gradient).abs().sum(dtype=torch.float64))
                 for kind in self._kinds_of(name):
                     values[UNIT_KINDS.index(kind), index] += value / tokens
         return values

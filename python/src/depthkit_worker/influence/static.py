@@ -16,7 +16,7 @@ from torch import LongTensor, Tensor
 from depthkit_worker.contract.wire import InfluenceMetric, InfluenceOptions, UnitKind
 from depthkit_worker.data.corpus import Batch, Corpus
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.influence.angular import angular_distances, by_span
+from depthkit_worker.influence.angular import angular_distances, by_span, cosine_sums
 from depthkit_worker.influence.moments import Moments
 from depthkit_worker.influence.per_token import METRICS, token_influences
 from depthkit_worker.models.decoder import Decoder
@@ -35,6 +35,9 @@ class Influence:
     """fp64, as `values`: of the mean of the sequences' means. NaN where there is one sequence only."""
     angular: Tensor
     """fp64 (depth, depth): [n - 1, l] for the span of n blocks from block l; 0 where there is none."""
+    cosines: Tensor | None
+    """fp64 (depth + 1, depth + 1): mean cosine between the stream at two boundaries over the tokens counted; None
+    where it was not asked for."""
     sequences: int
     """Sequences with tokens that count."""
     tokens: int
@@ -48,13 +51,17 @@ def static_influence(decoder: Decoder, corpus: Corpus, options: InfluenceOptions
     grow with the corpus."""
     moments = Moments((len(UNIT_KINDS), len(METRICS), decoder.depth))
     pairs = torch.zeros(decoder.depth + 1, decoder.depth + 1, dtype=torch.float64)
+    cosines = torch.zeros_like(pairs)
     angular_count = done = 0
     for batch in corpus.batches(options.batch_size):
         counted = _counted(batch, options.skip_first_tokens)
         angular_at = _last(counted) if options.angular_tokens == "last" else counted
-        sums, states = _run(decoder, batch, counted, angular_at, job)
+        sums, states = _run(decoder, batch, counted, counted if options.cosines else angular_at, job)
         _check_finite(sums)
         moments.add(sums, counted.sum(1))
+        if options.cosines:
+            cosines += cosine_sums(states).cpu()
+            states = states[:, angular_at[counted].to(states.device)]
         pairs += angular_distances(states).cpu()
         angular_count += int(angular_at.sum())
         done += len(batch.lengths)
@@ -71,18 +78,19 @@ def static_influence(decoder: Decoder, corpus: Corpus, options: InfluenceOptions
         values=moments.mean(),
         standard_errors=moments.standard_error(),
         angular=by_span(pairs / angular_count),
+        cosines=cosines / moments.tokens if options.cosines else None,
         sequences=moments.sequences,
         tokens=moments.tokens,
     )
 
 
 @torch.no_grad()
-def _run(decoder: Decoder, batch: Batch, counted: Tensor, angular_at: Tensor, job: Job) -> tuple[Tensor, Tensor]:
+def _run(decoder: Decoder, batch: Batch, counted: Tensor, seen_at: Tensor, job: Job) -> tuple[Tensor, Tensor]:
     """Sums over the counted tokens of each sequence, fp64 (kinds, metrics, depth, batch) on CPU, and the
-    residual stream at every depth for the tokens `angular_at`, (depth + 1, tokens, hidden)."""
+    residual stream at every depth for the tokens `seen_at`, (depth + 1, tokens, hidden)."""
     replay = decoder.begin(cast("LongTensor", batch.input_ids.to(decoder.device)))
     hidden = replay.hidden
-    states = [where_fp64_is(hidden[angular_at.to(hidden.device)])]
+    states = [where_fp64_is(hidden[seen_at.to(hidden.device)])]
     sums: list[Tensor] = []
     for index in range(decoder.depth):
         job.check()
@@ -92,7 +100,7 @@ def _run(decoder: Decoder, batch: Batch, counted: Tensor, angular_at: Tensor, jo
         kept = torch.where(counted.to(influences.device), influences, 0.0)
         sums.append(kept.sum(-1))
         hidden = block.x_out
-        states.append(where_fp64_is(hidden[angular_at.to(hidden.device)]))
+        states.append(where_fp64_is(hidden[seen_at.to(hidden.device)]))
     # Moved once a batch, so that the device is not waited for after every block.
     return torch.stack([part.cpu() for part in sums], dim=2), torch.stack(
         [state.to(states[-1].device) for state in states]

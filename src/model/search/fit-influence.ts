@@ -1,0 +1,51 @@
+import type { Subject } from "../../evaluation/subject.ts";
+import type { UnitName } from "../../protocol/common.ts";
+import type { CallOptions } from "../../rpc/connection.ts";
+import type { Corpus } from "../corpus.ts";
+import type { GradientInfluence } from "../gradient-influence.ts";
+import type { Influence } from "../influence.ts";
+import { measureGradientInfluence } from "../measure-gradient-influence.ts";
+import { measureInfluence } from "../measure-influence.ts";
+
+/** Of which part of the model, and how the call goes. */
+export interface MeasureCall extends CallOptions {
+  /** What is gone already; default nothing. */
+  readonly removed?: readonly UnitName[] | undefined;
+}
+
+/**
+ * Influence on the text that a search fits to, of the model and of what is left of it: measured when something
+ * first rests on it, and then known.
+ */
+export class FitInfluence {
+  readonly #on: Subject;
+  readonly #fit: Corpus;
+  readonly #static = new Map<string, Influence>();
+  readonly #gradients = new Map<string, GradientInfluence>();
+
+  constructor(on: Subject, fit: Corpus) {
+    this.#on = on;
+    this.#fit = fit;
+  }
+
+  /** By how far each unit moves the stream; with `cosines` between all boundaries where they are asked for. */
+  async static({ removed = [], ...call }: MeasureCall, cosines = false): Promise<Influence> {
+    const key = removed.join();
+    const known = this.#static.get(key);
+    if (known !== undefined && (!cosines || known.data.cosines !== undefined)) return known;
+    const influence = await measureInfluence({ ...this.#on, removed }, this.#fit, { cosines, ...call });
+    this.#static.set(key, influence);
+    return influence;
+  }
+
+  /** By what the loss would gain without each unit, to first order. */
+  async byGradients({ removed = [], ...call }: MeasureCall): Promise<GradientInfluence> {
+    const key = removed.join();
+    const known = this.#gradients.get(key);
+    if (known !== undefined) return known;
+    const on = { ...this.#on, removed };
+    const influence = await measureGradientInfluence(on, this.#fit, { metric: "taylor", ...call });
+    this.#gradients.set(key, influence);
+    return influence;
+  }
+}
