@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "b3451bf8b574e3243e95bce05bc3f9802ec07766fe0581372fc83b7ce994b6a0";
+export const contractDigest = "4def915063ead2fc84be599068865224736c03453e0a574eaa5538c3069de5d5";
