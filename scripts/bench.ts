@@ -33,6 +33,7 @@ const benches: Record<string, () => unknown> = {
   bridge: () => typescript("bench/bridge.ts"),
   endings: () => typescript("bench/endings.ts"),
   fuzz: () => typescript("bench/fuzz.ts"),
+  soak: () => typescript("bench/soak.ts"),
   engine: () => inPython("bench/engine.py", model.folder, texts, "--threads", "2", "--seconds", "60"),
   remote: () => typescript("bench/remote.ts"),
   "engine-blocks": () => inPython("bench/engine_blocks.py", model.folder),

@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { pruneRecordSchema } from "../src/experiment/prune/record.ts";
 import { recordSchema } from "../src/experiment/record.ts";
 import { errorDocument } from "../src/protocol/error-document.ts";
 import { methods } from "../src/protocol/methods.ts";
@@ -63,6 +64,7 @@ const digest = createHash("sha256").update(schemaText).digest("hex");
 const outputs: Record<string, string> = {
   "schemas/wire.schema.json": schemaText,
   "schemas/record.schema.json": fileSchema(recordSchema),
+  "schemas/prune-record.schema.json": fileSchema(pruneRecordSchema),
   "schemas/error.schema.json": fileSchema(errorDocument),
   "schemas/golden-messages.json": goldenMessagesJson(),
   "src/protocol/generated.ts": `// Written by \`npm run generate\`; do not edit.\n/** sha256 of \`schemas/wire.schema.json\`: both sides must have the same. */\nexport const contractDigest = "${digest}";\n`,

@@ -7,6 +7,8 @@ import type { DoctorReport } from "./doctor/doctor-report.ts";
 import type { SetupOptions, SetupResult } from "./environment/setup.ts";
 import type { CompareRepairsOptions, RepairComparison } from "./experiment/compare-repairs.ts";
 import type { Plan } from "./experiment/plan.ts";
+import type { PruneOptions } from "./experiment/prune/options.ts";
+import type { PrunePlan, PruneRecord } from "./experiment/prune/record.ts";
 import type { RunRecord } from "./experiment/record.ts";
 import type { RunOptions } from "./experiment/run.ts";
 import type { Corpus } from "./model/corpus.ts";
@@ -53,6 +55,28 @@ export async function pythonReference(): Promise<string[]> {
  */
 export async function runPlan(kit: Depthkit, plan: Plan, options: RunOptions): Promise<RunRecord> {
   return (await import("./experiment/run.ts")).runPlan(kit, plan, options);
+}
+
+/**
+ * Makes a model smaller by a budget: splits the text into parts that share nothing, searches under repair,
+ * compares the set with those of cheaper ways at the same size, all with the same repair on text that none has
+ * seen, and saves the best of them. What was finished is kept: the same call goes on from there (docs/prune.md).
+ *
+ * @throws DepthkitError INVALID_ARGUMENT, NOT_ENOUGH_TEXT, BUDGET_TOO_SMALL, TARGET_NOT_EMPTY, NOT_MEASURABLE,
+ * EXPORT_UNSUPPORTED, OUT_OF_MEMORY, DISK_FULL, CANCELLED
+ */
+export async function prune(kit: Depthkit, options: PruneOptions): Promise<PruneRecord> {
+  return (await import("./experiment/prune/prune.ts")).prune(kit, options);
+}
+
+/**
+ * What {@link prune} with the same options would spend its time on, by a pace that is measured first and kept for
+ * it. Nothing is searched beyond the cheapest baseline, and nothing is saved but that.
+ *
+ * @throws DepthkitError as `prune`
+ */
+export async function planPrune(kit: Depthkit, options: PruneOptions): Promise<PrunePlan> {
+  return (await import("./experiment/prune/prune.ts")).planPrune(kit, options);
 }
 
 /**

@@ -8,6 +8,7 @@ export const errorCodes = [
   "NOT_ENOUGH_TEXT", // a corpus holds fewer tokens than the call needs
   "UNSUPPORTED_FORMAT", // a file's suffix or content is none that can be read
   "FILE_NOT_FOUND", // a path that was given does not exist
+  "SOURCE_CHANGED", // a file that a handle was made from is another one now
   "TARGET_NOT_EMPTY", // an export would overwrite something
   "BUDGET_TOO_SMALL", // an estimator cannot work within the evaluations given
   // Set-up

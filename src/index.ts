@@ -4,6 +4,8 @@ export {
   doctor,
   listenWorker,
   makeKeys,
+  planPrune,
+  prune,
   pythonReference,
   runPlan,
   setup,
@@ -52,6 +54,9 @@ export type {
   Scores,
 } from "./experiment/compare-repairs.ts";
 export type { Plan } from "./experiment/plan.ts";
+export { type BaselineName, baselineNames, type ContenderName } from "./experiment/prune/names.ts";
+export type { PruneEvaluations, PruneEvent, PruneOptions } from "./experiment/prune/options.ts";
+export type { PruneContender, PrunePlan, PruneRecord } from "./experiment/prune/record.ts";
 export type { RunRecord } from "./experiment/record.ts";
 export type { RunOptions } from "./experiment/run.ts";
 export {
@@ -67,7 +72,13 @@ export {
 export type { ValueDefinition } from "./game/unit-game.ts";
 export { Journal, type JournalOptions } from "./journal/game-journal.ts";
 export type { Corpus, LoadCorpusOptions } from "./model/corpus.ts";
-export { type CheckTargetOptions, Depthkit, type StartOptions } from "./model/depthkit.ts";
+export {
+  type CheckTargetOptions,
+  Depthkit,
+  type KitWorker,
+  type PoolOptions,
+  type StartOptions,
+} from "./model/depthkit.ts";
 export type { ExportOptions } from "./model/export.ts";
 export type { FetchedFolder } from "./model/fetch.ts";
 export type { GenerateOptions } from "./model/generate.ts";
@@ -86,6 +97,7 @@ export {
   type InfluenceTable,
   type RankedUnit,
 } from "./model/influence.ts";
+export type { KitOptions } from "./model/kit-options.ts";
 export type {
   EvaluateSubnetworksOptions,
   LoadModelOptions,
@@ -161,6 +173,8 @@ export type { TaskFormat, TaskInfo } from "./protocol/task.ts";
 export { checkUnits, parseUnit, type Unit } from "./protocol/units.ts";
 export type { WorkerStatus } from "./protocol/worker.ts";
 export type { CallOptions } from "./rpc/connection.ts";
+export type { KitEvent, Logger, WorkerEnd } from "./rpc/events.ts";
+export type { RestartLimit } from "./rpc/member.ts";
 export type { ArchivedSet } from "./selection/archive.ts";
 export type { Budget, CostBudget, Part } from "./selection/budget.ts";
 export {

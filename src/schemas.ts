@@ -3,6 +3,7 @@
  * objects, for forms, command lines and validation of one's own.
  */
 export { planSchema } from "./experiment/plan.ts";
+export { pruneRecordSchema } from "./experiment/prune/record.ts";
 export { recordSchema } from "./experiment/record.ts";
 export { unitKind } from "./protocol/common.ts";
 export { corpusOptions } from "./protocol/corpus.ts";

@@ -21,6 +21,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./doctor.ts")).registerDoctor,
   },
   {
+    name: "prune",
+    description:
+      "Make a model smaller by a budget: search under repair, compare, and save the best set found.",
+    load: async () => (await import("./prune.ts")).registerPrune,
+  },
+  {
     name: "influence",
     description:
       "Measure how far each block, attention and feed-forward sublayer moves the residual stream, or what the " +

@@ -9,16 +9,21 @@ export interface RepairFlags {
   train?: boolean;
 }
 
+type Method = (typeof repairMethod.options)[number];
+
 export const methodNames = repairMethod.options.map(({ shape }) => shape.method.value);
 
-type Method = (typeof repairMethod.options)[number];
+const isTrained = (method: Method) =>
+  "training" in method.shape && method.shape.training.parse(undefined) !== null;
+
+/** Methods that are fitted in closed form, unless a training is asked for. */
+export const closedFormNames = repairMethod.options
+  .filter((method) => !isTrained(method))
+  .map(({ shape }) => shape.method.value);
 
 /** Methods that can be in place of every gap of a search, untrained. */
 export const closedForms = ["emulated-update", "low-rank", "patch"] as const;
 export type ClosedForm = (typeof closedForms)[number];
-const closedFormMethods = repairMethod.options.filter(({ shape }) =>
-  (closedForms as readonly string[]).includes(shape.method.value),
-);
 
 /** What any of the methods takes beside a training; each refuses what is not its own. */
 const settingsOf = (methods: readonly Method[]) =>
@@ -56,17 +61,19 @@ const stylesOf = (methods: readonly Method[]) =>
     }),
   );
 
+/** Flags of the settings of these methods. */
+export function addRepairSettings(command: Command, names: readonly string[] = methodNames): Command {
+  const methods = repairMethod.options.filter(({ shape }) => names.includes(shape.method.value));
+  return addSchemaFlags(command, settingsOf(methods), stylesOf(methods));
+}
+
+/** The same, and how to train. */
 export function addRepairFlags(command: Command): Command {
-  addSchemaFlags(command, settings, stylesOf(repairMethod.options)).option(
+  addRepairSettings(command).option(
     "--train",
     "train where the method can do without: low-rank, patch, replacement-block; the next flags say how",
   );
   return addSchemaFlags(command, trainingOptions, trainingStyles);
-}
-
-/** The settings of the methods that a search puts in place of gaps. */
-export function addClosedFormFlags(command: Command): Command {
-  return addSchemaFlags(command, settingsOf(closedFormMethods), stylesOf(closedFormMethods));
 }
 
 /**
@@ -81,8 +88,8 @@ export function closedFormOf(
   return { method, ...ownSettings(methodNamed(method), flags) };
 }
 
-/** Those of the flags of `--repair` that were given, whatever method has them. */
-export function closedFormFlags(flags: object): string[] {
+/** The flags of settings that were given, whatever method has them. */
+export function settingsGiven(flags: object): string[] {
   const names = flagNames(settings);
   return Object.keys(schemaOptions(settings, flags)).map((key) => names.get(key) ?? key);
 }

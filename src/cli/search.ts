@@ -29,11 +29,11 @@ import { addModelFlags, addTextFlags, type ModelFlags, type TextFlags, textDataO
 import { noteLines } from "./notes.ts";
 import { withWorker } from "./remote.ts";
 import {
-  addClosedFormFlags,
+  addRepairSettings,
   type ClosedForm,
-  closedFormFlags,
   closedFormOf,
   closedForms,
+  settingsGiven,
 } from "./repair-flags.ts";
 import { addSchemaFlags, flagNames, schemaOptions } from "./schema-flags.ts";
 import { loadModel } from "./subject.ts";
@@ -73,7 +73,7 @@ export function registerSearch(command: Command): void {
   addTextFlags(addModelFlags(command));
   addSchemaFlags(command, corpusOptions, textStyles);
   addOwnFlags(command);
-  addSchemaFlags(addClosedFormFlags(command), repairFitOptions, fitStyles);
+  addSchemaFlags(addRepairSettings(command, closedForms), repairFitOptions, fitStyles);
   command.addHelpText("after", exampleText).action(async (flags: Flags) => {
     await runCommand(flags, ({ signal, progress }) => {
       const repair = repairOf(flags);
@@ -208,7 +208,7 @@ function repairOf(flags: Flags): GapRepairOptions | undefined {
   if (repair !== undefined) return { ...closedFormOf(repair, flags), ...fitting, runs };
   const names = flagNames(repairFitOptions, fitStyles);
   const given = [
-    ...closedFormFlags(flags),
+    ...settingsGiven(flags),
     ...Object.keys(fitting).map((key) => names.get(key)),
     ...(runs === undefined ? [] : ["--runs"]),
   ];

@@ -1,14 +1,15 @@
 import { DepthkitError } from "../errors.ts";
-import { anyOf, aText, callChecks, checkArgument, listOf } from "../options.ts";
+import { anyOf, aText, checkArgument, listOf } from "../options.ts";
 import type { UnitName } from "../protocol/common.ts";
 import { engineOptions, type Measure } from "../protocol/subnetworks.ts";
 import type { CallOptions } from "../rpc/connection.ts";
 import { aHandle } from "../rpc/handle.ts";
 import { checkCallOptions } from "../rpc/parse-params.ts";
+import { workerCallChecks } from "../rpc/time-limit.ts";
 import { Evaluator } from "./evaluator.ts";
 import type { Scorable } from "./scorable.ts";
 import type { HeldRepair, Subject } from "./subject.ts";
-import { type EngineParams, maskBytes, type Subnetworks } from "./subnetworks.ts";
+import { type EngineParams, packBits, type Subnetworks } from "./subnetworks.ts";
 
 /** How the engine works, and where what it measures is kept. */
 export interface EngineOptions extends CallOptions, EngineParams {
@@ -115,7 +116,7 @@ async function run(
   const call = "evaluateSubnetworks";
   checkArgument(call, "data", data, aHandle("a corpus or a task"));
   checkCallOptions(call, options, engineOptions, {
-    ...callChecks,
+    ...workerCallChecks,
     journal: aText,
     measures: listOf(anyOf(...data.measures), 1),
     repairs: listOf(aHandle("a repair")),
@@ -126,6 +127,7 @@ async function run(
     journal,
     signal,
     onProgress,
+    timeoutMs,
     ...engine
   } = options;
   const started = performance.now();
@@ -139,7 +141,7 @@ async function run(
   });
   const { values, counts } = await evaluator.measure(
     { players, kept, ...placed },
-    { signal, onProgress, onRow: (row, found) => onScore(scoreOf(row, found)) },
+    { signal, onProgress, timeoutMs, onRow: (row, found) => onScore(scoreOf(row, found)) },
   );
   const rowOf = (row: number) => values.subarray(row * measures.length, (row + 1) * measures.length);
   return {
@@ -181,16 +183,4 @@ function sharedRepairs(repairs: readonly HeldRepair[], own: readonly (readonly H
     );
   }
   return { repairs };
-}
-
-function packBits(rows: readonly (readonly boolean[])[]): Uint8Array<ArrayBuffer> {
-  const width = maskBytes(rows[0]?.length ?? 0);
-  const data = new Uint8Array(rows.length * width);
-  for (const [row, bits] of rows.entries()) {
-    for (const [column, bit] of bits.entries()) {
-      const at = row * width + (column >>> 3);
-      if (bit) data[at] = (data[at] ?? 0) | (1 << (column & 7));
-    }
-  }
-  return data;
 }

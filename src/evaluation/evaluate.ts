@@ -7,7 +7,6 @@ import {
   aText,
   type Check,
   type Checks,
-  callChecks,
   checkArgument,
   checkOptions,
   faultsOf,
@@ -26,6 +25,7 @@ import { type GenerationScore, solveOptions } from "../protocol/generation-task.
 import type { CallOptions } from "../rpc/connection.ts";
 import { aHandle } from "../rpc/handle.ts";
 import { optionsOf } from "../rpc/parse-params.ts";
+import { withTimeLimit, workerCallChecks } from "../rpc/time-limit.ts";
 import { ItemLog } from "./item-log.ts";
 import { modelKey } from "./keys.ts";
 import { type PerplexityOptions, scorePerplexity } from "./perplexity.ts";
@@ -81,7 +81,7 @@ export interface EvaluateOptions extends CallOptions {
   onResult?: ((result: EvaluationResult) => void) | undefined;
 }
 
-const evaluateChecks: Checks<EvaluateOptions> = { ...callChecks, journal: aText, onResult: aFunction };
+const evaluateChecks: Checks<EvaluateOptions> = { ...workerCallChecks, journal: aText, onResult: aFunction };
 
 /** By kind: the options that cross the wire, and what it is asked of. */
 const kinds: Record<Evaluation["kind"], { options: z.ZodType; of: Readonly<Record<string, Check>> }> = {
@@ -112,12 +112,21 @@ export async function evaluate<const E extends readonly Evaluation[]>(
   checkOptions("evaluate", options, evaluateChecks);
   // All of them before the first is begun.
   checkArgument("evaluate", "evaluations", evaluations, listOf(anEvaluation));
-  const { journal, onResult, signal, onProgress } = options;
+  return withTimeLimit("evaluate", options, (signal) => evaluateAll(on, evaluations, { ...options, signal }));
+}
+
+async function evaluateAll<const E extends readonly Evaluation[]>(
+  on: Subject,
+  evaluations: E,
+  options: EvaluateOptions,
+): Promise<EvaluationResults<E>> {
+  const { journal, onResult, signal, onProgress, timeoutMs } = options;
   const results: EvaluationResult[] = [];
   for (const evaluation of evaluations) {
     const { kind, name = kind } = evaluation;
     const call: CallOptions = {
       signal,
+      timeoutMs,
       onProgress: (progress) => onProgress?.({ ...progress, phase: `${name}: ${progress.phase}` }),
     };
     const scoreWith = (log?: ItemLog) => score(on, evaluation, call, log);

@@ -8,7 +8,13 @@ import { MeasureStore } from "./measure-store.ts";
 import type { Scorable } from "./scorable.ts";
 import type { Subject } from "./subject.ts";
 import { sublayerKeys } from "./sublayers.ts";
-import { type EngineParams, maskBytes, measureSubnetworks, type Subnetworks } from "./subnetworks.ts";
+import {
+  type EngineParams,
+  maskBytes,
+  measureSubnetworks,
+  pickRows,
+  type Subnetworks,
+} from "./subnetworks.ts";
 
 export interface EvaluatorOptions {
   /** What is measured, in the order of the columns. */
@@ -123,7 +129,7 @@ export class Evaluator implements AsyncDisposable {
         const result = await measureSubnetworks(
           this.#model,
           this.#data,
-          pick(subnetworks, asked),
+          pickRows(subnetworks, asked),
           measures,
           this.#engine,
           {
@@ -207,24 +213,3 @@ function keysOf({ players, kept, repairs, repaired }: Subnetworks, depth: number
 
 const isSet = (mask: Uint8Array | undefined, bit: number): boolean =>
   mask === undefined || (((mask[bit >>> 3] ?? 0) >>> (bit & 7)) & 1) === 1;
-
-/** Some of the subnetworks, in the order of these rows. */
-function pick(subnetworks: Subnetworks, rows: readonly number[]): Subnetworks {
-  const { players, kept, repairs, repaired } = subnetworks;
-  if (rows.length === kept.length / maskBytes(players.length)) {
-    if (rows.every((row, index) => row === index)) return subnetworks;
-  }
-  return {
-    ...subnetworks,
-    kept: pickRows(kept, maskBytes(players.length), rows),
-    repaired: repaired === undefined ? undefined : pickRows(repaired, maskBytes(repairs.length), rows),
-  };
-}
-
-function pickRows(masks: Uint8Array, width: number, rows: readonly number[]): Uint8Array<ArrayBuffer> {
-  const picked = new Uint8Array(rows.length * width);
-  for (const [place, row] of rows.entries()) {
-    picked.set(masks.subarray(row * width, (row + 1) * width), place * width);
-  }
-  return picked;
-}

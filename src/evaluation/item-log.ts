@@ -11,10 +11,10 @@ type TensorOf = (reference: TensorRef) => Tensor;
  */
 export class ItemLog {
   readonly #file: ValuesFile;
-  readonly #known: ReadonlyMap<string, StoredValue>;
+  readonly #known: Map<string, StoredValue>;
   #written: Promise<void> = Promise.resolve();
   #failure: unknown;
-  #found = 0;
+  readonly #found = new Set<string>();
 
   constructor(file: ValuesFile) {
     this.#file = file;
@@ -23,11 +23,25 @@ export class ItemLog {
 
   /** Items found by the call, beside those that were known. */
   get found(): number {
-    return this.#found;
+    return this.#found.size;
   }
 
   /** Params and options for a call that goes on from what is known of its first `items` items. */
   resume(items = Number.POSITIVE_INFINITY) {
+    const { known, tensors } = this.#knownOf(items);
+    return {
+      known,
+      tensors,
+      onPart: (part: NonNullable<Known>, tensor: TensorOf) => this.#write(part, tensor),
+      // After a crash it goes on from what it had found by then.
+      again: () => {
+        const { known, tensors } = this.#knownOf(items);
+        return { params: { known }, tensors };
+      },
+    };
+  }
+
+  #knownOf(items: number): { known: Known; tensors: Tensor[] } {
     const known = [...this.#known.values()].filter(({ key }) => Number(key) < items);
     const ends: number[] = [];
     for (const { value } of known) ends.push((ends.at(-1) ?? 0) + value.length);
@@ -36,12 +50,7 @@ export class ItemLog {
       vector(Uint32Array.from(ends)),
       vector(Float64Array.from(known.flatMap(({ value }) => [...value]))),
     ];
-    const params: Known = { items: { tensor: 0 }, ends: { tensor: 1 }, values: { tensor: 2 } };
-    return {
-      known: params,
-      tensors,
-      onPart: (part: NonNullable<Known>, tensor: TensorOf) => this.#write(part, tensor),
-    };
+    return { known: { items: { tensor: 0 }, ends: { tensor: 1 }, values: { tensor: 2 } }, tensors };
   }
 
   /** Waits until all that was found is in the journal. */
@@ -59,9 +68,10 @@ export class ItemLog {
       key: String(item),
       value: values.slice(ends[place - 1] ?? 0, ends[place]),
     }));
-    this.#found += entries.length;
+    for (const { key } of entries) this.#found.add(key);
     // What is no finite number has no form in the journal; it is found again.
     const writable = entries.filter((entry) => entry.value.every(Number.isFinite));
+    for (const entry of writable) this.#known.set(entry.key, entry);
     this.#written = this.#file.append(writable).catch((error: unknown) => {
       this.#failure = error;
     });

@@ -1,7 +1,7 @@
 import { posix, win32 } from "node:path";
 import { DepthkitError } from "../errors.ts";
 import { absolutePath } from "../platform/absolute-path.ts";
-import type { Connection } from "../rpc/connection.ts";
+import type { Executor } from "../rpc/executor.ts";
 
 /**
  * A caller's path as the worker takes it. On this machine it starts in the folder that this program runs in;
@@ -9,7 +9,7 @@ import type { Connection } from "../rpc/connection.ts";
  *
  * @throws DepthkitError INVALID_ARGUMENT
  */
-export function pathFor({ remote }: Connection, path: string): string {
+export function pathFor({ remote }: Executor, path: string): string {
   if (remote === undefined || typeof path !== "string" || path === "") return absolutePath(path);
   if (posix.isAbsolute(path) || win32.isAbsolute(path)) return path;
   throw new DepthkitError(
@@ -21,6 +21,6 @@ export function pathFor({ remote }: Connection, path: string): string {
 }
 
 /** A list of paths; whatever else it is, the contract refuses. */
-export function pathsFor(connection: Connection, paths: readonly string[]): readonly string[] {
+export function pathsFor(connection: Executor, paths: readonly string[]): readonly string[] {
   return Array.isArray(paths) ? paths.map((path: string) => pathFor(connection, path)) : paths;
 }

@@ -1,7 +1,7 @@
 import type { UnitName } from "../protocol/common.ts";
 import type { Params } from "../protocol/methods.ts";
 import type { ModelInfo } from "../protocol/model.ts";
-import type { Connection } from "../rpc/connection.ts";
+import type { Executor } from "../rpc/executor.ts";
 import type { Handle } from "../rpc/handle.ts";
 
 /** The subnetwork a call works on, as its params name it. */
@@ -9,7 +9,7 @@ export type SubjectParams = Pick<Params<"generation.generate">, "model" | "remov
 
 /** A repair that the worker holds. */
 export interface HeldRepair {
-  on(connection: Connection): string;
+  on(connection: Executor): string;
   readonly digest: string;
   /** The units it makes up for. */
   readonly removed: readonly UnitName[];
@@ -17,7 +17,7 @@ export interface HeldRepair {
 
 /** A subnetwork, and the worker that holds its model and repairs. */
 export interface Subject {
-  readonly connection: Connection;
+  readonly connection: Executor;
   readonly info: ModelInfo;
   readonly handle: Handle;
   readonly removed: readonly UnitName[];

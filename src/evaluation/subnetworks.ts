@@ -30,15 +30,35 @@ export type OnRows = (rows: ArrayLike<number>, values: ArrayLike<number>, counts
 /** Bytes of a mask over so many bits. */
 export const maskBytes = (bits: number): number => Math.ceil(bits / 8);
 
-/** Has the worker measure subnetworks; `onRows` hears of each as it is finished, in no fixed order. */
+/** A row of bits each, `maskBytes` wide, the lowest bit of a byte first. */
+export function packBits(rows: readonly (readonly boolean[])[]): Uint8Array<ArrayBuffer> {
+  const width = maskBytes(rows[0]?.length ?? 0);
+  const data = new Uint8Array(rows.length * width);
+  for (const [row, bits] of rows.entries()) {
+    for (const [column, bit] of bits.entries()) {
+      const at = row * width + (column >>> 3);
+      if (bit) data[at] = (data[at] ?? 0) | (1 << (column & 7));
+    }
+  }
+  return data;
+}
+
+/**
+ * Has the worker measure subnetworks; `onRows` hears of each as it is finished, in no fixed order. After a
+ * crash those that are left are measured.
+ */
 export async function measureSubnetworks(
   model: Subject,
   data: Scorable,
-  { players, kept, repairs, repaired }: Subnetworks,
+  subnetworks: Subnetworks,
   measures: Params<"subnetworks.evaluate">["measures"],
   engine: EngineParams,
   { onRows, ...call }: CallOptions & { onRows: OnRows },
 ): Promise<Result<"subnetworks.evaluate">> {
+  const { players, repairs } = subnetworks;
+  const left = new Set(subnetworkRows(subnetworks));
+  // Of each row that is asked for, its place among all.
+  let places: readonly number[] = [...left];
   const params = {
     ...engine,
     model: model.handle.on(model.connection),
@@ -46,17 +66,52 @@ export async function measureSubnetworks(
     players,
     kept: { tensor: 0 },
     repairs: subjectParams({ ...model, repairs }).repairs,
-    repaired: repaired === undefined ? null : { tensor: 1 },
+    repaired: subnetworks.repaired === undefined ? null : { tensor: 1 },
     measures,
   };
-  const tensors = [masks(kept, players.length)];
-  if (repaired !== undefined) tensors.push(masks(repaired, repairs.length));
   const { result } = await model.connection.call("subnetworks.evaluate", params, {
     ...call,
-    tensors,
-    onPart: (part, tensor) => onRows(tensor(part.rows).data, tensor(part.values).data, part.counts),
+    tensors: tensorsOf(subnetworks),
+    onPart: (part, tensor) => {
+      const rows = Array.from(tensor(part.rows).data, (row) => places[row] ?? row);
+      if (!rows.some((row) => left.has(row))) return; // told before a crash
+      for (const row of rows) left.delete(row);
+      onRows(rows, tensor(part.values).data, part.counts);
+    },
+    again: () => {
+      // Where all were told but the end, one is measured twice.
+      places = left.size > 0 ? [...left] : places.slice(-1);
+      return { params: {}, tensors: tensorsOf(pickRows(subnetworks, places)) };
+    },
   });
   return result;
+}
+
+const subnetworkRows = ({ kept, players }: Subnetworks): Iterable<number> =>
+  new Array(kept.length / maskBytes(players.length)).keys();
+
+/** Some of the subnetworks, in the order of these rows. */
+export function pickRows(subnetworks: Subnetworks, rows: readonly number[]): Subnetworks {
+  const { players, kept, repairs, repaired } = subnetworks;
+  return {
+    ...subnetworks,
+    kept: pick(kept, maskBytes(players.length), rows),
+    repaired: repaired === undefined ? undefined : pick(repaired, maskBytes(repairs.length), rows),
+  };
+}
+
+function pick(masks: Uint8Array, width: number, rows: readonly number[]): Uint8Array {
+  const picked = new Uint8Array(rows.length * width);
+  for (const [place, row] of rows.entries()) {
+    picked.set(masks.subarray(row * width, (row + 1) * width), place * width);
+  }
+  return picked;
+}
+
+function tensorsOf({ players, kept, repairs, repaired }: Subnetworks): Tensor[] {
+  const tensors = [masks(kept, players.length)];
+  if (repaired !== undefined) tensors.push(masks(repaired, repairs.length));
+  return tensors;
 }
 
 function masks(data: Uint8Array, bits: number): Tensor<"uint8"> {

@@ -7,14 +7,15 @@ import type {
   lastWordOptions,
 } from "../protocol/evaluation.ts";
 import type { TaskInfo } from "../protocol/task.ts";
-import type { CallOptions, Connection } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/connection.ts";
+import type { Executor } from "../rpc/executor.ts";
 import { heldBy } from "../rpc/handle.ts";
 import { type ItemLog, unlogged } from "./item-log.ts";
 import { type Subject, subjectParams } from "./subject.ts";
 
 /** A multiple-choice or last-word task that a worker holds. */
 export interface HeldTask {
-  on(connection: Connection): string;
+  on(connection: Executor): string;
   readonly info: TaskInfo;
 }
 

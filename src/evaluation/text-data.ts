@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { z } from "zod";
 import { type Check, type Fault, isObject, refusal, shown } from "../options.ts";
 import { dataSource } from "../protocol/common.ts";
-import type { Connection } from "../rpc/connection.ts";
+import type { Executor } from "../rpc/executor.ts";
 import { fits } from "../rpc/parse-params.ts";
 import { pathsFor } from "./paths.ts";
 
@@ -24,7 +24,7 @@ export type TextData =
  *
  * @throws DepthkitError INVALID_ARGUMENT where it is none of the forms there are
  */
-export function toDataSource(connection: Connection, data: TextData): z.input<typeof dataSource> {
+export function toDataSource(connection: Executor, data: TextData): z.input<typeof dataSource> {
   const form = formOf(data, (paths) => pathsFor(connection, paths));
   if (form === undefined) throw refusal("Reading text", [noForm(data, "data")]);
   return form;
@@ -56,7 +56,7 @@ export const someText: Check = {
 };
 
 /** Tells texts apart by their content: a file keeps its name when its text changes. */
-export async function textDigest(connection: Connection, data: TextData): Promise<string> {
+export async function textDigest(connection: Executor, data: TextData): Promise<string> {
   const source = dataSource.parse(toDataSource(connection, data));
   const all = createHash("sha256");
   if (source.kind === "texts") return all.update(JSON.stringify(source.texts)).digest("hex");

@@ -1,13 +1,14 @@
 import type { z } from "zod";
 import type { GenerationScore, GenerationTaskInfo, solveOptions } from "../protocol/generation-task.ts";
-import type { CallOptions, Connection } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/connection.ts";
+import type { Executor } from "../rpc/executor.ts";
 import { heldBy } from "../rpc/handle.ts";
 import { type ItemLog, unlogged } from "./item-log.ts";
 import { type Subject, subjectParams } from "./subject.ts";
 
 /** A task of written answers that a worker holds. */
 export interface HeldGenerationTask {
-  on(connection: Connection): string;
+  on(connection: Executor): string;
   readonly info: GenerationTaskInfo;
 }
 

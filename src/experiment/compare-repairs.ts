@@ -7,7 +7,6 @@ import {
   anInstance,
   aText,
   type Checks,
-  callChecks,
   checkArgument,
   checkOptions,
   listOf,
@@ -15,6 +14,7 @@ import {
   required,
 } from "../options.ts";
 import type { CallOptions } from "../rpc/connection.ts";
+import { withTimeLimit, workerCallChecks } from "../rpc/time-limit.ts";
 
 /** One way to repair, under the name it has in the table. */
 export interface NamedRepair {
@@ -63,7 +63,7 @@ export interface RepairComparison {
 }
 
 const checks: Checks<CompareRepairsOptions> = {
-  ...callChecks,
+  ...workerCallChecks,
   repairs: required(
     listOf(
       objectOf({
@@ -86,7 +86,7 @@ export async function compareRepairs(
   checkArgument("compareRepairs", "pruned", pruned, anInstance(Subnetwork, "a subnetwork"));
   checkArgument("compareRepairs", "corpus", corpus, anInstance(Corpus, "a corpus"));
   checkOptions("compareRepairs", options, checks);
-  const { repairs, evaluate, evaluationDigest, onRow, ...call } = options;
+  const { repairs, evaluationDigest } = options;
   if (evaluationDigest === corpus.info.data.digest) {
     throw new DepthkitError(
       "INVALID_ARGUMENT",
@@ -99,6 +99,18 @@ export async function compareRepairs(
   if (twice !== undefined) {
     throw new DepthkitError("INVALID_ARGUMENT", `Comparing repairs: two of them are named "${twice}".`);
   }
+  return withTimeLimit("compareRepairs", options, (signal) =>
+    compare(pruned, corpus, { ...options, signal }),
+  );
+}
+
+async function compare(
+  pruned: Subnetwork,
+  corpus: Corpus,
+  options: CompareRepairsOptions,
+): Promise<RepairComparison> {
+  const { repairs, evaluate, signal, onProgress, timeoutMs, onRow } = options;
+  const call = { signal, onProgress, timeoutMs };
   const comparison: RepairComparison = {
     dense: await evaluate(pruned.model, call),
     removed: await evaluate(pruned, call),

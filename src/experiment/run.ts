@@ -1,39 +1,40 @@
 import { join } from "node:path";
+import type { z } from "zod";
 import { modelKey } from "../evaluation/keys.ts";
 import { textDigest } from "../evaluation/text-data.ts";
 import { StepsFile } from "../journal/steps-file.ts";
 import { Depthkit } from "../model/depthkit.ts";
 import { Influence } from "../model/influence.ts";
 import type { Model } from "../model/model.ts";
-import {
-  anInstance,
-  aText,
-  type Checks,
-  callChecks,
-  checkArgument,
-  checkOptions,
-  required,
-} from "../options.ts";
-import { asFileError } from "../platform/file-error.ts";
-import { writeJson } from "../platform/json.ts";
+import { anInstance, aText, type Checks, checkArgument, checkOptions, required } from "../options.ts";
 import { packageVersion } from "../platform/package-root.ts";
 import type { CallOptions } from "../rpc/connection.ts";
 import { parseParams } from "../rpc/parse-params.ts";
+import { withTimeLimit, workerCallChecks } from "../rpc/time-limit.ts";
 import { type Plan, planSchema } from "./plan.ts";
 import { influenceDataSchema, type Removal, type RunRecord, recordSchema, removalSchema } from "./record.ts";
+import { writeRecord } from "./write-record.ts";
 
 export interface RunOptions extends CallOptions {
   /** Where `journal.jsonl`, `items/` and `record.json` go. A run that was interrupted goes on from them. */
   folder: string;
 }
 
-const runChecks: Checks<RunOptions> = { ...callChecks, folder: required(aText) };
+const runChecks: Checks<RunOptions> = { ...workerCallChecks, folder: required(aText) };
 
 /** The entry point's call of this name: `src/calls.ts` says what it does. */
 export async function runPlan(kit: Depthkit, plan: Plan, options: RunOptions): Promise<RunRecord> {
   checkArgument("runPlan", "kit", kit, anInstance(Depthkit, "a Depthkit, as Depthkit.start() gives it"));
   const parsed = parseParams("The plan", planSchema, plan);
   checkOptions("runPlan", options, runChecks);
+  return withTimeLimit("runPlan", options, (signal) => run(kit, parsed, { ...options, signal }));
+}
+
+async function run(
+  kit: Depthkit,
+  parsed: z.output<typeof planSchema>,
+  options: RunOptions,
+): Promise<RunRecord> {
   const { folder, ...call } = options;
   const { model: wanted, calibration, choose } = parsed;
   const startedAt = new Date().toISOString();
@@ -81,20 +82,6 @@ export async function runPlan(kit: Depthkit, plan: Plan, options: RunOptions): P
   };
   writeRecord(join(folder, "record.json"), recordSchema.parse(record));
   return record;
-}
-
-function writeRecord(path: string, record: RunRecord): void {
-  try {
-    writeJson(path, record);
-  } catch (error) {
-    throw asFileError(error, {
-      doing: "Writing the record",
-      path,
-      whenFull: "Every step is in the journal beside it: free some space and run the same again.",
-      code: "INVALID_ARGUMENT",
-      otherwise: "Name a folder that can be written to.",
-    });
-  }
 }
 
 async function evaluate(

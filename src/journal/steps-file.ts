@@ -34,7 +34,7 @@ export class StepsFile implements AsyncDisposable {
    * is then written. All that determines it is in its key, which JSON can hold.
    */
   async step<T>(key: object, schema: z.ZodType<T>, work: () => Promise<T>): Promise<T> {
-    const digest = keyDigest(JSON.parse(JSON.stringify(key)) as JournalKey);
+    const digest = digestOf(key);
     if (this.#known.has(digest)) {
       const known = schema.safeParse(this.#known.get(digest));
       if (known.success) return known.data;
@@ -43,6 +43,18 @@ export class StepsFile implements AsyncDisposable {
     await this.#file.append([{ key: digest, value }]);
     this.#known.set(digest, value);
     return value;
+  }
+
+  /** Whether a step under this key was finished. */
+  knows(key: object): boolean {
+    return this.#known.has(digestOf(key));
+  }
+
+  /** Notes that something is about to be done, for whoever goes on after it was interrupted. */
+  async mark(key: object): Promise<void> {
+    if (this.knows(key)) return;
+    await this.#file.append([{ key: digestOf(key), value: true }]);
+    this.#known.set(digestOf(key), true);
   }
 
   /** Safe to call twice. */
@@ -54,3 +66,5 @@ export class StepsFile implements AsyncDisposable {
     return this.close();
   }
 }
+
+const digestOf = (key: object): string => keyDigest(JSON.parse(JSON.stringify(key)) as JournalKey);

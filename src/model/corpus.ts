@@ -3,7 +3,8 @@ import type { Scorable } from "../evaluation/scorable.ts";
 import { type TextData, toDataSource } from "../evaluation/text-data.ts";
 import type { CorpusInfo, corpusOptions } from "../protocol/corpus.ts";
 import { measuresOf } from "../protocol/subnetworks.ts";
-import type { CallOptions, Connection } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/connection.ts";
+import type { Executor } from "../rpc/executor.ts";
 import { Handle } from "../rpc/handle.ts";
 
 export interface LoadCorpusOptions extends CallOptions, z.input<typeof corpusOptions> {}
@@ -13,7 +14,7 @@ export class Corpus extends Handle implements Scorable {
   readonly info: CorpusInfo;
 
   /** @internal */
-  constructor(connection: Connection, corpus: string, info: CorpusInfo) {
+  constructor(connection: Executor, corpus: string, info: CorpusInfo) {
     super(connection, "corpus", corpus, () => connection.call("corpus.unload", { corpus }));
     this.info = info;
   }
@@ -31,7 +32,7 @@ export class Corpus extends Handle implements Scorable {
 }
 
 export async function loadCorpus(
-  connection: Connection,
+  connection: Executor,
   model: string,
   data: TextData,
   options: LoadCorpusOptions,

@@ -1,42 +1,94 @@
 import type { z } from "zod";
-import { DepthkitError } from "../errors.ts";
 import { pathFor } from "../evaluation/paths.ts";
-import { aFlag, aNumberAbove, aSignal, aText, type Checks, callChecks, checkOptions } from "../options.ts";
+import {
+  aFlag,
+  aNumberAbove,
+  anyOf,
+  aSignal,
+  aText,
+  aWhole,
+  type Checks,
+  checkOptions,
+  listOf,
+  objectOf,
+  refuse,
+  required,
+} from "../options.ts";
+import type { Device } from "../protocol/model.ts";
 import type { targetOptions, WorkerStatus } from "../protocol/worker.ts";
-import type { CallOptions, Connection } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/connection.ts";
+import { teller, type WorkerEnd } from "../rpc/events.ts";
+import type { Executor } from "../rpc/executor.ts";
+import type { RestartLimit } from "../rpc/member.ts";
+import { workerCallChecks } from "../rpc/time-limit.ts";
+import type { Workers } from "../rpc/workers.ts";
 import type { LaunchOptions } from "../worker/launch.ts";
 import type { FetchedFolder } from "./fetch.ts";
+import { type KitOptions, kitChecks } from "./kit-options.ts";
 import type { LoadModelOptions, Model } from "./model.ts";
 import type { ConnectOptions } from "./remote-line.ts";
-import type { WorkerLine } from "./worker-line.ts";
 
-export interface StartOptions extends LaunchOptions {}
+export interface StartOptions extends LaunchOptions, KitOptions {
+  /**
+   * `on-crash`: a new worker is started where one crashes. What handles name is made there again when a call
+   * needs it, and calls that were under way are asked again (docs/embedding.md). Default `never`.
+   */
+  restart?: "never" | "on-crash" | undefined;
+  /**
+   * So many crashes within so many seconds, and it is given up. Default 3 within 60. With `restart` only.
+   */
+  restartLimit?: RestartLimit | undefined;
+}
+
+export interface PoolOptions extends StartOptions {
+  /**
+   * A worker for each, which loads its models there. Devices of one kind: a call may be answered by any of
+   * them.
+   */
+  devices: readonly Device[];
+}
 
 export interface CheckTargetOptions extends CallOptions, z.input<typeof targetOptions> {}
 
+/** Long enough for a model that is loaded in between. */
+const RESTART_LIMIT: RestartLimit = { crashes: 3, seconds: 60 };
+
 const startChecks: Checks<StartOptions> = {
+  ...kitChecks,
   python: aText,
   verbose: aFlag,
   startTimeoutMs: aNumberAbove(0),
   signal: aSignal,
+  restart: anyOf("never", "on-crash"),
+  restartLimit: objectOf({ crashes: required(aWhole(1)), seconds: required(aNumberAbove(0)) }),
 };
+const poolChecks: Checks<PoolOptions> = { ...startChecks, devices: required(listOf(aText, 1)) };
+
+/** One worker of a kit. */
+export interface KitWorker {
+  readonly pid: number;
+  /** In a pool, where its models are. */
+  readonly device: string | null;
+  /** Calls that are under way there. */
+  readonly calls: number;
+}
 
 /**
- * A running worker: loads models and closes them. Hold it with `await using`, or call `close()`.
+ * A running worker, or several: loads models and closes them. Hold it with `await using`, or call `close()`.
  */
 export class Depthkit {
-  readonly pid: number;
   readonly pythonVersion: string;
+  /** Settles when the kit has ended, and never rejects: it was closed, or its worker crashed for good. */
+  readonly exited: Promise<WorkerEnd>;
   /** @internal */
-  readonly connection: Connection;
-  readonly #close: () => Promise<void>;
-  #closing: Promise<void> | undefined;
+  readonly connection: Executor;
+  readonly #workers: Workers;
 
-  private constructor({ pid, connection, python, close }: WorkerLine) {
-    this.#close = close;
-    this.connection = connection;
-    this.pid = pid;
-    this.pythonVersion = python;
+  private constructor(workers: Workers) {
+    this.#workers = workers;
+    this.connection = workers;
+    this.exited = workers.exited;
+    this.pythonVersion = workers.members[0]?.line.python ?? "";
   }
 
   /**
@@ -48,9 +100,37 @@ export class Depthkit {
    */
   static async start(options: StartOptions = {}): Promise<Depthkit> {
     checkOptions("Depthkit.start", options, startChecks);
-    // The schemas and ZeroMQ, which a program that starts no worker does not wait for.
-    const { openWorkerLine } = await import("./worker-line.ts");
-    return new Depthkit(await openWorkerLine(options));
+    return new Depthkit(await startWorkers("Depthkit.start", options, [opening(options)]));
+  }
+
+  /**
+   * Starts a worker for each device, as one kit: models are loaded in all of them, and each call goes to the
+   * least busy. Where one crashes, the others do its calls.
+   *
+   * @throws DepthkitError what `start` throws
+   */
+  static async pool(options: PoolOptions): Promise<Depthkit> {
+    checkOptions("Depthkit.pool", options, poolChecks);
+    const open = opening(options);
+    const places = options.devices.map((device) => async (signal?: AbortSignal) => ({
+      ...(await open(signal)),
+      device,
+    }));
+    return new Depthkit(await startWorkers("Depthkit.pool", options, places));
+  }
+
+  /** The process of the worker; in a pool, of the first. After a restart it is another one. */
+  get pid(): number {
+    return this.workers[0]?.pid ?? 0;
+  }
+
+  /** All workers of the kit, as they are now. */
+  get workers(): readonly KitWorker[] {
+    return this.#workers.members.map(({ line: { pid, device }, busy }) => ({
+      pid,
+      device: device ?? null,
+      calls: busy,
+    }));
   }
 
   /**
@@ -61,8 +141,9 @@ export class Depthkit {
    * CONNECTION_LOST, VERSION_MISMATCH, TIMEOUT
    */
   static async connect(url: string, options: ConnectOptions): Promise<Depthkit> {
-    const { openRemoteLine } = await import("./remote-line.ts");
-    return new Depthkit(await openRemoteLine(url, options));
+    const { remoteOpening } = await import("./remote-line.ts");
+    const open = remoteOpening(url, options);
+    return new Depthkit(await startWorkers("Depthkit.connect", options, [open]));
   }
 
   /**
@@ -100,25 +181,54 @@ export class Depthkit {
     await this.connection.request("worker.checkTarget", { target }, options);
   }
 
-  /** What the worker holds and does, and the memory it takes. Answered at once, whatever it is at. */
-  async status(options: CallOptions = {}): Promise<WorkerStatus> {
-    checkOptions("worker.status", options, callChecks);
-    return (await this.connection.call("worker.status", {}, options)).result;
+  /**
+   * What a worker holds and does, and the memory it takes. Answered at once, whatever it is at. `worker`: its
+   * place among the kit's workers, 0 by default.
+   */
+  async status(options: CallOptions & { worker?: number | undefined } = {}): Promise<WorkerStatus> {
+    const last = this.#workers.members.length - 1;
+    checkOptions("worker.status", options, { ...workerCallChecks, worker: aWhole(0, last) });
+    const { worker = 0, ...call } = options;
+    return (await this.#workers.callOne(worker, "worker.status", call)).result;
   }
 
   /**
-   * Rejects what is under way with CLOSED, ends the worker and waits until it has gone. A remote one forgets
-   * what it held for this session, and is free for the next.
+   * Rejects what is under way with CLOSED, ends the workers and waits until they have gone. A remote one
+   * forgets what it held for this session, and is free for the next.
    */
   close(): Promise<void> {
-    this.#closing ??= (async () => {
-      this.connection.end(new DepthkitError("CLOSED", "The worker was closed."));
-      await this.#close();
-    })();
-    return this.#closing;
+    return this.connection.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** What a worker writes to its standard error, the logger gets by the line. */
+const opening = (options: StartOptions) => async (signal?: AbortSignal) => {
+  // The schemas and ZeroMQ, which a program that starts no worker does not wait for.
+  const { openWorkerLine } = await import("./worker-line.ts");
+  return openWorkerLine({ ...options, signal }, (line) => {
+    if (line.trim() !== "") options.logger?.debug({ type: "stderr" }, line);
+  });
+};
+
+async function startWorkers(
+  call: string,
+  { restart, restartLimit, timeoutMs, onEvent, logger, signal }: StartOptions,
+  places: Parameters<typeof Workers.start>[0]["places"],
+): Promise<Workers> {
+  if (restartLimit !== undefined && restart !== "on-crash") {
+    const words = 'it does nothing without restart: "on-crash".';
+    refuse(call, [{ path: "restartLimit", words }]);
+  }
+  const { Workers } = await import("../rpc/workers.ts");
+  return Workers.start({
+    places,
+    restart: restart === "on-crash" ? (restartLimit ?? RESTART_LIMIT) : undefined,
+    timeoutMs,
+    signal,
+    tell: teller({ onEvent, logger }),
+  });
 }

@@ -5,12 +5,14 @@ import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { DepthkitError } from "../errors.ts";
 import { pathFor } from "../evaluation/paths.ts";
-import { aText, callChecks, checkArgument, checkOptions } from "../options.ts";
+import { aText, checkArgument, checkOptions } from "../options.ts";
 import { asFileError } from "../platform/file-error.ts";
 import { readJson, writeJson } from "../platform/json.ts";
 import { exportedFile } from "../protocol/export.ts";
 import { CHUNK_BYTES } from "../protocol/files.ts";
-import type { CallOptions, Connection } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/connection.ts";
+import type { Executor } from "../rpc/executor.ts";
+import { withTimeLimit, workerCallChecks } from "../rpc/time-limit.ts";
 
 /** Chunks asked for before the first has come: what keeps a long line busy. */
 const IN_FLIGHT = 8;
@@ -30,14 +32,25 @@ export interface FetchedFolder {
 }
 
 export async function fetchFolder(
-  connection: Connection,
+  connection: Executor,
   from: string,
   target: string,
   options: CallOptions,
 ): Promise<FetchedFolder> {
   checkArgument("fetch", "folder", from, aText);
   checkArgument("fetch", "target", target, aText);
-  checkOptions("fetch", options, callChecks);
+  checkOptions("fetch", options, workerCallChecks);
+  return withTimeLimit("fetch", options, (signal) =>
+    fetchAll(connection, from, target, { ...options, signal }),
+  );
+}
+
+async function fetchAll(
+  connection: Executor,
+  from: string,
+  target: string,
+  options: CallOptions,
+): Promise<FetchedFolder> {
   const folder = resolve(target);
   checkFree(folder);
   const source = pathFor(connection, from);
@@ -88,10 +101,10 @@ function openPartial(folder: string, listing: Listing): string {
 }
 
 async function fetchFiles(
-  connection: Connection,
+  connection: Executor,
   { from, files }: Listing,
   partial: string,
-  { signal, onProgress }: CallOptions,
+  { signal, timeoutMs, onProgress }: CallOptions,
 ): Promise<number> {
   const started = performance.now();
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -117,7 +130,7 @@ async function fetchFiles(
       const call = connection.call(
         "files.read",
         { folder: from, name: file.name, offset: at, bytes },
-        { signal },
+        { signal, timeoutMs },
       );
       call.catch(() => {}); // told when its turn comes
       return call;

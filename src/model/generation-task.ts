@@ -1,7 +1,8 @@
 import type { z } from "zod";
 import { anOptionsObject } from "../options.ts";
 import type { GenerationTaskInfo, generationTaskOptions } from "../protocol/generation-task.ts";
-import type { CallOptions, Connection } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/connection.ts";
+import type { Executor } from "../rpc/executor.ts";
 import { Handle } from "../rpc/handle.ts";
 import { type ShotsFrom, type TaskData, toRowSource, toShotsFrom } from "./task-data.ts";
 
@@ -15,14 +16,14 @@ export class GenerationTask extends Handle {
   readonly info: GenerationTaskInfo;
 
   /** @internal */
-  constructor(connection: Connection, task: string, info: GenerationTaskInfo) {
+  constructor(connection: Executor, task: string, info: GenerationTaskInfo) {
     super(connection, "task", task, () => connection.call("generation.unloadTask", { task }));
     this.info = info;
   }
 }
 
 export async function loadGenerationTask(
-  connection: Connection,
+  connection: Executor,
   model: string,
   data: TaskData,
   options: LoadGenerationTaskOptions,

@@ -18,7 +18,6 @@ import {
   aText,
   aWhole,
   type Check,
-  callChecks,
   checkArgument,
   either,
   listOf,
@@ -31,6 +30,7 @@ import { engineOptions, lowerIsBetter, type Measure } from "../protocol/subnetwo
 import { checkUnits, parseUnit, unitsOf } from "../protocol/units.ts";
 import { aHandle } from "../rpc/handle.ts";
 import { checkCallOptions } from "../rpc/parse-params.ts";
+import { workerCallChecks } from "../rpc/time-limit.ts";
 import type { Corpus } from "./corpus.ts";
 import type { Repair } from "./repair.ts";
 import { GapRepairs, placedRepairs } from "./search/gap-repairs.ts";
@@ -144,7 +144,7 @@ function gameChecks(measures: readonly Measure[]): Readonly<Record<string, Check
     }),
   );
   return {
-    ...callChecks,
+    ...workerCallChecks,
     players: either(anyOf(...unitKinds), units, listOf(units, 1)),
     groups: aWhole(1),
     value: either(value, listOf(value, 1)),
@@ -175,6 +175,7 @@ export async function modelGame<P extends Players>(
     journal,
     signal: _,
     onProgress,
+    timeoutMs,
     ...engine
   } = options;
   const { depth, vocabularySize } = model.info;
@@ -200,7 +201,7 @@ export async function modelGame<P extends Players>(
         const removed = () => coalitions.map((set) => set.absent().flatMap((player) => item(units, player)));
         const placed = repair === undefined ? { repairs } : placedRepairs(repair, removed(), depth);
         const subnetworks = { players: units, kept, ...placed };
-        return (await evaluator.measure(subnetworks, { ...options, onProgress })).values;
+        return (await evaluator.measure(subnetworks, { ...options, onProgress, timeoutMs })).values;
       },
     },
   });

@@ -36,7 +36,8 @@ import type { ModelInfo, modelOptions } from "../protocol/model.ts";
 import { unitKinds } from "../protocol/names.ts";
 import type { RepairReport, repairSaveOptions } from "../protocol/repair.ts";
 import { checkUnits, unitsOf } from "../protocol/units.ts";
-import type { CallOptions, Connection } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/connection.ts";
+import type { Executor } from "../rpc/executor.ts";
 import { Handle } from "../rpc/handle.ts";
 import { type Corpus, type LoadCorpusOptions, loadCorpus } from "./corpus.ts";
 import { type ExportOptions, exportSubnetwork } from "./export.ts";
@@ -280,12 +281,12 @@ export class RepairedSubnetwork extends Subnetwork {
 export class Model extends Subnetwork {
   readonly info: ModelInfo;
   /** @internal */
-  readonly connection: Connection;
+  readonly connection: Executor;
   /** @internal */
   readonly handle: Handle;
 
   /** @internal */
-  constructor(connection: Connection, model: string, info: ModelInfo) {
+  constructor(connection: Executor, model: string, info: ModelInfo) {
     super(() => this, [], []);
     this.info = info;
     this.connection = connection;
@@ -481,7 +482,7 @@ export class Model extends Subnetwork {
 }
 
 export async function loadModel(
-  connection: Connection,
+  connection: Executor,
   source: string,
   options: LoadModelOptions,
 ): Promise<Model> {

@@ -12,14 +12,18 @@ import {
   required,
 } from "../options.ts";
 import { Connection } from "../rpc/connection.ts";
+import type { WorkerEnd } from "../rpc/events.ts";
+import type { Line } from "../rpc/line.ts";
 import { Link, type LinkChange } from "../transport/link.ts";
 import { type CurveKeys, connectZeromq } from "../transport/zeromq.ts";
 import { readKeys } from "../worker/keys.ts";
 import { checkAddress } from "../worker/remote-address.ts";
-import type { WorkerLine } from "./worker-line.ts";
+import { type KitOptions, kitChecks } from "./kit-options.ts";
 
-export interface ConnectOptions {
-  /** The key file of this client, which trusts the worker's public key and no other: `depthkit keys` makes it. */
+export interface ConnectOptions extends KitOptions {
+  /**
+   * The key file of this client, which trusts the worker's public key and no other: `depthkit keys` makes it.
+   */
   keys: string;
   /** End the session of the client that holds the worker, where one does. */
   takeOver?: boolean | undefined;
@@ -37,6 +41,7 @@ export interface ConnectOptions {
 const CONNECT_TIMEOUT_MS = 10_000;
 
 const connectChecks: Checks<ConnectOptions> = {
+  ...kitChecks,
   keys: required(aText),
   takeOver: aFlag,
   connectTimeoutMs: aNumberAbove(0),
@@ -44,11 +49,19 @@ const connectChecks: Checks<ConnectOptions> = {
   onLink: aFunction,
 };
 
-/** Opens a session on a worker that listens at `url`. */
-export async function openRemoteLine(url: string, options: ConnectOptions): Promise<WorkerLine> {
+/**
+ * What opens a session on a worker that listens at `url`.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT
+ */
+export function remoteOpening(url: string, options: ConnectOptions): () => Promise<Line> {
   checkArgument("Depthkit.connect", "url", url, aText);
   checkOptions("Depthkit.connect", options, connectChecks);
   checkAddress("Depthkit.connect", url, { listen: false });
+  return () => openRemoteLine(url, options);
+}
+
+async function openRemoteLine(url: string, options: ConnectOptions): Promise<Line> {
   const curve = curveKeys(resolve(options.keys));
   await checkHost(url);
   const { takeOver = false, reconnectSeconds = Number.POSITIVE_INFINITY, onLink = () => {} } = options;
@@ -72,18 +85,23 @@ export async function openRemoteLine(url: string, options: ConnectOptions): Prom
   );
   try {
     const { pid, python } = await connection.hello("", options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
-    return {
-      pid,
-      python,
-      connection,
-      close: async () => {
-        await link?.closed;
-      },
+    const closed = link?.closed ?? Promise.resolve();
+    const close = async () => {
+      connection.end(new DepthkitError("CLOSED", "The session was closed."));
+      await closed;
     };
+    return { pid, python, connection, close, ended: closed.then(() => endOf(connection)) };
   } catch (error) {
     connection.end(new DepthkitError("CLOSED", "The session did not begin."));
     throw error;
   }
+}
+
+/** Of a worker of another machine nothing is known but how its session ended. */
+function endOf({ ended: error }: Connection): WorkerEnd {
+  const unknown = { exitCode: null, signal: null, stderr: "" };
+  if (error === undefined || error.is("CLOSED")) return { how: "closed", ...unknown, error: null };
+  return { how: "crashed", ...unknown, error };
 }
 
 /** libzmq says nothing of a name that is no host's. */

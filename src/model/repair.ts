@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { pathFor } from "../evaluation/paths.ts";
 import { type Subject, subjectParams } from "../evaluation/subject.ts";
-import { aFunction, type Check, callChecks, checkArgument } from "../options.ts";
+import { aFunction, type Check, checkArgument } from "../options.ts";
 import type { UnitName } from "../protocol/common.ts";
 import {
   type RepairInfo,
@@ -12,9 +12,11 @@ import {
   type TrainingPoint,
   type trainingOptions,
 } from "../protocol/repair.ts";
-import type { CallOptions, Connection } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/connection.ts";
+import type { Executor } from "../rpc/executor.ts";
 import { Handle, heldBy } from "../rpc/handle.ts";
 import { fits, optionsOf } from "../rpc/parse-params.ts";
+import { workerCallChecks } from "../rpc/time-limit.ts";
 import type { Corpus } from "./corpus.ts";
 
 /** Whether a method looks at the whole model, or at the one pruned and repaired below each gap. */
@@ -36,7 +38,7 @@ export type RepairOptions = RepairMethodOptions &
 /** That options are those of a repair, and a call's own. */
 export function repairOptionsWith(own: Readonly<Record<string, Check>>): Check {
   const checked = optionsOf(repairMethod, {
-    ...callChecks,
+    ...workerCallChecks,
     onTraining: aFunction,
     skipTokens: fits(repairFitOptions.shape.skipTokens),
     batchSize: fits(repairFitOptions.shape.batchSize),
@@ -64,7 +66,7 @@ export class Repair extends Handle implements RepairInfo {
 
   /** @internal */
   constructor(
-    connection: Connection,
+    connection: Executor,
     repair: string,
     { method, removed, parameters, digest, base }: RepairInfo,
   ) {
@@ -94,7 +96,7 @@ const collected = new FinalizationRegistry<() => Promise<unknown>>((release) => 
 });
 
 export function heldRepairs(
-  connection: Connection,
+  connection: Executor,
   handles: readonly string[],
   infos: readonly RepairInfo[],
 ): Repair[] {
@@ -110,7 +112,7 @@ export async function fitRepair(
 ): Promise<{ repairs: Repair[]; report: RepairReport }> {
   const { connection } = on;
   checkArgument("repair.fit", "", given, repairOptions);
-  const { onTraining, signal, onProgress, skipTokens, batchSize, ...method } = given;
+  const { onTraining, signal, onProgress, timeoutMs, skipTokens, batchSize, ...method } = given;
   const held = heldBy(connection, "repair.fit", "corpus", corpus);
   const subject = {
     ...subjectParams(on),
@@ -118,7 +120,7 @@ export async function fitRepair(
     repair: toWire(method, (path) => pathFor(connection, path)),
     apart,
   };
-  const options = { skipTokens, batchSize, signal, onProgress };
+  const options = { skipTokens, batchSize, signal, onProgress, timeoutMs };
   const { result } = await connection.request("repair.fit", subject, options, { onPart: onTraining });
   return { repairs: heldRepairs(connection, result.repairs, result.report.repairs), report: result.report };
 }

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { pathsFor } from "../evaluation/paths.ts";
 import { isObject, refusal, shown } from "../options.ts";
 import type { rowSource } from "../protocol/common.ts";
-import type { Connection } from "../rpc/connection.ts";
+import type { Executor } from "../rpc/executor.ts";
 
 /** A task's rows: `.jsonl` or `.jsonl.gz` files, one JSON object a line, or the objects themselves. */
 export type TaskData =
@@ -15,11 +15,7 @@ export type TaskData =
  *
  * @throws DepthkitError INVALID_ARGUMENT where it is none of the forms there are
  */
-export function toRowSource(
-  connection: Connection,
-  data: TaskData,
-  name = "data",
-): z.input<typeof rowSource> {
+export function toRowSource(connection: Executor, data: TaskData, name = "data"): z.input<typeof rowSource> {
   if (typeof data === "string") return { kind: "files", files: pathsFor(connection, [data]) };
   if (Array.isArray(data)) return { kind: "files", files: pathsFor(connection, data) };
   if (isObject(data) && "rows" in data) {
@@ -61,7 +57,7 @@ export interface ShotsFrom {
   shotsFrom?: TaskData | null | undefined;
 }
 
-export function toShotsFrom(connection: Connection, { shotsFrom }: ShotsFrom) {
+export function toShotsFrom(connection: Executor, { shotsFrom }: ShotsFrom) {
   const none = shotsFrom === undefined || shotsFrom === null;
   return { shotsFrom: none ? null : toRowSource(connection, shotsFrom, "shotsFrom") };
 }

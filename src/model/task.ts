@@ -3,7 +3,8 @@ import type { Scorable } from "../evaluation/scorable.ts";
 import { anOptionsObject } from "../options.ts";
 import { measuresOf } from "../protocol/subnetworks.ts";
 import type { TaskInfo, taskOptions, taskTemplate } from "../protocol/task.ts";
-import type { CallOptions, Connection } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/connection.ts";
+import type { Executor } from "../rpc/executor.ts";
 import { Handle } from "../rpc/handle.ts";
 import { type ShotsFrom, type TaskData, toRowSource, toShotsFrom } from "./task-data.ts";
 
@@ -20,7 +21,7 @@ export class Task extends Handle implements Scorable {
   readonly info: TaskInfo;
 
   /** @internal */
-  constructor(connection: Connection, task: string, info: TaskInfo) {
+  constructor(connection: Executor, task: string, info: TaskInfo) {
     super(connection, "task", task, () => connection.call("task.unload", { task }));
     this.info = info;
   }
@@ -37,7 +38,7 @@ export class Task extends Handle implements Scorable {
 }
 
 export async function loadTask(
-  connection: Connection,
+  connection: Executor,
   model: string,
   data: TaskData,
   options: LoadTaskOptions,

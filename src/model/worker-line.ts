@@ -2,6 +2,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { DepthkitError } from "../errors.ts";
 import { cancelled, throwIfCancelled } from "../platform/cancelled.ts";
 import { Connection } from "../rpc/connection.ts";
+import type { WorkerEnd } from "../rpc/events.ts";
+import type { Line } from "../rpc/line.ts";
 import { connectZeromq } from "../transport/zeromq.ts";
 import { type LaunchOptions, launchWorker, type WorkerProcess } from "../worker/launch.ts";
 import { usedProcessorSeconds } from "../worker/used-processor.ts";
@@ -15,57 +17,62 @@ const HELLO_TIMEOUT_MS = 120_000;
 /** A worker that dies closes its connection a moment before its end is known, which says more. */
 const END_FOLLOWS_MS = 300;
 
-/** A worker with the connection to it. */
-export interface WorkerLine {
-  readonly pid: number;
-  readonly connection: Connection;
-  /** The version of the worker's Python. */
-  readonly python: string;
-  /** Waits until the worker is done with us, after the connection was ended: one of this machine ends too. */
-  close(): Promise<void>;
-}
-
 /**
  * Starts a worker and says hello to it.
  *
  * @throws DepthkitError ENVIRONMENT_MISSING, PYTHON_NOT_FOUND, PYTHON_TOO_OLD, MODULE_MISSING,
  * WORKER_START_FAILED, VERSION_MISMATCH, CONNECTION_LOST, TIMEOUT
  */
-export async function openWorkerLine(options: LaunchOptions): Promise<WorkerLine> {
-  const worker = await launchWorker(options);
-  const watch = new BeatWatch(worker, (reason) => {
-    connection.end(reason);
-    worker.kill();
-  });
+export async function openWorkerLine(
+  options: LaunchOptions,
+  onStderr?: (line: string) => void,
+): Promise<Line> {
+  const worker = await launchWorker(options, undefined, onStderr);
+  const watch = new BeatWatch(worker, (reason) => connection.end(reason));
+  let closing = false;
   const connection = new Connection(
-    ({ onMessage, onFailure }) =>
-      connectZeromq(worker.endpoint, {
+    ({ onMessage, onFailure }) => {
+      const { send, close } = connectZeromq(worker.endpoint, {
         onMessage,
         onFailure: async (error) => {
           await Promise.race([worker.exited, pause(END_FOLLOWS_MS, undefined, { ref: false })]);
           onFailure(error);
-          worker.kill(); // nobody can reach it any more
         },
-      }),
+      });
+      const end = () => {
+        close();
+        if (!closing) worker.kill(); // nobody can reach it any more
+      };
+      return { send, close: end };
+    },
     () => watch.beat(),
   );
-  void worker.exited.then(({ code, signal }) => {
+  const ended = worker.exited.then(({ code: exitCode, signal }): WorkerEnd => {
     watch.stop();
-    const how = signal === null ? `with exit code ${code}` : `by ${signal}`;
-    const words = worker.stderrTail();
-    const said = words === "" ? "" : ` Its last words:\n${words}`;
-    const details = { exitCode: code, signal, stderr: words };
-    connection.end(new DepthkitError("WORKER_DIED", `The worker ended ${how}.${said}`, { details }));
+    const how = signal === null ? `with exit code ${exitCode}` : `by ${signal}`;
+    const stderr = worker.stderrTail();
+    const said = stderr === "" ? "" : ` Its last words:\n${stderr}`;
+    const details = { exitCode, signal, stderr };
+    const died = new DepthkitError("WORKER_DIED", `The worker ended ${how}.${said}`, { details });
+    connection.end(died);
+    const error = connection.ended ?? died; // where something else was the end of it
+    return error.is("CLOSED")
+      ? { how: "closed", ...details, error: null }
+      : { how: "crashed", ...details, error };
   });
+  const close = async () => {
+    closing = true;
+    connection.end(new DepthkitError("CLOSED", "The worker was closed."));
+    await worker.close();
+  };
   const abort = () => connection.end(cancelled("Starting the worker"));
   options.signal?.addEventListener("abort", abort);
   try {
     throwIfCancelled(options.signal, "Starting the worker");
     const { python } = await connection.hello(worker.token, HELLO_TIMEOUT_MS);
-    return { pid: worker.pid, connection, python, close: worker.close };
+    return { connection, pid: worker.pid, python, ended, close };
   } catch (error) {
     connection.end(new DepthkitError("CLOSED", "The worker did not start."));
-    worker.kill();
     await worker.exited;
     throw error;
   } finally {

@@ -60,8 +60,11 @@ const reply = z.discriminatedUnion("t", [
 ]);
 export type Reply = z.infer<typeof reply>;
 
-export function parseReply(value: unknown): Reply {
-  const parsed = reply.safeParse(value);
+export const parseReply = (value: unknown): Reply => parseMessage(reply, value);
+
+/** What a worker sent, as `schema` has it. */
+export function parseMessage<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new DepthkitError(
     "PROTOCOL",

@@ -4,8 +4,7 @@
  * the conversation.
  */
 import { z } from "zod";
-import { DepthkitError } from "../errors.ts";
-import { errorReply } from "./envelope.ts";
+import { errorReply, parseMessage } from "./envelope.ts";
 
 export const LINK_VERSION = 1;
 
@@ -26,11 +25,4 @@ const linkReply = z.discriminatedUnion("k", [
 ]);
 export type LinkReply = z.infer<typeof linkReply>;
 
-export function parseLinkReply(value: unknown): LinkReply {
-  const parsed = linkReply.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new DepthkitError(
-    "PROTOCOL",
-    `The worker sent a message outside the contract: ${z.prettifyError(parsed.error)}`,
-  );
-}
+export const parseLinkReply = (value: unknown): LinkReply => parseMessage(linkReply, value);

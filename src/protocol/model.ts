@@ -75,7 +75,14 @@ export const modelInfo = named(
 );
 export type ModelInfo = z.infer<typeof modelInfo>;
 
-export const modelLoadResult = named("ModelLoadResult", z.object({ model: modelHandle, info: modelInfo }));
+export const modelLoadResult = named(
+  "ModelLoadResult",
+  z.object({
+    model: modelHandle,
+    info: modelInfo,
+    digest: digest().describe("sha256 over weights, configuration, tokenizer, dtype and attention."),
+  }),
+);
 
 export const modelTokenizerParams = named("ModelTokenizerParams", z.strictObject({ model: modelHandle }));
 

@@ -14,7 +14,7 @@ import {
 import { type MethodName, methods, type Params, type Part, type Result } from "../protocol/methods.ts";
 import { fromFrame, type Tensor, type TensorRef, toFrame } from "../protocol/tensor.ts";
 import type { Transport, TransportListener } from "../transport/transport.ts";
-import { checkCallOptions, parseParams } from "./parse-params.ts";
+import { parseParams } from "./parse-params.ts";
 
 /** What every call that takes its time can be given. */
 export interface CallOptions {
@@ -22,6 +22,11 @@ export interface CallOptions {
   signal?: AbortSignal | undefined;
   /** Hears of how far the call is. */
   onProgress?: ((progress: Progress) => void) | undefined;
+  /**
+   * A limit in milliseconds, from asking to the answer: what waits its turn, and what is made again in a new
+   * worker, counts. The call then rejects with TIMEOUT, and the worker stops at its next step.
+   */
+  timeoutMs?: number | undefined;
 }
 
 export interface Answer<M extends MethodName> {
@@ -30,10 +35,15 @@ export interface Answer<M extends MethodName> {
   tensor(reference: TensorRef): Tensor;
 }
 
-interface CallRequest<M extends MethodName> extends CallOptions {
+export interface CallRequest<M extends MethodName> extends CallOptions {
   tensors?: readonly Tensor[] | undefined;
   /** Called for what a method sends before its result, as it comes. */
   onPart?: ((part: Part<M>, tensor: Answer<M>["tensor"]) => void) | undefined;
+  /**
+   * What to ask instead after a crash, for a call that goes on from the parts that came: some of its params,
+   * and its tensors.
+   */
+  again?: (() => { params: Partial<Params<M>>; tensors: readonly Tensor[] }) | undefined;
 }
 
 /** A body and the frames it refers to, not yet checked against a schema. */
@@ -42,7 +52,7 @@ interface Body {
   tensors: Tensor[];
 }
 
-interface Listeners extends CallOptions {
+interface Listeners extends Pick<CallOptions, "signal" | "onProgress"> {
   onBody?: (body: Body) => void;
 }
 
@@ -107,7 +117,7 @@ export class Connection {
   async call<M extends MethodName>(
     method: M,
     params: Params<M>,
-    options: CallRequest<M> = {},
+    options: Omit<CallRequest<M>, "timeoutMs" | "again"> = {},
   ): Promise<Answer<M>> {
     const schema = methods[method];
     const parsed = parseParams(method, schema.params as z.ZodType, params);
@@ -124,25 +134,6 @@ export class Connection {
     // The table pairs each method with its result; TypeScript cannot follow that through the lookup.
     const result = checked(method, schema.result, reply) as Result<M>;
     return { result, tensor: tensorOf(method, reply) };
-  }
-
-  /**
-   * A call whose params are what it works on and the caller's options as they are: the contract fills in what
-   * they leave out, and refuses what it does not know.
-   */
-  async request<M extends MethodName, Subject extends Partial<Params<M>>>(
-    method: M,
-    subject: Subject,
-    options: Omit<Params<M>, keyof Subject> & CallOptions,
-    more: Pick<CallRequest<M>, "tensors" | "onPart"> = {},
-  ): Promise<Answer<M>> {
-    // Without what it works on: an option of such a name would be lost.
-    const names = Object.fromEntries(Object.keys(subject).map((name) => [name, true]));
-    const { params } = methods[method] as { params: z.ZodObject };
-    checkCallOptions(method, options, params.omit(names as Parameters<typeof params.omit>[0]));
-    const { signal, onProgress, ...own } = options;
-    // The two halves are the method's params; TypeScript cannot put them together again.
-    return this.call(method, { ...own, ...subject } as unknown as Params<M>, { signal, onProgress, ...more });
   }
 
   /** Why no call is answered any more; undefined while they are. */

@@ -1,6 +1,6 @@
 import { DepthkitError } from "../errors.ts";
 import { type Check, checkArgument } from "../options.ts";
-import type { Connection } from "./connection.ts";
+import type { Executor } from "./executor.ts";
 
 /** What a caller gives where a corpus, a task or a repair is expected: from JavaScript it may be anything. */
 export const aHandle = (what: string): Check => ({
@@ -14,10 +14,10 @@ export const aHandle = (what: string): Check => ({
  * @throws DepthkitError INVALID_ARGUMENT where it is nothing that a worker holds, or held by another; CLOSED
  */
 export function heldBy(
-  connection: Connection,
+  connection: Executor,
   call: string,
   name: string,
-  value: { on(connection: Connection): string },
+  value: { on(connection: Executor): string },
 ): string {
   checkArgument(call, name, value, aHandle(`a ${name}`));
   return value.on(connection);
@@ -28,14 +28,14 @@ export function heldBy(
  * nothing, to another worker. It is given back once, however often it is closed, and is gone with its worker.
  */
 export class Handle implements AsyncDisposable {
-  readonly #connection: Connection;
+  readonly #connection: Executor;
   readonly #what: string;
   readonly #id: string;
   readonly #release: () => Promise<unknown>;
   #closing: Promise<void> | undefined;
 
   /** @internal `what`: as messages call it, such as "corpus". `release` asks the worker to forget it. */
-  constructor(connection: Connection, what: string, id: string, release: () => Promise<unknown>) {
+  constructor(connection: Executor, what: string, id: string, release: () => Promise<unknown>) {
     this.#connection = connection;
     this.#what = what;
     this.#id = id;
@@ -49,7 +49,7 @@ export class Handle implements AsyncDisposable {
    *
    * @throws DepthkitError INVALID_ARGUMENT where another worker holds it, CLOSED where none does any more
    */
-  on(connection: Connection): string {
+  on(connection: Executor): string {
     if (this.#closing !== undefined) {
       throw new DepthkitError(
         "CLOSED",

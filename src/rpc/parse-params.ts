@@ -1,7 +1,6 @@
 import { z } from "zod";
 import {
   type Check,
-  callChecks,
   type Fault,
   faultsOfKnown,
   isObject,
@@ -10,6 +9,7 @@ import {
   shown,
   unknownOptions,
 } from "../options.ts";
+import { workerCallChecks } from "./time-limit.ts";
 
 /**
  * A value as its schema of the contract has it, defaults filled in.
@@ -35,7 +35,7 @@ export function checkCallOptions(
   call: string,
   options: unknown,
   schema: z.ZodType,
-  own: Readonly<Record<string, Check>> = callChecks,
+  own: Readonly<Record<string, Check>> = workerCallChecks,
 ): void {
   refuse(call, faultsOfOptions(options, schema, own, ""));
 }

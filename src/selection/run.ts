@@ -73,8 +73,9 @@ export class SearchRun {
     return this.limit - this.evaluations;
   }
 
-  weightOf(level: number): number {
-    return item(this.#options.ledgers, level).weight;
+  /** What an evaluation of each cheaper game counts. */
+  get weights(): number[] {
+    return this.#options.ledgers.slice(0, -1).map(({ weight }) => weight);
   }
 
   random(name: string): Random {
@@ -141,21 +142,21 @@ export class SearchRun {
     return through;
   }
 
-  /** What evaluating so many sets by way of `narrow` counts, in evaluations of the game itself. */
-  narrowed(sets: number, least: number): number {
-    let [sum, left] = [0, sets];
-    for (let level = 0; level < this.levels - 1; level++) {
-      sum += this.weightOf(level) * left;
-      left = passing(left, least);
-    }
-    return sum + left;
-  }
-
   /** Notes what a step looked at and what it settled on, which must be evaluated. */
   step(tried: readonly Coalition[], kept: Coalition): void {
     const { evaluations, cost } = this;
     this.steps.push({ tried, kept, value: this.valueOf(kept), evaluations, cost });
   }
+}
+
+/** What so many sets cost that cheaper games of these weights let through to the game itself. */
+export function narrowedCost(sets: number, least: number, weights: readonly number[]): number {
+  let [sum, left] = [0, sets];
+  for (const weight of weights) {
+    sum += weight * left;
+    left = passing(left, least);
+  }
+  return sum + left;
 }
 
 const passing = (sets: number, least: number) => Math.max(Math.min(least, sets), Math.ceil(sets / 2));

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { createInterface } from "node:readline";
 import { z } from "zod";
 import { SAFE_PATH } from "../environment/python-flags.ts";
 import { resolveWorkerPython, workerModules } from "../environment/worker-python.ts";
@@ -70,7 +71,7 @@ export interface WorkerProcess {
 }
 
 /**
- * Starts a worker and waits until it listens.
+ * Starts a worker and waits until it listens. `onStderr` hears each line of its standard error.
  *
  * @throws DepthkitError ENVIRONMENT_MISSING, PYTHON_NOT_FOUND, PYTHON_TOO_OLD, MODULE_MISSING,
  * WORKER_START_FAILED, TIMEOUT
@@ -78,6 +79,7 @@ export interface WorkerProcess {
 export async function launchWorker(
   options: LaunchOptions = {},
   listen?: ListenArguments,
+  onStderr?: (line: string) => void,
 ): Promise<WorkerProcess> {
   const { python, env } = await resolveWorkerPython(options.python);
   throwIfCancelled(options.signal, "Starting the worker");
@@ -102,6 +104,7 @@ export async function launchWorker(
     stderr = (stderr + text).slice(-STDERR_KEPT_CHARACTERS);
     if (options.verbose) process.stderr.write(text);
   });
+  if (onStderr !== undefined) createInterface({ input: child.stderr }).on("line", onStderr);
   const exited = new Promise<WorkerExit>((resolve) => {
     // "close" comes after the pipes have ended, so that the last words are in `stderr` by then. What the
     // worker started may hold the pipes for as long as it lives, so not for long after the "exit".

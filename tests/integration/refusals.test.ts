@@ -32,6 +32,12 @@ const plan: sdk.Plan = {
   prompts: [],
   generation: {},
 };
+const pruning = (): sdk.PruneOptions => ({
+  model: "smollm2-135m",
+  budget: 1,
+  data: { texts },
+  out: join(temporaryFolder(), "smaller"),
+});
 
 beforeAll(async () => {
   await sdk.setup();
@@ -52,6 +58,7 @@ type Call = readonly [name: string, option: string, call: (options: Anything) =>
 
 const calls: readonly Call[] = [
   ["Depthkit.start", "verbose", (o) => Depthkit.start(o)],
+  ["Depthkit.pool", "restart", (o) => Depthkit.pool(withOptions({ devices: ["cpu"] }, o))],
   [
     "Depthkit.connect",
     "takeOver",
@@ -115,6 +122,8 @@ const calls: readonly Call[] = [
   ["setup", "force", (o) => sdk.setup(o)],
   ["openPython", "verbose", (o) => openPython(o)],
   ["runPlan", "onProgress", (o) => sdk.runPlan(kit, plan, withOptions({ folder: temporaryFolder() }, o))],
+  ["prune", "minutes", (o) => sdk.prune(kit, withOptions({ ...pruning() }, o))],
+  ["planPrune", "protect", (o) => sdk.planPrune(kit, withOptions({ ...pruning() }, o))],
   [
     "compareRepairs",
     "onRow",
@@ -292,6 +301,39 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
       ),
   ],
   ["folder", () => sdk.runPlan(kit, plan, {} as Anything)],
+  ["text", () => sdk.prune(kit, { ...pruning(), text: { lenght: 5 } as Anything })],
+  ["load.dtype", () => sdk.prune(kit, { ...pruning(), load: { dtype: "float8" as Anything } })],
+  ["export", () => sdk.prune(kit, { ...pruning(), export: { note: "mine" } as Anything })],
+  ["text.report", () => sdk.prune(kit, { ...pruning(), text: { report: 3 } })],
+  ["minutes", () => sdk.prune(kit, { ...pruning(), minutes: 1, evaluations: 1 })],
+  ["scoring", () => sdk.prune(kit, { ...pruning(), repair: null, scoring: { method: "patch" } })],
+  ["heal.rank", () => sdk.prune(kit, { ...pruning(), heal: { method: "lora", rank: 0 } })],
+  ["data.texts.1", () => sdk.prune(kit, { ...pruning(), data: { texts: ["whole", "cut \ud83d"] } })],
+  ["restartLimit", () => Depthkit.start({ restartLimit: { crashes: 1, seconds: 1 } })],
+  [
+    "restartLimit.seconds",
+    () => Depthkit.start({ restart: "on-crash", restartLimit: { crashes: 1 } as Anything }),
+  ],
+  ["logger", () => Depthkit.start({ logger: { info: () => {} } as Anything })],
+  ["timeoutMs", () => Depthkit.start({ timeoutMs: 0 })],
+  ["timeoutMs", () => model.generate("x", { timeoutMs: 2 ** 31 })],
+  ["timeoutMs", () => Depthkit.connect("tcp://127.0.0.1:1", { keys: "no.keys", timeoutMs: 0 })],
+  ["timeoutMs", () => kit.fetch("/out", join(temporaryFolder(), "x"), { timeoutMs: 0.5 })],
+  ["timeoutMs", () => model.search({ budget: 1, choose: corpus, timeoutMs: 0 })],
+  [
+    "timeoutMs",
+    () => model.searchDraws({ texts: { own: { texts } }, split: { choose: 1 }, methods: {}, timeoutMs: -1 }),
+  ],
+  ["timeoutMs", () => model.splitText({ texts }, { choose: 1, timeoutMs: "1 h" as Anything })],
+  ["timeoutMs", () => model.unitCosts({ timeoutMs: Number.NaN })],
+  ["timeoutMs", () => model.repairGaps(corpus, "block", { method: "emulated-update", timeoutMs: 0 })],
+  ["timeoutMs", () => model.evaluate([], { timeoutMs: 0 })],
+  ["timeoutMs", () => sdk.runPlan(kit, plan, { folder: "run", timeoutMs: 0 })],
+  [
+    "timeoutMs",
+    () => sdk.compareRepairs(model, corpus, { repairs: [], evaluate: async () => ({}), timeoutMs: 0 }),
+  ],
+  ["devices", () => Depthkit.pool({ devices: [] })],
   [
     "repairs",
     () => sdk.compareRepairs(model, corpus, { repairs: "bias" as Anything, evaluate: async () => ({}) }),
@@ -440,6 +482,7 @@ test("every public call is among these", () => {
     ...functions,
     ...methodsOf("Depthkit", Depthkit.prototype),
     "Depthkit.start",
+    "Depthkit.pool",
     ...methodsOf("Model", modelPrototype),
     ...methodsOf("Subnetwork", Object.getPrototypeOf(modelPrototype) as object),
   ];

@@ -6,6 +6,8 @@ const { Format, SingleBar } = cliProgress;
 
 export interface ProgressView {
   update(progress: Pick<Progress, "phase" | "done" | "total" | "unit">): void;
+  /** A line that stays, such as of a step that was finished. */
+  print(text: string): void;
   stop(): void;
 }
 
@@ -49,6 +51,11 @@ function barView(stream: NodeJS.WriteStream): ProgressView {
       bar.update(done);
       if (done >= total) stop();
     },
+    print(text) {
+      stop();
+      shown = "";
+      stream.write(`\r\u001b[K${text}\n`);
+    },
     stop() {
       stop();
       stream.write("\r\u001b[K");
@@ -76,6 +83,9 @@ function lineView(stream: NodeJS.WriteStream): ProgressView {
       if (now <= tenth) return;
       tenth = now;
       stream.write(`${phase} ${now * 10}%${unit === "" ? "" : ` (${done} of ${total} ${unit})`}\n`);
+    },
+    print(text) {
+      stream.write(`${text}\n`);
     },
     stop() {},
   };

@@ -1,10 +1,11 @@
 import { item } from "../../arrays.ts";
 import type { Subject } from "../../evaluation/subject.ts";
 import type { TextData } from "../../evaluation/text-data.ts";
-import { anObject, aWhole, type Checks, callChecks, checkOptions, required } from "../../options.ts";
+import { anObject, aWhole, type Checks, checkOptions, required } from "../../options.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import { lowerIsBetter } from "../../protocol/subnetworks.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
+import { withTimeLimit, workerCallChecks } from "../../rpc/time-limit.ts";
 import { type ChoiceCertainty, choiceCertainty } from "../../selection/choice-certainty.ts";
 import { type ChoiceComparison, compareChoices } from "../../selection/compare-choices.ts";
 import { FitInfluence } from "./fit-influence.ts";
@@ -15,13 +16,13 @@ import type { SplitTextOptions, TextParts } from "./text-parts.ts";
 
 /** A way to choose that is tried on every draw: a search without its text. */
 export interface DrawnMethod
-  extends Omit<ModelSearchOptions, "fit" | "choose" | "report" | "signal" | "onProgress"> {}
+  extends Omit<ModelSearchOptions, "fit" | "choose" | "report" | "signal" | "onProgress" | "timeoutMs"> {}
 
 export interface SearchDrawsOptions extends CallOptions {
   /** Kinds of text by name. Each draw of each is split by itself. */
   readonly texts: Readonly<Record<string, TextData>>;
   /** How each draw is split; `report` is at least 1. */
-  readonly split: Omit<SplitTextOptions, "draw" | "signal" | "onProgress">;
+  readonly split: Omit<SplitTextOptions, "draw" | "signal" | "onProgress" | "timeoutMs">;
   /** Draws of each text; default 5. */
   readonly draws?: number | undefined;
   /** The ways to choose, by name: the first is compared with each other. */
@@ -58,7 +59,7 @@ export interface Searchable<S> {
 }
 
 const drawsChecks: Checks<SearchDrawsOptions> = {
-  ...callChecks,
+  ...workerCallChecks,
   texts: required(anObject),
   split: required(anObject),
   draws: aWhole(2),
@@ -74,8 +75,15 @@ export async function searchDraws<S extends AsyncDisposable>(
   options: SearchDrawsOptions,
 ): Promise<SearchDraws<S>> {
   checkOptions("searchDraws", options, drawsChecks);
-  const { texts, split, draws = 5, methods, signal, onProgress } = options;
-  const call = { signal, onProgress };
+  return withTimeLimit("searchDraws", options, (signal) => drawAll(model, { ...options, signal }));
+}
+
+async function drawAll<S extends AsyncDisposable>(
+  model: Searchable<S>,
+  options: SearchDrawsOptions,
+): Promise<SearchDraws<S>> {
+  const { texts, split, draws = 5, methods, signal, onProgress, timeoutMs } = options;
+  const call = { signal, onProgress, timeoutMs };
   const names = Object.keys(methods);
   if (names.length === 0 || Object.keys(texts).length === 0) {
     refuse("draws need at least one text and one method");

@@ -1,10 +1,12 @@
 import { DepthkitError } from "../../errors.ts";
 import type { HeldRepair, Subject } from "../../evaluation/subject.ts";
 import { sublayersOf } from "../../evaluation/sublayers.ts";
+import { packBits } from "../../evaluation/subnetworks.ts";
 import { aWhole, checkArgument } from "../../options.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import type { RepairReport } from "../../protocol/repair.ts";
 import { parseUnit } from "../../protocol/units.ts";
+import { withTimeLimit } from "../../rpc/time-limit.ts";
 import type { Corpus } from "../corpus.ts";
 import { fitRepair, type Repair, type RepairOptions, repairOptionsWith } from "../repair.ts";
 
@@ -46,6 +48,17 @@ export class GapRepairs implements AsyncDisposable {
     given: GapRepairOptions,
   ): Promise<GapRepairs> {
     checkArgument("repairGaps", "", given, gapRepairOptions);
+    return withTimeLimit("repairGaps", given, (signal) =>
+      GapRepairs.#fit(model, corpus, units, { ...given, signal }),
+    );
+  }
+
+  static async #fit(
+    model: Subject,
+    corpus: Corpus,
+    units: readonly UnitName[],
+    given: GapRepairOptions,
+  ): Promise<GapRepairs> {
     const { runs = 2, ...options } = given;
     const gaps = gapsOf(units, model.info.depth, runs);
     const size = Math.max(1, Math.floor(bytesPerPass / (16 * model.info.hiddenSize ** 2)));
@@ -120,15 +133,11 @@ export function placedRepairs(
   removed: readonly (readonly UnitName[])[],
   depth: number,
 ): { repairs: readonly HeldRepair[]; repaired: Uint8Array<ArrayBuffer> } {
-  const width = Math.ceil(gaps.repairs.length / 8);
-  const repaired = new Uint8Array(removed.length * width);
-  for (const [row, units] of removed.entries()) {
-    for (const place of gaps.inPlace(units, depth)) {
-      const at = row * width + (place >>> 3);
-      repaired[at] = (repaired[at] ?? 0) | (1 << (place & 7));
-    }
-  }
-  return { repairs: gaps.repairs, repaired };
+  const rows = removed.map((units) => {
+    const inPlace = new Set(gaps.inPlace(units, depth));
+    return gaps.repairs.map((_, place) => inPlace.has(place));
+  });
+  return { repairs: gaps.repairs, repaired: packBits(rows) };
 }
 
 function gapsOf(units: readonly UnitName[], depth: number, runs: number): UnitName[][] {

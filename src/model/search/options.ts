@@ -7,7 +7,6 @@ import {
   aWhole,
   type Check,
   type Checks,
-  callChecks,
   checkArgument,
   either,
   listOf,
@@ -20,6 +19,7 @@ import { unitKinds } from "../../protocol/names.ts";
 import { engineOptions, type Measure } from "../../protocol/subnetworks.ts";
 import { aHandle } from "../../rpc/handle.ts";
 import { checkCallOptions } from "../../rpc/parse-params.ts";
+import { workerCallChecks } from "../../rpc/time-limit.ts";
 import type { Budget } from "../../selection/budget.ts";
 import type { SearchProgress } from "../../selection/options.ts";
 import type { MeasureScores, Scores } from "../../selection/scores.ts";
@@ -92,8 +92,9 @@ const someScores = objectOf({
   of: anyOf("own", "block"),
 } satisfies Checks<InfluenceScores>);
 
-const ownChecks: Readonly<Record<string, Check>> = {
-  ...callChecks,
+/** What a search is given beside what the engine takes. */
+export const searchChecks = {
+  ...workerCallChecks,
   journal: aText,
   recipe: anyOf(...recipeNames),
   strategy: either(aText, anObject),
@@ -113,11 +114,11 @@ const ownChecks: Readonly<Record<string, Check>> = {
   evaluations: aWhole(1),
   start: listOf(objectOf({ removed: required(listOf(aText)) })),
   seed: aWhole(0),
-};
+} satisfies Readonly<Record<string, Check>>;
 
 /** @throws DepthkitError INVALID_ARGUMENT with what is wrong with a search's options */
 export function checkModelSearch(options: ModelSearchOptions): void {
-  checkCallOptions("search", options, engineOptions, ownChecks);
+  checkCallOptions("search", options, engineOptions, searchChecks);
   const { recipe, strategy, scores, repair, fit } = options;
   for (const name of ["strategy", "scores", "players"] as const) {
     if (recipe === undefined || options[name] === undefined) continue;

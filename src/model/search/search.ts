@@ -2,6 +2,7 @@ import { item } from "../../arrays.ts";
 import type { Subject } from "../../evaluation/subject.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import type { RepairReport } from "../../protocol/repair.ts";
+import { withTimeLimit } from "../../rpc/time-limit.ts";
 import { searchGame } from "../../selection/index.ts";
 import type { Fidelity } from "../../selection/options.ts";
 import type { SearchResult } from "../../selection/result.ts";
@@ -57,18 +58,28 @@ export async function searchModel<S>(
   known?: FitInfluence,
 ): Promise<ModelSearch<S>> {
   checkModelSearch(options);
-  const { fit, evaluations, start, seed, journal, signal, onProgress } = options;
+  return withTimeLimit("search", options, (signal) => search(on, { ...options, signal }, make, known));
+}
+
+async function search<S>(
+  on: Subject,
+  options: ModelSearchOptions,
+  make: MakeSubnetwork<S>,
+  known: FitInfluence | undefined,
+): Promise<ModelSearch<S>> {
+  const { fit, evaluations, start, seed, journal, signal, onProgress, timeoutMs } = options;
   const { scoredPositions, batchSize, memoryBudget } = options;
-  const call = { signal, onProgress };
+  const call = { signal, onProgress, timeoutMs };
   const engine = { journal, scoredPositions, batchSize, memoryBudget, ...call };
   const given = listOf(options.choose);
   const deciding = item(given, given.length - 1);
   const reportOn = listOf(options.report ?? []);
-  const notes = await checkPartsApart(on, [
+  const textParts = [
     ...listOf(fit ?? []).map((data) => ({ name: "fit", data })),
     { name: "choose", data: deciding },
     ...reportOn.map((data) => ({ name: "report", data })),
-  ]);
+  ];
+  const notes = await checkPartsApart(on, textParts, { signal, timeoutMs });
   const { players, value, ...settled } = await settle(on, options, known);
   // Text grows where a strategy compares many sets at a time; others look at the largest part alone.
   const levels = needsOf[namedStrategy(settled.strategy).name].fidelities === true ? given : [deciding];

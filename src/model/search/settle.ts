@@ -35,7 +35,7 @@ export async function settle(
   known: FitInfluence | undefined,
 ): Promise<SettledSearch> {
   const { depth } = on.info;
-  const { signal, onProgress, candidates } = given;
+  const { signal, onProgress, timeoutMs, candidates } = given;
   const recipe: Partial<Recipe> = given.recipe === undefined ? {} : recipes[given.recipe];
   const players = playersOf(recipe.kinds ?? given.players ?? "block", depth);
   const scores = recipe.scores === undefined ? given.scores : { metric: recipe.scores };
@@ -44,7 +44,7 @@ export async function settle(
     measured ??= new FitInfluence(on, given.fit ?? refuse(`${what} ${needsFit}`));
     return measured;
   };
-  const fitted: Fitted = { players, depth, call: { signal, onProgress }, influence };
+  const fitted: Fitted = { players, depth, call: { signal, onProgress, timeoutMs }, influence };
   const strategy = await strategyOf(recipe.strategy ?? overGame(given.strategy), fitted);
   return {
     strategy,
@@ -124,7 +124,8 @@ async function scoresOf(
     influenceScores(players, on, scores, { ...call, signal, removed: removed as readonly UnitName[] });
 }
 
-function playersOf(players: NonNullable<ModelSearchOptions["players"]>, depth: number): UnitName[] {
+/** Who plays, by name. */
+export function playersOf(players: NonNullable<ModelSearchOptions["players"]>, depth: number): UnitName[] {
   const listed = [players].flat() as string[];
   const units = listed.flatMap((one): string[] =>
     one.includes(".") ? [one] : unitsOf(one as UnitKind, depth),

@@ -1,10 +1,12 @@
 import { DepthkitError } from "../../errors.ts";
 import type { Subject } from "../../evaluation/subject.ts";
 import type { TextData } from "../../evaluation/text-data.ts";
-import { aWhole, callChecks, either, listOf, required } from "../../options.ts";
+import { aWhole, either, listOf, required } from "../../options.ts";
 import { type CorpusOverlap, corpusOptions } from "../../protocol/corpus.ts";
+import type { CallOptions } from "../../rpc/connection.ts";
 import { heldBy } from "../../rpc/handle.ts";
 import { checkCallOptions } from "../../rpc/parse-params.ts";
+import { withTimeLimit, workerCallChecks } from "../../rpc/time-limit.ts";
 import { Corpus, type LoadCorpusOptions, loadCorpus } from "../corpus.ts";
 import type { Task } from "../task.ts";
 
@@ -42,8 +44,12 @@ export class TextParts implements AsyncDisposable {
   }
 }
 
-const splitChecks = {
-  ...callChecks,
+/** Of each part; how many sequences it has, and where they begin, is the split's. */
+export const splitCorpusOptions = corpusOptions.omit({ sequences: true, skip: true });
+
+/** What a split is given beside the options of a corpus. */
+export const splitChecks = {
+  ...workerCallChecks,
   fit: aWhole(0),
   choose: required(either(aWhole(1), listOf(aWhole(1), 1))),
   report: aWhole(0),
@@ -52,7 +58,11 @@ const splitChecks = {
 
 /** @throws DepthkitError NOT_ENOUGH_TEXT and INVALID_ARGUMENT, and what reading a corpus throws */
 export async function splitText(on: Subject, data: TextData, given: SplitTextOptions): Promise<TextParts> {
-  checkCallOptions("splitText", given, corpusOptions.omit({ sequences: true, skip: true }), splitChecks);
+  checkCallOptions("splitText", given, splitCorpusOptions, splitChecks);
+  return withTimeLimit("splitText", given, (signal) => loadParts(on, data, { ...given, signal }));
+}
+
+async function loadParts(on: Subject, data: TextData, given: SplitTextOptions): Promise<TextParts> {
   const { fit = 0, choose, report = 0, draw = 0, ...options } = given;
   const sizes = [choose].flat();
   const most = Math.max(...sizes);
@@ -98,13 +108,17 @@ export interface NamedPart {
  *
  * @throws DepthkitError INVALID_ARGUMENT with the share and the first stretch
  */
-export async function checkPartsApart(on: Subject, parts: readonly NamedPart[]): Promise<string[]> {
+export async function checkPartsApart(
+  on: Subject,
+  parts: readonly NamedPart[],
+  call: CallOptions,
+): Promise<string[]> {
   const notes: string[] = [];
   for (const [at, first] of parts.entries()) {
     for (const second of parts.slice(at + 1)) {
       if (first.name === second.name) continue;
       if (first.data instanceof Corpus && second.data instanceof Corpus) {
-        const found = await overlapOf(on, first.data, second.data);
+        const found = await overlapOf(on, first.data, second.data, call);
         if (found.shared > mostShared * found.stretches) throw sharing(first, second, found);
         if (found.shared > 0) notes.push(`${words(first, second, found)} Headings and licences recur.`);
       } else if (JSON.stringify(first.data.key) === JSON.stringify(second.data.key)) {
@@ -123,6 +137,7 @@ async function overlapOf(
   { connection, handle }: Subject,
   first: Corpus,
   second: Corpus,
+  call: CallOptions,
 ): Promise<CorpusOverlap> {
   const held = (corpus: Corpus, name: string) => heldBy(connection, "corpus.overlap", name, corpus);
   const params = {
@@ -130,7 +145,7 @@ async function overlapOf(
     first: held(first, "first"),
     second: held(second, "second"),
   };
-  return (await connection.call("corpus.overlap", params, {})).result;
+  return (await connection.call("corpus.overlap", params, call)).result;
 }
 
 function words(

@@ -1,10 +1,11 @@
 import { DepthkitError } from "../../errors.ts";
 import type { Subject } from "../../evaluation/subject.ts";
-import { aFlag, type Checks, callChecks, checkOptions } from "../../options.ts";
+import { aFlag, type Checks, checkOptions } from "../../options.ts";
 import type { UnitKind, UnitName } from "../../protocol/common.ts";
 import { unitKinds } from "../../protocol/names.ts";
 import { unitsOf } from "../../protocol/units.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
+import { withTimeLimit, workerCallChecks } from "../../rpc/time-limit.ts";
 import { profileSubnetwork } from "../profile.ts";
 
 /** What the removal of a unit saves. */
@@ -29,7 +30,7 @@ export interface UnitCostsOptions extends CallOptions {
   seconds?: boolean | undefined;
 }
 
-const checks: Checks<UnitCostsOptions> = { ...callChecks, seconds: aFlag };
+const checks: Checks<UnitCostsOptions> = { ...workerCallChecks, seconds: aFlag };
 
 /**
  * Counts what each unit costs; where asked, times a token written with and without each kind.
@@ -38,6 +39,10 @@ const checks: Checks<UnitCostsOptions> = { ...callChecks, seconds: aFlag };
  */
 export async function unitCosts(on: Subject, options: UnitCostsOptions): Promise<UnitCosts> {
   checkOptions("unitCosts", options, checks);
+  return withTimeLimit("unitCosts", options, (signal) => measureCosts(on, { ...options, signal }));
+}
+
+async function measureCosts(on: Subject, options: UnitCostsOptions): Promise<UnitCosts> {
   const { seconds = false, ...call } = options;
   const { connection, handle } = on;
   const model = handle.on(connection);

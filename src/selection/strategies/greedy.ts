@@ -1,4 +1,4 @@
-import { best, type SearchRun } from "../run.ts";
+import { best, narrowedCost, type SearchRun } from "../run.ts";
 import type { Strategy } from "../strategy.ts";
 
 /**
@@ -11,7 +11,7 @@ export const greedy: Strategy = {
     const { space } = run;
     // With one count the evaluations are known beforehand; else they are refused where they run out.
     if (space.constraints.length === 1 && space.count !== undefined) {
-      run.require(roundsOf(run, space.candidates.length, space.count));
+      run.require(greedyEvaluations(space.candidates.length, space.count, run.weights));
     }
     let removed: number[] = [];
     while (!space.isMet(removed)) {
@@ -45,9 +45,9 @@ async function bestOf(run: SearchRun, sets: readonly (readonly number[])[]): Pro
   return chosen.absent();
 }
 
-/** What `rounds` rounds evaluate among so many candidates. */
-function roundsOf(run: SearchRun, candidates: number, rounds: number): number {
+/** What removing so many of so many candidates evaluates, where cheaper games have these weights. */
+export function greedyEvaluations(candidates: number, removals: number, weights: readonly number[]): number {
   let sum = 0;
-  for (let gone = 0; gone < rounds; gone++) sum += run.narrowed(candidates - gone, 1);
+  for (let gone = 0; gone < removals; gone++) sum += narrowedCost(candidates - gone, 1, weights);
   return sum;
 }

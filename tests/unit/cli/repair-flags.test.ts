@@ -1,12 +1,13 @@
 import { Command } from "commander";
 import { expect, test } from "vitest";
 import {
-  addClosedFormFlags,
   addRepairFlags,
-  closedFormFlags,
+  addRepairSettings,
   closedFormOf,
+  closedForms,
   type RepairFlags,
   repairMethodOf,
+  settingsGiven,
 } from "../../../src/cli/repair-flags.ts";
 
 function read(...args: string[]) {
@@ -40,7 +41,7 @@ test("a word that a number's flag does not take is refused", () => {
 });
 
 test("a search has the settings of the methods without training, and their words", () => {
-  const command = addClosedFormFlags(new Command().exitOverride());
+  const command = addRepairSettings(new Command().exitOverride(), closedForms);
   const names = command.options.map(({ long }) => long);
   expect(names).toEqual(["--reference", "--scale", "--rank", "--input", "--no-constant", "--ridge"]);
   const flags = command.parse(["--rank", "4", "--ridge", "auto"], { from: "user" }).opts();
@@ -48,5 +49,5 @@ test("a search has the settings of the methods without training, and their words
   expect(() => closedFormOf("patch", flags)).toThrow(
     "--rank is no flag of the repair patch; its flags: none.",
   );
-  expect(closedFormFlags(flags)).toEqual(["--rank", "--ridge"]);
+  expect(settingsGiven(flags)).toEqual(["--rank", "--ridge"]);
 });

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "4def915063ead2fc84be599068865224736c03453e0a574eaa5538c3069de5d5"
+CONTRACT_DIGEST = "a5e18806930fee4ad28bad3f17b9b4b56d0ef22adc268731faf869dfa381a114"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1019,6 +1019,8 @@ class ModelLoadParams(ModelOptions, frozen=True, kw_only=True, forbid_unknown_fi
 class ModelLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
     info: ModelInfo
+    digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """sha256 over weights, configuration, tokenizer, dtype and attention."""
 
 
 class ModelPattern(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1579,8 +1581,10 @@ class WorkerStatusResult(Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Whether torch and transformers are imported."""
     running: str | None
     """The method the compute thread is at."""
+    reading: str | None
+    """The method that runs beside it: reading and tokenising."""
     queued: Annotated[int, Meta(ge=0, le=9007199254740991)]
-    """Calls that wait for the compute thread."""
+    """Calls that wait for one of these two."""
     models: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Held, as the next three are."""
     corpora: Annotated[int, Meta(ge=0, le=9007199254740991)]

@@ -71,9 +71,13 @@ class Corpus:
         for first in range(0, self.sequences, size):
             yield self.batch_of(range(first, min(first + size, self.sequences)))
 
+    def row(self, number: int) -> Ids:
+        """The tokens of one sequence."""
+        return self.ids[self.starts[number] : self.starts[number + 1]]
+
     def batch_of(self, sequences: Sequence[int]) -> Batch:
         """The named sequences, in that order."""
-        rows = [self.ids[self.starts[number] : self.starts[number + 1]] for number in sequences]
+        rows = [self.row(number) for number in sequences]
         lengths = np.array([len(row) for row in rows], dtype=np.int64)
         ids = np.full((len(rows), lengths.max()), PAD, dtype=np.int64)
         for place, row in enumerate(rows):

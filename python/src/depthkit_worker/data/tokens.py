@@ -7,6 +7,7 @@ import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -41,6 +42,7 @@ LOCAL_STEPS = {"ByteLevel", "Digits", "Split", "Sequence"}
 PROBE = "The probe."
 SHOWN = 16
 """Tokens that are shown of what was tokenised."""
+_copies: WeakKeyDictionary[PreTrainedTokenizerBase, PreTrainedTokenizerBase] = WeakKeyDictionary()
 _digests: WeakKeyDictionary[PreTrainedTokenizerBase, str] = WeakKeyDictionary()
 
 
@@ -154,6 +156,17 @@ class Tokeniser:
 
 def tokeniser_of(decoder: Decoder) -> Tokeniser:
     return Tokeniser(decoder.require_tokenizer(), decoder.limits)
+
+
+def reading_tokeniser_of(decoder: Decoder) -> Tokeniser:
+    """The same for the thread that reads text beside the one that computes, with a tokenizer of its own: one
+    tokenizer serves one thread at a time."""
+    original = decoder.require_tokenizer()
+    copy = _copies.get(original)
+    if copy is None:
+        copy = _copies[original] = deepcopy(original)
+        _digests[copy] = tokenizer_digest(original)
+    return Tokeniser(copy, decoder.limits)
 
 
 def leading(ids: Sequence[int] | Ids, token: int | None) -> int:

@@ -11,14 +11,14 @@ from depthkit_worker.contract.wire import (
 from depthkit_worker.data.corpus import make_corpus
 from depthkit_worker.data.overlap import overlap as find_overlap
 from depthkit_worker.data.text import read_texts
-from depthkit_worker.data.tokens import tokeniser_of
+from depthkit_worker.data.tokens import reading_tokeniser_of, tokeniser_of
 from depthkit_worker.handlers.sources import check_readable
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
 
 
 def load(session: Session, params: CorpusLoadParams, call: Call) -> CorpusLoadResult:
-    tokeniser = tokeniser_of(session.models.get(params.model))
+    tokeniser = reading_tokeniser_of(session.models.get(params.model))
     corpus = make_corpus(tokeniser, read_texts(params.data, call), params, call)
     return CorpusLoadResult(corpus=session.corpora.add(corpus), info=corpus.info)
 

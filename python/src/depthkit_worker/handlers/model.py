@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import time
 from pathlib import Path
@@ -16,6 +18,7 @@ from depthkit_worker.contract.wire import (
 )
 from depthkit_worker.data.tokens import tokenizer_digest
 from depthkit_worker.memory.allocator import release
+from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.dtypes import dtype_name
 from depthkit_worker.models.load import load_model
 from depthkit_worker.models.pattern import Pattern
@@ -44,7 +47,14 @@ def load(session: Session, params: ModelLoadParams, call: Call) -> ModelLoadResu
         notes=decoder.source.notes,
         load_seconds=time.monotonic() - started,
     )
-    return ModelLoadResult(model=session.models.add(decoder), info=info)
+    return ModelLoadResult(model=session.models.add(decoder), info=info, digest=_digest(decoder, info))
+
+
+def _digest(decoder: Decoder, info: ModelInfo) -> str:
+    """What a model answers is determined by this, and the device."""
+    tokenizer = None if decoder.tokenizer is None else tokenizer_digest(decoder.tokenizer)
+    parts = [info.weights_digest, decoder.config.to_dict(), tokenizer, info.dtype, info.attention]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _pattern(pattern: Pattern | None) -> ModelPattern | None:

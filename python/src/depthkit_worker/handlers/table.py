@@ -44,5 +44,8 @@ HANDLERS = Handlers(
         "files.read": "files:read",
     },
     inline=frozenset({"worker.ping", "worker.status"}),
+    light=frozenset({"model.tokenizer", "corpus.load", "task.load", "generation.loadTask"}),
+    unloads=frozenset({"model.unload", "corpus.unload", "task.unload", "generation.unloadTask"}),
+    alone=frozenset({"profiling.profile", "profiling.unitCosts"}),
     farewell="model:forget_everything",
 )

@@ -22,7 +22,7 @@ from depthkit_worker.profiling.spread import spread_of
 from depthkit_worker.profiling.workload import decode_seconds, prefill_seconds, prompt_of
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
-from depthkit_worker.subnetworks.physical import own_tensors, physical, update_modules
+from depthkit_worker.subnetworks.physical import own_tensors, parameter_count, physical, update_modules
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 PHASE = "profiling"
@@ -168,7 +168,7 @@ def _tensors(subnetwork: Subnetwork, mode: ProfiledMode, whole: Sequence[nn.Modu
 
 def _size(decoder: Decoder, works: Sequence[_Work], tensors: Sequence[Tensor]) -> dict[str, int]:
     """What is counted of a model, not timed: fields of its profile."""
-    parameters = sum(tensor.numel() for tensor in tensors if isinstance(tensor, nn.Parameter))
+    parameters = parameter_count(tensors)
     with peak_beside(decoder.device, tensors) as peak:
         for work in works:
             work.run()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
 from depthkit_worker.contract.wire import KindCosts, ProfilingUnitCostsResult, UnitKind
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import kv_bytes_per_attention
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.session.job import Job
-from depthkit_worker.subnetworks.physical import own_tensors, physical
+from depthkit_worker.subnetworks.physical import own_tensors, parameter_count, physical
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
@@ -18,7 +17,7 @@ def unit_costs(decoder: Decoder, job: Job) -> ProfilingUnitCostsResult:
     """Counted on the model without each unit, so a norm in front of a removed sublayer stays, as it does in an
     export, and a tensor that others share is not saved."""
     item_size = getattr(torch, decoder.source.stored_dtype).itemsize
-    whole = _parameters(decoder)
+    whole = decoder.parameters
     kept_per_token = kv_bytes_per_attention(decoder)
     kinds = []
     for kind in UNIT_KINDS:
@@ -26,7 +25,7 @@ def unit_costs(decoder: Decoder, job: Job) -> ProfilingUnitCostsResult:
         for index in range(len(decoder.blocks)):
             job.check()
             with physical(Subnetwork(decoder, (Unit(kind, index),), ())):
-                saved.append(whole - _parameters(decoder))
+                saved.append(whole - parameter_count(own_tensors([decoder.model])))
         kinds.append(
             KindCosts(
                 kind=kind,
@@ -45,7 +44,3 @@ def unit_costs(decoder: Decoder, job: Job) -> ProfilingUnitCostsResult:
 
 def _kept(kind: UnitKind, per_attention: tuple[int, ...]) -> tuple[int, ...]:
     return (0,) * len(per_attention) if kind == "feed-forward" else per_attention
-
-
-def _parameters(decoder: Decoder) -> int:
-    return sum(tensor.numel() for tensor in own_tensors([decoder.model]) if isinstance(tensor, nn.Parameter))

@@ -1,4 +1,4 @@
-"""The I/O thread: always answers, whatever the compute thread is at."""
+"""The I/O thread: always answers, whatever the threads that run calls are at."""
 
 from __future__ import annotations
 
@@ -23,14 +23,18 @@ from depthkit_worker.contract.envelope import (
 from depthkit_worker.contract.frames import read_frames
 from depthkit_worker.contract.wire import CONTRACT_DIGEST, METHODS
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.server.compute import Compute
+from depthkit_worker.server.lanes import Lane, Lanes
 from depthkit_worker.server.line import Line, Message
-from depthkit_worker.session.call import Buffer, Call
+from depthkit_worker.session.call import Buffer, Call, Send
 from depthkit_worker.session.handlers import Handlers
+from depthkit_worker.session.job import cancelled
 from depthkit_worker.session.session import Session
 
 HEARTBEAT_INTERVAL = 1.0
 """Seconds between two signs of life. The client gives up after many missed ones."""
+
+PLACES_INTERVAL = 0.1
+"""Seconds between two looks at who waits behind whom."""
 
 
 class Server:
@@ -41,14 +45,13 @@ class Server:
         self._outbox = line.context.socket(zmq.PULL)
         self._outbox.setsockopt(zmq.RCVHWM, 0)
         self._outbox.bind("inproc://outbox")
-        # Only the compute thread uses this end, after it was made here.
-        self._inbox = self._join_outbox()
         self._closed = threading.Event()
         self._session = Session()
         self._inline = {method: handlers.resolve(method) for method in handlers.inline}
         self._clients: set[bytes] = set()
         self._calls: dict[tuple[bytes, int], Call] = {}
-        self._compute = Compute(handlers, self._session, self._forget)
+        self._lanes = Lanes(handlers, self._session, self._forget)
+        self._inboxes: dict[Lane, zmq.Socket[bytes]] = {}
 
     def run(self) -> None:
         poller = zmq.Poller()
@@ -57,6 +60,8 @@ class Server:
         next_beat = time.monotonic() + HEARTBEAT_INTERVAL
         while True:
             wait = max(0.0, next_beat - time.monotonic())
+            if self._lanes.crowded:
+                wait = min(wait, PLACES_INTERVAL)
             for socket, _ in poller.poll(int(wait * 1000)):
                 if socket is self._outbox:
                     self._send_on(socket.recv_multipart(copy=False))
@@ -64,6 +69,7 @@ class Server:
                     message = self._line.receive(socket)
                     if message is not None:
                         self._receive(message)
+            self._lanes.tell_places(self._answer)
             if time.monotonic() >= next_beat:
                 next_beat = time.monotonic() + HEARTBEAT_INTERVAL
                 self._line.beat(list(self._clients))
@@ -71,14 +77,14 @@ class Server:
                 self._end(client)
 
     def stop(self, patience: float) -> None:
-        """Cancel every call and wait up to `patience` seconds until the compute thread is idle, so that
-        temporary folders are gone before the process is. For any thread but those two."""
+        """Cancel every call and wait up to `patience` seconds until none runs, so that temporary
+        folders are gone before the process is. For any thread but those that run calls and this one."""
         deadline = time.monotonic() + patience
         with self._join_outbox() as close:
             close.send(b"")
         for call in list(self._calls.values()):
             call.cancel()
-        while self._session.running is not None and time.monotonic() < deadline:
+        while not self._lanes.idle and time.monotonic() < deadline:
             time.sleep(0.005)
         self._closed.wait(max(0.0, deadline - time.monotonic()))
 
@@ -106,7 +112,7 @@ class Server:
         for call in list(self._calls.values()):
             if call.client == client:
                 call.cancel()
-        self._compute.forget_everything()
+        self._lanes.forget_everything()
 
     def _answer(self, frames: Sequence[Buffer]) -> None:
         client, *rest = frames
@@ -125,6 +131,9 @@ class Server:
             call = self._calls.get((client, request.id))
             if call is not None:
                 call.cancel()
+                if self._lanes.lane_of(call.method).drop(call):
+                    self._forget(call)
+                    Call(client, call.id, call.method, [], self._answer).fail(cancelled())
         elif request.t == "req":
             self._start(client, request, [frame.buffer for frame in frames[1:]])
 
@@ -152,8 +161,7 @@ class Server:
             "largestFrameBytes": self._line.largest_frame,
         }
         self._answer([client, pack("welcome", call_id, p=facts)])
-        if not self._compute.is_alive():
-            self._compute.start()
+        self._lanes.start()
 
     def _start(self, client: bytes, request: Request, buffers: list[memoryview]) -> None:
         here = Call(client, request.id, request.m, [], self._answer)
@@ -168,10 +176,14 @@ class Server:
         except Exception as error:
             here.fail(error)
             return
-        # From here on the call is the compute thread's, and so is the socket it answers through.
-        call = Call(client, request.id, request.m, here.frames, self._post)
+        # From here on the call is its lane's, and so is the socket it answers through.
+        call = Call(client, request.id, request.m, here.frames, self._post_of(self._lanes.lane_of(request.m)))
         self._calls[client, request.id] = call
-        self._compute.submit(call, request.p)
+        self._lanes.submit(call, request.p)
 
-    def _post(self, frames: Sequence[Buffer]) -> None:
-        self._inbox.send_multipart(frames, copy=False)
+    def _post_of(self, lane: Lane) -> Send:
+        """What a lane sends through: a socket that it alone uses, after it was made here."""
+        inbox = self._inboxes.get(lane)
+        if inbox is None:
+            inbox = self._inboxes[lane] = self._join_outbox()
+        return lambda frames: inbox.send_multipart(frames, copy=False)

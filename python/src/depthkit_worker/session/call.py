@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 PROGRESS_INTERVAL = 0.1
 """Seconds between two progress messages of a call; what comes faster is merged, the latest wins."""
 
+QUEUED = "queued"
+"""The phase of a call that waits for others."""
+
 Buffer = bytes | memoryview
 Send = Callable[[Sequence[Buffer]], object]
 """Sends one message: the client's identity, the envelope, the tensor frames."""
 
 
 class Call:
-    """A `Job` that answers over the wire. Made by the I/O thread, used by the compute thread."""
+    """A `Job` that answers over the wire. Made by the I/O thread, used by the thread that runs it."""
 
     def __init__(self, client: bytes, request_id: int, method: str, frames: list[Frame], send: Send) -> None:
         self.client = client
@@ -63,6 +66,12 @@ class Call:
             "seconds": now - self._started,
         }
         self._send([self.client, pack("prog", self.id, p=progress)])
+
+    def tell_place(self, done: int, total: int, send: Send | None = None) -> None:
+        """Say, while it waits, how many of the `total` calls ahead of it are `done`; all: it has begun."""
+        seconds = time.monotonic() - self._started
+        progress = {"phase": QUEUED, "done": done, "total": total, "unit": "calls", "seconds": seconds}
+        (send or self._send)([self.client, pack("prog", self.id, p=progress)])
 
     def array(self, reference: TensorRef, dtype: str) -> np.ndarray:
         """The array that came with the request; it views the frame's memory."""

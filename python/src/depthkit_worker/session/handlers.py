@@ -23,6 +23,12 @@ class Handlers:
     """By method: `module:function`, the module in the package."""
     inline: frozenset[str]
     """Methods that the I/O thread answers, at any time: they need neither torch nor the device."""
+    light: frozenset[str]
+    """Methods that run beside the others: they touch neither the device nor a model's parameters."""
+    unloads: frozenset[str]
+    """Methods that end what light ones may still need, and wait for those that came before."""
+    alone: frozenset[str]
+    """Methods beside which no light one runs: they take the time."""
     farewell: str
     """`module:function` that lets go of all that a session holds."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from depthkit_worker.errors import DepthkitError
@@ -101,13 +102,24 @@ class Last(Generic[T]):
         self._made, self._owners = None, set()
 
 
+@dataclass
+class LaneState:
+    """What one of the threads that run calls is at."""
+
+    running: str | None = None
+    """A method."""
+    waiting: int = 0
+    """Calls."""
+
+
 class Session:
-    """One worker's state. The compute thread changes it; the I/O thread only reads it, for status."""
+    """One worker's state. The compute thread changes it, but for corpora and tasks, which the thread of
+    light calls adds, and it alone; the I/O thread only reads it, for status."""
 
     def __init__(self) -> None:
         self.ready = False
-        self.running: str | None = None
-        self.queued = 0
+        self.compute = LaneState()
+        self.light = LaneState()
         worker = secrets.token_hex(4)
         self.models: Registry[Decoder] = Registry("model", worker)
         self.corpora: Registry[Corpus] = Registry("corpus", worker)

@@ -61,3 +61,8 @@ def own_tensors(modules: Iterable[nn.Module], apart: Iterable[nn.Module] = ()) -
         for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False))
     }
     return list(found.values())
+
+
+def parameter_count(tensors: Iterable[Tensor]) -> int:
+    """Elements of the parameters among `tensors`; buffers do not count."""
+    return sum(tensor.numel() for tensor in tensors if isinstance(tensor, nn.Parameter))

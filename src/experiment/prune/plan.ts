@@ -1,0 +1,70 @@
+import { z } from "zod";
+import { item } from "../../arrays.ts";
+import type { UnitName } from "../../protocol/common.ts";
+import { greedyEvaluations } from "../../selection/strategies/greedy.ts";
+import { baselineNames, type ContenderName } from "./names.ts";
+import type { PrunePlan } from "./record.ts";
+import { candidatesOf } from "./settle.ts";
+import type { Workspace } from "./workspace.ts";
+
+/** Sets that are scored together share about so much of their blocks. */
+const shared = 0.5;
+
+/** What the long part of the work will be, by a pace that is measured once and then kept. */
+export async function planWork(work: Workspace, removed: readonly UnitName[]): Promise<PrunePlan> {
+  const { options, model, players, scores } = work;
+  const candidates = candidatesOf(options, players, scores, removed);
+  const secondsPerBlock = await paceOf(work);
+  const secondsPerSet = secondsPerBlock * model.depth * shared;
+  const greedy = greedyEvaluations(candidates.length, removed.length, weightsOf(work));
+  const { baselines = baselineNames, minutes, evaluations } = options;
+  const wantsGreedy = baselines.includes("greedy");
+  const affordable =
+    minutes === undefined ? undefined : Math.max(1, Math.floor((60 * minutes) / secondsPerSet));
+  const greedyFits = affordable === undefined || affordable >= 2 * greedy;
+  const limit =
+    evaluations ?? (affordable === undefined ? null : affordable - (wantsGreedy && greedyFits ? greedy : 0));
+  const step = (name: ContenderName, strategy: string, sets: number, most: number | null) => ({
+    name,
+    strategy,
+    evaluations: sets,
+    limit: most,
+    seconds: sets * secondsPerSet,
+  });
+  const strategy =
+    options.strategy ?? (limit === null ? "greedy" : limit >= 2 * greedy ? "beam" : "surrogate");
+  const strategyName = typeof strategy === "string" ? strategy : strategy.name;
+  return {
+    removals: removed.length,
+    players: players.length,
+    candidates: [...candidates],
+    secondsPerBlock,
+    steps: [
+      ...(wantsGreedy && greedyFits ? [step("greedy", "greedy", greedy, null)] : []),
+      step("search", strategyName, limit ?? greedy, limit),
+    ],
+    notes:
+      wantsGreedy && !greedyFits
+        ? [
+            `The baseline "greedy" is left out: it evaluates ${Math.ceil(greedy)} sets, and ${minutes} minutes are ` +
+              `enough for ${affordable}.`,
+          ]
+        : [],
+  };
+}
+
+async function paceOf(work: Workspace): Promise<number> {
+  const { model, chooseOn, steps, key, call } = work;
+  const data = item(chooseOn, chooseOn.length - 1);
+  const middle = model.without([`block.${Math.floor(model.depth / 2)}`]);
+  return await steps.step({ step: "pace", of: key }, z.number(), async () => {
+    const { seconds, blockEvaluations } = await model.evaluateSubnetworks(data, [model, middle], call).result;
+    return seconds / blockEvaluations;
+  });
+}
+
+/** What a set on the text that grows counts beside one on all of it. */
+function weightsOf({ chooseOn }: Workspace): number[] {
+  const whole = item(chooseOn, chooseOn.length - 1).info.tokens;
+  return chooseOn.slice(0, -1).map(({ info }) => info.tokens / whole);
+}

@@ -1,0 +1,224 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { item } from "../../arrays.ts";
+import { keyDigest } from "../../journal/key.ts";
+import { StepsFile } from "../../journal/steps-file.ts";
+import { Depthkit } from "../../model/depthkit.ts";
+import { RepairedSubnetwork, type Subnetwork } from "../../model/model.ts";
+import type { RepairOptions } from "../../model/repair.ts";
+import { anInstance, checkArgument } from "../../options.ts";
+import { packageVersion } from "../../platform/package-root.ts";
+import { withTimeLimit } from "../../rpc/time-limit.ts";
+import { meanOf } from "../../selection/choice-certainty.ts";
+import { writeRecord } from "../write-record.ts";
+import { choose, judge, repaired } from "./contenders.ts";
+import { differenceOf, heldOutLosses } from "./judge.ts";
+import { baselineNames, type ContenderName } from "./names.ts";
+import { checkPruneOptions, type PruneOptions } from "./options.ts";
+import { planWork } from "./plan.ts";
+import { prove } from "./proof.ts";
+import {
+  type Choice,
+  type PruneContender,
+  type PrunePlan,
+  type PruneRecord,
+  pruneRecordSchema,
+  type Verdict,
+} from "./record.ts";
+import { folderOf, openWorkspace, type Workspace } from "./workspace.ts";
+
+/** The entry point's call of this name: `src/calls.ts` says what it does. */
+export async function planPrune(kit: Depthkit, options: PruneOptions): Promise<PrunePlan> {
+  return await withWorkspace("planPrune", kit, options, async (work) => await planOf(work));
+}
+
+/** The entry point's call of this name: `src/calls.ts` says what it does. */
+export async function prune(kit: Depthkit, options: PruneOptions): Promise<PruneRecord> {
+  return await withWorkspace("prune", kit, options, async (work) => {
+    const startedAt = new Date().toISOString();
+    const plan = await planOf(work);
+    options.onEvent?.({ kind: "plan", plan });
+    const contest = await compete(work, plan);
+    const { leader, contenders } = contest;
+    await using best = contest.subnetwork ?? (await repaired(work, leader.choice.removed));
+    const healing = await heal(work, best, leader);
+    await using healed = healing?.subnetwork;
+    const helps = healing !== undefined && healing.loss < lossOf(leader.verdict);
+    const shipped = helps && healed !== undefined ? healed : best;
+    const losses = helps ? healing.losses : lossesOf(leader.verdict);
+    const proof = await prove(work, shipped, () => bestBaseline(work, contenders));
+    const exported = await exportShipped(kit, work, shipped, leader);
+    const record = pruneRecordSchema.parse({
+      recordVersion: 1,
+      depthkitVersion: packageVersion(),
+      pythonVersion: kit.pythonVersion,
+      startedAt,
+      finishedAt: new Date().toISOString(),
+      asked: askedOf(options),
+      model: work.model.info,
+      parts: {
+        fit: work.fit.info,
+        choose: work.chooseOn.map(({ info }) => info),
+        heldOut: work.heldOut.info,
+      },
+      plan,
+      wholeLoss: contest.wholeLoss,
+      contenders: contenders.map((one) => describe(one, one === leader && !helps ? undefined : losses)),
+      shipped: {
+        contender: leader.name,
+        loss: meanOf(losses),
+        healed: helps,
+        repairs: [best, ...(helps && healed !== undefined ? [healed] : [])].flatMap((one) =>
+          one instanceof RepairedSubnetwork ? [one.report] : [],
+        ),
+      },
+      healing:
+        healing === undefined
+          ? null
+          : { loss: healing.loss, against: differenceOf(healing.losses, lossesOf(leader.verdict)) },
+      proof,
+      export: exported,
+      notes: [...new Set([...plan.notes, ...contenders.flatMap(({ choice }) => choice.notes)])],
+    } satisfies PruneRecord);
+    writeRecord(join(work.folder, "record.json"), record);
+    return record;
+  });
+}
+
+/** A contender, as it fared. */
+interface Judged {
+  readonly name: ContenderName;
+  readonly choice: Choice;
+  readonly verdict: Verdict;
+}
+
+const lossesOf = ({ removed, repaired: own }: Verdict): readonly number[] => own ?? removed;
+const lossOf = (verdict: Verdict): number => meanOf(lossesOf(verdict));
+
+async function withWorkspace<T>(
+  call: string,
+  kit: Depthkit,
+  options: PruneOptions,
+  body: (work: Workspace) => Promise<T>,
+): Promise<T> {
+  checkArgument(call, "kit", kit, anInstance(Depthkit, "a Depthkit, as Depthkit.start() gives it"));
+  checkPruneOptions(call, options);
+  return await withTimeLimit(call, options, async (signal) => {
+    await using steps = await StepsFile.open(join(folderOf(options), "steps.jsonl"));
+    const overwrite = mayReplace(options, steps);
+    await kit.checkTarget(options.out, { kind: "export", overwrite, signal, timeoutMs: options.timeoutMs });
+    const work = await openWorkspace(kit, { ...options, signal }, steps);
+    await using _ = work.model;
+    return await body(work);
+  });
+}
+
+/** The step before the export: what lies there without a record is this run's own. */
+const exporting = ({ out }: PruneOptions) => ({ step: "export", out });
+
+function mayReplace(options: PruneOptions, steps: StepsFile): boolean {
+  const ended = existsSync(join(folderOf(options), "record.json"));
+  return options.export?.overwrite === true || (!ended && steps.knows(exporting(options)));
+}
+
+/** The cheapest baseline says how many units go. */
+async function planOf(work: Workspace): Promise<PrunePlan> {
+  const { choice } = await choose(work, "tail");
+  return await planWork(work, choice.removed);
+}
+
+interface Contest {
+  readonly contenders: readonly Judged[];
+  readonly leader: Judged;
+  /** What was fitted for the leader, where that was done in this run. */
+  readonly subnetwork: Subnetwork | undefined;
+  readonly wholeLoss: number;
+}
+
+/** Every contender's set, with the same repair, on the same held-out text. */
+async function compete(work: Workspace, plan: PrunePlan): Promise<Contest> {
+  const { baselines = baselineNames, onEvent } = work.options;
+  const planned = new Set(plan.steps.map(({ name }) => name));
+  const names = baselineNames.filter(
+    (name) => baselines.includes(name) && (name !== "greedy" || planned.has(name)),
+  );
+  const [whole = []] = await heldOutLosses(work, [work.model], "the whole model");
+  const contenders: Judged[] = [];
+  let leader: Judged | undefined;
+  let subnetwork: Subnetwork | undefined;
+  for (const name of [...names, "search"] as const) {
+    const chosen = await choose(work, name, plan);
+    const judged = await judge(work, name, chosen);
+    const contender = { name, choice: chosen.choice, verdict: judged.verdict };
+    contenders.push(contender);
+    onEvent?.({ kind: "contender", contender: describe(contender, undefined) });
+    if (leader === undefined || lossOf(contender.verdict) < lossOf(leader.verdict)) {
+      await subnetwork?.close();
+      [leader, subnetwork] = [contender, judged.subnetwork];
+    } else await judged.subnetwork?.close();
+  }
+  return { contenders, leader: leader ?? item(contenders, 0), subnetwork, wholeLoss: meanOf(whole) };
+}
+
+interface Healing {
+  readonly subnetwork: Subnetwork;
+  readonly losses: readonly number[];
+  readonly loss: number;
+}
+
+async function heal(work: Workspace, best: Subnetwork, { choice }: Judged): Promise<Healing | undefined> {
+  const { options, fit, folder, call, key } = work;
+  if (options.heal === undefined) return undefined;
+  const digest = keyDigest(
+    JSON.parse(JSON.stringify({ choice, repair: work.repairs.repair, heal: options.heal, key })),
+  );
+  const checkpoints = join(folder, "healing", digest.slice(0, 16));
+  const subnetwork = await best.repair(fit, { ...withCheckpoints(options.heal, checkpoints), ...call });
+  const [losses = []] = await heldOutLosses(work, [subnetwork], "the healed model");
+  return { subnetwork, losses, loss: meanOf(losses) };
+}
+
+/** What is trained goes on from its checkpoints. */
+function withCheckpoints(repair: RepairOptions, folder: string): RepairOptions {
+  const always = ["bias", "lora", "partial"].includes(repair.method);
+  const training = "training" in repair ? repair.training : undefined;
+  if (!always && training == null) return repair;
+  return { ...repair, training: { folder, ...training } } as RepairOptions;
+}
+
+async function bestBaseline(work: Workspace, contenders: readonly Judged[]): Promise<Subnetwork | undefined> {
+  const baselines = contenders.filter(({ name }) => name !== "search");
+  const [first] = [...baselines].sort((a, b) => lossOf(a.verdict) - lossOf(b.verdict));
+  return first === undefined ? undefined : await repaired(work, first.choice.removed);
+}
+
+async function exportShipped(kit: Depthkit, work: Workspace, shipped: Subnetwork, leader: Judged) {
+  const { options, steps, heldOut, call } = work;
+  const { out } = options;
+  const overwrite = mayReplace(options, steps);
+  await kit.checkTarget(out, { kind: "export", overwrite, signal: call.signal, timeoutMs: call.timeoutMs });
+  await steps.mark(exporting(options));
+  const { sequences, length } = heldOut.info;
+  const note =
+    `Chosen by ${leader.choice.strategy}${leader.name === "search" ? " under repair" : ""}, the best of several ` +
+    `sets of this size on ${sequences} x ${length} tokens of held-out text.`;
+  return await shipped.export(out, { format: "huggingface", ...options.export, overwrite, note, ...call });
+}
+
+function describe({ name, choice, verdict }: Judged, shipped: readonly number[] | undefined): PruneContender {
+  return {
+    name,
+    ...choice,
+    removedLoss: meanOf(verdict.removed),
+    repairedLoss: verdict.repaired === null ? null : meanOf(verdict.repaired),
+    againstShipped: shipped === undefined ? null : differenceOf(lossesOf(verdict), shipped),
+  };
+}
+
+const notAsked = ["out", "folder", "signal", "timeoutMs", "onProgress", "onEvent"];
+
+/** What decided the result, as JSON holds it. */
+function askedOf(options: PruneOptions): Record<string, unknown> {
+  const asked = Object.entries(options).filter(([name]) => !notAsked.includes(name));
+  return JSON.parse(JSON.stringify(Object.fromEntries(asked))) as Record<string, unknown>;
+}

@@ -1,0 +1,110 @@
+import { z } from "zod";
+import { unitName } from "../../protocol/common.ts";
+import { corpusInfo } from "../../protocol/corpus.ts";
+import { choicesResult, lastWordResult, perplexityResult } from "../../protocol/evaluation.ts";
+import { exportHuggingfaceResult } from "../../protocol/export.ts";
+import { modelInfo } from "../../protocol/model.ts";
+import { repairReport } from "../../protocol/repair.ts";
+import { contenderNames } from "./names.ts";
+
+const contenderName = z.enum(contenderNames);
+
+/** A set of units that was chosen, and what choosing it took. */
+export const choiceSchema = z.object({
+  removed: z.array(unitName).describe("The units that go, by depth."),
+  strategy: z.string().describe("How it was chosen."),
+  evaluations: z.number().describe("Sets that were looked at; one on less text counts as its share."),
+  blockEvaluations: z.number().describe("Block evaluations that the worker ran for it."),
+  untried: z.array(unitName).describe("Candidates that were in no set that was looked at."),
+  notes: z.array(z.string()).describe("What the search has to add."),
+  seconds: z.number().describe("What choosing took."),
+});
+export type Choice = z.infer<typeof choiceSchema>;
+
+const difference = z.object({
+  nats: z.number().describe("Mean over sequences of this loss less the shipped model's: above 0 is worse."),
+  standardError: z.number().describe("Of that mean, over the same sequences."),
+});
+
+/** Losses on the held-out part, a number a sequence. */
+export const verdictSchema = z.object({
+  removed: z.array(z.number()).describe("With nothing in the place of the units, nats a token."),
+  repaired: z.array(z.number()).nullable().describe("With the repair; null where none was asked for."),
+});
+export type Verdict = z.infer<typeof verdictSchema>;
+
+export const contenderSchema = choiceSchema.extend({
+  name: contenderName.describe("Which of them it is."),
+  removedLoss: z.number().describe("On the held-out part, nothing in the place of the units, nats a token."),
+  repairedLoss: z.number().nullable().describe("The same with the repair; null where none was asked for."),
+  againstShipped: difference.nullable().describe("Null until a model is shipped, and of its own set."),
+});
+export type PruneContender = z.infer<typeof contenderSchema>;
+
+export const prunePlanSchema = z.object({
+  removals: z.int().describe("Units that go, by the first baseline; a search may need more or fewer."),
+  players: z.int().describe("Units that play."),
+  candidates: z.array(unitName).describe("Units that a search looks at."),
+  secondsPerBlock: z.number().describe("A block on the text that decides, measured on this device."),
+  steps: z
+    .array(
+      z.object({
+        name: contenderName.describe("Whose search it is."),
+        strategy: z.string().describe("How it looks at sets."),
+        evaluations: z.number().describe("Sets; one on less text counts as its share."),
+        limit: z.number().nullable().describe("At most so many; null: as many as the strategy asks for."),
+        seconds: z.number().describe("By the pace measured; half of each set is shared with others."),
+      }),
+    )
+    .describe("What takes long, in its order."),
+  notes: z.array(z.string()).describe("What is left out, and why."),
+});
+export type PrunePlan = z.infer<typeof prunePlanSchema>;
+
+// A task's comparisons and items are not asked for, so they have no place here.
+const scores = z.union([
+  perplexityResult,
+  choicesResult.omit({ comparison: true, perItem: true }),
+  lastWordResult.omit({ perItem: true }),
+]);
+
+export const proofSchema = z.object({
+  name: z.string().describe("As it was asked for."),
+  whole: scores.describe("Of the whole model."),
+  shipped: scores.describe("Of the shipped model."),
+  baseline: scores.nullable().describe("Of the best baseline with the same repair."),
+});
+export type Proof = z.infer<typeof proofSchema>;
+
+/** What `prune` leaves beside the smaller model. */
+export const pruneRecordSchema = z.object({
+  recordVersion: z.literal(1).describe("Of this form of the record."),
+  depthkitVersion: z.string().describe("The version that ran it."),
+  pythonVersion: z.string().describe("Of the worker."),
+  startedAt: z.iso.datetime().describe("When this run of it began, ISO 8601."),
+  finishedAt: z.iso.datetime().describe("When it ended, ISO 8601."),
+  asked: z.record(z.string(), z.unknown()).describe("The options, without where things go."),
+  model: modelInfo.describe("The model that was pruned."),
+  parts: z
+    .object({ fit: corpusInfo, choose: z.array(corpusInfo), heldOut: corpusInfo })
+    .describe("What repairs were fitted to, what sets were chosen on, and the held-out text."),
+  plan: prunePlanSchema.describe("What was planned, before the long work."),
+  wholeLoss: z.number().describe("Of the whole model on the held-out part, nats a token."),
+  contenders: z.array(contenderSchema).describe("In the order in which they were made."),
+  shipped: z
+    .object({
+      contender: contenderName.describe("Whose set was shipped: the least loss on the held-out part."),
+      loss: z.number().describe("Of the shipped model on the held-out part, nats a token."),
+      healed: z.boolean().describe("Whether the healing is in it."),
+      repairs: z.array(repairReport).describe("Of what was put in place, in the order it was made."),
+    })
+    .describe("What was shipped."),
+  healing: z
+    .object({ loss: z.number().describe("On the held-out part."), against: difference })
+    .nullable()
+    .describe("What healing gave, against the model before it; null where none was asked for."),
+  proof: z.array(proofSchema).describe("On the other texts and tasks that were asked for."),
+  export: exportHuggingfaceResult.describe("What was saved."),
+  notes: z.array(z.string()).describe("What the plan and the searches have to add."),
+});
+export type PruneRecord = z.infer<typeof pruneRecordSchema>;

@@ -1,0 +1,96 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { modelKey } from "../../evaluation/keys.ts";
+import type { StepsFile } from "../../journal/steps-file.ts";
+import type { Corpus } from "../../model/corpus.ts";
+import type { Depthkit } from "../../model/depthkit.ts";
+import type { Model } from "../../model/model.ts";
+import { FitInfluence } from "../../model/search/fit-influence.ts";
+import { influenceScores } from "../../model/search/influence-scores.ts";
+import { playersOf } from "../../model/search/settle.ts";
+import type { UnitName } from "../../protocol/common.ts";
+import type { CallOptions } from "../../rpc/connection.ts";
+import type { PruneOptions } from "./options.ts";
+import { type Repairs, repairsOf, textOf } from "./settle.ts";
+
+/** A model with the parts of its text, and what was finished of the work on it. */
+export interface Workspace {
+  readonly options: PruneOptions;
+  readonly repairs: Repairs;
+  readonly model: Model;
+  readonly players: readonly UnitName[];
+  /** Cosine influence of each player on `fit`. */
+  readonly scores: Readonly<Record<UnitName, number>>;
+  readonly fit: Corpus;
+  /** A list that grows. */
+  readonly chooseOn: readonly Corpus[];
+  readonly heldOut: Corpus;
+  /** The held-out part, a sequence each, so that models are compared sequence by sequence. */
+  readonly sequences: readonly Corpus[];
+  readonly steps: StepsFile;
+  /** Where everything but the smaller model goes. */
+  readonly folder: string;
+  /** All that a step on this model and text rests on, beside what the step itself names. */
+  readonly key: object;
+  readonly call: CallOptions;
+}
+
+/** Each part is there: none of them may be empty. */
+interface Parts {
+  readonly fit: Corpus;
+  readonly choose: readonly Corpus[];
+  readonly report: Corpus;
+}
+
+const scoresSchema = z.record(z.string(), z.number());
+
+export const folderOf = ({ out, folder = `${out}.run` }: PruneOptions): string => folder;
+
+/** Loads the model and its text. Closing the model gives all of it back. */
+export async function openWorkspace(
+  kit: Depthkit,
+  options: PruneOptions,
+  steps: StepsFile,
+): Promise<Workspace> {
+  const { signal, onProgress, timeoutMs, data } = options;
+  const call = { signal, onProgress, timeoutMs };
+  const model = await kit.loadModel(options.model, { ...options.load, ...call });
+  try {
+    const { fit: fitted, choose: chosen, report: reported, draw, ...corpus } = textOf(options);
+    const split = { fit: fitted, choose: chosen, report: reported, draw, ...corpus };
+    const { fit, choose, report } = (await model.splitText(data, { ...split, ...call })) as Parts;
+    const sequences: Corpus[] = [];
+    for (let at = 0; at < report.info.sequences; at++) {
+      const skip = report.info.skip + at;
+      sequences.push(await model.loadCorpus(data, { ...corpus, sequences: 1, skip, signal, timeoutMs }));
+    }
+    const keys = { fit: fit.key, choose: choose.map(({ key }) => key), heldOut: report.key };
+    const key = { model: modelKey(model.info), ...keys };
+    const players = playersOf(options.players ?? "block", model.depth);
+    const scores = await steps.step({ step: "influence", players, of: key }, scoresSchema, async () => {
+      const influence = new FitInfluence(model.subject, fit);
+      const found = await influenceScores(players, influence, { metric: "cosine" }, call);
+      return Object.fromEntries(players.map((unit, at) => [unit, found[at] ?? Number.NaN]));
+    });
+    return {
+      options,
+      repairs: repairsOf(options),
+      model,
+      players,
+      scores,
+      fit,
+      chooseOn: choose,
+      heldOut: report,
+      sequences,
+      steps,
+      folder: folderOf(options),
+      key,
+      call,
+    };
+  } catch (error) {
+    await model.close();
+    throw error;
+  }
+}
+
+export const journalOf = ({ folder }: Workspace): string => join(folder, "games");

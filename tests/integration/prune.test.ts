@@ -1,0 +1,213 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Depthkit, type PruneEvent, type PruneOptions, planPrune, prune } from "../../src/index.ts";
+import { pruneRecordSchema } from "../../src/schemas.ts";
+import { tinyModel } from "./tiny-model.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const cli = ["--import", join(root, "node_modules/tsx/dist/loader.mjs"), join(root, "src/cli/main.ts")];
+const names = "Ada Bea Cid Dan Eva Fay Gus Hal Ida Jon".split(" ");
+const lines = Array.from({ length: 400 }, (_, at) => {
+  const [one, other] = [names[at % 10], names[(at * 7 + 3) % 10]];
+  return `${one} gave ${other} ${(at * 37) % 101} coins for day ${at} and kept ${(at * 13) % 17} of them.`;
+});
+
+let folder: string;
+let tiny: string;
+let kit: Depthkit;
+let asked: Omit<PruneOptions, "out">;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "depthkit-prune-"));
+  writeFileSync(join(folder, "text.txt"), lines.join("\n"));
+  tiny = await tinyModel(folder);
+  kit = await Depthkit.start();
+  asked = {
+    model: tiny,
+    load: { device: "cpu" },
+    budget: 2,
+    data: join(folder, "text.txt"),
+    text: { length: 32, fit: 8, choose: [2, 4], report: 6 },
+    repair: { method: "low-rank", rank: 4 },
+  };
+});
+afterAll(async () => {
+  await kit.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const at = (name: string) => join(folder, name);
+
+test("every contender has the budget's size and the same repair, and the best on held-out text is shipped", async () => {
+  const events: PruneEvent[] = [];
+  const record = await prune(kit, { ...asked, out: at("all"), onEvent: (event) => events.push(event) });
+  expect(record).toEqual(
+    pruneRecordSchema.parse(JSON.parse(readFileSync(at("all.run/record.json"), "utf8"))),
+  );
+  expect(record.contenders.map(({ name }) => name)).toEqual(["tail", "cosine", "greedy", "search"]);
+  for (const { removed } of record.contenders) expect(removed).toHaveLength(2);
+  expect(record.contenders[0]?.removed).toEqual(["block.3", "block.4"]);
+  const losses = record.contenders.map(({ repairedLoss }) => repairedLoss ?? Number.NaN);
+  expect(record.shipped.loss).toBe(Math.min(...losses));
+  const winner = record.contenders.find(({ name }) => name === record.shipped.contender);
+  for (const one of record.contenders) {
+    if (one === winner) expect(one.againstShipped).toBeNull();
+    else
+      expect(one.againstShipped?.nats).toBeCloseTo((one.repairedLoss ?? Number.NaN) - record.shipped.loss, 9);
+  }
+  expect(record.export.removed).toEqual(winner?.removed);
+  expect(record.export.maxLogitDifference).toBeLessThan(1e-5);
+  expect(events.map(({ kind }) => kind)).toEqual(["plan", ...record.contenders.map(() => "contender")]);
+  // What is said of the shipped set is what an evaluation of it on the same sequences says.
+  await using model = await kit.loadModel(tiny, { device: "cpu" });
+  const text = { length: 32, sequences: 8 };
+  await using fit = await model.loadCorpus(at("text.txt"), text);
+  await using heldOut = await model.loadCorpus(at("text.txt"), { length: 32, skip: 12, sequences: 6 });
+  expect(heldOut.info.tokensDigest).toBe(record.parts.heldOut.tokensDigest);
+  await using repaired = await model
+    .without(winner?.removed ?? [])
+    .repair(fit, { method: "low-rank", rank: 4 });
+  const { scores } = await model.evaluateSubnetworks(heldOut, [model, repaired]).result;
+  expect(record.wholeLoss).toBeCloseTo(scores[0]?.values.loss ?? Number.NaN, 6);
+  expect(record.shipped.loss).toBeCloseTo(scores[1]?.values.loss ?? Number.NaN, 6);
+});
+
+test("a second run refuses what lies there; with overwrite it searches nothing again", async () => {
+  await prune(kit, { ...asked, baselines: ["tail"], out: at("twice") });
+  const again = { ...asked, baselines: ["tail"] as const, out: at("twice") };
+  await expect(prune(kit, again)).rejects.toMatchObject({ code: "TARGET_NOT_EMPTY" });
+  const first = bytesOf(at("twice"));
+  const seen: string[] = [];
+  const record = await prune(kit, {
+    ...again,
+    export: { overwrite: true },
+    onProgress: ({ phase }) => seen.push(phase),
+  });
+  expect(seen).not.toContain("searching");
+  expect(seen).not.toContain("influence");
+  expect(record.contenders.map(({ name }) => name)).toEqual(["tail", "search"]);
+  expect(bytesOf(at("twice"))).toEqual(first);
+});
+
+test("a plan says what would take long, and a limit of minutes changes it", async () => {
+  const plan = await planPrune(kit, { ...asked, out: at("planned") });
+  // Two of six are a third, so twice that are looked at: 4 + 3 sets, the better half of them on all the text.
+  expect(plan).toMatchObject({ removals: 2, players: 6, notes: [] });
+  expect(plan.candidates).toHaveLength(4);
+  expect(plan.steps.map(({ name, strategy, limit }) => [name, strategy, limit])).toEqual([
+    ["greedy", "greedy", null],
+    ["search", "greedy", null],
+  ]);
+  expect(plan.steps[0]?.evaluations).toBe(4 / 2 + 2 + (3 / 2 + 2));
+  expect(existsSync(at("planned"))).toBe(false);
+  const short = await planPrune(kit, { ...asked, out: at("planned"), minutes: 1e-9 });
+  expect(short.steps).toMatchObject([{ name: "search", strategy: "surrogate", limit: 1 }]);
+  expect(short.notes).toMatchObject([expect.stringContaining('"greedy" is left out')]);
+});
+
+test("healing is kept where it helps on held-out text, and left out where it does not", async () => {
+  const training = { steps: 6, learningRate: 0.02, objective: { kl: 0, loss: 1 } };
+  const base = { ...asked, baselines: [], repair: null };
+  const helped = await prune(kit, { ...base, out: at("healed"), heal: { method: "lora", training } });
+  const [search] = helped.contenders;
+  expect(helped.shipped).toMatchObject({ contender: "search", healed: true });
+  expect(helped.shipped.loss).toBe(helped.healing?.loss);
+  expect(helped.shipped.loss).toBeLessThan(search?.removedLoss ?? Number.NaN);
+  expect(search?.repairedLoss).toBeNull();
+  const far = { method: "emulated-update", scale: 1e4 } as const;
+  const hurt = await prune(kit, { ...base, out: at("hurt"), heal: far });
+  expect(hurt.shipped).toMatchObject({ contender: "search", healed: false });
+  expect(hurt.healing?.against.nats).toBeGreaterThan(0);
+  expect(hurt.shipped.loss).toBe(hurt.contenders[0]?.removedLoss);
+  // Nothing was put in place, so the checkpoint is the model's own kind.
+  expect(hurt.export.layout).toBe("plain");
+});
+
+test("other texts and questions are measured beside, and decide nothing", async () => {
+  const rows = Array.from({ length: 6 }, (_, index) => ({
+    task: "arc_easy",
+    question: `How many coins did ${names[index]} give?`,
+    choices: ["one", "two"],
+    answer: index % 2,
+  }));
+  const record = await prune(kit, {
+    ...asked,
+    budget: { cost: "parameters", share: 0.02 },
+    baselines: ["cosine"],
+    out: at("proved"),
+    evaluate: {
+      texts: { reversed: { texts: [lines.toReversed().join("\n")] } },
+      tasks: { coins: { rows } },
+      shots: 0,
+    },
+  });
+  expect(record.proof.map(({ name }) => name)).toEqual(["reversed", "coins"]);
+  expect(record.proof[0]).toMatchObject({
+    whole: { chunk: 32 },
+    shipped: { chunk: 32 },
+    baseline: { chunk: 32 },
+  });
+  expect(record.proof[1]).toMatchObject({ whole: { items: 6 }, shipped: { items: 6 } });
+  expect(record.export.parametersBefore * 0.98).toBeGreaterThan(
+    record.export.parametersAfter - (record.shipped.repairs[0]?.repairs[0]?.parameters ?? 0) * 6,
+  );
+});
+
+test("killed five times, it ends with the model that it makes uninterrupted, byte for byte", async () => {
+  const args = (out: string) => {
+    const text = ["--length", "32", "--fit", "8", "--choose", "2", "4", "--report", "6"];
+    const how = ["--rank", "4", "--heal", "8", "--device", "cpu"];
+    return ["prune", "--model", tiny, "--data", "text.txt", "--budget", "2", "--out", out, ...text, ...how];
+  };
+  expect(await ended(start(args("whole")))).toBe(0);
+  for (const sign of [/searching/, /^tail: /m, /^greedy: /m, /^search: /m, /^training/m]) {
+    const child = start(args("killed"));
+    await said(child, sign);
+    child.kill("SIGKILL");
+    await once(child, "close");
+    expect(existsSync(at("killed"))).toBe(false);
+  }
+  expect(await ended(start(args("killed")))).toBe(0);
+  expect(bytesOf(at("killed"))).toEqual(bytesOf(at("whole")));
+});
+
+function start(args: readonly string[]): ChildProcess {
+  return spawn(process.execPath, [...cli, ...args], { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
+}
+
+/** Resolves once the words on standard error hold the sign. */
+async function said(child: ChildProcess, sign: RegExp): Promise<void> {
+  let words = "";
+  await new Promise<void>((resolve, reject) => {
+    child.stderr?.on("data", (text) => {
+      words += text;
+      if (sign.test(words)) resolve();
+    });
+    child.on("close", () => reject(new Error(`It ended before it said ${sign}:\n${words}`)));
+  });
+}
+
+async function ended(child: ChildProcess): Promise<number | null> {
+  child.stderr?.resume();
+  const [code] = (await once(child, "close")) as [number | null];
+  return code;
+}
+
+/** Digests of the files of a folder. */
+function bytesOf(path: string): Record<string, string> {
+  return Object.fromEntries(
+    readdirSync(path)
+      .sort()
+      .map((name) => [
+        name,
+        createHash("sha256")
+          .update(readFileSync(join(path, name)))
+          .digest("hex"),
+      ]),
+  );
+}
