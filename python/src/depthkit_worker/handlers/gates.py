@@ -29,17 +29,21 @@ def learn(session: Session, params: GatesLearnParams, call: Call) -> GatesLearnR
         learned = learn_gates(decoder, corpus, params.groups, params, call)
     repair = None if params.lora is None else _repair(decoder, learned, params.lora)
     seconds = time.monotonic() - started
-    report = None if repair is None else RepairReport(
-        repairs=(repair_info(decoder, repair),),
-        gaps=(),
-        training=None,
-        sequences=corpus.sequences,
-        tokens=corpus.tokens,
-        skip_tokens=0,
-        weights_unchanged=weights_checksum(decoder) == before,
-        peak_bytes=memory.bytes(),
-        notes=("LoRA learned along with the gates, while other units came and went",),
-        seconds=seconds,
+    report = (
+        None
+        if repair is None
+        else RepairReport(
+            repairs=(repair_info(decoder, repair),),
+            gaps=(),
+            training=None,
+            sequences=corpus.sequences,
+            tokens=corpus.tokens,
+            skip_tokens=0,
+            weights_unchanged=weights_checksum(decoder) == before,
+            peak_bytes=memory.bytes(),
+            notes=("LoRA learned along with the gates, while other units came and went",),
+            seconds=seconds,
+        )
     )
     return GatesLearnResult(
         logits=call.attach(learned.logits),

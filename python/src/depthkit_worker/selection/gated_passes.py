@@ -37,6 +37,23 @@ class Slopes:
     """Of the parameters that learn along; of those that did not run none."""
 
 
+@dataclass(frozen=True)
+class _Way:
+    """A batch's way back through one block."""
+
+    lost: Parts
+    x: Tensor
+    """The stream in front of the block, (batch, sequence, hidden), as all that follow."""
+    middle: Tensor | None
+    """Between its sublayers; None in parallel wiring, and where neither ran."""
+    out: Tensor
+    below: Tensor
+    """The loss's gradient for `x`."""
+    at_middle: Tensor
+    """And for the stream behind the attention."""
+    gradients: Mapping[nn.Parameter, Tensor]
+
+
 class GatedPasses:
     def __init__(self, decoder: Decoder, corpus: Corpus, units: Sequence[Unit], job: Job) -> None:
         self._decoder, self._corpus, self._job = decoder, corpus, job
@@ -64,7 +81,7 @@ class GatedPasses:
         lost = self._parts(removed)
         replay, streams, targets = self._forward(sequences, lost)
         tokens = int((targets != IGNORED).sum())
-        loss, gradient = self._head(replay, streams.pop(), targets, sequences)
+        loss, gradient = self._head(replay, streams[-1], targets, sequences)
         gradient = gradient / tokens
         slopes = torch.zeros(len(self._units), dtype=torch.float64)
         gradients: dict[nn.Parameter, Tensor] = {}
@@ -72,13 +89,13 @@ class GatedPasses:
         lowest = min((*places, *(index for index, own in parameters.items() if own)))
         for index in reversed(range(lowest, self._decoder.depth)):
             self._job.check()
-            x, own = streams[index], parameters.get(index, ())
-            below, middle, found = self._backward(index, x, replay, gradient, lost[index], own)
-            gradients.update(found)
+            way = self._backward(index, streams, replay, gradient, lost[index], parameters.get(index, ()))
+            gradients.update(way.gradients)
             for place in places.get(index, ()):
-                update, at = self._update(self._units[place], x, replay, lost[index], middle, gradient)
-                slopes[place] = float((in_fp64(update) * in_fp64(at)).sum())
-            gradient = below
+                unit = self._units[place]
+                at = way.at_middle if unit.kind == "attention" else gradient
+                slopes[place] = float((in_fp64(self._update(unit, way, replay)) * in_fp64(at)).sum())
+            gradient = way.below
         return Slopes(loss / tokens, slopes, gradients)
 
     def _parts(self, removed: Sequence[Unit]) -> tuple[Parts, ...]:
@@ -117,32 +134,52 @@ class GatedPasses:
         return gated_block(self._decoder.blocks[index], lost, self._decoder.family)
 
     def _backward(
-        self, index: int, x: Tensor, replay: Replay, gradient: Tensor, lost: Parts, own: Sequence[nn.Parameter]
-    ) -> tuple[Tensor, Tensor, dict[nn.Parameter, Tensor]]:
-        """The gradient for the stream in front of the block, for that behind its attention, and for parameters."""
+        self,
+        index: int,
+        streams: Sequence[Tensor],
+        replay: Replay,
+        gradient: Tensor,
+        lost: Parts,
+        own: Sequence[nn.Parameter],
+    ) -> _Way:
+        x, out = streams[index], streams[index + 1]
         if lost is Parts.BOTH:
-            return gradient, gradient, {}
+            return _Way(lost, x, None, out, gradient, gradient, {})
         x = x.detach().requires_grad_(True)
         with torch.enable_grad(), self._without(index, lost), middle_of(self._decoder, index) as middle:
-            out = self._decoder.run_block(index, x, replay)
-            found: tuple[Tensor | None, ...] = torch.autograd.grad(out, [x, *middle, *own], gradient, allow_unused=True)
+            again = self._decoder.run_block(index, x, replay)
+            found: tuple[Tensor | None, ...] = torch.autograd.grad(
+                again, [x, *middle, *own], gradient, allow_unused=True
+            )
         below, *rest = found
         assert below is not None
-        behind = rest[0] if middle else gradient
-        assert behind is not None
+        at_middle = rest[0] if middle else gradient
+        assert at_middle is not None
         learned = zip(own, rest[len(middle) :], strict=True)
-        return below, behind.view(x.shape), {parameter: each for parameter, each in learned if each is not None}
+        return _Way(
+            lost,
+            x.detach(),
+            middle[0].detach().view(x.shape) if middle else None,
+            out,
+            below,
+            at_middle.view(x.shape),
+            {parameter: each for parameter, each in learned if each is not None},
+        )
 
     @torch.no_grad()
-    def _update(
-        self, unit: Unit, x: Tensor, replay: Replay, lost: Parts, middle: Tensor, gradient: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """What the unit adds, or would add, and the gradient for the stream behind it."""
+    def _update(self, unit: Unit, way: _Way, replay: Replay) -> Tensor:
+        """What the unit adds, or would add: seen where it ran, else it runs now."""
+        x, middle, lost = way.x, way.middle, way.lost
         match unit.kind:
             case "block":
-                return self._run(unit.index, x, replay, Parts.NONE).x_out - x, gradient
+                out = self._run(unit.index, x, replay, Parts.NONE).x_out if lost else way.out
+                return out - x
             case "attention":
-                return self._run(unit.index, x, replay, Parts.NONE).attention_out - x, middle
+                if middle is not None and Parts.ATTENTION not in lost:
+                    return middle - x
+                return self._run(unit.index, x, replay, Parts.NONE).attention_out - x
             case "feed-forward":
+                if middle is not None and Parts.FEED_FORWARD not in lost:
+                    return way.out - middle
                 states = self._run(unit.index, x, replay, lost & Parts.ATTENTION)
-                return states.feed_forward_out - states.feed_forward_in, gradient
+                return states.feed_forward_out - states.feed_forward_in
