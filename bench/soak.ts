@@ -156,20 +156,16 @@ async function side(): Promise<void> {
   }
 }
 
-const faults: Record<string, () => Promise<void> | void> = {
-  killed: () => void process.kill(kit.pid, "SIGKILL"),
-  "cut off": () => void process.kill(kit.pid, "SIGUSR1"),
-  stalled: async () => {
-    const { pid } = kit;
+/** What happens to the process `pid`; each but one is its end. */
+const faults: Record<string, (pid: number) => Promise<void> | void> = {
+  killed: (pid) => void process.kill(pid, "SIGKILL"),
+  "cut off": (pid) => void process.kill(pid, "SIGUSR1"),
+  unreadable: (pid) => void process.kill(pid, "SIGTTOU"),
+  stopped: (pid) => void process.kill(pid, "SIGSTOP"), // until it is taken for dead, a minute later
+  stalled: async (pid) => {
     process.kill(pid, "SIGSTOP");
     await delay(STALL_MS);
     process.kill(pid, "SIGCONT");
-  },
-  // Until it is taken for dead, a minute later.
-  stopped: async () => {
-    const { pid } = kit;
-    process.kill(pid, "SIGSTOP");
-    while (kit.pid === pid && going()) await delay(100);
   },
 };
 const done: Record<string, number> = {};
@@ -178,12 +174,15 @@ async function fire(): Promise<void> {
   for (let round = 0; ; round += 1) {
     await delay(between(BETWEEN_FAULTS_MS));
     if (!going()) return;
-    const name = round % 8 === 5 ? "stopped" : oneOf(["killed", "killed", "cut off", "stalled"]);
+    const name =
+      round % 8 === 5 ? "stopped" : oneOf(["killed", "killed", "cut off", "unreadable", "stalled"]);
     done[name] = (done[name] ?? 0) + 1;
     await kit.status(); // there is a worker, and `kit.pid` is its number
-    const met = [...underWay];
-    await faults[name]?.();
+    const { pid } = kit;
+    await faults[name]?.(pid);
+    while (name !== "stalled" && kit.pid === pid && going()) await delay(20);
     // A call that meets two crashes is given up by its name; here none is to be lost.
+    const met = [...underWay];
     while (met.some((call) => underWay.has(call))) await delay(50);
   }
 }

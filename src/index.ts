@@ -54,8 +54,15 @@ export type {
   Scores,
 } from "./experiment/compare-repairs.ts";
 export type { Plan } from "./experiment/plan.ts";
-export { type BaselineName, baselineNames, type ContenderName } from "./experiment/prune/names.ts";
+export {
+  type BaselineName,
+  baselineNames,
+  type ContenderName,
+  type PruneRecipeName,
+  pruneRecipeNames,
+} from "./experiment/prune/names.ts";
 export type { PruneEvaluations, PruneEvent, PruneOptions } from "./experiment/prune/options.ts";
+export { type PruneRecipe, pruneRecipes } from "./experiment/prune/recipes.ts";
 export type { PruneContender, PrunePlan, PruneRecord } from "./experiment/prune/record.ts";
 export type { RunRecord } from "./experiment/record.ts";
 export type { RunOptions } from "./experiment/run.ts";

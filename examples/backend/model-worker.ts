@@ -1,7 +1,5 @@
-/** One worker with one model, which come back when they are lost. */
-import { Depthkit, DepthkitError, type ErrorCode, type Model } from "depthkit";
-
-const lost: readonly ErrorCode[] = ["WORKER_DIED", "WORKER_UNRESPONSIVE", "CONNECTION_LOST"];
+/** One worker with one model; a worker that crashes is replaced, and what was asked of it is asked again. */
+import { Depthkit, type Model } from "depthkit";
 
 export class ModelWorker {
   readonly #source: string;
@@ -11,15 +9,8 @@ export class ModelWorker {
     this.#source = source;
   }
 
-  /** Work on the model, once more on a new worker where this one was lost in the middle: work must bear that. */
   async use<T>(work: (model: Model) => Promise<T>): Promise<T> {
-    try {
-      return await work((await this.#hold()).model);
-    } catch (error) {
-      if (!(error instanceof DepthkitError) || !lost.includes(error.code)) throw error;
-      await this.close();
-      return await work((await this.#hold()).model);
-    }
+    return await work((await this.#hold()).model);
   }
 
   /** The worker's process, where there is one. */
@@ -34,17 +25,24 @@ export class ModelWorker {
   }
 
   #hold() {
-    this.#held ??= this.#start();
-    // What failed to start is not kept: the next job tries again.
-    this.#held.catch(() => {
-      this.#held = undefined;
-    });
+    if (this.#held === undefined) {
+      const held = this.#start();
+      this.#held = held;
+      const forget = () => {
+        if (this.#held === held) this.#held = undefined;
+      };
+      // What did not start, or ended for good, is not kept: the next job tries again.
+      held.then(({ kit }) => kit.exited).then(forget, forget);
+    }
     return this.#held;
   }
 
   async #start() {
     const { DEPTHKIT_WORKER: url, DEPTHKIT_KEYS: keys } = process.env;
-    const kit = url && keys ? await Depthkit.connect(url, { keys }) : await Depthkit.start();
+    const kit =
+      url && keys
+        ? await Depthkit.connect(url, { keys, logger: console })
+        : await Depthkit.start({ restart: "on-crash", logger: console });
     try {
       return { kit, model: await kit.loadModel(this.#source) };
     } catch (error) {

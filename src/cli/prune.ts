@@ -8,9 +8,11 @@ import {
   type PruneContender,
   type PruneOptions,
   type PrunePlan,
+  type PruneRecipeName,
   type PruneRecord,
   planPrune,
   prune,
+  pruneRecipeNames,
   type StrategyName,
   strategies,
   type TrainingOptions,
@@ -60,7 +62,7 @@ interface Flags extends ModelFlags, TextFlags {
   seed?: number;
   repair?: RepairFlags["method"] | "none";
   heal?: number;
-  compare?: BaselineName[];
+  compare?: (BaselineName | PruneRecipeName)[];
   evaluateData?: string[];
   task?: string[];
   shots?: number;
@@ -101,7 +103,10 @@ export function registerPrune(command: Command): void {
     .option("--evaluations <n>", "sets that the search evaluates at most", wholeNumber(1))
     .option("--minutes <n>", "what the searches may take, by the pace measured first", realNumber(0.01, 1e6))
     .addOption(
-      new Option("--compare <names...>", "baselines at the same size (default: all)").choices(baselineNames),
+      new Option(
+        "--compare <names...>",
+        `baselines and recipes at the same size (default: ${baselineNames.join(", ")})`,
+      ).choices([...baselineNames, ...pruneRecipeNames]),
     )
     .option("--seed <n>", "of strategies that draw", wholeNumber(0))
     .optionsGroup("The parts of the text:")
@@ -233,12 +238,13 @@ function describeContender({ name, removed, removedLoss, repairedLoss }: PruneCo
 }
 
 function describeRecord(record: PruneRecord, folder: string): string {
-  const { parts, contenders, shipped, wholeLoss, healing, proof, notes } = record;
+  const { parts, contenders, leftOut, shipped, wholeLoss, healing, proof, notes } = record;
   const { sequences, length } = parts.heldOut;
   const rows = contenders.map((one) => [
     `${one.name}${one.name === shipped.contender ? " *" : ""}`,
     one.removed.map((unit) => unit.replace("block.", "")).join(", "),
     formatNumber(one.removedLoss),
+    one.repair ?? "",
     one.repairedLoss === null ? "" : formatNumber(one.repairedLoss),
     one.againstShipped === null
       ? ""
@@ -257,6 +263,7 @@ function describeRecord(record: PruneRecord, folder: string): string {
         { title: "chosen by" },
         { title: "removed" },
         right("bare"),
+        { title: "repair" },
         right("repaired"),
         right("above shipped"),
         right("sets"),
@@ -273,7 +280,7 @@ function describeRecord(record: PruneRecord, folder: string): string {
             `${formatNumber(healing.against.standardError)} nats${shipped.healed ? "" : " and was left out"}.`,
         ]),
     ...(proof.length === 0 ? [] : ["", renderProof(proof)]),
-    ...noteLines(notes),
+    ...noteLines([...leftOut.map(({ name, why }) => `${name} is left out. ${why}`), ...notes]),
     "",
     `The record: ${folder}/record.json`,
   ].join("\n");

@@ -26,6 +26,7 @@ export function registerSetup(command: Command): void {
     .addOption(
       new Option("--torch <build>", "the build of torch; auto: the one that is there, else what fits")
         .choices(torchChoices)
+        .argParser((build: string) => build) // `setup` refuses the others, and says why
         .default("auto"),
     )
     .addOption(

@@ -4,7 +4,7 @@ import { throwIfCancelled } from "../platform/cancelled.ts";
 import { saysDiskFull } from "../platform/file-error.ts";
 import { parseJson } from "../platform/json.ts";
 import { exitText, lastLines } from "../platform/run-child.ts";
-import { installerEnvironment } from "./pip.ts";
+import { installerEnvironment } from "./package-installer.ts";
 import { runModule } from "./run-module.ts";
 import type { OnStep } from "./setup-progress.ts";
 import { workerModules } from "./worker-python.ts";

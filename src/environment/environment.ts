@@ -8,7 +8,8 @@ import { readMarker } from "./environment-marker.ts";
 import { type Environment, environmentState, stateOfFolder } from "./environment-state.ts";
 import { findInterpreter } from "./interpreter.ts";
 import type { Candidate } from "./interpreter-probe.ts";
-import { makeEnvironment, removeEnvironment } from "./make-environment.ts";
+import { makeEnvironment } from "./make-environment.ts";
+import { buildFolder, removeEnvironment } from "./replace-environment.ts";
 import { type Requirements, requirementsHash, workerRequirements } from "./requirements.ts";
 import { withSetupLock } from "./setup-lock.ts";
 import type { OnStep } from "./setup-progress.ts";
@@ -29,7 +30,7 @@ export interface EnvironmentOptions {
 
 /**
  * The managed Python environment: left alone when it is whole, made where it is missing, unfinished,
- * damaged or of other pins. On any failure what was made is removed.
+ * damaged or of other pins. On any failure what was made is removed, and what was there is as it was.
  *
  * @throws DepthkitError PYTHON_NOT_FOUND, PYTHON_TOO_OLD, PYTHON_UNSUPPORTED, VENV_UNAVAILABLE, DISK_FULL,
  * NETWORK, MODULE_MISSING, SETUP_FAILED, CANCELLED
@@ -88,6 +89,7 @@ export async function pruneEnvironments(keep: string | undefined): Promise<strin
     const folder = join(environmentsFolder(), name);
     if (folder === keep || isLocked(`${folder}.lock`)) continue;
     await removeEnvironment(folder);
+    await removeEnvironment(buildFolder(folder));
     rmSync(`${folder}.lock`, { recursive: true, force: true });
     removed.push(folder);
   }

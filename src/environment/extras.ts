@@ -6,7 +6,8 @@ import { readJson, writeJson } from "../platform/json.ts";
 import { pythonPath } from "../platform/package-root.ts";
 import { environmentPython } from "./environment-folder.ts";
 import type { ExtraName } from "./extra-names.ts";
-import { installerEnvironment, runPip } from "./pip.ts";
+import { chooseInstaller } from "./installer.ts";
+import { installerEnvironment } from "./package-installer.ts";
 import { type Requirements, requirementsHash } from "./requirements.ts";
 import { withSetupLock } from "./setup-lock.ts";
 import type { OnStep } from "./setup-progress.ts";
@@ -54,9 +55,18 @@ export async function ensureExtra(
     const python = environmentPython(folder);
     const temporary = join(folder, "tmp");
     mkdirSync(temporary, { recursive: true });
-    const args = ["install", "-r", requirements.requirements, "-c", requirements.constraints];
+    const args = ["-r", requirements.requirements, "-c", requirements.constraints];
     try {
-      await runPip({ python, folder, temporary, signal, onProgress, what: `Installing ${name}`, args });
+      const installer = await chooseInstaller({ python, signal, onProgress });
+      await installer.install({
+        python,
+        folder,
+        temporary,
+        signal,
+        onProgress,
+        what: `Installing ${name}`,
+        args,
+      });
       const env = installerEnvironment(temporary);
       const { modules } = requirements;
       const { versions } = await verifyModules({ python, modules, own: false, env, signal, onProgress });

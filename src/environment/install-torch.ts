@@ -1,5 +1,5 @@
 import { DepthkitError } from "../errors.ts";
-import { type PipRun, runPip } from "./pip.ts";
+import type { InstallRun, PackageInstaller } from "./package-installer.ts";
 import { pinOf, type Requirements } from "./requirements.ts";
 import { buildOf, wheelIndex } from "./torch-build.ts";
 import type { TorchBuild } from "./torch-names.ts";
@@ -11,16 +11,17 @@ import type { TorchBuild } from "./torch-names.ts";
  * @throws DepthkitError NETWORK where PyTorch's index cannot be reached, and what pip's failures are
  */
 export async function installTorch(
+  installer: PackageInstaller,
   build: TorchBuild,
-  run: Omit<PipRun, "what" | "args">,
+  run: Omit<InstallRun, "what" | "args">,
   { requirements }: Requirements,
 ): Promise<void> {
   const index = wheelIndex(build);
   if (index === undefined) return;
   const wanted = `${pinOf("torch", requirements)}+${build}`;
-  const args = ["install", "--no-compile", "--no-deps", "--extra-index-url", index, wanted];
+  const args = ["--no-deps", "--extra-index-url", index, wanted];
   try {
-    await runPip({ ...run, what: `Installing torch for ${build}`, args });
+    await installer.install({ ...run, what: `Installing torch for ${build}`, args });
   } catch (error) {
     if (!(error instanceof DepthkitError)) throw error;
     const said = (error.details as { output?: readonly string[] }).output ?? [];
@@ -32,10 +33,11 @@ export async function installTorch(
     if (!missed) throw error;
     throw new DepthkitError(
       "NETWORK",
-      `${wanted} was not found: PyTorch's index of wheels (${index}) could not be reached, or does not have ` +
-        "it for this Python and this machine, or a constraint of pip's configuration forbids it. Check the network and a proxy (HTTPS_PROXY) and run the command " +
-        "again; or name a folder that holds the wheel in PIP_FIND_LINKS; or choose another build with --torch " +
-        `(docs/setup.md).\npip's last lines:\n${said.map((line) => `  ${line}`).join("\n")}`,
+      `${wanted} was not found: PyTorch's index of wheels (${index}) could not be reached, or does not ` +
+        "have it for this Python and this machine, or a constraint of pip's configuration forbids it. Check " +
+        "the network and a proxy (HTTPS_PROXY) and run the command again; or name a folder that holds the " +
+        "wheel in PIP_FIND_LINKS; or choose another build with --torch (docs/setup.md).\n" +
+        `${installer.name}'s last lines:\n${said.map((line) => `  ${line}`).join("\n")}`,
       { cause: error, details: { reason: "wheel-index", index, output: said } },
     );
   }

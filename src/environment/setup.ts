@@ -55,6 +55,7 @@ export interface SetupResult {
 
 /** The entry point's call of this name: `src/calls.ts` says what it does. */
 export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
+  refuseOtherBuilds(options);
   checkOptions("setup", options, setupChecks);
   const { signal, force } = options;
   const onProgress = progressOfSteps(options.onProgress);
@@ -95,10 +96,24 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   return { python, managed: !own, environment, model, extras, pruned };
 }
 
+/** Builds of torch that there are, and whose index cannot be named: docs/setup.md says why. */
+function refuseOtherBuilds(options: { torch?: unknown } | null): void {
+  const wanted = options?.torch;
+  if (typeof wanted !== "string" || !/^(rocm|xpu)/.test(wanted)) return;
+  throw new DepthkitError(
+    "INVALID_ARGUMENT",
+    `setup: torch: ${JSON.stringify(wanted)} is not installed by set-up. PyTorch keeps such builds in an ` +
+      "index for each version of the GPU's software, which changes with torch, and none was tested with " +
+      "depthkit. Install torch and python/requirements.txt into an environment of your own, and name its " +
+      `Python in DEPTHKIT_PYTHON (docs/setup.md). Set-up installs ${torchChoices.join(", ")}.`,
+    { details: { paths: ["torch"] } },
+  );
+}
+
 function ownTorch(python: string, torch: TorchChoice): DepthkitError {
   return new DepthkitError(
     "INVALID_ARGUMENT",
-    `setup: torch "${torch}" was asked for, and DEPTHKIT_PYTHON names an interpreter of your own (${python}), ` +
-      "which set-up leaves as it is. Install that build there, or unset DEPTHKIT_PYTHON.",
+    `setup: torch "${torch}" was asked for, and DEPTHKIT_PYTHON names an interpreter of your own ` +
+      `(${python}), which set-up leaves as it is. Install that build there, or unset DEPTHKIT_PYTHON.`,
   );
 }

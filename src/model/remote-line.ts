@@ -15,6 +15,7 @@ import { Connection } from "../rpc/connection.ts";
 import type { WorkerEnd } from "../rpc/events.ts";
 import type { Line } from "../rpc/line.ts";
 import { Link, type LinkChange } from "../transport/link.ts";
+import { refuses } from "../transport/refuses.ts";
 import { type CurveKeys, connectZeromq } from "../transport/zeromq.ts";
 import { readKeys } from "../worker/keys.ts";
 import { checkAddress } from "../worker/remote-address.ts";
@@ -34,11 +35,17 @@ export interface ConnectOptions extends KitOptions {
    * session, which it says.
    */
   reconnectSeconds?: number | undefined;
+  /**
+   * How long the worker's machine may answer and refuse the connection, in seconds, until the worker is taken
+   * to have ended; 10 by default. Longer where what listens there is a tunnel or a proxy that may be away.
+   */
+  refusedSeconds?: number | undefined;
   /** Hears when the link is lost, and when it is back. Calls wait meanwhile. */
   onLink?: ((change: LinkChange) => void) | undefined;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
+const REFUSED_SECONDS = 10;
 
 const connectChecks: Checks<ConnectOptions> = {
   ...kitChecks,
@@ -46,6 +53,7 @@ const connectChecks: Checks<ConnectOptions> = {
   takeOver: aFlag,
   connectTimeoutMs: aNumberAbove(0),
   reconnectSeconds: aNumberAbove(0),
+  refusedSeconds: aNumberAbove(0),
   onLink: aFunction,
 };
 
@@ -65,6 +73,7 @@ async function openRemoteLine(url: string, options: ConnectOptions): Promise<Lin
   const curve = curveKeys(resolve(options.keys));
   await checkHost(url);
   const { takeOver = false, reconnectSeconds = Number.POSITIVE_INFINITY, onLink = () => {} } = options;
+  const { refusedSeconds = REFUSED_SECONDS } = options;
   let link: Link | undefined;
   const connection = new Connection(
     (listener) => {
@@ -73,6 +82,8 @@ async function openRemoteLine(url: string, options: ConnectOptions): Promise<Lin
           url,
           takeOver,
           reconnectMs: reconnectSeconds * 1_000,
+          refuses: () => refuses(url),
+          refusedMs: refusedSeconds * 1_000,
           connect: (one) => connectZeromq(url, one, curve),
           onChange: onLink,
         },

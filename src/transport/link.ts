@@ -15,6 +15,10 @@ export interface LinkOptions {
   readonly takeOver: boolean;
   /** How long to try to come back, at most; never longer than the worker keeps the session. */
   readonly reconnectMs: number;
+  /** Whether the worker's machine is there and nothing listens any more. */
+  refuses(): Promise<boolean>;
+  /** How long it may be so until the worker is taken to have ended. */
+  readonly refusedMs: number;
   onChange(change: LinkChange): void;
 }
 
@@ -43,6 +47,8 @@ export class Link implements Transport {
   #open = false;
   #over = false;
   #lostAt: number | undefined;
+  /** Since when the worker's machine has refused every attempt to come back. */
+  #refusedAt: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #ackTimer: NodeJS.Timeout | undefined;
   #sent = 0;
@@ -141,6 +147,7 @@ export class Link implements Transport {
     for (const message of this.#kept) this.#write(message);
     if (this.#lostAt === undefined) return;
     this.#lostAt = undefined;
+    this.#refusedAt = undefined;
     this.#options.onChange({ state: "restored" });
   }
 
@@ -153,17 +160,35 @@ export class Link implements Transport {
       this.#end();
     } else if (this.#session === "") {
       this.#fail(error);
-    } else {
+    } else if (this.#lostAt === undefined) {
+      this.#lostAt = performance.now();
+      this.#options.onChange({ state: "lost", reason: error.message });
       this.#comeBack(error);
+    } else {
+      void this.#failedAgain(error);
     }
   }
 
-  #comeBack(error: Error): void {
-    if (this.#lostAt === undefined) {
-      this.#lostAt = performance.now();
-      this.#options.onChange({ state: "lost", reason: error.message });
+  /** Only an attempt that failed is followed by a look at the port: a worker that listens would wonder. */
+  async #failedAgain(error: Error): Promise<void> {
+    const refused = await this.#options.refuses();
+    if (this.#over) return;
+    const now = performance.now();
+    this.#refusedAt = refused ? (this.#refusedAt ?? now) : undefined;
+    if (this.#refusedAt === undefined || now - this.#refusedAt < this.#options.refusedMs) {
+      this.#comeBack(error);
+      return;
     }
-    const lostMs = performance.now() - this.#lostAt;
+    const seconds = Math.round((now - this.#refusedAt) / 1_000);
+    const message =
+      `The worker at ${this.#url} has ended: its machine answers, and for ${seconds} s nothing has listened ` +
+      "there. Start it again, connect again, and load again.";
+    const details = { worker: this.#url, refused: true };
+    this.#fail(new DepthkitError("CONNECTION_LOST", message, { cause: error, details }));
+  }
+
+  #comeBack(error: Error): void {
+    const lostMs = performance.now() - (this.#lostAt ?? performance.now());
     if (lostMs > Math.min(this.#options.reconnectMs, this.#keepMs)) {
       const message =
         `The link to the worker at ${this.#url} was lost, and did not come back in ${Math.round(lostMs / 1_000)} ` +

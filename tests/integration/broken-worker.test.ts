@@ -50,6 +50,32 @@ describe.skipIf(process.platform !== "linux")("what happens to a worker", () => 
     await kit.close();
   });
 
+  test("one whose message nobody can read is ended, and every call is told why", async () => {
+    let garbling: () => void = () => {};
+    const begun = new Promise<void>((resolve) => {
+      garbling = resolve;
+    });
+    const say = (_: object, line: string) => line === "garbling" && garbling();
+    const kit = await Depthkit.start({ logger: { debug: say, info: say, warn: say, error: say } });
+    const calls = [sleep(kit)];
+    process.kill(kit.pid, "SIGTTOU");
+    await begun;
+    calls.push(kit.connection.call("worker.sleep", { seconds: 0 }));
+    await expect(kit.status()).rejects.toMatchObject({ code: "PROTOCOL" });
+    for (const result of await Promise.allSettled(calls)) {
+      expect(result).toMatchObject({ status: "rejected", reason: { code: "PROTOCOL" } });
+    }
+    await expect(kit.exited).resolves.toMatchObject({ how: "crashed", error: { code: "PROTOCOL" } });
+    expect(() => process.kill(kit.pid, 0)).toThrow("ESRCH");
+  });
+
+  test("one that is silent and does nothing for a minute is ended", async () => {
+    const kit = await Depthkit.start();
+    process.kill(kit.pid, "SIGSTOP");
+    await expect(sleep(kit)).rejects.toMatchObject({ code: "WORKER_UNRESPONSIVE" });
+    await expect(kit.exited).resolves.toMatchObject({ how: "crashed", signal: "SIGKILL" });
+  });
+
   test("its standard input is at its end: what prompts does not wait", async () => {
     await using kit = await Depthkit.start();
     expect(readlinkSync(`/proc/${kit.pid}/fd/0`)).toBe("/dev/null");

@@ -6,7 +6,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Depthkit, type PruneEvent, type PruneOptions, planPrune, prune } from "../../src/index.ts";
+import {
+  Depthkit,
+  type PruneEvent,
+  type PruneOptions,
+  planPrune,
+  prune,
+  pruneRecipeNames,
+} from "../../src/index.ts";
 import { pruneRecordSchema } from "../../src/schemas.ts";
 import { tinyModel } from "./tiny-model.ts";
 
@@ -108,6 +115,47 @@ test("a plan says what would take long, and a limit of minutes changes it", asyn
   const short = await planPrune(kit, { ...asked, out: at("planned"), minutes: 1e-9 });
   expect(short.steps).toMatchObject([{ name: "search", strategy: "surrogate", limit: 1 }]);
   expect(short.notes).toMatchObject([expect.stringContaining('"greedy" is left out')]);
+});
+
+test("recipes choose and repair in their own way, and the best of all is shipped", async () => {
+  const baselines = pruneRecipeNames.filter((name) => name !== "partial-tail");
+  const record = await prune(kit, { ...asked, budget: 2, baselines, out: at("recipes") });
+  // The run of this model's that is nearest begins at its first block, before which there is nothing to fold into.
+  expect(record.leftOut).toMatchObject([{ name: "replaceme", code: "INVALID_ARGUMENT" }]);
+  expect(record.contenders.map(({ name, repair }) => [name, repair])).toEqual([
+    ["ghosted-span", "low-rank"],
+    ["ghosted-sleb", "low-rank"],
+    ["linearpatch", "patch"],
+    ["prune-comp", "scale"],
+    ["search", "low-rank"],
+  ]);
+  expect(record.contenders[0]?.removed).toEqual(["block.0", "block.1"]);
+  expect(record.contenders[2]?.removed).toEqual(["block.0", "block.1"]);
+  expect(record.shipped.loss).toBe(
+    Math.min(...record.contenders.map(({ repairedLoss }) => repairedLoss ?? Number.NaN)),
+  );
+});
+
+test("a recipe's own repair is the repair of that name", async () => {
+  const options = { ...asked, protect: ["block.0"] as const, baselines: ["replaceme"] as const };
+  const { contenders, leftOut } = await prune(kit, { ...options, out: at("replaced") });
+  expect(leftOut).toEqual([]);
+  const [replaced] = contenders;
+  expect(replaced?.removed).not.toContain("block.0");
+  await using model = await kit.loadModel(tiny, { device: "cpu" });
+  await using fit = await model.loadCorpus(at("text.txt"), { length: 32, sequences: 8 });
+  await using heldOut = await model.loadCorpus(at("text.txt"), { length: 32, skip: 12, sequences: 6 });
+  await using folded = await model.without(replaced?.removed ?? []).repair(fit, { method: "fold" });
+  const { scores } = await model.evaluateSubnetworks(heldOut, [folded]).result;
+  expect(replaced?.repairedLoss).toBeCloseTo(scores[0]?.values.loss ?? Number.NaN, 6);
+});
+
+test("where no contender can be made, the error says so", async () => {
+  const options = { ...asked, candidates: ["block.0"] as const, budget: 1, baselines: [] };
+  await expect(prune(kit, { ...options, repair: { method: "fold" }, out: at("none") })).rejects.toMatchObject(
+    { code: "INVALID_ARGUMENT", message: expect.stringContaining("none of search") },
+  );
+  expect(existsSync(at("none"))).toBe(false);
 });
 
 test("healing is kept where it helps on held-out text, and left out where it does not", async () => {

@@ -68,6 +68,7 @@ describe("every start in the sources", () => {
       "src/environment/interpreter-probe.ts",
       "src/environment/python-reference.ts",
       "src/environment/run-module.ts",
+      "src/environment/run-module.ts", // for a program beside Python
       "src/environment/verify-modules.ts",
       "src/python/start-python.ts",
       "src/worker/launch.ts",

@@ -307,6 +307,7 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
   ["text.report", () => sdk.prune(kit, { ...pruning(), text: { report: 3 } })],
   ["minutes", () => sdk.prune(kit, { ...pruning(), minutes: 1, evaluations: 1 })],
   ["scoring", () => sdk.prune(kit, { ...pruning(), repair: null, scoring: { method: "patch" } })],
+  ["baselines", () => sdk.prune(kit, { ...pruning(), players: "attention", baselines: ["replaceme"] })],
   ["heal.rank", () => sdk.prune(kit, { ...pruning(), heal: { method: "lora", rank: 0 } })],
   ["data.texts.1", () => sdk.prune(kit, { ...pruning(), data: { texts: ["whole", "cut \ud83d"] } })],
   ["restartLimit", () => Depthkit.start({ restartLimit: { crashes: 1, seconds: 1 } })],
@@ -317,6 +318,7 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
   ["logger", () => Depthkit.start({ logger: { info: () => {} } as Anything })],
   ["timeoutMs", () => Depthkit.start({ timeoutMs: 0 })],
   ["timeoutMs", () => model.generate("x", { timeoutMs: 2 ** 31 })],
+  ["torch", () => sdk.setup({ torch: "rocm" as Anything })],
   ["timeoutMs", () => Depthkit.connect("tcp://127.0.0.1:1", { keys: "no.keys", timeoutMs: 0 })],
   ["timeoutMs", () => kit.fetch("/out", join(temporaryFolder(), "x"), { timeoutMs: 0.5 })],
   ["timeoutMs", () => model.search({ budget: 1, choose: corpus, timeoutMs: 0 })],
@@ -328,6 +330,10 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
   ["timeoutMs", () => model.unitCosts({ timeoutMs: Number.NaN })],
   ["timeoutMs", () => model.repairGaps(corpus, "block", { method: "emulated-update", timeoutMs: 0 })],
   ["timeoutMs", () => model.evaluate([], { timeoutMs: 0 })],
+  [
+    "timeoutMs",
+    () => sdk.prune(kit, { model: "smollm2-135m", budget: 1, data: { texts }, out: "out", timeoutMs: 0 }),
+  ],
   ["timeoutMs", () => sdk.runPlan(kit, plan, { folder: "run", timeoutMs: 0 })],
   [
     "timeoutMs",

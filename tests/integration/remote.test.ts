@@ -331,6 +331,20 @@ describe("a link that breaks", () => {
     expect(await next.status()).toMatchObject({ models: 0 });
   });
 
+  test("because the worker is killed: its machine refuses, and that is told long before the session's time", async () => {
+    const other = await listenWorker({ listen: LISTEN, keys: keys("gpu"), keepSeconds: 3_600 });
+    onTestFinished(() => other.close());
+    const kit = await connect(other.endpoint, { refusedSeconds: 1 });
+    const ended = expect(kit.connection.call("worker.sleep", { seconds: 86_400 })).rejects.toMatchObject({
+      code: "CONNECTION_LOST",
+      message: expect.stringContaining("has ended"),
+      details: { worker: other.endpoint, refused: true },
+    });
+    process.kill(other.pid, "SIGKILL");
+    await ended;
+    await expect(kit.exited).resolves.toMatchObject({ how: "crashed", error: { code: "CONNECTION_LOST" } });
+  });
+
   test("because the worker is stopped: every call is told at once", async () => {
     const other = await listenWorker({ listen: LISTEN, keys: keys("gpu") });
     const kit = await connect(other.endpoint);

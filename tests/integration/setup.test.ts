@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { basename, delimiter, dirname, join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { isBundledModelReady } from "../../src/environment/bundled-model.ts";
 import { ensureEnvironment, pruneEnvironments } from "../../src/environment/environment.ts";
@@ -8,16 +9,19 @@ import { environmentState, stateOfFolder } from "../../src/environment/environme
 import { ensureExtra } from "../../src/environment/extras.ts";
 import { installTorch } from "../../src/environment/install-torch.ts";
 import { findInterpreter } from "../../src/environment/interpreter.ts";
+import { PIP_VERSION, PipInstaller } from "../../src/environment/pip.ts";
 import {
   type Requirements,
   requirementsHash,
   workerRequirements,
 } from "../../src/environment/requirements.ts";
+import { runModule } from "../../src/environment/run-module.ts";
 import { setup } from "../../src/environment/setup.ts";
 import type { SetupProgress, StepProgress } from "../../src/environment/setup-progress.ts";
 import { resolveWorkerPython } from "../../src/environment/worker-python.ts";
 import { DepthkitError } from "../../src/errors.ts";
 import { environmentsFolder } from "../../src/platform/cache-folder.ts";
+import { runChild } from "../../src/platform/run-child.ts";
 import { until } from "../unit/platform/processes.ts";
 import { temporaryFolder, writeFile } from "../unit/platform/temporary-folder.ts";
 
@@ -64,6 +68,16 @@ async function made(requirements: Requirements, skip: (note: string) => void, fo
     if (error instanceof DepthkitError && error.code === "NETWORK") skip("no package index can be reached");
     throw error;
   }
+}
+
+/** Puts uv on the PATH, from the package index where it is not installed, or skips the test. */
+async function uvOnPath(skip: (note: string) => void) {
+  if ((await runChild("uv", ["--version"])).code === 0) return;
+  const { executable } = await findInterpreter();
+  const folder = temporaryFolder();
+  const { code } = await runModule(executable, ["pip", "install", "-q", "--target", folder, "uv"]);
+  if (code !== 0) skip("no package index can be reached");
+  vi.stubEnv("PATH", `${join(folder, "bin")}${delimiter}${process.env["PATH"]}`);
 }
 
 describe("the managed environment", () => {
@@ -170,10 +184,66 @@ describe("the managed environment", () => {
     vi.stubEnv("PIP_RETRIES", "0");
     vi.stubEnv("PIP_FIND_LINKS", "");
     const run = { python, folder, temporary: folder };
-    await expect(installTorch("cu126", run, workerRequirements())).rejects.toMatchObject({
+    await expect(installTorch(new PipInstaller(), "cu126", run, workerRequirements())).rejects.toMatchObject({
       code: "NETWORK",
       message: expect.stringMatching(/torch==[0-9.]+\+cu126 was not found: PyTorch's index.*--torch/s),
     });
+  });
+
+  test("one that fails leaves the earlier one as it was", async ({ skip }) => {
+    const requirements = smallEnvironment();
+    const { folder, marker } = await made(requirements, skip);
+    vi.stubEnv("DEPTHKIT_INSTALLER", "pip");
+    vi.stubEnv("PIP_NO_INDEX", "1");
+    vi.stubEnv("PIP_FIND_LINKS", "");
+    await expect(ensureEnvironment({ requirements, force: true })).rejects.toMatchObject({ code: "NETWORK" });
+    expect(readdirSync(environmentsFolder())).toEqual([basename(folder)]);
+    const state = environmentState(requirements);
+    expect(state.kind === "ready" && state.environment.marker).toEqual(marker);
+  });
+
+  test("pip and uv install the same files, and commands that start", async ({ skip }) => {
+    const found = [];
+    for (const installer of ["pip", "uv"]) {
+      const requirements = smallEnvironment();
+      if (installer === "uv") await uvOnPath(skip);
+      vi.stubEnv("DEPTHKIT_INSTALLER", installer);
+      const { folder, python, marker } = await made(requirements, skip);
+      const packages = join(folder, marker.sitePackages);
+      const entries = marker.entries.filter((name) => /^six/.test(name)).sort();
+      const record = readFileSync(join(packages, "six-1.17.0.dist-info", "RECORD"), "utf8");
+      // Each line is a file with its sha256; these say who installed it.
+      const files = record
+        .split(/\r?\n/)
+        .filter((line) => !/INSTALLER|REQUESTED|RECORD|pycache|uv_/.test(line));
+      found.push({ versions: marker.versions, entries, files: files.sort() });
+      const pip = execFileSync(join(dirname(python), "pip"), ["--version"], { encoding: "utf8" });
+      expect(pip).toContain(`pip ${PIP_VERSION} from ${folder}`);
+    }
+    expect(found[1]).toEqual(found[0]);
+    expect(found[0]?.files.some((line) => line.startsWith("six.py,sha256="))).toBe(true);
+  });
+
+  test("uv without a network, and a pin that no index has: told as with pip, and nothing left behind", async ({
+    skip,
+  }) => {
+    await uvOnPath(skip);
+    vi.stubEnv("DEPTHKIT_INSTALLER", "uv");
+    const missing = smallEnvironment("six==999.0");
+    writeFile(missing.constraints, "");
+    await expect(ensureEnvironment({ requirements: missing })).rejects.toMatchObject({
+      code: "SETUP_FAILED",
+      details: { reason: "no-matching-wheel", installer: "uv" },
+      message: expect.stringContaining("six==999.0"),
+    });
+    vi.stubEnv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/");
+    vi.stubEnv("UV_HTTP_RETRIES", "0");
+    vi.stubEnv("UV_NO_CACHE", "1");
+    await expect(ensureEnvironment({ requirements: smallEnvironment() })).rejects.toMatchObject({
+      code: "NETWORK",
+      details: { installer: "uv" },
+    });
+    expect(readdirSync(environmentsFolder())).toEqual([]);
   });
 
   test("a pin that no index has: SETUP_FAILED, which names it", async ({ skip }) => {

@@ -1,8 +1,10 @@
 import type { Subnetwork } from "../../model/model.ts";
+import type { RepairOptions } from "../../model/repair.ts";
 import type { ModelSearchOptions } from "../../model/search/options.ts";
 import type { StrategyChoice } from "../../selection/strategy-choice.ts";
 import { heldOutLosses } from "./judge.ts";
-import type { ContenderName } from "./names.ts";
+import { type ContenderName, isRecipe } from "./names.ts";
+import { pruneRecipes } from "./recipes.ts";
 import { type Choice, choiceSchema, type PrunePlan, type Verdict, verdictSchema } from "./record.ts";
 import { journalOf, type Workspace } from "./workspace.ts";
 
@@ -15,9 +17,9 @@ export interface Chosen {
 
 /** Chooses a contender's set, or takes it from what was finished. */
 export async function choose(work: Workspace, name: ContenderName, plan?: PrunePlan): Promise<Chosen> {
-  const { model, options, players, fit, chooseOn, steps, call } = work;
+  const { model, options, costs, fit, chooseOn, steps, call } = work;
   const { budget, protect } = options;
-  const search = { budget, players, protect, ...searchOf(name, work, plan) };
+  const search = { budget, costs, protect, ...searchOf(name, work, plan) };
   let made: Subnetwork | undefined;
   const choice = await steps.step({ step: "choose", search, of: work.key }, choiceSchema, async () => {
     const started = performance.now();
@@ -39,20 +41,21 @@ export async function choose(work: Workspace, name: ContenderName, plan?: PruneP
 /** How each contender looks for its set. */
 function searchOf(
   name: ContenderName,
-  { scores, repairs, options }: Workspace,
+  { players, scores, repairs, options }: Workspace,
   plan: PrunePlan | undefined,
-): Partial<ModelSearchOptions> & { readonly strategy: StrategyChoice } {
+): Partial<ModelSearchOptions> {
   const candidates = plan?.candidates;
   switch (name) {
     case "tail":
-      return { strategy: "tail" };
+      return { players, strategy: "tail" };
     case "cosine":
-      return { strategy: "lowest", scores };
+      return { players, strategy: "lowest", scores };
     case "greedy":
-      return { strategy: "greedy", candidates };
+      return { players, strategy: "greedy", candidates };
     case "search": {
       const step = plan?.steps.find((one) => one.name === name);
       return {
+        players,
         strategy: options.strategy ?? (step?.strategy as StrategyChoice | undefined) ?? "greedy",
         candidates,
         repair: repairs.scoring,
@@ -60,14 +63,26 @@ function searchOf(
         seed: options.seed,
       };
     }
+    default:
+      return pruneRecipes[name].choose;
   }
 }
 
-/** What every contender gets in place of what it lost; the model without it where nothing was asked for. */
-export async function repaired(work: Workspace, removed: readonly string[]): Promise<Subnetwork> {
-  const { model, repairs, fit, call } = work;
+/** What a contender gets in place of what it lost: the same for all but the recipes, which have their own. */
+export function repairOf({ repairs, model }: Workspace, name: ContenderName): RepairOptions | null {
+  return isRecipe(name) ? pruneRecipes[name].repair(model.info.hiddenSize) : repairs.repair;
+}
+
+/** The model without a contender's units, repaired; bare where nothing is put in place. */
+export async function repaired(
+  work: Workspace,
+  name: ContenderName,
+  removed: readonly string[],
+): Promise<Subnetwork> {
+  const { model, fit, call } = work;
+  const repair = repairOf(work, name);
   const bare = model.without(removed);
-  return repairs.repair === null ? bare : await bare.repair(fit, { ...repairs.repair, ...call });
+  return repair === null ? bare : await bare.repair(fit, { ...repair, ...call });
 }
 
 /** A contender on the held-out text, with what was fitted for that, where it was. */
@@ -78,16 +93,20 @@ export async function judge(
 ): Promise<{ verdict: Verdict; subnetwork: Subnetwork | undefined }> {
   const { repairs, steps, model } = work;
   const { removed } = choice;
+  const repair = repairOf(work, name);
   let subnetwork: Subnetwork | undefined;
-  const key = { step: "judge", removed, repair: repairs.repair, of: work.key };
-  const verdict = await steps.step(key, verdictSchema, async () => {
-    // A search under the very repair has fitted the winner's own.
-    const fitted = repairs.scoring === repairs.repair && made !== undefined && made.repairs.length > 0;
-    subnetwork = fitted ? made : await repaired(work, removed);
-    const both = repairs.repair === null ? [subnetwork] : [model.without(removed), subnetwork];
-    const [bare = [], own = null] = await heldOutLosses(work, both, name);
-    return { removed: bare, repaired: own };
-  });
+  const verdict = await steps.step(
+    { step: "judge", removed, repair, of: work.key },
+    verdictSchema,
+    async () => {
+      // A search under the very repair has fitted the winner's own.
+      const fitted = repairs.scoring === repair && made !== undefined && made.repairs.length > 0;
+      subnetwork = fitted ? made : await repaired(work, name, removed);
+      const both = repair === null ? [subnetwork] : [model.without(removed), subnetwork];
+      const [bare = [], own = null] = await heldOutLosses(work, both, name);
+      return { removed: bare, repaired: own };
+    },
+  );
   if (made !== undefined && made !== subnetwork) await made.close();
   return { verdict, subnetwork };
 }

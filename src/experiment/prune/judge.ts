@@ -20,6 +20,7 @@ export async function heldOutLosses(
     });
     const { scores, notFinite } = await model.evaluateSubnetworks(sequence, subnetworks, {
       signal: call.signal,
+      timeoutMs: call.timeoutMs,
     }).result;
     if (notFinite.length > 0) {
       throw new DepthkitError(

@@ -30,7 +30,13 @@ import { optionsOf } from "../../rpc/parse-params.ts";
 import { workerCallChecks } from "../../rpc/time-limit.ts";
 import type { Budget } from "../../selection/budget.ts";
 import type { StrategyChoice } from "../../selection/strategy-choice.ts";
-import { type BaselineName, baselineNames } from "./names.ts";
+import {
+  type BaselineName,
+  baselineNames,
+  isRecipe,
+  type PruneRecipeName,
+  pruneRecipeNames,
+} from "./names.ts";
 import type { PruneContender, PrunePlan } from "./record.ts";
 
 type Own<Options> = Omit<Options, keyof CallOptions>;
@@ -83,8 +89,11 @@ export interface PruneOptions extends CallOptions {
   scoring?: GapRepairOptions | undefined;
   /** On top of the winner, such as LoRA; it stays only where it helps on held-out text. */
   heal?: RepairOptions | undefined;
-  /** What to compare with. Default: all of tail, cosine and greedy. */
-  baselines?: readonly BaselineName[] | undefined;
+  /**
+   * What to compare with. Default: tail, cosine and greedy, with the same repair. Recipes have a repair of their
+   * own and remove blocks (docs/prune.md).
+   */
+  baselines?: readonly (BaselineName | PruneRecipeName)[] | undefined;
   /** More to measure the whole model, the best baseline and the shipped model on; it decides nothing. */
   evaluate?: PruneEvaluations | undefined;
   /** Hears of the plan before the long work, and of each contender once it was measured. */
@@ -115,7 +124,7 @@ const evaluationChecks: Checks<PruneEvaluations> = {
 
 const { fit, choose, report, draw } = splitChecks;
 const textChecks = { fit, choose: { ...choose, required: false }, report, draw };
-const { budget, players, candidates, protect, strategy, seed } = searchChecks;
+const { budget, players: some, candidates, protect, strategy, seed } = searchChecks;
 const nothing: Check = { allowed: "null", holds: (value) => value === null };
 
 const checks: Checks<PruneOptions> = {
@@ -128,7 +137,7 @@ const checks: Checks<PruneOptions> = {
   out: required(aText),
   export: optionsOf(exportOptions.omit({ note: true }), {}),
   folder: aText,
-  players,
+  players: some,
   candidates,
   protect,
   strategy,
@@ -138,7 +147,7 @@ const checks: Checks<PruneOptions> = {
   repair: either(repairOptions, nothing),
   scoring: gapRepairOptions,
   heal: repairOptions,
-  baselines: listOf(anyOf(...baselineNames)),
+  baselines: listOf(anyOf(...baselineNames, ...pruneRecipeNames)),
   evaluate: objectOf(evaluationChecks),
   onEvent: aFunction,
 };
@@ -146,7 +155,7 @@ const checks: Checks<PruneOptions> = {
 /** @throws DepthkitError INVALID_ARGUMENT */
 export function checkPruneOptions(call: string, options: PruneOptions): void {
   checkOptions(call, options, checks);
-  const { evaluations, minutes, repair, scoring, text } = options;
+  const { evaluations, minutes, repair, scoring, text, baselines, players } = options;
   const refuse = (path: string, words: string): never => {
     throw refusal(call, [{ path, words }]);
   };
@@ -158,6 +167,10 @@ export function checkPruneOptions(call: string, options: PruneOptions): void {
       "scoring",
       "sets would be scored with a repair that none of them gets; leave it out, or `repair: null`.",
     );
+  }
+  const recipe = baselines?.find(isRecipe);
+  if (recipe !== undefined && players !== undefined && [players].flat().join() !== "block") {
+    refuse("baselines", `the recipe "${recipe}" removes blocks, and ${String(players)} are asked for.`);
   }
   if (text?.fit === 0) {
     refuse("text.fit", "influence is measured and repairs are fitted on it; give 1 sequence or more.");

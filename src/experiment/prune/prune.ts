@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { item } from "../../arrays.ts";
+import { DepthkitError, type ErrorCode } from "../../errors.ts";
 import { keyDigest } from "../../journal/key.ts";
 import { StepsFile } from "../../journal/steps-file.ts";
 import { Depthkit } from "../../model/depthkit.ts";
@@ -11,9 +12,9 @@ import { packageVersion } from "../../platform/package-root.ts";
 import { withTimeLimit } from "../../rpc/time-limit.ts";
 import { meanOf } from "../../selection/choice-certainty.ts";
 import { writeRecord } from "../write-record.ts";
-import { choose, judge, repaired } from "./contenders.ts";
+import { choose, judge, repaired, repairOf } from "./contenders.ts";
 import { differenceOf, heldOutLosses } from "./judge.ts";
-import { baselineNames, type ContenderName } from "./names.ts";
+import { baselineNames, type ContenderName, contenderNames } from "./names.ts";
 import { checkPruneOptions, type PruneOptions } from "./options.ts";
 import { planWork } from "./plan.ts";
 import { prove } from "./proof.ts";
@@ -40,7 +41,7 @@ export async function prune(kit: Depthkit, options: PruneOptions): Promise<Prune
     options.onEvent?.({ kind: "plan", plan });
     const contest = await compete(work, plan);
     const { leader, contenders } = contest;
-    await using best = contest.subnetwork ?? (await repaired(work, leader.choice.removed));
+    await using best = contest.subnetwork ?? (await repaired(work, leader.name, leader.choice.removed));
     const healing = await heal(work, best, leader);
     await using healed = healing?.subnetwork;
     const helps = healing !== undefined && healing.loss < lossOf(leader.verdict);
@@ -63,7 +64,8 @@ export async function prune(kit: Depthkit, options: PruneOptions): Promise<Prune
       },
       plan,
       wholeLoss: contest.wholeLoss,
-      contenders: contenders.map((one) => describe(one, one === leader && !helps ? undefined : losses)),
+      contenders: contenders.map((one) => describe(work, one, one === leader && !helps ? undefined : losses)),
+      leftOut: [...contest.leftOut],
       shipped: {
         contender: leader.name,
         loss: meanOf(losses),
@@ -91,6 +93,8 @@ interface Judged {
   readonly choice: Choice;
   readonly verdict: Verdict;
 }
+
+type LeftOut = PruneRecord["leftOut"][number];
 
 const lossesOf = ({ removed, repaired: own }: Verdict): readonly number[] => own ?? removed;
 const lossOf = (verdict: Verdict): number => meanOf(lossesOf(verdict));
@@ -128,6 +132,7 @@ async function planOf(work: Workspace): Promise<PrunePlan> {
 }
 
 interface Contest {
+  readonly leftOut: readonly LeftOut[];
   readonly contenders: readonly Judged[];
   readonly leader: Judged;
   /** What was fitted for the leader, where that was done in this run. */
@@ -139,25 +144,50 @@ interface Contest {
 async function compete(work: Workspace, plan: PrunePlan): Promise<Contest> {
   const { baselines = baselineNames, onEvent } = work.options;
   const planned = new Set(plan.steps.map(({ name }) => name));
-  const names = baselineNames.filter(
-    (name) => baselines.includes(name) && (name !== "greedy" || planned.has(name)),
-  );
+  const asked = contenderNames.filter((name) => baselines.some((one) => one === name));
+  const names = asked.filter((name) => name !== "greedy" || planned.has(name));
   const [whole = []] = await heldOutLosses(work, [work.model], "the whole model");
   const contenders: Judged[] = [];
   let leader: Judged | undefined;
   let subnetwork: Subnetwork | undefined;
+  const leftOut: LeftOut[] = [];
   for (const name of [...names, "search"] as const) {
-    const chosen = await choose(work, name, plan);
-    const judged = await judge(work, name, chosen);
-    const contender = { name, choice: chosen.choice, verdict: judged.verdict };
+    const fared = await fare(work, name, plan);
+    if (fared instanceof DepthkitError) {
+      leftOut.push({ name, code: fared.code, why: fared.message });
+      continue;
+    }
+    const { contender, subnetwork: own } = fared;
     contenders.push(contender);
-    onEvent?.({ kind: "contender", contender: describe(contender, undefined) });
+    onEvent?.({ kind: "contender", contender: describe(work, contender, undefined) });
     if (leader === undefined || lossOf(contender.verdict) < lossOf(leader.verdict)) {
       await subnetwork?.close();
-      [leader, subnetwork] = [contender, judged.subnetwork];
-    } else await judged.subnetwork?.close();
+      [leader, subnetwork] = [contender, own];
+    } else await own?.close();
   }
-  return { contenders, leader: leader ?? item(contenders, 0), subnetwork, wholeLoss: meanOf(whole) };
+  if (leader === undefined) throw nothingLeft(leftOut);
+  return { contenders, leftOut, leader, subnetwork, wholeLoss: meanOf(whole) };
+}
+
+/** What one contender's set or repair may meet that says nothing of the others. */
+const itsOwn: readonly ErrorCode[] = ["INVALID_ARGUMENT", "NOT_MEASURABLE", "BUDGET_TOO_SMALL"];
+
+/** How a contender fares; an error of its own where its set or its repair cannot be made. */
+async function fare(work: Workspace, name: ContenderName, plan: PrunePlan) {
+  try {
+    const chosen = await choose(work, name, plan);
+    const { verdict, subnetwork } = await judge(work, name, chosen);
+    return { contender: { name, choice: chosen.choice, verdict }, subnetwork };
+  } catch (error) {
+    if (error instanceof DepthkitError && itsOwn.includes(error.code)) return error;
+    throw error;
+  }
+}
+
+function nothingLeft(leftOut: readonly LeftOut[]): DepthkitError {
+  const { code, why } = item(leftOut, leftOut.length - 1);
+  const names = leftOut.map(({ name }) => name).join(", ");
+  return new DepthkitError(code, `Pruning: none of ${names} could be made. The last: ${why}`);
 }
 
 interface Healing {
@@ -166,11 +196,15 @@ interface Healing {
   readonly loss: number;
 }
 
-async function heal(work: Workspace, best: Subnetwork, { choice }: Judged): Promise<Healing | undefined> {
+async function heal(
+  work: Workspace,
+  best: Subnetwork,
+  { name, choice }: Judged,
+): Promise<Healing | undefined> {
   const { options, fit, folder, call, key } = work;
   if (options.heal === undefined) return undefined;
   const digest = keyDigest(
-    JSON.parse(JSON.stringify({ choice, repair: work.repairs.repair, heal: options.heal, key })),
+    JSON.parse(JSON.stringify({ choice, repair: repairOf(work, name), heal: options.heal, key })),
   );
   const checkpoints = join(folder, "healing", digest.slice(0, 16));
   const subnetwork = await best.repair(fit, { ...withCheckpoints(options.heal, checkpoints), ...call });
@@ -189,7 +223,7 @@ function withCheckpoints(repair: RepairOptions, folder: string): RepairOptions {
 async function bestBaseline(work: Workspace, contenders: readonly Judged[]): Promise<Subnetwork | undefined> {
   const baselines = contenders.filter(({ name }) => name !== "search");
   const [first] = [...baselines].sort((a, b) => lossOf(a.verdict) - lossOf(b.verdict));
-  return first === undefined ? undefined : await repaired(work, first.choice.removed);
+  return first === undefined ? undefined : await repaired(work, first.name, first.choice.removed);
 }
 
 async function exportShipped(kit: Depthkit, work: Workspace, shipped: Subnetwork, leader: Judged) {
@@ -205,9 +239,14 @@ async function exportShipped(kit: Depthkit, work: Workspace, shipped: Subnetwork
   return await shipped.export(out, { format: "huggingface", ...options.export, overwrite, note, ...call });
 }
 
-function describe({ name, choice, verdict }: Judged, shipped: readonly number[] | undefined): PruneContender {
+function describe(
+  work: Workspace,
+  { name, choice, verdict }: Judged,
+  shipped: readonly number[] | undefined,
+): PruneContender {
   return {
     name,
+    repair: repairOf(work, name)?.method ?? null,
     ...choice,
     removedLoss: meanOf(verdict.removed),
     repairedLoss: verdict.repaired === null ? null : meanOf(verdict.repaired),

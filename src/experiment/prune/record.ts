@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { errorCodes } from "../../errors.ts";
 import { unitName } from "../../protocol/common.ts";
 import { corpusInfo } from "../../protocol/corpus.ts";
 import { choicesResult, lastWordResult, perplexityResult } from "../../protocol/evaluation.ts";
@@ -35,6 +36,7 @@ export type Verdict = z.infer<typeof verdictSchema>;
 
 export const contenderSchema = choiceSchema.extend({
   name: contenderName.describe("Which of them it is."),
+  repair: z.string().nullable().describe("The method that was put in place; null where none was asked for."),
   removedLoss: z.number().describe("On the held-out part, nothing in the place of the units, nats a token."),
   repairedLoss: z.number().nullable().describe("The same with the repair; null where none was asked for."),
   againstShipped: difference.nullable().describe("Null until a model is shipped, and of its own set."),
@@ -91,6 +93,9 @@ export const pruneRecordSchema = z.object({
   plan: prunePlanSchema.describe("What was planned, before the long work."),
   wholeLoss: z.number().describe("Of the whole model on the held-out part, nats a token."),
   contenders: z.array(contenderSchema).describe("In the order in which they were made."),
+  leftOut: z
+    .array(z.object({ name: contenderName, code: z.enum(errorCodes), why: z.string() }))
+    .describe("Contenders whose set or repair could not be made, each with its error."),
   shipped: z
     .object({
       contender: contenderName.describe("Whose set was shipped: the least loss on the held-out part."),

@@ -5,10 +5,12 @@ import type { StepsFile } from "../../journal/steps-file.ts";
 import type { Corpus } from "../../model/corpus.ts";
 import type { Depthkit } from "../../model/depthkit.ts";
 import type { Model } from "../../model/model.ts";
+import { costBudgets } from "../../model/search/count-budget.ts";
 import { FitInfluence } from "../../model/search/fit-influence.ts";
 import { influenceScores } from "../../model/search/influence-scores.ts";
 import { playersOf } from "../../model/search/settle.ts";
-import type { UnitName } from "../../protocol/common.ts";
+import type { UnitCosts } from "../../model/search/unit-costs.ts";
+import { type UnitName, unitName } from "../../protocol/common.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
 import type { PruneOptions } from "./options.ts";
 import { type Repairs, repairsOf, textOf } from "./settle.ts";
@@ -21,6 +23,8 @@ export interface Workspace {
   readonly players: readonly UnitName[];
   /** Cosine influence of each player on `fit`. */
   readonly scores: Readonly<Record<UnitName, number>>;
+  /** What units cost, measured once where the budget asks for it: all contenders have the same size by it. */
+  readonly costs: UnitCosts | undefined;
   readonly fit: Corpus;
   /** A list that grows. */
   readonly chooseOn: readonly Corpus[];
@@ -42,6 +46,13 @@ interface Parts {
   readonly report: Corpus;
 }
 
+const cost = z.object({
+  parameters: z.number(),
+  bytes: z.number(),
+  "kv-bytes": z.number(),
+  seconds: z.number().optional(),
+});
+const costsSchema: z.ZodType<UnitCosts> = z.object({ units: z.record(unitName, cost), model: cost });
 const scoresSchema = z.record(z.string(), z.number());
 
 export const folderOf = ({ out, folder = `${out}.run` }: PruneOptions): string => folder;
@@ -72,12 +83,20 @@ export async function openWorkspace(
       const found = await influenceScores(players, influence, { metric: "cosine" }, call);
       return Object.fromEntries(players.map((unit, at) => [unit, found[at] ?? Number.NaN]));
     });
+    const asked = costBudgets(options.budget);
+    const seconds = asked?.some(({ cost }) => cost === "seconds");
+    const costs =
+      asked &&
+      (await steps.step({ step: "costs", seconds, of: key }, costsSchema, () =>
+        model.unitCosts({ seconds, ...call }),
+      ));
     return {
       options,
       repairs: repairsOf(options),
       model,
       players,
       scores,
+      costs,
       fit,
       chooseOn: choose,
       heldOut: report,

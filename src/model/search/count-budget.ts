@@ -5,8 +5,7 @@ import type { CallOptions } from "../../rpc/connection.ts";
 import type { Budget, CostBudget, Part } from "../../selection/budget.ts";
 import { type CostName, costNames } from "./names.ts";
 import { refuse } from "./refuse.ts";
-
-import { unitCosts } from "./unit-costs.ts";
+import { type UnitCosts, unitCosts } from "./unit-costs.ts";
 
 export interface CountedBudget {
   readonly budget: Budget;
@@ -19,6 +18,7 @@ export async function countBudget(
   on: Subject,
   budget: Budget,
   players: readonly UnitName[],
+  known: UnitCosts | undefined,
   call: CallOptions,
 ): Promise<CountedBudget> {
   const asked = costBudgets(budget);
@@ -28,8 +28,16 @@ export async function countBudget(
     refuse(`the budget is of the cost "${unknown.cost}"; costs are ${costNames.join(", ")}`);
   }
   const seconds = asked.some(({ cost }) => cost === "seconds");
-  const { units, model } = await unitCosts(on, { seconds, ...call });
-  const part = (unit: UnitName): Part => ({ kind: parseUnit(unit).kind, costs: { ...units[unit] } });
+  if (seconds && known !== undefined && known.model.seconds === undefined) {
+    refuse(
+      "the budget is of seconds, and `costs` has none; measure them with `unitCosts({ seconds: true })`",
+    );
+  }
+  const { units, model } = known ?? (await unitCosts(on, { seconds, ...call }));
+  const part = (unit: UnitName): Part => ({
+    kind: parseUnit(unit).kind,
+    costs: { ...units[unit] } as Record<string, number>,
+  });
   return {
     budget: asked.map((one) =>
       one.share === undefined || one.total !== undefined
@@ -40,7 +48,8 @@ export async function countBudget(
   };
 }
 
-function costBudgets(budget: Budget): readonly CostBudget[] | undefined {
+/** The costs that a budget asks for; undefined where it counts units. */
+export function costBudgets(budget: Budget): readonly CostBudget[] | undefined {
   if (typeof budget === "number") return undefined;
   if (Array.isArray(budget)) return budget as readonly CostBudget[];
   return typeof (budget as Partial<CostBudget>).cost === "string" ? [budget as CostBudget] : undefined;

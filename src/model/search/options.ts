@@ -32,6 +32,7 @@ import { checkLearnedGates, type LearnedGatesChoice } from "./learned-gates.ts";
 import { influenceScoreNames } from "./names.ts";
 import { type RecipeName, recipeNames } from "./recipes.ts";
 import { needsFit, refuse } from "./refuse.ts";
+import type { UnitCosts } from "./unit-costs.ts";
 
 /** How a model is searched. `splitText` gives `fit`, `choose` and `report` of one text. */
 export interface ModelSearchOptions extends Omit<EngineOptions, "onProgress"> {
@@ -47,6 +48,8 @@ export interface ModelSearchOptions extends Omit<EngineOptions, "onProgress"> {
    * and `seconds` (of writing a token, measured); their share is of the whole model's, unless `total` says.
    */
   budget: Budget;
+  /** What units cost, as `unitCosts` gave it. Default: counted, and where it is asked for timed, anew. */
+  costs?: UnitCosts | undefined;
   /** Who plays: a kind of unit, several kinds, or units. Default `block`. */
   players?: UnitKind | readonly UnitKind[] | readonly UnitName[] | undefined;
   /** Who may go: units, or as many as a number says of least cosine influence on `fit`. Default: all. */
@@ -102,6 +105,7 @@ export const searchChecks = {
     allowed: "a budget",
     holds: (value) => typeof value === "number" || typeof value === "object",
   }),
+  costs: objectOf({ units: required(anObject), model: required(anObject) } satisfies Checks<UnitCosts>),
   players: either(anyOf(...unitKinds), aUnitList),
   candidates: either(aUnitList, aWhole(1)),
   protect: either(anyOf("ends"), listOf(aText)),

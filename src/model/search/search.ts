@@ -83,7 +83,7 @@ async function search<S>(
   const { players, value, ...settled } = await settle(on, options, known);
   // Text grows where a strategy compares many sets at a time; others look at the largest part alone.
   const levels = needsOf[namedStrategy(settled.strategy).name].fidelities === true ? given : [deciding];
-  const counted = await countBudget(on, settled.budget, players, call);
+  const counted = await countBudget(on, settled.budget, players, options.costs, call);
   const gates = learnedGatesOf(options.strategy);
   const learned =
     gates && fit && (await learnGates(on, fit, { ...settled, ...counted, players }, gates, call));

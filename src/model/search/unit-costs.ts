@@ -16,7 +16,7 @@ export interface UnitCost {
   /** Of the cache a token, in the loaded dtype. */
   readonly "kv-bytes": number;
   /** Of writing a token, batch 1; there where it was measured. */
-  readonly seconds?: number;
+  readonly seconds?: number | undefined;
 }
 
 export interface UnitCosts {

@@ -52,6 +52,8 @@ function openLink(more: Partial<LinkOptions> = {}) {
       connect: far.connect,
       takeOver: false,
       reconnectMs: Number.POSITIVE_INFINITY,
+      refuses: async () => false,
+      refusedMs: 0,
       onChange: ({ state }) => changes.push(state),
       ...more,
     },
@@ -127,7 +129,31 @@ test("it is given up when the time to come back is over", async () => {
   far.at(0).listener.onFailure(new Error("cut"));
   await until(() => far.connections.length === 2);
   far.at(1).listener.onFailure(new Error("nobody listens"));
+  await until(() => failures.length > 0);
   expect(failures).toMatchObject([{ code: "CONNECTION_LOST", cause: { message: "nobody listens" } }]);
+});
+
+test("a machine that refuses for long enough has no worker; one that is silent may come back", async () => {
+  let refuses = false;
+  const { far, failures, opened } = openLink({ refuses: async () => refuses, refusedMs: 1 });
+  const broken = async (attempt: number) => {
+    far.at(attempt).listener.onFailure(new Error("nobody listens"));
+    await until(() => far.connections.length === attempt + 2 || failures.length > 0);
+  };
+  opened(0);
+  await broken(0);
+  await broken(1);
+  refuses = true;
+  await broken(2); // refused, and no longer so at the next look
+  refuses = false;
+  await broken(3);
+  expect(failures).toEqual([]);
+  opened(4);
+  await broken(4);
+  refuses = true;
+  await broken(5);
+  await broken(6);
+  expect(failures).toMatchObject([{ code: "CONNECTION_LOST", details: { refused: true } }]);
 });
 
 test("a close says so, and is over when the worker has heard it", async () => {
