@@ -294,16 +294,19 @@ function shippedLine({ contender, loss, healed }: PruneRecord["shipped"]): strin
 }
 
 function renderProof(proof: PruneRecord["proof"]): string {
-  const shown = (scores: PruneRecord["proof"][number]["whole"] | null) => {
-    if (scores === null) return "";
-    if ("perplexity" in scores && "chunk" in scores)
-      return `perplexity ${formatNumber(Number(scores.perplexity))}`;
+  type Measured = PruneRecord["proof"][number]["whole"];
+  const shown = (scores: Measured) => {
+    if ("chunk" in scores) return `perplexity ${formatNumber(Number(scores.perplexity))}`;
     const accuracy = typeof scores.acc === "number" ? scores.acc : scores.acc.micro;
     return `accuracy ${formatNumber(accuracy)}`;
   };
   const right = (title: string) => ({ title, align: "right" as const });
+  const others = proof[0]?.beside.map(({ contender }) => right(contender)) ?? [];
   return renderTable(
-    [{ title: "also measured on" }, right("whole"), right("shipped"), right("best baseline")],
-    proof.map(({ name, whole, shipped, baseline }) => [name, shown(whole), shown(shipped), shown(baseline)]),
+    [{ title: "also measured on" }, right("whole"), right("shipped"), ...others],
+    proof.map(({ name, whole, shipped, beside }) => [
+      name,
+      ...[whole, shipped, ...beside.map(({ scores }) => scores)].map(shown),
+    ]),
   );
 }

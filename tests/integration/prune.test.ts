@@ -195,10 +195,11 @@ test("other texts and questions are measured beside, and decide nothing", async 
     },
   });
   expect(record.proof.map(({ name }) => name)).toEqual(["reversed", "coins"]);
+  const chunks = { chunk: 32 };
   expect(record.proof[0]).toMatchObject({
-    whole: { chunk: 32 },
-    shipped: { chunk: 32 },
-    baseline: { chunk: 32 },
+    whole: chunks,
+    shipped: chunks,
+    beside: [{ contender: "cosine", scores: chunks }],
   });
   expect(record.proof[1]).toMatchObject({ whole: { items: 6 }, shipped: { items: 6 } });
   expect(record.export.parametersBefore * 0.98).toBeGreaterThan(

@@ -276,6 +276,15 @@ describe("what a search refuses", () => {
     await expect(search).rejects.toThrow("leave out `repair` or `lora`");
   });
 
+  test("text that is too short for all parts together", async () => {
+    const tooMuch = model.splitText(texts, { fit: 9000, choose: [1, 3], report: 2, length: 32 });
+    // What all parts need together, not what the first of them does.
+    await expect(tooMuch).rejects.toMatchObject({
+      code: "NOT_ENOUGH_TEXT",
+      details: { need: (9000 + 3 + 2) * 32 },
+    });
+  });
+
   test("text that does not grow", async () => {
     await expect(model.splitText(texts, { choose: [4, 4], length: 32 })).rejects.toThrow("text grows");
   });

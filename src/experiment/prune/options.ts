@@ -94,7 +94,7 @@ export interface PruneOptions extends CallOptions {
    * own and remove blocks (docs/prune.md).
    */
   baselines?: readonly (BaselineName | PruneRecipeName)[] | undefined;
-  /** More to measure the whole model, the best baseline and the shipped model on; it decides nothing. */
+  /** More to measure on, which decides nothing: the whole model, the shipped one, and others beside it. */
   evaluate?: PruneEvaluations | undefined;
   /** Hears of the plan before the long work, and of each contender once it was measured. */
   onEvent?: ((event: PruneEvent) => void) | undefined;
@@ -109,6 +109,8 @@ export interface PruneEvaluations {
   shots?: number | undefined;
   /** Chunks of each text at most; default 32. */
   maxChunks?: number | undefined;
+  /** Which contenders to measure beside the shipped model. Default: the best of the others. */
+  beside?: "best" | "all" | undefined;
 }
 
 const someTasks: Check = {
@@ -120,6 +122,7 @@ const evaluationChecks: Checks<PruneEvaluations> = {
   tasks: recordOf(someTasks),
   shots: aWhole(0),
   maxChunks: aWhole(1),
+  beside: anyOf("best", "all"),
 };
 
 const { fit, choose, report, draw } = splitChecks;

@@ -1,35 +1,47 @@
 import { join } from "node:path";
+import { item } from "../../arrays.ts";
 import type { Evaluation } from "../../evaluation/evaluate.ts";
 import type { Subnetwork } from "../../model/model.ts";
+import type { ContenderName } from "./names.ts";
 import type { Proof } from "./record.ts";
 import { textOf } from "./settle.ts";
 import type { Workspace } from "./workspace.ts";
 
-/** Measures on what decided nothing: the whole model, the shipped one, and the best baseline. */
+/** A contender to measure beside the shipped model: made when its turn comes, and given back after it. */
+export interface Beside {
+  readonly contender: ContenderName;
+  readonly make: () => Promise<Subnetwork>;
+}
+
+/** Measures the whole model, the shipped one and some contenders on what decided nothing. */
 export async function prove(
   work: Workspace,
   shipped: Subnetwork,
-  baseline: () => Promise<Subnetwork | undefined>,
+  beside: readonly Beside[],
 ): Promise<Proof[]> {
   const evaluations = await evaluationsOf(work);
   if (evaluations.length === 0) return [];
   const { model, folder, call } = work;
-  const scoresOf = async (subject: Subnetwork) =>
-    (await subject.evaluate(evaluations, { journal: join(folder, "items"), ...call })).map(
-      ({ scores }) => scores,
-    );
+  const scoresOf = async (subject: Subnetwork) => {
+    const results = await subject.evaluate(evaluations, { journal: join(folder, "items"), ...call });
+    return results.map(({ scores }) => scores as Scores);
+  };
   const whole = await scoresOf(model);
   const own = await scoresOf(shipped);
-  const other = await baseline();
-  const others = other === undefined ? [] : await scoresOf(other);
-  await other?.close();
+  const others: { contender: ContenderName; scores: Scores[] }[] = [];
+  for (const { contender, make } of beside) {
+    await using subject = await make();
+    others.push({ contender, scores: await scoresOf(subject) });
+  }
   return evaluations.map(({ name = "" }, at) => ({
     name,
-    whole: whole[at] as Proof["whole"],
-    shipped: own[at] as Proof["whole"],
-    baseline: (others[at] ?? null) as Proof["baseline"],
+    whole: item(whole, at),
+    shipped: item(own, at),
+    beside: others.map(({ contender, scores }) => ({ contender, scores: item(scores, at) })),
   }));
 }
+
+type Scores = Proof["whole"];
 
 async function evaluationsOf({ options, model, call }: Workspace): Promise<Evaluation[]> {
   const { texts = {}, tasks = {}, shots = 5, maxChunks = 32 } = options.evaluate ?? {};

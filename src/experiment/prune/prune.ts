@@ -17,7 +17,7 @@ import { differenceOf, heldOutLosses } from "./judge.ts";
 import { baselineNames, type ContenderName, contenderNames } from "./names.ts";
 import { checkPruneOptions, type PruneOptions } from "./options.ts";
 import { planWork } from "./plan.ts";
-import { prove } from "./proof.ts";
+import { type Beside, prove } from "./proof.ts";
 import {
   type Choice,
   type PruneContender,
@@ -47,7 +47,7 @@ export async function prune(kit: Depthkit, options: PruneOptions): Promise<Prune
     const helps = healing !== undefined && healing.loss < lossOf(leader.verdict);
     const shipped = helps && healed !== undefined ? healed : best;
     const losses = helps ? healing.losses : lossesOf(leader.verdict);
-    const proof = await prove(work, shipped, () => bestBaseline(work, contenders));
+    const proof = await prove(work, shipped, besideOf(work, contenders));
     const exported = await exportShipped(kit, work, shipped, leader);
     const record = pruneRecordSchema.parse({
       recordVersion: 1,
@@ -220,10 +220,15 @@ function withCheckpoints(repair: RepairOptions, folder: string): RepairOptions {
   return { ...repair, training: { folder, ...training } } as RepairOptions;
 }
 
-async function bestBaseline(work: Workspace, contenders: readonly Judged[]): Promise<Subnetwork | undefined> {
-  const baselines = contenders.filter(({ name }) => name !== "search");
-  const [first] = [...baselines].sort((a, b) => lossOf(a.verdict) - lossOf(b.verdict));
-  return first === undefined ? undefined : await repaired(work, first.name, first.choice.removed);
+/** The best contender that is no result of the search, or all of them. */
+function besideOf(work: Workspace, contenders: readonly Judged[]): Beside[] {
+  const byLoss = [...contenders].sort((a, b) => lossOf(a.verdict) - lossOf(b.verdict));
+  const all = work.options.evaluate?.beside === "all";
+  const chosen = all ? contenders : byLoss.filter(({ name }) => name !== "search").slice(0, 1);
+  return chosen.map(({ name, choice }) => ({
+    contender: name,
+    make: () => repaired(work, name, choice.removed),
+  }));
 }
 
 async function exportShipped(kit: Depthkit, work: Workspace, shipped: Subnetwork, leader: Judged) {

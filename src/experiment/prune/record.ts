@@ -74,7 +74,9 @@ export const proofSchema = z.object({
   name: z.string().describe("As it was asked for."),
   whole: scores.describe("Of the whole model."),
   shipped: scores.describe("Of the shipped model."),
-  baseline: scores.nullable().describe("Of the best baseline with the same repair."),
+  beside: z
+    .array(z.object({ contender: contenderName, scores }))
+    .describe("Of the best baseline, or of every contender, repaired."),
 });
 export type Proof = z.infer<typeof proofSchema>;
 

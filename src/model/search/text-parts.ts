@@ -82,10 +82,11 @@ async function loadParts(on: Subject, data: TextData, given: SplitTextOptions): 
     return corpus;
   };
   try {
-    const fitted = fit === 0 ? undefined : await part(fit, front);
+    // The last first: where the text is too short, the error then says what all parts need together.
+    const reported = report === 0 ? undefined : await part(report, front + fit + most);
     const chosen: Corpus[] = [];
     for (const size of sizes) chosen.push(await part(size, front + fit));
-    const reported = report === 0 ? undefined : await part(report, front + fit + most);
+    const fitted = fit === 0 ? undefined : await part(fit, front);
     return new TextParts(fitted, chosen, reported);
   } catch (error) {
     await Promise.allSettled(loaded.map((corpus) => corpus.close()));

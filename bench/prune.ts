@@ -1,0 +1,110 @@
+/**
+ * What `prune` makes beside every recipe, at the same size and on the same text: SmolLM2-135M without some of
+ * its 30 blocks, chosen and repaired on WikiText-2's training part, over draws of it, and scored on text of
+ * three kinds and on questions. What is done is kept in the folder, where an interrupted bench goes on.
+ *
+ *   npx tsx bench/prune.ts FOLDER [--counts 6,8,4,10] [--draws 5] [--compare tail,cosine,...] [--chunks 32]
+ */
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import {
+  baselineNames,
+  Depthkit,
+  type PruneRecord,
+  prune,
+  pruneRecipeNames,
+  pythonReference,
+} from "../src/index.ts";
+import { renderTable } from "../src/report/index.ts";
+
+const {
+  positionals: [folder],
+  values: given,
+} = parseArgs({
+  allowPositionals: true,
+  options: {
+    counts: { type: "string", default: "6,8,4,10" },
+    draws: { type: "string", default: "5" },
+    compare: { type: "string" },
+    chunks: { type: "string", default: "32" },
+  },
+});
+if (folder === undefined) throw new Error("Name a folder to keep what is done in.");
+const shared = (name: string) => fileURLToPath(new URL(`../../shared/data/${name}`, import.meta.url));
+if (!existsSync(shared("calib_wikitext2_train.jsonl"))) throw new Error("The texts are not there.");
+
+const all = [...baselineNames, ...pruneRecipeNames];
+/** Trained recipes take an hour each on two cores, so they are there where they are named. */
+const names = given.compare?.split(",") ?? all.filter((name) => name !== "partial-tail");
+const baselines = all.filter((name) => names.includes(name));
+const texts = {
+  "WikiText-2": shared("wikitext2.test.txt"),
+  "Python reference": { texts: await pythonReference() },
+  LAMBADA: { files: [shared("lambada_openai.jsonl")], textField: "context" },
+};
+
+const records = new Map<number, PruneRecord[]>();
+for (let draw = 0; draw < Number(given.draws); draw++) {
+  for (const count of given.counts.split(",").map(Number)) {
+    const record = await pruned(join(folder, `${count}-blocks-draw-${draw}`), count, draw);
+    const known = records.get(count) ?? [];
+    records.set(count, [...known, record]);
+    console.log(`\nWithout ${count} blocks, ${known.length + 1} draws\n\n${table(records.get(count) ?? [])}`);
+  }
+}
+
+async function pruned(place: string, count: number, draw: number): Promise<PruneRecord> {
+  const path = join(place, "record.json");
+  if (existsSync(path)) return JSON.parse(readFileSync(path, "utf8")) as PruneRecord;
+  await using kit = await Depthkit.start();
+  const out = join(place, "model");
+  const record = await prune(kit, {
+    model: "smollm2-135m",
+    load: { device: "cpu" },
+    budget: count,
+    data: shared("calib_wikitext2_train.jsonl"),
+    text: { draw },
+    folder: place,
+    out,
+    baselines,
+    evaluate: { texts, maxChunks: Number(given.chunks), beside: "all" },
+    onEvent: (event) => {
+      if (event.kind === "contender") console.log(`${event.contender.name}: ${event.contender.repairedLoss}`);
+    },
+  });
+  rmSync(out, { recursive: true });
+  return record;
+}
+
+/** Losses in nats, and how far each lies above the search's over draws, with its standard error. */
+function table(of: readonly PruneRecord[]): string {
+  const kinds = Object.keys(texts);
+  const lossOn = (record: PruneRecord, kind: string, name: string): number => {
+    const scores = record.proof.find((one) => one.name === kind)?.beside;
+    const found = scores?.find(({ contender }) => contender === name)?.scores;
+    return found !== undefined && "loss" in found ? found.loss : Number.NaN;
+  };
+  const rows = [...baselines, "search"].map((name) => [
+    name,
+    ...kinds.flatMap((kind) => {
+      const losses = of.map((record) => lossOn(record, kind, name));
+      const above = losses.map((loss, at) => loss - lossOn(of[at] as PruneRecord, kind, "search"));
+      return [mean(losses).toFixed(3), `${mean(above).toFixed(3)} ± ${standardError(above).toFixed(3)}`];
+    }),
+  ]);
+  const right = (title: string) => ({ title, align: "right" as const });
+  return renderTable([{ title: "" }, ...kinds.flatMap((kind) => [right(kind), right("above search")])], rows);
+}
+
+function mean(numbers: readonly number[]): number {
+  return numbers.reduce((sum, one) => sum + one, 0) / numbers.length;
+}
+
+/** NaN for one draw. */
+function standardError(numbers: readonly number[]): number {
+  const middle = mean(numbers);
+  const squares = numbers.reduce((sum, one) => sum + (one - middle) ** 2, 0);
+  return Math.sqrt(squares / (numbers.length - 1) / numbers.length);
+}
