@@ -132,11 +132,14 @@ export type {
 } from "./model/search/draws.ts";
 export type { GapRepairOptions, GapRepairs } from "./model/search/gap-repairs.ts";
 export type { InfluenceScores } from "./model/search/influence-scores.ts";
+export type { LearnedGatesChoice } from "./model/search/learned-gates.ts";
 export {
   type CostName,
   costNames,
   type InfluenceScoreName,
   influenceScoreNames,
+  type ModelStrategyName,
+  modelStrategies,
 } from "./model/search/names.ts";
 export type { ModelSearchOptions } from "./model/search/options.ts";
 export { type Recipe, type RecipeName, recipeNames, recipes } from "./model/search/recipes.ts";

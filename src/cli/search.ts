@@ -11,13 +11,13 @@ import {
   type Model,
   type ModelSearch,
   type ModelSearchOptions,
+  type ModelStrategyName,
   measures,
+  modelStrategies,
   type RecipeName,
   recipeNames,
   recipes,
-  type StrategyName,
   type Subnetwork,
-  strategies,
   type UnitName,
   unitKinds,
 } from "../index.ts";
@@ -42,7 +42,7 @@ import { parseUnits, wholeNumber } from "./values.ts";
 interface Flags extends ModelFlags, TextFlags {
   budget: Budget;
   recipe?: RecipeName;
-  strategy?: StrategyName;
+  strategy?: ModelStrategyName;
   units?: (typeof unitKinds)[number][];
   candidates?: number;
   protect?: UnitName[] | "ends";
@@ -104,7 +104,7 @@ function addOwnFlags(command: Command): void {
         .conflicts(["strategy", "units", "scores"]),
     )
     .addOption(
-      new Option("--strategy <name>", "how sets are looked at (default: greedy)").choices(strategies),
+      new Option("--strategy <name>", "how sets are looked at (default: greedy)").choices(modelStrategies),
     )
     .addOption(new Option("--units <kinds...>", "who may go (default: block)").choices(unitKinds))
     .option("--candidates <n>", "only the n units of least cosine influence may go", wholeNumber(1))

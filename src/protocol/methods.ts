@@ -28,6 +28,7 @@ import {
   filesReadParams,
   filesReadResult,
 } from "./files.ts";
+import { gatesLearnParams, gatesLearnResult } from "./gates.ts";
 import { generationGenerateParams, generationGenerateResult } from "./generation.ts";
 import {
   generationLoadTaskParams,
@@ -102,6 +103,7 @@ export const methods = {
   },
   "influence.measure": { params: influenceMeasureParams, result: influenceMeasureResult },
   "influence.gradients": { params: influenceGradientParams, result: influenceGradientResult },
+  "gates.learn": { params: gatesLearnParams, result: gatesLearnResult },
   // An item is a chunk; its value the summed loss.
   "evaluation.perplexity": { params: evaluationPerplexityParams, part: itemValues, result: perplexityResult },
   // The values of a question are the log-likelihoods of its choices.

@@ -43,6 +43,11 @@ const makers: Makers = {
     digests: ({ report }) => report.repairs.map(({ digest }) => digest),
     release: "repair.unload",
   },
+  "gates.learn": {
+    made: ({ repairs }) => repairs,
+    digests: ({ report }) => report?.repairs.map(({ digest }) => digest) ?? [],
+    release: "repair.unload",
+  },
   "repair.load": {
     made: ({ repairs }) => repairs,
     digests: ({ infos }) => infos.map(({ digest }) => digest),

@@ -1,13 +1,12 @@
 import { item } from "../arrays.ts";
 import { Coalition } from "../game/coalition.ts";
 import type { Game } from "../game/game.ts";
-import { constraintsOf, partsOf } from "./budget.ts";
 import { Ledger } from "./ledger.ts";
 import { checkOptions, checkStart, checkTypes, placesOf, type SearchOptions } from "./options.ts";
 import { resultOf, type SearchResult } from "./result.ts";
 import { SearchRun } from "./run.ts";
 import { scoresFrom } from "./scores.ts";
-import { SearchSpace } from "./space.ts";
+import { spaceOf } from "./space-of.ts";
 import { namedStrategy, needsOf, strategyFor } from "./strategy-choice.ts";
 
 /** Evaluations a candidate, for strategies that would never end. */
@@ -28,13 +27,8 @@ export async function searchGame<Player extends string>(
   checkTypes(options as SearchOptions);
   const strategy = namedStrategy(options.strategy);
   checkOptions(game, strategy, options as SearchOptions);
-  const { budget, seed = 0, signal, onProgress, protect = [], fidelities = [], start = [] } = options;
-  const all = game.players.map((_, place) => place);
-  const stay = placesOf(game, "protect", protect);
-  const named = options.candidates === undefined ? all : placesOf(game, "candidates", options.candidates);
-  const mayGo = all.filter((place) => named.includes(place) && !stay.includes(place));
-  const constraints = constraintsOf(budget, partsOf(game.players, options.parts));
-  const space = new SearchSpace(game.players.length, mayGo, constraints);
+  const { seed = 0, signal, onProgress, fidelities = [], start = [] } = options;
+  const space = spaceOf(game, options as SearchOptions);
   const starts = start.map(({ removed }) => placesOf(game, "start", removed));
   checkStart(game, starts, space.candidates);
   const valueName = options.value ?? item(game.values, 0);

@@ -141,7 +141,7 @@ export function checkOptions(game: Game, strategy: NamedStrategy, options: Searc
 }
 
 /** The places of these players in the game. */
-export function placesOf(game: Game, what: string, labels: readonly string[]): number[] {
+export function placesOf(game: Pick<Game, "players">, what: string, labels: readonly string[]): number[] {
   return labels.map((label) => {
     const place = game.players.indexOf(label);
     if (place >= 0) return place;

@@ -247,6 +247,21 @@ describe("what is made again", () => {
     expect(await kit.status()).toMatchObject({ models: 0, repairs: 0 });
   });
 
+  test("what LoRA learned along with gates", async () => {
+    const { kit, of, kill } = await start();
+    const model = await load(kit);
+    const fit = await model.loadCorpus(prose("fox"), { sequences: 4, length: 64 });
+    const choose = await model.loadCorpus(prose("heron"), { sequences: 2, length: 32 });
+    const strategy = { name: "learned-gates", steps: 2, lora: { rank: 1, rate: 0.01 } } as const;
+    const { subnetwork } = await model.search({ strategy, budget: 1, fit, choose });
+    const before = await subnetwork.perplexity(prose("heron"), { chunk: 64 });
+    kill();
+    expect(plain(await subnetwork.perplexity(prose("heron"), { chunk: 64 }))).toEqual(plain(before));
+    expect(of("rebuild").map(({ method }) => method)).toContain("gates.learn");
+    await subnetwork.close();
+    expect(await kit.status()).toMatchObject({ repairs: 0 });
+  });
+
   test("a corpus whose model was closed brings it back for as long as it takes", async () => {
     const { kit, kill } = await start();
     const first = await load(kit);

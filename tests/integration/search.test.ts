@@ -177,6 +177,58 @@ describe("a search of the model", () => {
   });
 });
 
+describe("gates that are learned", () => {
+  const gates = { name: "learned-gates", steps: 4, batchSize: 1 } as const;
+  const options = () => ({ budget: 2, candidates: middle, fit: parts.fit, choose: last(), journal: folder });
+
+  test("choose as many as asked for, and the same again by the same seed", async () => {
+    const phases = new Set<string>();
+    const found = await model.search({
+      ...options(),
+      strategy: gates,
+      onProgress: ({ phase }) => phases.add(phase),
+    });
+    expect(found.strategy).toBe("learned-gates");
+    expect(found.removed).toHaveLength(2);
+    expect(found.removed.every((unit) => middle.includes(unit))).toBe(true);
+    expect([...phases]).toContain("learning gates");
+    const [corpus] = last();
+    if (corpus === undefined) throw new Error("there is a part to choose on");
+    const { scores } = await model.evaluateSubnetworks(corpus, [found.removed]).result;
+    expect(-found.value).toBeCloseTo(scores[0]?.values.loss ?? Number.NaN, 5);
+    expect((await model.search({ ...options(), strategy: gates })).removed).toEqual(found.removed);
+  });
+
+  test("each kind keeps its count, and LoRA that learned along is the winner's repair", async () => {
+    const lora = { rank: 2, rate: 1e-3 };
+    const found = await model.search({
+      ...options(),
+      strategy: { ...gates, lora },
+      players: ["attention", "feed-forward"],
+      candidates: ["attention.12", "attention.14", "feed-forward.12", "feed-forward.15"],
+      budget: { attention: 1, "feed-forward": 1 },
+      report: parts.report,
+    });
+    expect(found.removed.map((unit) => unit.split(".")[0]).sort()).toEqual(["attention", "feed-forward"]);
+    expect(found.subnetwork.repairs.map(({ method }) => method)).toEqual(["lora"]);
+    expect(found.repair?.weightsUnchanged).toBe(true);
+    for (const { repaired, removed } of found.parts) expect(repaired).not.toBe(removed);
+  });
+
+  test("a cancel ends the learning", async () => {
+    const stop = new AbortController();
+    const search = model.search({
+      ...options(),
+      strategy: { ...gates, steps: 10_000 },
+      signal: stop.signal,
+      onProgress: ({ phase, done }) => {
+        if (phase === "learning gates" && done > 0) stop.abort();
+      },
+    });
+    await expect(search).rejects.toMatchObject({ code: "CANCELLED" });
+  });
+});
+
 describe("what a search refuses", () => {
   test("parts that share text, with the share and a stretch of it", async () => {
     const search = model.search({ budget: 1, fit: parts.fit, choose: last(), report: parts.fit });
@@ -194,11 +246,34 @@ describe("what a search refuses", () => {
     [{ budget: 1, strategy: "clusters", players: "attention" }, '"clusters" is over blocks'],
     [{ budget: { cost: "watts", share: 0.1 } }, 'the cost "watts"; costs are parameters'],
     [{ budget: 1, players: ["block.3", "attention.3"] }, "attention.3 and its whole block"],
+    [{ budget: 1, strategy: "learned-gates" }, '"learned-gates" needs text to fit to'],
+    [{ budget: 1, strategy: { name: "learned-gates", steps: 0 } }, "steps: "],
+    [{ budget: 1, strategy: { name: "learned-gates", step: 2 } }, 'no option "step" (did you mean "steps"?)'],
+    [{ budget: 1, strategy: "learned-gates", scores: { metric: "l1" } }, "makes no use of `scores`"],
+    [{ budget: 1, scores: { metric: "l1" } }, '"greedy" makes no use of `scores`'],
     [{ budget: 1, scores: { metric: "sine" } }, "scores.metric: expected one of cosine"],
     [{ budget: 1, scores: { metric: "cosine", off: "block" } }, 'no option "off" (did you mean "of"?)'],
   ])("%j", async (options, words) => {
     const search = model.search({ ...options, choose: last() } as never);
     await expect(search).rejects.toThrow(words);
+  });
+
+  test("a budget of costs for gates, which keep a count", async () => {
+    const budget = { cost: "parameters", share: 0.1 };
+    const search = model.search({ budget, strategy: "learned-gates", fit: parts.fit, choose: last() });
+    await expect(search).rejects.toThrow('"learned-gates" removes a count of units');
+  });
+
+  test("LoRA along with gates beside another repair", async () => {
+    const strategy = { name: "learned-gates", lora: {} } as const;
+    const search = model.search({
+      budget: 1,
+      strategy,
+      repair: { method: "patch" },
+      fit: parts.fit,
+      choose: last(),
+    });
+    await expect(search).rejects.toThrow("leave out `repair` or `lora`");
   });
 
   test("text that is too short for all parts together", async () => {

@@ -4,7 +4,7 @@ import { parseUnit } from "../../protocol/units.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
 import type { Budget, CostBudget, Part } from "../../selection/budget.ts";
 import { type CostName, costNames } from "./names.ts";
-import { refuse } from "./options.ts";
+import { refuse } from "./refuse.ts";
 import { type UnitCosts, unitCosts } from "./unit-costs.ts";
 
 export interface CountedBudget {

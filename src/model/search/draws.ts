@@ -9,7 +9,8 @@ import { withTimeLimit, workerCallChecks } from "../../rpc/time-limit.ts";
 import { type ChoiceCertainty, choiceCertainty } from "../../selection/choice-certainty.ts";
 import { type ChoiceComparison, compareChoices } from "../../selection/compare-choices.ts";
 import { FitInfluence } from "./fit-influence.ts";
-import { type ModelSearchOptions, refuse } from "./options.ts";
+import type { ModelSearchOptions } from "./options.ts";
+import { refuse } from "./refuse.ts";
 import type { ModelSearch } from "./search.ts";
 import type { SplitTextOptions, TextParts } from "./text-parts.ts";
 

@@ -1,5 +1,7 @@
 import { gradientMetrics, influenceMetrics } from "../../protocol/names.ts";
 
+import { strategies } from "../../selection/strategy-choice.ts";
+
 /** Names that the entry point has without loading what they name. */
 
 /** The names of a unit's costs, which budgets ask for. */
@@ -12,3 +14,7 @@ export type CostName = (typeof costNames)[number];
  */
 export const influenceScoreNames = [...influenceMetrics, "xmerge", ...gradientMetrics] as const;
 export type InfluenceScoreName = (typeof influenceScoreNames)[number];
+
+/** The strategies that a model's search has: those of any game, and one that takes gradients. */
+export const modelStrategies = [...strategies, "learned-gates"] as const;
+export type ModelStrategyName = (typeof modelStrategies)[number];

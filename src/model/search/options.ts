@@ -1,4 +1,3 @@
-import { DepthkitError } from "../../errors.ts";
 import type { EngineOptions } from "../../evaluation/evaluate-subnetworks.ts";
 import type { ValueDefinition } from "../../game/unit-game.ts";
 import {
@@ -29,16 +28,21 @@ import type { Corpus } from "../corpus.ts";
 import type { Task } from "../task.ts";
 import { type GapRepairOptions, gapRepairOptions } from "./gap-repairs.ts";
 import type { InfluenceScores } from "./influence-scores.ts";
+import { checkLearnedGates, type LearnedGatesChoice } from "./learned-gates.ts";
 import { influenceScoreNames } from "./names.ts";
 import { type RecipeName, recipeNames } from "./recipes.ts";
+import { needsFit, refuse } from "./refuse.ts";
 import type { UnitCosts } from "./unit-costs.ts";
 
 /** How a model is searched. `splitText` gives `fit`, `choose` and `report` of one text. */
 export interface ModelSearchOptions extends Omit<EngineOptions, "onProgress"> {
   /** A published way to choose, in place of `strategy`, `scores` and `players`. */
   recipe?: RecipeName | undefined;
-  /** Default `greedy`. */
-  strategy?: StrategyChoice | undefined;
+  /**
+   * Default `greedy`. Beside the strategies of any game a model has `learned-gates`, which takes gradients on
+   * `fit`.
+   */
+  strategy?: StrategyChoice | "learned-gates" | LearnedGatesChoice | undefined;
   /**
    * How much goes. Costs that a budget can ask for: `parameters`, `bytes`, `kv-bytes` (of the cache, a token)
    * and `seconds` (of writing a token, measured); their share is of the whole model's, unless `total` says.
@@ -119,17 +123,28 @@ export const searchChecks = {
 /** @throws DepthkitError INVALID_ARGUMENT with what is wrong with a search's options */
 export function checkModelSearch(options: ModelSearchOptions): void {
   checkCallOptions("search", options, engineOptions, searchChecks);
-  const { recipe, scores, repair, fit } = options;
+  const { recipe, strategy, scores, repair, fit } = options;
   for (const name of ["strategy", "scores", "players"] as const) {
     if (recipe === undefined || options[name] === undefined) continue;
     refuse(`the recipe "${recipe}" settles \`${name}\`; leave it out, or search without a recipe`);
   }
+  const gates = learnedGatesOf(strategy);
+  if (gates !== undefined) {
+    checkLearnedGates(gates);
+    for (const name of ["scores", "start"] as const) {
+      if (options[name] !== undefined) refuse(`"learned-gates" makes no use of \`${name}\`; leave it out`);
+    }
+    if (fit === undefined) refuse(`"learned-gates" ${needsFit}`);
+    if (repair !== undefined && (gates.lora ?? null) !== null) {
+      refuse(
+        "what LoRA learns along with gates is the winner's repair, and gaps are filled before LoRA heals the rest; " +
+          "leave out `repair` or `lora`",
+      );
+    }
+  }
   if (isByInfluence(scores)) checkArgument("search", "scores", scores, someScores);
   if (repair !== undefined && fit === undefined) refuse(`\`repair\` ${needsFit}`);
 }
-
-/** Of what rests on text that decides nothing. */
-export const needsFit = "needs text to fit to; give `fit`, as `splitText` makes it";
 
 export function isByInfluence(scores: ModelSearchOptions["scores"]): scores is InfluenceScores {
   return (
@@ -137,6 +152,7 @@ export function isByInfluence(scores: ModelSearchOptions["scores"]): scores is I
   );
 }
 
-export function refuse(why: string): never {
-  throw new DepthkitError("INVALID_ARGUMENT", `Searching: ${why}.`);
+export function learnedGatesOf(strategy: ModelSearchOptions["strategy"]): LearnedGatesChoice | undefined {
+  if (strategy === "learned-gates") return { name: strategy };
+  return typeof strategy === "object" && strategy.name === "learned-gates" ? strategy : undefined;
 }

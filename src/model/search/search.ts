@@ -14,14 +14,17 @@ import type { Task } from "../task.ts";
 import { countBudget } from "./count-budget.ts";
 import type { FitInfluence } from "./fit-influence.ts";
 import { GapRepairs } from "./gap-repairs.ts";
-import { checkModelSearch, type ModelSearchOptions } from "./options.ts";
+import { learnGates } from "./learned-gates.ts";
+import type { ModelStrategyName } from "./names.ts";
+import { checkModelSearch, learnedGatesOf, type ModelSearchOptions } from "./options.ts";
 import type { RecipeName } from "./recipes.ts";
 import { settle } from "./settle.ts";
 import { checkPartsApart } from "./text-parts.ts";
 import { lengthNotes, type PartResult, worthOn } from "./worth.ts";
 
 /** What a search of a model chose. */
-export interface ModelSearch<S> extends SearchResult<UnitName> {
+export interface ModelSearch<S> extends Omit<SearchResult<UnitName>, "strategy"> {
+  readonly strategy: ModelStrategyName;
   readonly recipe: RecipeName | null;
   /** The model without the chosen units, with the winner's own repairs where they were asked for. */
   readonly subnetwork: S;
@@ -34,7 +37,7 @@ export interface ModelSearch<S> extends SearchResult<UnitName> {
   readonly notes: readonly string[];
 }
 
-/** What the winner's repairs were made of. */
+/** The winner's repairs, and how they were fitted or learned. */
 export interface MadeRepairs {
   readonly repairs: readonly Repair[];
   readonly report: RepairReport;
@@ -81,6 +84,9 @@ async function search<S>(
   // Text grows where a strategy compares many sets at a time; others look at the largest part alone.
   const levels = needsOf[namedStrategy(settled.strategy).name].fidelities === true ? given : [deciding];
   const counted = await countBudget(on, settled.budget, players, options.costs, call);
+  const gates = learnedGatesOf(options.strategy);
+  const learned =
+    gates && fit && (await learnGates(on, fit, { ...settled, ...counted, players }, gates, call));
   const repair = repairOf(options);
   const games: ModelGame<UnitName>[] = [];
   await using gaps =
@@ -93,6 +99,7 @@ async function search<S>(
     const found = await searchGame(item(games, games.length - 1), {
       ...settled,
       ...counted,
+      ...(learned === undefined ? {} : { scores: learned.scores }),
       fidelities: games.length === 1 ? undefined : cheaper(games, levels),
       evaluations,
       start,
@@ -101,14 +108,16 @@ async function search<S>(
       onProgress,
     });
     const { removed } = found;
-    const made =
+    const own =
       repair && (await fitRepair({ ...on, removed, repairs: [] }, repair.fit, { ...repair.winner, ...call }));
+    const made = own ?? learned?.lora ?? undefined;
     const choice = { removed, repairs: made?.repairs ?? [] };
     const parts: PartResult[] = [await worthOn(on, ["choose", deciding], choice, { value, ...engine })];
     for (const data of reportOn)
       parts.push(await worthOn(on, ["report", data], choice, { value, ...engine }));
     return {
       ...found,
+      strategy: gates?.name ?? found.strategy,
       recipe: options.recipe ?? null,
       subnetwork: make(removed, made),
       parts,
@@ -116,6 +125,9 @@ async function search<S>(
       blockEvaluations: games.reduce((sum, game) => sum + game.blockEvaluations, 0),
       notes: [...notes, ...lengthNotes(deciding, reportOn), ...(gaps === undefined ? [] : [approximation])],
     };
+  } catch (error) {
+    await Promise.allSettled(learned?.lora?.repairs.map((one) => one.close()) ?? []);
+    throw error;
   } finally {
     await Promise.all(games.map((game) => game.close()));
   }

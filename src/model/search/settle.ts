@@ -5,11 +5,17 @@ import { checkUnits, parseUnit, unitsOf } from "../../protocol/units.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
 import type { Budget } from "../../selection/budget.ts";
 import type { MeasureScores, Scores } from "../../selection/scores.ts";
-import { type NamedStrategy, namedStrategy, type StrategyChoice } from "../../selection/strategy-choice.ts";
+import {
+  type NamedStrategy,
+  namedStrategy,
+  needsOf,
+  type StrategyChoice,
+} from "../../selection/strategy-choice.ts";
 import { FitInfluence } from "./fit-influence.ts";
 import { type InfluenceScores, influenceScores } from "./influence-scores.ts";
-import { isByInfluence, type ModelSearchOptions, needsFit, refuse } from "./options.ts";
+import { isByInfluence, type ModelSearchOptions } from "./options.ts";
 import { budgetOf, type Recipe, recipes } from "./recipes.ts";
+import { needsFit, refuse } from "./refuse.ts";
 
 /** A search as it is carried out: what a recipe says and what was left out is filled in. */
 export interface SettledSearch {
@@ -33,13 +39,13 @@ export async function settle(
   const recipe: Partial<Recipe> = given.recipe === undefined ? {} : recipes[given.recipe];
   const players = playersOf(recipe.kinds ?? given.players ?? "block", depth);
   const scores = recipe.scores === undefined ? given.scores : { metric: recipe.scores };
-  const fitted: Fitted = {
-    players,
-    depth,
-    call: { signal, onProgress, timeoutMs },
-    influence: (what) => known ?? new FitInfluence(on, given.fit ?? refuse(`${what} ${needsFit}`)),
+  let measured = known;
+  const influence = (what: string) => {
+    measured ??= new FitInfluence(on, given.fit ?? refuse(`${what} ${needsFit}`));
+    return measured;
   };
-  const strategy = await strategyOf(recipe.strategy ?? given.strategy ?? "greedy", fitted);
+  const fitted: Fitted = { players, depth, call: { signal, onProgress, timeoutMs }, influence };
+  const strategy = await strategyOf(recipe.strategy ?? overGame(given.strategy), fitted);
   return {
     strategy,
     players,
@@ -49,6 +55,13 @@ export async function settle(
     scores: isByInfluence(scores) ? await scoresOf(scores, namedStrategy(strategy), fitted) : scores,
     value: given.value ?? recipe.value,
   };
+}
+
+/** `learned-gates` takes the lowest of what it learned. */
+function overGame(strategy: ModelSearchOptions["strategy"]): StrategyChoice {
+  if (strategy === undefined) return "greedy";
+  if (strategy === "learned-gates") return "lowest";
+  return typeof strategy === "object" && strategy.name === "learned-gates" ? "lowest" : strategy;
 }
 
 /** What a search is settled with that rests on `fit`. */
@@ -102,6 +115,9 @@ async function scoresOf(
   { name }: NamedStrategy,
   { players, call, influence }: Fitted,
 ): Promise<Scores | MeasureScores> {
+  if (needsOf[name].scores !== true) {
+    refuse(`"${name}" makes no use of \`scores\`; leave it out or choose another strategy`);
+  }
   const on = influence(`a score by ${scores.metric}`);
   if (name !== "iterative") return await influenceScores(players, on, scores, call);
   return (removed, { signal }) =>

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -27,66 +24,15 @@ from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from influence.builders import corpus_of, llama, random_rows, tiny
+from influence.gates import EXPERTS, POST_NORM, ROWS, gated, loss_of, slope
 from tiny import DEPTH, FAMILY_MODELS, SHAPE, random_model, tiny_model
 
 BLOCK, ATTENTION, FEED_FORWARD = range(3)
 TAYLOR, GATE = range(2)
-ROWS = random_rows(9, 6, 9)
 
 
 def measure(decoder: Decoder, corpus: Corpus, batch_size: int = 2) -> GradientInfluence:
     return gradient_influence(decoder, corpus, InfluenceGradientOptions(batch_size=batch_size), Unattended())
-
-
-def loss_of(model: nn.Module, rows: list[list[int]] = ROWS) -> Tensor:
-    """Mean over all tokens predicted, in the model's own forward."""
-    total, count = torch.zeros((), dtype=torch.float64), 0
-    for row in rows:
-        ids = torch.tensor([row])
-        logits = model(input_ids=ids, use_cache=False).logits
-        total = total + nn.functional.cross_entropy(logits[0, :-1].double(), ids[0, 1:], reduction="sum")
-        count += len(row) - 1
-    return total / count
-
-
-@contextmanager
-def gated(decoder: Decoder, kind: str, index: int, gate: float) -> Iterator[None]:
-    """The unit's update times `gate`, by hooks on the block and its sublayers."""
-    block, family = decoder.blocks[index], decoder.family
-    seen: dict[str, Tensor] = {}
-
-    def in_front(_module: nn.Module, positional: tuple[Tensor, ...]) -> None:
-        seen["x"] = positional[0]
-
-    def behind(_module: nn.Module, positional: tuple[Any, ...], output: Any) -> Any:
-        update = output[0] if isinstance(output, tuple) else output
-        before: Any = 0.0
-        if kind == "block":
-            before = seen["x"]
-        elif family.sublayers_add_residual:
-            before = positional[1]
-        result = before + gate * (update - before)
-        return (result, *output[1:]) if isinstance(output, tuple) else result
-
-    module = {"block": "", "attention": family.attention, "feed-forward": family.feed_forward[-1]}[kind]
-    handles = [block.register_forward_pre_hook(in_front), block.get_submodule(module).register_forward_hook(behind)]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def slope(value_at: Callable[[float], float], step: float) -> float:
-    """The derivative at 0 by four central differences: the library norms in fp32, so that a small step drowns."""
-    one, two = (value_at(near) - value_at(-near) for near in (step, 2 * step))
-    return (8 * one - two) / (12 * step)
-
-
-EXPERTS = ("mixtral", "qwen2_moe", "qwen3_moe")
-"""The library multiplies by experts in fp32 at most."""
-POST_NORM = ("gemma2", "gemma3_text", "olmo2")
-"""What a sublayer gives is normed before it is added there, so no hook on the sublayer is its gate."""
 
 
 @pytest.mark.parametrize("name", FAMILY_MODELS)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "add8f44506353ffdc158674606df95b012736bcfb69d2e8bea0a4c2800ca51cd"
+CONTRACT_DIGEST = "a5e18806930fee4ad28bad3f17b9b4b56d0ef22adc268731faf869dfa381a114"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -123,6 +123,23 @@ class LastWordOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Items a batch, those behind the same examples as one; null: as many as pay and fit."""
     items: bool = False
     """Also give every item."""
+
+
+class LearnGatesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    steps: Annotated[int, Meta(ge=1, le=9007199254740991)] = 100
+    """Steps, each on one batch under one draw of the gates."""
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] = 4
+    """Sequences a step."""
+    rate: Annotated[float, Meta(gt=0, le=100)] = 0.3
+    """How far the logits of the first step go, in the mean; a cosine to 0 follows."""
+    noise: Annotated[float, Meta(ge=0, le=100)] = 1.0
+    """What the Gumbel noise of the first step is multiplied by; it falls to 0 in a line."""
+    temperature: Annotated[float, Meta(gt=0, le=100)] = 2.0
+    """Of the soft mask that the hard one has its slope from."""
+    seed: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """For the noise, the order of the sequences and LoRA's start."""
+    lora: GateLora | None = None
+    """Low-rank changes of what stays, learned along and kept as a repair; null: none."""
 
 
 class ModelOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -573,6 +590,49 @@ class GapError(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     """What ridge auto chose; null where it was not asked for."""
     held_out_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
     """With that ridge, of the held-out tokens by the fit to the others."""
+
+
+class GateGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """Units that are chosen among."""
+
+    units: Annotated[tuple[UnitName, ...], Meta(min_length=1)]
+    """Each in one group, and no sublayer with its whole block."""
+    remove: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """How many of them go, at every step."""
+
+
+class GateLora(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    rank: Annotated[int, Meta(ge=1, le=65536)] = 8
+    """Rank of each change."""
+    alpha: Annotated[float, Meta(gt=0, le=1000000)] | None = None
+    """null: twice the rank."""
+    targets: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)] = ("feed-forward",)
+    """attention, feed-forward, or names of linear modules in a block."""
+    rate: Annotated[float, Meta(gt=0, le=100)] = 0.0002
+    """Learning rate of the first step; a cosine to 0 follows."""
+
+
+class GatesLearnParams(LearnGatesOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    corpus: CorpusHandle
+    groups: Annotated[tuple[GateGroup, ...], Meta(min_length=1)]
+
+
+class GatesLearnResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    logits: TensorRef
+    """float64 (units): group after group. The lowest of each go, of equal ones the first."""
+    removed: tuple[UnitName, ...]
+    """Those that go, in order of depth."""
+    losses: TensorRef
+    """float64 (steps): of each step's batch under its draw, in nats."""
+    loss: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Mean next-token loss of the corpus without those that go, in nats."""
+    repairs: tuple[RepairHandle, ...]
+    """What LoRA learned; none where it did not learn along."""
+    report: RepairReport | None
+    """Of it; null where it did not learn along."""
+    seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Seconds it took."""
 
 
 class Generation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1589,6 +1649,7 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "subnetworks.evaluate": (SubnetworksEvaluateParams, SubnetworksEvaluateResult),
     "influence.measure": (InfluenceMeasureParams, InfluenceMeasureResult),
     "influence.gradients": (InfluenceGradientParams, InfluenceGradientResult),
+    "gates.learn": (GatesLearnParams, GatesLearnResult),
     "evaluation.perplexity": (EvaluationPerplexityParams, PerplexityResult),
     "evaluation.choices": (EvaluationChoicesParams, ChoicesResult),
     "evaluation.lastWord": (EvaluationLastWordParams, LastWordResult),

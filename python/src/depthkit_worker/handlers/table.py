@@ -23,6 +23,7 @@ HANDLERS = Handlers(
         "subnetworks.evaluate": "subnetworks:evaluate",
         "influence.measure": "influence:measure",
         "influence.gradients": "influence:gradients",
+        "gates.learn": "gates:learn",
         "evaluation.perplexity": "evaluation:perplexity",
         "evaluation.choices": "evaluation:choices",
         "evaluation.lastWord": "evaluation:last_word",

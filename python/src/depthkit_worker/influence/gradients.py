@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
 import numpy as np
 import torch
@@ -20,11 +20,12 @@ from torch import LongTensor, Tensor, nn
 from depthkit_worker.contract.wire import GradientMetric, InfluenceGradientOptions, UnitKind
 from depthkit_worker.data.corpus import Batch, Corpus
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.influence.backward import head_gradient, middle_of
 from depthkit_worker.influence.moments import Moments
 from depthkit_worker.models.decoder import Decoder, Replay
 from depthkit_worker.models.devices import in_fp64
 from depthkit_worker.models.logits import Reader
-from depthkit_worker.models.next_token_loss import IGNORED, cross_entropy, next_tokens, slice_width
+from depthkit_worker.models.next_token_loss import IGNORED, next_tokens
 from depthkit_worker.models.split import BlockStates
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.session.job import Job
@@ -105,32 +106,14 @@ class _Passes:
             for index in range(decoder.depth):
                 self._job.check()
                 streams.append(decoder.run_block(index, streams[-1], replay))
-        loss, gradient = self._head(replay, streams.pop(), targets, sequences)
+        final = streams.pop()
+        loss, gradient = head_gradient(decoder, self._reader, replay, final, targets, sequences, self._job)
         gates = torch.zeros(len(UNIT_KINDS), decoder.depth, len(batch.lengths), dtype=torch.float64)
         for index in reversed(range(decoder.depth)):
             self._job.check()
             gradient, gates[:, index] = self._block(index, streams.pop(), replay, gradient)
         self.gates.add(gates, (targets != IGNORED).sum(1))
         return loss
-
-    def _head(self, replay: Replay, final: Tensor, targets: Tensor, sequences: Sequence[int]) -> tuple[float, Tensor]:
-        """The summed loss, and its gradient for the stream behind the last block."""
-        decoder = self._decoder
-        gradient = torch.zeros_like(final)
-        targets, loss = targets.to(final.device), 0.0
-        width = slice_width(decoder, final)
-        for start in range(0, final.shape[1], width):
-            self._job.check()
-            part = slice(start, start + width)
-            states = final[:, part].detach().requires_grad_(True)
-            with torch.enable_grad():
-                logits = decoder.logits(states, replay)
-                self._reader.check(logits, sequences, start)
-                logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-                value = cross_entropy(logits, logits.logsumexp(-1), targets[:, part]).sum()
-                (gradient[:, part],) = torch.autograd.grad(value, states)
-            loss += float(value.detach())
-        return loss, gradient
 
     def _block(self, index: int, x: Tensor, replay: Replay, gradient: Tensor) -> tuple[Tensor, Tensor]:
         """The gradient for the stream in front of the block, and those for its gates, (kinds, batch)."""
@@ -139,7 +122,7 @@ class _Passes:
             return gradient, torch.zeros(len(UNIT_KINDS), len(x), dtype=torch.float64)
         names, parameters = zip(*self._parameters[index].items(), strict=True)
         x = x.detach().requires_grad_(True)
-        with torch.enable_grad(), _learning(parameters), _middle_of(self._decoder, index) as middle:
+        with torch.enable_grad(), _learning(parameters), middle_of(self._decoder, index) as middle:
             states = self._decoder.run_block_split(index, x, replay)
             inputs = [x, *middle, *parameters]
             found: tuple[Tensor | None, ...] = torch.autograd.grad(states.x_out, inputs, gradient, allow_unused=True)
@@ -202,26 +185,6 @@ def _learning(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
     finally:
         for parameter, flag in zip(parameters, before, strict=True):
             parameter.requires_grad_(flag)
-
-
-@contextmanager
-def _middle_of(decoder: Decoder, index: int) -> Iterator[list[Tensor]]:
-    """Inside, the stream between the sublayers of the block is listed as it runs: the very tensor that all above
-    is computed from, so that its gradient is whole. In parallel wiring there is none."""
-    found: list[Tensor] = []
-
-    def see(_module: nn.Module, positional: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-        found.append(positional[0] if positional else keywords["hidden_states"])
-
-    if decoder.parallel:
-        yield found
-        return
-    handle = decoder.blocks[index].get_submodule(decoder.family.after_attention)
-    hook = handle.register_forward_pre_hook(see, with_kwargs=True)
-    try:
-        yield found
-    finally:
-        hook.remove()
 
 
 @torch.no_grad()
