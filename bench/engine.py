@@ -5,7 +5,8 @@ positions and the loss from them, once a subnetwork, in a process of its own. Li
 evaluations times the time of one, plus distinct heads times the time of one. Plain forwards and single
 blocks and heads run between the engine's own steps, so that a busy machine slows all of them alike.
 
-    PYTHONPATH=python/src python bench/engine.py MODEL_FOLDER TEXTS.jsonl [--shape 4x128] [--seconds 60] [--device cuda]
+    PYTHONPATH=python/src python bench/engine.py MODEL_FOLDER TEXTS.jsonl [--shape 4x128] [--seconds 60] \\
+        [--device cuda]
 
 `--seconds` stops a workload after that much engine time; the rest is then put down at the speed so
 far, by the work the plan says is left, and the table shows the share that was run.
@@ -76,7 +77,9 @@ class Clock:
 class Watch(Unattended):
     """Times the engine from the inside, pausing its clock for what runs in between."""
 
-    def __init__(self, between: Callable[[], None], seconds: float, every: float, device: torch.device) -> None:
+    def __init__(
+        self, between: Callable[[], None], seconds: float, every: float, device: torch.device
+    ) -> None:
         self.engine = Clock(device)
         self.longest = 0.0
         self.done = 0
@@ -156,7 +159,9 @@ def read_corpus(decoder: Decoder, path: Path, sequences: int, length: int) -> Co
 
 
 @torch.inference_mode()
-def plain_forwards(folder: Path, threads: int, device: torch.device, ids: LongTensor, requests: Connection) -> None:
+def plain_forwards(
+    folder: Path, threads: int, device: torch.device, ids: LongTensor, requests: Connection
+) -> None:
     """The published way, in a process that nothing of the engine has touched: for each list of units that
     comes in, the loss of one forward with them removed, and its wall and processor seconds."""
     torch.set_num_threads(threads)
@@ -173,7 +178,8 @@ def plain_forwards(folder: Path, threads: int, device: torch.device, ids: LongTe
             decoder.model.model.layers = nn.ModuleList(
                 [block for index, block in enumerate(layers) if index not in blocks]
             )
-            clock.time(lambda: losses.append(float(decoder.model(input_ids=ids, labels=ids, use_cache=False).loss)))  # noqa: B023
+            plain = functools.partial(decoder.model, input_ids=ids, labels=ids, use_cache=False)
+            clock.time(lambda: losses.append(float(plain().loss)))  # noqa: B023
             decoder.model.model.layers = layers
         requests.send((losses[0], clock.wall[0], clock.cpu[0]))
 
@@ -199,7 +205,9 @@ class Yardsticks:
     def run(self) -> None:
         row = next(self._rows)
         kept = self.subnetworks.kept[row]
-        self._plain.send([unit for unit, stays in zip(self.subnetworks.units, kept, strict=True) if not stays])
+        self._plain.send(
+            [unit for unit, stays in zip(self.subnetworks.units, kept, strict=True) if not stays]
+        )
         self.losses[row], wall, cpu = self._plain.recv()
         self.plain.wall.append(wall)
         self.plain.cpu.append(cpu)
@@ -212,7 +220,9 @@ class Yardsticks:
 
 
 @torch.inference_mode()
-def run(decoder: Decoder, corpus: Corpus, name: str, work: Workload, plain: Connection, seconds: float) -> None:
+def run(
+    decoder: Decoder, corpus: Corpus, name: str, work: Workload, plain: Connection, seconds: float
+) -> None:
     subnetworks, goal = work
     options = EngineOptions(batch_size=corpus.sequences)
     codes = block_codes(subnetworks, decoder.depth, decoder.family).codes
@@ -261,9 +271,9 @@ def run(decoder: Decoder, corpus: Corpus, name: str, work: Workload, plain: Conn
             f" head {head / block:.1f} blocks)"
         )
     line.append(
-        f"goal x{goal} | {len(subnetworks.kept)} asked, {plan.heads:.0f} distinct, {plan.evaluations:.1f} blocks, "
-        f"{plan.states} states, run {share:.0%}, {len(sticks.plain.wall)} plain, worst loss difference {worst:.1e}, "
-        f"longest without a check {watch.longest * 1e3:.0f} ms"
+        f"goal x{goal} | {len(subnetworks.kept)} asked, {plan.heads:.0f} distinct, {plan.evaluations:.1f} "
+        f"blocks, {plan.states} states, run {share:.0%}, {len(sticks.plain.wall)} plain, worst loss "
+        f"difference {worst:.1e}, longest without a check {watch.longest * 1e3:.0f} ms"
     )
     print("\n  ".join(line), flush=True)
 
@@ -288,7 +298,9 @@ def main() -> None:
     ids = next(corpus.batches(sequences)).input_ids
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    child = context.Process(target=plain_forwards, args=(given.model, threads, given.device, ids, there), daemon=True)
+    child = context.Process(
+        target=plain_forwards, args=(given.model, threads, given.device, ids, there), daemon=True
+    )
     child.start()
     for name, work in workloads(decoder.depth).items():
         if given.only in name:

@@ -1,6 +1,7 @@
 """All 90 leave-one-out values, the greedy order and the ten-player game against shared/golden.
 
-    PYTHONPATH=python/src python bench/engine_golden.py MODEL_FOLDER SHARED_FOLDER [--threads 2] [--device cuda]
+    PYTHONPATH=python/src python bench/engine_golden.py MODEL_FOLDER SHARED_FOLDER [--threads 2] \\
+        [--device cuda]
 
 The tests check a dozen of these; this takes minutes. Exits with 1 where a value is more than 1e-4 off.
 """
@@ -35,7 +36,9 @@ def corpus(decoder: Decoder, shared: Path, sequences: int) -> Corpus:
     lines = (shared / "data" / "calib_wikitext2_train.jsonl").read_text().splitlines()[:400]
     texts = texts_from_strings([json.loads(line)["text"] for line in lines])
     assert decoder.tokenizer is not None
-    return make_corpus(tokeniser_of(decoder), texts, CorpusOptions(length=128, sequences=sequences), Unattended())
+    return make_corpus(
+        tokeniser_of(decoder), texts, CorpusOptions(length=128, sequences=sequences), Unattended()
+    )
 
 
 def leave_one_out(decoder: Decoder, shared: Path, golden: dict[str, dict[str, dict[str, float]]]) -> float:
@@ -47,7 +50,9 @@ def leave_one_out(decoder: Decoder, shared: Path, golden: dict[str, dict[str, di
             decoder, corpus(decoder, shared, 8), each, MEASURES, EngineOptions(), Unattended()
         )
         for column, measure in enumerate(MEASURES):
-            expected = np.array([golden["units"][f"{name}.{index}"][measure] for index in range(decoder.depth)])
+            expected = np.array(
+                [golden["units"][f"{name}.{index}"][measure] for index in range(decoder.depth)]
+            )
             off = float(np.abs(result.values[:, column] / expected - 1).max())
             print(f"{kind:13} {measure:15} largest relative difference {off:.1e}", flush=True)
             worst = max(worst, off)
@@ -64,12 +69,19 @@ def greedy(decoder: Decoder, shared: Path, golden: list[dict[str, float]]) -> fl
         kept[np.arange(len(left)), left] = False
         units = tuple(Unit("block", index) for index in range(decoder.depth))
         result = evaluate_subnetworks(
-            decoder, corpus(decoder, shared, 8), Subnetworks(units, kept), ("loss",), EngineOptions(), Unattended()
+            decoder,
+            corpus(decoder, shared, 8),
+            Subnetworks(units, kept),
+            ("loss",),
+            EngineOptions(),
+            Unattended(),
         )
         best = int(result.values[:, 0].argmin())
         gone.append(left[best])
         off = abs(result.values[best, 0] / expected["loss"] - 1)
-        print(f"greedy: removed {left[best]}, expected {expected['removed']}, loss off by {off:.1e}", flush=True)
+        print(
+            f"greedy: removed {left[best]}, expected {expected['removed']}, loss off by {off:.1e}", flush=True
+        )
         worst = max(worst, off if left[best] == expected["removed"] else 1.0)
     return worst
 
@@ -81,7 +93,12 @@ def game(decoder: Decoder, shared: Path) -> float:
     kept = np.repeat(groups.astype(np.bool_), 3, axis=1)
     units = tuple(Unit("block", index) for index in range(decoder.depth))
     result = evaluate_subnetworks(
-        decoder, corpus(decoder, shared, 2), Subnetworks(units, kept), ("loss", "kl"), EngineOptions(), Unattended()
+        decoder,
+        corpus(decoder, shared, 2),
+        Subnetworks(units, kept),
+        ("loss", "kl"),
+        EngineOptions(),
+        Unattended(),
     )
     expected = np.array([[golden[key][index] for key in ("loss", "kl")] for index in coalitions])
     # The dense model's own kl is 0 up to rounding on their side.

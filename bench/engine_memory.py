@@ -72,7 +72,9 @@ def run(subnetworks: int, given: argparse.Namespace) -> None:
     dense = Subnetworks(units, np.ones((1, depth), dtype=np.bool_))
     evaluate_subnetworks(decoder, corpus, dense, ("loss",), EngineOptions(), Unattended())
     before, watch = resident_bytes(), PeakMemory(decoder.device)
-    result = evaluate_subnetworks(decoder, corpus, Subnetworks(units, kept), ("loss",), EngineOptions(), Unattended())
+    result = evaluate_subnetworks(
+        decoder, corpus, Subnetworks(units, kept), ("loss",), EngineOptions(), Unattended()
+    )
     print(
         f"{subnetworks} subnetworks: {(watch.bytes() - before) / 1e6:.1f} MB over {before / 1e6:.0f} MB, "
         f"at most {result.states} states of {len(corpus.ids) * decoder.hidden_size * 4 / 1e6:.2f} MB, "

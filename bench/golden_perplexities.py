@@ -1,5 +1,5 @@
-"""Perplexities against shared/golden: of the whole model in chunks of three lengths, and with 1, 2, 3 and 5 blocks
-removed, with and without emulated updates.
+"""Perplexities against shared/golden: of the whole model in chunks of three lengths, and with 1, 2, 3 and 5
+blocks removed, with and without emulated updates.
 
     PYTHONPATH=python/src python bench/golden_perplexities.py MODEL_FOLDER SHARED_FOLDER
 

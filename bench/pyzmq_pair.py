@@ -1,8 +1,9 @@
 """Two Python processes doing what a bare call does, over plain pyzmq: the yardstick of the bridge.
 
-Reads lines of numbers from standard input: how many calls, how many of them at once (1), how many frames go there
-and back with each (0), and the bytes of a frame. Prints the microseconds a call took: the median where there is one
-at a time, else the mean. With `--curve` the socket is encrypted. The server is a process of its own.
+Reads lines of numbers from standard input: how many calls, how many of them at once (1), how many frames go
+there and back with each (0), and the bytes of a frame. Prints the microseconds a call took: the median where
+there is one at a time, else the mean. With `--curve` the socket is encrypted. The server is a process of its
+own.
 """
 
 from __future__ import annotations

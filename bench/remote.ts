@@ -1,7 +1,7 @@
 /**
  * What a remote worker costs, on the loopback interface: a bare call alone, 64 at once, and 16 MiB there and
- * back in frames of several sizes; through a worker's socket file, through CURVE, and between two Pythons over
- * pyzmq, plain and with CURVE. Medians, with the spread of the rounds, which take turns.
+ * back in frames of several sizes; through a worker's socket file, through CURVE, and between two Pythons
+ * over pyzmq, plain and with CURVE. Medians, with the spread of the rounds, which take turns.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,7 +1,7 @@
 /**
  * Writes what is derived from the zod schemas: the wire contract as JSON Schema, its digest, the Python
- * Structs, the golden messages, and the schemas of a run's record and of the command line's errors. With `--check` it writes nothing and fails
- * where a file differs.
+ * Structs, the golden messages, and the schemas of a run's record and of the command line's errors. With
+ * `--check` it writes nothing and fails where a file differs.
  */
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";

@@ -59,19 +59,20 @@ export async function runPlan(kit: Depthkit, plan: Plan, options: RunOptions): P
 
 /**
  * Makes a model smaller by a budget: splits the text into parts that share nothing, searches under repair,
- * compares the set with those of cheaper ways at the same size, all with the same repair on text that none has
- * seen, and saves the best of them. What was finished is kept: the same call goes on from there (docs/prune.md).
+ * compares the set with those of cheaper ways at the same size, all with the same repair on text that none
+ * has seen, and saves the best of them. What was finished is kept: the same call goes on from there
+ * (docs/prune.md).
  *
- * @throws DepthkitError INVALID_ARGUMENT, NOT_ENOUGH_TEXT, BUDGET_TOO_SMALL, TARGET_NOT_EMPTY, NOT_MEASURABLE,
- * EXPORT_UNSUPPORTED, OUT_OF_MEMORY, DISK_FULL, CANCELLED
+ * @throws DepthkitError INVALID_ARGUMENT, NOT_ENOUGH_TEXT, BUDGET_TOO_SMALL, TARGET_NOT_EMPTY,
+ * NOT_MEASURABLE, EXPORT_UNSUPPORTED, OUT_OF_MEMORY, DISK_FULL, CANCELLED
  */
 export async function prune(kit: Depthkit, options: PruneOptions): Promise<PruneRecord> {
   return (await import("./experiment/prune/prune.ts")).prune(kit, options);
 }
 
 /**
- * What {@link prune} with the same options would spend its time on, by a pace that is measured first and kept for
- * it. Nothing is searched beyond the cheapest baseline, and nothing is saved but that.
+ * What {@link prune} with the same options would spend its time on, by a pace that is measured first and kept
+ * for it. Nothing is searched beyond the cheapest baseline, and nothing is saved but that.
  *
  * @throws DepthkitError as `prune`
  */
@@ -98,8 +99,8 @@ export async function compareRepairs(
  * listens and each of its clients has one, made on its own machine; they trust each other's public keys. A
  * secret is never printed and never leaves its file.
  *
- * @throws DepthkitError INVALID_ARGUMENT, FILE_NOT_FOUND, TARGET_NOT_EMPTY where the file is there and nothing
- * is to be added
+ * @throws DepthkitError INVALID_ARGUMENT, FILE_NOT_FOUND, TARGET_NOT_EMPTY where the file is there and
+ * nothing is to be added
  */
 export async function makeKeys(file: string, options: MakeKeysOptions = {}): Promise<MadeKeys> {
   return (await import("./worker/keys.ts")).makeKeys(file, options);

@@ -1,18 +1,19 @@
 """Multiple choice beside lm-evaluation-harness: the same rows, the same batch, in the same run.
 
-    OMP_WAIT_POLICY=PASSIVE PYTHONPATH=python/src:LM_EVAL_FOLDER python bench/lm-eval/against_lm_eval.py MODEL SHARED \
+    OMP_WAIT_POLICY=PASSIVE PYTHONPATH=python/src:LM_EVAL_FOLDER \
+        python bench/lm-eval/against_lm_eval.py MODEL SHARED \
         [--tasks arc_easy piqa boolq mmlu] [--items 100] [--batch-sizes 1 8] [--remove block.3] [--json FILE]
 
-ARC easy, PIQA, BoolQ (zero-shot, the first items of each file) and the 100 anchor questions of MMLU (5-shot). lm-eval
-must be there (`depthkit setup --with lm-eval`). Compares prompts, log-likelihoods and verdicts item by item, and the
-time: lm-eval's backend alone against all of `loadTask` and `choices`.
+ARC easy, PIQA, BoolQ (zero-shot, the first items of each file) and the 100 anchor questions of MMLU (5-shot).
+lm-eval must be there (`depthkit setup --with lm-eval`). Compares prompts, log-likelihoods and verdicts item
+by item, and the time: lm-eval's backend alone against all of `loadTask` and `choices`.
 
-Where log-likelihoods differ, two more things tell who is off: lm-eval once more with its log-softmax in fp64 (its
-backend's own option), and, of the `--exact` choices that differ most, the model in fp64 throughout.
+Where log-likelihoods differ, two more things tell who is off: lm-eval once more with its log-softmax in fp64
+(its backend's own option), and, of the `--exact` choices that differ most, the model in fp64 throughout.
 
-Exits with 1 where prompts or verdicts differ, or a log-likelihood does: from lm-eval with fp64 log-softmaxes by more
-than `BOUND`, from lm-eval as it is by more than `BOUND` outside of 0 to `BIAS` a token. `log_softmax.py` is where the
-bias comes from.
+Exits with 1 where prompts or verdicts differ, or a log-likelihood does: from lm-eval with fp64 log-softmaxes
+by more than `BOUND`, from lm-eval as it is by more than `BOUND` outside of 0 to `BIAS` a token.
+`log_softmax.py` is where the bias comes from.
 """
 
 from __future__ import annotations
@@ -88,7 +89,9 @@ class Comparison:
         return float(np.maximum(self.away - BIAS * self.tokens, -self.away).max())
 
 
-def own_scores(decoder: Decoder, task: LocalTask, *, units: tuple[Unit, ...] = (), batch_size: int = 1) -> OwnScores:
+def own_scores(
+    decoder: Decoder, task: LocalTask, *, units: tuple[Unit, ...] = (), batch_size: int = 1
+) -> OwnScores:
     clock = Clock()
     examples = None if task.examples is None else RowFiles(files=(str(task.examples),))
     options = TaskOptions(shots=task.shots, shots_from=examples)
@@ -111,7 +114,8 @@ def compare(decoder: Decoder, own: OwnScores, theirs: LmEvalScores) -> Compariso
         normalised = int((scores / item.characters).argmax()) == item.answer
         same_verdicts &= of.right_normalised in (None, normalised)
     return Comparison(
-        away=np.concatenate([of.log_likelihoods for of in theirs.items]) - np.concatenate(own.log_likelihoods),
+        away=np.concatenate([of.log_likelihoods for of in theirs.items])
+        - np.concatenate(own.log_likelihoods),
         tokens=np.concatenate([item.scored for item in own.task.items]).astype(np.float64),
         same_prompts=same_prompts,
         same_verdicts=same_verdicts,
@@ -121,13 +125,17 @@ def compare(decoder: Decoder, own: OwnScores, theirs: LmEvalScores) -> Compariso
 def local_task(name: str, shared: Path, items: int, folder: Path) -> LocalTask:
     """The first `items` rows, in a file of their own that both sides read."""
     data = shared / "data"
-    with (data / ("mmlu_anchor100.jsonl" if name == "mmlu" else f"{name}.jsonl")).open(encoding="utf-8") as file:
+    with (data / ("mmlu_anchor100.jsonl" if name == "mmlu" else f"{name}.jsonl")).open(
+        encoding="utf-8"
+    ) as file:
         rows = folder / f"{name}.jsonl"
         rows.write_text("".join(islice(file, items)), encoding="utf-8")
     return LocalTask(name, rows, data / "mmlu_dev.jsonl" if name == "mmlu" else None)
 
 
-def exact_rows(decoder: Decoder, own: OwnScores, sides: dict[str, LmEvalScores], count: int) -> list[dict[str, Any]]:
+def exact_rows(
+    decoder: Decoder, own: OwnScores, sides: dict[str, LmEvalScores], count: int
+) -> list[dict[str, Any]]:
     """The `count` choices where lm-eval is farthest away, each beside what fp64 gives."""
     places = [(item, choice) for item, of in enumerate(own.task.items) for choice in range(len(of.tails))]
     plain = next(iter(sides.values()))
@@ -145,7 +153,11 @@ def exact_rows(decoder: Decoder, own: OwnScores, sides: dict[str, LmEvalScores],
                 "choice": choice,
                 "tokens": item.scored[choice],
                 "fp64": exact,
-                "away": {"own": own.log_likelihoods[number][choice] - exact, "forward": forward - exact, **away},
+                "away": {
+                    "own": own.log_likelihoods[number][choice] - exact,
+                    "forward": forward - exact,
+                    **away,
+                },
             }
         )
     return found
@@ -158,7 +170,9 @@ def seconds(own: Clock, theirs: Clock) -> dict[str, Any]:
     }
 
 
-def one(decoder: Decoder, task: LocalTask, units: tuple[Unit, ...], batch_size: int, exact: int) -> dict[str, Any]:
+def one(
+    decoder: Decoder, task: LocalTask, units: tuple[Unit, ...], batch_size: int, exact: int
+) -> dict[str, Any]:
     theirs = lm_eval_scores(decoder, task, units=units, batch_size=batch_size)
     own = own_scores(decoder, task, units=units, batch_size=batch_size)
     found = compare(decoder, own, theirs)
@@ -177,7 +191,10 @@ def one(decoder: Decoder, task: LocalTask, units: tuple[Unit, ...], batch_size: 
         "byToken": found.by_token,
         "beyondBias": found.beyond_bias,
         "seconds": seconds(own.clock, theirs.clock),
-        "agrees": found.same_prompts and found.same_verdicts and acc[0] == acc[1] and found.beyond_bias <= BOUND,
+        "agrees": found.same_prompts
+        and found.same_verdicts
+        and acc[0] == acc[1]
+        and found.beyond_bias <= BOUND,
     }
     if exact:
         precise = lm_eval_scores(decoder, task, units=units, batch_size=batch_size, softmax_dtype="float64")
@@ -195,8 +212,9 @@ def show(row: dict[str, Any]) -> None:
     print(
         f"{row['task']}: {row['items']} items, {row['shots']} shots, batch {row['batch']}: "
         f"acc lm-eval {row['acc'][0]:.4f}, own {row['acc'][1]:.4f}, prompts "
-        f"{'same' if row['samePrompts'] else 'DIFFERENT'}, verdicts {'same' if row['sameVerdicts'] else 'DIFFERENT'}\n"
-        f"  log-likelihoods differ by at most {row['farthest']:.1e} ({row['byToken']:+.1e} a token)"
+        f"{'same' if row['samePrompts'] else 'DIFFERENT'}, verdicts "
+        f"{'same' if row['sameVerdicts'] else 'DIFFERENT'}\n  log-likelihoods differ by at most "
+        f"{row['farthest']:.1e} ({row['byToken']:+.1e} a token)"
         + ("" if precise is None else f", by {precise:.1e} with lm-eval's softmax in fp64")
         + f"\n  seconds, lm-eval and own: {wall[0]:.1f}, {wall[1]:.1f} ({wall[2]:.2f}x); "
         f"processor {processor[0]:.1f}, {processor[1]:.1f} ({processor[2]:.2f}x)",
@@ -217,7 +235,9 @@ def main() -> int:
     parser.add_argument("--tasks", nargs="+", default=list(STOCK), choices=list(STOCK))
     parser.add_argument("--items", type=int, default=100)
     parser.add_argument("--batch-sizes", nargs="+", type=int, default=[1, 8])
-    parser.add_argument("--exact", type=int, default=3, help="choices a task that fp64 is asked about; 0: none")
+    parser.add_argument(
+        "--exact", type=int, default=3, help="choices a task that fp64 is asked about; 0: none"
+    )
     parser.add_argument("--remove", nargs="+", default=[])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", type=Path)
@@ -238,7 +258,10 @@ def main() -> int:
                 show(of_batch[-1])
             for kind in ("wall", "processor"):
                 theirs, own = (sum(row["seconds"][kind][side] for row in of_batch) for side in (0, 1))
-                print(f"batch {batch_size}, all: {kind} {theirs:.1f}, {own:.1f} s ({theirs / own:.2f}x)", flush=True)
+                print(
+                    f"batch {batch_size}, all: {kind} {theirs:.1f}, {own:.1f} s ({theirs / own:.2f}x)",
+                    flush=True,
+                )
             rows += of_batch
     about = {
         "model": given.model.name,

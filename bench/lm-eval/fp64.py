@@ -14,8 +14,8 @@ from depthkit_worker.data.tasks import Item
 
 
 def in_fp64(model: PreTrainedModel) -> PreTrainedModel:
-    """A copy of a Llama in fp64. The library takes its norms in fp32 whatever the dtype: here they are fp64 too.
-    The angles of its positions stay the fp32 numbers that the model has."""
+    """A copy of a Llama in fp64. The library takes its norms in fp32 whatever the dtype: here they are fp64
+    too. The angles of its positions stay the fp32 numbers that the model has."""
     if model.config.model_type != "llama":
         raise SystemExit(f"The norms of {model.config.model_type} are not known here; fp64 is for Llamas.")
     exact = copy.deepcopy(model).double()

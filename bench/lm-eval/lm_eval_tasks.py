@@ -1,5 +1,5 @@
-"""arc_easy, piqa, boolq and mmlu by lm-eval itself on local files: every item's log-likelihoods, the harness's
-own verdicts, and the time.
+"""arc_easy, piqa, boolq and mmlu by lm-eval itself on local files: every item's log-likelihoods, the
+harness's own verdicts, and the time.
 
 The stock tasks' templates are written out here over the fields of the shared files, so no network is needed.
 Used by `against_lm_eval.py` and by the test that holds the scorers to lm-eval.
@@ -47,7 +47,8 @@ STOCK: Mapping[str, Mapping[str, Any]] = {
     "mmlu": {
         "fewshot_config": {"sampler": "first_n"},
         "doc_to_text": (
-            "{{question.strip()}}\nA. {{choices[0]}}\nB. {{choices[1]}}\nC. {{choices[2]}}\nD. {{choices[3]}}\nAnswer:"
+            "{{question.strip()}}\nA. {{choices[0]}}\nB. {{choices[1]}}\nC. {{choices[2]}}\nD. "
+            "{{choices[3]}}\nAnswer:"
         ),
         "doc_to_choice": ["A", "B", "C", "D"],
         "metric_list": METRICS[:1],
@@ -101,8 +102,8 @@ class LmEvalScores:
     """In the rows' order."""
     version: str
     clock: Clock
-    """Of the harness's backend alone: encoding the prompts, forwards, log-likelihoods. Its own reading of tasks
-    and files is left out."""
+    """Of the harness's backend alone: encoding the prompts, forwards, log-likelihoods. Its own reading of
+    tasks and files is left out."""
 
 
 def lm_eval_scores(
@@ -158,7 +159,8 @@ def _write(folder: Path, task: LocalTask) -> list[str]:
     examples, names = _rows(task.examples), []
     for subject in dict.fromkeys(row["subject"] for row in rows):
         splits = {
-            split: [row for row in of if row["subject"] == subject] for split, of in (("test", rows), ("dev", examples))
+            split: [row for row in of if row["subject"] == subject]
+            for split, of in (("test", rows), ("dev", examples))
         }
         about = subject.replace("_", " ")
         settings = {
@@ -174,10 +176,15 @@ def _write(folder: Path, task: LocalTask) -> list[str]:
 def _rows(path: Path) -> list[dict[str, Any]]:
     with path.open(encoding="utf-8") as file:
         rows = [json.loads(line) for line in file if line.strip()]
-    return [{"place": place, **{name: row[name] for name in FIELDS if name in row}} for place, row in enumerate(rows)]
+    return [
+        {"place": place, **{name: row[name] for name in FIELDS if name in row}}
+        for place, row in enumerate(rows)
+    ]
 
 
-def _write_one(folder: Path, name: str, splits: Mapping[str, list[dict[str, Any]]], settings: Mapping[str, Any]) -> str:
+def _write_one(
+    folder: Path, name: str, splits: Mapping[str, list[dict[str, Any]]], settings: Mapping[str, Any]
+) -> str:
     """A task's rows and its settings (JSON is YAML)."""
     files = {}
     for split, rows in splits.items():

@@ -2,8 +2,8 @@
 
     PYTHONPATH=python/src python bench/lm-eval/log_softmax.py MODEL SHARED [--positions 384]
 
-The kernel for CPU keeps one running fp32 sum of exponentials a vector lane: 8 with AVX2, 16 with AVX-512. Written
-out, such sums are off by what the kernel is off, position by position. Takes seconds.
+The kernel for CPU keeps one running fp32 sum of exponentials a vector lane: 8 with AVX2, 16 with AVX-512.
+Written out, such sums are off by what the kernel is off, position by position. Takes seconds.
 """
 
 from __future__ import annotations
@@ -56,11 +56,17 @@ def main() -> None:
     model = AutoModelForCausalLM.from_pretrained(given.model, dtype=torch.float32).eval()
     with (given.shared / "data" / "piqa.jsonl").open(encoding="utf-8") as file:
         rows = [json.loads(line) for line, _ in zip(file, range(100), strict=False)]
-    text = "\n\n".join(f"Question: {row['question']}\nAnswer: {row['choices'][row['answer']]}" for row in rows)
-    ids = AutoTokenizer.from_pretrained(given.model)(text, return_tensors="pt")["input_ids"][:, : given.positions]
+    text = "\n\n".join(
+        f"Question: {row['question']}\nAnswer: {row['choices'][row['answer']]}" for row in rows
+    )
+    ids = AutoTokenizer.from_pretrained(given.model)(text, return_tensors="pt")["input_ids"][
+        :, : given.positions
+    ]
     logits = model(input_ids=ids, use_cache=False).logits[0].contiguous()
     kernel, terms = off(logits), (logits - logits.amax(1, keepdim=True)).exp()
-    print(f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}; nats, {len(logits)} positions")
+    print(
+        f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}; nats, {len(logits)} positions"
+    )
     show(f"fp32 log_softmax over {logits.shape[1]}", kernel)
     for words in VOCABULARIES:
         show(f"fp32 log_softmax over the first {words}", off(logits[:, :words].contiguous()))

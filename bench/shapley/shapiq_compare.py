@@ -1,4 +1,5 @@
-"""The Shapley approximators of the Python package shapiq on the golden game, for bench/shapley/golden-game.ts.
+"""The Shapley approximators of the Python package shapiq on the golden game, for
+bench/shapley/golden-game.ts.
 
     python bench/shapley/shapiq_compare.py TABLE.json SEEDS BUDGET,BUDGET,...
 
@@ -21,7 +22,8 @@ CAP = np.log(49152)
 
 
 def methods():
-    """Every approximator that gives Shapley values, with the better of its settings where it has a pairing trick."""
+    """Every approximator that gives Shapley values, with the better of its settings where it has a pairing
+    trick."""
     n = PLAYERS
     return {
         "KernelSHAP, paired": lambda s: ap.KernelSHAP(n=n, pairing_trick=True, random_state=s),
@@ -54,7 +56,9 @@ def main() -> None:
 
     def regret(values) -> float:
         order = np.argsort(values, kind="stable")
-        costs = [loss[1023 - powers[order[:k]].sum()] - table["best removals"][str(k)][0] for k in range(1, 6)]
+        costs = [
+            loss[1023 - powers[order[:k]].sum()] - table["best removals"][str(k)][0] for k in range(1, 6)
+        ]
         return float(np.mean(costs))
 
     for name, make in methods().items():

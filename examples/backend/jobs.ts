@@ -1,4 +1,7 @@
-/** Jobs of several users on one worker: one runs at a time, users take turns, and each can be watched and ended. */
+/**
+ * Jobs of several users on one worker: one runs at a time, users take turns, and each can be watched and
+ * ended.
+ */
 import { randomUUID } from "node:crypto";
 import { EventEmitter, on } from "node:events";
 import { DepthkitError, type Progress } from "depthkit";

@@ -1,4 +1,6 @@
-/** Serves experiments on a model: `MODEL=... PORT=... node main.ts`; Ctrl-C or SIGTERM ends it in good order. */
+/**
+ * Serves experiments on a model: `MODEL=... PORT=... node main.ts`; Ctrl-C or SIGTERM ends it in good order.
+ */
 import { ModelWorker } from "./model-worker.ts";
 import { backend } from "./server.ts";
 

@@ -29,8 +29,8 @@ export const commands: readonly CommandEntry[] = [
   {
     name: "influence",
     description:
-      "Measure how far each block, attention and feed-forward sublayer moves the residual stream, or what the " +
-      "loss would gain without it, by gradients.",
+      "Measure how far each block, attention and feed-forward sublayer moves the residual stream, or what " +
+      "the loss would gain without it, by gradients.",
     load: async () => (await import("./influence.ts")).registerInfluence,
   },
   {

@@ -12,7 +12,9 @@ export function requireKeys(what: string): string {
   );
 }
 
-/** Runs `work` with a worker of this machine that is gone afterwards, or with the remote one that was named. */
+/**
+ * Runs `work` with a worker of this machine that is gone afterwards, or with the remote one that was named.
+ */
 export async function withWorker<T>(signal: AbortSignal, work: (kit: Depthkit) => Promise<T>): Promise<T> {
   const { worker } = remoteFlags();
   await using kit = worker === undefined ? await Depthkit.start({ signal }) : await connect(worker);

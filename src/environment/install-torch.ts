@@ -34,9 +34,9 @@ export async function installTorch(
     throw new DepthkitError(
       "NETWORK",
       `${wanted} was not found: PyTorch's index of wheels (${index}) could not be reached, or does not ` +
-        "have it for this Python and this machine, or a constraint of pip's configuration forbids it. Check " +
-        "the network and a proxy (HTTPS_PROXY) and run the command again; or name a folder that holds the " +
-        "wheel in PIP_FIND_LINKS; or choose another build with --torch (docs/setup.md).\n" +
+        "have it for this Python and this machine, or a constraint of pip's configuration forbids it. " +
+        "Check the network and a proxy (HTTPS_PROXY) and run the command again; or name a folder that " +
+        "holds the wheel in PIP_FIND_LINKS; or choose another build with --torch (docs/setup.md).\n" +
         `${installer.name}'s last lines:\n${said.map((line) => `  ${line}`).join("\n")}`,
       { cause: error, details: { reason: "wheel-index", index, output: said } },
     );

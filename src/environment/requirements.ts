@@ -30,7 +30,9 @@ export interface Requirements {
   constraints: string;
   /** What must import afterwards. */
   modules: readonly RequiredModule[];
-  /** Free space the environment needs, in bytes; with torch among the packages more where its build is large. */
+  /**
+   * Free space the environment needs, in bytes; with torch among the packages more where its build is large.
+   */
   neededBytes: number;
 }
 

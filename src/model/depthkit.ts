@@ -147,9 +147,9 @@ export class Depthkit {
   }
 
   /**
-   * Fetches what an export or a saved subnetwork wrote to `folder`, a folder of the worker's machine, into the
-   * folder `target` of this one: whole or not at all, checked by sha256. Called again after a failure, it goes
-   * on from what had come.
+   * Fetches what an export or a saved subnetwork wrote to `folder`, a folder of the worker's machine, into
+   * the folder `target` of this one: whole or not at all, checked by sha256. Called again after a failure, it
+   * goes on from what had come.
    *
    * @throws DepthkitError INVALID_ARGUMENT where this worker wrote nothing to `folder`, TARGET_NOT_EMPTY,
    * DISK_FULL, CONNECTION_LOST, CANCELLED

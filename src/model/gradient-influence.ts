@@ -39,8 +39,8 @@ export interface GradientInfluenceData {
 
 /**
  * What the next-token loss would gain without each unit, to first order. Low means: remove first. `taylor` is
- * the sum of |weight x gradient| over the unit's weights (Shortened LLaMA, arXiv 2402.02834), `gate` minus the
- * gradient of a gate that multiplies its update, at 1. One backward pass a batch serves all units.
+ * the sum of |weight x gradient| over the unit's weights (Shortened LLaMA, arXiv 2402.02834), `gate` minus
+ * the gradient of a gate that multiplies its update, at 1. One backward pass a batch serves all units.
  */
 export class GradientInfluence {
   readonly data: GradientInfluenceData;
@@ -49,8 +49,8 @@ export class GradientInfluence {
   /** The metric it is seen by. */
   readonly metric: GradientMetric;
   /**
-   * What values are divided by: a sum over weights grows with their number, so that `taylor` of attentions and
-   * feed-forwards together is a mean over them.
+   * What values are divided by: a sum over weights grows with their number, so that `taylor` of attentions
+   * and feed-forwards together is a mean over them.
    */
   readonly dividedBy: "weights" | null;
 

@@ -26,8 +26,8 @@ export interface InfluenceData {
   /** `angular[n - 1][l]`: mean angular distance, in units of pi, across the n blocks from block l. */
   angular: number[][];
   /**
-   * `cosines[i][j]`: mean cosine between the stream in front of block i and in front of block j, `depth` being
-   * behind the last block. There where it was asked for.
+   * `cosines[i][j]`: mean cosine between the stream in front of block i and in front of block j, `depth`
+   * being behind the last block. There where it was asked for.
    */
   cosines?: number[][];
   /** Tokens of a sequence that the angular distance is averaged over. */

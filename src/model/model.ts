@@ -335,9 +335,9 @@ export class Model extends Subnetwork {
   }
 
   /**
-   * Measures the influence of every unit in one pass over the corpus: how far it moves the residual stream, all
-   * static metrics together, or with the metric `taylor` or `gate` what the loss would gain without it, by
-   * gradients, both together.
+   * Measures the influence of every unit in one pass over the corpus: how far it moves the residual stream,
+   * all static metrics together, or with the metric `taylor` or `gate` what the loss would gain without it,
+   * by gradients, both together.
    */
   async influence(corpus: Corpus, options: GradientInfluenceOptions): Promise<GradientInfluence>;
   async influence(corpus: Corpus, options?: InfluenceOptions): Promise<Influence>;
@@ -487,7 +487,8 @@ export async function loadModel(
   options: LoadModelOptions,
 ): Promise<Model> {
   checkArgument("model.load", "source", source, aText);
-  // A relative path means the caller's, where the caller's folders are the worker's: it runs in one of its own.
+  // A relative path means the caller's, where the caller's folders are the worker's: it runs in one of its
+  // own.
   const here = connection.remote === undefined && existsSync(source);
   const subject = { source: here ? pathFor(connection, source) : source };
   const { result } = await connection.request("model.load", subject, options);

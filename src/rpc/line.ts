@@ -12,8 +12,8 @@ export interface Line {
   /** The version of the worker's Python. */
   readonly python: string;
   /**
-   * Settles when the worker has ended, or the session with it, whoever ended it. What was asked of it has been
-   * rejected by then.
+   * Settles when the worker has ended, or the session with it, whoever ended it. What was asked of it has
+   * been rejected by then.
    */
   readonly ended: Promise<WorkerEnd>;
   /** Rejects what is under way with CLOSED, ends the worker and waits until it has gone. */

@@ -9,8 +9,8 @@ export const aDuration = aWhole(1, LONGEST_MS);
 export const workerCallChecks = { ...callChecks, timeoutMs: aDuration } as const;
 
 /**
- * Does something that ends at a signal, within a limit of time. What asks a worker several times gives each of
- * these calls the same limit too, so that a shorter one of the kit's does not end them.
+ * Does something that ends at a signal, within a limit of time. What asks a worker several times gives each
+ * of these calls the same limit too, so that a shorter one of the kit's does not end them.
  *
  * @throws DepthkitError TIMEOUT where the limit runs out, and what `run` throws
  */

@@ -2,10 +2,11 @@ import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 import { item } from "../arrays.ts";
 
 /**
- * Normalised spectral clustering (Shi and Malik, 2000), as scikit-learn's `SpectralClustering` on a precomputed
- * affinity: the eigenvectors of the least eigenvalues of I - D^(-1/2) A D^(-1/2), by the root of each point's
- * degree, clustered by k-means. Nothing is drawn: k-means starts from every point in turn, each next centre
- * being the point farthest from those there are, and the least sum of squares is taken, of equal ones the first.
+ * Normalised spectral clustering (Shi and Malik, 2000), as scikit-learn's `SpectralClustering` on a
+ * precomputed affinity: the eigenvectors of the least eigenvalues of I - D^(-1/2) A D^(-1/2), by the root of
+ * each point's degree, clustered by k-means. Nothing is drawn: k-means starts from every point in turn, each
+ * next centre being the point farthest from those there are, and the least sum of squares is taken, of equal
+ * ones the first.
  *
  * `affinity`: symmetric, from 0 on; its diagonal is not read. Returns a label a point, clusters numbered by
  * their first points.
@@ -39,7 +40,9 @@ function embed(affinity: readonly (readonly number[])[], dimensions: number): nu
 
 type Points = readonly (readonly number[])[];
 
-/** The start, then again and again the point farthest from all centres; fewer where no other point is left. */
+/**
+ * The start, then again and again the point farthest from all centres; fewer where no other point is left.
+ */
 function farthestFirst(points: Points, start: number, count: number): number[][] {
   const centres = [[...item(points, start)]];
   while (centres.length < count) {

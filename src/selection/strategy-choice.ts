@@ -50,8 +50,8 @@ export type StrategyChoice =
   | {
       readonly name: "clusters";
       /**
-       * Between every two players, from -1 to 1, such as mean cosines of what they read; only a model's search
-       * can do without.
+       * Between every two players, from -1 to 1, such as mean cosines of what they read; only a model's
+       * search can do without.
        */
       readonly similarities?: readonly (readonly number[])[];
       /** Default 2 to 4, by how fast similarity falls from player to player. */

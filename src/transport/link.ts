@@ -181,8 +181,8 @@ export class Link implements Transport {
     }
     const seconds = Math.round((now - this.#refusedAt) / 1_000);
     const message =
-      `The worker at ${this.#url} has ended: its machine answers, and for ${seconds} s nothing has listened ` +
-      "there. Start it again, connect again, and load again.";
+      `The worker at ${this.#url} has ended: its machine answers, and for ${seconds} s nothing has ` +
+      "listened there. Start it again, connect again, and load again.";
     const details = { worker: this.#url, refused: true };
     this.#fail(new DepthkitError("CONNECTION_LOST", message, { cause: error, details }));
   }
@@ -191,8 +191,8 @@ export class Link implements Transport {
     const lostMs = performance.now() - (this.#lostAt ?? performance.now());
     if (lostMs > Math.min(this.#options.reconnectMs, this.#keepMs)) {
       const message =
-        `The link to the worker at ${this.#url} was lost, and did not come back in ${Math.round(lostMs / 1_000)} ` +
-        `s (${error.message}). Connect again, and load again.`;
+        `The link to the worker at ${this.#url} was lost, and did not come back in ` +
+        `${Math.round(lostMs / 1_000)} s (${error.message}). Connect again, and load again.`;
       this.#fail(new DepthkitError("CONNECTION_LOST", message, { cause: error }));
       return;
     }

@@ -4,8 +4,8 @@ import { connect } from "node:net";
 const PATIENCE_MS = 5_000;
 
 /**
- * Whether the machine of `tcp://host:port` is there and nothing listens at that port. ZeroMQ tells both alike:
- * a machine that refuses, and one that cannot be reached.
+ * Whether the machine of `tcp://host:port` is there and nothing listens at that port. ZeroMQ tells both
+ * alike: a machine that refuses, and one that cannot be reached.
  */
 export function refuses(url: string): Promise<boolean> {
   const { hostname, port } = new URL(url);

@@ -110,8 +110,8 @@ function otherKey(endpoint: string): DepthkitError {
   return new DepthkitError(
     "KEY_REFUSED",
     `What listens at ${endpoint} has not the key that the key file trusts: it is another worker, its key was ` +
-      "made anew, or it is no depthkit worker. Here: depthkit keys FILE --trust NAME.pub, with this client's " +
-      "key file and the worker's public key.",
+      "made anew, or it is no depthkit worker. Here: depthkit keys FILE --trust NAME.pub, with this " +
+      "client's key file and the worker's public key.",
     { details: { worker: endpoint, refused: "worker" } },
   );
 }

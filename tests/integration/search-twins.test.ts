@@ -6,8 +6,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Corpus, Depthkit, type Model } from "../../src/index.ts";
 import { tinyModel } from "./tiny-model.ts";
 
-// Stream: 0 is constant, 1 is what the twins write, 2 to 26 are the tokens' own, 27 to 31 are read by nobody. Each
-// block is one neuron that writes a constant; of block 4 a second one is open only where 1 is empty.
+// Stream: 0 is constant, 1 is what the twins write, 2 to 26 are the tokens' own, 27 to 31 are read by nobody.
+// Each block is one neuron that writes a constant; of block 4 a second one is open only where 1 is empty.
 const surgery = `
 import math
 model.config.tie_word_embeddings = False

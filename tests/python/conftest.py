@@ -27,7 +27,9 @@ collect_ignore = [] if GPU else ["gpu"]
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not GPU:
-        terminalreporter.write_line("No CUDA device: tests/python/gpu, which compares one with the CPU, was left out.")
+        terminalreporter.write_line(
+            "No CUDA device: tests/python/gpu, which compares one with the CPU, was left out."
+        )
 
 
 def pytest_configure() -> None:
@@ -50,7 +52,9 @@ def bundled_model() -> Path:
     given = os.environ.get("DEPTHKIT_TEST_MODEL")
     folder = Path(given) if given else bundled_folder("smollm2-135m", _cache_folder())
     if read_manifest(folder) is None:
-        pytest.fail(f"The bundled model is not in {folder}. Run `npx depthkit setup`, or set DEPTHKIT_TEST_MODEL.")
+        pytest.fail(
+            f"The bundled model is not in {folder}. Run `npx depthkit setup`, or set DEPTHKIT_TEST_MODEL."
+        )
     return folder
 
 

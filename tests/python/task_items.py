@@ -16,9 +16,12 @@ from depthkit_worker.evaluation.task_scores import Scores
 from tiny import VOCABULARY
 
 
-def random_task(items: int = 7, choices: int = 4, kind: TaskKind = "choices", seed: int = 0, *, shots: int = 0) -> Task:
+def random_task(
+    items: int = 7, choices: int = 4, kind: TaskKind = "choices", seed: int = 0, *, shots: int = 0
+) -> Task:
     """Prompts of different lengths, behind `shots` tokens that those of one group have in common. Choices of
-    one token, of several, of one and of several, with scored tokens in the trunk, and two that are read alike."""
+    one token, of several, of one and of several, with scored tokens in the trunk, and two that are read
+    alike."""
     rng = np.random.default_rng(seed)
 
     def ids(count: int) -> NDArray[np.int32]:
@@ -75,7 +78,9 @@ def task_info(kind: TaskKind, items: int) -> TaskInfo:
     )
 
 
-def scores_of(log_likelihoods: Sequence[NDArray[np.float64]], greedy: Sequence[NDArray[np.float64]] = ()) -> Scores:
+def scores_of(
+    log_likelihoods: Sequence[NDArray[np.float64]], greedy: Sequence[NDArray[np.float64]] = ()
+) -> Scores:
     return Scores(tuple(log_likelihoods), tuple(greedy), 1, (), 0.0)
 
 

@@ -20,7 +20,9 @@ NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 @pytest.mark.parametrize("number", NUMBERS, ids=errno.errorcode.__getitem__)
 def test_each_is_disk_full_also_in_the_words_of_safetensors(number: int) -> None:
     told = OSError(number, os.strerror(number))
-    wrapped = SafetensorError(f"Error while serializing: I/O error: {os.strerror(number)} (os error {number})")
+    wrapped = SafetensorError(
+        f"Error while serializing: I/O error: {os.strerror(number)} (os error {number})"
+    )
     for error in (told, wrapped):
         assert disk_full(error) is not None
         assert describe(error).code == "DISK_FULL"

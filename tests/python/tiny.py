@@ -71,16 +71,24 @@ FAMILY_MODELS: dict[str, Callable[[], PreTrainedConfig]] = {
     "llama-tied": lambda: LlamaConfig(**SHAPE, tie_word_embeddings=True),
     "smollm3": lambda: SmolLM3Config(**SHAPE, no_rope_layers=[1, 1, 1, 0, 1, 0]),
     "granite": lambda: GraniteConfig(
-        **SHAPE, residual_multiplier=0.4, embedding_multiplier=2.0, logits_scaling=3.0, attention_multiplier=0.2
+        **SHAPE,
+        residual_multiplier=0.4,
+        embedding_multiplier=2.0,
+        logits_scaling=3.0,
+        attention_multiplier=0.2,
     ),
     "mistral": lambda: MistralConfig(**SHAPE, sliding_window=None),
     "mistral-sliding": lambda: MistralConfig(**SHAPE, sliding_window=5),
     "qwen2": lambda: Qwen2Config(**SHAPE),
-    "qwen2-sliding": lambda: Qwen2Config(**SHAPE, use_sliding_window=True, sliding_window=5, layer_types=list(MIXED)),
+    "qwen2-sliding": lambda: Qwen2Config(
+        **SHAPE, use_sliding_window=True, sliding_window=5, layer_types=list(MIXED)
+    ),
     "qwen3": lambda: Qwen3Config(**SHAPE, head_dim=8),
     "phi3": lambda: Phi3Config(**SHAPE, sliding_window=None),
     "starcoder2": lambda: Starcoder2Config(**SHAPE, sliding_window=None),
-    "mixtral": lambda: MixtralConfig(**SHAPE, num_local_experts=4, num_experts_per_tok=2, sliding_window=None),
+    "mixtral": lambda: MixtralConfig(
+        **SHAPE, num_local_experts=4, num_experts_per_tok=2, sliding_window=None
+    ),
     "qwen2_moe": lambda: Qwen2MoeConfig(
         **SHAPE, **EXPERTS, shared_expert_intermediate_size=24, mlp_only_layers=[1, 4], decoder_sparse_step=1
     ),
@@ -93,7 +101,9 @@ FAMILY_MODELS: dict[str, Callable[[], PreTrainedConfig]] = {
     "cohere": lambda: CohereConfig(**SHAPE, logit_scale=0.5),
     "stablelm": lambda: StableLmConfig(**SHAPE, use_parallel_residual=False),
     "stablelm-parallel": lambda: StableLmConfig(**SHAPE, use_parallel_residual=True),
-    "gpt2": lambda: GPT2Config(vocab_size=VOCABULARY, n_embd=32, n_layer=DEPTH, n_head=4, n_positions=256, **TOKENS),
+    "gpt2": lambda: GPT2Config(
+        vocab_size=VOCABULARY, n_embd=32, n_layer=DEPTH, n_head=4, n_positions=256, **TOKENS
+    ),
     "gpt2-inverse-scaling": lambda: GPT2Config(
         vocab_size=VOCABULARY,
         n_embd=32,
@@ -128,7 +138,9 @@ def tiny_model(name: str, seed: int = 0) -> PreTrainedModel:
     return random_model(FAMILY_MODELS[name](), seed)
 
 
-def random_model(config: PreTrainedConfig, seed: int = 0, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+def random_model(
+    config: PreTrainedConfig, seed: int = 0, dtype: torch.dtype = torch.float32
+) -> PreTrainedModel:
     """A model whose every parameter is random: vectors (norms, biases) too, or a norm taken at the
     wrong place would go unseen."""
     torch.manual_seed(seed)
@@ -185,7 +197,9 @@ def t_smollm3() -> PreTrainedModel:
 
 def t_neox(parallel: bool) -> PreTrainedModel:
     """T-neox-p or T-neox-s of cases.md."""
-    return random_model(GPTNeoXConfig(**{**NO_GROUPS, "num_hidden_layers": 4}, use_parallel_residual=parallel))
+    return random_model(
+        GPTNeoXConfig(**{**NO_GROUPS, "num_hidden_layers": 4}, use_parallel_residual=parallel)
+    )
 
 
 def token_ids(batch: int, sequence: int, vocabulary: int = VOCABULARY, seed: int = 0) -> torch.LongTensor:

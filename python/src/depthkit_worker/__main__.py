@@ -1,5 +1,5 @@
-"""Starts the worker: `python -m depthkit_worker`, with the client's token in DEPTHKIT_TOKEN; or, for clients on
-other machines, with `--listen`.
+"""Starts the worker: `python -m depthkit_worker`, with the client's token in DEPTHKIT_TOKEN; or, for clients
+on other machines, with `--listen`.
 
 Prints one JSON line with the endpoint on standard output, then serves until standard input ends: that
 is how it learns of its parent's death, however that came about.

@@ -70,7 +70,9 @@ export interface PruneOptions extends CallOptions {
   candidates?: ModelSearchOptions["candidates"];
   /** Who stays. */
   protect?: ModelSearchOptions["protect"];
-  /** How sets are looked at. Default: `greedy`; with a limit of evaluations or minutes what makes use of it. */
+  /**
+   * How sets are looked at. Default: `greedy`; with a limit of evaluations or minutes what makes use of it.
+   */
   strategy?: StrategyChoice | undefined;
   /** Sets that the search under repair evaluates at most. */
   evaluations?: number | undefined;
@@ -90,8 +92,8 @@ export interface PruneOptions extends CallOptions {
   /** On top of the winner, such as LoRA; it stays only where it helps on held-out text. */
   heal?: RepairOptions | undefined;
   /**
-   * What to compare with. Default: tail, cosine and greedy, with the same repair. Recipes have a repair of their
-   * own and remove blocks (docs/prune.md).
+   * What to compare with. Default: tail, cosine and greedy, with the same repair. Recipes have a repair of
+   * their own and remove blocks (docs/prune.md).
    */
   baselines?: readonly (BaselineName | PruneRecipeName)[] | undefined;
   /** More to measure on, which decides nothing: the whole model, the shipped one, and others beside it. */

@@ -239,8 +239,8 @@ async function exportShipped(kit: Depthkit, work: Workspace, shipped: Subnetwork
   await steps.mark(exporting(options));
   const { sequences, length } = heldOut.info;
   const note =
-    `Chosen by ${leader.choice.strategy}${leader.name === "search" ? " under repair" : ""}, the best of several ` +
-    `sets of this size on ${sequences} x ${length} tokens of held-out text.`;
+    `Chosen by ${leader.choice.strategy}${leader.name === "search" ? " under repair" : ""}, the best of ` +
+    `several sets of this size on ${sequences} x ${length} tokens of held-out text.`;
   return await shipped.export(out, { format: "huggingface", ...options.export, overwrite, note, ...call });
 }
 

@@ -31,8 +31,8 @@ function scoringFor(repair: RepairOptions | null): GapRepairOptions | undefined 
 }
 
 /**
- * Who may go in a search: of each kind half of the players, or twice as many as go where that is more, those of
- * least score.
+ * Who may go in a search: of each kind half of the players, or twice as many as go where that is more, those
+ * of least score.
  */
 export function candidatesOf(
   { candidates }: PruneOptions,

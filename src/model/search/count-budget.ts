@@ -13,7 +13,10 @@ export interface CountedBudget {
   readonly parts: Record<UnitName, Part> | undefined;
 }
 
-/** Counts or measures the costs that a budget asks for. A share is of the whole model's, unless it says of what. */
+/**
+ * Counts or measures the costs that a budget asks for. A share is of the whole model's, unless it says of
+ * what.
+ */
 export async function countBudget(
   on: Subject,
   budget: Budget,

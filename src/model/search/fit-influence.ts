@@ -14,8 +14,8 @@ export interface MeasureCall extends CallOptions {
 }
 
 /**
- * Influence on the text that a search fits to, of the model and of what is left of it: measured when something
- * first rests on it, and then known.
+ * Influence on the text that a search fits to, of the model and of what is left of it: measured when
+ * something first rests on it, and then known.
  */
 export class FitInfluence {
   readonly #on: Subject;
@@ -28,7 +28,9 @@ export class FitInfluence {
     this.#fit = fit;
   }
 
-  /** By how far each unit moves the stream; with `cosines` between all boundaries where they are asked for. */
+  /**
+   * By how far each unit moves the stream; with `cosines` between all boundaries where they are asked for.
+   */
   async static({ removed = [], ...call }: MeasureCall, cosines = false): Promise<Influence> {
     const key = removed.join();
     const known = this.#static.get(key);

@@ -9,8 +9,8 @@ export const costNames = ["parameters", "bytes", "kv-bytes", "seconds"] as const
 export type CostName = (typeof costNames)[number];
 
 /**
- * A metric of influence, by movement of the stream or by gradients; or `xmerge`, the larger of the standardised
- * l2 influence, relative to the stream, and the standardised cosine (arXiv 2609.02083).
+ * A metric of influence, by movement of the stream or by gradients; or `xmerge`, the larger of the
+ * standardised l2 influence, relative to the stream, and the standardised cosine (arXiv 2609.02083).
  */
 export const influenceScoreNames = [...influenceMetrics, "xmerge", ...gradientMetrics] as const;
 export type InfluenceScoreName = (typeof influenceScoreNames)[number];

@@ -64,8 +64,8 @@ export interface ModelSearchOptions extends Omit<EngineOptions, "onProgress"> {
   /** What influence is measured on and repairs are fitted to. */
   fit?: Corpus | undefined;
   /**
-   * What decides. A list grows: with `greedy`, `beam` and `evolutionary` new sets meet the first, and fewer of
-   * them each next one; other strategies look at the last alone.
+   * What decides. A list grows: with `greedy`, `beam` and `evolutionary` new sets meet the first, and fewer
+   * of them each next one; other strategies look at the last alone.
    */
   choose: Corpus | Task | readonly (Corpus | Task)[];
   /** What says afterwards what the choice is worth; several are reported one by one. */

@@ -12,7 +12,9 @@ export interface Recipe {
   readonly arXiv: string | null;
   /** The kinds of unit that may go. */
   readonly kinds: readonly UnitKind[];
-  /** `angular-span` and `cosine-span`: the run of blocks whose ends are nearest by angle or cosine on `fit`. */
+  /**
+   * `angular-span` and `cosine-span`: the run of blocks whose ends are nearest by angle or cosine on `fit`.
+   */
   readonly strategy: StrategyChoice | "angular-span" | "cosine-span";
   readonly scores?: InfluenceScoreName;
   readonly value?: Measure;

@@ -47,10 +47,12 @@ export interface MadeRepairs {
 export type MakeSubnetwork<S> = (removed: readonly UnitName[], made: MadeRepairs | undefined) => S;
 
 const approximation =
-  "Sets were scored with repairs that were fitted to each gap by itself in the whole model; the winner's own " +
-  "were fitted to the winner.";
+  "Sets were scored with repairs that were fitted to each gap by itself in the whole model; the winner's " +
+  "own were fitted to the winner.";
 
-/** Searches a model for the units to remove: docs/search.md. `known`: influence on `fit`, of another search. */
+/**
+ * Searches a model for the units to remove: docs/search.md. `known`: influence on `fit`, of another search.
+ */
 export async function searchModel<S>(
   on: Subject,
   options: ModelSearchOptions,

@@ -9,8 +9,8 @@ type Similarities = readonly (readonly number[])[];
 /**
  * By clusters of players that are alike (LoRP, arXiv 2605.27786): first the most redundant candidate of each
  * cluster, as far as the budget goes; then again and again that of the cluster whose rest is most alike. How
- * redundant a player is: its mean similarity to all others of its cluster (equation 8), measured once. Of equal
- * players the first goes, of equal clusters that of the first player.
+ * redundant a player is: its mean similarity to all others of its cluster (equation 8), measured once. Of
+ * equal players the first goes, of equal clusters that of the first player.
  */
 export function clusters(given: Similarities | undefined, count: number | undefined): Strategy {
   return {

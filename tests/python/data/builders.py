@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import (
+    AddedToken,
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 # The splitting rule of Llama 3 and of Qwen 2, in its published form.
@@ -18,7 +28,9 @@ TRAINING = [
 ]
 
 
-def byte_level(*, split: str | None = None, bos: bool = False, adds_bos: bool = False) -> PreTrainedTokenizerBase:
+def byte_level(
+    *, split: str | None = None, bos: bool = False, adds_bos: bool = False
+) -> PreTrainedTokenizerBase:
     """A byte-level BPE tokeniser; `bos`: it has a BOS token; `adds_bos`: its post-processor adds it."""
     tokenizer = Tokenizer(models.BPE())
     if split is None:

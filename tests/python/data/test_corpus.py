@@ -54,7 +54,9 @@ def test_dat3_too_little_text_is_said_with_both_numbers() -> None:
     assert caught.value.code == "NOT_ENOUGH_TEXT"
     assert caught.value.details["need"] == 2048 * 128
     assert 0 < caught.value.details["have"] < 200
-    assert str(2048 * 128) in caught.value.message and str(caught.value.details["have"]) in caught.value.message
+    assert (
+        str(2048 * 128) in caught.value.message and str(caught.value.details["have"]) in caught.value.message
+    )
     with pytest.raises(DepthkitError) as caught:
         corpus(CorpusOptions(length=8, sequences=3, packing="none"), ["some words", "others"])
     assert (caught.value.details["have"], caught.value.details["need"]) == (2, 3)

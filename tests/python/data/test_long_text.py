@@ -37,10 +37,21 @@ def split_special() -> PreTrainedTokenizerBase:
 
 @pytest.mark.parametrize(
     "make",
-    [byte_level, lambda: byte_level(bos=True, adds_bos=True), sentence_piece, lambda: sentence_piece(bos=True),
-     split_special],
-    ids=["byte-level", "byte-level with BOS", "sentencepiece", "sentencepiece with BOS", "special tokens split"],
-)  # fmt: skip
+    [
+        byte_level,
+        lambda: byte_level(bos=True, adds_bos=True),
+        sentence_piece,
+        lambda: sentence_piece(bos=True),
+        split_special,
+    ],
+    ids=[
+        "byte-level",
+        "byte-level with BOS",
+        "sentencepiece",
+        "sentencepiece with BOS",
+        "special tokens split",
+    ],
+)
 def test_the_ids_are_those_of_one_call(
     make: Callable[[], PreTrainedTokenizerBase], temporary: Temporary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,7 +79,9 @@ def test_the_bundled_models_tokeniser_too(
     assert encode_whole(smollm2_tokenizer, TEXT, Unattended()).tolist() == expected
 
 
-def test_a_cancel_ends_the_process_and_leaves_nothing(temporary: Temporary, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancel_ends_the_process_and_leaves_nothing(
+    temporary: Temporary, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The text takes minutes in one call."""
 
     class OnceItRuns(Unattended):
@@ -93,7 +106,9 @@ def test_a_cancel_ends_the_process_and_leaves_nothing(temporary: Temporary, monk
     assert temporary() == []
 
 
-def test_texts_by_themselves_are_looked_at_one_by_one(temporary: Temporary, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_texts_by_themselves_are_looked_at_one_by_one(
+    temporary: Temporary, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tokenizer = byte_level()
     monkeypatch.setattr(tokens, "LONG", 500)
     texts = ["short", TRAINING[1] * 10, "another"]

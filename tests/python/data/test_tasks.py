@@ -19,7 +19,13 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.limits import Limits
 from depthkit_worker.session.job import Unattended
 
-MMLU = {"task": "mmlu", "subject": "high_school_biology", "question": " What? ", "choices": list("wxyz"), "answer": 2}
+MMLU = {
+    "task": "mmlu",
+    "subject": "high_school_biology",
+    "question": " What? ",
+    "choices": list("wxyz"),
+    "answer": 2,
+}
 HEADER = "The following are multiple choice questions (with answers) about high school biology.\n\n"
 ARC = {"task": "arc_easy", "question": "Why is it so?", "choices": ["one", "two", "three"], "answer": 1}
 
@@ -67,7 +73,12 @@ PROMPTS: list[tuple[dict[str, Any], list[tuple[str, str]], int]] = [
         0,
     ),
     (
-        {"task": "openbookqa", "question": "A stove is", "choices": ["hot", "cold", "wet", "red"], "answer": 0},
+        {
+            "task": "openbookqa",
+            "question": "A stove is",
+            "choices": ["hot", "cold", "wet", "red"],
+            "answer": 0,
+        },
         [("A stove is", f" {choice}") for choice in ("hot", "cold", "wet", "red")],
         0,
     ),
@@ -85,11 +96,19 @@ PROMPTS: list[tuple[dict[str, Any], list[tuple[str, str]], int]] = [
             "endings": ["starts  pulling [x]tiles.", "sleeps."],
             "label": "1",
         },
-        [("Roof : A man is sitting. on it. He", f" {ending}") for ending in ("starts pulling tiles.", "sleeps.")],
+        [
+            ("Roof : A man is sitting. on it. He", f" {ending}")
+            for ending in ("starts pulling tiles.", "sleeps.")
+        ],
         1,
     ),
     (
-        {"task": "winogrande", "sentence": "Ann met Sue, and _ was glad .", "option1": "Ann", "option2": "Sue"}
+        {
+            "task": "winogrande",
+            "sentence": "Ann met Sue, and _ was glad .",
+            "option1": "Ann",
+            "option2": "Sue",
+        }
         | {"answer": "2"},
         [("Ann met Sue, and Ann", " was glad ."), ("Ann met Sue, and Sue", " was glad .")],
         1,
@@ -102,7 +121,9 @@ PROMPTS: list[tuple[dict[str, Any], list[tuple[str, str]], int]] = [
 ]
 
 
-@pytest.mark.parametrize(("row", "expected", "answer"), PROMPTS, ids=[str(row["task"]) for row, _, _ in PROMPTS])
+@pytest.mark.parametrize(
+    ("row", "expected", "answer"), PROMPTS, ids=[str(row["task"]) for row, _, _ in PROMPTS]
+)
 def test_prompts_are_those_of_the_harness(
     tmp_path: Path, row: dict[str, Any], expected: list[tuple[str, str]], answer: int
 ) -> None:
@@ -178,10 +199,16 @@ def test_without_rows_for_them_the_first_rows_are_examples_and_not_asked() -> No
 
 def test_examples_out_of_a_task_are_the_first_of_each_group_and_never_the_question() -> None:
     tokenizer = byte_level()
-    rows = [{**MMLU, "subject": subject, "question": f"{subject} {n}"} for n in range(3) for subject in ("law", "art")]
+    rows = [
+        {**MMLU, "subject": subject, "question": f"{subject} {n}"}
+        for n in range(3)
+        for subject in ("law", "art")
+    ]
     task = load(own(rows), tokenizer, shots=1)
     assert task.info.items == 4 and task.info.groups == ("law", "art")
-    for item, (subject, number) in zip(task.items, [("law", 1), ("art", 1), ("law", 2), ("art", 2)], strict=True):
+    for item, (subject, number) in zip(
+        task.items, [("law", 1), ("art", 1), ("law", 2), ("art", 2)], strict=True
+    ):
         context = texts(tokenizer, item)[0][0]
         assert context.split("\n\n")[1].startswith(f"{subject} 0\n")
         assert context.split("\n\n")[2].startswith(f"{subject} {number}\n")
@@ -205,7 +232,9 @@ def test_a_row_of_the_caller_is_named_by_its_number() -> None:
         load(own([ARC]), context=2)
 
 
-def by_definition(tokenizer: PreTrainedTokenizerBase, context: str, continuation: str) -> tuple[list[int], int]:
+def by_definition(
+    tokenizer: PreTrainedTokenizerBase, context: str, continuation: str
+) -> tuple[list[int], int]:
     """Ids of both and how many are the continuation's, as the harness's `_encode_pair` has it."""
     spaces = len(context) - len(context.rstrip())
     if spaces:
@@ -218,7 +247,11 @@ def by_definition(tokenizer: PreTrainedTokenizerBase, context: str, continuation
 def test_tsk3_continuations_are_split_where_the_context_ends(
     kind: str, tmp_path: Path, smollm2_tokenizer: PreTrainedTokenizerBase
 ) -> None:
-    tokenizers = {"gpt2": byte_level(), "llama3": byte_level(split=LLAMA3_SPLIT), "sentencepiece": sentence_piece()}
+    tokenizers = {
+        "gpt2": byte_level(),
+        "llama3": byte_level(split=LLAMA3_SPLIT),
+        "sentencepiece": sentence_piece(),
+    }
     tokenizer = smollm2_tokenizer if kind == "smollm2" else tokenizers[kind]
     rows = [{**MMLU, "question": f"The quick brown fox {n}.\n It's"} for n in range(3)]
     dev = write(tmp_path, [{**MMLU, "question": f"def f(x): {n}"} for n in range(5)], "dev.jsonl")
@@ -228,10 +261,13 @@ def test_tsk3_continuations_are_split_where_the_context_ends(
     _, examples = questions_of(dev)
     front = HEADER + "".join(example.example + "\n\n" for example in examples)
     for item, question in zip(task.items, questions, strict=True):
-        for choice, (context, continuation) in enumerate(zip(question.contexts, question.continuations, strict=True)):
+        for choice, (context, continuation) in enumerate(
+            zip(question.contexts, question.continuations, strict=True)
+        ):
             ids, scored = by_definition(tokenizer, front + context, continuation)
             assert item.sequence(choice).tolist() == ids and item.scored[choice] == scored
-        # The letter that is scored is the letter of the examples: "Answer:" is followed by one token there too.
+        # The letter that is scored is the letter of the examples: "Answer:" is followed by one token there
+        # too.
         prompt = item.sequence(item.answer)
         places = [at for at in range(len(prompt)) if prompt[at] == prompt[-1]]
         colon = prompt[len(prompt) - item.scored[0] - 1]
@@ -308,19 +344,27 @@ def test_bos_policy_is_that_of_corpora(tmp_path: Path) -> None:
     empty = TaskTemplate(prompt="", choices=("a", "b"), answer="answer", delimiter="")
     with pytest.raises(DepthkitError, match="no BOS token"):
         load(path, byte_level(), format=empty)
-    assert load(write(tmp_path, [{"answer": 1}]), adds, format=empty).items[0].trunk.tolist() == [adds.bos_token_id]
+    assert load(write(tmp_path, [{"answer": 1}]), adds, format=empty).items[0].trunk.tolist() == [
+        adds.bos_token_id
+    ]
 
 
 def test_the_digest_names_tokens_answers_and_groups(tmp_path: Path) -> None:
     rows = [{**MMLU, "question": f"Is {n} odd"} for n in range(4)]
     path = write(tmp_path, rows)
     task = load(path)
-    assert load(write(tmp_path, [{**row, "weight": 0.5} for row in rows], "more.jsonl")).info.digest == task.info.digest
+    assert (
+        load(write(tmp_path, [{**row, "weight": 0.5} for row in rows], "more.jsonl")).info.digest
+        == task.info.digest
+    )
     limited = load(path, limit=2)
     assert len(limited.items) == 2 and limited.info.rows == 4 and limited.info.digest != task.info.digest
     assert limited.info.digest == load(write(tmp_path, rows[:2], "two.jsonl")).info.digest
     for change in ({"answer": 3}, {"subject": "law"}, {"question": "Is 0 even"}):
-        assert load(write(tmp_path, [{**rows[0], **change}, *rows[1:]], "other.jsonl")).info.digest != task.info.digest
+        assert (
+            load(write(tmp_path, [{**rows[0], **change}, *rows[1:]], "other.jsonl")).info.digest
+            != task.info.digest
+        )
 
 
 WRONG: list[tuple[Any, str, str]] = [
@@ -332,12 +376,18 @@ WRONG: list[tuple[Any, str, str]] = [
     ({**ARC, "choices": ["a", ""]}, "INVALID_ARGUMENT", "line 2 of .*none of them empty"),
     ({**ARC, "question": None}, "INVALID_ARGUMENT", "line 2 of .*'question' is None"),
     ({**ARC, "question": "\ud800"}, "INVALID_ARGUMENT", "line 2 of .*surrogate"),
-    ({"task": "arc_easy", "choices": ["a", "b"], "answer": 1}, "INVALID_ARGUMENT", "line 2 of .*'question' is missing"),
+    (
+        {"task": "arc_easy", "choices": ["a", "b"], "answer": 1},
+        "INVALID_ARGUMENT",
+        "line 2 of .*'question' is missing",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("row", "code", "message"), WRONG)
-def test_rows_that_do_not_fit_are_named_with_their_line(tmp_path: Path, row: Any, code: str, message: str) -> None:
+def test_rows_that_do_not_fit_are_named_with_their_line(
+    tmp_path: Path, row: Any, code: str, message: str
+) -> None:
     path = write(tmp_path, [ARC, row])
     with pytest.raises(DepthkitError, match=message) as caught:
         load(path)

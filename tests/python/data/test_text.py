@@ -19,7 +19,9 @@ ODD_LINES = "a\u2028b\nc\u0085d\r\ne\ff\n"
 
 
 def read(*paths: Path, text_field: str = "text", strict: bool = False) -> Texts:
-    return read_texts(FileSource(files=tuple(map(str, paths)), text_field=text_field, strict=strict), Unattended())
+    return read_texts(
+        FileSource(files=tuple(map(str, paths)), text_field=text_field, strict=strict), Unattended()
+    )
 
 
 def refused(*paths: Path, strict: bool = False) -> DepthkitError:

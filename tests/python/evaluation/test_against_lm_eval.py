@@ -1,6 +1,6 @@
 """The scorer of choices against lm-eval itself on the bundled model: prompts, log-likelihoods and verdicts of
-short items, one by one. `bench/lm-eval/against_lm_eval.py` does a hundred items a task. Skipped where the extra is
-not installed."""
+short items, one by one. `bench/lm-eval/against_lm_eval.py` does a hundred items a task. Skipped where the
+extra is not installed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from depthkit_worker.models.units import Unit
 from fp64 import in_fp64, log_likelihoods
 from lm_eval_tasks import LocalTask, lm_eval_scores
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("lm_eval") is None, reason="lm-eval is not installed")
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("lm_eval") is None, reason="lm-eval is not installed"
+)
 
 AGREED = 1e-3
-"""Nats between lm-eval as it is and the scorer, where choices are as short as here: its softmax is off by up to `BIAS`
-a token, which long choices add up to more."""
+"""Nats between lm-eval as it is and the scorer, where choices are as short as here: its softmax is off by up
+to `BIAS` a token, which long choices add up to more."""
 
 
 def rows_of(name: str) -> list[dict[str, Any]]:
@@ -72,9 +74,11 @@ def test_items_score_as_they_do_by_lm_eval(
     assert found.beyond_bias <= BOUND
 
 
-def test_where_a_long_choice_differs_it_is_the_harness_softmax_that_is_off(bundled_model: Path, tmp_path: Path) -> None:
-    """The longest choice of the first hundred items. The harness takes log-softmaxes in the logits' dtype unless told
-    otherwise; told to take them in fp64, it agrees, and so does the model in fp64 throughout."""
+def test_where_a_long_choice_differs_it_is_the_harness_softmax_that_is_off(
+    bundled_model: Path, tmp_path: Path
+) -> None:
+    """The longest choice of the first hundred items. The harness takes log-softmaxes in the logits' dtype
+    unless told otherwise; told to take them in fp64, it agrees, and so does the model in fp64 throughout."""
     decoder = smollm2(bundled_model)
     row = max(rows_of("piqa")[:100], key=lambda row: max(map(len, row["choices"])))
     task = task_of("piqa", [row], tmp_path)

@@ -124,7 +124,9 @@ def test_a_subnetwork_that_breaks_is_said_and_a_model_that_is_broken_refused(mea
 
     def evaluate(*kept: list[bool]) -> EngineResult:
         subnetworks = Subnetworks((Unit("block", 1), Unit("block", 2)), np.array(kept))
-        return evaluate_subnetworks(decoder, corpus, subnetworks, (measure,), EngineOptions(batch_size=2), Unattended())
+        return evaluate_subnetworks(
+            decoder, corpus, subnetworks, (measure,), EngineOptions(batch_size=2), Unattended()
+        )
 
     for asked in ([[True, True]], [[True, False], [True, True]]):
         with pytest.raises(DepthkitError, match="Measuring subnetworks") as caught:

@@ -47,7 +47,9 @@ def rows(*scores: Sequence[float]) -> list[NDArray[np.float64]]:
     ("letter", "micro", "macro"),
     [(0, 0.229454, 0.231169), (1, 0.246546, 0.244620), (2, 0.255092, 0.253831), (3, 0.268908, 0.270380)],
 )
-def test_tsk1_a_constant_answer_on_mmlu_by_question_and_by_subject(letter: int, micro: float, macro: float) -> None:
+def test_tsk1_a_constant_answer_on_mmlu_by_question_and_by_subject(
+    letter: int, micro: float, macro: float
+) -> None:
     _, questions = questions_of(shared() / "data" / "mmlu_test.jsonl")
     forced = np.full(4, -5.0)
     forced[letter] = -1.0
@@ -93,7 +95,12 @@ def test_flips_behind_an_unchanged_accuracy_are_seen() -> None:
     found = here.comparison
     assert found is not None
     assert here.acc.micro == found.dense_acc == 0.5 and found.agreement == 0.5
-    assert (found.both_right, found.only_dense_right, found.only_subnetwork_right, found.both_wrong) == (1, 1, 1, 1)
+    assert (found.both_right, found.only_dense_right, found.only_subnetwork_right, found.both_wrong) == (
+        1,
+        1,
+        1,
+        1,
+    )
 
 
 def test_last_words_by_their_definitions() -> None:
@@ -184,7 +191,8 @@ def test_tsk5_scores_do_not_hang_on_the_batch(name: str, smollm2_tokenizer: PreT
     data = RowFiles(files=(str(path),))
     task = load_task(tokeniser_of(decoder), data, TaskOptions(limit=20), Unattended())
     one, *others = (
-        task_scores(Subnetwork.dense(decoder), task, Unattended(), batch_size=size) for size in (1, 8, 64, None)
+        task_scores(Subnetwork.dense(decoder), task, Unattended(), batch_size=size)
+        for size in (1, 8, 64, None)
     )
     for item, scores in zip(task.items, one.log_likelihoods, strict=True):
         np.testing.assert_allclose(scores, [of for of, _ in by_forward(model, item)], rtol=0, atol=1e-4)

@@ -34,7 +34,9 @@ def perplexity_run(words: PreTrainedTokenizerBase) -> Run:
     stream = make_stream(Tokeniser(words), texts_from_strings([text]), options, Unattended())
 
     def run(finished: FinishedItems) -> list[list[float]]:
-        chunks = perplexity(Subnetwork.dense(decoder), stream, options, Unattended(), finished=finished).chunks
+        chunks = perplexity(
+            Subnetwork.dense(decoder), stream, options, Unattended(), finished=finished
+        ).chunks
         return [finished[chunk].tolist() for chunk in range(chunks)]
 
     return run

@@ -30,7 +30,9 @@ REMOVALS: dict[str, tuple[Unit, ...]] = {
 }
 
 
-def write(decoder: Decoder, options: GenerateOptions, units: tuple[Unit, ...] = (), prompt: str = PROMPT) -> Generation:
+def write(
+    decoder: Decoder, options: GenerateOptions, units: tuple[Unit, ...] = (), prompt: str = PROMPT
+) -> Generation:
     return generate(Subnetwork(decoder, units), [prompt], options, Unattended()).generations[0]
 
 
@@ -47,7 +49,9 @@ def anew(decoder: Decoder, units: tuple[Unit, ...], prompt_ids: list[int], lengt
 
 @pytest.mark.parametrize("removal", REMOVALS)
 @pytest.mark.parametrize("name", FAMILY_MODELS)
-def test_cached_ids_are_those_of_full_recomputation(name: str, removal: str, words: PreTrainedTokenizerBase) -> None:
+def test_cached_ids_are_those_of_full_recomputation(
+    name: str, removal: str, words: PreTrainedTokenizerBase
+) -> None:
     decoder = Decoder(tiny_model(name), words)
     units = REMOVALS[removal]
     cached = write(decoder, GenerateOptions(max_new_tokens=8), units)
@@ -58,7 +62,8 @@ def test_run1_greedy_with_cache_is_greedy_without(smollm2_tokenizer: PreTrainedT
     decoder = Decoder(t_llama(), smollm2_tokenizer)
     units = (Unit("block", 2),)
     results = [
-        write(decoder, GenerateOptions(max_new_tokens=32, cache=cache), units, "Hello there") for cache in (True, False)
+        write(decoder, GenerateOptions(max_new_tokens=32, cache=cache), units, "Hello there")
+        for cache in (True, False)
     ]
     assert results[0] == results[1]
     assert len(results[0].token_ids) == 32 or results[0].finish == "end-of-text"
@@ -68,7 +73,9 @@ def test_a_removed_attention_has_no_keys_and_values(words: PreTrainedTokenizerBa
     decoder = Decoder(tiny_model("llama"), words)
     units = (Unit("attention", 0), Unit("block", 3), Unit("feed-forward", 4))
     sizes = [
-        generate(Subnetwork(decoder, left_out), [], GenerateOptions(max_new_tokens=1), Unattended()).kv_bytes_per_token
+        generate(
+            Subnetwork(decoder, left_out), [], GenerateOptions(max_new_tokens=1), Unattended()
+        ).kv_bytes_per_token
         for left_out in ((), units)
     ]
     # 2 KV heads of 8 numbers, keys and values, 4 bytes each, in 6 and in 4 blocks.
@@ -80,7 +87,9 @@ def test_a_block_in_a_removed_ones_place_has_keys_and_values(words: PreTrainedTo
     units = (Unit("block", 2), Unit("block", 3))
     block = copy.deepcopy(decoder.blocks[2])
     repair = Repair("replacement-block", units, {2: BlockEdit(replacement=block)}, "")
-    result = generate(Subnetwork(decoder, units, (repair,)), [], GenerateOptions(max_new_tokens=1), Unattended())
+    result = generate(
+        Subnetwork(decoder, units, (repair,)), [], GenerateOptions(max_new_tokens=1), Unattended()
+    )
     assert result.kv_bytes_per_token == 5 * 2 * 2 * 8 * 4
 
 
@@ -150,7 +159,9 @@ def test_a_cancel_ends_generation_and_leaves_the_model_whole(words: PreTrainedTo
         GenerateOptions(max_new_tokens=300),
     ],
 )
-def test_what_cannot_be_done_is_refused_first(options: GenerateOptions, words: PreTrainedTokenizerBase) -> None:
+def test_what_cannot_be_done_is_refused_first(
+    options: GenerateOptions, words: PreTrainedTokenizerBase
+) -> None:
     decoder = Decoder(tiny_model("llama"), words)
     with pytest.raises(DepthkitError) as failure:
         write(decoder, options)
@@ -160,7 +171,9 @@ def test_what_cannot_be_done_is_refused_first(options: GenerateOptions, words: P
 def test_the_bundled_model_answers_in_its_chat_template(bundled_model: Path) -> None:
     options = ModelOptions(device="cpu")
     decoder = load_model(str(bundled_model), bundled_model.parent, options, Unattended())
-    answer = write(decoder, GenerateOptions(max_new_tokens=24, chat=True), prompt="What is the capital of France?")
+    answer = write(
+        decoder, GenerateOptions(max_new_tokens=24, chat=True), prompt="What is the capital of France?"
+    )
     assert "Paris" in answer.text
     assert "<|im_end|>" not in answer.text
     assert write(decoder, GenerateOptions(max_new_tokens=1), (Unit("block", 12),), "One two three").token_ids

@@ -73,7 +73,9 @@ def test_stop_strings_end_each_text_of_a_batch_by_itself(words: PreTrainedTokeni
     decoder = Decoder(tiny_model("llama"), words)
     free = write(decoder, GenerateOptions(max_new_tokens=8))
     stop = (f"t{free[0].token_ids[2]}", f"t{free[3].token_ids[5]}")
-    alone, eight = (write(decoder, GenerateOptions(max_new_tokens=8, stop=stop, batch_size=size)) for size in (1, 8))
+    alone, eight = (
+        write(decoder, GenerateOptions(max_new_tokens=8, stop=stop, batch_size=size)) for size in (1, 8)
+    )
     assert alone == eight
     assert {written.finish for written in eight} >= {"stop"}
     assert any(len(written.token_ids) < 8 for written in eight)
@@ -86,7 +88,9 @@ def test_stop_strings_end_each_text_of_a_batch_by_itself(words: PreTrainedTokeni
         GenerateOptions(max_new_tokens=4, cache=False, batch_size=2),
     ],
 )
-def test_what_has_no_batched_form_is_refused(options: GenerateOptions, words: PreTrainedTokenizerBase) -> None:
+def test_what_has_no_batched_form_is_refused(
+    options: GenerateOptions, words: PreTrainedTokenizerBase
+) -> None:
     with pytest.raises(DepthkitError, match="one at a time"):
         generate(Subnetwork.dense(Decoder(tiny_model("llama"), words)), PROMPTS, options, Unattended())
 
@@ -137,11 +141,15 @@ def test_the_number_a_text_ends_in(text: str, number: str | None) -> None:
 
 
 def test_examples_stand_in_front_and_are_not_asked(tmp_path: Path) -> None:
-    records: list[dict[str, object]] = [{"question": f"{n}+{n}?", "answer": 2 * n, "other": None} for n in range(1, 5)]
+    records: list[dict[str, object]] = [
+        {"question": f"{n}+{n}?", "answer": 2 * n, "other": None} for n in range(1, 5)
+    ]
     path = write_lines(tmp_path / "sums.jsonl", records)
     task = load(path, template(PROMPT, score="number", shots=2))
     assert [item.target for item in task.items] == ["6", "8"]
-    assert task.items[0].prompt == ("Question: 1+1?\nAnswer: 2\n\nQuestion: 2+2?\nAnswer: 4\n\nQuestion: 3+3?\nAnswer:")
+    assert task.items[0].prompt == (
+        "Question: 1+1?\nAnswer: 2\n\nQuestion: 2+2?\nAnswer: 4\n\nQuestion: 3+3?\nAnswer:"
+    )
     assert task.items[1].place == f"line 4 of {path}"
     apart = load(path, template(PROMPT, shots=1, shots_from=RowFiles(files=(path,)), limit=2))
     assert len(apart.items) == 2
@@ -186,7 +194,9 @@ def test_rows_of_the_caller_are_a_task_as_those_of_a_file_are(tmp_path: Path) ->
 def test_a_task_that_cannot_be_asked_says_why(
     tmp_path: Path, options: GenerationTaskOptions, code: str, said: str
 ) -> None:
-    path = write_lines(tmp_path / "a.jsonl", [{"question": "q", "answer": 1}, {"question": "p", "answer": 2.5}])
+    path = write_lines(
+        tmp_path / "a.jsonl", [{"question": "q", "answer": 1}, {"question": "p", "answer": 2.5}]
+    )
     with pytest.raises(DepthkitError, match=said) as failure:
         load(path, options)
     assert failure.value.code == code
@@ -246,5 +256,7 @@ def test_a_cancel_in_a_batch_leaves_the_model_whole(words: PreTrainedTokenizerBa
     decoder = Decoder(tiny_model("llama"), words)
     modules = list(decoder.model.named_modules())
     with pytest.raises(DepthkitError, match="cancelled"):
-        generate(Subnetwork(decoder, UNITS), PROMPTS, GenerateOptions(max_new_tokens=50, batch_size=3), Soon())
+        generate(
+            Subnetwork(decoder, UNITS), PROMPTS, GenerateOptions(max_new_tokens=50, batch_size=3), Soon()
+        )
     assert list(decoder.model.named_modules()) == modules

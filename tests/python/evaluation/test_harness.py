@@ -24,10 +24,16 @@ from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from tiny import SHAPE, random_model, t_llama
 
-with_lm_eval = pytest.mark.skipif(importlib.util.find_spec("lm_eval") is None, reason="lm-eval is not installed")
+with_lm_eval = pytest.mark.skipif(
+    importlib.util.find_spec("lm_eval") is None, reason="lm-eval is not installed"
+)
 UNITS = (Unit("attention", 0), Unit("block", 3))
 RECORDS = [
-    {"question": f"What comes after {number}?", "choices": [f"{number + 1}", "nothing at all", "a cow"], "answer": 0}
+    {
+        "question": f"What comes after {number}?",
+        "choices": [f"{number + 1}", "nothing at all", "a cow"],
+        "answer": 0,
+    }
     for number in range(5)
 ]
 CHOICE = """
@@ -71,7 +77,9 @@ def options(folder: Path, *tasks: str) -> HarnessOptions:
 
 
 @with_lm_eval
-def test_it_evaluates_the_subnetwork_and_says_how(folder: Path, smollm2_tokenizer: PreTrainedTokenizerBase) -> None:
+def test_it_evaluates_the_subnetwork_and_says_how(
+    folder: Path, smollm2_tokenizer: PreTrainedTokenizerBase
+) -> None:
     decoder = Decoder(t_llama(), smollm2_tokenizer)
     modules, side = list(decoder.model.named_modules()), smollm2_tokenizer.padding_side
     random.seed(4)
@@ -92,7 +100,9 @@ def test_it_evaluates_the_subnetwork_and_says_how(folder: Path, smollm2_tokenize
 
 
 @with_lm_eval
-def test_its_log_likelihoods_are_the_subnetworks(folder: Path, smollm2_tokenizer: PreTrainedTokenizerBase) -> None:
+def test_its_log_likelihoods_are_the_subnetworks(
+    folder: Path, smollm2_tokenizer: PreTrainedTokenizerBase
+) -> None:
     decoder = Decoder(t_llama(), smollm2_tokenizer)
     samples: dict[str, Any] = {}
     run_harness(Subnetwork(decoder, UNITS), options(folder, "local_choice"), Unattended(), samples.update)
@@ -131,7 +141,9 @@ def test_unknown_tasks_and_missing_files_are_typed_errors(
     assert failure.value.code == "FILE_NOT_FOUND"
     with pytest.raises(DepthkitError) as failure:
         run_harness(
-            Subnetwork.dense(decoder), HarnessOptions(tasks=("x",), include_path=str(folder / "nothing")), Unattended()
+            Subnetwork.dense(decoder),
+            HarnessOptions(tasks=("x",), include_path=str(folder / "nothing")),
+            Unattended(),
         )
     assert failure.value.code == "FILE_NOT_FOUND"
 
@@ -169,7 +181,9 @@ def test_prompts_have_one_bos_token_and_ids_that_the_model_has(folder: Path) -> 
     plain = run_harness(Subnetwork.dense(decoder), options(folder, "local_*"), Unattended())
     seen: list[list[int]] = []
     # One in a batch of two brings its own; the harness looks at the first alone.
-    lines = [{**record, "question": (BOS if number % 2 else "") + "What?"} for number, record in enumerate(RECORDS)]
+    lines = [
+        {**record, "question": (BOS if number % 2 else "") + "What?"} for number, record in enumerate(RECORDS)
+    ]
     data.write_text("".join(json.dumps(record) + "\n" for record in lines))
     for task in ("choice", "written"):
         text = (folder / f"{task}.yaml").read_text().replace('"Question: {{', '"{{')

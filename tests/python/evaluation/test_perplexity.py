@@ -58,7 +58,9 @@ def measure(decoder: Decoder, stream: TextStream, *units: Unit, **options: objec
 def dense_loss(decoder: Decoder, rows: list[list[int]]) -> tuple[float, int]:
     """The whole model's loss on sequences of ids, and the tokens predicted."""
     whole = Subnetworks((Unit("block", 0),), np.array([[True]]))
-    result = evaluate_subnetworks(decoder, corpus_of(rows), whole, ("loss",), EngineOptions(batch_size=3), Unattended())
+    result = evaluate_subnetworks(
+        decoder, corpus_of(rows), whole, ("loss",), EngineOptions(batch_size=3), Unattended()
+    )
     return float(result.values[0, 0]), result.counts[0]
 
 
@@ -103,7 +105,9 @@ def test_ppl1_uniform_logits_give_the_vocabulary(make: type, options: dict[str, 
     assert result.mean_of_sequences == pytest.approx(size, rel=1e-6)
     words, bytes_scored = scored(stream, result, bos=options.get("bos") == "always")
     assert result.word_perplexity == pytest.approx(size ** (result.tokens_scored / words), rel=1e-5)
-    assert result.bits_per_byte == pytest.approx(math.log2(size) * result.tokens_scored / bytes_scored, rel=1e-6)
+    assert result.bits_per_byte == pytest.approx(
+        math.log2(size) * result.tokens_scored / bytes_scored, rel=1e-6
+    )
     assert (
         result.tokens_total
         == len(stream.ids)
@@ -122,7 +126,9 @@ def test_ppl1_denominators_are_those_of_the_text_scored() -> None:
     assert decoder.tokenizer is not None
     first = str(decoder.tokenizer.decode(stream.ids[:1].tolist()))
     part = measure(decoder, stream, chunk=len(stream.ids))
-    assert denominators(part) == pytest.approx((len(text.split()) - 1, len(text.encode()) - len(first.encode())))
+    assert denominators(part) == pytest.approx(
+        (len(text.split()) - 1, len(text.encode()) - len(first.encode()))
+    )
 
 
 def test_a_tokeniser_that_changes_the_text_has_no_denominators() -> None:
@@ -170,7 +176,11 @@ def test_each_token_is_scored_once_as_by_brute_force(stride: int, bos: str) -> N
                 if start + n + 1 - len(front) not in losses
             }
             # A chunk's first token, once passed over, stays unscored.
-            new = {place: loss for place, loss in new.items() if stride == 64 or place >= len(losses) + 1 - len(front)}
+            new = {
+                place: loss
+                for place, loss in new.items()
+                if stride == 64 or place >= len(losses) + 1 - len(front)
+            }
             means.append(math.exp(np.mean(list(new.values()))))
             losses |= new
     assert result.tokens_scored == len(losses)
@@ -183,10 +193,14 @@ def test_numbers_do_not_hang_on_the_batch_or_the_tile(monkeypatch: pytest.Monkey
     decoder = decoder_for(byte_level())
     stream = stream_of(decoder)
     one = measure(decoder, stream, chunk=96, max_chunks=7)
-    assert measure(decoder, stream, chunk=96, max_chunks=7, batch_size=3).loss == pytest.approx(one.loss, rel=1e-6)
+    assert measure(decoder, stream, chunk=96, max_chunks=7, batch_size=3).loss == pytest.approx(
+        one.loss, rel=1e-6
+    )
     monkeypatch.setattr(head, "TILE_BYTES", {"cpu": 1, "cuda": 1})
     monkeypatch.setattr(head, "LEAST_COLUMNS", 7)
-    assert measure(decoder, stream, chunk=96, max_chunks=7, batch_size=3).loss == pytest.approx(one.loss, rel=1e-6)
+    assert measure(decoder, stream, chunk=96, max_chunks=7, batch_size=3).loss == pytest.approx(
+        one.loss, rel=1e-6
+    )
 
 
 def test_the_chunk_keeps_to_the_models_limit() -> None:
@@ -254,7 +268,9 @@ def test_met3_pads_never_count_in_the_loss(name: str) -> None:
     assert together == pytest.approx(sum(loss * count for loss, count in alone) / tokens, rel=1e-6)
     for row, (loss, _) in zip(rows, alone, strict=True):
         logits = decoder.model(torch.tensor([row])).logits[0, :-1].double()
-        assert loss == pytest.approx(float(torch.nn.functional.cross_entropy(logits, torch.tensor(row[1:]))), rel=1e-6)
+        assert loss == pytest.approx(
+            float(torch.nn.functional.cross_entropy(logits, torch.tensor(row[1:]))), rel=1e-6
+        )
 
 
 def test_half_precision_logits_are_widened() -> None:

@@ -55,11 +55,18 @@ def logits(model: PreTrainedModel, ids: Tensor) -> Tensor:
     return output
 
 
-def greedy(model: PreTrainedModel, ids: Tensor, cache: DynamicCache | None = None, **options: Any) -> list[int]:
+def greedy(
+    model: PreTrainedModel, ids: Tensor, cache: DynamicCache | None = None, **options: Any
+) -> list[int]:
     if cache is not None:
         options[cache_keyword(model)] = cache
     output = model.generate(  # type: ignore[operator]
-        ids, attention_mask=torch.ones_like(ids), max_new_tokens=10, do_sample=False, pad_token_id=0, **options
+        ids,
+        attention_mask=torch.ones_like(ids),
+        max_new_tokens=10,
+        do_sample=False,
+        pad_token_id=0,
+        **options,
     )
     written: list[int] = output[0].tolist()
     return written
@@ -75,7 +82,11 @@ def tensor_names(folder: Path) -> dict[str, str]:
 
 
 def block_numbers(folder: Path) -> set[int]:
-    return {int(match[1]) for name in tensor_names(folder) if (match := re.search(r"\.(?:h|layers)\.(\d+)\.", name))}
+    return {
+        int(match[1])
+        for name in tensor_names(folder)
+        if (match := re.search(r"\.(?:h|layers)\.(\d+)\.", name))
+    }
 
 
 def saved_config(folder: Path) -> dict[str, Any]:

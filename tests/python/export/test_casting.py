@@ -45,7 +45,9 @@ def test_the_difference_is_of_every_token_computed_from_the_files(tmp_path: Path
     ids = ids.view(2, 24)
     with removed(Subnetwork(decoder, BLOCKS)):
         expected = logits(decoder.model, ids)
-    assert result.max_logit_difference == pytest.approx(float((logits(model, ids) - expected).abs().max()), rel=1e-6)
+    assert result.max_logit_difference == pytest.approx(
+        float((logits(model, ids) - expected).abs().max()), rel=1e-6
+    )
 
 
 def test_a_wider_dtype_loses_nothing(tmp_path: Path) -> None:
@@ -57,7 +59,9 @@ def test_numbers_that_become_infinite_are_named(tmp_path: Path) -> None:
     model = tiny_model("llama").bfloat16()
     with torch.no_grad():
         model.get_parameter("model.layers.2.mlp.down_proj.weight")[0, 0] = 1e5
-    failure = refuse(model, (Unit("block", 1),), tmp_path, "float16, whose largest number is 65504: 1 of them")
+    failure = refuse(
+        model, (Unit("block", 1),), tmp_path, "float16, whose largest number is 65504: 1 of them"
+    )
     assert failure.details["tensors"] == {"model.layers.1.mlp.down_proj.weight": 1}
     save(Decoder(model), (Unit("block", 1), Unit("block", 2)), tmp_path / "o", dtype="float16")
 

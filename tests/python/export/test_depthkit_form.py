@@ -107,7 +107,9 @@ def test_sel3_removed_parts_have_no_parameters_and_no_cache(name: str, tmp_path:
     decoder = Decoder(tiny_model(name))
     result = save(decoder, UNITS, tmp_path / "o")
     model = reload(tmp_path / "o", trust_remote_code=True)
-    gone = sum(_removed_parameters(decoder, index, lost) for index, lost in enumerate(removed_parts(UNITS, 6)))
+    gone = sum(
+        _removed_parameters(decoder, index, lost) for index, lost in enumerate(removed_parts(UNITS, 6))
+    )
     assert result.parameters_before - result.parameters_after == gone
     assert sum(parameter.numel() for parameter in model.parameters()) == result.parameters_after
     with torch.no_grad():
@@ -147,7 +149,12 @@ def test_int4_no_tensor_is_too_many_and_the_card_says_how_to_load(tmp_path: Path
     assert "lm_head.weight" not in index["weight_map"]
     assert index["metadata"]["total_size"] == result.weight_bytes_after == 4 * result.parameters_after
     card = (tmp_path / "o" / "README.md").read_text()
-    for fact in ("trust_remote_code=True", "`attention.0`", "by-hand for block.2", "| Layers | 6 before, 3 now |"):
+    for fact in (
+        "trust_remote_code=True",
+        "`attention.0`",
+        "by-hand for block.2",
+        "| Layers | 6 before, 3 now |",
+    ):
         assert fact in card
     assert "modeling_depthkit.py" in {file.name for file in result.files}
     assert "block 0 is without its attention" in result.notes[0]
@@ -166,14 +173,21 @@ def test_exp7_widths_narrower_than_loaded_are_cast_once(tmp_path: Path) -> None:
 def test_an_older_library_is_refused_by_version_before_anything_is_built(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, oldest in {"llama": "4.48", "qwen3": "4.57", "qwen2-sliding": "4.57", "gpt_neox": "5.17"}.items():
+    for name, oldest in {
+        "llama": "4.48",
+        "qwen3": "4.57",
+        "qwen2-sliding": "4.57",
+        "gpt_neox": "5.17",
+    }.items():
         result = save(Decoder(tiny_model(name)), UNITS, tmp_path / name)
         assert f"from {oldest} on; it was run with" in result.notes[0]
         assert result.notes[0] in (tmp_path / name / "README.md").read_text()
         text = (tmp_path / name / "modeling_depthkit.py").read_text()
         with monkeypatch.context() as patch:
             patch.setattr("transformers.__version__", "4.46.3")
-            with pytest.raises(ImportError, match=f"needs transformers {oldest} or newer, and 4.46.3 is installed"):
+            with pytest.raises(
+                ImportError, match=f"needs transformers {oldest} or newer, and 4.46.3 is installed"
+            ):
                 exec(compile(text, "modeling_depthkit.py", "exec"), {"__name__": "modeling_depthkit"})
 
 
@@ -183,7 +197,9 @@ def test_a_missing_tensor_is_refused_and_not_random(loader: Any, tmp_path: Path)
     path = tmp_path / "o" / "model.safetensors"
     tensors = load_file(path)
     gone = "model.layers.0.before.0.block.mlp.up_proj.weight"
-    save_file({name: tensor for name, tensor in tensors.items() if name != gone}, path, metadata={"format": "pt"})
+    save_file(
+        {name: tensor for name, tensor in tensors.items() if name != gone}, path, metadata={"format": "pt"}
+    )
     with pytest.raises(RuntimeError, match=r"1 tensors of .* were not found and 0 have another shape"):
         loader.from_pretrained(tmp_path / "o", trust_remote_code=True)
 
@@ -215,7 +231,9 @@ def test_text_is_split_as_in_the_source_though_the_library_overrules_its_tokeniz
     random_model(Phi3Config(**{**SHAPE, "vocab_size": 1000}, sliding_window=None)).save_pretrained(source)
     make(bos=True, adds_bos=True).save_pretrained(source)
     settings = json.loads((source / "tokenizer_config.json").read_text())
-    (source / "tokenizer_config.json").write_text(json.dumps({**settings, "tokenizer_class": "LlamaTokenizer"}))
+    (source / "tokenizer_config.json").write_text(
+        json.dumps({**settings, "tokenizer_class": "LlamaTokenizer"})
+    )
     decoder = load_model(str(source), tmp_path, ModelOptions(device="cpu"), Unattended())
     save(decoder, UNITS, tmp_path / "o")
     loaded = AutoTokenizer.from_pretrained(tmp_path / "o", trust_remote_code=True)

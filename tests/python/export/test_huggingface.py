@@ -158,7 +158,9 @@ def test_exp7_the_file_shrinks_by_what_was_removed(source: Path, tmp_path: Path)
     )
     # bfloat16 to float32 and back loses nothing.
     name = "model.layers.1.mlp.up_proj.weight"
-    assert torch.equal(load(tmp_path / "o").model.get_parameter(name).float(), decoder.model.get_parameter(name))
+    assert torch.equal(
+        load(tmp_path / "o").model.get_parameter(name).float(), decoder.model.get_parameter(name)
+    )
     assert save(load(half, dtype="bfloat16"), units, tmp_path / "wide", dtype="float32").dtype == "float32"
 
 
@@ -248,7 +250,9 @@ def test_a_cancelled_export_leaves_the_old_folder_and_nothing_else(source: Path,
     before = sorted((path.name, path.stat().st_size) for path in target.iterdir())
     options = ExportOptions(overwrite=True)
     with pytest.raises(DepthkitError, match="cancelled"):
-        export_huggingface(Subnetwork(load(source), BLOCKS), target, options, AfterOneShard(), max_shard_bytes=300_000)
+        export_huggingface(
+            Subnetwork(load(source), BLOCKS), target, options, AfterOneShard(), max_shard_bytes=300_000
+        )
     assert sorted((path.name, path.stat().st_size) for path in target.iterdir()) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["o", "source"]
 

@@ -27,7 +27,8 @@ from tiny import FAMILY_MODELS, SHAPE, random_model, tiny_model, token_ids
 WITH_BIAS = [
     name
     for name in FAMILY_MODELS
-    if name.split("-")[0] in {"llama", "smollm3", "granite", "starcoder2", "gpt2", "gpt_neox", "falcon", "bloom", "opt"}
+    if name.split("-")[0]
+    in {"llama", "smollm3", "granite", "starcoder2", "gpt2", "gpt_neox", "falcon", "bloom", "opt"}
 ]
 AS_LLAMA = ["mistral", "qwen2", "phi3"]
 """Written as Llama for its bias."""
@@ -76,7 +77,9 @@ def test_constants_fold_into_output_biases(name: str, tmp_path: Path) -> None:
     assert torch.equal(logits(decoder.model, token_ids(2, 11)), before)
     folded = [note for note in result.notes if "keep the order" not in note]
     assert len(folded) == (3 if name in AS_LLAMA else 2)
-    assert saved_config(tmp_path / "o")["model_type"] == ("llama" if name in AS_LLAMA else decoder.family.model_type)
+    assert saved_config(tmp_path / "o")["model_type"] == (
+        "llama" if name in AS_LLAMA else decoder.family.model_type
+    )
     model = reload(tmp_path / "o")
     assert sum(parameter.numel() for parameter in model.parameters()) == result.parameters_after
     assert result.weight_bytes_after == 4 * result.parameters_after
@@ -132,7 +135,9 @@ def test_a_tied_head_is_untied_before_the_embeddings_change(tmp_path: Path) -> N
     result = save(decoder, BLOCKS[:1], tmp_path / "o", repairs=repairs)
     assert saved_config(tmp_path / "o")["tie_word_embeddings"] is False
     model = reload(tmp_path / "o")
-    assert torch.equal(model.get_parameter("lm_head.weight"), decoder.model.get_parameter("model.embed_tokens.weight"))
+    assert torch.equal(
+        model.get_parameter("lm_head.weight"), decoder.model.get_parameter("model.embed_tokens.weight")
+    )
     assert "untied" in result.notes[0]
 
 
@@ -153,7 +158,9 @@ def test_a_phi3_with_rotary_positions_of_its_own_is_no_llama(rope: dict[str, Any
 def test_a_head_wider_than_its_share_and_another_rotary_base_pass_to_llama(tmp_path: Path) -> None:
     """Mistral Nemo: heads of 128 in a model of 5,120 with 32 heads."""
     rope = {"rope_type": "default", "rope_theta": 1e6}
-    decoder = Decoder(random_model(MistralConfig(**SHAPE, head_dim=12, sliding_window=None, rope_parameters=rope)))
+    decoder = Decoder(
+        random_model(MistralConfig(**SHAPE, head_dim=12, sliding_window=None, rope_parameters=rope))
+    )
     repairs = constants(decoder)
     assert save(decoder, BLOCKS, tmp_path / "o", repairs=repairs).layout == "plain"
     assert largest(decoder, BLOCKS, repairs, tmp_path / "o") < 1e-5
@@ -165,7 +172,9 @@ def test_a_chain_of_constants_of_a_run_is_one_sum(tmp_path: Path) -> None:
     decoder = Decoder(tiny_model("gpt2"))
     vectors = [Constant(random(32, seed=seed)) for seed in range(3)]
     repairs = (
-        by_hand(decoder, (Unit("block", 2),), {2: BlockEdit(beside=vectors[0]), 1: BlockEdit(after=vectors[1])}),
+        by_hand(
+            decoder, (Unit("block", 2),), {2: BlockEdit(beside=vectors[0]), 1: BlockEdit(after=vectors[1])}
+        ),
         by_hand(decoder, (Unit("block", 3),), {3: BlockEdit(beside=vectors[2])}),
     )
     units = (Unit("block", 2), Unit("block", 3))
@@ -176,7 +185,9 @@ def test_a_chain_of_constants_of_a_run_is_one_sum(tmp_path: Path) -> None:
     assert torch.allclose(grown, sum((vector.vector for vector in vectors), torch.zeros(32)), atol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "weight"), [("llama", "mlp.down_proj.weight"), ("gpt2", "mlp.c_proj.weight")])
+@pytest.mark.parametrize(
+    ("name", "weight"), [("llama", "mlp.down_proj.weight"), ("gpt2", "mlp.c_proj.weight")]
+)
 def test_a_fold_is_a_plain_checkpoint(name: str, weight: str, tmp_path: Path) -> None:
     decoder = Decoder(tiny_model(name))
     product = Product(torch.eye(32) + random(32, 32, scale=0.05), output_first=name == "llama")
@@ -203,7 +214,9 @@ def test_rec1_merged_lora_answers_as_it_did_in_memory(name: str, tmp_path: Path)
 def test_rec1_a_merge_is_done_in_fp32_and_cast_once(tmp_path: Path) -> None:
     decoder = Decoder(tiny_model("llama"))
     change = Sum(random(2, 48), random(32, 2, seed=1), 2.0)
-    repairs = (by_hand(decoder, (Unit("block", 3),), {0: BlockEdit(weights={"mlp.down_proj.weight": change})}),)
+    repairs = (
+        by_hand(decoder, (Unit("block", 3),), {0: BlockEdit(weights={"mlp.down_proj.weight": change})}),
+    )
     save(decoder, (Unit("block", 3),), tmp_path / "o", repairs=repairs, dtype="bfloat16")
     name = "model.layers.0.mlp.down_proj.weight"
     expected = (decoder.model.get_parameter(name) + 2.0 * change.b @ change.a).to(torch.bfloat16)
@@ -211,7 +224,9 @@ def test_rec1_a_merge_is_done_in_fp32_and_cast_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", [0.5, float("nan")])
-def test_rec1_an_export_that_differs_stops(wrong: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rec1_an_export_that_differs_stops(
+    wrong: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A fold gone wrong: its vector is not the one in memory."""
 
     def not_this_one(tensor: Tensor, _vector: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Plain exports in the eyes of software that takes a block's kind from its number.
 
-Such software is played by transformers itself, on a configuration whose lists are taken away and derived again
-by the rule that llama.cpp (the family's period) and MLX (the file's period, if there is one) have.
+Such software is played by transformers itself, on a configuration whose lists are taken away and derived
+again by the rule that llama.cpp (the family's period) and MLX (the file's period, if there is one) have.
 """
 
 from __future__ import annotations
@@ -149,7 +149,9 @@ def test_qwen2_s_first_window_moves_with_the_blocks_below_it(tmp_path: Path) -> 
 
 def test_qwen2_s_first_window_goes_where_windows_follow_no_rule(tmp_path: Path) -> None:
     types = ["sliding_attention", "full_attention"] * 3
-    config = Qwen2Config(**SHAPE, use_sliding_window=True, sliding_window=4, layer_types=types, max_window_layers=3)
+    config = Qwen2Config(
+        **SHAPE, use_sliding_window=True, sliding_window=4, layer_types=types, max_window_layers=3
+    )
     (note,) = save(Decoder(random_model(config)), blocks(1), tmp_path / "o").notes
     assert "no max_window_layers is right" in note
     assert "max_window_layers" not in saved_config(tmp_path / "o")

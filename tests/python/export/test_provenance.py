@@ -85,7 +85,9 @@ def test_a_second_export_names_the_first_source_and_both_steps(source: Path, tmp
         assert str(tmp_path) not in (tmp_path / "second" / name).read_text()
 
 
-def test_front_matter_or_a_history_that_cannot_be_read_is_refused_by_its_file(source: Path, tmp_path: Path) -> None:
+def test_front_matter_or_a_history_that_cannot_be_read_is_refused_by_its_file(
+    source: Path, tmp_path: Path
+) -> None:
     (source / "README.md").write_text("---\n[license\n---\n")
     with pytest.raises(DepthkitError, match=r"README\.md.*front matter"):
         export(source, tmp_path / "out", 1)

@@ -1,4 +1,5 @@
-"""Files written a piece at a time are the library's own, byte for byte, and a cancel is seen between pieces."""
+"""Files written a piece at a time are the library's own, byte for byte, and a cancel is seen between
+pieces."""
 
 from __future__ import annotations
 

@@ -48,5 +48,7 @@ def test_every_chat_template_arrives(
     result = save(decoder, UNITS[layout], tmp_path / "o")
     assert result.layout == layout
     assert AutoTokenizer.from_pretrained(tmp_path / "o").chat_template == TEMPLATES
-    written = {path.relative_to(tmp_path / "o").as_posix() for path in (tmp_path / "o").rglob("*") if path.is_file()}
+    written = {
+        path.relative_to(tmp_path / "o").as_posix() for path in (tmp_path / "o").rglob("*") if path.is_file()
+    }
     assert {file.name for file in result.files} == written

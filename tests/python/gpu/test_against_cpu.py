@@ -98,8 +98,12 @@ def base_on(device: torch.device, name: str, units: tuple[Unit, ...] = UNITS) ->
 
 
 def scores(base: Base, repairs: tuple[Repair, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    asked = Subnetworks(base.subnetwork.units, np.zeros((1, len(base.subnetwork.units)), dtype=np.bool_), repairs)
-    return evaluate_subnetworks(base.decoder, base.corpus, asked, MEASURES, EngineOptions(), Unattended()).values
+    asked = Subnetworks(
+        base.subnetwork.units, np.zeros((1, len(base.subnetwork.units)), dtype=np.bool_), repairs
+    )
+    return evaluate_subnetworks(
+        base.decoder, base.corpus, asked, MEASURES, EngineOptions(), Unattended()
+    ).values
 
 
 @pytest.mark.parametrize("name", FAMILY_MODELS)
@@ -110,7 +114,9 @@ def test_the_engine(name: str) -> None:
     def work(device: torch.device) -> tuple[Any, ...]:
         decoder, corpus = on(device, name), corpus_of(random_rows(13, 13, 9, 13))
         of_text = [
-            evaluate_subnetworks(decoder, corpus, asked, MEASURES, EngineOptions(batch_size=size), Unattended()).values
+            evaluate_subnetworks(
+                decoder, corpus, asked, MEASURES, EngineOptions(batch_size=size), Unattended()
+            ).values
             for size in (1, 4)
         ]
         of_task = evaluate_subnetworks(
@@ -164,7 +170,10 @@ FITS: dict[str, tuple[tuple[Unit, ...], Callable[[Base], Fitted]]] = {
         UNITS,
         lambda base: fit_emulated_update(EmulatedUpdateOptions(reference="pruned"), base, Unattended()),
     ),
-    "low-rank": (UNITS, lambda base: fit_low_rank(LowRankOptions(rank=4, ridge=0.1), ignore, base, Unattended())),
+    "low-rank": (
+        UNITS,
+        lambda base: fit_low_rank(LowRankOptions(rank=4, ridge=0.1), ignore, base, Unattended()),
+    ),
     "fold": (BLOCKS, lambda base: fit_fold(FoldOptions(reference="dense", ridge=0.1), base, Unattended())),
     "patch": (
         UNITS,
@@ -173,11 +182,15 @@ FITS: dict[str, tuple[tuple[Unit, ...], Callable[[Base], Fitted]]] = {
     "bias": (UNITS, lambda base: fit_bias(BiasOptions(training=TRAINING), ignore, base, Unattended())),
     "low-rank, trained": (
         UNITS,
-        lambda base: fit_low_rank(LowRankOptions(rank=4, ridge=0.1, training=TRAINING), ignore, base, Unattended()),
+        lambda base: fit_low_rank(
+            LowRankOptions(rank=4, ridge=0.1, training=TRAINING), ignore, base, Unattended()
+        ),
     ),
     "replacement-block": (
         BLOCKS,
-        lambda base: fit_replacement_block(ReplacementBlockOptions(training=TRAINING), ignore, base, Unattended()),
+        lambda base: fit_replacement_block(
+            ReplacementBlockOptions(training=TRAINING), ignore, base, Unattended()
+        ),
     ),
     "lora": (
         UNITS,
@@ -223,7 +236,10 @@ def test_repairs_travel_between_devices(tmp_path: Path) -> None:
     base = base_on(DEVICE, "llama")
     made = repairs_of(base, FITS["low-rank"][1](base))
     save_repairs(
-        Subnetwork(base.decoder, base.subnetwork.units, made), tmp_path / "repairs", RepairSaveOptions(), Unattended()
+        Subnetwork(base.decoder, base.subnetwork.units, made),
+        tmp_path / "repairs",
+        RepairSaveOptions(),
+        Unattended(),
     )
     there = base_on(CPU, "llama")
     loaded = load_repairs(there.decoder, tmp_path / "repairs").repairs
@@ -269,7 +285,9 @@ def test_an_export_is_verified_and_loads(name: str, words: PreTrainedTokenizerBa
     base = base_on(DEVICE, name)
     base.decoder.tokenizer = words
     repairs = repairs_of(base, FITS["emulated-update"][1](base))
-    export_huggingface(Subnetwork(base.decoder, UNITS, repairs), tmp_path / "own", ExportOptions(), Unattended())
+    export_huggingface(
+        Subnetwork(base.decoder, UNITS, repairs), tmp_path / "own", ExportOptions(), Unattended()
+    )
     export_huggingface(Subnetwork(base.decoder, BLOCKS), tmp_path / "plain", ExportOptions(), Unattended())
     options = ModelOptions(dtype="float32", device=str(DEVICE))
     loaded = load_model(str(tmp_path / "plain"), tmp_path, options, Unattended())
@@ -285,7 +303,9 @@ def test_a_profile_counts_what_the_device_allocates() -> None:
 
 @pytest.mark.skipif(DEVICE.type != "cuda", reason="a limit on the memory of a CUDA device")
 def test_out_of_memory_halves_the_batch_and_goes_on() -> None:
-    decoder = Decoder(moved(random_model(LlamaConfig(**SHAPE | {"vocab_size": 4096, "hidden_size": 256})), DEVICE))
+    decoder = Decoder(
+        moved(random_model(LlamaConfig(**SHAPE | {"vocab_size": 4096, "hidden_size": 256})), DEVICE)
+    )
     corpus = corpus_of(many_rows(64, 128))
     asked = Subnetworks(BLOCKS, random_masks(6, 2, keep=0.8))
     options = EngineOptions(batch_size=64)
@@ -298,5 +318,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on() -> None:
         little = evaluate_subnetworks(decoder, corpus, asked, ("loss", "kl"), options, Unattended())
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0, DEVICE)
-    assert whole.notes == () and little.notes[0].startswith("out of memory with 64 sequences a batch"), little.notes
+    assert whole.notes == () and little.notes[0].startswith("out of memory with 64 sequences a batch"), (
+        little.notes
+    )
     np.testing.assert_allclose(little.values, whole.values, rtol=1e-5)

@@ -45,7 +45,9 @@ def ask(session: Session, method: str, /, **params: Any) -> Any:
 
 
 def corpus_for(tokenizer: PreTrainedTokenizerBase, rows: int = 4) -> Corpus:
-    return dataclasses.replace(corpus_of(random_rows(*[12] * rows)), tokenizer_digest=tokenizer_digest(tokenizer))
+    return dataclasses.replace(
+        corpus_of(random_rows(*[12] * rows)), tokenizer_digest=tokenizer_digest(tokenizer)
+    )
 
 
 def fit(session: Session, model: str, corpus: str, method: dict[str, Any], **params: Any) -> Any:

@@ -34,7 +34,10 @@ def alive(references: list[weakref.ref[Any]]) -> int:
 
 def test_an_unloaded_repair_is_gone(words: PreTrainedTokenizerBase) -> None:
     session = Session()
-    model, corpus = session.models.add(Decoder(tiny_model("llama"), words)), session.corpora.add(corpus_for(words))
+    model, corpus = (
+        session.models.add(Decoder(tiny_model("llama"), words)),
+        session.corpora.add(corpus_for(words)),
+    )
     (made,) = fit(session, model, corpus, BLOCK).repairs
     modules = modules_of(session, made)
     assert alive(modules) == 1
@@ -45,7 +48,9 @@ def test_an_unloaded_repair_is_gone(words: PreTrainedTokenizerBase) -> None:
     assert caught.value.code == "CLOSED"
 
 
-def test_a_model_takes_with_it_all_that_was_made_on_it(words: PreTrainedTokenizerBase, tmp_path: Path) -> None:
+def test_a_model_takes_with_it_all_that_was_made_on_it(
+    words: PreTrainedTokenizerBase, tmp_path: Path
+) -> None:
     session = Session()
     decoders = [Decoder(tiny_model("llama"), words) for _ in range(2)]
     one, other = (session.models.add(decoder) for decoder in decoders)
@@ -71,7 +76,11 @@ def test_a_model_takes_with_it_all_that_was_made_on_it(words: PreTrainedTokenize
         compareToDense=True,
     )
     kept: list[weakref.ref[Any]] = [weakref.ref(decoders[0].model), *modules_of(session, handles[0])]
-    kept += [weakref.ref(last._made[1]) for last in (session.dense_scores, session.stream) if last._made is not None]
+    kept += [
+        weakref.ref(last._made[1])
+        for last in (session.dense_scores, session.stream)
+        if last._made is not None
+    ]
     others: list[weakref.ref[Any]] = [weakref.ref(decoders[1].model), *modules_of(session, handles[1])]
     del decoders[0]
     assert len(kept) == alive(kept) == 4

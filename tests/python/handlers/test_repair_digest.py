@@ -58,7 +58,8 @@ def test_where_and_how_often_checkpoints_are_written_does_not_count(
 
     other = {"method": kind, **TRAINED[kind], "training": {**TRAINING, "learningRate": 0.02}}
     assert (
-        fit(session, model, corpus, other).report.repairs[0].digest != json.loads(saved[0][0])["repairs"][0]["digest"]
+        fit(session, model, corpus, other).report.repairs[0].digest
+        != json.loads(saved[0][0])["repairs"][0]["digest"]
     )
 
 
@@ -79,7 +80,10 @@ def test_what_counts_is_what_it_does() -> None:
     ones = torch.ones(4)
     matrix = torch.eye(4)
     same = digest({2: BlockEdit(beside=Constant(ones))})
-    assert digest({2: BlockEdit(beside=Constant(ones.clone()))}, method="another", settings='{"seed": 1}') == same
+    assert (
+        digest({2: BlockEdit(beside=Constant(ones.clone()))}, method="another", settings='{"seed": 1}')
+        == same
+    )
     changed = ones.clone()
     changed[3] = torch.nextafter(changed[3], torch.tensor(2.0))
     different = [

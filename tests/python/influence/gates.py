@@ -46,7 +46,10 @@ def gated(decoder: Decoder, kind: str, index: int, gate: float) -> Iterator[None
         return (result, *output[1:]) if isinstance(output, tuple) else result
 
     module = {"block": "", "attention": family.attention, "feed-forward": family.feed_forward[-1]}[kind]
-    handles = [block.register_forward_pre_hook(in_front), block.get_submodule(module).register_forward_hook(behind)]
+    handles = [
+        block.register_forward_pre_hook(in_front),
+        block.get_submodule(module).register_forward_hook(behind),
+    ]
     try:
         yield
     finally:
@@ -55,7 +58,8 @@ def gated(decoder: Decoder, kind: str, index: int, gate: float) -> Iterator[None
 
 
 def slope(value_at: Callable[[float], float], step: float) -> float:
-    """The derivative at 0 by four central differences: the library norms in fp32, so that a small step drowns."""
+    """The derivative at 0 by four central differences: the library norms in fp32, so that a small step
+    drowns."""
     one, two = (value_at(near) - value_at(-near) for near in (step, 2 * step))
     return (8 * one - two) / (12 * step)
 

@@ -1,4 +1,5 @@
-"""The worked cases of clustering and of LoRP's choice that the SDK is tested on, by scikit-learn and the equations."""
+"""The worked cases of clustering and of LoRP's choice that the SDK is tested on, by scikit-learn and the
+equations."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ Matrix = NDArray[np.float64]
 def clustered(similarities: Matrix, clusters: int) -> list[int]:
     """Labels in the order of the clusters' first blocks."""
     affinity = (similarities + 1) / 2
-    found = SpectralClustering(clusters, affinity="precomputed", random_state=0, n_init=50).fit_predict(affinity)
+    found = SpectralClustering(clusters, affinity="precomputed", random_state=0, n_init=50).fit_predict(
+        affinity
+    )
     order = list(dict.fromkeys(found.tolist()))
     return [order.index(label) for label in found]
 
@@ -30,7 +33,9 @@ def locality(similarities: Matrix) -> float:
 
 def lorp(similarities: Matrix, labels: list[int], count: int) -> list[int]:
     """arXiv 2605.27786, equations 8 to 11, the first block and the last protected."""
-    clusters = [[block for block, label in enumerate(labels) if label == one] for one in range(max(labels) + 1)]
+    clusters = [
+        [block for block, label in enumerate(labels) if label == one] for one in range(max(labels) + 1)
+    ]
 
     def redundancy(block: int, cluster: list[int]) -> float:
         others = [similarities[block, other] for other in cluster if other != block]
@@ -44,10 +49,14 @@ def lorp(similarities: Matrix, labels: list[int], count: int) -> list[int]:
     while len(removed) < count:
         rests = [[block for block in cluster if block not in removed] for cluster in clusters]
         alike = [
-            float(np.mean([similarities[pair] for pair in combinations(rest, 2)])) if len(rest) > 1 else -np.inf
+            float(np.mean([similarities[pair] for pair in combinations(rest, 2)]))
+            if len(rest) > 1
+            else -np.inf
             for rest in rests
         ]
-        removed.append(queues[max((one for one, queue in enumerate(queues) if queue), key=alike.__getitem__)].pop(0))
+        removed.append(
+            queues[max((one for one, queue in enumerate(queues) if queue), key=alike.__getitem__)].pop(0)
+        )
     return sorted(removed)
 
 

@@ -1,4 +1,5 @@
-"""Gradient influence against central differences, autograd on the model's own forward, and reference figures."""
+"""Gradient influence against central differences, autograd on the model's own forward, and reference
+figures."""
 
 from __future__ import annotations
 
@@ -56,7 +57,9 @@ def test_gates_are_central_differences_of_the_loss(name: str) -> None:
                     return float(loss_of(decoder.model))
 
             found = float(influence.values[number, GATE, index])
-            assert found == pytest.approx(-slope(loss_at, step), rel=relative, abs=absolute), f"{kind}.{index}"
+            assert found == pytest.approx(-slope(loss_at, step), rel=relative, abs=absolute), (
+                f"{kind}.{index}"
+            )
 
 
 @pytest.mark.parametrize("name", FAMILY_MODELS)
@@ -94,14 +97,22 @@ def test_a_pruned_model_is_measured_as_it_runs(name: str) -> None:
         assert (influence.values[UNIT_KINDS.index(unit.kind), :, unit.index] == 0).all()
     for index in (0, 2, 3, 4, 5):
         # What is removed ran in neither, and has no gradient.
-        products = [(each * each.grad).abs() for each in decoder.blocks[index].parameters() if each.grad is not None]
+        products = [
+            (each * each.grad).abs() for each in decoder.blocks[index].parameters() if each.grad is not None
+        ]
         expected = sum(float(product.detach().sum()) for product in products)
         assert float(influence.values[BLOCK, TAYLOR, index]) == pytest.approx(expected, rel=1e-4), index
 
 
 @torch.no_grad()
 def test_taylor_is_the_sum_of_central_differences_of_every_weight() -> None:
-    shape = {**SHAPE, "hidden_size": 8, "intermediate_size": 4, "num_hidden_layers": 2, "num_attention_heads": 2}
+    shape = {
+        **SHAPE,
+        "hidden_size": 8,
+        "intermediate_size": 4,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+    }
     decoder = Decoder(random_model(LlamaConfig(**shape, tie_word_embeddings=True), dtype=torch.float64))
     expected = 0.0
     for parameter in decoder.blocks[1].get_submodule("mlp").parameters():
@@ -124,7 +135,9 @@ def test_the_batch_size_changes_nothing_and_pads_do_not_count() -> None:
     decoder = tiny("llama")
     one, all_of_them = measure(decoder, corpus_of(ROWS), 1), measure(decoder, corpus_of(ROWS), 3)
     torch.testing.assert_close(one.values, all_of_them.values, rtol=1e-4, atol=1e-7)
-    torch.testing.assert_close(one.standard_errors, all_of_them.standard_errors, rtol=1e-3, atol=1e-7, equal_nan=True)
+    torch.testing.assert_close(
+        one.standard_errors, all_of_them.standard_errors, rtol=1e-3, atol=1e-7, equal_nan=True
+    )
     assert one.tokens == all_of_them.tokens == sum(len(row) - 1 for row in ROWS)
     assert one.values[:, TAYLOR].gt(0).all() and one.standard_errors[:, TAYLOR].isnan().all()
 
@@ -134,7 +147,9 @@ def test_standard_errors_of_gates_are_over_sequences() -> None:
     influence = measure(decoder, corpus_of(rows))
     each = torch.stack([measure(decoder, corpus_of([row])).values[:, GATE] for row in rows])
     torch.testing.assert_close(influence.values[:, GATE], each.mean(0), rtol=1e-4, atol=1e-7)
-    torch.testing.assert_close(influence.standard_errors[:, GATE], each.std(0) / math.sqrt(4), rtol=1e-4, atol=1e-7)
+    torch.testing.assert_close(
+        influence.standard_errors[:, GATE], each.std(0) / math.sqrt(4), rtol=1e-4, atol=1e-7
+    )
 
 
 def test_the_model_is_left_as_it_was() -> None:

@@ -50,7 +50,9 @@ def by_hand(x_in: NDArray[np.floating], x_out: NDArray[np.floating]) -> NDArray[
 def streams(decoder: Decoder, row: list[int]) -> NDArray[np.float64]:
     """The residual stream at every depth, (depth + 1, tokens, hidden), from hooks on a plain forward."""
     seen: list[torch.Tensor] = []
-    hooks = [block.register_forward_pre_hook(lambda _m, args: seen.append(args[0])) for block in decoder.blocks]
+    hooks = [
+        block.register_forward_pre_hook(lambda _m, args: seen.append(args[0])) for block in decoder.blocks
+    ]
     hooks.append(
         decoder.blocks[-1].register_forward_hook(
             lambda _m, _a, out: seen.append(out[0] if isinstance(out, tuple) else out)
@@ -62,7 +64,9 @@ def streams(decoder: Decoder, row: list[int]) -> NDArray[np.float64]:
     return torch.stack(seen)[:, 0].double().numpy()
 
 
-@pytest.mark.parametrize("name", ["llama", "gpt2", "gpt_neox", "gpt_neox-parallel", "falcon-parallel", "bloom"])
+@pytest.mark.parametrize(
+    "name", ["llama", "gpt2", "gpt_neox", "gpt_neox-parallel", "falcon-parallel", "bloom"]
+)
 def test_blocks_and_angles_match_a_plain_forward_in_fp64(name: str) -> None:
     decoder, rows = tiny(name), random_rows(17, 17, 17)
     result = measure(decoder, corpus_of(rows), batch_size=2, angular_tokens="all")
@@ -115,12 +119,16 @@ def test_met5_sublayers_read_what_the_wiring_says(parallel: bool) -> None:
     result = measure(decoder, corpus_of([row]))
     before = x if parallel else x + a
     np.testing.assert_allclose(result.values[ATTENTION, :, 2], by_hand(x, x + a).mean(-1), rtol=2e-5)
-    np.testing.assert_allclose(result.values[FEED_FORWARD, :, 2], by_hand(before, before + f).mean(-1), rtol=2e-5)
+    np.testing.assert_allclose(
+        result.values[FEED_FORWARD, :, 2], by_hand(before, before + f).mean(-1), rtol=2e-5
+    )
 
 
 @pytest.mark.parametrize("identity", [(5,), (2, 3)])
 def test_met1_an_identity_block_has_no_influence(identity: tuple[int, ...]) -> None:
-    result = measure(llama(identity=identity), corpus_of(random_rows(40, 40)), batch_size=2, angular_tokens="all")
+    result = measure(
+        llama(identity=identity), corpus_of(random_rows(40, 40)), batch_size=2, angular_tokens="all"
+    )
     for index in identity:
         assert (result.values[:, [L1, L2, RELATIVE_L1, RELATIVE_L2], index] == 0).all()
         assert (result.values[:, COSINE, index] < 1e-6).all()
@@ -153,7 +161,9 @@ def test_skipped_tokens_still_stand_before_the_others() -> None:
     decoder, row = llama(), random_rows(12)[0]
     states = streams(decoder, row)
     result = measure(decoder, corpus_of([row]), skip_first_tokens=4)
-    np.testing.assert_allclose(result.values[BLOCK, :, 1], by_hand(states[1, 4:], states[2, 4:]).mean(-1), rtol=2e-5)
+    np.testing.assert_allclose(
+        result.values[BLOCK, :, 1], by_hand(states[1, 4:], states[2, 4:]).mean(-1), rtol=2e-5
+    )
     assert torch.isnan(result.standard_errors).all()  # one sequence
     with pytest.raises(DepthkitError) as caught:
         measure(decoder, corpus_of([row]), skip_first_tokens=12)
@@ -181,7 +191,8 @@ ANGLES = [0.0, 1e-7, 1e-3, 1.0, 2.0, math.pi]
 
 
 def ends(ratio: float, angle: float, size: float, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
-    """x_in of length `size` and x_out of `ratio` times that at `angle`: (2, 80, hidden) each, more than one piece."""
+    """x_in of length `size` and x_out of `ratio` times that at `angle`: (2, 80, hidden) each, more than one
+    piece."""
     generator = torch.Generator().manual_seed(3)
     one, other = torch.randn(2, 2, 80, 1024, generator=generator, dtype=torch.float64)
     one /= one.norm(dim=-1, keepdim=True)
@@ -191,14 +202,18 @@ def ends(ratio: float, angle: float, size: float, dtype: torch.dtype) -> tuple[t
     return (size * one).to(dtype), (size * x_out).to(dtype)
 
 
-@pytest.mark.parametrize(("size", "dtype"), [(1.0, torch.float32), (1e-18, torch.float32), (1e22, torch.bfloat16)])
+@pytest.mark.parametrize(
+    ("size", "dtype"), [(1.0, torch.float32), (1e-18, torch.float32), (1e22, torch.bfloat16)]
+)
 @pytest.mark.parametrize("angle", ANGLES)
 @pytest.mark.parametrize("ratio", RATIOS)
 def test_every_metric_at_any_ratio_of_norms_is_that_of_wide_numbers(
     ratio: float, angle: float, size: float, dtype: torch.dtype
 ) -> None:
     x_in, x_out = ends(ratio, angle, size, dtype)
-    states = BlockStates(x_in=x_in, attention_out=x_out, feed_forward_in=x_in, feed_forward_out=x_out, x_out=x_out)
+    states = BlockStates(
+        x_in=x_in, attention_out=x_out, feed_forward_in=x_in, feed_forward_out=x_out, x_out=x_out
+    )
     found = token_influences(states)
     # 64 bits of mantissa: the reference's own 1 - cos is good to 1e-18.
     wide_in, wide_out = (state.double().numpy().astype(np.longdouble) for state in (x_in, x_out))
@@ -215,7 +230,9 @@ def test_every_metric_at_any_ratio_of_norms_is_that_of_wide_numbers(
 def test_a_zero_vector_has_no_direction_for_any_metric_of_angles() -> None:
     zero, some = torch.zeros(1, 2, 8), torch.ones(1, 2, 8)
     for x_in, x_out, expected in ((zero, zero, 0.0), (zero, some, 1.0), (some, zero, 1.0), (some, some, 0.0)):
-        states = BlockStates(x_in=x_in, attention_out=x_out, feed_forward_in=x_in, feed_forward_out=x_out, x_out=x_out)
+        states = BlockStates(
+            x_in=x_in, attention_out=x_out, feed_forward_in=x_in, feed_forward_out=x_out, x_out=x_out
+        )
         found = token_influences(states)
         assert (found[:, COSINE] == expected).all()
         angle = float(angular_distances(torch.cat([x_in, x_out]))[0, 1]) / 2
@@ -282,4 +299,6 @@ def test_smollm2_matches_the_reference_figures(bundled_model: Path) -> None:
             np.testing.assert_allclose(result.angular[int(n) - 1, : len(row)], row, rtol=1e-4)
     for k, kind in enumerate(UNIT_KINDS):
         for m, metric in enumerate(result.metrics):
-            np.testing.assert_allclose(result.values[k, m], [unit[metric] for unit in expected[kind]], rtol=1e-4)
+            np.testing.assert_allclose(
+                result.values[k, m], [unit[metric] for unit in expected[kind]], rtol=1e-4
+            )

@@ -18,7 +18,9 @@ FAILED = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
     RuntimeError("CUDA error: out of memory"),
     RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
-    RuntimeError("MPS backend out of memory (MPS allocated: 8.92 GB, other allocations: 1.2 GB, max allowed: 9 GB)."),
+    RuntimeError(
+        "MPS backend out of memory (MPS allocated: 8.92 GB, other allocations: 1.2 GB, max allowed: 9 GB)."
+    ),
     RuntimeError("[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory"),
     RuntimeError("[enforce fail at alloc_cpu.cpp:80] data. DefaultCPUAllocator: not enough memory"),
     RuntimeError("could not create a memory object"),

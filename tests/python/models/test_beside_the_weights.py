@@ -1,5 +1,6 @@
 """What lies in a checkpoint beside the weights of its blocks: adapters, old buffers, prediction layers, lists
-and marks that do not fit. What was loaded is what the digest names, what the notes say and what is exported."""
+and marks that do not fit. What was loaded is what the digest names, what the notes say and what is
+exported."""
 
 from __future__ import annotations
 
@@ -41,11 +42,14 @@ def logits(model: nn.Module, ids: Tensor = IDS) -> Tensor:
 def change_weights(folder: Path, change: Callable[[dict[str, Tensor]], object]) -> None:
     tensors = load_file(folder / WEIGHTS)
     change(tensors)
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / WEIGHTS, {"format": "pt"})
+    save_file(
+        {name: tensor.contiguous() for name, tensor in tensors.items()}, folder / WEIGHTS, {"format": "pt"}
+    )
 
 
 def exported(folder: Path, source: Path, ids: Tensor = IDS) -> dict[str, Any]:
-    """Exports what loading `source` gives, checks that stock transformers answers alike, and gives the config."""
+    """Exports what loading `source` gives, checks that stock transformers answers alike, and gives the
+    config."""
     decoder = loaded(source, source.parent)
     expected = logits(decoder.model, ids)
     export_huggingface(Subnetwork.dense(decoder), folder, ExportOptions(), Unattended())
@@ -60,7 +64,9 @@ def exported(folder: Path, source: Path, ids: Tensor = IDS) -> dict[str, Any]:
 def adapter(tmp_path: Path) -> Path:
     """A LoRA that changes the model much."""
     folder = tmp_path / "adapter"
-    made = get_peft_model(t_llama(), LoraConfig(r=4, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"))
+    made = get_peft_model(
+        t_llama(), LoraConfig(r=4, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
+    )
     for name, parameter in made.named_parameters():
         if "lora_B" in name:
             nn.init.normal_(parameter, std=0.2)
@@ -71,12 +77,16 @@ def adapter(tmp_path: Path) -> Path:
     return folder
 
 
-def test_an_adapter_beside_the_weights_is_told_and_not_applied(source: Path, adapter: Path, tmp_path: Path) -> None:
+def test_an_adapter_beside_the_weights_is_told_and_not_applied(
+    source: Path, adapter: Path, tmp_path: Path
+) -> None:
     plain = logits(loaded(source, tmp_path).model)
     with_adapter = logits(PeftModel.from_pretrained(t_llama(), str(adapter)))
     for path in adapter.glob("adapter_*"):
         shutil.copy(path, source)
-    assert torch.equal(logits(AutoModelForCausalLM.from_pretrained(source)), with_adapter), "transformers applies it"
+    assert torch.equal(logits(AutoModelForCausalLM.from_pretrained(source)), with_adapter), (
+        "transformers applies it"
+    )
     decoder = loaded(source, tmp_path)
     assert torch.equal(logits(decoder.model), plain)
     assert not torch.equal(plain, with_adapter)
@@ -108,7 +118,9 @@ def test_a_folder_with_an_adapter_alone_is_named_as_one(
     assert failure.details["base"] == "someone/the-base"
 
 
-def test_two_matrices_marked_as_tied_stay_two(tmp_path: Path, smollm2_tokenizer: PreTrainedTokenizerBase) -> None:
+def test_two_matrices_marked_as_tied_stay_two(
+    tmp_path: Path, smollm2_tokenizer: PreTrainedTokenizerBase
+) -> None:
     source = saved(t_llama(), smollm2_tokenizer, tmp_path / "source")
     change_config(source, tie_word_embeddings=True)
     decoder = loaded(source, tmp_path)
@@ -118,14 +130,20 @@ def test_two_matrices_marked_as_tied_stay_two(tmp_path: Path, smollm2_tokenizer:
     assert exported(tmp_path / "out", source)["tie_word_embeddings"] is False
 
 
-def test_two_equal_matrices_marked_as_tied_are_tied(tmp_path: Path, smollm2_tokenizer: PreTrainedTokenizerBase) -> None:
+def test_two_equal_matrices_marked_as_tied_are_tied(
+    tmp_path: Path, smollm2_tokenizer: PreTrainedTokenizerBase
+) -> None:
     source = saved(t_llama(tied=True), smollm2_tokenizer, tmp_path / "source")
-    change_weights(source, lambda tensors: tensors.update({"lm_head.weight": tensors["model.embed_tokens.weight"] + 0}))
+    change_weights(
+        source, lambda tensors: tensors.update({"lm_head.weight": tensors["model.embed_tokens.weight"] + 0})
+    )
     assert loaded(source, tmp_path).source.notes == ()
     assert exported(tmp_path / "out", source)["tie_word_embeddings"] is True
 
 
-def test_a_per_block_list_that_is_too_long_is_cut(tmp_path: Path, smollm2_tokenizer: PreTrainedTokenizerBase) -> None:
+def test_a_per_block_list_that_is_too_long_is_cut(
+    tmp_path: Path, smollm2_tokenizer: PreTrainedTokenizerBase
+) -> None:
     source = saved(t_smollm3(), smollm2_tokenizer, tmp_path / "source")
     listed = config_of(source)["no_rope_layers"]
     change_config(source, no_rope_layers=[*listed, 1, 0])

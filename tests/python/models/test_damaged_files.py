@@ -1,5 +1,5 @@
-"""Damaged and hostile files: each ends in the code of its kind, with the file, the place and what to do. Never as
-a fault of depthkit's own, never with a program of the checkpoint's run."""
+"""Damaged and hostile files: each ends in the code of its kind, with the file, the place and what to do.
+Never as a fault of depthkit's own, never with a program of the checkpoint's run."""
 
 from __future__ import annotations
 
@@ -111,7 +111,11 @@ CASES: dict[str, tuple[Damage, str, list[str]]] = {
     "config empty": (text(CONFIG, ""), "MODEL_INVALID", [CONFIG, "empty (0 bytes)"]),
     "config binary": (raw(CONFIG, b"\xff\xfe\x00{"), "MODEL_INVALID", [CONFIG, "not JSON"]),
     "config a list": (text(CONFIG, "[1]"), "MODEL_INVALID", [CONFIG, "holds a list where an object belongs"]),
-    "config an LFS pointer": (text(CONFIG, LFS), "MODEL_INVALID", [CONFIG, "Git LFS pointer", "538,090,408 bytes"]),
+    "config an LFS pointer": (
+        text(CONFIG, LFS),
+        "MODEL_INVALID",
+        [CONFIG, "Git LFS pointer", "538,090,408 bytes"],
+    ),
     "config an HTML page": (text(CONFIG, HTML), "MODEL_INVALID", [CONFIG, "HTML page of 65 bytes"]),
     "model_type a list": (config(model_type=["llama"]), "MODEL_UNSUPPORTED", ["['llama']", "gpt_neox"]),
     "model_type null": (config(model_type=None), "MODEL_UNSUPPORTED", ["None", "gpt_neox"]),
@@ -144,11 +148,23 @@ CASES: dict[str, tuple[Damage, str, list[str]]] = {
     "auto_map a number": (config(auto_map=3), "MODEL_INVALID", ["refuses the configuration"]),
     # the index
     "index to numbers": (index_to(7), "MODEL_INVALID", [INDEX, "model.norm.weight is in 7"]),
-    "index out of the folder": (index_to("../part.safetensors"), "MODEL_INVALID", [INDEX, "'../part.safetensors'"]),
+    "index out of the folder": (
+        index_to("../part.safetensors"),
+        "MODEL_INVALID",
+        [INDEX, "'../part.safetensors'"],
+    ),
     "index to a full path": (index_to("/etc/passwd"), "MODEL_INVALID", [INDEX, "no file outside"]),
-    "index to a Windows path": (index_to("..\\part.safetensors"), "MODEL_INVALID", [INDEX, "no file outside"]),
+    "index to a Windows path": (
+        index_to("..\\part.safetensors"),
+        "MODEL_INVALID",
+        [INDEX, "no file outside"],
+    ),
     "index to a drive": (index_to("C:part.safetensors"), "MODEL_INVALID", [INDEX, "no file outside"]),
-    "index to what is not there": (index_to("other.safetensors"), "MODEL_INVALID", [INDEX, "lacks other.safetensors"]),
+    "index to what is not there": (
+        index_to("other.safetensors"),
+        "MODEL_INVALID",
+        [INDEX, "lacks other.safetensors"],
+    ),
     "index a list": (index([1]), "MODEL_INVALID", [INDEX, "holds a list"]),
     "index of lists": (index({"weight_map": ["a"]}), "MODEL_INVALID", [INDEX, "no weight_map"]),
     "index without metadata": (
@@ -158,9 +174,17 @@ CASES: dict[str, tuple[Damage, str, list[str]]] = {
     ),
     # weights
     "weights cut": (cut(WEIGHTS, 0.5), "MODEL_INVALID", [WEIGHTS, "its header asks for", "it is cut"]),
-    "weights cut in their header": (cut(WEIGHTS, 1e-5), "MODEL_INVALID", [WEIGHTS, "it is cut: its header alone"]),
+    "weights cut in their header": (
+        cut(WEIGHTS, 1e-5),
+        "MODEL_INVALID",
+        [WEIGHTS, "it is cut: its header alone"],
+    ),
     "weights empty": (raw(WEIGHTS, b""), "MODEL_INVALID", [WEIGHTS, "empty (0 bytes)"]),
-    "weights an LFS pointer": (text(WEIGHTS, LFS), "MODEL_INVALID", [WEIGHTS, "Git LFS pointer of 134 bytes"]),
+    "weights an LFS pointer": (
+        text(WEIGHTS, LFS),
+        "MODEL_INVALID",
+        [WEIGHTS, "Git LFS pointer of 134 bytes"],
+    ),
     "weights an HTML page": (text(WEIGHTS, HTML), "MODEL_INVALID", [WEIGHTS, "HTML page"]),
     "weights all zero": (raw(WEIGHTS, bytes(5000)), "MODEL_INVALID", [WEIGHTS]),
     "weights with an absurd header": (
@@ -173,8 +197,16 @@ CASES: dict[str, tuple[Damage, str, list[str]]] = {
         "MODEL_INVALID",
         [WEIGHTS, "cannot be read"],
     ),
-    "weights of another file": (raw(WEIGHTS, b"PK\x03\x04" * 100), "MODEL_INVALID", [WEIGHTS, "no safetensors file"]),
-    "a pickle with a program": (pickled(lambda _: Program()), "MODEL_INVALID", ["pytorch_model.bin", "It was not run"]),
+    "weights of another file": (
+        raw(WEIGHTS, b"PK\x03\x04" * 100),
+        "MODEL_INVALID",
+        [WEIGHTS, "no safetensors file"],
+    ),
+    "a pickle with a program": (
+        pickled(lambda _: Program()),
+        "MODEL_INVALID",
+        ["pytorch_model.bin", "It was not run"],
+    ),
     "a pickle with a program among tensors": (
         pickled(lambda folder: {**load_file(folder / WEIGHTS), "x": Program()}),
         "MODEL_INVALID",
@@ -184,10 +216,22 @@ CASES: dict[str, tuple[Damage, str, list[str]]] = {
     "a pickle cut": (cut_pickle, "MODEL_INVALID", ["pytorch_model.bin", "bytes are damaged or cut"]),
     "a pickle of no tensors": (pickled(lambda _: [1, 2]), "MODEL_INVALID", ["hold no tensors"]),
     # the tokenizer
-    "tokenizer binary": (raw("tokenizer.json", b"\x80\x04\xff" * 50), "MODEL_INVALID", ["tokenizer.json", "not JSON"]),
+    "tokenizer binary": (
+        raw("tokenizer.json", b"\x80\x04\xff" * 50),
+        "MODEL_INVALID",
+        ["tokenizer.json", "not JSON"],
+    ),
     "tokenizer empty": (text("tokenizer.json", ""), "MODEL_INVALID", ["tokenizer.json", "empty (0 bytes)"]),
-    "tokenizer without a model": (text("tokenizer.json", "{}"), "MODEL_INVALID", ["tokenizer cannot be read"]),
-    "tokenizer an LFS pointer": (text("tokenizer.json", LFS), "MODEL_INVALID", ["tokenizer.json", "Git LFS pointer"]),
+    "tokenizer without a model": (
+        text("tokenizer.json", "{}"),
+        "MODEL_INVALID",
+        ["tokenizer cannot be read"],
+    ),
+    "tokenizer an LFS pointer": (
+        text("tokenizer.json", LFS),
+        "MODEL_INVALID",
+        ["tokenizer.json", "Git LFS pointer"],
+    ),
     "tokenizer cut": (cut("tokenizer.json", 0.5), "MODEL_INVALID", ["tokenizer.json", "not JSON"]),
     "tokenizer nested deep": (text("tokenizer.json", "[" * DEEP), "MODEL_INVALID", ["tokenizer.json"]),
     "tokenizer_config binary": (
@@ -197,7 +241,10 @@ CASES: dict[str, tuple[Damage, str, list[str]]] = {
     ),
     # an adapter's description
     "adapter alone and damaged": (
-        lambda folder: ((folder / CONFIG).rename(folder / "c"), (folder / "adapter_config.json").write_text("{")),
+        lambda folder: (
+            (folder / CONFIG).rename(folder / "c"),
+            (folder / "adapter_config.json").write_text("{"),
+        ),
         "MODEL_INVALID",
         ["adapter_config.json", "not JSON"],
     ),
@@ -270,14 +317,20 @@ GGUF_CASES: dict[str, tuple[Callable[[bytes], bytes], list[str]]] = {
         ["should follow byte"],
     ),
     "an absurd depth": (
-        patched(b"llama.block_count" + struct.pack("<II", 4, 1), b"llama.block_count" + struct.pack("<II", 4, 10**9)),
+        patched(
+            b"llama.block_count" + struct.pack("<II", 4, 1),
+            b"llama.block_count" + struct.pack("<II", 4, 10**9),
+        ),
         ["llama.block_count is 1,000,000,000, and it has the tensors of 1 blocks"],
     ),
     "an absurd shape": (
         patched(struct.pack("<IQQ", 2, 32, 8), struct.pack("<IQQ", 2, 2**40, 8)),
         ["it is cut"],
     ),
-    "no dtype": (patched(struct.pack("<QQI", 32, 8, 0), struct.pack("<QQI", 32, 8, 999)), ["a dtype of number 999"]),
+    "no dtype": (
+        patched(struct.pack("<QQI", 32, 8, 0), struct.pack("<QQI", 32, 8, 999)),
+        ["a dtype of number 999"],
+    ),
     "another version": (lambda whole: whole[:4] + struct.pack("<I", 77) + whole[8:], ["GGUF version 77"]),
     "all of it there, and no model": (lambda whole: whole, ["transformers cannot read the GGUF file"]),
     "an LFS pointer": (lambda _: LFS.encode(), ["Git LFS pointer"]),
@@ -334,7 +387,10 @@ REPAIR_CASES: dict[str, Callable[[Any], Any]] = {
     "an edit of a text": having("2", "repairs", 0, "edits", 0, "block"),
     "an edit in no place": having("above", "repairs", 0, "edits", 0, "place"),
     "a change of no weight": having(
-        [{"block": 2, "place": "weights", "name": "no.weight", "kind": "sum", "scale": 1.0}], "repairs", 0, "edits"
+        [{"block": 2, "place": "weights", "name": "no.weight", "kind": "sum", "scale": 1.0}],
+        "repairs",
+        0,
+        "edits",
     ),
     "a unit of no kind": having(["blok.2"], "removed"),
     "a unit beyond the depth": having(["block.2", "block.99"], "removed"),
@@ -362,7 +418,9 @@ def test_a_damaged_repair_is_told_as_one(name: str, tmp_path: Path) -> None:
         ("repair.safetensors", None, "repair.safetensors"),
     ],
 )
-def test_damaged_files_of_a_repair_are_told(name: str, content: bytes | None, said: str, tmp_path: Path) -> None:
+def test_damaged_files_of_a_repair_are_told(
+    name: str, content: bytes | None, said: str, tmp_path: Path
+) -> None:
     decoder, folder = _saved_repair(tmp_path)
     if content is None:
         (folder / name).unlink()

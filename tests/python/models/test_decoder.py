@@ -132,7 +132,8 @@ def test_an_unknown_architecture_is_refused_with_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    "config", [OPTConfig(do_layer_norm_before=False), BloomConfig(apply_residual_connection_post_layernorm=True)]
+    "config",
+    [OPTConfig(do_layer_norm_before=False), BloomConfig(apply_residual_connection_post_layernorm=True)],
 )
 def test_a_wiring_outside_the_family_is_refused(config: OPTConfig | BloomConfig) -> None:
     with pytest.raises(DepthkitError) as failure:

@@ -69,7 +69,9 @@ def test_the_licence_of_a_gguf_is_that_of_its_exports(tmp_path: Path) -> None:
     licence = {"license": "other", "license_name": "own-terms", "license_link": "https://example.org/terms"}
     path = tiny_gguf(tmp_path / "model.gguf", **licence)
     decoder = load_model(str(path), tmp_path / "cache", ModelOptions(device="cpu"), Unattended())
-    export_huggingface(Subnetwork(decoder, (Unit("block", 1),)), tmp_path / "o", ExportOptions(), Unattended())
+    export_huggingface(
+        Subnetwork(decoder, (Unit("block", 1),)), tmp_path / "o", ExportOptions(), Unattended()
+    )
     front = metadata_load(tmp_path / "o" / "README.md")
     assert front is not None and {name: front[name] for name in licence} == licence
     source = json.loads((tmp_path / "o" / "depthkit.json").read_text())["source"]
@@ -78,4 +80,6 @@ def test_the_licence_of_a_gguf_is_that_of_its_exports(tmp_path: Path) -> None:
 
 def test_a_gguf_that_says_nothing_of_it_has_none(tmp_path: Path) -> None:
     assert gguf_licence(tiny_gguf(tmp_path / "model.gguf")) == {}
-    assert gguf_licence(tiny_gguf(tmp_path / "other.gguf", license="mit", license_link=" ")) == {"license": "mit"}
+    assert gguf_licence(tiny_gguf(tmp_path / "other.gguf", license="mit", license_link=" ")) == {
+        "license": "mit"
+    }

@@ -65,7 +65,9 @@ def test_run3_missing_and_unexpected_tensors_are_listed(source: Path, tmp_path: 
     assert {name.split(".")[2] for name in failure.details["unexpected"]} == {"5"}
 
 
-def test_run3_a_missing_head_is_missing_unless_tied(tmp_path: Path, smollm2_tokenizer: PreTrainedTokenizerBase) -> None:
+def test_run3_a_missing_head_is_missing_unless_tied(
+    tmp_path: Path, smollm2_tokenizer: PreTrainedTokenizerBase
+) -> None:
     folder = saved(t_llama(tied=True), smollm2_tokenizer, tmp_path / "tied")
     decoder = loaded(folder, tmp_path)
     head, embedding = decoder.model.get_output_embeddings(), decoder.model.get_input_embeddings()
@@ -107,11 +109,15 @@ def test_an_architecture_nobody_described_is_refused(source: Path, tmp_path: Pat
     assert "gpt_neox" in failure.message
 
 
-def test_a_transformers_too_old_is_refused(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_transformers_too_old_is_refused(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(load, "OLDEST_TRANSFORMERS", Version("99.1"))
     failure = refusal(source, tmp_path)
     assert failure.code == "MODULE_MISSING"
-    assert f"transformers is at {transformers.__version__}, and depthkit needs 99.1 or newer" in failure.message
+    assert (
+        f"transformers is at {transformers.__version__}, and depthkit needs 99.1 or newer" in failure.message
+    )
     assert '-m pip install "transformers>=99.1"' in failure.message
 
 
@@ -124,7 +130,9 @@ def test_a_transformers_too_old_is_refused(source: Path, tmp_path: Path, monkeyp
         ({"revision": "main"}, "INVALID_ARGUMENT"),
     ],
 )
-def test_options_that_cannot_be_met_are_refused(given: dict[str, str], code: str, source: Path, tmp_path: Path) -> None:
+def test_options_that_cannot_be_met_are_refused(
+    given: dict[str, str], code: str, source: Path, tmp_path: Path
+) -> None:
     failure = refusal(source, tmp_path, **given)
     assert failure.code == code
     if "device" in given:
@@ -142,7 +150,9 @@ def test_a_bundled_name_before_set_up_says_what_to_run(tmp_path: Path) -> None:
     assert "npx depthkit setup" in failure.message
 
 
-def test_a_hub_id_without_a_network_is_a_network_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_id_without_a_network_is_a_network_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     assert refusal("nobody/nothing", tmp_path).code == "NETWORK"
@@ -200,7 +210,9 @@ def test_a_cancel_kills_the_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         os.kill(ended[0], 0)
 
 
-def test_a_child_that_dies_is_an_error_with_its_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_that_dies_is_an_error_with_its_last_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "dying.py").write_text("import sys\nsys.exit('out of luck')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(DepthkitError, match="out of luck") as failure:

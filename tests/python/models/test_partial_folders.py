@@ -92,7 +92,9 @@ def not_yet_locked(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [of_another_machine, without_a_lock, not_yet_locked])
-def test_what_nobody_here_can_vouch_for_is_left_and_told(change: Callable[[Path], None], tmp_path: Path) -> None:
+def test_what_nobody_here_can_vouch_for_is_left_and_told(
+    change: Callable[[Path], None], tmp_path: Path
+) -> None:
     with at_work(tmp_path / "model"):
         pass
     (folder,) = (tmp_path / name for name in hidden(tmp_path))

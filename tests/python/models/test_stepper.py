@@ -40,7 +40,9 @@ def test_padding_and_cache_change_nothing(name: str, removal: str) -> None:
     with removed(Subnetwork(decoder, REMOVALS[removal])):
         together = stepped(decoder, ROWS)
         for row, logits in zip(ROWS, together, strict=True):
-            anew = decoder.model(input_ids=torch.tensor([row + WRITTEN]), use_cache=False).logits[0, len(row) - 1 :]
+            anew = decoder.model(input_ids=torch.tensor([row + WRITTEN]), use_cache=False).logits[
+                0, len(row) - 1 :
+            ]
             torch.testing.assert_close(logits, anew, atol=3e-5, rtol=0)
 
 

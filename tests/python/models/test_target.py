@@ -27,7 +27,11 @@ def refusal(target: Path, kind: TargetKind, *, overwrite: bool = True) -> tuple[
 @pytest.mark.parametrize(
     ("kind", "files", "words"),
     [
-        ("export", {"config.json": "{}", "model.safetensors": ""}, "config.json, model.safetensors and no depthkit"),
+        (
+            "export",
+            {"config.json": "{}", "model.safetensors": ""},
+            "config.json, model.safetensors and no depthkit",
+        ),
         ("export", {"depthkit.json": "{}"}, "a depthkit.json that is not depthkit's"),
         ("export", {"depthkit.json": "[" * 100_000}, "a depthkit.json that is not depthkit's"),
         ("export", {"depthkit.json": EXPORTED, "runs/1.log": ""}, "holds the folder runs as well"),

@@ -23,7 +23,12 @@ def test_what_is_no_name_is_refused(name: str) -> None:
 
 def test_units_sort_from_the_bottom_up() -> None:
     units = [Unit("block", 10), Unit("feed-forward", 2), Unit("block", 2), Unit("attention", 2)]
-    assert [str(unit) for unit in check_units(units, 12)] == ["block.2", "attention.2", "feed-forward.2", "block.10"]
+    assert [str(unit) for unit in check_units(units, 12)] == [
+        "block.2",
+        "attention.2",
+        "feed-forward.2",
+        "block.10",
+    ]
 
 
 def test_a_unit_outside_the_model_is_refused_with_what_is_allowed() -> None:

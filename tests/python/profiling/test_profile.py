@@ -58,7 +58,9 @@ def test_removed_attentions_take_their_share_of_the_cache_away(name: str) -> Non
     whole = Stepper(decoder)
     whole.begin(pad_left(token_ids(2, 11).tolist()))
     assert len(list(stepper.cache)) == 3
-    held, whole_held = (sum(keys.nbytes + values.nbytes for keys, values, _ in one.cache) for one in (stepper, whole))
+    held, whole_held = (
+        sum(keys.nbytes + values.nbytes for keys, values, _ in one.cache) for one in (stepper, whole)
+    )
     assert held * 2 == whole_held
 
 
@@ -96,13 +98,19 @@ def test_no_attention_left_can_be_profiled_and_holds_no_cache() -> None:
     assert result.models[2].blocks == 0
 
 
-@pytest.mark.parametrize(("context_length", "prompt", "context"), [(8192, 512, 128), (200, 200, 100), (1, 1, 1)])
-def test_lengths_that_nobody_names_are_what_the_model_takes(context_length: int, prompt: int, context: int) -> None:
+@pytest.mark.parametrize(
+    ("context_length", "prompt", "context"), [(8192, 512, 128), (200, 200, 100), (1, 1, 1)]
+)
+def test_lengths_that_nobody_names_are_what_the_model_takes(
+    context_length: int, prompt: int, context: int
+) -> None:
     decoder = Decoder(tiny_model("llama"))
     decoder.config.max_position_embeddings = context_length
     options = ProfileOptions()
     assert lengths_of(decoder, options) == Lengths(prompt, context, 32)
-    assert lengths_of(decoder, structs.replace(options, prompt_tokens=3, context_tokens=4)) == Lengths(3, 4, 32)
+    assert lengths_of(decoder, structs.replace(options, prompt_tokens=3, context_tokens=4)) == Lengths(
+        3, 4, 32
+    )
 
 
 def test_a_cancel_in_the_middle_leaves_the_model_whole() -> None:
@@ -151,7 +159,13 @@ def test_peak_memory_is_the_most_alive_at_one_time() -> None:
 
 def test_a_spread_names_its_quartiles() -> None:
     spread = spread_of([4.0, 1.0, 2.0, 3.0, 5.0])
-    assert (spread.min, spread.lower_quartile, spread.median, spread.upper_quartile, spread.max) == (1, 2, 3, 4, 5)
+    assert (spread.min, spread.lower_quartile, spread.median, spread.upper_quartile, spread.max) == (
+        1,
+        2,
+        3,
+        4,
+        5,
+    )
     assert spread.samples == (4.0, 1.0, 2.0, 3.0, 5.0)
 
 

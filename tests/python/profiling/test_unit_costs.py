@@ -15,7 +15,13 @@ from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from tiny import FAMILY_MODELS, tiny_model
 
 QUICK = ProfileOptions(
-    modes=("physical",), prompt_tokens=4, context_tokens=4, new_tokens=1, batch_sizes=(1,), rounds=1, warmup_rounds=0
+    modes=("physical",),
+    prompt_tokens=4,
+    context_tokens=4,
+    new_tokens=1,
+    batch_sizes=(1,),
+    rounds=1,
+    warmup_rounds=0,
 )
 
 

@@ -49,7 +49,8 @@ def many_rows(count: int = 40, length: int = 12) -> list[list[int]]:
 
 def repairs_of(base: Base, fitted: Fitted, method: str = "test") -> tuple[Repair, ...]:
     made = [
-        make_repair(base.decoder, method, fill.removed, fill.edits, json.dumps({}), fill.base) for fill in fitted.fills
+        make_repair(base.decoder, method, fill.removed, fill.edits, json.dumps({}), fill.base)
+        for fill in fitted.fills
     ]
     return (*base.subnetwork.repairs, *made)
 
@@ -77,8 +78,8 @@ def dense_logits(base: Base) -> list[Tensor]:
 def block_states(
     base: Base, first: int, last: int, without: tuple[Unit, ...] = (), repairs: tuple[Repair, ...] = ()
 ) -> tuple[Array, Array]:
-    """What goes into block `first` and comes out of block `last` of the model's own forward, for every token but
-    the skipped ones: fp64 (tokens, hidden)."""
+    """What goes into block `first` and comes out of block `last` of the model's own forward, for every token
+    but the skipped ones: fp64 (tokens, hidden)."""
     fronts, behinds = [], []
     with removed(Subnetwork(base.decoder, without, repairs)):
         seen: dict[str, Tensor] = {}

@@ -35,8 +35,12 @@ GAPS = (
 )
 
 
-def params(repair: RepairMethod, apart: tuple[tuple[str, ...], ...], removed: tuple[str, ...] = ()) -> RepairFitParams:
-    return RepairFitParams(model="model-1", removed=removed, repairs=(), corpus="corpus-1", repair=repair, apart=apart)
+def params(
+    repair: RepairMethod, apart: tuple[tuple[str, ...], ...], removed: tuple[str, ...] = ()
+) -> RepairFitParams:
+    return RepairFitParams(
+        model="model-1", removed=removed, repairs=(), corpus="corpus-1", repair=repair, apart=apart
+    )
 
 
 def tensors(fill: Fill) -> list[torch.Tensor]:

@@ -52,7 +52,9 @@ def test_the_constant_is_the_mean_update_in_every_family(family: str, kind: Unit
     np.testing.assert_allclose(constant, (x_out - x_in).mean(0), atol=2e-6)
     (fill,) = fitted.fills
     slot = "beside" if base.decoder.parallel else SLOTS[kind]
-    assert fill.removed == base.subnetwork.units and getattr(fill.edits[2], slot) is not None and fill.base == ()
+    assert (
+        fill.removed == base.subnetwork.units and getattr(fill.edits[2], slot) is not None and fill.base == ()
+    )
     square = np.square(x_out - x_in).sum()
     error = np.square(x_out - x_in - constant).sum()
     assert fitted.gaps[0].removed_error == 1
@@ -64,7 +66,9 @@ def test_the_constant_is_the_mean_update_in_every_family(family: str, kind: Unit
 
 
 def test_pads_and_batches_change_nothing() -> None:
-    alone, together = (constants(fit(base_of("llama", "block.1", "attention.3", batch_size=size))) for size in (1, 6))
+    alone, together = (
+        constants(fit(base_of("llama", "block.1", "attention.3", batch_size=size))) for size in (1, 6)
+    )
     np.testing.assert_allclose(alone, together, atol=1e-6)
 
 
@@ -145,11 +149,15 @@ def test_the_model_is_as_it_was_also_after_a_cancel(reference: str) -> None:
 
     base = base_of("llama", "block.1", "attention.3", "feed-forward.4")
     before = weights_checksum(base.decoder)
-    hooks = sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in base.decoder.model.modules())
+    hooks = sum(
+        len(module._forward_hooks) + len(module._forward_pre_hooks) for module in base.decoder.model.modules()
+    )
     with pytest.raises(DepthkitError, match="cancelled"):
         fit_emulated_update(EmulatedUpdateOptions(reference=reference), base, Cancelled())  # type: ignore[arg-type]
     fit(base, reference=reference)
-    after = sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in base.decoder.model.modules())
+    after = sum(
+        len(module._forward_hooks) + len(module._forward_pre_hooks) for module in base.decoder.model.modules()
+    )
     assert weights_checksum(base.decoder) == before and hooks == after == 0
 
 
@@ -162,7 +170,9 @@ def test_progress_goes_from_none_to_all() -> None:
 
     job = Reports()
     job.seen = []
-    fit_emulated_update(EmulatedUpdateOptions(reference="pruned"), base_of("llama", "block.1", "block.3"), job)
+    fit_emulated_update(
+        EmulatedUpdateOptions(reference="pruned"), base_of("llama", "block.1", "block.3"), job
+    )
     assert job.seen == [(4, 12), (6, 12), (10, 12), (12, 12)]
 
 
@@ -196,7 +206,9 @@ def peak(count: int) -> None:
 
     torch.set_num_threads(1)
     shape = {**SHAPE, "hidden_size": 128, "num_attention_heads": 8}
-    base = base_of(Decoder(random_model(LlamaConfig(**shape))), "block.1", "block.3", rows=many_rows(count, 64))
+    base = base_of(
+        Decoder(random_model(LlamaConfig(**shape))), "block.1", "block.3", rows=many_rows(count, 64)
+    )
     before, memory = resident_bytes(), PeakMemory(torch.device("cpu"))
     for reference in ("dense", "pruned"):
         fit(base, reference=reference)

@@ -153,7 +153,9 @@ def test_experts_are_refused_and_their_dense_blocks_are_not(family: str, unit: i
         ("gpt_neox-parallel", ["attention.3"], "parallel blocks"),
     ],
 )
-def test_gaps_without_a_feed_forward_right_before_them_are_refused(family: str, units: list[str], why: str) -> None:
+def test_gaps_without_a_feed_forward_right_before_them_are_refused(
+    family: str, units: list[str], why: str
+) -> None:
     assert why in refused(base_of(family, *units))
 
 

@@ -111,7 +111,10 @@ def test_more_rank_never_fits_worse_and_the_constant_is_where_it_starts() -> Non
     assert errors == sorted(errors, reverse=True) and errors[0] > errors[-1]
     z, d = states(base, "normed")
     constant = np.square(d - d.mean(0)).sum() / np.square(d).sum()
-    least = np.linalg.lstsq(np.concatenate([z, np.ones((len(z), 1))], 1), d, rcond=None)[1].sum() / np.square(d).sum()
+    least = (
+        np.linalg.lstsq(np.concatenate([z, np.ones((len(z), 1))], 1), d, rcond=None)[1].sum()
+        / np.square(d).sum()
+    )
     assert errors[0] < constant
     assert errors[-1] == pytest.approx(least, rel=1e-4)
     # A ridge without end leaves the constant alone.
@@ -141,7 +144,9 @@ def test_a_block_that_is_linear_in_the_normed_stream_comes_back_whole() -> None:
     fitted = fit(base, HIDDEN)
     assert fitted.gaps[0].repaired_error < 1e-9
     gone = logits(base)
-    for dense, back, without in zip(dense_logits(base), logits(base, repairs_of(base, fitted)), gone, strict=True):
+    for dense, back, without in zip(
+        dense_logits(base), logits(base, repairs_of(base, fitted)), gone, strict=True
+    ):
         torch.testing.assert_close(back, dense, atol=1e-4, rtol=0)
         assert (without - dense).abs().max() > 1e-2
 
@@ -167,7 +172,9 @@ def test_a_rank_beyond_the_stream_is_refused() -> None:
 
 
 def test_half_precision_models_keep_their_dtype() -> None:
-    base = base_of(Decoder(random_model(LlamaConfig(**SHAPE), dtype=torch.bfloat16)), "block.2", rows=many_rows())
+    base = base_of(
+        Decoder(random_model(LlamaConfig(**SHAPE), dtype=torch.bfloat16)), "block.2", rows=many_rows()
+    )
     fitted = fit(base, 4)
     assert {parameter.dtype for parameter in update_of(fitted).parameters()} == {torch.bfloat16}
     assert logits(base, repairs_of(base, fitted))[0].dtype == torch.bfloat16

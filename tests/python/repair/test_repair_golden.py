@@ -37,8 +37,9 @@ def calibration(decoder: Decoder, sequences: int, length: int) -> Corpus:
 
 
 def test_perplexity_with_emulated_updates(bundled_model: Path) -> None:
-    """32 x 128 tokens of calibration, perplexity on 16 x 512 tokens without the first 5 blocks in the reference's
-    own order. `bench/golden_perplexities.py` goes through all counts, with and without the updates."""
+    """32 x 128 tokens of calibration, perplexity on 16 x 512 tokens without the first 5 blocks in the
+    reference's own order. `bench/golden_perplexities.py` goes through all counts, with and without the
+    updates."""
     expected = golden("smollm2.json")["emulated_update"]
     decoder = smollm2(bundled_model)
     corpus = calibration(decoder, 32, 128)

@@ -56,7 +56,9 @@ def test_the_best_of_the_grid_on_held_out_sequences_is_taken(count: int, rank: i
 
 def test_little_text_asks_for_more_ridge_than_much() -> None:
     few, many = (
-        fit(base_of("llama", "block.2", rows=many_rows(count, LENGTH)), rank=HIDDEN, ridge="auto").gaps[0].ridge
+        fit(base_of("llama", "block.2", rows=many_rows(count, LENGTH)), rank=HIDDEN, ridge="auto")
+        .gaps[0]
+        .ridge
         for count in (4, 60)
     )
     assert few is not None and many is not None and few > many

@@ -111,7 +111,10 @@ def test_the_plain_checkpoint_is_the_live_model(name: str, removal: tuple[str, .
     before = logits(base.decoder.model, token_ids(2, 11))
     result = save(base.decoder, base.subnetwork.units, tmp_path / "o", repairs=repairs)
     assert result.layout == "plain"
-    assert saved_config(tmp_path / "o").get("tie_word_embeddings") in (None, base.decoder.config.tie_word_embeddings)
+    assert saved_config(tmp_path / "o").get("tie_word_embeddings") in (
+        None,
+        base.decoder.config.tie_word_embeddings,
+    )
     model = reload(tmp_path / "o")
     expected = logits_of(base, repairs)
     found = logits(model, token_ids(2, 11))

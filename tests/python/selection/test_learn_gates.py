@@ -136,7 +136,10 @@ def test_random_numbers_of_others_are_left_alone() -> None:
     [
         ([GateGroup(units=BLOCKS, remove=7)], "7 of 6"),
         ([GateGroup(units=("block.6",), remove=1)], "no block.6"),
-        ([GateGroup(units=("block.1",), remove=1), GateGroup(units=("block.1",), remove=1)], "more than once"),
+        (
+            [GateGroup(units=("block.1",), remove=1), GateGroup(units=("block.1",), remove=1)],
+            "more than once",
+        ),
         ([GateGroup(units=("attention.1", "block.1"), remove=1)], "whole block"),
     ],
 )

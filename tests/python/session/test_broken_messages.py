@@ -59,19 +59,24 @@ def endpoints() -> Iterator[tuple[Client, Client]]:
 
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text() | st.binary()
 values = st.recursive(
-    scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(-(2**63), 2**63 - 1), inner)
+    scalars,
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(-(2**63), 2**63 - 1), inner),
 )
 keys = st.sampled_from(["t", "id", "m", "p", "b", "protocol", "contract", "token", "x"])
 kinds = st.sampled_from(["hello", "cancel", "beat", "req", "res"])
 methods = st.sampled_from(sorted(METHODS.keys() - {"worker.sleep"}))
-envelopes = st.dictionaries(keys, kinds | methods | values | st.dictionaries(keys, values)).map(msgspec.msgpack.encode)
+envelopes = st.dictionaries(keys, kinds | methods | values | st.dictionaries(keys, values)).map(
+    msgspec.msgpack.encode
+)
 
 
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
     """A good message with some of its bytes changed, and perhaps its end cut off."""
     whole = bytearray(draw(st.sampled_from([GUESS, pack("req", 7, m="worker.status", p={}, b=[])])))
-    for place, byte in draw(st.lists(st.tuples(st.integers(0, len(whole) - 1), st.integers(0, 255)), max_size=8)):
+    for place, byte in draw(
+        st.lists(st.tuples(st.integers(0, len(whole) - 1), st.integers(0, 255)), max_size=8)
+    ):
         whole[place] = byte
     return bytes(whole[: draw(st.integers(0, len(whole)))])
 
@@ -82,7 +87,9 @@ thorough = settings(max_examples=300, deadline=None, suppress_health_check=list(
 
 @given(messages)
 @thorough
-def test_a_stranger_is_neither_answered_nor_the_end(endpoints: tuple[Client, Client], frames: list[bytes]) -> None:
+def test_a_stranger_is_neither_answered_nor_the_end(
+    endpoints: tuple[Client, Client], frames: list[bytes]
+) -> None:
     stranger, client = endpoints
     stranger.send(*frames)
     assert client.is_answered()
@@ -91,7 +98,9 @@ def test_a_stranger_is_neither_answered_nor_the_end(endpoints: tuple[Client, Cli
 
 @given(messages)
 @thorough
-def test_a_client_is_answered_after_whatever_it_sent(endpoints: tuple[Client, Client], frames: list[bytes]) -> None:
+def test_a_client_is_answered_after_whatever_it_sent(
+    endpoints: tuple[Client, Client], frames: list[bytes]
+) -> None:
     _, client = endpoints
     client.send(*frames)
     assert client.is_answered()

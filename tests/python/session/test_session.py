@@ -48,7 +48,9 @@ def test_a_closed_handle_stays_closed(name: str) -> None:
     second = here.add("second")
     assert second != first and len(here) == 1
     for use in (here.get, here.drop):
-        with pytest.raises(DepthkitError, match=re.escape(f"{first}; it was closed. Held: {second}.")) as caught:
+        with pytest.raises(
+            DepthkitError, match=re.escape(f"{first}; it was closed. Held: {second}.")
+        ) as caught:
             use(first)
         assert caught.value.code == "CLOSED"
 

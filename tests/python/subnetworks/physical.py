@@ -17,7 +17,12 @@ from depthkit_worker.subnetworks.masks import Subnetworks
 from influence.builders import corpus_info
 
 ATTENTION_ENDS = ("self_attn.o_proj", "attention.dense")
-FEED_FORWARD_ENDS = ("mlp.down_proj", "mlp.dense_4h_to_h", "mlp.experts.down_proj", "mlp.shared_expert.down_proj")
+FEED_FORWARD_ENDS = (
+    "mlp.down_proj",
+    "mlp.dense_4h_to_h",
+    "mlp.experts.down_proj",
+    "mlp.shared_expert.down_proj",
+)
 
 
 class Physical:
@@ -36,7 +41,9 @@ class Physical:
         del blocks[:]
         for index in kept:
             blocks.append(
-                self._block(index, Unit("attention", index) in removed, Unit("feed-forward", index) in removed)
+                self._block(
+                    index, Unit("attention", index) in removed, Unit("feed-forward", index) in removed
+                )
             )
         config = self._decoder.config
         config.num_hidden_layers = len(kept)

@@ -24,12 +24,26 @@ from depthkit_worker.subnetworks.positions import MEASURES
 from depthkit_worker.subnetworks.steps import Stepper
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from depthkit_worker.subnetworks.trie import Trie, walk
-from subnetworks.physical import Physical, all_masks, corpus_of, measures_by_definition, one_removed, random_masks
+from subnetworks.physical import (
+    Physical,
+    all_masks,
+    corpus_of,
+    measures_by_definition,
+    one_removed,
+    random_masks,
+)
 from tiny import DEPTH, FAMILY_MODELS, tiny_model, token_ids
 
 IDS = token_ids(2, 11)
 PLAIN = EngineOptions()
-SUBLAYERS = ("attention.0", "feed-forward.0", "attention.1", "feed-forward.1", "attention.3", "feed-forward.4")
+SUBLAYERS = (
+    "attention.0",
+    "feed-forward.0",
+    "attention.1",
+    "feed-forward.1",
+    "attention.3",
+    "feed-forward.4",
+)
 MIXED = tuple(Unit.parse(name) for name in (*SUBLAYERS, "block.2", "block.5"))
 
 
@@ -40,7 +54,9 @@ def evaluate(
     options: EngineOptions = PLAIN,
     corpus: Corpus | None = None,
 ) -> EngineResult:
-    return evaluate_subnetworks(decoder, corpus or corpus_of(list(IDS)), subnetworks, measures, options, Unattended())
+    return evaluate_subnetworks(
+        decoder, corpus or corpus_of(list(IDS)), subnetworks, measures, options, Unattended()
+    )
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt_neox-parallel", "olmo2", "qwen2_moe"])
@@ -53,7 +69,9 @@ def test_every_subnetwork_equals_the_physically_edited_model(name: str) -> None:
     result = evaluate(Decoder(model), Subnetworks(MIXED, masks))
     expected = [
         measures_by_definition(
-            physical.logits(IDS, {unit for unit, stays in zip(MIXED, kept, strict=True) if not stays}), dense, IDS
+            physical.logits(IDS, {unit for unit, stays in zip(MIXED, kept, strict=True) if not stays}),
+            dense,
+            IDS,
         )
         for kept in masks
     ]
@@ -71,10 +89,14 @@ def test_all_families_agree_with_gates_on_the_live_model(name: str) -> None:
     result = evaluate(decoder, Subnetworks(tuple(units), masks))
     dense = decoder.model(input_ids=IDS, use_cache=False).logits
     for kept, values in zip(masks, result.values, strict=True):
-        with removed(Subnetwork(decoder, tuple(unit for unit, stays in zip(units, kept, strict=True) if not stays))):
+        with removed(
+            Subnetwork(decoder, tuple(unit for unit, stays in zip(units, kept, strict=True) if not stays))
+        ):
             logits = decoder.model(input_ids=IDS, use_cache=False).logits
         np.testing.assert_allclose(values, measures_by_definition(logits, dense, IDS), rtol=2e-5, atol=1e-5)
-    assert torch.equal(decoder.model(input_ids=IDS, use_cache=False).logits, dense), "the model was left changed"
+    assert torch.equal(decoder.model(input_ids=IDS, use_cache=False).logits, dense), (
+        "the model was left changed"
+    )
 
 
 @pytest.mark.parametrize("name", FAMILY_MODELS)
@@ -94,7 +116,9 @@ def engine_logits(decoder: Decoder, siblings: bool = True) -> Tensor:
     for row, state in walk(Trie(codes), Stepper(decoder), replay, lambda *_: None):
         if row == 0:
             normed = head.read(state.flatten(0, 1))
-            return torch.cat([head.logits(normed, tile) for tile in head.tiles(len(normed))], 1).view(*IDS.shape, -1)
+            return torch.cat([head.logits(normed, tile) for tile in head.tiles(len(normed))], 1).view(
+                *IDS.shape, -1
+            )
     raise AssertionError("the walk did not reach the whole model")
 
 
@@ -110,7 +134,9 @@ def test_equal_subnetworks_are_computed_once_and_told_to_each() -> None:
             seen[row] = of_row
 
     corpus = corpus_of(list(IDS))
-    result = evaluate_subnetworks(decoder, corpus, Subnetworks(units, masks), MEASURES, PLAIN, Unattended(), on_values)
+    result = evaluate_subnetworks(
+        decoder, corpus, Subnetworks(units, masks), MEASURES, PLAIN, Unattended(), on_values
+    )
     assert result.distinct == 2
     assert result.values[0].tolist() == result.values[1].tolist() == result.values[2].tolist()
     assert [seen[row] for row in range(5)] == result.values.tolist()
@@ -123,7 +149,8 @@ def test_values_do_not_depend_on_batches_or_pieces() -> None:
     parts = tuple(Unit(kind, index) for index in range(DEPTH) for kind in UNIT_KINDS[1:])
     for request in (Subnetworks(units, all_masks(DEPTH)), Subnetworks(parts, random_masks(300, 2 * DEPTH))):
         one, *others = (
-            evaluate(decoder, request, options=EngineOptions(batch_size=size), corpus=corpus) for size in (6, 4, 1)
+            evaluate(decoder, request, options=EngineOptions(batch_size=size), corpus=corpus)
+            for size in (6, 4, 1)
         )
         for other in others:
             np.testing.assert_allclose(other.values, one.values, rtol=1e-6, atol=1e-6)
@@ -136,12 +163,20 @@ def test_padding_and_scored_positions_against_the_definition() -> None:
     rows = [token_ids(1, length, seed=length)[0] for length in (9, 5, 12)]
     request = one_removed([Unit("block", 2)])
     cases = {
-        ScoredPositions(every=3): ({9: [2, 5], 5: [2], 12: [2, 5, 8]}, {9: [2, 5, 8], 5: [2], 12: [2, 5, 8, 11]}),
+        ScoredPositions(every=3): (
+            {9: [2, 5], 5: [2], 12: [2, 5, 8]},
+            {9: [2, 5, 8], 5: [2], 12: [2, 5, 8, 11]},
+        ),
         ScoredPositions(last=2): ({9: [6, 7], 5: [2, 3], 12: [9, 10]}, {9: [7, 8], 5: [3, 4], 12: [10, 11]}),
-        ScoredPositions(): ({n: list(range(n - 1)) for n in (9, 5, 12)}, {n: list(range(n)) for n in (9, 5, 12)}),
+        ScoredPositions(): (
+            {n: list(range(n - 1)) for n in (9, 5, 12)},
+            {n: list(range(n)) for n in (9, 5, 12)},
+        ),
     }
     for positions, (for_loss, for_kl) in cases.items():
-        result = evaluate(decoder, request, ("kl", "loss"), EngineOptions(scored_positions=positions), corpus_of(rows))
+        result = evaluate(
+            decoder, request, ("kl", "loss"), EngineOptions(scored_positions=positions), corpus_of(rows)
+        )
         losses: list[float] = []
         kls: list[float] = []
         for ids in rows:
@@ -213,7 +248,9 @@ def test_a_cancel_stops_anywhere_and_leaves_the_model_whole() -> None:
     before = engine_logits(decoder)
     for after in (0, 1, 7, 20, 35):
         with pytest.raises(DepthkitError) as caught:
-            evaluate_subnetworks(decoder, corpus_of(list(IDS)), one_removed(MIXED), MEASURES, PLAIN, _Stops(after))
+            evaluate_subnetworks(
+                decoder, corpus_of(list(IDS)), one_removed(MIXED), MEASURES, PLAIN, _Stops(after)
+            )
         assert caught.value.code == "CANCELLED"
     assert torch.equal(engine_logits(decoder), before)
 
@@ -237,7 +274,9 @@ def test_progress_ends_where_it_said_it_would() -> None:
 def test_packed_masks_are_read_from_the_lowest_bit() -> None:
     masks = random_masks(20, 11)
     packed = np.packbits(masks, axis=1, bitorder="little")
-    assert packed.shape == (20, 2) and packed[0, 0] & 1 == masks[0, 0] and packed[0, 1] & 4 == 4 * masks[0, 10]
+    assert (
+        packed.shape == (20, 2) and packed[0, 0] & 1 == masks[0, 0] and packed[0, 1] & 4 == 4 * masks[0, 10]
+    )
     np.testing.assert_array_equal(unpack_masks(packed, 11), masks)
     beyond = np.bitwise_or(packed, np.uint8(128))
     for wrong in (packed[:, :1], beyond, packed.view(np.int8)):

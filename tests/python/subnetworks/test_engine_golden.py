@@ -33,7 +33,8 @@ KINDS = {"block": "block", "attn": "attention", "ffn": "feed-forward"}
 BLOCKS = tuple(Unit("block", index) for index in range(30))
 
 pytestmark = pytest.mark.skipif(
-    not (SHARED / "golden").is_dir(), reason=f"there are no reference figures in {SHARED}; set DEPTHKIT_SHARED"
+    not (SHARED / "golden").is_dir(),
+    reason=f"there are no reference figures in {SHARED}; set DEPTHKIT_SHARED",
 )
 
 
@@ -47,7 +48,9 @@ def corpus(decoder: Decoder, sequences: int) -> Corpus:
     lines = (SHARED / "data" / "calib_wikitext2_train.jsonl").read_text(encoding="utf-8").splitlines()[:40]
     texts = texts_from_strings([json.loads(line)["text"] for line in lines])
     assert decoder.tokenizer is not None
-    return make_corpus(tokeniser_of(decoder), texts, CorpusOptions(length=128, sequences=sequences), Unattended())
+    return make_corpus(
+        tokeniser_of(decoder), texts, CorpusOptions(length=128, sequences=sequences), Unattended()
+    )
 
 
 def golden(name: str) -> Any:
@@ -62,7 +65,9 @@ def test_leave_one_out_of_each_kind_of_unit(decoder: Decoder) -> None:
         decoder, corpus(decoder, 8), one_removed(units), MEASURES, EngineOptions(), Unattended()
     )
     assert result.counts == (8 * 127, 8 * 128, 8 * 128)
-    np.testing.assert_allclose(result.values, [[expected[name][m] for m in MEASURES] for name in names], rtol=1e-4)
+    np.testing.assert_allclose(
+        result.values, [[expected[name][m] for m in MEASURES] for name in names], rtol=1e-4
+    )
 
 
 def test_the_first_two_steps_of_the_greedy_path(decoder: Decoder) -> None:
@@ -70,7 +75,9 @@ def test_the_first_two_steps_of_the_greedy_path(decoder: Decoder) -> None:
     removals = [[step["removed"] for step in steps[: count + 1]] for count in range(2)]
     kept = np.array([[index not in removal for index in range(30)] for removal in removals])
     asked = Subnetworks(BLOCKS, kept)
-    result = evaluate_subnetworks(decoder, corpus(decoder, 8), asked, ("loss",), EngineOptions(), Unattended())
+    result = evaluate_subnetworks(
+        decoder, corpus(decoder, 8), asked, ("loss",), EngineOptions(), Unattended()
+    )
     np.testing.assert_allclose(result.values[:, 0], [step["loss"] for step in steps], rtol=1e-4)
 
 

@@ -36,7 +36,9 @@ BLOCKS = tuple(Unit("block", index) for index in range(DEPTH))
 SUBLAYERS = tuple(Unit(kind, index) for index in range(DEPTH) for kind in UNIT_KINDS[1:])
 
 
-def distinct_codes(rows: int, units: tuple[Unit, ...], depth: int = DEPTH, seed: int = 0) -> NDArray[np.uint8]:
+def distinct_codes(
+    rows: int, units: tuple[Unit, ...], depth: int = DEPTH, seed: int = 0
+) -> NDArray[np.uint8]:
     kept = np.random.default_rng(seed).random((rows, len(units))) < 0.7
     return np.unique(block_codes(Subnetworks(units, kept), depth, FAMILIES["llama"]).codes, axis=0)
 
@@ -78,7 +80,9 @@ def test_no_more_states_are_kept_than_planned(units: tuple[Unit, ...], reference
     assert counting.most <= planned.states
     if units == BLOCKS:
         # A block is run once for every distinct set of blocks kept up to and with it.
-        expected = sum(len({row[: index + 1].tobytes() for row in codes if row[index] == 0}) for index in range(DEPTH))
+        expected = sum(
+            len({row[: index + 1].tobytes() for row in codes if row[index] == 0}) for index in range(DEPTH)
+        )
         assert counting.runs == planned.evaluations == expected
 
 
@@ -102,7 +106,9 @@ def test_a_smaller_budget_makes_smaller_batches() -> None:
     decoder = Decoder(tiny_model("llama"))
     corpus = corpus_of(list(token_ids(16, 64)))
     evaluation = Evaluation(distinct_codes(50, BLOCKS), ("loss",), ALL_POSITIONS)
-    sizes = [make_plan(decoder, corpus, evaluation, None, budget).batch_size for budget in (1, 1 << 20, 1 << 30)]
+    sizes = [
+        make_plan(decoder, corpus, evaluation, None, budget).batch_size for budget in (1, 1 << 20, 1 << 30)
+    ]
     assert sizes == sorted(sizes) and sizes[0] == 1 and sizes[-1] == 8, sizes
     assert len(make_plan(decoder, corpus, evaluation, None, 1).pieces) == 16
 

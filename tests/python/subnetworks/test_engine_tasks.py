@@ -80,7 +80,9 @@ def test_all_families_agree_with_gates_on_the_live_model(name: str) -> None:
     result = evaluate(decoder, task, Subnetworks(units, masks))
     for kept, values in zip(masks, result.values, strict=True):
         gone = tuple(unit for unit, stays in zip(units, kept, strict=True) if not stays)
-        expected = result_of(task.items, task_scores(Subnetwork(decoder, gone), task, Unattended()).log_likelihoods)
+        expected = result_of(
+            task.items, task_scores(Subnetwork(decoder, gone), task, Unattended()).log_likelihoods
+        )
         np.testing.assert_allclose(values, [expected.acc.micro, expected.choice_loss], rtol=1e-5, atol=1e-6)
 
 
@@ -155,8 +157,12 @@ def test_progress_ends_where_it_said_it_would() -> None:
         ("choices", "accuracy", EngineOptions(scored_positions=ScoredPositions(every=2))),
     ],
 )
-def test_measures_that_a_task_does_not_have_are_refused(kind: str, measure: Measure, options: EngineOptions) -> None:
+def test_measures_that_a_task_does_not_have_are_refused(
+    kind: str, measure: Measure, options: EngineOptions
+) -> None:
     task = random_task(2, choices=2, kind="choices") if kind == "choices" else random_task(2, 1, "last-word")
     with pytest.raises(DepthkitError, match=f"a {kind} task") as caught:
-        evaluate(Decoder(tiny_model("llama")), task, Subnetworks(UNITS, all_masks(6)[:2]), (measure,), options)
+        evaluate(
+            Decoder(tiny_model("llama")), task, Subnetworks(UNITS, all_masks(6)[:2]), (measure,), options
+        )
     assert caught.value.code == "INVALID_ARGUMENT"

@@ -17,7 +17,13 @@ from tiny import FAMILY_MODELS, tiny_model, token_ids
 IDS = token_ids(2, 11)
 
 # The last projection of each sublayer, in the words of the modelling files.
-ATTENTION_OUTPUTS = ("self_attn.o_proj", "self_attn.dense", "attn.c_proj", "attention.dense", "self_attention.dense")
+ATTENTION_OUTPUTS = (
+    "self_attn.o_proj",
+    "self_attn.dense",
+    "attn.c_proj",
+    "attention.dense",
+    "self_attention.dense",
+)
 FEED_FORWARD_OUTPUTS = ("mlp.down_proj", "mlp.c_proj", "mlp.dense_4h_to_h", "fc2")
 
 
@@ -41,7 +47,10 @@ def zero_outputs(block: nn.Module, projections: tuple[str, ...]) -> None:
         parameter
         for name, parameter in block.named_parameters()
         if any(name.startswith((f"{projection}.", "self_attn.out_proj.")) for projection in projections)
-        or (projections is FEED_FORWARD_OUTPUTS and name.startswith(("mlp.experts.down", "mlp.shared_expert.down")))
+        or (
+            projections is FEED_FORWARD_OUTPUTS
+            and name.startswith(("mlp.experts.down", "mlp.shared_expert.down"))
+        )
     ]
     if projections is FEED_FORWARD_OUTPUTS:
         found = [parameter for parameter in found if parameter not in set(block_attention(block))]
@@ -51,7 +60,9 @@ def zero_outputs(block: nn.Module, projections: tuple[str, ...]) -> None:
 
 
 def block_attention(block: nn.Module) -> list[nn.Parameter]:
-    return [parameter for name, parameter in block.named_parameters() if "attn" in name or "attention." in name]
+    return [
+        parameter for name, parameter in block.named_parameters() if "attn" in name or "attention." in name
+    ]
 
 
 @pytest.mark.parametrize("name", FAMILY_MODELS)
@@ -89,7 +100,10 @@ def test_nothing_removed_changes_nothing_and_leaving_restores(name: str) -> None
     numbers = layer_numbers(decoder)
     with removed(Subnetwork.dense(decoder)):
         assert torch.equal(logits(decoder), expected)
-    with pytest.raises(ZeroDivisionError), removed(Subnetwork(decoder, (Unit("attention", 0), Unit("block", 3)))):
+    with (
+        pytest.raises(ZeroDivisionError),
+        removed(Subnetwork(decoder, (Unit("attention", 0), Unit("block", 3)))),
+    ):
         assert not torch.equal(logits(decoder), expected)
         raise ZeroDivisionError
     assert list(decoder.model.named_modules()) == modules

@@ -38,7 +38,10 @@ def test_the_weights_of_removed_units_are_not_the_models() -> None:
     removed_count = sum(parameter.numel() for module in gone for parameter in module.parameters())
     with physical(Subnetwork(decoder, UNITS)):
         there = own_tensors([decoder.model])
-    assert sum(one.numel() for one in there if isinstance(one, nn.Parameter)) == decoder.parameters - removed_count
+    assert (
+        sum(one.numel() for one in there if isinstance(one, nn.Parameter))
+        == decoder.parameters - removed_count
+    )
 
 
 def test_an_update_in_a_removed_blocks_place_stays_and_is_counted() -> None:

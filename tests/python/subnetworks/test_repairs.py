@@ -35,7 +35,9 @@ def repair_of(*units: Unit, edits: dict[int, BlockEdit], base: tuple[str, ...] =
 
 def constant_at(decoder: Decoder, unit: Unit, seed: int = 0) -> Repair:
     vector = torch.randn(HIDDEN, generator=torch.Generator().manual_seed(seed + unit.index))
-    return repair_of(unit, edits={unit.index: update_at(slot_of(unit.kind, decoder.parallel), Constant(vector))})
+    return repair_of(
+        unit, edits={unit.index: update_at(slot_of(unit.kind, decoder.parallel), Constant(vector))}
+    )
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt_neox-parallel", "bloom"])
@@ -53,7 +55,8 @@ def test_factors_of_the_stream_are_the_same_in_engine_and_model(name: str) -> No
 @pytest.mark.parametrize("name", ["llama-tied", "cohere", "gemma2"])
 @torch.inference_mode()
 def test_heads_are_the_same_in_engine_and_model(name: str) -> None:
-    """Each subnetwork its own, the last one that was made, beside those with the model's and the dense model."""
+    """Each subnetwork its own, the last one that was made, beside those with the model's and the dense
+    model."""
     decoder = Decoder(tiny_model(name))
     units = (Unit("block", 1), Unit("attention", 3))
     shape = decoder.model.get_output_embeddings().get_parameter("weight").shape
@@ -78,14 +81,21 @@ def live_logits(decoder: Decoder, units: tuple[Unit, ...], repairs: tuple[Repair
     return logits
 
 
-def agree(decoder: Decoder, units: tuple[Unit, ...], repairs: tuple[Repair, ...], repaired: np.ndarray) -> None:
+def agree(
+    decoder: Decoder, units: tuple[Unit, ...], repairs: tuple[Repair, ...], repaired: np.ndarray
+) -> None:
     """All of `units` removed, under each row of `repaired`; the dense model among them."""
     kept = np.zeros((len(repaired) + 1, len(units)), dtype=np.bool_)
     kept[-1] = True
     rows = np.concatenate([repaired, np.zeros((1, len(repairs)), dtype=np.bool_)])
     dense = live_logits(decoder, (), ())
     result = evaluate_subnetworks(
-        decoder, corpus_of(list(IDS)), Subnetworks(units, kept, repairs, rows), MEASURES, EngineOptions(), Unattended()
+        decoder,
+        corpus_of(list(IDS)),
+        Subnetworks(units, kept, repairs, rows),
+        MEASURES,
+        EngineOptions(),
+        Unattended(),
     )
     for row, values in zip(repaired, result.values, strict=False):
         chosen = tuple(repair for repair, on in zip(repairs, row, strict=True) if on)
@@ -128,7 +138,9 @@ def test_adapters_blocks_and_weights(name: str) -> None:
 def test_both_sublayers_of_a_parallel_block_can_be_repaired() -> None:
     decoder = Decoder(tiny_model("gpt_neox-parallel"))
     units = (Unit("attention", 2), Unit("feed-forward", 2))
-    agree(decoder, units, tuple(constant_at(decoder, unit) for unit in units), np.ones((1, 2), dtype=np.bool_))
+    agree(
+        decoder, units, tuple(constant_at(decoder, unit) for unit in units), np.ones((1, 2), dtype=np.bool_)
+    )
 
 
 @torch.inference_mode()
@@ -141,7 +153,12 @@ def test_without_a_mask_a_repair_is_in_place_wherever_its_units_are_removed() ->
     asked = Subnetworks(units, kept, repairs)
     free = evaluate_subnetworks(decoder, corpus, asked, ("loss",), EngineOptions(), Unattended())
     told = evaluate_subnetworks(
-        decoder, corpus, Subnetworks(units, kept, repairs, repaired=~kept), ("loss",), EngineOptions(), Unattended()
+        decoder,
+        corpus,
+        Subnetworks(units, kept, repairs, repaired=~kept),
+        ("loss",),
+        EngineOptions(),
+        Unattended(),
     )
     np.testing.assert_array_equal(free.values, told.values)
 
@@ -163,7 +180,10 @@ B1, B2, B3, A2, F2 = map(Unit.parse, ("block.1", "block.2", "block.3", "attentio
     ],
 )
 def test_a_repair_that_applies_nowhere_is_told(
-    units: tuple[Unit, ...], removed_in_each: list[list[Unit]], of: list[tuple[Unit, ...]], told: list[tuple[Unit, ...]]
+    units: tuple[Unit, ...],
+    removed_in_each: list[list[Unit]],
+    of: list[tuple[Unit, ...]],
+    told: list[tuple[Unit, ...]],
 ) -> None:
     decoder = Decoder(tiny_model("llama"))
     repairs = tuple(repair_of(*gap, edits={2: BlockEdit(after=Constant(torch.ones(HIDDEN)))}) for gap in of)
@@ -194,7 +214,10 @@ def test_a_repair_leaves_the_model_as_it_was_after_an_error(name: str) -> None:
     decoder = Decoder(tiny_model("llama"))
     unit = Unit.parse(f"{name}.2")
     before = dict(decoder.model.named_modules())
-    with pytest.raises(ZeroDivisionError), removed(Subnetwork(decoder, (unit,), (constant_at(decoder, unit),))):
+    with (
+        pytest.raises(ZeroDivisionError),
+        removed(Subnetwork(decoder, (unit,), (constant_at(decoder, unit),))),
+    ):
         raise ZeroDivisionError
     assert before == dict(decoder.model.named_modules())
     assert not any(block._forward_hooks or block._forward_pre_hooks for block in decoder.blocks)

@@ -61,14 +61,18 @@ KINDS: dict[str, Callable[[], RepairMethod]] = {
 }
 
 
-def fitted(decoder: Decoder, options: RepairMethod, *names: str, on: tuple[Repair, ...] = ()) -> tuple[Repair, ...]:
+def fitted(
+    decoder: Decoder, options: RepairMethod, *names: str, on: tuple[Repair, ...] = ()
+) -> tuple[Repair, ...]:
     """The repairs of the subnetwork without the units of `names`, those it was made on among them."""
     base = base_of(decoder, *names, rows=many_rows(6), repairs=on)
     made, _ = fit_repairs(base, options, lambda _point: None, Unattended())
     return (*on, *made)
 
 
-def engine_values(decoder: Decoder, units: tuple[Unit, ...], repairs: tuple[Repair, ...], told: bool) -> np.ndarray:
+def engine_values(
+    decoder: Decoder, units: tuple[Unit, ...], repairs: tuple[Repair, ...], told: bool
+) -> np.ndarray:
     asked = Subnetworks(
         units or (Unit("block", 0),),
         np.zeros((1, len(units)), dtype=np.bool_) if units else np.ones((1, 1), dtype=np.bool_),
@@ -94,7 +98,9 @@ def all_agree(decoder: Decoder, units: tuple[Unit, ...], repairs: tuple[Repair, 
     expected = own_logits(decoder, Subnetwork(decoder, units, repairs))
     by_definition = measures_by_definition(expected, dense, IDS)
     for told in (True, False):
-        np.testing.assert_allclose(engine_values(decoder, units, repairs, told), by_definition, rtol=2e-5, atol=1e-5)
+        np.testing.assert_allclose(
+            engine_values(decoder, units, repairs, told), by_definition, rtol=2e-5, atol=1e-5
+        )
     if any(part.value & 1 == 0 for part in removed_parts(units, decoder.depth)):
         save(decoder, units, folder, repairs, overwrite=True)
         model = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True)
@@ -112,7 +118,9 @@ def test_every_repair_under_every_further_removal(name: str, kind: str, tmp_path
     for further in [(unit_kind, index) for unit_kind in UNIT_KINDS for index in (2, 4)] + [("attention", 3)]:
         units = (*units_of("block.3"), Unit(*further))
         if worked_inside is not None and Unit(*further) in units_of("block.2", worked_inside):
-            with pytest.raises(DepthkitError, match=f"the subnetwork is without .*Keep {worked_inside}") as failure:
+            with pytest.raises(
+                DepthkitError, match=f"the subnetwork is without .*Keep {worked_inside}"
+            ) as failure:
                 Subnetwork(decoder, units, repairs)
             assert failure.value.code == "INVALID_ARGUMENT"
             # A game goes on without it, as without any repair that has not its place.

@@ -27,13 +27,19 @@ def constant(unit: Unit = BLOCK, digest: str = "a", base: tuple[str, ...] = ()) 
     [
         ((Unit("block", DEPTH),), (), "There is no block.6 in this model of 6 blocks"),
         ((BLOCK, BLOCK), (), "named more than once"),
-        ((Unit("block", 3),), (constant(),), r"makes up for block\.2, and the subnetwork is without block\.3"),
+        (
+            (Unit("block", 3),),
+            (constant(),),
+            r"makes up for block\.2, and the subnetwork is without block\.3",
+        ),
         ((Unit("attention", 2),), (constant(),), r"makes up for block\.2"),
         ((BLOCK,), (constant(digest="b", base=("a",)),), "on top of another one"),
         ((BLOCK,), (constant(), constant(digest="b")), "Two repairs stand in for block.2"),
     ],
 )
-def test_what_cannot_be_is_refused(units: tuple[Unit, ...], repairs: tuple[Repair, ...], message: str) -> None:
+def test_what_cannot_be_is_refused(
+    units: tuple[Unit, ...], repairs: tuple[Repair, ...], message: str
+) -> None:
     with pytest.raises(DepthkitError, match=message) as caught:
         Subnetwork(Decoder(tiny_model("llama")), units, repairs)
     assert caught.value.code == "INVALID_ARGUMENT"
@@ -42,7 +48,9 @@ def test_what_cannot_be_is_refused(units: tuple[Unit, ...], repairs: tuple[Repai
 def test_what_it_says_of_the_blocks() -> None:
     decoder = Decoder(tiny_model("llama"))
     repair = constant()
-    subnetwork = Subnetwork(decoder, (Unit("feed-forward", 2), Unit("attention", 4), Unit("attention", 2)), (repair,))
+    subnetwork = Subnetwork(
+        decoder, (Unit("feed-forward", 2), Unit("attention", 4), Unit("attention", 2)), (repair,)
+    )
     assert subnetwork.lost == (Parts.NONE, Parts.NONE, Parts.BOTH, Parts.NONE, Parts.ATTENTION, Parts.NONE)
     assert subnetwork.shortest_units == (BLOCK, Unit("attention", 4))
     assert subnetwork.edits == dict(repair.edits)

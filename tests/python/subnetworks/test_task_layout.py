@@ -13,7 +13,13 @@ from depthkit_worker.evaluation.task_scores import task_scores
 from depthkit_worker.models.decoder import Branching, Decoder, Replay
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
-from depthkit_worker.subnetworks.task_layout import MOST_TOKENS, branching, lay_out, lay_out_apart, sharing_a_row
+from depthkit_worker.subnetworks.task_layout import (
+    MOST_TOKENS,
+    branching,
+    lay_out,
+    lay_out_apart,
+    sharing_a_row,
+)
 from depthkit_worker.subnetworks.task_rows import TaskRows
 from task_items import by_forward, random_task
 from tiny import tiny_model
@@ -65,7 +71,11 @@ def test_little_in_common_or_a_model_that_cannot_branch_keeps_items_apart() -> N
     task = random_task(8, shots=100)
     assert sorted(sharing_a_row(task.items, [False] * 8)) == alone
     assert sorted(sharing_a_row(random_task(8).items, [True] * 8)) == alone
-    assert sorted(sharing_a_row(task.items, [number != 0 for number in range(8)])) == [(0,), (1, 3, 5, 7), (2, 4, 6)]
+    assert sorted(sharing_a_row(task.items, [number != 0 for number in range(8)])) == [
+        (0,),
+        (1, 3, 5, 7),
+        (2, 4, 6),
+    ]
 
 
 @pytest.mark.parametrize(("front", "own", "together"), [(100, 20, 10), (100, 90, 2), (3000, 200, 5)])

@@ -10,7 +10,13 @@ import torch
 from msgspec import structs
 from torch import Tensor
 
-from depthkit_worker.contract.wire import Objective, RepairFitOptions, TrainingOptions, TrainingPoint, TrainingReport
+from depthkit_worker.contract.wire import (
+    Objective,
+    RepairFitOptions,
+    TrainingOptions,
+    TrainingPoint,
+    TrainingReport,
+)
 from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit

@@ -48,7 +48,9 @@ TENSORS, NUMBERS, MARK = "state.safetensors", "state.json", "complete.json"
 
 
 def settings(folder: Path | None, **changes: object) -> SettledTraining:
-    made = structs.replace(SHORT, steps=7, validation=2, validate_every=2, save_every=1, folder=folder and str(folder))
+    made = structs.replace(
+        SHORT, steps=7, validation=2, validate_every=2, save_every=1, folder=folder and str(folder)
+    )
     return structs.replace(made, **changes)
 
 
@@ -94,7 +96,9 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_checkpoint_is_skipped_and_the_one_before_goes_on_the_same(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_checkpoint_is_skipped_and_the_one_before_goes_on_the_same(
+    tmp_path: Path, damage: str
+) -> None:
     """JOB1."""
     decoder = llama()
     expected, whole = trained_constant(decoder, settings(None))
@@ -279,7 +283,10 @@ def test_a_full_disk_leaves_what_was_saved_before(tmp_path: Path, monkeypatch: p
     def full(*_arguments: object, **_options: object) -> None:
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-    with monkeypatch.context() as patch, pytest.raises(DepthkitError, match="saved before is whole") as caught:
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(DepthkitError, match="saved before is whole") as caught,
+    ):
         patch.setattr("depthkit_worker.repair.training.checkpoints.save_file", full)
         trained_constant(decoder, settings(tmp_path))
     assert caught.value.code == "DISK_FULL"

@@ -93,7 +93,9 @@ def test_a_healed_model_is_better_and_stays_so_on_disk(tmp_path: Path) -> None:
     options = structs.replace(TRAINING, steps=30)
     fitted = heal(base_of(decoder), training=options)
     repair = repair_of(decoder, fitted)
-    save_repairs(Subnetwork(decoder, REMOVED, (repair,)), tmp_path / "lora", RepairSaveOptions(), Unattended())
+    save_repairs(
+        Subnetwork(decoder, REMOVED, (repair,)), tmp_path / "lora", RepairSaveOptions(), Unattended()
+    )
     loaded = load_repairs(decoder, tmp_path / "lora")
     with removed(Subnetwork(decoder, REMOVED, (repair,))):
         expected = decoder.model(ids, use_cache=False).logits
@@ -201,6 +203,8 @@ def test_weights_in_bf16_have_adapters_in_fp32() -> None:
     where = places(decoder, [0, 1], BOTH)
     for experts in (None, 0.2):
         with adapted(decoder, where, LoraOptions(rank=2, experts=masked(experts)), 4.0) as adapters:
-            assert {value.dtype for adapter in adapters for value in adapter.parameters.values()} == {torch.float32}
+            assert {value.dtype for adapter in adapters for value in adapter.parameters.values()} == {
+                torch.float32
+            }
         fitted = heal(base_of(decoder), experts=masked(experts))
         assert fitted.training is not None and fitted.training.change > 0

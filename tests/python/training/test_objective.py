@@ -87,7 +87,9 @@ def test_cross_entropy_is_pytorchs() -> None:
     student = logits(1)
     targets = torch.randint(0, VOCABULARY, (5, 7), generator=torch.Generator().manual_seed(2))
     targets[0, 3:] = IGNORED
-    expected = functional.cross_entropy(student.transpose(1, 2), targets, ignore_index=IGNORED, reduction="none")
+    expected = functional.cross_entropy(
+        student.transpose(1, 2), targets, ignore_index=IGNORED, reduction="none"
+    )
     torch.testing.assert_close(cross_entropy(student, student.logsumexp(-1), targets), expected)
 
 

@@ -61,7 +61,9 @@ def tuned(fitted: Fitted) -> list[int]:
         ({"tuned": "neighbours", "count": 1, "head": False}, [0, 2, 3, 5]),
     ],
 )
-def test_it_tunes_the_last_blocks_that_stay_or_those_beside_gaps(options: dict[str, Any], expected: list[int]) -> None:
+def test_it_tunes_the_last_blocks_that_stay_or_those_beside_gaps(
+    options: dict[str, Any], expected: list[int]
+) -> None:
     fitted = fit(base_of("llama", "block.1", "block.4", rows=many_rows(8)), **options)
     assert tuned(fitted) == expected  # 6 is the head.
 
@@ -167,7 +169,10 @@ def test_it_is_made_on_top_of_other_repairs_and_saved_with_them(tmp_path: Path) 
     assert repairs[-1].base == (below[0].digest,)
     expected = live(both, repairs)
     save_repairs(
-        Subnetwork(base.decoder, base.subnetwork.units, repairs), tmp_path / "s", RepairSaveOptions(), Unattended()
+        Subnetwork(base.decoder, base.subnetwork.units, repairs),
+        tmp_path / "s",
+        RepairSaveOptions(),
+        Unattended(),
     )
     loaded = load_repairs(tiny("llama"), tmp_path / "s")
     assert [repair.digest for repair in loaded.repairs] == [repair.digest for repair in repairs]

@@ -48,17 +48,24 @@ def test_each_run_gets_a_block_and_all_are_trained(name: str) -> None:
         ReplacementBlockOptions(training=options), ignore, base_of(decoder, units), Unattended()
     )
     assert [list(fill.edits) for fill in fitted.fills] == [[1], [3]]
-    assert [fill.removed for fill in fitted.fills] == [(Unit("block", 1),), (Unit("block", 3), Unit("block", 4))]
+    assert [fill.removed for fill in fitted.fills] == [
+        (Unit("block", 1),),
+        (Unit("block", 3), Unit("block", 4)),
+    ]
     assert fitted.training is not None and fitted.training.change > 0
     assert fitted.notes[0].startswith("for block.1, ")
     for fill in fitted.fills:
         for index, edit in fill.edits.items():
             assert edit.replacement is not None and not edit.replacement.training
             start = decoder.blocks[index].state_dict()
-            moved = {key for key, value in edit.replacement.state_dict().items() if not torch.equal(value, start[key])}
-            assert moved >= {key for key, _ in edit.replacement.named_parameters() if "norm" not in key} - untouched(
-                name
-            )
+            moved = {
+                key
+                for key, value in edit.replacement.state_dict().items()
+                if not torch.equal(value, start[key])
+            }
+            assert moved >= {
+                key for key, _ in edit.replacement.named_parameters() if "norm" not in key
+            } - untouched(name)
     assert weights_checksum(decoder) == before
 
 

@@ -96,9 +96,13 @@ def by_hand(decoder: Decoder, objective: Objective, skip_tokens: int = 0) -> tup
     ],
     ids=str,
 )
-def test_the_objective_and_its_gradient_are_those_of_plain_pytorch(objective: Objective, checkpointing: bool) -> None:
+def test_the_objective_and_its_gradient_are_those_of_plain_pytorch(
+    objective: Objective, checkpointing: bool
+) -> None:
     decoder = llama()
-    options = structs.replace(SHORT, objective=objective, teacher_top=1000, activation_checkpointing=checkpointing)
+    options = structs.replace(
+        SHORT, objective=objective, teacher_top=1000, activation_checkpointing=checkpointing
+    )
     # The stored top logits are rounded to fp16.
     assert first_objective(decoder, options) == pytest.approx(by_hand(decoder, objective), rel=2e-3)
 
@@ -110,7 +114,9 @@ def test_first_tokens_are_left_out_of_the_hidden_error_alone() -> None:
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt2", "bloom", "gpt_neox-parallel", "opt"])
-def test_slices_of_the_head_and_of_the_batch_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slices_of_the_head_and_of_the_batch_change_nothing(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     decoder = tiny(name)
     whole = structs.replace(SHORT, batch_size=6)
     split = structs.replace(SHORT, batch_size=2, accumulation=3)
@@ -118,7 +124,9 @@ def test_slices_of_the_head_and_of_the_batch_change_nothing(name: str, monkeypat
     monkeypatch.setitem(SLICE_BYTES, "cpu", 4 * 96 * 2 * 5)
     got, again = trained_constant(decoder, split)
     torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-5)
-    assert [p.objective for p in again.points] == pytest.approx([p.objective for p in report.points], rel=1e-4)
+    assert [p.objective for p in again.points] == pytest.approx(
+        [p.objective for p in report.points], rel=1e-4
+    )
     assert report.tokens == again.tokens == 6 * 94
 
 
@@ -167,7 +175,9 @@ def parameters_of(fill: Fill) -> list[nn.Parameter]:
 
 
 def hooks_of(model: nn.Module) -> list[object]:
-    return [hook for module in model.modules() for hook in (*module._forward_hooks, *module._forward_pre_hooks)]
+    return [
+        hook for module in model.modules() for hook in (*module._forward_hooks, *module._forward_pre_hooks)
+    ]
 
 
 def test_training_lowers_its_objective_and_tells_how_it_goes() -> None:
@@ -207,7 +217,9 @@ def test_held_out_sequences_are_scored_and_the_best_state_is_kept() -> None:
     assert report.change > 0
     held_out = corpus(17, 17, 17, 9)
     with_fewer = structs.replace(options, validation=0)
-    _, other = train_fills(base_of(decoder, on=held_out), [constant(decoder)], with_fewer, Unattended(), ignore)
+    _, other = train_fills(
+        base_of(decoder, on=held_out), [constant(decoder)], with_fewer, Unattended(), ignore
+    )
     assert [p.objective for p in other.points] == [p.objective for p in report.points[1:]]
 
 
@@ -230,7 +242,9 @@ def test_weights_in_bf16_learn_through_copies_in_fp32() -> None:
 
 def test_what_is_not_a_number_stops_at_its_step(tmp_path: Path) -> None:
     options = structs.replace(SHORT, steps=9, learning_rate=1e30, folder=str(tmp_path / "run"), warmup=0)
-    with pytest.raises(DepthkitError, match=r"step 2 of 9: the objective is .*state after step 1 is kept") as caught:
+    with pytest.raises(
+        DepthkitError, match=r"step 2 of 9: the objective is .*state after step 1 is kept"
+    ) as caught:
         trained_constant(llama(), options)
     assert caught.value.code == "NOT_MEASURABLE"
     assert caught.value.details["step"] == 2
@@ -239,7 +253,9 @@ def test_what_is_not_a_number_stops_at_its_step(tmp_path: Path) -> None:
 
 def test_a_model_with_nan_is_refused_before_the_first_step() -> None:
     """By the dense model's own output, where that is compared with."""
-    with pytest.raises(DepthkitError, match=r"dense model's output.*NaN or infinite at step 0, in float32") as caught:
+    with pytest.raises(
+        DepthkitError, match=r"dense model's output.*NaN or infinite at step 0, in float32"
+    ) as caught:
         trained_constant(llama(nan_block=4))
     assert caught.value.code == "NOT_MEASURABLE"
     options = structs.replace(SHORT, objective=Objective(kl=0, loss=1))
@@ -267,7 +283,12 @@ def test_a_parameter_that_nothing_reaches_is_named() -> None:
 
 def test_what_is_left_open_is_chosen_and_what_is_said_stays() -> None:
     chosen = settled(TrainingOptions(steps=200), 20)
-    assert (chosen.learning_rate, chosen.warmup, chosen.validation, chosen.validate_every) == (1e-3, 20, 2, 20)
+    assert (chosen.learning_rate, chosen.warmup, chosen.validation, chosen.validate_every) == (
+        1e-3,
+        20,
+        2,
+        20,
+    )
     little = settled(TrainingOptions(steps=5), 7, learning_rate=2e-4)
     assert (little.learning_rate, little.warmup, little.validation, little.validate_every) == (2e-4, 1, 0, 1)
     said = TrainingOptions(learning_rate=0.5, warmup=0, validation=0, validate_every=3)
@@ -315,12 +336,16 @@ def test_nothing_is_left_on_disk_or_in_the_model_after_a_cancel(
 
 def test_two_trainings_of_one_seed_are_the_same_and_of_two_are_not() -> None:
     decoder = llama()
-    one, two, three = (trained_constant(decoder, structs.replace(SHORT, seed=seed, batch_size=1)) for seed in (4, 4, 5))
+    one, two, three = (
+        trained_constant(decoder, structs.replace(SHORT, seed=seed, batch_size=1)) for seed in (4, 4, 5)
+    )
     assert torch.equal(one[0], two[0]) and curve(one[1].points) == curve(two[1].points)
     assert not torch.equal(one[0], three[0])
 
 
-def test_what_the_teacher_takes_on_disk_is_what_was_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_teacher_takes_on_disk_is_what_was_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sizes: list[int] = []
 
     class Measuring(Unattended):

@@ -28,12 +28,18 @@ def test_ten_times_the_sequences_take_no_more_memory(tmp_path: Path, monkeypatch
     class Measuring(Unattended):
         def report(self, phase: str, done: int, total: int | None, unit: str = "") -> None:
             if phase == "training" and done == 0:
-                stored.append(sum(path.stat().st_size for path in tmp_path.glob(".teacher.*.partial/new/records")))
+                stored.append(
+                    sum(path.stat().st_size for path in tmp_path.glob(".teacher.*.partial/new/records"))
+                )
 
     def peak(sequences: int) -> int:
         on = corpus(*[LENGTH] * sequences)
         options = structs.replace(
-            SHORT, steps=sequences // 16, batch_size=16, teacher_top=96, objective=Objective(kl=1, loss=0.5, hidden=0.5)
+            SHORT,
+            steps=sequences // 16,
+            batch_size=16,
+            teacher_top=96,
+            objective=Objective(kl=1, loss=0.5, hidden=0.5),
         )
         memory = PeakMemory(decoder.device)
         before = peak_resident_bytes()

@@ -1,4 +1,7 @@
-/** Clusters of blocks, and LoRP's choice by them, on cases that scikit-learn and numpy agree with (tests/python). */
+/**
+ * Clusters of blocks, and LoRP's choice by them, on cases that scikit-learn and numpy agree with
+ * (tests/python).
+ */
 import { describe, expect, test } from "vitest";
 import { searchGame } from "../../../src/selection/index.ts";
 import { spectralClusters } from "../../../src/selection/spectral-clusters.ts";

@@ -23,12 +23,16 @@ class Frame(NamedTuple):
 def read_frames(headers: Sequence[TensorHeader], buffers: Sequence[memoryview]) -> list[Frame]:
     """Pair headers with buffers; raises PROTOCOL where a count, dtype or length does not fit."""
     if len(headers) != len(buffers):
-        raise DepthkitError("PROTOCOL", f"A message announced {len(headers)} tensor frames and brought {len(buffers)}.")
+        raise DepthkitError(
+            "PROTOCOL", f"A message announced {len(headers)} tensor frames and brought {len(buffers)}."
+        )
     frames = []
     for header, buffer in zip(headers, buffers, strict=True):
         size = ITEM_SIZES.get(header.d)
         if size is None:
-            raise DepthkitError("PROTOCOL", f'A tensor frame has dtype "{header.d}"; known: {", ".join(ITEM_SIZES)}.')
+            raise DepthkitError(
+                "PROTOCOL", f'A tensor frame has dtype "{header.d}"; known: {", ".join(ITEM_SIZES)}.'
+            )
         if min(header.s, default=0) < 0 or buffer.nbytes != prod(header.s) * size:
             raise DepthkitError(
                 "PROTOCOL",

@@ -1,5 +1,5 @@
-"""What a remote client and its worker say to each other of their link: the first frame of every message between
-them. Its TypeScript twin is `src/protocol/link.ts`; docs/protocol.md describes it."""
+"""What a remote client and its worker say to each other of their link: the first frame of every message
+between them. Its TypeScript twin is `src/protocol/link.ts`; docs/protocol.md describes it."""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ from transformers import PreTrainedTokenizerBase
 from depthkit_worker.errors import DepthkitError
 
 MOST_STEPS = 1_000_000
-"""Lines of a template that are run before it is given up: about a second. Published ones take some hundreds."""
+"""Lines of a template that are run before it is given up: about a second. Published ones take some
+hundreds."""
 _TEMPLATE = "<template>"
 """What jinja calls the file of a template's code."""
 
@@ -65,6 +66,6 @@ def _bounded() -> Iterator[None]:
 def _faulty(reason: str) -> DepthkitError:
     return DepthkitError(
         "MODEL_INVALID",
-        f"The chat template of this model cannot be filled in: {reason}. Leave chat off, or mend the template "
-        "(chat_template in tokenizer_config.json, or chat_template.jinja).",
+        f"The chat template of this model cannot be filled in: {reason}. Leave chat off, or mend the "
+        "template (chat_template in tokenizer_config.json, or chat_template.jinja).",
     )

@@ -42,10 +42,15 @@ class PairEncoder:
 
     def encode(self, front: str, contexts: Sequence[str], continuations: Sequence[str]) -> list[Pair]:
         """The pairs of `front + context` and its continuation."""
-        split = [_spaces_moved(front + context, rest) for context, rest in zip(contexts, continuations, strict=True)]
+        split = [
+            _spaces_moved(front + context, rest)
+            for context, rest in zip(contexts, continuations, strict=True)
+        ]
         cuts = {self._cut(front, context) for context in dict.fromkeys(context for context, _ in split)}
         cut = min(cuts) if len(cuts) == 1 else 0
-        texts = list(dict.fromkeys(text for context, rest in split for text in (context[cut:], (context + rest)[cut:])))
+        texts = list(
+            dict.fromkeys(text for context, rest in split for text in (context[cut:], (context + rest)[cut:]))
+        )
         ids = dict(zip(texts, self._encode(texts), strict=True))
         before = self._front(front[:cut])
         pairs = []
@@ -128,7 +133,9 @@ def fit(
     bos = [] if room.bos is None else [room.bos]
     for pair in pairs:
         _check(pair, cut, len(bos), room)
-    fitted = (Pair(np.concatenate([np.asarray(bos, dtype=np.int32), pair.ids[cut:]]), pair.scored) for pair in pairs)
+    fitted = (
+        Pair(np.concatenate([np.asarray(bos, dtype=np.int32), pair.ids[cut:]]), pair.scored) for pair in pairs
+    )
     return Fitted(tuple(fitted), dropped, cut, in_text)
 
 

@@ -101,8 +101,8 @@ def make_corpus(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, job:
 
     Packed: the texts joined by the separator, tokenised as one stream, cut into consecutive sequences of
     equal length, the short rest dropped. Unpacked: a sequence a text, cut at the length. With BOS each
-    sequence starts with it and so holds one token of text less; one that the text itself has there is that one,
-    and no second.
+    sequence starts with it and so holds one token of text less; one that the text itself has there is that
+    one, and no second.
     """
     bos = tokeniser.bos(options.bos)
     front = [] if bos is None else [bos]
@@ -154,7 +154,9 @@ class _OwnBos:
         return self.at(ids) if self.taken else 0
 
 
-def _packed(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: int, own: _OwnBos, job: Job) -> _Cut:
+def _packed(
+    tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: int, own: _OwnBos, job: Job
+) -> _Cut:
     stream = _stream(tokeniser, texts, options.separator, job)
     rows: list[Ids] = []
     end = taken = in_text = 0
@@ -184,8 +186,8 @@ def _packed(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: in
 
 
 _streams: WeakKeyDictionary[PreTrainedTokenizerBase, tuple[tuple[str, str], Ids]] = WeakKeyDictionary()
-"""The last stream of each tokenizer, by the digest of its text and the separator: parts of one text, and draws of
-it, are cut from the same stream."""
+"""The last stream of each tokenizer, by the digest of its text and the separator: parts of one text, and
+draws of it, are cut from the same stream."""
 
 
 def _stream(tokeniser: Tokeniser, texts: Texts, separator: str, job: Job) -> Ids:
@@ -202,7 +204,9 @@ def _behind(skip: int) -> str:
     return f" behind the first {skip}" if skip else ""
 
 
-def _unpacked(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: int, own: _OwnBos, job: Job) -> _Cut:
+def _unpacked(
+    tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: int, own: _OwnBos, job: Job
+) -> _Cut:
     need, left_out = options.sequences or 1, 0
     rows: list[Ids] = []
     total = taken = in_text = 0
@@ -224,8 +228,8 @@ def _unpacked(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: 
         raise DepthkitError(
             "NOT_ENOUGH_TEXT",
             f"{need} sequences, each a text of its own,{_behind(options.skip)} were asked for; "
-            f"{left_out + len(rows)} texts have the two tokens a sequence needs. Ask for fewer sequences, or give "
-            "more texts.",
+            f"{left_out + len(rows)} texts have the two tokens a sequence needs. Ask for fewer sequences, or "
+            "give more texts.",
             have=left_out + len(rows),
             need=options.skip + need,
             unit="texts",

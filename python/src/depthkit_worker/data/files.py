@@ -77,8 +77,8 @@ def read_txt(path: Path, *, strict: bool) -> str:
         # It is a character of UTF-8 and would pass.
         raise DepthkitError(
             "UNSUPPORTED_FORMAT",
-            f"Cannot read {path}: byte {zero} is zero, which no text holds. The file is no text, or not in UTF-8; "
-            "convert it to UTF-8.",
+            f"Cannot read {path}: byte {zero} is zero, which no text holds. The file is no text, or not in "
+            "UTF-8; convert it to UTF-8.",
             path=str(path),
             byte=zero,
         )

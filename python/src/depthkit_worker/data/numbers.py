@@ -8,13 +8,13 @@ from decimal import Decimal
 MARK = "####"
 """GSM8K writes the result behind it."""
 
-# What stands between groups of three digits, the same in all of a number: commas, apostrophes, underscores, and
-# spaces that do not break a line.
+# What stands between groups of three digits, the same in all of a number: commas, apostrophes, underscores,
+# and spaces that do not break a line.
 SEPARATOR = "[,'\u2019_\u00a0\u2007\u2009\u202f]"
 CURRENCY = "[$\u20ac\u00a3\u00a5]"
 GROUPED = f"[0-9]{{1,3}}(?P<between>{SEPARATOR})[0-9]{{3}}(?:(?P=between)[0-9]{{3}})*(?![0-9])"
-# An ordinary space parts two numbers ("packs of 2 500 g each") unless nothing but one can be meant: behind or in
-# front of a currency sign, and where a group begins with 0.
+# An ordinary space parts two numbers ("packs of 2 500 g each") unless nothing but one can be meant: behind or
+# in front of a currency sign, and where a group begins with 0.
 SPACED = "[0-9]{1,3}(?: [0-9]{3})+(?![0-9])"
 ONE_SUM = f"(?:(?<={CURRENCY})|(?<={CURRENCY}[ \u00a0])){SPACED}|{SPACED}(?=[ \u00a0]?{CURRENCY}(?![0-9]))"
 WITH_ZEROS = "[0-9]{1,3}(?: [0-9]{3})*? 0[0-9]{2}(?: [0-9]{3})*(?![0-9])"

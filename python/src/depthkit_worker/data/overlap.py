@@ -1,4 +1,5 @@
-"""Text that two corpora share, wherever it stands in them: what was chosen on one is not judged by the other."""
+"""Text that two corpora share, wherever it stands in them: what was chosen on one is not judged by the
+other."""
 
 from __future__ import annotations
 
@@ -19,8 +20,9 @@ Hashes = NDArray[np.uint64]
 
 
 def overlap(tokeniser: Tokeniser, first: Corpus, second: Corpus, job: Job) -> CorpusOverlap:
-    """Which stretches of `second` stand in `first`, at any place: a text of twice a stretch that no sequence's end
-    cuts is found however each corpus cuts the rest. Short sequences are compared by shorter stretches."""
+    """Which stretches of `second` stand in `first`, at any place: a text of twice a stretch that no
+    sequence's end cuts is found however each corpus cuts the rest. Short sequences are compared by shorter
+    stretches."""
     shortest = min(int(np.diff(corpus.starts).min()) for corpus in (first, second))
     stretch = min(STRETCH, max(LEAST, shortest // 2), shortest)
     pieces = np.concatenate([_pieces(second.row(number), stretch) for number in range(second.sequences)])

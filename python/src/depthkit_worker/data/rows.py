@@ -64,7 +64,9 @@ class Row:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not first <= value < first + len(choices):
             raise self.wrong(
-                name, f"is {_shown(value)}", f"it is a number from {first} to {first + len(choices) - 1}, or a choice"
+                name,
+                f"is {_shown(value)}",
+                f"it is a number from {first} to {first + len(choices) - 1}, or a choice",
             )
         return value - first
 

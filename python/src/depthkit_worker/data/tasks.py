@@ -91,7 +91,9 @@ def load_task(tokeniser: Tokeniser, data: RowSource, options: TaskOptions, job: 
     """Read, prompt and tokenise the rows of `data`, each to what the model reads at a time."""
     rows, format_ = _read(data, options, job)
     if format_.kind == "last-word" and options.shots:
-        raise DepthkitError("INVALID_ARGUMENT", f"The format {format_.name} takes no examples; leave out shots.")
+        raise DepthkitError(
+            "INVALID_ARGUMENT", f"The format {format_.name} takes no examples; leave out shots."
+        )
     asked, pools = _asked(rows, format_, options, job)
     bos = tokeniser.bos(options.bos)
     encoder, room = PairEncoder(tokeniser), Room(tokeniser.limits.tokens, bos)
@@ -138,7 +140,9 @@ def _read(data: RowSource, options: TaskOptions, job: Job) -> tuple[list[Row], F
     rows = read_source(data, job)
     if not rows:
         names = ", ".join(map(str, files_of(data)))
-        raise DepthkitError("NOT_ENOUGH_TEXT", f"There is no row in {names}. A task needs one.", have=0, need=1)
+        raise DepthkitError(
+            "NOT_ENOUGH_TEXT", f"There is no row in {names}. A task needs one.", have=0, need=1
+        )
     return rows, _format(rows, options)
 
 
@@ -200,8 +204,8 @@ def _shots(pools: Pools, format_: Format, question: Question, row: Row, count: i
     if len(found) < count:
         raise DepthkitError(
             "NOT_ENOUGH_TEXT",
-            f"{count} examples were asked for, and beside the question itself there are {len(found)}{_of(group)} "
-            f"for {row.place}. Ask for fewer shots, or give more rows in shotsFrom.",
+            f"{count} examples were asked for, and beside the question itself there are "
+            f"{len(found)}{_of(group)} for {row.place}. Ask for fewer shots, or give more rows in shotsFrom.",
             have=len(found),
             need=count,
             unit="examples",
@@ -212,8 +216,8 @@ def _shots(pools: Pools, format_: Format, question: Question, row: Row, count: i
 def _only_examples(group: str | None, rows: int, shots: int) -> DepthkitError:
     return DepthkitError(
         "NOT_ENOUGH_TEXT",
-        f"The task's first {shots} rows{_of(group)} were to be examples, which leaves none of its {rows} to ask. Ask "
-        "for fewer shots, or give other rows for them in shotsFrom.",
+        f"The task's first {shots} rows{_of(group)} were to be examples, which leaves none of its {rows} to "
+        "ask. Ask for fewer shots, or give other rows for them in shotsFrom.",
         have=rows,
         need=shots + 1,
         unit="rows",
@@ -261,6 +265,7 @@ def _digest(items: Sequence[Item]) -> str:
 def _unfit(row: Row, error: DepthkitError) -> DepthkitError:
     return DepthkitError(
         error.code,
-        f"Cannot use {row.place}: {error.message}. Correct the row or the template, or use a model with more context.",
+        f"Cannot use {row.place}: {error.message}. Correct the row or the template, or use a model with more "
+        f"context.",
         **{**error.details, **row.place.details},
     )

@@ -128,7 +128,8 @@ def _clean_hellaswag(text: str) -> str:
 
 
 def _winogrande(row: Row) -> Question:
-    """Each option is put into the sentence; what follows the gap is scored, and is the choice, the same for both."""
+    """Each option is put into the sentence; what follows the gap is scored, and is the choice, the same for
+    both."""
     sentence = row.text("sentence")
     gap = sentence.find("_")
     rest = sentence[gap + 1 :].strip()

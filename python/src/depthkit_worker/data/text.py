@@ -33,7 +33,9 @@ class Texts:
 
 
 def read_texts(source: DataSource, job: Job) -> Texts:
-    return _texts_from_files(source, job) if isinstance(source, FileSource) else texts_from_strings(source.texts)
+    return (
+        _texts_from_files(source, job) if isinstance(source, FileSource) else texts_from_strings(source.texts)
+    )
 
 
 def texts_from_strings(strings: Sequence[str]) -> Texts:

@@ -109,7 +109,8 @@ class Tokeniser:
         return Prompt(ids, own > 0)
 
     def chat_prompt(self, text: str, place: str) -> Prompt:
-        """`text` as a user's turn in the chat template, which puts its own BOS in front where it wants one."""
+        """`text` as a user's turn in the chat template, which puts its own BOS in front where it wants
+        one."""
         bos = cast("str | None", self.tokenizer.bos_token)
         whole, in_text = self._turn(text), bool(bos and text.startswith(bos))
         if bos and in_text and whole.startswith(bos):
@@ -123,7 +124,9 @@ class Tokeniser:
         """The first of `ids` with their pieces of the vocabulary, for people to look at."""
         shown = [int(token) for token in ids[:SHOWN]]
         pieces = cast("list[str]", self.tokenizer.convert_ids_to_tokens(shown))
-        return tuple(FirstToken(id=token, piece=str(piece)) for token, piece in zip(shown, pieces, strict=True))
+        return tuple(
+            FirstToken(id=token, piece=str(piece)) for token, piece in zip(shown, pieces, strict=True)
+        )
 
     def _turn(self, text: str) -> str:
         return render_chat(self.tokenizer, [{"role": "user", "content": text}])
@@ -143,9 +146,10 @@ class Tokeniser:
         behind = f", behind {before!r}" if before else ""
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"Tokenising {place()}: token {at + 1} is {token!r} with the id {int(ids[at])}{behind}. The model's "
-            f"embedding has {rows} rows, for ids up to {rows - 1}: the tokenizer was given tokens that the "
-            "model was not. Enlarge the model's embedding (resize_token_embeddings), or leave the token out.",
+            f"Tokenising {place()}: token {at + 1} is {token!r} with the id {int(ids[at])}{behind}. The "
+            f"model's embedding has {rows} rows, for ids up to {rows - 1}: the tokenizer was given tokens "
+            "that the model was not. Enlarge the model's embedding (resize_token_embeddings), or leave the "
+            "token out.",
             token=token,
             id=int(ids[at]),
             rows=rows,
@@ -257,7 +261,9 @@ def splits_locally(tokenizer: PreTrainedTokenizerBase) -> bool:
         and any(step["type"] == "ByteLevel" for step in steps)
         and any(step["type"] == "Split" or step.get("use_regex", False) for step in steps)
         and all(step["type"] in LOCAL_STEPS and not step.get("add_prefix_space", False) for step in steps)
-        and not any(token["lstrip"] or token["rstrip"] or token["single_word"] for token in pipeline["added_tokens"])
+        and not any(
+            token["lstrip"] or token["rstrip"] or token["single_word"] for token in pipeline["added_tokens"]
+        )
     )
 
 
@@ -274,7 +280,11 @@ def _pieces(tokenizer: PreTrainedTokenizerBase, text: str) -> Iterator[str]:
     start = 0
     while start < len(text):
         end = next(
-            (cut.start() for cut in CUT.finditer(text, start + SEGMENT) if _harmless(tokenizer, text, cut.start())),
+            (
+                cut.start()
+                for cut in CUT.finditer(text, start + SEGMENT)
+                if _harmless(tokenizer, text, cut.start())
+            ),
             len(text),
         )
         yield text[start:end]

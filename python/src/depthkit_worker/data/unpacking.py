@@ -13,7 +13,8 @@ from depthkit_worker.session.job import Job
 ALWAYS_READ = 1 << 28
 """Bytes that any file may unpack to."""
 MOST_TIMES = 100
-"""How many times its own size a file may unpack to beyond that. Text packs to a tenth, seldom to a fiftieth."""
+"""How many times its own size a file may unpack to beyond that. Text packs to a tenth, seldom to a
+fiftieth."""
 BUFFER = 1 << 20
 
 
@@ -41,8 +42,8 @@ class _Bounded(io.RawIOBase):
         if self._read > self._most:
             raise DepthkitError(
                 "UNSUPPORTED_FORMAT",
-                f"Cannot unpack {self._path}: its {self._packed:,} bytes unpack to more than {self._most:,}, over "
-                f"{MOST_TIMES} times as many. Unpack it by hand if it is what it should be.",
+                f"Cannot unpack {self._path}: its {self._packed:,} bytes unpack to more than {self._most:,}, "
+                f"over {MOST_TIMES} times as many. Unpack it by hand if it is what it should be.",
                 path=str(self._path),
                 bytes=self._packed,
                 most=self._most,

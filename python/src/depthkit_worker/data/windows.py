@@ -74,8 +74,8 @@ def _check(chunk: int, stride: int, room: int | None) -> None:
     if room is not None and chunk > room:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"A chunk of {chunk} tokens was asked for. This model takes up to {room}, one less where a BOS token "
-            "stands in front.",
+            f"A chunk of {chunk} tokens was asked for. This model takes up to {room}, one less where a BOS "
+            "token stands in front.",
             chunk=chunk,
             limit=room,
         )

@@ -59,7 +59,9 @@ def choice_result(
             for name, of in groups.items()
         ),
         choice_loss=finite(math.fsum(losses) / len(items), "choice loss"),
-        probability_mass=finite(math.fsum(float(np.exp(of).sum()) for of in found) / len(items), "probability mass"),
+        probability_mass=finite(
+            math.fsum(float(np.exp(of).sum()) for of in found) / len(items), "probability mass"
+        ),
         ties=sum(int((of == of.max()).sum() > 1) for of in found),
         items=len(items),
         task_digest=task_digest,
@@ -75,7 +77,10 @@ def _check_items(found: Sequence[NDArray[np.float64]]) -> None:
     """Refuse log-likelihoods that no choice can be told from: NaN has a highest index all the same."""
     broken = [number for number, of_item in enumerate(found) if np.isnan(of_item).any()]
     if broken:
-        finite(math.nan, f"log-likelihood of item {broken[0]}, and of {len(broken)} of {len(found)} items in all,")
+        finite(
+            math.nan,
+            f"log-likelihood of item {broken[0]}, and of {len(broken)} of {len(found)} items in all,",
+        )
 
 
 def chosen_of(scores: Scores) -> NDArray[np.int64]:
@@ -125,7 +130,8 @@ def require_kind(task: Task, kind: TaskKind) -> None:
         other = "lastWord" if task.kind == "last-word" else "choices"
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"A {task.kind} task ({task.info.format}) was given where a {kind} task is scored. Call {other}().",
+            f"A {task.kind} task ({task.info.format}) was given where a {kind} task is scored. Call "
+            f"{other}().",
             kind=task.kind,
             allowed=[kind],
         )

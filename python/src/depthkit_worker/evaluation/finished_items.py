@@ -29,8 +29,9 @@ class FinishedItems:
             if item >= len(sizes) or len(values) not in sizes[item]:
                 raise DepthkitError(
                     "INVALID_ARGUMENT",
-                    f"{len(values)} values are known of item {item}, which cannot be: the evaluation has {len(sizes)} "
-                    "items, or that one has another number of values. Leave out what is known of other evaluations.",
+                    f"{len(values)} values are known of item {item}, which cannot be: the evaluation has "
+                    f"{len(sizes)} items, or that one has another number of values. Leave out what is known "
+                    f"of other evaluations.",
                     item=item,
                     values=len(values),
                     items=len(sizes),

@@ -16,8 +16,8 @@ def finite(value: float, what: str) -> float:
     if value != value or value in (float("inf"), float("-inf")):
         raise DepthkitError(
             "NOT_MEASURABLE",
-            f"The {what} is {value}: the logits hold NaN or infinity. Look for broken weights, load the model in a "
-            "wider dtype, or remove less.",
+            f"The {what} is {value}: the logits hold NaN or infinity. Look for broken weights, load the "
+            "model in a wider dtype, or remove less.",
             value=str(value),
         )
     return value

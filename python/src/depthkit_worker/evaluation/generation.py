@@ -87,7 +87,9 @@ def generate(
     )
 
 
-def _write_batches(decoder: Decoder, encoded: Sequence[list[int]], options: GenerateOptions, job: Job) -> Texts:
+def _write_batches(
+    decoder: Decoder, encoded: Sequence[list[int]], options: GenerateOptions, job: Job
+) -> Texts:
     """Greedy text after each of `encoded`, by `decoder` as it stands."""
     done = 0
     for written in write_greedy(decoder, encoded, options, _end_ids(decoder), job):
@@ -179,7 +181,8 @@ def _encode(writer: _Writer, prompt: str, place: str) -> Prompt:
         found = Prompt([tokeniser.bos_id], False)
     tokeniser.limits.require_length(
         len(found.ids) + options.max_new_tokens,
-        f"Writing {options.max_new_tokens:,} tokens (maxNewTokens) behind {place}, which has {len(found.ids):,}",
+        f"Writing {options.max_new_tokens:,} tokens (maxNewTokens) behind {place}, which has "
+        f"{len(found.ids):,}",
         "Ask for fewer new tokens, or shorten the prompt.",
     )
     return found
@@ -230,7 +233,8 @@ def _check_options(options: GenerateOptions) -> None:
     if options.batch_size > 1 and (options.temperature > 0 or not options.cache):
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"Batches of {options.batch_size} prompts were asked for. They are written greedily (temperature 0) and "
-            "with a cache; sampled texts and those without a cache are written one at a time (batch_size 1).",
+            f"Batches of {options.batch_size} prompts were asked for. They are written greedily (temperature "
+            "0) and with a cache; sampled texts and those without a cache are written one at a time "
+            "(batch_size 1).",
             batchSize=options.batch_size,
         )

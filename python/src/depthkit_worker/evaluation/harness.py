@@ -64,7 +64,9 @@ def run_harness(
     with removed(subnetwork), cancellable(decoder, job), _own_randomness(decoder), _right_cache(decoder):
         # A copy: the harness gives its tokenizer a pad token and another side to pad on.
         model = huggingface.HFLM(
-            pretrained=decoder.model, tokenizer=deepcopy(decoder.require_tokenizer()), batch_size=options.batch_size
+            pretrained=decoder.model,
+            tokenizer=deepcopy(decoder.require_tokenizer()),
+            batch_size=options.batch_size,
         )
         tokens = RequestTokens(model, Tokeniser(model.tokenizer, decoder.limits))
         _watch(model, tokens, Reader(WHAT, decoder.dtype, "request"), job)
@@ -99,7 +101,9 @@ def require_harness() -> None:
         return
     managed = (Path(sys.prefix) / "depthkit-env.json").exists()
     wanted = Path(__file__).parents[3] / "requirements-lm-eval.txt"
-    command = "npx depthkit setup --with lm-eval" if managed else f'"{sys.executable}" -m pip install -r "{wanted}"'
+    command = (
+        "npx depthkit setup --with lm-eval" if managed else f'"{sys.executable}" -m pip install -r "{wanted}"'
+    )
     raise DepthkitError(
         "MODULE_MISSING",
         f"Evaluating with lm-eval needs the Python module lm_eval, which {sys.executable} does not have. "
@@ -147,7 +151,10 @@ def _watch(model: Any, tokens: RequestTokens, reader: Reader, job: Job) -> None:
     def counted(call: Callable[..., Any]) -> Callable[..., Any]:
         def run(*positional: Any, **keywords: Any) -> Any:
             nonlocal done, requests
-            tokens.saw(keywords["context"] if "context" in keywords else positional[0], keywords.get("attention_mask"))
+            tokens.saw(
+                keywords["context"] if "context" in keywords else positional[0],
+                keywords.get("attention_mask"),
+            )
             result = call(*positional, **keywords)
             if isinstance(result, Tensor) and result.is_floating_point():
                 reader.check(result, range(requests, requests + len(result)))
@@ -171,7 +178,10 @@ def _right_cache(decoder: Decoder) -> Iterator[None]:
 
     def with_cache(*positional: Any, **keywords: Any) -> Any:
         settings: dict[str, Any] = {cache_keyword(model): empty_cache()} if cached else {"use_cache": False}
-        processors = [*(keywords.get("logits_processor") or ()), FiniteLogits(Reader(WHAT, decoder.dtype, "request"))]
+        processors = [
+            *(keywords.get("logits_processor") or ()),
+            FiniteLogits(Reader(WHAT, decoder.dtype, "request")),
+        ]
         settings["logits_processor"] = LogitsProcessorList(processors)
         return generate(*positional, **{**keywords, **settings})
 
@@ -205,7 +215,11 @@ def _metrics(figures: Mapping[str, Any], better: Mapping[str, bool | None]) -> I
         if comma and value is not None and not name.endswith("_stderr"):
             error = _number(figures.get(f"{name}_stderr,{filtered}"))
             yield HarnessMetric(
-                name=name, filter=filtered, value=value, standard_error=error, higher_is_better=better.get(name)
+                name=name,
+                filter=filtered,
+                value=value,
+                standard_error=error,
+                higher_is_better=better.get(name),
             )
 
 
@@ -219,7 +233,9 @@ def _number(value: object) -> float | None:
 def _digest(settings: Mapping[str, Any]) -> str:
     own = {**settings, "metadata": {**(settings.get("metadata") or {}), "config_source": None}}
     # Functions of a task's own are named; where they lie in memory is no part of the task.
-    text = json.dumps(own, sort_keys=True, default=lambda value: getattr(value, "__qualname__", type(value).__name__))
+    text = json.dumps(
+        own, sort_keys=True, default=lambda value: getattr(value, "__qualname__", type(value).__name__)
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -240,8 +256,10 @@ def _no_data(options: HarnessOptions, error: BaseException) -> DepthkitError:
     offline = any(os.environ.get(name) for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"))
     return DepthkitError(
         "NETWORK" if isinstance(error, ConnectionError) else "FILE_NOT_FOUND",
-        f"lm-eval found no data for {', '.join(options.tasks)}: {error}. Stock tasks read theirs from the Hugging "
-        "Face hub" + (" (which HF_HUB_OFFLINE or HF_DATASETS_OFFLINE forbids)" if offline else "") + "; a task of "
+        f"lm-eval found no data for {', '.join(options.tasks)}: {error}. Stock tasks read theirs from the "
+        "Hugging Face hub"
+        + (" (which HF_HUB_OFFLINE or HF_DATASETS_OFFLINE forbids)" if offline else "")
+        + "; a task of "
         "your own can read local files (dataset_path: json, data_files).",
         tasks=list(options.tasks),
     )
@@ -251,6 +269,7 @@ def _check(options: HarnessOptions) -> None:
     if options.include_path is not None and not Path(options.include_path).is_dir():
         raise DepthkitError(
             "FILE_NOT_FOUND",
-            f"includePath {options.include_path} is no folder. Give the folder that holds your task files (.yaml).",
+            f"includePath {options.include_path} is no folder. Give the folder that holds your task files "
+            f"(.yaml).",
             path=options.include_path,
         )

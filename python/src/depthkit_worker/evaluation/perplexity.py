@@ -45,7 +45,9 @@ def perplexity(
     def own(start: int) -> int:
         return leading(stream.ids[start:], tokeniser.bos_id)
 
-    windows = lay_windows(len(stream.ids), options, limit=decoder.context_length, bos=bos is not None, own=own)
+    windows = lay_windows(
+        len(stream.ids), options, limit=decoder.context_length, bos=bos is not None, own=own
+    )
     finished = finished or FinishedItems()
     with removed(subnetwork):
         _score_chunks(decoder, stream, windows, bos, options.batch_size, job, finished)

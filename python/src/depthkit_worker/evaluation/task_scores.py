@@ -65,8 +65,8 @@ def task_scores(
     phase: str = "choices",
     finished: FinishedItems | None = None,
 ) -> Scores:
-    """Scores of `subnetwork`; `batch_size` in items, None: as many as pay. The
-    values of an item of `finished` are its log-likelihoods; a last word's second one says whether it is greedy."""
+    """Scores of `subnetwork`; `batch_size` in items, None: as many as pay. The values of an item of
+    `finished` are its log-likelihoods; a last word's second one says whether it is greedy."""
     started = time.monotonic()
     decoder, finished = subnetwork.decoder, finished or FinishedItems()
     last_word = task.kind == "last-word"
@@ -76,7 +76,9 @@ def task_scores(
     size = 0
     if missing:
         with removed(subnetwork):
-            rows = TaskRows(replace(task, items=tuple(task.items[place] for place in missing)), decoder, each=True)
+            rows = TaskRows(
+                replace(task, items=tuple(task.items[place] for place in missing)), decoder, each=True
+            )
             # One subnetwork, the model as it stands.
             asked = Evaluation(np.zeros((1, decoder.depth), dtype=np.uint8), ("accuracy",), ALL_POSITIONS)
             plan = make_plan(decoder, rows, asked, batch_size, None)

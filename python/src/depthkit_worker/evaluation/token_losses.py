@@ -22,8 +22,8 @@ def token_losses(
     decoder: Decoder, head: Head, input_ids: Tensor, scored: Tensor, items: Sequence[int], job: Job
 ) -> Tensor:
     """Cross entropy in nats of those tokens of `input_ids` (batch, sequence) that are `scored`, each given
-    the ones before it: fp64 (batch, sequence) on CPU, 0 elsewhere. A row's first token is never scored. `items`:
-    which of all the rows these are, for messages."""
+    the ones before it: fp64 (batch, sequence) on CPU, 0 elsewhere. A row's first token is never scored.
+    `items`: which of all the rows these are, for messages."""
     replay = decoder.begin(cast("LongTensor", input_ids.to(decoder.device)))
     hidden = replay.hidden
     for index in range(decoder.depth):
@@ -33,7 +33,9 @@ def token_losses(
     tokens = scored.flatten().nonzero()[:, 0]
     # Only what is scored goes through the head: with a small stride most tokens are not.
     every = torch.ones(len(tokens), dtype=torch.bool)
-    read = Scored(tokens - 1, input_ids.flatten()[tokens], {"loss": every}, input_ids.shape[1], np.asarray(items))
+    read = Scored(
+        tokens - 1, input_ids.flatten()[tokens], {"loss": every}, input_ids.shape[1], np.asarray(items)
+    )
     scorer = Scorer(head, read, None, job.check)
     (values,) = scorer.score([scorer.read(hidden)])
     Reader("Measuring perplexity", decoder.dtype, "chunk").check_rows(values[READABLE], *read.places)

@@ -40,9 +40,14 @@ def not_llama(config: PreTrainedConfig) -> str | None:
         return f"{config.model_type} has no feed-forward output bias that could hold a constant"
     types = getattr(config, "layer_types", None) or ()
     if "sliding_attention" in types or (config.model_type != "qwen2" and config.sliding_window is not None):
-        return f"this {config.model_type} has sliding windows, so it cannot be written as Llama, which has a bias"
+        return (
+            f"this {config.model_type} has sliding windows, so it cannot be written as Llama, which has a "
+            "bias"
+        )
     rope = config.rope_parameters
-    if config.model_type == "phi3" and (rope["rope_type"] != "default" or rope["partial_rotary_factor"] != 1.0):
+    if config.model_type == "phi3" and (
+        rope["rope_type"] != "default" or rope["partial_rotary_factor"] != 1.0
+    ):
         return "this phi3 scales its rotary positions, so it cannot be written as Llama, which has a bias"
     return None
 
@@ -51,7 +56,9 @@ def llama_config(config: PreTrainedConfig) -> LlamaConfig:
     """The same model's configuration, with zero biases wherever Llama's switches bring them."""
     same = {name: value for name in _SAME if (value := getattr(config, name, None)) is not None}
     rope = {name: value for name, value in config.rope_parameters.items() if name != "partial_rotary_factor"}
-    return LlamaConfig(**same, rope_parameters=rope, attention_bias=config.model_type == "qwen2", mlp_bias=True)
+    return LlamaConfig(
+        **same, rope_parameters=rope, attention_bias=config.model_type == "qwen2", mlp_bias=True
+    )
 
 
 def llama_tensors(tensors: Mapping[str, Tensor], config: PreTrainedConfig) -> dict[str, Tensor]:

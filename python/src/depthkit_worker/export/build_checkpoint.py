@@ -70,7 +70,9 @@ def build_checkpoint(decoder: Decoder, places: Sequence[Place], head: Tensor | N
     return _plain_checkpoint(decoder, places, folds, head)
 
 
-def _plain_checkpoint(decoder: Decoder, places: Sequence[Place], folds: Folds, head: Tensor | None) -> Checkpoint:
+def _plain_checkpoint(
+    decoder: Decoder, places: Sequence[Place], folds: Folds, head: Tensor | None
+) -> Checkpoint:
     blocks = [place for place in places if place.block is not None]
     kept = [place.index for place in blocks]
     cut = cut_config(decoder.config, decoder.family, kept, decoder.depth)
@@ -108,7 +110,9 @@ def _plain_checkpoint(decoder: Decoder, places: Sequence[Place], folds: Folds, h
     )
 
 
-def _depthkit_checkpoint(decoder: Decoder, places: Sequence[Place], reason: str, head: Tensor | None) -> Checkpoint:
+def _depthkit_checkpoint(
+    decoder: Decoder, places: Sequence[Place], reason: str, head: Tensor | None
+) -> Checkpoint:
     layers = layers_of(places)
     kept = [layer.block.index for layer in layers]
     cut = cut_config(decoder.config, decoder.family, kept, decoder.depth)
@@ -129,9 +133,10 @@ def _depthkit_checkpoint(decoder: Decoder, places: Sequence[Place], reason: str,
     model = _empty(model_class(module), config, decoder)
     _fill(model, tensors)
     notes = (
-        f"In depthkit's own checkpoint form, because {reason}. transformers loads it with trust_remote_code=True, from "
-        f"{oldest(decoder)} on; it was run with {run_with(decoder)}, and refuses older ones. "
-        "Software with model code of its own (llama.cpp, MLX, vLLM's native models) does not read it.",
+        f"In depthkit's own checkpoint form, because {reason}. transformers loads it with "
+        f"trust_remote_code=True, from {oldest(decoder)} on; it was run with {run_with(decoder)}, and "
+        "refuses older ones. Software with model code of its own (llama.cpp, MLX, vLLM's native models) does "
+        "not read it.",
     )
     return Checkpoint(
         layout="depthkit",
@@ -182,6 +187,6 @@ def _fill(model: PreTrainedModel, tensors: Mapping[str, Tensor]) -> None:
 def _mismatch(why: str) -> DepthkitError:
     return DepthkitError(
         "EXPORT_UNSUPPORTED",
-        f"The checkpoint's configuration and its tensors do not fit each other, so nothing was written: {why}. A "
-        "replacement block must have the shape of the block whose place it takes.",
+        f"The checkpoint's configuration and its tensors do not fit each other, so nothing was written: "
+        f"{why}. A replacement block must have the shape of the block whose place it takes.",
     )

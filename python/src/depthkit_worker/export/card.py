@@ -26,7 +26,10 @@ def model_card(
     rows = [
         ("Made from", f"`{origin}`"),
         ("Its weights (sha256)", f"`{source.weights}`"),
-        *((f"Export {at} of {len(steps)} removed", _units(step.removed)) for at, step in enumerate(steps[:-1], 1)),
+        *(
+            (f"Export {at} of {len(steps)} removed", _units(step.removed))
+            for at, step in enumerate(steps[:-1], 1)
+        ),
         ("Removed", _units(result.removed)),
         ("Repaired with", ", ".join(_repair(repair) for repair in subnetwork.repairs) or "nothing"),
         ("Another block in their place", ", ".join(str(index) for index in replaced) or "none"),
@@ -35,7 +38,8 @@ def model_card(
         ("Parameters", f"{result.parameters_before:,} before, {result.parameters_after:,} now"),
         (
             "KV cache",
-            f"{result.kv_bytes_per_token_before:,} bytes a token before, {result.kv_bytes_per_token_after:,} now",
+            f"{result.kv_bytes_per_token_before:,} bytes a token before, {result.kv_bytes_per_token_after:,} "
+            f"now",
         ),
         ("Weights are stored as", result.dtype),
         ("These weights (sha256)", f"`{result.weights_digest}`"),
@@ -70,7 +74,10 @@ def _loading(result: ExportHuggingfaceResult) -> str:
             "`AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True)`."
         )
     if result.notes:
-        return "transformers loads it like any checkpoint of its architecture. For other software, mind what follows."
+        return (
+            "transformers loads it like any checkpoint of its architecture. For other software, mind what "
+            "follows."
+        )
     return "It loads like any checkpoint of its architecture."
 
 

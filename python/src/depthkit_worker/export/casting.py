@@ -1,5 +1,5 @@
-"""Checking what was written: the files are read back, as the library reads them, and asked the same questions as
-the model in memory.
+"""Checking what was written: the files are read back, as the library reads them, and asked the same questions
+as the model in memory.
 
 A cast to a narrower dtype rounds every weight, so some difference is right. How much is measured on the model
 itself: its weights are moved at random by as much as the cast may round them, and the logits of the files may
@@ -29,8 +29,8 @@ from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 DRAWS = 12
-"""How many times the weights are moved at random, at most. One is enough for most models; in a mixture of experts
-rounding now and then sends a token to another expert, which few draws show."""
+"""How many times the weights are moved at random, at most. One is enough for most models; in a mixture of
+experts rounding now and then sends a token to another expert, which few draws show."""
 ALLOWANCE = 2.0
 """The files may differ by this many times the largest difference of the draws: a cast is one more draw."""
 NAMED = 3
@@ -56,8 +56,9 @@ def check_range(tensors: Mapping[str, Tensor], dtype: torch.dtype, job: Job) -> 
     name = dtype_name(dtype)
     raise DepthkitError(
         "EXPORT_UNSUPPORTED",
-        f"Writing the weights as {name}, whose largest number is {most:.6g}: {sum(beyond.values())} of them are "
-        f"larger and would be infinite, in {listed}{more}. Nothing was written. Save them as bfloat16 or float32.",
+        f"Writing the weights as {name}, whose largest number is {most:.6g}: {sum(beyond.values())} of them "
+        f"are larger and would be infinite, in {listed}{more}. Nothing was written. Save them as bfloat16 or "
+        f"float32.",
         dtype=name,
         tensors=beyond,
     )
@@ -83,15 +84,18 @@ def written_difference(
     largest = max(float(one.abs().max()) for one in expected)
     allowed = BOUNDS[decoder.dtype] * max(1.0, largest)
     if _rounds(decoder.dtype, dtype):
-        allowed += ALLOWANCE * _rounding(checkpoint.model, dtype, ids, (difference - allowed) / ALLOWANCE, job)
+        allowed += ALLOWANCE * _rounding(
+            checkpoint.model, dtype, ids, (difference - allowed) / ALLOWANCE, job
+        )
         _check_runs(written, decoder, ids, dtype)
     if not difference <= allowed:  # NaN too.
         name = dtype_name(dtype)
         raise DepthkitError(
             "EXPORT_UNSUPPORTED",
             f"The logits of the files, stored as {name}, differ from the subnetwork's in memory by up to "
-            f"{difference:.3g}, and rounding accounts for {allowed:.3g}. Nothing is left of them. Save them as "
-            f"{'bfloat16 or float32' if dtype is torch.float16 else 'float32'}, which hold these weights better.",
+            f"{difference:.3g}, and rounding accounts for {allowed:.3g}. Nothing is left of them. Save them "
+            f"as {'bfloat16 or float32' if dtype is torch.float16 else 'float32'}, which hold these weights "
+            f"better.",
             difference=repr(difference),
             allowed=allowed,
             dtype=name,
@@ -121,7 +125,8 @@ def _read_back(checkpoint: Checkpoint, folder: Path) -> PreTrainedModel:
     if faults:
         raise DepthkitError(
             "EXPORT_UNSUPPORTED",
-            f"The files in {folder.name} do not load as they should: {faults}. Nothing is left of them; report it.",
+            f"The files in {folder.name} do not load as they should: {faults}. Nothing is left of them; "
+            f"report it.",
         )
     assert isinstance(model, PreTrainedModel)
     # Buffers come from the configuration, not from files; in a narrow dtype some are computed otherwise.
@@ -150,7 +155,9 @@ def _worst_tokens(model: PreTrainedModel, dtype: torch.dtype, job: Job) -> list[
     return [worst[None]] if len(worst) else []  # type: ignore[list-item]
 
 
-def _rounding(model: PreTrainedModel, dtype: torch.dtype, ids: list[LongTensor], enough: float, job: Job) -> float:
+def _rounding(
+    model: PreTrainedModel, dtype: torch.dtype, ids: list[LongTensor], enough: float, job: Job
+) -> float:
     """The largest difference of logits when every weight is moved by up to half a unit in the last place of
     `dtype`, the most that the cast rounds it by. No more is drawn once it is `enough`."""
     exact = [logits_of(model, rows) for rows in ids]
@@ -179,16 +186,17 @@ def _check_runs(model: PreTrainedModel, decoder: Decoder, ids: list[LongTensor],
         name = dtype_name(dtype)
         raise DepthkitError(
             "EXPORT_UNSUPPORTED",
-            f"The weights fit into {name}, but the model does not run in it: its logits are no numbers, as some "
-            f"hidden state leaves the range of {name}. Nothing is left of the files. Save them as bfloat16 or float32.",
+            f"The weights fit into {name}, but the model does not run in it: its logits are no numbers, as "
+            f"some hidden state leaves the range of {name}. Nothing is left of the files. Save them as "
+            f"bfloat16 or float32.",
             dtype=name,
         )
 
 
 @contextmanager
 def _as(model: nn.Module, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    """Inside, each module computes with its own parameters changed. They are changed as it is called and let go
-    as it returns, so that the memory never holds them all."""
+    """Inside, each module computes with its own parameters changed. They are changed as it is called and let
+    go as it returns, so that the memory never holds them all."""
     with ExitStack() as restore:
         for module in model.modules():
             if any(True for _ in module.parameters(recurse=False)):

@@ -1,10 +1,10 @@
 """What constants and factors on the stream, from the bottom up, come to in a plain checkpoint.
 
-The stream of the live model is z. Where a factor s stands behind some block, the checkpoint's stream above it is
-y = z / S, S the product of the factors so far: every block reads it through a norm, to which the size of the
-stream is nothing but for the norm's epsilon, and what it adds is divided by S. The stream only grows along the
-depth, so that the epsilon weighs less there than below the gap, where a factor could be multiplied in as well.
-Factors in front of the first block go into what every token gets there.
+The stream of the live model is z. Where a factor s stands behind some block, the checkpoint's stream above it
+is y = z / S, S the product of the factors so far: every block reads it through a norm, to which the size of
+the stream is nothing but for the norm's epsilon, and what it adds is divided by S. The stream only grows
+along the depth, so that the epsilon weighs less there than below the gap, where a factor could be multiplied
+in as well. Factors in front of the first block go into what every token gets there.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ def stream_of(places: Sequence[Place]) -> Stream | str:
                     stream.multiply(update.factor)
                 case update:
                     kind = getattr(update, "kind", type(update).__name__)
-                    return f"the {kind} update at block {place.index} hangs on the token, so no bias can hold it"
+                    return (
+                        f"the {kind} update at block {place.index} hangs on the token, so no bias can hold it"
+                    )
     return stream
 
 

@@ -53,12 +53,14 @@ def layers_of(places: Sequence[Place]) -> tuple[Layer, ...]:
     if not starts:
         raise DepthkitError(
             "EXPORT_UNSUPPORTED",
-            "Every attention is removed. depthkit's checkpoint form has one layer for each attention that stays, "
-            "and needs at least one: keep one.",
+            "Every attention is removed. depthkit's checkpoint form has one layer for each attention that "
+            "stays, and needs at least one: keep one.",
         )
     ends = [*starts[1:], len(places)]
     return tuple(
-        Layer(tuple(places[: starts[0]]) if number == 0 else (), places[start], tuple(places[start + 1 : end]))
+        Layer(
+            tuple(places[: starts[0]]) if number == 0 else (), places[start], tuple(places[start + 1 : end])
+        )
         for number, (start, end) in enumerate(zip(starts, ends, strict=True))
     )
 
@@ -150,7 +152,9 @@ def _companions(decoder: Decoder) -> _Companions:
             return _Companions(("ln_1",), ("ln_2",))
         case "opt":
             return _Companions(("self_attn_layer_norm",), ("fc1", "activation_fn", "final_layer_norm"))
-        case "falcon" if decoder.config.new_decoder_architecture and decoder.config.num_ln_in_parallel_attn == 2:
+        case "falcon" if (
+            decoder.config.new_decoder_architecture and decoder.config.num_ln_in_parallel_attn == 2
+        ):
             return _Companions(("ln_attn",), ("ln_mlp",))
         case "gpt_neox":
             return _Companions(("input_layernorm",), ("post_attention_layernorm",))
@@ -181,8 +185,8 @@ def modelling_text(decoder: Decoder) -> str:
     if not module.startswith("transformers.models."):
         raise DepthkitError(
             "EXPORT_UNSUPPORTED",
-            f"The model runs code of its own ({module}), which depthkit's checkpoint form cannot build on: it "
-            "subclasses the blocks of the transformers library. Remove whole blocks instead.",
+            f"The model runs code of its own ({module}), which depthkit's checkpoint form cannot build on: "
+            "it subclasses the blocks of the transformers library. Remove whole blocks instead.",
         )
     companions = _companions(decoder)
     block = next(type(block) for block in decoder.blocks)

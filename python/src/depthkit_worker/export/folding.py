@@ -45,7 +45,8 @@ _ENTRIES: Mapping[str, str] = {
     "opt": "model.decoder.embed_positions.weight",
     "bloom": "transformer.word_embeddings_layernorm.bias",
 }
-# All that a token gets in front of the first block, where that is more than its embedding, or is normed there.
+# All that a token gets in front of the first block, where that is more than its embedding, or is normed
+# there.
 _SCALED_ENTRIES: Mapping[str, tuple[str, ...]] = {
     "gpt2": ("transformer.wte.weight", "transformer.wpe.weight"),
     "opt": ("model.decoder.embed_tokens.weight", "model.decoder.embed_positions.weight"),
@@ -80,12 +81,15 @@ class Folds:
 
 
 def plan_folds(decoder: Decoder, places: Sequence[Place], untied: bool = False) -> Folds | str:
-    """How `places` become a plain checkpoint, or why they cannot. `untied`: whether the head has a weight of its
-    own, which its model ties to the embedding."""
+    """How `places` become a plain checkpoint, or why they cannot. `untied`: whether the head has a weight of
+    its own, which its model ties to the embedding."""
     for place in places:
         if place.block is not None and not place.whole:
             gone = "attention" if not place.has_attention else "feed-forward"
-            return f"block {place.index} is without its {gone}, and a plain checkpoint has both sublayers everywhere"
+            return (
+                f"block {place.index} is without its {gone}, and a plain checkpoint has both sublayers "
+                "everywhere"
+            )
     stream = stream_of(places)
     if isinstance(stream, str):
         return stream
@@ -110,8 +114,9 @@ def _with_factors(decoder: Decoder, stream: Stream, folds: Folds | str) -> Folds
     if stream.factors:
         listed = ", ".join(f"{number} by {factor:.6g}" for number, factor in stream.factors.items())
         notes.append(
-            "Factors of the stream were folded into the output projections of the blocks above them, by new block "
-            f"numbers: {listed}. The stream is smaller there than in the model in memory, and each norm takes that out."
+            "Factors of the stream were folded into the output projections of the blocks above them, by new "
+            f"block numbers: {listed}. The stream is smaller there than in the model in memory, and each "
+            f"norm takes that out."
         )
     around: dict[str, float] = {}
     if stream.entry_factor != 1:
@@ -124,9 +129,11 @@ def _with_factors(decoder: Decoder, stream: Stream, folds: Folds | str) -> Folds
             norm = decoder.model.get_submodule(decoder.family.final_norm)
             for name, _ in norm.named_parameters():
                 around[f"{decoder.family.final_norm}.{name}"] = 1 / stream.entry_factor
+        divided = len(around) > len(names)
+        also = "; the final norm is divided by it, since the head is tied" if divided else ""
         notes.append(
-            f"The factor in front of the first block, {stream.entry_factor:.6g}, was folded into {' and '.join(names)}"
-            f"{'; the final norm is divided by it, since the head is tied' if len(around) > len(names) else ''}."
+            f"The factor in front of the first block, {stream.entry_factor:.6g}, was folded into "
+            f"{' and '.join(names)}{also}."
         )
     return replace(folds, block_factors=stream.factors, around=around, notes=(*folds.notes, *notes))
 
@@ -145,8 +152,8 @@ def _carried(decoder: Decoder) -> tuple[str, ...]:
 def _readers(decoder: Decoder) -> str:
     reads = "does not read" if decoder.family.model_type in _UNREAD_BY_LLAMA_CPP else "reads"
     return (
-        f"A runtime that drops this bias gives wrong answers: llama.cpp {reads} it for this architecture; check "
-        "others before you serve it."
+        f"A runtime that drops this bias gives wrong answers: llama.cpp {reads} it for this architecture; "
+        "check others before you serve it."
     )
 
 
@@ -161,8 +168,8 @@ def _behind_blocks(decoder: Decoder, vectors: Mapping[int, Tensor]) -> Folds | s
             return reason
         bias = _BIASES["llama"]
         notes.append(
-            f"Written as Llama: this {family.model_type} is one under another name, and only Llama has a bias that "
-            "could hold a constant."
+            f"Written as Llama: this {family.model_type} is one under another name, and only Llama has a "
+            "bias that could hold a constant."
         )
     settings = {} if bias.switch is None or getattr(config, bias.switch, False) else {bias.switch: True}
     multiplier = getattr(config, family.update_multiplier) if family.update_multiplier else 1.0

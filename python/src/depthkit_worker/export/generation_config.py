@@ -12,7 +12,16 @@ from depthkit_worker.models.decoder import Decoder
 
 FILE = "generation_config.json"
 
-_SAMPLING_ONLY = ("temperature", "top_p", "top_k", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff", "top_h")
+_SAMPLING_ONLY = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "typical_p",
+    "epsilon_cutoff",
+    "eta_cutoff",
+    "top_h",
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,10 @@ def generation_settings(decoder: Decoder) -> PassedOn:
             gone = ", ".join(key for key in content if key in _SAMPLING_ONLY)
             return PassedOn(
                 repaired,
-                (f"The source's {FILE} sets {gone} with sampling off, which is refused on saving; left out.",),
+                (
+                    f"The source's {FILE} sets {gone} with sampling off, which is refused on saving; left "
+                    f"out.",
+                ),
             )
     tokens = {key: value for key, value in content.items() if key.endswith("_token_id")}
     return PassedOn(tokens, (f"The source's {FILE} is invalid, so only its token ids were kept: {fault}",))

@@ -15,7 +15,12 @@ import torch
 from msgspec.structs import replace
 from safetensors import SafetensorError
 
-from depthkit_worker.contract.wire import ExportedFile, ExportHuggingfaceResult, ExportOptions, ExportProvenance
+from depthkit_worker.contract.wire import (
+    ExportedFile,
+    ExportHuggingfaceResult,
+    ExportOptions,
+    ExportProvenance,
+)
 from depthkit_worker.disk_full import disk_full
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.block_places import Place, head_of, places_of
@@ -26,7 +31,11 @@ from depthkit_worker.export.generation_config import PassedOn, generation_settin
 from depthkit_worker.export.plain_config import write_fields
 from depthkit_worker.export.provenance import copy_licenses, provenance_of, write_provenance
 from depthkit_worker.export.shards import Written, write_shards
-from depthkit_worker.export.text_files import write_generation_settings, write_tokenizer, write_tokenizer_as_loaded
+from depthkit_worker.export.text_files import (
+    write_generation_settings,
+    write_tokenizer,
+    write_tokenizer_as_loaded,
+)
 from depthkit_worker.export.verify import check_built
 from depthkit_worker.models.cancellable import calls_obey
 from depthkit_worker.models.compatibility import add_legacy_keys
@@ -68,7 +77,12 @@ class _Plan:
 
 
 def export_huggingface(
-    subnetwork: Subnetwork, target: Path, options: ExportOptions, job: Job, *, max_shard_bytes: int = MAX_SHARD_BYTES
+    subnetwork: Subnetwork,
+    target: Path,
+    options: ExportOptions,
+    job: Job,
+    *,
+    max_shard_bytes: int = MAX_SHARD_BYTES,
 ) -> ExportHuggingfaceResult:
     """Write `subnetwork` to the folder `target`, whole or not at all. The live model is not touched."""
     started = time.monotonic()
@@ -82,11 +96,15 @@ def export_huggingface(
     except (OSError, SafetensorError) as error:
         if (why := disk_full(error)) is None:
             raise
-        raise DepthkitError("DISK_FULL", f"Writing {plan.target} failed: {why}. Nothing is left of it.") from error
+        raise DepthkitError(
+            "DISK_FULL", f"Writing {plan.target} failed: {why}. Nothing is left of it."
+        ) from error
     return replace(result, seconds=time.monotonic() - started)
 
 
-def _plan(subnetwork: Subnetwork, target: Path, options: ExportOptions, max_shard_bytes: int, job: Job) -> _Plan:
+def _plan(
+    subnetwork: Subnetwork, target: Path, options: ExportOptions, max_shard_bytes: int, job: Job
+) -> _Plan:
     decoder, places = subnetwork.decoder, places_of(subnetwork)
     if not any(place.block is not None for place in places):
         raise DepthkitError("INVALID_ARGUMENT", "Every block is removed: there is no model left to export.")
@@ -157,7 +175,12 @@ def _result(plan: _Plan, written: Written, digest: str, difference: float | None
         dtype=dtype_name(plan.dtype),
         max_logit_difference=difference,
         notes=plan.checkpoint.notes,
-        warnings=(*plan.checkpoint.warnings, *plan.generation.warnings, *_dtype_warnings(plan), *_unverified(plan)),
+        warnings=(
+            *plan.checkpoint.warnings,
+            *plan.generation.warnings,
+            *_dtype_warnings(plan),
+            *_unverified(plan),
+        ),
         seconds=0.0,
     )
 
@@ -198,5 +221,6 @@ def _unverified(plan: _Plan) -> tuple[str, ...]:
     if plan.on_one_device:
         return ()
     return (
-        "The model is spread over several devices, so the checkpoint's logits were not compared with those in memory.",
+        "The model is spread over several devices, so the checkpoint's logits were not compared with those "
+        "in memory.",
     )

@@ -1,5 +1,5 @@
-"""The releases of transformers that a checkpoint in depthkit's own form runs in: every family was run in those
-of `RUN` that it can do with, against the logits that the model had in memory."""
+"""The releases of transformers that a checkpoint in depthkit's own form runs in: every family was run in
+those of `RUN` that it can do with, against the logits that the model had in memory."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ RUN = ("4.48.3", "4.57.6", "5.17.0", "5.24.0")
 OLDEST = "4.48"
 """Before it attentions returned three values, which blocks without one do not."""
 
-# What older releases lack: the family itself, blocks that are called alike, tensors laid out as here; in Gemma 2
-# the cap of attention's scores, which they drop without a word.
+# What older releases lack: the family itself, blocks that are called alike, tensors laid out as here; in
+# Gemma 2 the cap of attention's scores, which they drop without a word.
 _OLDEST: Mapping[str, str] = {
     "gemma3_text": "4.57",
     "opt": "4.57",

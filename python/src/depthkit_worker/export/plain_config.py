@@ -14,7 +14,14 @@ from depthkit_worker.models.families import Family
 
 # Lists that may happen to be as long as the model is deep and have nothing to do with its blocks.
 NEVER_PER_BLOCK = frozenset(
-    {"architectures", "eos_token_id", "bos_token_id", "pad_token_id", "suppress_tokens", "begin_suppress_tokens"}
+    {
+        "architectures",
+        "eos_token_id",
+        "bos_token_id",
+        "pad_token_id",
+        "suppress_tokens",
+        "begin_suppress_tokens",
+    }
 )
 
 
@@ -66,7 +73,8 @@ def _dense_blocks(config: PreTrainedConfig, key: str, kept: Sequence[int]) -> di
 
 
 def write_fields(fields: Fields, file: Path) -> None:
-    """Set `fields` in the configuration `file`: the library writes its default where one is to be left out."""
+    """Set `fields` in the configuration `file`: the library writes its default where one is to be left
+    out."""
     content = json.loads(file.read_text(encoding="utf-8"))
     for name, value in fields.items():
         if value is None:

@@ -19,7 +19,9 @@ from depthkit_worker.models.decoder import Decoder
 def around_blocks(decoder: Decoder) -> dict[str, Tensor]:
     """All but the blocks: embeddings, final norm, head. Shared with the live model."""
     prefix = f"{decoder.family.blocks}."
-    return {name: tensor for name, tensor in decoder.model.state_dict().items() if not name.startswith(prefix)}
+    return {
+        name: tensor for name, tensor in decoder.model.state_dict().items() if not name.startswith(prefix)
+    }
 
 
 def plain_tensors(decoder: Decoder, blocks: Sequence[Place], folds: Folds) -> dict[str, Tensor]:
@@ -41,7 +43,9 @@ def plain_tensors(decoder: Decoder, blocks: Sequence[Place], folds: Folds) -> di
             tensors[f"{decoder.family.blocks}.{number}.{name}"] = tensor
     for number, vector in folds.block_vectors.items():
         name = f"{decoder.family.blocks}.{number}.{folds.bias}"
-        tensors[name] = grown(tensors[name], vector) if name in tensors else vector.to(decoder.device, decoder.dtype)
+        tensors[name] = (
+            grown(tensors[name], vector) if name in tensors else vector.to(decoder.device, decoder.dtype)
+        )
     if folds.entry is not None and folds.entry_vector is not None:
         tensors[folds.entry] = grown(tensors[folds.entry], folds.entry_vector)
     return tensors

@@ -37,7 +37,8 @@ def position_fields(decoder: Decoder, kept: Sequence[int]) -> Fields:
 
 
 def _window_start(types: Sequence[str] | None, start: int, kept: Sequence[int]) -> int | None:
-    """Qwen's first block with a window, by new numbers; None where windows do not run from one to the last."""
+    """Qwen's first block with a window, by new numbers; None where windows do not run from one to the
+    last."""
     slides = [types is not None and types[old] == "sliding_attention" for old in kept]
     if any(slides) and slides != [old >= start for old in kept]:
         return None
@@ -46,7 +47,11 @@ def _window_start(types: Sequence[str] | None, start: int, kept: Sequence[int]) 
 
 def position_notes(decoder: Decoder, kept: Sequence[int], removed: Sequence[int]) -> tuple[str, ...]:
     """Which software answers wrongly without a word, for which blocks, and what to remove in place of it."""
-    return (*_order_note(decoder, kept, removed), *_window_note(decoder, kept), *_scale_note(decoder, len(kept)))
+    return (
+        *_order_note(decoder, kept, removed),
+        *_window_note(decoder, kept),
+        *_scale_note(decoder, len(kept)),
+    )
 
 
 def _order_note(decoder: Decoder, kept: Sequence[int], removed: Sequence[int]) -> tuple[str, ...]:
@@ -60,13 +65,14 @@ def _order_note(decoder: Decoder, kept: Sequence[int], removed: Sequence[int]) -
     named = ", ".join(f"{kept.index(old)} (was {old}, {pattern.kinds[old]})" for old in strays[:LISTED])
     more = f" and {len(strays) - LISTED} more" if len(strays) > LISTED else ""
     proposals = [
-        ", ".join(f"block.{index}" for index in sorted(one)) or "nothing" for one in pattern.nearest(removed, NEAREST)
+        ", ".join(f"block.{index}" for index in sorted(one)) or "nothing"
+        for one in pattern.nearest(removed, NEAREST)
     ]
     return (
         f"{' and '.join(misled)} would answer wrongly without a word: there every {pattern.period}. block of "
-        f"{decoder.family.model_type} is of the kind {pattern.last} by its number, and these blocks are of another "
-        f"kind than their new number has: {named}{more}. transformers and vLLM read {periodic.key} and are right. "
-        f"Removals nearby that keep the order: {'; '.join(proposals) or 'none'}.",
+        f"{decoder.family.model_type} is of the kind {pattern.last} by its number, and these blocks are of "
+        f"another kind than their new number has: {named}{more}. transformers and vLLM read {periodic.key} "
+        f"and are right. Removals nearby that keep the order: {'; '.join(proposals) or 'none'}.",
     )
 
 
@@ -74,8 +80,8 @@ def _window_note(decoder: Decoder, kept: Sequence[int]) -> tuple[str, ...]:
     if position_fields(decoder, kept).get("max_window_layers", 0) is not None:
         return ()
     return (
-        "The blocks with sliding windows do not run from one block to the last, so no max_window_layers is right, and "
-        "it was left out: software that does not read layer_types gives windows to other blocks.",
+        "The blocks with sliding windows do not run from one block to the last, so no max_window_layers is "
+        "right, and it was left out: software that does not read layer_types gives windows to other blocks.",
     )
 
 
@@ -85,13 +91,15 @@ def _scale_note(decoder: Decoder, depth: int) -> tuple[str, ...]:
         return ()
 
     def derived(blocks: int) -> float:
-        return float(config.hidden_size / config.num_attention_heads if blocks == special else config.head_dim)
+        return float(
+            config.hidden_size / config.num_attention_heads if blocks == special else config.head_dim
+        )
 
     right = config.query_pre_attn_scalar
     if derived(decoder.depth) != right or derived(depth) == right:
         return ()
     return (
-        f"llama.cpp would answer wrongly without a word: in {decoder.family.model_type} it takes the scale of "
-        f"attention from the number of blocks, and with {depth} in place of {decoder.depth} that is "
+        f"llama.cpp would answer wrongly without a word: in {decoder.family.model_type} it takes the scale "
+        f"of attention from the number of blocks, and with {depth} in place of {decoder.depth} that is "
         f"1/sqrt({derived(depth):g}), not 1/sqrt({right:g}).",
     )

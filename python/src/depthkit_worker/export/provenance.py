@@ -1,5 +1,5 @@
-"""What an export was made from: for programs in `depthkit.json`, for the hub in its card's front matter, and the
-licence files as they are."""
+"""What an export was made from: for programs in `depthkit.json`, for the hub in its card's front matter, and
+the licence files as they are."""
 
 from __future__ import annotations
 
@@ -33,10 +33,16 @@ KEPT_IN_CARD = ("license", "license_name", "license_link", "language", "base_mod
 """What of a source's front matter holds for what is made from it as well."""
 
 
-def provenance_of(subnetwork: Subnetwork, options: ExportOptions, result: ExportHuggingfaceResult) -> ExportProvenance:
+def provenance_of(
+    subnetwork: Subnetwork, options: ExportOptions, result: ExportHuggingfaceResult
+) -> ExportProvenance:
     """The source's own, with one step more."""
     source = subnetwork.decoder.source
-    before = _read(source.folder / FILE) if source.folder is not None and (source.folder / FILE).is_file() else None
+    before = (
+        _read(source.folder / FILE)
+        if source.folder is not None and (source.folder / FILE).is_file()
+        else None
+    )
     license_ = source_card(subnetwork.decoder).get("license")
     step = ExportStep(
         depthkit=_version(),
@@ -88,8 +94,8 @@ def source_card(decoder: Decoder) -> dict[str, Any]:
         except Exception as error:  # Not a mapping, or whatever a reader of YAML raises.
             raise DepthkitError(
                 "MODEL_INVALID",
-                f"{source.folder / 'README.md'}: the front matter between its --- lines cannot be read, and it names "
-                f"the licence. Mend it or remove the file. {error}",
+                f"{source.folder / 'README.md'}: the front matter between its --- lines cannot be read, and "
+                f"it names the licence. Mend it or remove the file. {error}",
             ) from error
     if source.revision is not None:
         found["base_model"] = source.name

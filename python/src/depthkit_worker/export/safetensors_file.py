@@ -46,7 +46,8 @@ def stored_bytes(tensor: Tensor, dtype: torch.dtype) -> int:
 
 
 def write_tensors(tensors: Mapping[str, Tensor], path: Path, dtype: torch.dtype, job: Job) -> Iterator[int]:
-    """Write `tensors` to `path`, floating-point ones as `dtype`; gives the bytes of each piece once written."""
+    """Write `tensors` to `path`, floating-point ones as `dtype`; gives the bytes of each piece once
+    written."""
     order = sorted(tensors, key=lambda name: (_ORDER.index(stored_dtype(tensors[name], dtype)), name))
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     end = 0

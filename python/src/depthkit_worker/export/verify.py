@@ -23,8 +23,8 @@ additions, and narrower dtypes round each sum."""
 
 def check_built(subnetwork: Subnetwork, model: PreTrainedModel) -> None:
     """Compare the logits of `model`, built from a checkpoint's tensors, with those of `subnetwork` in memory,
-    both in the loaded dtype, on a fixed batch of 2 x 24 tokens. An export with more than `BOUNDS` allows stops
-    here."""
+    both in the loaded dtype, on a fixed batch of 2 x 24 tokens. An export with more than `BOUNDS` allows
+    stops here."""
     decoder = subnetwork.decoder
     ids = fixed_batch(decoder)
     with removed(subnetwork):
@@ -37,8 +37,8 @@ def check_built(subnetwork: Subnetwork, model: PreTrainedModel) -> None:
         raise DepthkitError(
             "EXPORT_UNSUPPORTED",
             f"The checkpoint's logits differ from the subnetwork's in memory by up to {difference:.3g}, and "
-            f"{allowed:.3g} is allowed in {decoder.dtype}. Nothing was written. Load the model as float32 and export "
-            "again; if it still differs, leave the repairs out, and report it.",
+            f"{allowed:.3g} is allowed in {decoder.dtype}. Nothing was written. Load the model as float32 "
+            "and export again; if it still differs, leave the repairs out, and report it.",
             difference=repr(difference),
             allowed=allowed,
         )

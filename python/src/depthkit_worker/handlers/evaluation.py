@@ -34,14 +34,22 @@ from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 def perplexity(session: Session, params: EvaluationPerplexityParams, call: Call) -> PerplexityResult:
     subnetwork, stream = subnetwork_of(session, params), _stream(session, params, call)
-    return perplexities.perplexity(subnetwork, stream, params, call, finished=finished_items(params.known, call))
+    return perplexities.perplexity(
+        subnetwork, stream, params, call, finished=finished_items(params.known, call)
+    )
 
 
 def _stream(session: Session, params: EvaluationPerplexityParams, call: Call) -> TextStream:
     tokeniser = tokeniser_of(session.models.get(params.model))
     texts = read_texts(params.data, call)
     # Another model with this tokenizer may have fewer rows.
-    key = (texts.info, tokenizer_digest(tokeniser.tokenizer), tokeniser.limits.rows, params.rows, params.separator)
+    key = (
+        texts.info,
+        tokenizer_digest(tokeniser.tokenizer),
+        tokeniser.limits.rows,
+        params.rows,
+        params.separator,
+    )
     return session.stream.get(key, [params.model], lambda: make_stream(tokeniser, texts, params, call))
 
 
@@ -60,7 +68,9 @@ def last_word(session: Session, params: EvaluationLastWordParams, call: Call) ->
     return replace(result, per_item=_last_word_items(scores, call)) if params.items else result
 
 
-def _task(session: Session, params: EvaluationChoicesParams | EvaluationLastWordParams, kind: TaskKind) -> Task:
+def _task(
+    session: Session, params: EvaluationChoicesParams | EvaluationLastWordParams, kind: TaskKind
+) -> Task:
     task = session.tasks.get(params.task)
     require_kind(task, kind)
     check_readable(task, session.models.get(params.model))

@@ -68,8 +68,8 @@ def _written(session: Session, folder: str) -> tuple[Path, tuple[str, ...]]:
         held = ", ".join(session.written) or "none yet"
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"Fetching {folder}: this worker wrote no export and no saved subnetwork there. Only such folders can be "
-            f"fetched; those it wrote since it was started: {held}.",
+            f"Fetching {folder}: this worker wrote no export and no saved subnetwork there. Only such "
+            f"folders can be fetched; those it wrote since it was started: {held}.",
             folder=folder,
         )
     return whole, names

@@ -22,7 +22,8 @@ def finished_items(known: ItemValues | None, call: Call) -> FinishedItems:
     if len(items) != len(ends) or (ends < starts).any() or (ends[-1] if len(ends) else 0) != len(values):
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"{call.method}: {len(items)} known items, {len(ends)} ends and {len(values)} values do not fit together.",
+            f"{call.method}: {len(items)} known items, {len(ends)} ends and {len(values)} values do not fit "
+            f"together.",
         )
 
     def tell(items: Sequence[int], values: Sequence[Array]) -> None:

@@ -60,7 +60,9 @@ def _digest(decoder: Decoder, info: ModelInfo) -> str:
 def _pattern(pattern: Pattern | None) -> ModelPattern | None:
     if pattern is None:
         return None
-    return ModelPattern(kinds=pattern.kinds, period=pattern.period, last=pattern.last, software=pattern.software)
+    return ModelPattern(
+        kinds=pattern.kinds, period=pattern.period, last=pattern.last, software=pattern.software
+    )
 
 
 def tokenizer(session: Session, params: ModelTokenizerParams, call: Call) -> TokenizerInfo:
@@ -74,7 +76,8 @@ def unload(session: Session, params: ModelUnloadParams, call: Call) -> Empty:
 
 
 def forget_everything(session: Session) -> None:
-    """All that the session holds, for when its client is gone for good. What has a handle is known as closed."""
+    """All that the session holds, for when its client is gone for good. What has a handle is known as
+    closed."""
     devices = [session.close_model(handle).device for handle in session.models.handles()]
     for registry in (session.corpora, session.tasks, session.generation_tasks, session.repairs):
         registry.clear()

@@ -52,7 +52,9 @@ def load(session: Session, params: RepairLoadParams, call: Call) -> RepairLoadRe
 
 def unload(session: Session, params: RepairUnloadParams, call: Call) -> Empty:
     dropped = [session.repairs.drop(handle) for handle in params.repairs]
-    devices = {tensor.device for repair in dropped for module in repair.modules for tensor in module.parameters()}
+    devices = {
+        tensor.device for repair in dropped for module in repair.modules for tensor in module.parameters()
+    }
     del dropped
     for device in devices:
         give_back(device)

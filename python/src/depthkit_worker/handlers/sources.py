@@ -47,8 +47,8 @@ class Tokenised(Protocol):
 
 
 def check_readable(data: Tokenised, decoder: Decoder) -> None:
-    """Data hold token ids: under another tokeniser they are other words. They were held to what the model reads
-    that they were loaded from, which may be more than `decoder` reads."""
+    """Data hold token ids: under another tokeniser they are other words. They were held to what the model
+    reads that they were loaded from, which may be more than `decoder` reads."""
     here, there = tokenizer_digest(decoder.require_tokenizer()), data.tokenizer_digest
     if there != here:
         raise DepthkitError(
@@ -57,4 +57,6 @@ def check_readable(data: Tokenised, decoder: Decoder) -> None:
             f"({there[:12]}, not {here[:12]}). Load them again from this model.",
         )
     decoder.limits.require_highest(data.highest_id, "The data")
-    decoder.limits.require_length(data.longest, "The data's longest sequence", "Load them again from this model.")
+    decoder.limits.require_length(
+        data.longest, "The data's longest sequence", "Load them again from this model."
+    )

@@ -17,12 +17,18 @@ from depthkit_worker.subnetworks.masks import Subnetworks, by_unit, unpack_masks
 
 def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) -> SubnetworksEvaluateResult:
     decoder = session.models.get(params.model)
-    data = session.tasks.get(params.data) if params.data.startswith("task-") else session.corpora.get(params.data)
+    data = (
+        session.tasks.get(params.data)
+        if params.data.startswith("task-")
+        else session.corpora.get(params.data)
+    )
     check_readable(data, decoder)
     kept = unpack_masks(call.array(params.kept, "uint8"), len(params.players))
     units, kept = by_unit([parse_units(names) for names in params.players], kept)
     repairs = tuple(session.repairs.get(handle) for handle in params.repairs)
-    repaired = None if params.repaired is None else unpack_masks(call.array(params.repaired, "uint8"), len(repairs))
+    repaired = (
+        None if params.repaired is None else unpack_masks(call.array(params.repaired, "uint8"), len(repairs))
+    )
 
     def send(rows: NDArray[np.int64], values: NDArray[np.float64], counts: tuple[int, ...]) -> None:
         places = call.attach(rows.astype(np.uint32))

@@ -1,5 +1,6 @@
-"""The residual stream at every two boundaries of blocks, compared: angular distance across spans of blocks (Gromov
-et al., arXiv 2403.17887, equation 7), and cosines (arXiv 2403.19135; arXiv 2605.27786, equation 4)."""
+"""The residual stream at every two boundaries of blocks, compared: angular distance across spans of blocks
+(Gromov et al., arXiv 2403.17887, equation 7), and cosines (arXiv 2403.19135; arXiv 2605.27786, equation
+4)."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ def angular_distances(states: Tensor) -> Tensor:
 
 
 def cosine_sums(states: Tensor) -> Tensor:
-    """Sum over tokens of cos(x_l, x_m) for every pair of depths, fp64 (depth + 1, depth + 1); `states` as above."""
+    """Sum over tokens of cos(x_l, x_m) for every pair of depths, fp64 (depth + 1, depth + 1); `states` as
+    above."""
     total = _none_between(states)
     for cosines in _cosines(states):
         total += cosines.sum(0)
@@ -46,7 +48,8 @@ def _cosines(states: Tensor) -> Iterator[Tensor]:
         lengths = torch.linalg.vector_norm(part, 2, dim=-1)
         directions = direction(part, lengths)
         cosines = (directions @ directions.transpose(1, 2)).clamp(-1, 1)
-        # As in `cosine`: between two zero vectors nothing was done, between one and another it is a right angle.
+        # As in `cosine`: between two zero vectors nothing was done, between one and another it is a right
+        # angle.
         nothing = (lengths == 0).double()
         yield cosines + nothing.unsqueeze(-1) * nothing.unsqueeze(1)
 

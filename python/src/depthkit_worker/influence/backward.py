@@ -16,10 +16,17 @@ from depthkit_worker.session.job import Job
 
 
 def head_gradient(
-    decoder: Decoder, reader: Reader, replay: Replay, final: Tensor, targets: Tensor, sequences: Sequence[int], job: Job
+    decoder: Decoder,
+    reader: Reader,
+    replay: Replay,
+    final: Tensor,
+    targets: Tensor,
+    sequences: Sequence[int],
+    job: Job,
 ) -> tuple[float, Tensor]:
-    """The summed loss of a batch, and its gradient for `final`, the stream behind the last block, (batch, sequence,
-    hidden). `targets`, (batch, sequence): what each position predicts; `sequences`: numbers for errors."""
+    """The summed loss of a batch, and its gradient for `final`, the stream behind the last block, (batch,
+    sequence, hidden). `targets`, (batch, sequence): what each position predicts; `sequences`: numbers for
+    errors."""
     gradient = torch.zeros_like(final)
     targets, loss = targets.to(final.device), 0.0
     width = slice_width(decoder, final)
@@ -39,8 +46,8 @@ def head_gradient(
 
 @contextmanager
 def middle_of(decoder: Decoder, index: int) -> Iterator[list[Tensor]]:
-    """Inside, the stream between the sublayers of the block is listed as it runs: the very tensor that all above
-    is computed from, so that its gradient is whole. In parallel wiring there is none."""
+    """Inside, the stream between the sublayers of the block is listed as it runs: the very tensor that all
+    above is computed from, so that its gradient is whole. In parallel wiring there is none."""
     found: list[Tensor] = []
 
     def see(_module: nn.Module, positional: tuple[Any, ...], keywords: dict[str, Any]) -> None:

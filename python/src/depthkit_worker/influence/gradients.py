@@ -1,9 +1,9 @@
 """Influence by the gradient of the next-token loss: how much the loss would change, to first order.
 
-taylor: the sum over a unit's weights of |weight x gradient| (Shortened LLaMA, arXiv 2402.02834). gate: with every
-unit's update multiplied by a gate g, which is 1, what closing this one adds to the loss: -dLoss/dg. One pass down
-and one back serves all units: the stream in front of every block is kept, and each block runs once more, with
-gradients, on the way back, so that memory holds one block's activations and not those of all.
+taylor: the sum over a unit's weights of |weight x gradient| (Shortened LLaMA, arXiv 2402.02834). gate: with
+every unit's update multiplied by a gate g, which is 1, what closing this one adds to the loss: -dLoss/dg. One
+pass down and one back serves all units: the stream in front of every block is kept, and each block runs once
+more, with gradients, on the way back, so that memory holds one block's activations and not those of all.
 """
 
 from __future__ import annotations
@@ -55,8 +55,9 @@ class GradientInfluence:
 def gradient_influence(
     decoder: Decoder, corpus: Corpus, options: InfluenceGradientOptions, job: Job
 ) -> GradientInfluence:
-    """Of the mean next-token loss of all tokens alike. The model is left as it was: no gradient stays. Units that
-    are removed have the value 0, as have weights that only they made use of, such as the norm in front of one."""
+    """Of the mean next-token loss of all tokens alike. The model is left as it was: no gradient stays. Units
+    that are removed have the value 0, as have weights that only they made use of, such as the norm in front
+    of one."""
     passes = _Passes(decoder, job)
     loss, done = 0.0, 0
     for batch in corpus.batches(options.batch_size):
@@ -67,8 +68,8 @@ def gradient_influence(
     if moments.tokens == 0:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"No token is predicted: the longest of the {corpus.sequences} sequences has {corpus.length} token, and a "
-            "gradient of the next-token loss needs 2. Make a corpus of longer sequences.",
+            f"No token is predicted: the longest of the {corpus.sequences} sequences has {corpus.length} "
+            "token, and a gradient of the next-token loss needs 2. Make a corpus of longer sequences.",
             length=corpus.length,
         )
     taylor = passes.taylor(moments.tokens)
@@ -125,7 +126,9 @@ class _Passes:
         with torch.enable_grad(), _learning(parameters), middle_of(self._decoder, index) as middle:
             states = self._decoder.run_block_split(index, x, replay)
             inputs = [x, *middle, *parameters]
-            found: tuple[Tensor | None, ...] = torch.autograd.grad(states.x_out, inputs, gradient, allow_unused=True)
+            found: tuple[Tensor | None, ...] = torch.autograd.grad(
+                states.x_out, inputs, gradient, allow_unused=True
+            )
         below, *rest = found
         behind_attention, own = rest[: len(middle)], rest[len(middle) :]
         pruned = any(isinstance(child, NoAttention | NoFeedForward) for child in block.children())
@@ -189,8 +192,8 @@ def _learning(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
 
 @torch.no_grad()
 def _gates(states: BlockStates, gradient: Tensor, at_attention: Tensor) -> Tensor:
-    """dLoss/dg of each kind's gate: the gradient for the stream behind the unit times what the unit adds, summed
-    over each sequence. fp64 (kinds, batch) on the CPU."""
+    """dLoss/dg of each kind's gate: the gradient for the stream behind the unit times what the unit adds,
+    summed over each sequence. fp64 (kinds, batch) on the CPU."""
     at_end = in_fp64(gradient)
     ends = {
         "block": (states.x_in, states.x_out, at_end),
@@ -207,8 +210,9 @@ def _gates(states: BlockStates, gradient: Tensor, at_attention: Tensor) -> Tenso
 def _without_gradient(index: int, name: str) -> DepthkitError:
     return DepthkitError(
         "NOT_MEASURABLE",
-        f"The gradient influence of block.{index}: no gradient of the loss reaches its parameter {name}, so its "
-        "share is not known. The block's forward does not use it as it stands, or runs it outside autograd.",
+        f"The gradient influence of block.{index}: no gradient of the loss reaches its parameter {name}, so "
+        "its share is not known. The block's forward does not use it as it stands, or runs it outside "
+        "autograd.",
         unit=f"block.{index}",
         parameter=name,
     )
@@ -222,7 +226,7 @@ def _check_finite(values: Tensor) -> None:
         unit = Unit(UNIT_KINDS[kind], index)
         raise DepthkitError(
             "NOT_MEASURABLE",
-            f"The gradient influence of {unit} is not a finite number, and that of every unit above it is. Look for "
-            "NaN or infinity in its weights, or load the model in a wider dtype.",
+            f"The gradient influence of {unit} is not a finite number, and that of every unit above it is. "
+            "Look for NaN or infinity in its weights, or load the model in a wider dtype.",
             unit=str(unit),
         )

@@ -23,8 +23,9 @@ at once."""
 
 @dataclass(frozen=True)
 class _Measured:
-    """Some tokens of a state of the residual stream in fp64, which holds the square of every number the model's
-    dtypes have, and takes no digits from a direction however far the norms of two states are apart."""
+    """Some tokens of a state of the residual stream in fp64, which holds the square of every number the
+    model's dtypes have, and takes no digits from a direction however far the norms of two states are
+    apart."""
 
     state: Tensor
     """(tokens, hidden)"""
@@ -80,11 +81,14 @@ def _norms(state: Tensor) -> tuple[Tensor, Tensor]:
 def _influences(before: _Measured, after: _Measured) -> Tensor:
     """All metrics of one unit, (metrics, tokens), from its two ends."""
     l1, l2 = _norms(after.state - before.state)
-    return torch.stack([_cosine_distance(before, after, l2), l1, l2, _ratio(l1, after.l1), _ratio(l2, after.l2)])
+    return torch.stack(
+        [_cosine_distance(before, after, l2), l1, l2, _ratio(l1, after.l1), _ratio(l2, after.l2)]
+    )
 
 
 def _cosine_distance(before: _Measured, after: _Measured, update: Tensor) -> Tensor:
-    """1 - cos(a, b) as half the squared distance between the directions of a and b; `update` is the norm of b - a.
+    """1 - cos(a, b) as half the squared distance between the directions of a and b; `update` is the norm of b
+    - a.
 
     There is no 1 - (almost 1) in it: an identity gives 0 exactly, small distances keep their digits, and how
     much longer one end is than the other changes nothing.

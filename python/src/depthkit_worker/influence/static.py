@@ -36,8 +36,8 @@ class Influence:
     angular: Tensor
     """fp64 (depth, depth): [n - 1, l] for the span of n blocks from block l; 0 where there is none."""
     cosines: Tensor | None
-    """fp64 (depth + 1, depth + 1): mean cosine between the stream at two boundaries over the tokens counted; None
-    where it was not asked for."""
+    """fp64 (depth + 1, depth + 1): mean cosine between the stream at two boundaries over the tokens counted;
+    None where it was not asked for."""
     sequences: int
     """Sequences with tokens that count."""
     tokens: int

@@ -26,8 +26,9 @@ def adapter_notes(folder: Path) -> tuple[str, ...]:
     if not found:
         return ()
     return (
-        f"{folder} holds an adapter beside the model's weights ({', '.join(found)}), and it was not applied: all "
-        f"figures are those of the weights without it. To measure the model with it, {_how_to_merge(folder)}",
+        f"{folder} holds an adapter beside the model's weights ({', '.join(found)}), and it was not applied: "
+        f"all figures are those of the weights without it. To measure the model with it, "
+        f"{_how_to_merge(folder)}",
     )
 
 
@@ -39,8 +40,8 @@ def refuse_adapter_alone(folder: Path) -> None:
     kind, base = _described(folder)
     raise DepthkitError(
         "MODEL_INVALID",
-        f"{folder} holds no model but an adapter for one ({', '.join(found)}): {kind} of {base}. Load that model to "
-        f"work without the adapter; to work with it, {_how_to_merge(folder)}",
+        f"{folder} holds no model but an adapter for one ({', '.join(found)}): {kind} of {base}. Load that "
+        f"model to work without the adapter; to work with it, {_how_to_merge(folder)}",
         folder=str(folder),
         base=base,
     )

@@ -34,8 +34,9 @@ def calls_obey(job: Job) -> Iterator[None]:
 
 @contextmanager
 def making_obeys(job: Job) -> Iterator[None]:
-    """Inside, a cancel is obeyed with each submodule that is made and each parameter that is put in its place. For
-    models that are given up as a whole: putting back what was taken out of a live one would be cut short too."""
+    """Inside, a cancel is obeyed with each submodule that is made and each parameter that is put in its
+    place. For models that are given up as a whole: putting back what was taken out of a live one would be cut
+    short too."""
     with _obeying(
         job,
         modules.register_module_module_registration_hook,

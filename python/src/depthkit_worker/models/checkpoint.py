@@ -59,4 +59,6 @@ def _invalid_tokenizer(path: Path, reason: str) -> DepthkitError:
 
 
 def _invalid(folder: Path, reason: str) -> DepthkitError:
-    return DepthkitError("MODEL_INVALID", f"{folder} is not a whole checkpoint: {reason}.", folder=str(folder))
+    return DepthkitError(
+        "MODEL_INVALID", f"{folder} is not a whole checkpoint: {reason}.", folder=str(folder)
+    )

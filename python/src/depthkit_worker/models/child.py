@@ -66,7 +66,8 @@ def run_child(
             if child.returncode == -KILLED:
                 raise DepthkitError(
                     "OUT_OF_MEMORY",
-                    f"The system killed {module}, as it does where memory runs out. Free some, or use a smaller model.",
+                    f"The system killed {module}, as it does where memory runs out. Free some, or use a "
+                    f"smaller model.",
                 )
             raise DepthkitError(
                 "INTERNAL",
@@ -139,7 +140,11 @@ def child_main(work: Callable[[ChildJob], Any], stop_with_parent: bool) -> int:
         traceback.print_exc()
         full = disk_full(error)
         code = "OUT_OF_MEMORY" if is_out_of_memory(error) else "INTERNAL" if full is None else "DISK_FULL"
-        message = f"{type(error).__name__}: {error}" if full is None else f"Writing a file failed: {full} ({error})."
+        message = (
+            f"{type(error).__name__}: {error}"
+            if full is None
+            else f"Writing a file failed: {full} ({error})."
+        )
         job.send({"error": {"code": code, "message": message, "details": {}}})
         return 1
     return 0

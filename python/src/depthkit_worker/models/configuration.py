@@ -43,7 +43,8 @@ def load_config(
     except Exception as error:  # Validation raises whatever the configuration class likes.
         raise DepthkitError(
             "MODEL_INVALID",
-            f"transformers refuses the configuration of {folder}: {first_line(error)} {_rest(error)}".rstrip(),
+            f"transformers refuses the configuration of {folder}: "
+            f"{first_line(error)} {_rest(error)}".rstrip(),
             folder=str(folder),
         ) from error
     assert isinstance(config, PreTrainedConfig)
@@ -61,8 +62,8 @@ def _check_family(folder: Path, model_type: object) -> None:
     hint = ""
     if isinstance(model_type, str) and model_type.startswith("depthkit_"):
         hint = (
-            " It is a pruned model in depthkit's own form: transformers loads it with trust_remote_code. To go on "
-            "from it here, load the model it was made from and remove the units that its README lists."
+            " It is a pruned model in depthkit's own form: transformers loads it with trust_remote_code. To "
+            "go on from it here, load the model it was made from and remove the units that its README lists."
         )
     raise DepthkitError(
         "MODEL_UNSUPPORTED",
@@ -77,14 +78,15 @@ def _check_content(folder: Path, content: dict[str, Any]) -> None:
     if content.get("quantization_config") is not None:
         raise DepthkitError(
             "MODEL_UNSUPPORTED",
-            f"{folder} is quantised, and depthkit takes apart plain weights. Use the checkpoint it was made from.",
+            f"{folder} is quantised, and depthkit takes apart plain weights. Use the checkpoint it was made "
+            f"from.",
             folder=str(folder),
         )
     if content.get("transformers_weights") is not None:
         _refuse(
             folder,
-            f"transformers_weights is {content['transformers_weights']!r}, and would have other files read than the "
-            "checkpoint's weights",
+            f"transformers_weights is {content['transformers_weights']!r}, and would have other files read "
+            "than the checkpoint's weights",
         )
     for key, value in content.items():
         if isinstance(value, int) and abs(value) > EXACT:
@@ -96,7 +98,12 @@ def _check_depth(folder: Path, depth: object, blocks: int) -> None:
         _refuse(folder, f"the number of blocks is {depth!r}, and a model has one at least")
     if depth > blocks:
         there = f"those of {blocks} (0 to {blocks - 1})" if blocks else "no block's"
-        _refuse(folder, f"the number of blocks is {depth:,}, and the weights hold {there}", depth=depth, blocks=blocks)
+        _refuse(
+            folder,
+            f"the number of blocks is {depth:,}, and the weights hold {there}",
+            depth=depth,
+            blocks=blocks,
+        )
 
 
 def _cut_lists(folder: Path, config: PreTrainedConfig, family: Family) -> tuple[str, ...]:
@@ -111,23 +118,25 @@ def _cut_lists(folder: Path, config: PreTrainedConfig, family: Family) -> tuple[
             _refuse(folder, f"{key} has {len(entries)} entries for {depth} blocks, and each block needs one")
         setattr(config, key, list(entries[:depth]))
         notes.append(
-            f"{key} in the config.json of {folder} has {len(entries)} entries for {depth} blocks: the first {depth} "
-            "are used, as transformers does, and an export has those alone."
+            f"{key} in the config.json of {folder} has {len(entries)} entries for {depth} blocks: the first "
+            f"{depth} are used, as transformers does, and an export has those alone."
         )
     return tuple(notes)
 
 
-def _check_size(folder: Path, config: PreTrainedConfig, stored: StoredWeights, trust_remote_code: bool) -> None:
-    """Build the model without memory for its weights: what cannot be built is told now, and what is far larger
-    than the weights is not built at all."""
+def _check_size(
+    folder: Path, config: PreTrainedConfig, stored: StoredWeights, trust_remote_code: bool
+) -> None:
+    """Build the model without memory for its weights: what cannot be built is told now, and what is far
+    larger than the weights is not built at all."""
     try:
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
     except Exception as error:  # An unknown activation is a KeyError, an absurd size a RuntimeError.
         raise DepthkitError(
             "MODEL_INVALID",
-            f"transformers cannot build the model that {folder / 'config.json'} describes: {first_line(error)}. "
-            "Compare the file with the one that was published.",
+            f"transformers cannot build the model that {folder / 'config.json'} describes: "
+            f"{first_line(error)}. Compare the file with the one that was published.",
             folder=str(folder),
         ) from error
     wanted = sum(parameter.numel() for parameter in model.parameters())
@@ -149,7 +158,8 @@ def _refuse(folder: Path, reason: str, **details: Any) -> NoReturn:
     path = folder / "config.json"
     raise DepthkitError(
         "MODEL_INVALID",
-        f"{path} does not describe the weights beside it: {reason}. Compare the file with the one that was published.",
+        f"{path} does not describe the weights beside it: {reason}. Compare the file with the one that was "
+        f"published.",
         path=str(path),
         **details,
     )

@@ -41,7 +41,9 @@ def convert_in_child(conversion: Conversion, job: Job) -> None:
     arguments = ["--gguf", str(conversion.gguf), "--out", str(conversion.out), "--stop-with-parent"]
     if conversion.expect_sha256 is not None:
         arguments += ["--expect-sha256", conversion.expect_sha256]
-    run_child("depthkit_worker.models.convert_gguf", arguments, job, lambda _process: sweep(conversion.out.parent))
+    run_child(
+        "depthkit_worker.models.convert_gguf", arguments, job, lambda _process: sweep(conversion.out.parent)
+    )
 
 
 def convert(conversion: Conversion, job: Job) -> dict[str, str]:
@@ -51,7 +53,9 @@ def convert(conversion: Conversion, job: Job) -> dict[str, str]:
         raise DepthkitError("FILE_NOT_FOUND", f"There is no GGUF file {gguf}.", path=str(gguf))
     fault = not_what_it_says(gguf) or gguf_fault(gguf)
     if fault is not None:
-        raise DepthkitError("MODEL_INVALID", f"{gguf} cannot be read: {fault}. Fetch the file again.", path=str(gguf))
+        raise DepthkitError(
+            "MODEL_INVALID", f"{gguf} cannot be read: {fault}. Fetch the file again.", path=str(gguf)
+        )
     job.report(PHASE, 0, STEPS, "steps")
     digest = sha256_of_files([gguf], job.check)
     if conversion.expect_sha256 not in (None, digest):
@@ -92,9 +96,9 @@ def _write_plain(gguf: Path, folder: Path, job: Job) -> None:
             raise
         raise DepthkitError(
             "MODEL_INVALID",
-            f"transformers cannot read the GGUF file {gguf} of {gguf.stat().st_size:,} bytes: {first_line(error)}. "
-            "It is damaged, cut or of an architecture that transformers does not read: fetch it again, or use the "
-            "model's own checkpoint.",
+            f"transformers cannot read the GGUF file {gguf} of {gguf.stat().st_size:,} bytes: "
+            f"{first_line(error)}. It is damaged, cut or of an architecture that transformers does not read: "
+            "fetch it again, or use the model's own checkpoint.",
             path=str(gguf),
         ) from error
     job.report(PHASE, 3, STEPS, "steps")
@@ -115,7 +119,9 @@ def _write_card(gguf: Path, folder: Path) -> None:
     licence: dict[str, Any] = {**gguf_licence(gguf)}
     if licence:
         front = ModelCardData(**licence).to_yaml()
-        (folder / "README.md").write_text(f"---\n{front}\n---\nConverted from `{gguf.name}`.\n", encoding="utf-8")
+        (folder / "README.md").write_text(
+            f"---\n{front}\n---\nConverted from `{gguf.name}`.\n", encoding="utf-8"
+        )
 
 
 def main() -> int:

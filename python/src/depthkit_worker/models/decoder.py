@@ -167,7 +167,9 @@ class Decoder:
         """x_{l+1} from x_l, both (batch, sequence, hidden). A removed unit is left out. `block`: one that
         runs in the place of block `index`, called as that one is."""
         recorded = replay.arguments[index]
-        output = (self.blocks[index] if block is None else block)(hidden, *recorded.positional, **recorded.keywords)
+        output = (self.blocks[index] if block is None else block)(
+            hidden, *recorded.positional, **recorded.keywords
+        )
         result = output[0] if isinstance(output, tuple) else output
         assert isinstance(result, Tensor)
         return result
@@ -204,8 +206,8 @@ class Decoder:
 
 
 def edited_module(decoder: Decoder, index: int) -> nn.Module:
-    """What a repair's edit of block `index` changes weights of: the block as it stands; behind the last one, the
-    output head."""
+    """What a repair's edit of block `index` changes weights of: the block as it stands; behind the last one,
+    the output head."""
     if index < decoder.depth:
         return decoder.blocks[index]
     head = decoder.model.get_output_embeddings()

@@ -34,8 +34,9 @@ def choose_device(asked: str) -> torch.device:
     if name not in devices:
         raise DepthkitError(
             "DEVICE_UNAVAILABLE",
-            f"Device {asked!r} is not there. This machine's PyTorch {torch.__version__} sees {', '.join(devices)}: "
-            "take one of them, or name a Python in DEPTHKIT_PYTHON whose PyTorch was built for the device.",
+            f"Device {asked!r} is not there. This machine's PyTorch {torch.__version__} sees "
+            f"{', '.join(devices)}: take one of them, or name a Python in DEPTHKIT_PYTHON whose PyTorch was "
+            f"built for the device.",
             device=asked,
             available=devices,
         )

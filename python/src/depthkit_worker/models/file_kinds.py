@@ -68,4 +68,5 @@ def _cut_safetensors(path: Path, size: int, front: bytes) -> str | None:
         return f"its header of {length:,} bytes cannot be read"
     if whole == size:
         return None
-    return f"it has {size:,} bytes where its header asks for {whole:,}: it is {'cut' if size < whole else 'too long'}"
+    fault = "cut" if size < whole else "too long"
+    return f"it has {size:,} bytes where its header asks for {whole:,}: it is {fault}"

@@ -16,7 +16,19 @@ from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
-_FORMATS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
+_FORMATS = {
+    0: "<B",
+    1: "<b",
+    2: "<H",
+    3: "<h",
+    4: "<I",
+    5: "<i",
+    6: "<f",
+    7: "<?",
+    10: "<Q",
+    11: "<q",
+    12: "<d",
+}
 _STRING, _ARRAY = 8, 9
 _MOST_DIMENSIONS = 4
 _DEFAULT_ALIGNMENT = 32
@@ -37,7 +49,9 @@ def gguf_licence(path: Path) -> dict[str, str]:
         file.seek(8)
         walk = _Walk(file, path.stat().st_size)
         walk.fault()
-    found = {name: walk.texts.get(key, b"").decode(errors="replace").strip() for name, key in LICENCE_KEYS.items()}
+    found = {
+        name: walk.texts.get(key, b"").decode(errors="replace").strip() for name, key in LICENCE_KEYS.items()
+    }
     return {name: text for name, text in found.items() if text}
 
 
@@ -86,7 +100,9 @@ class _Walk:
         blocks = max((int(found[1]) + 1 for name in names if (found := _BLOCK.match(name))), default=0)
         for key, depth in self._numbers.items():
             if key.endswith(b".block_count") and depth > blocks:
-                return f"{key.decode(errors='replace')} is {depth:,}, and it has the tensors of {blocks} blocks"
+                return (
+                    f"{key.decode(errors='replace')} is {depth:,}, and it has the tensors of {blocks} blocks"
+                )
         return None
 
     def _entry(self) -> None:

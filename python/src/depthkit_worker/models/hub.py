@@ -49,7 +49,9 @@ def fetch(model: HubModel, job: Job) -> str:
     patterns = [*_ALWAYS, *(["*.py"] if model.with_code else [])]
     try:
         job.report(PHASE, 0, 2, "steps")
-        folder = snapshot_download(model.id, revision=model.revision, allow_patterns=[*patterns, "*.safetensors"])
+        folder = snapshot_download(
+            model.id, revision=model.revision, allow_patterns=[*patterns, "*.safetensors"]
+        )
         job.report(PHASE, 1, 2, "steps")
         if not any(Path(folder).glob("*.safetensors")):
             folder = snapshot_download(model.id, revision=model.revision, allow_patterns=[*patterns, "*.bin"])
@@ -70,7 +72,9 @@ def fetch(model: HubModel, job: Job) -> str:
             revision=model.revision,
         ) from error
     except errors.HFValidationError as error:
-        raise DepthkitError("MODEL_NOT_FOUND", f"{model.id!r} is not a hub id: {error}", id=model.id) from error
+        raise DepthkitError(
+            "MODEL_NOT_FOUND", f"{model.id!r} is not a hub id: {error}", id=model.id
+        ) from error
     except transport as error:
         if disk_full(error) is not None:
             raise

@@ -28,8 +28,8 @@ def cache_keyword(model: nn.Module) -> str:
             return name
     raise DepthkitError(
         "MODEL_UNSUPPORTED",
-        f"{type(model).__name__} takes no cache of keys and values that this depthkit knows. Use the transformers that "
-        "`npx depthkit setup` installs.",
+        f"{type(model).__name__} takes no cache of keys and values that this depthkit knows. Use the "
+        "transformers that `npx depthkit setup` installs.",
         architecture=type(model).__name__,
     )
 

@@ -27,9 +27,12 @@ def is_old_buffer(name: str, tensor: StoredTensor | None) -> bool:
 
 
 def prediction_layers(names: Iterable[str], depth: int) -> list[str]:
-    """Those of `names` that belong to layers for multi-token prediction, which stand beyond the last block."""
+    """Those of `names` that belong to layers for multi-token prediction, which stand beyond the last
+    block."""
     names = list(names)
-    beyond = {block for name in names if _OF_PREDICTION.search(name) and (block := block_of(name)) is not None}
+    beyond = {
+        block for name in names if _OF_PREDICTION.search(name) and (block := block_of(name)) is not None
+    }
     beyond = {block for block in beyond if block >= depth}
     return [name for name in names if _PREDICTION.search(name) or block_of(name) in beyond]
 

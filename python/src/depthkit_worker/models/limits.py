@@ -1,4 +1,5 @@
-"""What a model can read: ids that its embedding has rows for, and sequences no longer than it was made for."""
+"""What a model can read: ids that its embedding has rows for, and sequences no longer than it was made
+for."""
 
 from __future__ import annotations
 
@@ -24,8 +25,8 @@ class Limits:
     """Of the longest sequence."""
 
     def require_length(self, tokens: int, what: str, remedy: str) -> None:
-        """Refuse a sequence of `tokens` that the model was not made for: positions beyond are an error in some
-        models, and numbers that mean nothing in the others."""
+        """Refuse a sequence of `tokens` that the model was not made for: positions beyond are an error in
+        some models, and numbers that mean nothing in the others."""
         if self.tokens is not None and tokens > self.tokens:
             raise DepthkitError(
                 "INVALID_ARGUMENT",
@@ -39,8 +40,9 @@ class Limits:
         if self.rows is not None and highest >= self.rows:
             raise DepthkitError(
                 "INVALID_ARGUMENT",
-                f"{what}: the id {highest} is among the tokens, and the model's embedding has {self.rows} rows, for "
-                f"ids up to {self.rows - 1}. Load the text from this model, which says what token that is.",
+                f"{what}: the id {highest} is among the tokens, and the model's embedding has {self.rows} "
+                f"rows, for ids up to {self.rows - 1}. Load the text from this model, which says what token "
+                f"that is.",
                 id=highest,
                 rows=self.rows,
             )
@@ -56,8 +58,8 @@ def longest_sequence(config: PreTrainedConfig) -> int | None:
     """The longest sequence a model of this configuration was made for, in tokens; None where nothing says so.
 
     Rotary positions that are stretched by a factor reach that much farther than the length they start from;
-    "longrope" and "llama3" have the length they reach in the configuration, as have rotary positions that differ
-    from layer to layer.
+    "longrope" and "llama3" have the length they reach in the configuration, as have rotary positions that
+    differ from layer to layer.
     """
     length = getattr(config, "max_position_embeddings", None)
     if length is None:

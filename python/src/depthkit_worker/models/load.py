@@ -66,11 +66,13 @@ def load_model(source: str, cache_folder: Path, options: ModelOptions, job: Job)
 
 
 def _require_transformers() -> None:
-    """An interpreter of the user's own may hold any release, and older ones let arguments they do not know pass."""
+    """An interpreter of the user's own may hold any release, and older ones let arguments they do not know
+    pass."""
     if Version(transformers.__version__) < OLDEST_TRANSFORMERS:
         raise DepthkitError(
             "MODULE_MISSING",
-            f"transformers is at {transformers.__version__}, and depthkit needs {OLDEST_TRANSFORMERS} or newer. In the "
+            f"transformers is at {transformers.__version__}, and depthkit needs {OLDEST_TRANSFORMERS} or "
+            f"newer. In the "
             f'Python of your own: "{sys.executable}" -m pip install "transformers>={OLDEST_TRANSFORMERS}"',
             module="transformers",
             version=transformers.__version__,
@@ -102,7 +104,9 @@ def _tokenizer(folder: Path, trust_remote_code: bool, job: Job) -> PreTrainedTok
         tokenizer = attended(job, read)
     except DepthkitError:
         raise
-    except BaseException as error:  # A tokenizer raises whatever it likes, and a panic of its Rust is no Exception.
+    except (
+        BaseException
+    ) as error:  # A tokenizer raises whatever it likes, and a panic of its Rust is no Exception.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         raise unreadable_tokenizer(folder, error) from error
@@ -145,6 +149,7 @@ def _check_attention(attention: AttentionChoice, device: torch.device) -> None:
     if importlib.util.find_spec("flash_attn") is None:
         raise DepthkitError(
             "MODULE_MISSING",
-            "flash_attention_2 needs the Python module flash_attn, which is not installed. Use sdpa, or install it.",
+            "flash_attention_2 needs the Python module flash_attn, which is not installed. Use sdpa, or "
+            "install it.",
             module="flash_attn",
         )

@@ -14,7 +14,8 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.dtypes import dtype_name
 
 REMEDY = (
-    "Look for broken weights, or load the model in a wider dtype: weights stored in bfloat16 can overflow in float16."
+    "Look for broken weights, or load the model in a wider dtype: weights stored in bfloat16 can overflow in "
+    "float16."
 )
 Places = Sequence[int] | NDArray[np.int64]
 
@@ -33,8 +34,8 @@ class Unreadable:
 
 
 class Reader:
-    """What reads logits asks it first. `what`: what is being done; `item`: what its items are called; `dtype`: the
-    model's, from which a library may have widened its logits."""
+    """What reads logits asks it first. `what`: what is being done; `item`: what its items are called;
+    `dtype`: the model's, from which a library may have widened its logits."""
 
     def __init__(self, what: str, dtype: torch.dtype, item: str = "item") -> None:
         self._what = what
@@ -42,8 +43,8 @@ class Reader:
         self._item = item
 
     def check(self, logits: Tensor, items: Places, step: int = 0) -> None:
-        """Refuse logits (items, vocabulary), or (items, steps, vocabulary) of the steps from `step` on, with NaN or
-        infinity. One that is minus infinity is a token that is ruled out."""
+        """Refuse logits (items, vocabulary), or (items, steps, vocabulary) of the steps from `step` on, with
+        NaN or infinity. One that is minus infinity is a token that is ruled out."""
         # The largest of a row is NaN where one of them is: one pass says it all.
         readable = logits.detach().amax(-1).isfinite().reshape(len(items), -1)
         steps = readable.shape[1]
@@ -51,7 +52,8 @@ class Reader:
         self.check_rows(readable.flatten(), places, np.tile(np.arange(step, step + steps), len(items)))
 
     def check_rows(self, readable: Tensor, items: Places, steps: Places) -> None:
-        """The same of rows that were read already: whether each is `readable`, (rows,), its item and its step."""
+        """The same of rows that were read already: whether each is `readable`, (rows,), its item and its
+        step."""
         found = unreadable(readable, items, steps)
         if found is not None:
             raise self.refusal(found)
@@ -59,9 +61,9 @@ class Reader:
     def refusal(self, found: Unreadable) -> DepthkitError:
         return DepthkitError(
             "NOT_MEASURABLE",
-            f"{self._what}: the logits of {self._item} {found.item} are NaN or infinite at step {found.step}, in "
-            f"{self.dtype}, as are those of {found.items} of the {found.of} {self._item}s computed together. "
-            f"{REMEDY}",
+            f"{self._what}: the logits of {self._item} {found.item} are NaN or infinite at step "
+            f"{found.step}, in {self.dtype}, as are those of {found.items} of the {found.of} {self._item}s "
+            f"computed together. {REMEDY}",
             item=found.item,
             step=found.step,
             dtype=self.dtype,
@@ -77,4 +79,6 @@ def unreadable(readable: Tensor, items: Places, steps: Places) -> Unreadable | N
     broken = ~readable.cpu().numpy()
     places, at = np.asarray(items)[broken], np.asarray(steps)[broken]
     first = places.min()
-    return Unreadable(int(first), int(at[places == first].min()), len(np.unique(places)), len(np.unique(items)))
+    return Unreadable(
+        int(first), int(at[places == first].min()), len(np.unique(places)), len(np.unique(items))
+    )

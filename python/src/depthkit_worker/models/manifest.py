@@ -41,7 +41,9 @@ def read_manifest(folder: Path) -> Manifest | None:
     when it was written."""
     try:
         content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        whole = all((folder / name).stat().st_size == expected["bytes"] for name, expected in content["files"].items())
+        whole = all(
+            (folder / name).stat().st_size == expected["bytes"] for name, expected in content["files"].items()
+        )
         return Manifest(content["source"], content["sha256"]) if whole else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

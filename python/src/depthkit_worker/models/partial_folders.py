@@ -65,8 +65,8 @@ class PartialFolder:
 
 @contextmanager
 def partial_folder(target: Path) -> Iterator[PartialFolder]:
-    """A folder for what is to become `target`, on its disk. It is gone afterwards, whatever happens; what killed
-    processes left beside `target` goes first."""
+    """A folder for what is to become `target`, on its disk. It is gone afterwards, whatever happens; what
+    killed processes left beside `target` goes first."""
     target.parent.mkdir(parents=True, exist_ok=True)
     sweep(target.parent)
     folder = Path(tempfile.mkdtemp(suffix=".partial", prefix=f".{target.name}.", dir=target.parent))

@@ -28,7 +28,9 @@ class Pattern:
 
     def strays(self, kept: Sequence[int]) -> tuple[int, ...]:
         """The blocks of `kept`, by their old numbers, whose kind is not the one their new number has."""
-        return tuple(old for new, old in enumerate(kept) if self.is_last(old) != _is_last_place(new, self.period))
+        return tuple(
+            old for new, old in enumerate(kept) if self.is_last(old) != _is_last_place(new, self.period)
+        )
 
     def period_of(self, kept: Sequence[int]) -> int | None:
         """The period that `kept` have: the family's own where that fits, else the shortest; None where none
@@ -46,7 +48,9 @@ class Pattern:
         depth, asked = len(self.kinds), len(set(removed))
         for change in range(depth):
             sizes = sorted({asked - change, asked + change}, reverse=True)
-            found = [one for size in sizes if 0 <= size < depth for one in self._of_size(removed, size, count)]
+            found = [
+                one for size in sizes if 0 <= size < depth for one in self._of_size(removed, size, count)
+            ]
             if found:
                 return found[:count]
         return []

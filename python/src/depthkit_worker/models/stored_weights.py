@@ -82,7 +82,10 @@ def read_stored(folder: Path) -> StoredWeights:
 def _weight_files(folder: Path) -> tuple[Path, ...]:
     distributed = sorted(path.name for path in folder.iterdir() if _DISTRIBUTED.fullmatch(path.name))
     if distributed:
-        _refuse(folder, f"transformers would read {distributed[0]}, a part of a distributed checkpoint, in their place")
+        _refuse(
+            folder,
+            f"transformers would read {distributed[0]}, a part of a distributed checkpoint, in their place",
+        )
     for single, index in _SINGLE_AND_INDEX:
         if (folder / single).is_file():
             return (folder / single,)
@@ -146,14 +149,16 @@ def _pickled(path: Path) -> dict[str, StoredTensor]:
     except pickle.UnpicklingError as error:
         raise DepthkitError(
             "MODEL_INVALID",
-            f"{path} is a pickle that asks for more than tensors, or no pickle at all, and pickles can run any "
-            "program. It was not run. Get this model as safetensors, from someone you trust.",
+            f"{path} is a pickle that asks for more than tensors, or no pickle at all, and pickles can run "
+            "any program. It was not run. Get this model as safetensors, from someone you trust.",
             path=str(path),
         ) from error
     except Exception as error:  # Damaged archives raise whatever the reader was at.
         _refuse(path, f"its {path.stat().st_size:,} bytes are damaged or cut: {first_line(error)}")
     named = content.items() if isinstance(content, dict) else ()
-    names = {str(dtype): name for name, dtype in ((short, getattr(torch, long)) for short, long in DTYPES.items())}
+    names = {
+        str(dtype): name for name, dtype in ((short, getattr(torch, long)) for short, long in DTYPES.items())
+    }
     return {
         str(name): StoredTensor(tuple(tensor.shape), names.get(str(tensor.dtype), str(tensor.dtype)))
         for name, tensor in named

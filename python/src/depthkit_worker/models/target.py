@@ -29,7 +29,9 @@ class _Known:
 
 
 _KNOWN: dict[TargetKind, _Known] = {
-    "export": _Known("exported model", "depthkit.json", ("version", "source", "steps"), ("additional_chat_templates",)),
+    "export": _Known(
+        "exported model", "depthkit.json", ("version", "source", "steps"), ("additional_chat_templates",)
+    ),
     "repair": _Known("saved repair", "repair.json", ("format", "version", "repairs"), ()),
 }
 _CALLED: dict[TargetKind, str] = {
@@ -40,7 +42,8 @@ _CALLED: dict[TargetKind, str] = {
 
 
 def check_target(target: Path, kind: TargetKind, overwrite: bool, source_folder: Path | None = None) -> Path:
-    """`target` in full, when something of `kind`, made from the model in `source_folder`, may be written there."""
+    """`target` in full, when something of `kind`, made from the model in `source_folder`, may be written
+    there."""
     target = target.resolve()
     try:
         target.exists()
@@ -48,7 +51,9 @@ def check_target(target: Path, kind: TargetKind, overwrite: bool, source_folder:
         why = f"cannot be looked at ({error})"
         raise _refused(kind, target, why, "Name another folder.", "INVALID_ARGUMENT") from error
     if target.exists() and not target.is_dir():
-        raise _refused(kind, target, "is a file", "Name a folder that is empty or not there yet.", "INVALID_ARGUMENT")
+        raise _refused(
+            kind, target, "is a file", "Name a folder that is empty or not there yet.", "INVALID_ARGUMENT"
+        )
     _check_writable(target, kind)
     if kind == "files":
         return target
@@ -60,7 +65,9 @@ def check_target(target: Path, kind: TargetKind, overwrite: bool, source_folder:
         fault = _unlike(entries, known)
         if fault is not None:
             remedy = "Name another folder, or empty it by hand."
-            asked = f", so it is no {known.what} and is not replaced{' even when asked to' if overwrite else ''}"
+            asked = (
+                f", so it is no {known.what} and is not replaced{' even when asked to' if overwrite else ''}"
+            )
             raise _refused(kind, target, f"is not empty: it {fault}{asked}", remedy, "TARGET_NOT_EMPTY")
         if not overwrite:
             why = f"is not empty: it holds the {known.what} of an earlier run"
@@ -90,7 +97,9 @@ def _unlike(entries: list[Path], known: _Known) -> str | None:
     content = _json(entries[names.index(known.mark)])
     if not isinstance(content, dict) or not all(field in content for field in known.fields):
         return f"holds a {known.mark} that is not depthkit's"
-    foreign = next((entry.name for entry in entries if entry.is_dir() and entry.name not in known.folders), None)
+    foreign = next(
+        (entry.name for entry in entries if entry.is_dir() and entry.name not in known.folders), None
+    )
     return None if foreign is None else f"holds the folder {foreign} as well"
 
 

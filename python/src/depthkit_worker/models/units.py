@@ -78,7 +78,8 @@ def check_units(units: Iterable[Unit], depth: int) -> tuple[Unit, ...]:
     if outside:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"There is no {_listed(outside)} in this model of {depth} blocks. Block numbers go from 0 to {depth - 1}.",
+            f"There is no {_listed(outside)} in this model of {depth} blocks. Block numbers go from 0 to "
+            f"{depth - 1}.",
             units=[str(unit) for unit in outside],
             depth=depth,
         )

@@ -47,10 +47,14 @@ def load_weights(
     except Exception as error:  # Readers of damaged files raise whatever they were at.
         if is_out_of_memory(error):
             raise DepthkitError(
-                "OUT_OF_MEMORY", f"{folder} does not fit into the memory of {device}: {error}", device=str(device)
+                "OUT_OF_MEMORY",
+                f"{folder} does not fit into the memory of {device}: {error}",
+                device=str(device),
             ) from error
         raise DepthkitError(
-            "MODEL_INVALID", f"The weights in {folder} cannot be loaded: {first_line(error)}.", folder=str(folder)
+            "MODEL_INVALID",
+            f"The weights in {folder} cannot be loaded: {first_line(error)}.",
+            folder=str(folder),
         ) from error
     model, report = loaded
     expected = family_of(config).architecture
@@ -71,12 +75,17 @@ def load_weights(
 def _untied(folder: Path, model: PreTrainedModel) -> tuple[str, ...]:
     """Have the configuration say what was loaded: a checkpoint marked as tied may hold two matrices."""
     head, embedding = model.get_output_embeddings(), model.get_input_embeddings()
-    if not getattr(model.config, "tie_word_embeddings", False) or head is None or head.weight is embedding.weight:
+    if (
+        not getattr(model.config, "tie_word_embeddings", False)
+        or head is None
+        or head.weight is embedding.weight
+    ):
         return ()
     model.config.tie_word_embeddings = False
     return (
         f"The config.json of {folder} says that the head is tied to the embedding, and the weights hold two "
-        "different matrices. Both are used, as transformers does, and an export has both and is not marked as tied.",
+        "different matrices. Both are used, as transformers does, and an export has both and is not marked "
+        "as tied.",
     )
 
 
@@ -86,14 +95,19 @@ def _prediction_notes(folder: Path, config: PreTrainedConfig, report: dict[str, 
         return ()
     return (
         f"The weights in {folder} hold layers for multi-token prediction beyond the model's "
-        f"{config.num_hidden_layers} blocks ({len(names)} tensors, such as {min(names)}). They draft tokens for other "
-        "software and are no part of the model's own answers: they are not loaded, and an export leaves them out.",
+        f"{config.num_hidden_layers} blocks ({len(names)} tensors, such as {min(names)}). They draft tokens "
+        "for other software and are no part of the model's own answers: they are not loaded, and an export "
+        "leaves them out.",
     )
 
 
-def _refuse_faults(folder: Path, config: PreTrainedConfig, stored: StoredWeights, report: dict[str, Any]) -> None:
+def _refuse_faults(
+    folder: Path, config: PreTrainedConfig, stored: StoredWeights, report: dict[str, Any]
+) -> None:
     ignored = set(prediction_layers(report["unexpected_keys"], config.num_hidden_layers))
-    ignored |= {name for name in report["unexpected_keys"] if is_old_buffer(name, stored_as(name, stored.tensors))}
+    ignored |= {
+        name for name in report["unexpected_keys"] if is_old_buffer(name, stored_as(name, stored.tensors))
+    }
     faults = {
         "missing": sorted(report["missing_keys"]),
         "unexpected": sorted(set(report["unexpected_keys"]) - ignored),
@@ -105,14 +119,16 @@ def _refuse_faults(folder: Path, config: PreTrainedConfig, stored: StoredWeights
     beyond = {block for name in faults["unexpected"] if (block := block_of(name)) is not None}
     beyond = {block for block in beyond if block >= config.num_hidden_layers}
     hint = (
-        f" It has {config.num_hidden_layers} blocks, and the weights hold {', '.join(map(str, sorted(beyond)))} too."
+        f" It has {config.num_hidden_layers} blocks, and the weights hold "
+        f"{', '.join(map(str, sorted(beyond)))} too."
         if beyond
         else ""
     )
     raise DepthkitError(
         "MODEL_INVALID",
-        f"The weights in {folder} do not fit its configuration. {said}{''.join(report.get('error_msgs', ()))}.{hint} "
-        "Nothing is left random or ignored: repair the checkpoint.",
+        f"The weights in {folder} do not fit its configuration. "
+        f"{said}{''.join(report.get('error_msgs', ()))}.{hint} Nothing is left random or ignored: repair the "
+        f"checkpoint.",
         folder=str(folder),
         **faults,
     )

@@ -12,7 +12,13 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from depthkit_worker.contract.wire import ModelProfile, ProfiledMode, ProfileOptions, ProfilingProfileResult, Speed
+from depthkit_worker.contract.wire import (
+    ModelProfile,
+    ProfiledMode,
+    ProfileOptions,
+    ProfilingProfileResult,
+    Speed,
+)
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.memory.peaks import counted_by, peak_beside
 from depthkit_worker.models.decoder import Decoder
@@ -69,7 +75,9 @@ def profile(subnetwork: Subnetwork, options: ProfileOptions, job: Job) -> Profil
         with _as(mode, subnetwork):
             sizes[mode] = _size(decoder, works, _tensors(subnetwork, mode, whole))
         steps.advance()
-    seconds: dict[tuple[ProfiledMode, str], list[float]] = {(mode, work.name): [] for mode in modes for work in works}
+    seconds: dict[tuple[ProfiledMode, str], list[float]] = {
+        (mode, work.name): [] for mode in modes for work in works
+    }
     for index in range(options.warmup_rounds + options.rounds):
         for work, mode in itertools.product(works, modes):
             with _as(mode, subnetwork):
@@ -118,7 +126,9 @@ def lengths_of(decoder: Decoder, options: ProfileOptions) -> Lengths:
     room = decoder.context_length or PROMPT_TOKENS
     return Lengths(
         prompt=min(PROMPT_TOKENS, room) if options.prompt_tokens is None else options.prompt_tokens,
-        context=min(CONTEXT_TOKENS, max(1, room // 2)) if options.context_tokens is None else options.context_tokens,
+        context=min(CONTEXT_TOKENS, max(1, room // 2))
+        if options.context_tokens is None
+        else options.context_tokens,
         new=options.new_tokens,
     )
 
@@ -149,7 +159,13 @@ def _works(decoder: Decoder, options: ProfileOptions, lengths: Lengths, job: Job
             f"decode {size}",
             size,
             size * lengths.new,
-            partial(decode_seconds, decoder, prompt_of(decoder, size, lengths.context, options.seed), lengths.new, job),
+            partial(
+                decode_seconds,
+                decoder,
+                prompt_of(decoder, size, lengths.context, options.seed),
+                lengths.new,
+                job,
+            ),
         )
         for size in options.batch_sizes
     ]
@@ -190,8 +206,8 @@ def _check(decoder: Decoder, options: ProfileOptions, lengths: Lengths) -> None:
     if room is not None and longest > room:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"Profiling on texts of {longest} tokens: the model takes {room}. Ask for fewer prompt tokens, or for "
-            "fewer context and new tokens.",
+            f"Profiling on texts of {longest} tokens: the model takes {room}. Ask for fewer prompt tokens, "
+            "or for fewer context and new tokens.",
             tokens=longest,
             contextLength=room,
         )

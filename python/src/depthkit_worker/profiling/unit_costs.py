@@ -14,8 +14,8 @@ from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
 def unit_costs(decoder: Decoder, job: Job) -> ProfilingUnitCostsResult:
-    """Counted on the model without each unit, so a norm in front of a removed sublayer stays, as it does in an
-    export, and a tensor that others share is not saved."""
+    """Counted on the model without each unit, so a norm in front of a removed sublayer stays, as it does in
+    an export, and a tensor that others share is not saved."""
     item_size = getattr(torch, decoder.source.stored_dtype).itemsize
     whole = decoder.parameters
     kept_per_token = kv_bytes_per_attention(decoder)

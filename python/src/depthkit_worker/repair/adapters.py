@@ -69,7 +69,9 @@ class MaskedExperts(nn.Module):
     the start.
     """
 
-    def __init__(self, linear: nn.Linear | Conv1D, options: LoraOptions, alpha: float, probability: float) -> None:
+    def __init__(
+        self, linear: nn.Linear | Conv1D, options: LoraOptions, alpha: float, probability: float
+    ) -> None:
         super().__init__()
         weight = linear.weight
         inputs, outputs = weight.shape if isinstance(linear, Conv1D) else reversed(weight.shape)
@@ -81,7 +83,9 @@ class MaskedExperts(nn.Module):
         """a: (rank, in)"""
         self.up = nn.Parameter(torch.zeros(outputs, options.rank, device=weight.device))
         """b: (out, rank)"""
-        self.coefficients = nn.Parameter(torch.full((options.rank,), alpha / options.rank, device=weight.device))
+        self.coefficients = nn.Parameter(
+            torch.full((options.rank,), alpha / options.rank, device=weight.device)
+        )
         """c: (rank,)"""
         self.dropout = nn.Dropout(options.dropout)
 
@@ -126,9 +130,9 @@ def places(decoder: Decoder, blocks: Sequence[int], targets: Sequence[str]) -> l
     if without:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"LoRA was to heal {without[0]}, and no linear module of the blocks that stay is called that. There are "
-            f"{', '.join(sorted(known)) or 'none'}; attention and feed-forward stand for all of a sublayer's. Experts "
-            "of a mixture, whose weights are one tensor, are not among them.",
+            f"LoRA was to heal {without[0]}, and no linear module of the blocks that stay is called that. "
+            f"There are {', '.join(sorted(known)) or 'none'}; attention and feed-forward stand for all of a "
+            "sublayer's. Experts of a mixture, whose weights are one tensor, are not among them.",
             targets=without,
             known=sorted(known),
         )
@@ -136,7 +140,9 @@ def places(decoder: Decoder, blocks: Sequence[int], targets: Sequence[str]) -> l
 
 
 @contextmanager
-def adapted(decoder: Decoder, where: Sequence[Place], options: LoraOptions, alpha: float) -> Iterator[list[Adapter]]:
+def adapted(
+    decoder: Decoder, where: Sequence[Place], options: LoraOptions, alpha: float
+) -> Iterator[list[Adapter]]:
     """Inside, an adapter that changes nothing yet stands beside each of these modules. Afterwards the same
     module objects are back in their places."""
     try:
@@ -153,7 +159,9 @@ def adapted(decoder: Decoder, where: Sequence[Place], options: LoraOptions, alph
 
 def _inject(decoder: Decoder, where: Sequence[Place], options: LoraOptions, alpha: float) -> None:
     # A holder of the blocks, so that peft leaves nothing on the model itself.
-    holder = nn.ModuleDict({str(index): decoder.blocks[index] for index in sorted({place.block for place in where})})
+    holder = nn.ModuleDict(
+        {str(index): decoder.blocks[index] for index in sorted({place.block for place in where})}
+    )
     config = LoraConfig(
         r=options.rank,
         lora_alpha=alpha,  # type: ignore[arg-type]  # A float works; the annotation is narrower.

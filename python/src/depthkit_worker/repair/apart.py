@@ -1,4 +1,5 @@
-"""Repairs of many gaps at once, each fitted as if nothing else were removed: what a search scores sets with."""
+"""Repairs of many gaps at once, each fitted as if nothing else were removed: what a search scores sets
+with."""
 
 from __future__ import annotations
 
@@ -23,16 +24,16 @@ def gaps_apart(decoder: Decoder, params: RepairFitParams) -> tuple[Gap, ...]:
     if not _is_apart(params.repair):
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"Fitting gaps apart: {params.repair.__struct_config__.tag} as it was asked for changes what other gaps "
-            "see, or is trained. Gaps are fitted apart by emulated-update, low-rank and patch, without training and "
-            "with the dense reference.",
+            f"Fitting gaps apart: {params.repair.__struct_config__.tag} as it was asked for changes what "
+            "other gaps see, or is trained. Gaps are fitted apart by emulated-update, low-rank and patch, "
+            "without training and with the dense reference.",
             method=str(params.repair.__struct_config__.tag),
         )
     if params.removed or params.repairs:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            "Fitting gaps apart is done in the whole model, and the call is about a subnetwork or has repairs. Ask "
-            "the model itself.",
+            "Fitting gaps apart is done in the whole model, and the call is about a subnetwork or has "
+            "repairs. Ask the model itself.",
             removed=list(params.removed),
         )
     return tuple(_gap(decoder, units) for units in dict.fromkeys(params.apart))
@@ -56,6 +57,7 @@ def _gap(decoder: Decoder, units: tuple[str, ...]) -> Gap:
         return gaps[0]
     raise DepthkitError(
         "INVALID_ARGUMENT",
-        f"Fitting gaps apart: {', '.join(units)} make {len(gaps)} gaps. Name a sublayer, or neighbouring blocks.",
+        f"Fitting gaps apart: {', '.join(units)} make {len(gaps)} gaps. Name a sublayer, or neighbouring "
+        f"blocks.",
         units=list(units),
     )

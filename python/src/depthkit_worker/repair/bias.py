@@ -1,4 +1,5 @@
-"""Trained bias: the emulated update of each gap, the same vector at every token, trained (arXiv 2407.16286)."""
+"""Trained bias: the emulated update of each gap, the same vector at every token, trained (arXiv
+2407.16286)."""
 
 from __future__ import annotations
 
@@ -16,4 +17,6 @@ def fit_bias(options: BiasOptions, on_point: OnPoint, base: Base, job: Job) -> F
     start = fit_emulated_update(EmulatedUpdateOptions(reference="dense", scale=1.0), base, job)
     training = settled(options.training, base.corpus.sequences)
     fills, report = train_fills(base, start.fills, training, job, on_point)
-    return Fitted(BiasOptions(training=training), fills, training=report, notes=(*start.notes, *training_notes(report)))
+    return Fitted(
+        BiasOptions(training=training), fills, training=report, notes=(*start.notes, *training_notes(report))
+    )

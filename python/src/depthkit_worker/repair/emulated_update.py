@@ -25,6 +25,7 @@ def fit_emulated_update(options: EmulatedUpdateOptions, base: Base, job: Job) ->
         options,
         fills=tuple(made for made, _ in fitted),
         gaps=tuple(
-            regression.gap_error(affine_of(update_of(base, regression.gap, made))) for made, regression in fitted
+            regression.gap_error(affine_of(update_of(base, regression.gap, made)))
+            for made, regression in fitted
         ),
     )

@@ -8,9 +8,9 @@ What enters the stream right before the gap must be the feed-forward's output it
 - a removed block or run of blocks above it, in sequential and in parallel wiring alike;
 - a removed attention in the next block, in sequential wiring. (In parallel wiring the feed-forward beside
   that attention reads the same stream and would see the change, so it is refused.)
-A removed feed-forward has its own attention right before it, which stays; that is refused, and so are families
-that norm a sublayer's output, and mixtures of experts, where no single matrix makes the output. A multiplier
-of updates (Granite) is a number and commutes with T.
+A removed feed-forward has its own attention right before it, which stays; that is refused, and so are
+families that norm a sublayer's output, and mixtures of experts, where no single matrix makes the output. A
+multiplier of updates (Granite) is a number and commutes with T.
 """
 
 from __future__ import annotations
@@ -66,8 +66,12 @@ def fit_fold(options: FoldOptions, base: Base, job: Job) -> Fitted:
         if update.matrix is not None:
             identity = torch.eye(len(update.matrix), dtype=torch.float64, device=update.matrix.device)
             precise = torch.promote_types(regression.dtype, torch.float32)
-            turn = Product((identity + update.matrix).to(regression.device, precise), not _is_conv1d(place.projection))
-            weights = {f"{place.name}.{name}": turn for name, _ in place.projection.named_parameters(recurse=False)}
+            turn = Product(
+                (identity + update.matrix).to(regression.device, precise), not _is_conv1d(place.projection)
+            )
+            weights = {
+                f"{place.name}.{name}": turn for name, _ in place.projection.named_parameters(recurse=False)
+            }
         bias = Constant(regression.cast(update.bias))
         return Fill(gap.units, {place.block: BlockEdit(after=bias, weights=weights)})
 
@@ -142,7 +146,10 @@ def _projection(decoder: Decoder, index: int, gap: Gap) -> tuple[str, nn.Module]
     candidates = [(last, module), *((f"{last}.{name}", getattr(module, name, None)) for name in PROJECTIONS)]
     linear = [(name, found) for name, found in candidates if isinstance(found, nn.Linear | Conv1D)]
     if not linear:
-        _refuse(gap, f"the feed-forward of block {index} is a mixture of experts, with no single matrix at its end")
+        _refuse(
+            gap,
+            f"the feed-forward of block {index} is a mixture of experts, with no single matrix at its end",
+        )
     return linear[0]
 
 
@@ -154,7 +161,8 @@ def _refuse(gap: Gap, why: str) -> NoReturn:
     names = ", ".join(str(unit) for unit in gap.units)
     raise DepthkitError(
         "INVALID_ARGUMENT",
-        f"Folding {names} into the feed-forward before it: {why}. A fold takes a removed block, run of blocks or "
-        "attention with a kept feed-forward right before it. Use emulated-update or low-rank there.",
+        f"Folding {names} into the feed-forward before it: {why}. A fold takes a removed block, run of "
+        "blocks or attention with a kept feed-forward right before it. Use emulated-update or low-rank there."
+        "",
         units=[str(unit) for unit in gap.units],
     )

@@ -60,8 +60,8 @@ def first_token_notes(gaps: Sequence[GapError]) -> tuple[str, ...]:
     attend to them, so that they ruin the rest."""
     return tuple(
         f"{', '.join(gap.removed)}: with the skipped first tokens counted the repair's error is "
-        f"{gap.repaired_error_all:.3g}, without them {gap.repaired_error:.3g}. They are far from what it was fitted "
-        "to, and later tokens attend to them; fit it with skipTokens 0."
+        f"{gap.repaired_error_all:.3g}, without them {gap.repaired_error:.3g}. They are far from what it was "
+        "fitted to, and later tokens attend to them; fit it with skipTokens 0."
         for gap in gaps
         if gap.repaired_error_all > FAR * max(gap.repaired_error, SMALL)
     )

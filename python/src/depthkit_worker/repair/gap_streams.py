@@ -88,7 +88,9 @@ def _observe(base: Base, watched: Mapping[Gap, Statistic], job: Job, done_before
         job.report("repair", done, passes * corpus.sequences, "sequences")
 
 
-def _climb(decoder: Decoder, replay: Replay, watched: Mapping[Gap, Statistic], tokens: Tokens, job: Job) -> None:
+def _climb(
+    decoder: Decoder, replay: Replay, watched: Mapping[Gap, Statistic], tokens: Tokens, job: Job
+) -> None:
     hidden = replay.hidden
     fronts: dict[int, Tensor] = {}
     sublayers = {(gap.kind, gap.first): gap for gap in watched if gap.kind != "block"}
@@ -111,7 +113,9 @@ def _climb(decoder: Decoder, replay: Replay, watched: Mapping[Gap, Statistic], t
         for gap in runs:
             if gap.last == index:
                 watched[gap].add(fronts[gap.first], hidden, tokens)
-        for first in [first for first in fronts if not any(gap.first == first and gap.last > index for gap in runs)]:
+        for first in [
+            first for first in fronts if not any(gap.first == first and gap.last > index for gap in runs)
+        ]:
             del fronts[first]
 
 
@@ -121,7 +125,9 @@ def _pruned_below(base: Base, gap: Gap, fills: Sequence[Fill]) -> Iterator[None]
     units = tuple(unit for unit in base.subnetwork.units if unit.index < gap.first)
     made = [Repair("", (), fill.edits, "") for fill in fills]
     # Cut to what lies below: a repair of the whole model names units that are still there.
-    repairs = (Repair(each.method, (), _edits_below(each, gap), "") for each in (*base.subnetwork.repairs, *made))
+    repairs = (
+        Repair(each.method, (), _edits_below(each, gap), "") for each in (*base.subnetwork.repairs, *made)
+    )
     with removed(Subnetwork(base.decoder, units, tuple(repairs))):
         yield
 
@@ -151,8 +157,8 @@ def _check_tokens(base: Base) -> None:
     if base.options.skip_tokens >= longest:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"No token is left to fit a repair to: skipTokens is {base.options.skip_tokens} and the longest sequence "
-            f"has {longest} tokens. Skip 0 to {longest - 1}, or make a corpus of longer sequences.",
+            f"No token is left to fit a repair to: skipTokens is {base.options.skip_tokens} and the longest "
+            f"sequence has {longest} tokens. Skip 0 to {longest - 1}, or make a corpus of longer sequences.",
             skipTokens=base.options.skip_tokens,
             length=longest,
         )

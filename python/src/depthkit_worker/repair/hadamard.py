@@ -1,8 +1,8 @@
 """Hadamard matrices: entries 1 and -1, rows at right angles.
 
 Of order q + 1 (q a prime, 3 modulo 4) and 2 (q + 1) (q a prime, 1 modulo 4) by Paley's two constructions, and
-of these orders and 1 times a power of two by Sylvester's doubling. That covers the hidden sizes in use: 576 is
-36 x 16 with 36 = 2 (17 + 1), 768 is 12 x 64, 4544 is 284 x 16.
+of these orders and 1 times a power of two by Sylvester's doubling. That covers the hidden sizes in use: 576
+is 36 x 16 with 36 = 2 (17 + 1), 768 is 12 x 64, 4544 is 284 x 16.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ def hadamard(order: int) -> Tensor:
     if matrix is None:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"No Hadamard matrix of order {order} is known here, and the patch repair turns the stream, {order} wide, "
-            "by one. Orders that work are 1, q + 1 for a prime q that is 3 modulo 4, and 2 (q + 1) for one that is 1 "
-            "modulo 4, each times a power of two. Repair with emulated-update or low-rank instead.",
+            f"No Hadamard matrix of order {order} is known here, and the patch repair turns the stream, "
+            f"{order} wide, by one. Orders that work are 1, q + 1 for a prime q that is 3 modulo 4, and 2 (q "
+            "+ 1) for one that is 1 modulo 4, each times a power of two. Repair with emulated-update or "
+            "low-rank instead.",
             order=order,
         )
     return matrix
@@ -50,12 +51,15 @@ def _core(order: int) -> Tensor | None:
         # A symmetric conference matrix, each entry and each zero of the diagonal a 2 x 2 matrix.
         entry = torch.tensor([[1, 1], [1, -1]], dtype=torch.float64)
         diagonal = torch.tensor([[1, -1], [-1, -1]], dtype=torch.float64)
-        return torch.kron(_bordered(q, 1), entry) + torch.kron(torch.eye(q + 1, dtype=torch.float64), diagonal)
+        return torch.kron(_bordered(q, 1), entry) + torch.kron(
+            torch.eye(q + 1, dtype=torch.float64), diagonal
+        )
     return None
 
 
 def _bordered(q: int, sign: int) -> Tensor:
-    """[[0, 1 ... 1], [sign, Q]] with Q_ij = 1 where i - j is a square modulo q, -1 where not, 0 where i = j."""
+    """[[0, 1 ... 1], [sign, Q]] with Q_ij = 1 where i - j is a square modulo q, -1 where not, 0 where i =
+    j."""
     squares = {number * number % q for number in range(1, q)}
     row = torch.tensor([0] + [1 if number in squares else -1 for number in range(1, q)], dtype=torch.float64)
     numbers = torch.arange(q)

@@ -60,7 +60,9 @@ class GapRegression:
         self._check()
         return Solver(self.rest, constant)
 
-    def settled_ridge(self, ridge: float | Literal["auto"], constant: bool = True, rank: int | None = None) -> float:
+    def settled_ridge(
+        self, ridge: float | Literal["auto"], constant: bool = True, rank: int | None = None
+    ) -> float:
         """`ridge`, or the one that the held-out tokens choose for a fit of that rank."""
         if ridge != "auto":
             return ridge
@@ -69,8 +71,9 @@ class GapRegression:
         if self._held_out.count in (0, self.rest.count):
             raise DepthkitError(
                 "NOT_ENOUGH_TEXT",
-                f"Choosing the ridge for {self._names}: one of {HELD_OUT} sequences is held out, from the second on, "
-                f"and the corpus has {self._sequences} to fit to. Load 2 or more, or give the ridge a number.",
+                f"Choosing the ridge for {self._names}: one of {HELD_OUT} sequences is held out, from the "
+                f"second on, and the corpus has {self._sequences} to fit to. Load 2 or more, or give the "
+                f"ridge a number.",
                 sequences=self._sequences,
             )
         self.choice = choose_ridge(self.rest, self._held_out, constant, rank)
@@ -99,8 +102,8 @@ def check_finite(gap: Gap, squares: Tensor) -> None:
         names = ", ".join(str(unit) for unit in gap.units)
         raise DepthkitError(
             "NOT_MEASURABLE",
-            f"Fitting a repair for {names}: the stream at the gap is not finite on this corpus. Look for NaN or "
-            "infinity in the weights, or load the model in a wider dtype.",
+            f"Fitting a repair for {names}: the stream at the gap is not finite on this corpus. Look for NaN "
+            "or infinity in the weights, or load the model in a wider dtype.",
             units=[str(unit) for unit in gap.units],
         )
 
@@ -115,7 +118,8 @@ def gap_error(
     """From sums over the tokens fitted and over the first ones: the squares of d, and its squared errors."""
     # A unit that adds nothing leaves nothing to make up for.
     repaired, repaired_all = (
-        error / square if square else error for error, square in ((errors[0], squares[0]), (sum(errors), sum(squares)))
+        error / square if square else error
+        for error, square in ((errors[0], squares[0]), (sum(errors), sum(squares)))
     )
     return GapError(
         removed=tuple(map(str, gap.units)),

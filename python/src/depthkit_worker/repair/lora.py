@@ -71,8 +71,8 @@ def _healed(options: LoraOptions, base: Base) -> list[int]:
     if not first <= last < depth:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"LoRA was to heal blocks {first} to {last} of a model of {depth}. Blocks go from 0 to {depth - 1}, "
-            "and the first is not behind the last.",
+            f"LoRA was to heal blocks {first} to {last} of a model of {depth}. Blocks go from 0 to "
+            f"{depth - 1}, and the first is not behind the last.",
             first=first,
             last=last,
             depth=depth,
@@ -81,7 +81,8 @@ def _healed(options: LoraOptions, base: Base) -> list[int]:
         if value == 1:
             raise DepthkitError(
                 "INVALID_ARGUMENT",
-                f"LoRA's {name} is {value}; it is 0 or more and less than 1, where nothing would be left to train.",
+                f"LoRA's {name} is {value}; it is 0 or more and less than 1, where nothing would be left to "
+                f"train.",
                 value=value,
             )
     return list(range(first, last + 1))
@@ -146,10 +147,12 @@ def _merge_note(base: Base, fill: Fill, probe: LongTensor, adapter: Tensor) -> s
     if base.decoder.dtype.itemsize >= 4 and not difference <= MERGE_TOLERANCE * largest:
         raise DepthkitError(
             "INTERNAL",
-            f"Merged into the weights, LoRA answers otherwise than beside them: a logit differs by {difference:.2e}, "
-            f"allowed is {MERGE_TOLERANCE * largest:.0e}. This is a fault in depthkit; please report it.",
+            f"Merged into the weights, LoRA answers otherwise than beside them: a logit differs by "
+            f"{difference:.2e}, allowed is {MERGE_TOLERANCE * largest:.0e}. This is a fault in depthkit; "
+            f"please report it.",
             difference=difference,
         )
     return (
-        f"merged weights against the adapter: largest difference of a logit {difference:.2e} on {probe.shape[1]} tokens"
+        f"merged weights against the adapter: largest difference of a logit {difference:.2e} on "
+        f"{probe.shape[1]} tokens"
     )

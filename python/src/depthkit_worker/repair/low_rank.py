@@ -29,7 +29,8 @@ def fit_low_rank(options: LowRankOptions, on_point: OnPoint, base: Base, job: Jo
     if options.rank > hidden:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"Fitting a low-rank repair of rank {options.rank}: the stream is {hidden} wide. Give 1 to {hidden}.",
+            f"Fitting a low-rank repair of rank {options.rank}: the stream is {hidden} wide. Give 1 to "
+            f"{hidden}.",
             rank=options.rank,
             hidden=hidden,
         )

@@ -1,7 +1,7 @@
 """Partial tuning: some of the blocks that stay, and the head, trained whole (arXiv 2411.15558).
 
-The paper tunes the last three blocks that stay and the head, after removing blocks near the end. Where gaps lie
-elsewhere, the blocks next to them are what has to make up for them.
+The paper tunes the last three blocks that stay and the head, after removing blocks near the end. Where gaps
+lie elsewhere, the blocks next to them are what has to make up for them.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def fit_partial(options: PartialOptions, on_point: OnPoint, base: Base, job: Job
     what = {"partial": {"blocks": blocks}}
     report = train(base, surgery, min(blocks), what, training, job, on_point)
     edits = {
-        index: BlockEdit(weights={name: Value(value) for name, value in own.items()}) for index, own in values.items()
+        index: BlockEdit(weights={name: Value(value) for name, value in own.items()})
+        for index, own in values.items()
     }
     fill = Fill(base.subnetwork.units, edits, tuple(repair.digest for repair in base.subnetwork.repairs))
     listed = ", ".join(str(index) for index in blocks if index < base.decoder.depth)
@@ -78,15 +79,18 @@ def _tuned(options: PartialOptions, base: Base) -> list[int]:
             chosen |= {*[index for index in staying if index > gap.last][: options.count]}
     if not chosen:
         raise DepthkitError(
-            "INVALID_ARGUMENT", "partial has no block to tune: every block is removed. Keep one.", staying=staying
+            "INVALID_ARGUMENT",
+            "partial has no block to tune: every block is removed. Keep one.",
+            staying=staying,
         )
     return [*sorted(chosen), *([decoder.depth] if options.head else [])]
 
 
 def _copied(base: Base, index: int, restore: ExitStack) -> dict[str, nn.Parameter]:
-    """Copies of a block's floating-point parameters, or of the head's weight, in their places until `restore`. A
-    head that is tied to the embedding is tied no more: the embedding stays as it is. Of a block that lost a
-    sublayer the other one's own weights: which norms it still reads through is not the same in all families."""
+    """Copies of a block's floating-point parameters, or of the head's weight, in their places until
+    `restore`. A head that is tied to the embedding is tied no more: the embedding stays as it is. Of a block
+    that lost a sublayer the other one's own weights: which norms it still reads through is not the same in
+    all families."""
     decoder, lost = base.decoder, base.subnetwork.lost
     module = edited_module(decoder, index)
     copies: dict[str, nn.Parameter] = {}
@@ -111,4 +115,8 @@ def _head_note(options: PartialOptions, decoder: Decoder) -> str:
         return ""
     embedding, head = decoder.model.get_input_embeddings(), decoder.model.get_output_embeddings()
     tied = embedding.weight is head.weight
-    return ", and the head, which is tied to the embedding no more: an export holds both" if tied else ", and the head"
+    return (
+        ", and the head, which is tied to the embedding no more: an export holds both"
+        if tied
+        else ", and the head"
+    )

@@ -6,8 +6,8 @@ inside a block, so that one description fits every family: a removed attention o
 made up for in front of the block, a removed feed-forward behind it; in a parallel block both read the
 block's input and add to its output.
 
-Where more is removed than a repair was made for, its changes to weights that are gone go with them. What it put
-in a gap stays; one that works inside a sublayer, as a fold does, cannot be there without it.
+Where more is removed than a repair was made for, its changes to weights that are gone go with them. What it
+put in a gap stays; one that works inside a sublayer, as a fold does, cannot be there without it.
 """
 
 from __future__ import annotations
@@ -57,7 +57,11 @@ class BlockEdit:
     @property
     def updates(self) -> dict[Slot, nn.Module]:
         """Those there are, by their place, in the order they run."""
-        slots: dict[Slot, nn.Module | None] = {"before": self.before, "beside": self.beside, "after": self.after}
+        slots: dict[Slot, nn.Module | None] = {
+            "before": self.before,
+            "beside": self.beside,
+            "after": self.after,
+        }
         return {slot: update for slot, update in slots.items() if update is not None}
 
     @property
@@ -126,7 +130,10 @@ def edits_of(repairs: Sequence[Repair], lost: Sequence[Parts], family: Family) -
     check_apart(repairs)
     touched = sorted({index for repair in repairs for index in repair.edits})
     head = Parts.NONE
-    edits = {index: edit_of(repairs, index, lost[index] if index < len(lost) else head, family) for index in touched}
+    edits = {
+        index: edit_of(repairs, index, lost[index] if index < len(lost) else head, family)
+        for index in touched
+    }
     return {index: edit for index, edit in edits.items() if not edit.empty}
 
 
@@ -139,7 +146,9 @@ def edit_of(repairs: Sequence[Repair], index: int, lost: Parts, family: Family) 
             continue
         # Weights changed after a replacement are the replacement's, which is whole.
         if lost and edit.weights and (merged is None or merged.replacement is None):
-            there = {name: change for name, change in edit.weights.items() if not part_of(name, family) & lost}
+            there = {
+                name: change for name, change in edit.weights.items() if not part_of(name, family) & lost
+            }
             edit = replace(edit, weights=there)
         merged = edit if merged is None else _merge(merged, edit)
     return BlockEdit() if merged is None else merged
@@ -175,8 +184,8 @@ def check_apart(repairs: Sequence[Repair]) -> None:
                 if other is not repair:
                     raise DepthkitError(
                         "INVALID_ARGUMENT",
-                        f"Two repairs stand in for {unit}: {other.method} and {repair.method}. One place takes one; "
-                        "leave out one of them, or heal the blocks that stay with lora.",
+                        f"Two repairs stand in for {unit}: {other.method} and {repair.method}. One place "
+                        "takes one; leave out one of them, or heal the blocks that stay with lora.",
                         unit=str(unit),
                         methods=[other.method, repair.method],
                     )
@@ -215,8 +224,8 @@ def check_repairs(repairs: Sequence[Repair], removed: Sequence[Unit], depth: int
         if any(need not in there for need, there in zip(needed, gone, strict=True)):
             raise DepthkitError(
                 "INVALID_ARGUMENT",
-                f"The repair {repair.method} makes up for {_listed(repair.removed)}, and the subnetwork is without "
-                f"{_listed(removed)}. Remove those units too, or leave the repair out.",
+                f"The repair {repair.method} makes up for {_listed(repair.removed)}, and the subnetwork is "
+                f"without {_listed(removed)}. Remove those units too, or leave the repair out.",
                 method=repair.method,
                 repairs=[str(unit) for unit in repair.removed],
                 removed=[str(unit) for unit in removed],
@@ -226,9 +235,9 @@ def check_repairs(repairs: Sequence[Repair], removed: Sequence[Unit], depth: int
                 inside = units_of([*[Parts.NONE] * index, parts])[0]
                 raise DepthkitError(
                     "INVALID_ARGUMENT",
-                    f"The repair {repair.method} makes up for {_listed(repair.removed)} from inside {inside}, and the "
-                    f"subnetwork is without {_listed(removed)}. Keep {inside}, or leave the repair out and make "
-                    "another one of what is removed now.",
+                    f"The repair {repair.method} makes up for {_listed(repair.removed)} from inside "
+                    f"{inside}, and the subnetwork is without {_listed(removed)}. Keep {inside}, or leave "
+                    "the repair out and make another one of what is removed now.",
                     method=repair.method,
                     inside=str(inside),
                     removed=[str(unit) for unit in removed],
@@ -237,8 +246,8 @@ def check_repairs(repairs: Sequence[Repair], removed: Sequence[Unit], depth: int
         if missing:
             raise DepthkitError(
                 "INVALID_ARGUMENT",
-                f"The repair {repair.method} was made on top of another one ({missing[0][:12]}), which is not "
-                "applied before it. Apply them in the order they were made.",
+                f"The repair {repair.method} was made on top of another one ({missing[0][:12]}), which is "
+                "not applied before it. Apply them in the order they were made.",
                 method=repair.method,
                 missing=missing,
             )

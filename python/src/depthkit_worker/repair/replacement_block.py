@@ -19,15 +19,17 @@ from depthkit_worker.repair.training.report import OnPoint, training_notes
 from depthkit_worker.session.job import Job
 
 
-def fit_replacement_block(options: ReplacementBlockOptions, on_point: OnPoint, base: Base, job: Job) -> Fitted:
+def fit_replacement_block(
+    options: ReplacementBlockOptions, on_point: OnPoint, base: Base, job: Job
+) -> Fitted:
     """A block for each run of removed blocks."""
     gaps = require_gaps(base.subnetwork, "replacement-block")
     sublayers = [str(unit) for gap in gaps if gap.kind != "block" for unit in gap.units]
     if sublayers:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"A replacement block takes the place of removed blocks, and {', '.join(sublayers)} went alone. Repair "
-            "sublayers with emulated-update, bias or low-rank first, or remove whole blocks.",
+            f"A replacement block takes the place of removed blocks, and {', '.join(sublayers)} went alone. "
+            "Repair sublayers with emulated-update, bias or low-rank first, or remove whole blocks.",
             units=sublayers,
         )
     fills = []
@@ -36,7 +38,11 @@ def fit_replacement_block(options: ReplacementBlockOptions, on_point: OnPoint, b
         block = copy.deepcopy(base.decoder.blocks[gap.first]).requires_grad_(False)
         fills.append(Fill(gap.units, {gap.first: BlockEdit(replacement=block)}))
     single = [str(gap.units[0]) for gap in gaps if gap.first == gap.last]
-    notes = (f"for {', '.join(single)}, removed alone, this saves nothing: it starts as that block",) if single else ()
+    notes = (
+        (f"for {', '.join(single)}, removed alone, this saves nothing: it starts as that block",)
+        if single
+        else ()
+    )
     if options.training is None:
         return Fitted(options, tuple(fills), notes=notes)
     training = settled(options.training, base.corpus.sequences, learning_rate=LEARNING_RATE_OF_WEIGHTS)

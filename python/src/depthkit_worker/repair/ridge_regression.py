@@ -143,8 +143,8 @@ class RidgeChoice:
 
 
 def choose_ridge(sums: Sums, held_out: Sums, constant: bool, rank: int | None) -> RidgeChoice:
-    """Of `GRID`, the ridge whose fit to the tokens that are not held out serves those that are best; the larger
-    one of two alike."""
+    """Of `GRID`, the ridge whose fit to the tokens that are not held out serves those that are best; the
+    larger one of two alike."""
     solver = Solver(sums.minus(held_out), constant)
     errors = {ridge: held_out.error(solver.fit(ridge, rank)) for ridge in reversed(GRID)}
     best = min(errors, key=errors.__getitem__)

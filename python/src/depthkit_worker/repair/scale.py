@@ -1,5 +1,5 @@
-"""Prune&Comp, arXiv 2507.18212: behind a gap the stream is multiplied by one factor, so that it has the size it
-had in the whole model.
+"""Prune&Comp, arXiv 2507.18212: behind a gap the stream is multiplied by one factor, so that it has the size
+it had in the whole model.
 
 The blocks above read the stream through a norm, which takes the factor out again. So what changes is how much
 their updates weigh beside what came from below: s x + u is s (x + u / s). The paper multiplies what writes to
@@ -97,8 +97,8 @@ class _Sizes:
             names = ", ".join(str(unit) for unit in self.gap.units)
             raise DepthkitError(
                 "NOT_MEASURABLE",
-                f"Scaling the stream behind {names}: the factor by {ratio} is {value:.4g}, and only one above 0 keeps "
-                "the stream's direction. Take another ratio, or another repair there.",
+                f"Scaling the stream behind {names}: the factor by {ratio} is {value:.4g}, and only one "
+                "above 0 keeps the stream's direction. Take another ratio, or another repair there.",
                 units=[str(unit) for unit in self.gap.units],
                 factor=repr(value),
             )
@@ -118,7 +118,7 @@ def _check_foldable(decoder: Decoder) -> None:
         model_type = decoder.family.model_type
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"scale folds its factor into what writes to the stream, and {model_type} norms what a sublayer gives "
-            "before it is added. Use emulated-update or low-rank there.",
+            f"scale folds its factor into what writes to the stream, and {model_type} norms what a sublayer "
+            "gives before it is added. Use emulated-update or low-rank there.",
             modelType=model_type,
         )

@@ -126,8 +126,8 @@ def make_repair(
 
 
 def added_parameters(decoder: Decoder, repair: Repair) -> int:
-    """Numbers that the repair adds to the model in memory. A replacement block counts whole, and so does a head
-    that was the embedding."""
+    """Numbers that the repair adds to the model in memory. A replacement block counts whole, and so does a
+    head that was the embedding."""
     added = sum(parameter.numel() for module in repair.modules for parameter in module.parameters())
     head = edited_module(decoder, decoder.depth).get_parameter("weight")
     tied = head is decoder.model.get_input_embeddings().weight
@@ -184,21 +184,26 @@ def load_repairs(decoder: Decoder, folder: Path) -> Subnetwork:
         raise DepthkitError(
             "INVALID_ARGUMENT",
             f"The repair in {folder} was made for {saved.model.name} with weights {wanted[:12]}; the model "
-            f"{decoder.source.name} has weights {here[:12]}. Load the model it was made for, or make it again.",
+            f"{decoder.source.name} has weights {here[:12]}. Load the model it was made for, or make it "
+            f"again.",
             madeFor=wanted,
             model=here,
         )
     try:
         tensors = load_file(folder / "repair.safetensors")
         units = tuple(Unit.parse(name) for name in saved.removed)
-        repairs = tuple(_restore(decoder, entry, f"{number}.", tensors) for number, entry in enumerate(saved.repairs))
+        repairs = tuple(
+            _restore(decoder, entry, f"{number}.", tensors) for number, entry in enumerate(saved.repairs)
+        )
         for repair, entry in zip(repairs, saved.repairs, strict=True):
             if repair.digest != entry.digest:
                 raise ValueError(f"the tensors of {repair.method} are not those it was saved with")
         return Subnetwork(decoder, units, repairs)
     except (SafetensorError, OSError) as error:
         path = folder / "repair.safetensors"
-        raise damaged(folder, f"{path.name}: {(path.is_file() and not_what_it_says(path)) or error}") from error
+        raise damaged(
+            folder, f"{path.name}: {(path.is_file() and not_what_it_says(path)) or error}"
+        ) from error
     except (DepthkitError, LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise damaged(folder, first_line(error)) from error
 

@@ -38,7 +38,9 @@ class LowRank(nn.Module):
 
     kind = "low-rank"
 
-    def __init__(self, down: Tensor, up: Tensor, bias: Tensor | None, reads: AdapterInput, eps: float) -> None:
+    def __init__(
+        self, down: Tensor, up: Tensor, bias: Tensor | None, reads: AdapterInput, eps: float
+    ) -> None:
         super().__init__()
         self.down = nn.Parameter(down, requires_grad=False)
         """V: (hidden, rank)"""

@@ -1,8 +1,8 @@
 """A batch through a model whose units have gates that are 0 or 1, and the slope of its loss in each gate.
 
-With a gate g a unit adds g times its update to the stream, so dLoss/dg is the loss's gradient for the stream behind
-the unit times the update; of a unit that is gone, the update that it would add. What is gone is not run forward; it
-runs on the way back, on the very stream that reaches its place.
+With a gate g a unit adds g times its update to the stream, so dLoss/dg is the loss's gradient for the stream
+behind the unit times the update; of a unit that is gone, the update that it would add. What is gone is not
+run forward; it runs on the way back, on the very stream that reaches its place.
 """
 
 from __future__ import annotations
@@ -109,7 +109,9 @@ class GatedPasses:
         return places
 
     @torch.no_grad()
-    def _forward(self, sequences: Sequence[int], lost: Sequence[Parts]) -> tuple[Replay, list[Tensor], Tensor]:
+    def _forward(
+        self, sequences: Sequence[int], lost: Sequence[Parts]
+    ) -> tuple[Replay, list[Tensor], Tensor]:
         """The stream in front of every block and behind the last, and what each position predicts."""
         decoder, batch = self._decoder, self._corpus.batch_of(sequences)
         replay = decoder.begin(cast("LongTensor", batch.input_ids.to(decoder.device)))
@@ -120,7 +122,9 @@ class GatedPasses:
             streams.append(x if lost[index] is Parts.BOTH else self._run(index, x, replay, lost[index]).x_out)
         return replay, streams, next_tokens(batch.input_ids, batch.lengths)
 
-    def _head(self, replay: Replay, final: Tensor, targets: Tensor, sequences: Sequence[int]) -> tuple[float, Tensor]:
+    def _head(
+        self, replay: Replay, final: Tensor, targets: Tensor, sequences: Sequence[int]
+    ) -> tuple[float, Tensor]:
         return head_gradient(self._decoder, self._reader, replay, final, targets, sequences, self._job)
 
     def _run(self, index: int, x: Tensor, replay: Replay, lost: Parts) -> BlockStates:

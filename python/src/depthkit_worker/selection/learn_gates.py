@@ -1,8 +1,9 @@
 """Gates of units, learned by gradients while exactly as many as asked for are open at every step.
 
-Each unit has a logit; a step draws the units that stay by Gumbel top-k (E3-Pruner, arXiv 2511.17205), runs one batch
-on the model without the others, and moves the logits by the slope of the next-token loss in the gates. With LoRA,
-the blocks that stay learn along, as in PAT (arXiv 2408.14721); the model's own weights are never changed.
+Each unit has a logit; a step draws the units that stay by Gumbel top-k (E3-Pruner, arXiv 2511.17205), runs
+one batch on the model without the others, and moves the logits by the slope of the next-token loss in the
+gates. With LoRA, the blocks that stay learn along, as in PAT (arXiv 2408.14721); the model's own weights are
+never changed.
 """
 
 from __future__ import annotations
@@ -71,7 +72,8 @@ def _groups(asked: Sequence[GateGroup], depth: int) -> tuple[list[Unit], list[Gr
         if group.remove > len(group.units):
             raise DepthkitError(
                 "INVALID_ARGUMENT",
-                f"Learning gates: {group.remove} of {len(group.units)} units were to go. Ask for as many at most.",
+                f"Learning gates: {group.remove} of {len(group.units)} units were to go. Ask for as many at "
+                f"most.",
                 units=group.units,
                 remove=group.remove,
             )
@@ -82,7 +84,8 @@ def _groups(asked: Sequence[GateGroup], depth: int) -> tuple[list[Unit], list[Gr
     for unit in units:
         if unit.kind != "block" and unit.index in blocks:
             raise DepthkitError(
-                "INVALID_ARGUMENT", f"Learning gates: {unit} has a gate, and so has its whole block. Name one of them."
+                "INVALID_ARGUMENT",
+                f"Learning gates: {unit} has a gate, and so has its whole block. Name one of them.",
             )
     return units, groups
 
@@ -127,9 +130,9 @@ def _learn(
 
 
 class _Descent:
-    """Mean slopes by the size that slopes have had, each group's by its own: a step is about as long whatever the
-    loss's scale, and a unit whose gate matters more goes farther. Only differences in a group decide, so the slope
-    that all have in common is left out."""
+    """Mean slopes by the size that slopes have had, each group's by its own: a step is about as long whatever
+    the loss's scale, and a unit whose gate matters more goes farther. Only differences in a group decide, so
+    the slope that all have in common is left out."""
 
     def __init__(self, groups: Sequence[Group]) -> None:
         self._groups = groups

@@ -1,8 +1,8 @@
 """Masks of which exactly as many are 1 as are to stay, with a slope in the logits that they come from.
 
-Gumbel top-k, as E3-Pruner (arXiv 2511.17205): with Gumbel noise added, the k largest logits are a draw of k units
-without replacement, the likelier the larger their logits; forward the mask is 0 or 1, and backward it has the slope
-of a soft one (straight through).
+Gumbel top-k, as E3-Pruner (arXiv 2511.17205): with Gumbel noise added, the k largest logits are a draw of k
+units without replacement, the likelier the larger their logits; forward the mask is 0 or 1, and backward it
+has the slope of a soft one (straight through).
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def gumbel(count: int, generator: torch.Generator) -> Tensor:
 
 
 def top_k(logits: Tensor, groups: Sequence[Group], temperature: float) -> Tensor:
-    """fp64 (units,): 0 for the `remove` least logits of each group, of equal ones the first, else 1. Its slope is
-    that of sigmoid((logit - threshold) / temperature), the threshold half way between the last that goes and the
-    first that stays; where a whole group goes there is none."""
+    """fp64 (units,): 0 for the `remove` least logits of each group, of equal ones the first, else 1. Its
+    slope is that of sigmoid((logit - threshold) / temperature), the threshold half way between the last that
+    goes and the first that stays; where a whole group goes there is none."""
     masks = [_of_group(group.of(logits), group.remove, temperature) for group in groups]
     return torch.cat(masks)
 

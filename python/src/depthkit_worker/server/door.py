@@ -13,8 +13,8 @@ PATH_LIMIT = 100
 
 
 class Door:
-    """A socket in a folder that only this user may enter, so that nobody else on the machine can send the worker
-    anything at all; where the system has none, a port of the loopback interface."""
+    """A socket in a folder that only this user may enter, so that nobody else on the machine can send the
+    worker anything at all; where the system has none, a port of the loopback interface."""
 
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         self._folder: Path | None = None
@@ -27,7 +27,8 @@ class Door:
             self.endpoint = f"tcp://127.0.0.1:{port}"
 
     def shut(self) -> None:
-        """Nobody else can connect from now on; who has, stays. Nothing is left to be cleaned up at a sudden end."""
+        """Nobody else can connect from now on; who has, stays. Nothing is left to be cleaned up at a sudden
+        end."""
         folder, self._folder = self._folder, None
         if folder is not None:
             (folder / "worker").unlink(missing_ok=True)
@@ -35,7 +36,8 @@ class Door:
 
 
 def _private_folder() -> Path:
-    """A new folder with mode 0700 in the first place that exists and whose path is short enough for a socket."""
+    """A new folder with mode 0700 in the first place that exists and whose path is short enough for a
+    socket."""
     places = [os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp"]
     faults = []
     for place in places:

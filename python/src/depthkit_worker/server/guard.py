@@ -1,5 +1,5 @@
-"""What ends the worker after its parent's death where none of the worker's own threads can: stopped, or with some C
-code that keeps Python's lock."""
+"""What ends the worker after its parent's death where none of the worker's own threads can: stopped, or with
+some C code that keeps Python's lock."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import signal
 import time
 
 GLANCE = 5.0
-"""Seconds between two looks whether the worker is still there, should its end of the pipe live on in a child."""
+"""Seconds between two looks whether the worker is still there, should its end of the pipe live on in a
+child."""
 
 
 def start_guard(lifeline: int, patience: float) -> None:
-    """Fork a small process that waits with the worker for the end of `lifeline`, a pipe that its parent holds, then
-    gives the worker `patience` seconds to end by itself. To be called before there are threads, and large imports."""
+    """Fork a small process that waits with the worker for the end of `lifeline`, a pipe that its parent
+    holds, then gives the worker `patience` seconds to end by itself. To be called before there are threads,
+    and large imports."""
     theirs, ours = os.pipe()  # `ours` is never closed: its end is that of the worker
     worker = os.getpid()
     if os.fork() != 0:

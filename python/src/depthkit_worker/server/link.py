@@ -15,8 +15,8 @@ Frames = Sequence[Buffer | zmq.Frame]
 
 
 class Link:
-    """Numbers messages each way, so that after a break each side sends what the other lacks, and nothing arrives
-    twice. `routing` is where the client is reached now; None while it is not."""
+    """Numbers messages each way, so that after a break each side sends what the other lacks, and nothing
+    arrives twice. `routing` is where the client is reached now; None while it is not."""
 
     def __init__(self, name: str, key: str) -> None:
         self.id = secrets.token_hex(16)

@@ -1,4 +1,5 @@
-"""The line of a worker that listens on a network: encrypted, for those whose keys it trusts, one at a time."""
+"""The line of a worker that listens on a network: encrypted, for those whose keys it trusts, one at a
+time."""
 
 from __future__ import annotations
 
@@ -22,19 +23,22 @@ from depthkit_worker.session.failure import describe
 LARGEST_FRAME = 256 << 20
 """Bytes. A stranger can make the worker hold that much for as long as a handshake may take."""
 HEARTBEAT_MS, SILENCE_MS = 5_000, 15_000
-"""How often libzmq looks whether the other machine is there, and after what silence it gives a connection up."""
+"""How often libzmq looks whether the other machine is there, and after what silence it gives a connection
+up."""
 ZAP_DOMAIN = "depthkit"
 FAREWELL_MS = 300
 REFUSALS: dict[int, str] = {
     zmq.EVENT_HANDSHAKE_FAILED_AUTH: "a key that is not trusted",
-    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "no handshake for this worker's key: another worker's key, or a replay",
+    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: (
+        "no handshake for this worker's key: another worker's key, or a replay"
+    ),
     zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "no handshake: no key, or no depthkit",
 }
 
 
 class RemoteLine:
-    """A ROUTER socket under CURVE. Nothing is read of a peer before libzmq has proved by its key that it is one of
-    those trusted; libzmq's handshake is another each time, so that what was recorded opens nothing."""
+    """A ROUTER socket under CURVE. Nothing is read of a peer before libzmq has proved by its key that it is
+    one of those trusted; libzmq's handshake is another each time, so that what was recorded opens nothing."""
 
     def __init__(self, endpoint: str, keys: Path, keep: float) -> None:
         own = read_keys(keys)
@@ -152,16 +156,16 @@ class RemoteLine:
         if message.version != LINK_VERSION:
             raise DepthkitError(
                 "VERSION_MISMATCH",
-                f"The SDK speaks link {message.version}, this worker {LINK_VERSION}. Install both from one depthkit "
-                "release.",
+                f"The SDK speaks link {message.version}, this worker {LINK_VERSION}. Install both from one "
+                "depthkit release.",
             )
         if message.session:
             if link is not None and (link.id, link.key) == (message.session, key):
                 return link
             raise DepthkitError(
                 "CONNECTION_LOST",
-                "The worker has no such session any more: it was given up, taken over, or the worker started anew. "
-                "What it held is gone: connect again, and load again.",
+                "The worker has no such session any more: it was given up, taken over, or the worker started "
+                "anew. What it held is gone: connect again, and load again.",
             )
         if link is not None and not message.takeOver:
             raise _busy(link)
@@ -205,8 +209,8 @@ def _busy(link: Link) -> DepthkitError:
     state = "" if lost is None else f", whose link was lost {lost} s ago"
     return DepthkitError(
         "WORKER_BUSY",
-        f"The worker serves {link.name} at {link.address}{state}. One client is served at a time: wait until it "
-        "closes, or end its session with takeOver.",
+        f"The worker serves {link.name} at {link.address}{state}. One client is served at a time: wait until "
+        "it closes, or end its session with takeOver.",
         holder=link.name,
         address=link.address,
         lostSeconds=lost,

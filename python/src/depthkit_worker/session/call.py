@@ -80,7 +80,8 @@ class Call:
         index = reference.tensor
         if index >= len(self.frames) or self.frames[index].dtype != dtype:
             raise DepthkitError(
-                "INVALID_ARGUMENT", f"{self.method} refers to frame {index} as {dtype}, and no such array came."
+                "INVALID_ARGUMENT",
+                f"{self.method} refers to frame {index} as {dtype}, and no such array came.",
             )
         frame = self.frames[index]
         return np.frombuffer(frame.data, dtype=dtype).reshape(frame.shape)

@@ -22,7 +22,8 @@ def describe(error: BaseException) -> ErrorBody:
         return ErrorBody("PROTOCOL", f"The worker refused the call's parameters: {error}", {}, name, trace)
     if is_out_of_memory(error):
         message = (
-            f"The device ran out of memory: {error}. Try a smaller batchSize, a shorter length or a smaller dtype."
+            f"The device ran out of memory: {error}. Try a smaller batchSize, a shorter length or a smaller "
+            "dtype."
         )
         return ErrorBody("OUT_OF_MEMORY", message, {}, name, trace)
     if (why := disk_full(error)) is not None:

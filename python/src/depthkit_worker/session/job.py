@@ -41,7 +41,8 @@ def cancelled() -> DepthkitError:
 
 def attended(job: Job, work: Callable[[], T]) -> T:
     """What `work` gives, where it takes seconds and knows no job, such as the import of a large library. It
-    runs in a thread of its own; a cancel leaves it behind there, so it must change nothing that others see."""
+    runs in a thread of its own; a cancel leaves it behind there, so it must change nothing that others
+    see."""
     results: list[T] = []
     failures: list[BaseException] = []
 

@@ -72,11 +72,13 @@ class Registry(Generic[T]):
         if not handle.startswith(self._prefix):
             return DepthkitError(
                 "INVALID_ARGUMENT",
-                f"The {self._kind} {handle} belongs to another worker: another kit's, or one that has ended since. "
-                f"Load it again with the kit whose model is used. Held here: {held}.",
+                f"The {self._kind} {handle} belongs to another worker: another kit's, or one that has ended "
+                f"since. Load it again with the kit whose model is used. Held here: {held}.",
                 handle=handle,
             )
-        return DepthkitError("CLOSED", f"The worker holds no {self._kind} named {handle}; it was closed. Held: {held}.")
+        return DepthkitError(
+            "CLOSED", f"The worker holds no {self._kind} named {handle}; it was closed. Held: {held}."
+        )
 
 
 class Last(Generic[T]):

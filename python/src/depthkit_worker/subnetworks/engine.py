@@ -119,7 +119,9 @@ def evaluate_subnetworks(
     sums = np.zeros((len(codes), len(measures)))
     counts = np.zeros((len(codes), len(measures)), dtype=np.int64)
     missing = np.full(len(codes), data.sequences)
-    broken = _Broken(Reader(f"Measuring subnetworks on {data.what}", decoder.dtype, "sequence"), data.sequences)
+    broken = _Broken(
+        Reader(f"Measuring subnetworks on {data.what}", decoder.dtype, "sequence"), data.sequences
+    )
     for part in executor.run(evaluation, plan.pieces, watch):
         if part.unreadable is not None:
             broken.add(part.unreadable, answers[part.row], whole=not codes[part.row].any())
@@ -146,8 +148,8 @@ def evaluate_subnetworks(
 
 
 class _Broken:
-    """Subnetworks with logits that are NaN or infinite. Where the whole model has them nothing is measured; where
-    removing units leads to them, that is what is found of these subnetworks."""
+    """Subnetworks with logits that are NaN or infinite. Where the whole model has them nothing is measured;
+    where removing units leads to them, that is what is found of these subnetworks."""
 
     def __init__(self, reader: Reader, sequences: int) -> None:
         self._reader = reader
@@ -169,8 +171,8 @@ class _Broken:
         row, found = next(iter(self._found.items()))
         return [
             f"the logits of {len(self._found)} subnetworks are NaN or infinite: of subnetwork {row} in "
-            f"{self._items[row]} of {self._sequences} sequences, first in {found.item} at step {found.step}, in "
-            f"{self._reader.dtype}"
+            f"{self._items[row]} of {self._sequences} sequences, first in {found.item} at step {found.step}, "
+            f"in {self._reader.dtype}"
         ]
 
 
@@ -187,7 +189,9 @@ def _groups(to_distinct: NDArray[np.int64], distinct: int) -> list[NDArray[np.in
     return np.split(order, np.searchsorted(to_distinct[order], np.arange(1, distinct)))
 
 
-def _means(sums: NDArray[np.float64], counts: NDArray[np.int64], positions: ScoredPositions) -> NDArray[np.float64]:
+def _means(
+    sums: NDArray[np.float64], counts: NDArray[np.int64], positions: ScoredPositions
+) -> NDArray[np.float64]:
     if (counts == 0).any():
         raise DepthkitError(
             "INVALID_ARGUMENT",
@@ -203,7 +207,8 @@ def _check(measures: tuple[Measure, ...], options: EngineOptions, data: Scorable
     if len(set(measures)) < len(measures) or not set(measures) <= set(allowed):
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"Measures {list(measures)} were asked for on {data.what}. Name some of {', '.join(allowed)}, each once.",
+            f"Measures {list(measures)} were asked for on {data.what}. Name some of {', '.join(allowed)}, "
+            f"each once.",
             measures=list(measures),
             allowed=list(allowed),
         )

@@ -171,7 +171,9 @@ class LocalExecutor:
             if scorer is None:  # the dense model comes first
                 scorer = Scorer(self._head, at, state, progress.check)
             if wanted[place] >= 0:
-                weight = self._head_weight(evaluation, int(trie.codes[place, -1])) if trie.depth > depth else None
+                weight = (
+                    self._head_weight(evaluation, int(trie.codes[place, -1])) if trie.depth > depth else None
+                )
                 group.append(_Ready(wanted[place], scorer.read(state), weight))
             del state
             if len(group) == shared_by:

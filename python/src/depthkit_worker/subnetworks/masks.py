@@ -33,8 +33,8 @@ class Subnetworks:
     repairs: tuple[Repair, ...] = ()
     """In the order they were made."""
     repaired: NDArray[np.bool_] | None = None
-    """(subnetworks, repairs): True where the repair is in place. None: wherever its units are removed, and what
-    it works inside and was made on top of is there."""
+    """(subnetworks, repairs): True where the repair is in place. None: wherever its units are removed, and
+    what it works inside and was made on top of is there."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ c - FIRST_VARIANT of entry l. Empty where nothing is repaired."""
 @dataclass(frozen=True)
 class Coded:
     codes: NDArray[np.uint8]
-    """(subnetworks, depth), and a column for the head where a repair changes it. Two rows are equal exactly where
-    the two subnetworks compute the same."""
+    """(subnetworks, depth), and a column for the head where a repair changes it. Two rows are equal exactly
+    where the two subnetworks compute the same."""
     variants: Variants = ()
     idle: tuple[Repair, ...] = ()
     """Repairs that were left to find their own places and found none."""
@@ -77,13 +77,16 @@ def unpack_masks(packed: NDArray[np.uint8], columns: int) -> NDArray[np.bool_]:
     if bits[:, columns:].any():
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"A mask over {columns} columns has a bit set beyond the last one. Leave the rest of the last byte 0.",
+            f"A mask over {columns} columns has a bit set beyond the last one. Leave the rest of the last "
+            f"byte 0.",
             columns=columns,
         )
     return bits[:, :columns].astype(np.bool_)
 
 
-def by_unit(players: Sequence[Sequence[Unit]], kept: NDArray[np.bool_]) -> tuple[tuple[Unit, ...], NDArray[np.bool_]]:
+def by_unit(
+    players: Sequence[Sequence[Unit]], kept: NDArray[np.bool_]
+) -> tuple[tuple[Unit, ...], NDArray[np.bool_]]:
     """The units of `players`, which stay or go together, and `kept` (subnetworks, players) with a column a
     unit."""
     units = tuple(unit for player in players for unit in player)
@@ -123,7 +126,10 @@ def _with_repairs(subnetworks: Subnetworks, lost: NDArray[np.uint8], depth: int,
         for index in sorted({index for repair in applied for index in repair.edits}):
             touching = tuple(
                 np.flatnonzero(
-                    [on and index in repair.edits for on, repair in zip(chosen, subnetworks.repairs, strict=True)]
+                    [
+                        on and index in repair.edits
+                        for on, repair in zip(chosen, subnetworks.repairs, strict=True)
+                    ]
                 ).tolist()
             )
             for code in np.unique(lost[rows, index]).tolist():
@@ -137,7 +143,9 @@ def _with_repairs(subnetworks: Subnetworks, lost: NDArray[np.uint8], depth: int,
                 codes[rows[lost[rows, index] == code], index] = _variant_code(numbers[index][key], index)
     idle: tuple[Repair, ...] = ()
     if subnetworks.repaired is None:
-        idle = tuple(repair for number, repair in enumerate(subnetworks.repairs) if not there[:, number].any())
+        idle = tuple(
+            repair for number, repair in enumerate(subnetworks.repairs) if not there[:, number].any()
+        )
     return Coded(codes, tuple(tuple(of_block) for of_block in variants), idle)
 
 
@@ -188,7 +196,7 @@ def _check_shape(subnetworks: Subnetworks) -> None:
     if repaired is not None and repaired.shape != (len(kept), len(repairs)):
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"{len(kept)} subnetworks and {len(repairs)} repairs need {len(kept)} rows of {len(repairs)} values "
-            f"that say which repair is in place; the array has shape {list(repaired.shape)}.",
+            f"{len(kept)} subnetworks and {len(repairs)} repairs need {len(kept)} rows of {len(repairs)} "
+            f"values that say which repair is in place; the array has shape {list(repaired.shape)}.",
             shape=list(repaired.shape),
         )

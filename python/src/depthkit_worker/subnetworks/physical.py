@@ -25,7 +25,11 @@ def physical(subnetwork: Subnetwork) -> Iterator[None]:
     with removed(subnetwork), ExitStack() as restore:
         edited = subnetwork.edits.keys()
         blocks = list(decoder.blocks)
-        kept = [index for index, block in enumerate(blocks) if index in edited or not isinstance(block, PassThrough)]
+        kept = [
+            index
+            for index, block in enumerate(blocks)
+            if index in edited or not isinstance(block, PassThrough)
+        ]
         _shorten(decoder, kept, restore)
         yield
 

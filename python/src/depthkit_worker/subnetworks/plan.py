@@ -41,7 +41,11 @@ class Plan:
 
 
 def make_plan(
-    decoder: Decoder, data: Data | Scorable, evaluation: Evaluation, batch_size: int | None, budget: int | None
+    decoder: Decoder,
+    data: Data | Scorable,
+    evaluation: Evaluation,
+    batch_size: int | None,
+    budget: int | None,
 ) -> Plan:
     """Subnetworks first, then the data: a stretch of subnetworks is finished before the next begins."""
     data = rows_of(data, decoder)

@@ -59,7 +59,9 @@ class Scored:
         return torch.stack(sums).numpy()
 
 
-def scored_rows(batch: Batch, positions: ScoredPositions, measures: Collection[Measure], first: int = 0) -> Scored:
+def scored_rows(
+    batch: Batch, positions: ScoredPositions, measures: Collection[Measure], first: int = 0
+) -> Scored:
     """What `measures` need of `batch`, on CPU, whose sequences are those of the data from `first` on."""
     places = torch.arange(batch.input_ids.shape[1])
     lengths = batch.lengths[:, None]

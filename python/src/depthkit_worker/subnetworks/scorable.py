@@ -37,8 +37,8 @@ class ScoredRows(Protocol):
 
     @property
     def places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Of each target, or of each row where there are no `picks`: its sequence in the data, and its place in
-        that (or in the choice)."""
+        """Of each target, or of each row where there are no `picks`: its sequence in the data, and its place
+        in that (or in the choice)."""
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -84,4 +84,6 @@ class Scorable(Protocol):
     def scored_share(self, positions: ScoredPositions) -> float:
         """Positions that go through the head, by tokens: an estimate for planning."""
 
-    def batch(self, first: int, end: int, positions: ScoredPositions, measures: Sequence[Measure]) -> Rows: ...
+    def batch(
+        self, first: int, end: int, positions: ScoredPositions, measures: Sequence[Measure]
+    ) -> Rows: ...

@@ -45,7 +45,9 @@ class _Tally:
 class Scorer:
     """Scores final states of one batch, several at a time."""
 
-    def __init__(self, head: Head, scored: ScoredRows, reference: Tensor | None, check: Callable[[], None]) -> None:
+    def __init__(
+        self, head: Head, scored: ScoredRows, reference: Tensor | None, check: Callable[[], None]
+    ) -> None:
         """`reference`: the dense model's final state (batch, sequence, hidden), where a measure needs it."""
         self._head = head
         self._scored = scored
@@ -66,9 +68,9 @@ class Scorer:
     def score(
         self, states: Sequence[Tensor], weights: Sequence[Tensor | None] | None = None
     ) -> list[dict[str, Tensor]]:
-        """For each of what `read` gave, under the head's own weight or another in its place, every quantity: fp64
-        on CPU, (targets,) where it is about targets and (rows,) where it compares; and under `READABLE` which
-        rows' logits are neither NaN nor infinite."""
+        """For each of what `read` gave, under the head's own weight or another in its place, every quantity:
+        fp64 on CPU, (targets,) where it is about targets and (rows,) where it compares; and under `READABLE`
+        which rows' logits are neither NaN nor infinite."""
         tallies = [_Tally() for _ in states]
         dense = _Tally()
         for tile in self._head.tiles(len(self._rows)):
@@ -136,7 +138,10 @@ def _take_best(tally: _Tally, logits: Tensor, tile: Tile) -> None:
     place += tile.columns.start
     if tally.best is not None:
         higher = highest > tally.best[0]
-        highest, place = torch.where(higher, highest, tally.best[0]), torch.where(higher, place, tally.best[1])
+        highest, place = (
+            torch.where(higher, highest, tally.best[0]),
+            torch.where(higher, place, tally.best[1]),
+        )
     tally.best = (highest, place)
 
 

@@ -73,7 +73,9 @@ def step_cost(decoder: Decoder, variants: Variants) -> StepCost:
     return StepCost(decoder.parallel, shares_of(decoder), variants, decoder.depth)
 
 
-def _sorted_out(index: int, codes: Collection[int], variants: Variants) -> tuple[set[int], dict[int, Variant]]:
+def _sorted_out(
+    index: int, codes: Collection[int], variants: Variants
+) -> tuple[set[int], dict[int, Variant]]:
     """The plain codes to compute, those that variants begin with included, and the variants that run by
     themselves: on another stream, with other weights or another block."""
     plain = {code for code in codes if code < FIRST_VARIANT}
@@ -107,7 +109,9 @@ class Stepper:
         plain, alone = _sorted_out(index, codes, self._variants)
         states = self._plain(index, x, plain, replay)
         return {
-            code: states[code] if code < FIRST_VARIANT else self._variant(index, x, code, states, alone, replay)
+            code: states[code]
+            if code < FIRST_VARIANT
+            else self._variant(index, x, code, states, alone, replay)
             for code in codes
         }
 

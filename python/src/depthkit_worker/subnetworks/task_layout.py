@@ -61,7 +61,10 @@ class Row:
         lengths = [len(segment.ids) for segment in self.segments]
         befores = (sum(lengths[number] for number in segment.behind) for segment in self.segments)
         return np.concatenate(
-            [before + np.arange(length, dtype=np.int64) for before, length in zip(befores, lengths, strict=True)]
+            [
+                before + np.arange(length, dtype=np.int64)
+                for before, length in zip(befores, lengths, strict=True)
+            ]
         )
 
     def owners(self) -> Places:

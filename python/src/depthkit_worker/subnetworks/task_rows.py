@@ -147,7 +147,9 @@ class TaskRows:
         for place, row in enumerate(rows):
             ids[place, : row.width] = row.ids
         mask = branching(rows, width) if any(row.branches for row in rows) else None
-        return Rows(torch.from_numpy(ids), self._scored(self.order[first:end], layouts, width, measures), mask)
+        return Rows(
+            torch.from_numpy(ids), self._scored(self.order[first:end], layouts, width, measures), mask
+        )
 
     def _layouts_of(self, first: int, end: int) -> list[Layout]:
         """Of the sequences `first` to `end`: where these are half a batch, of some of the items of a row."""
@@ -155,7 +157,9 @@ class TaskRows:
         for number in range(bisect_right(self._starts, first) - 1, bisect_left(self._starts, end)):
             start, stop = max(self._starts[number], first), min(self._starts[number + 1], end)
             layout = self._layouts[number]
-            found.append(layout if stop - start == len(layout.homes) else self._lay_out(self.order[start:stop]))
+            found.append(
+                layout if stop - start == len(layout.homes) else self._lay_out(self.order[start:stop])
+            )
         return found
 
     def _lay_out(self, numbers: Sequence[int]) -> Layout:

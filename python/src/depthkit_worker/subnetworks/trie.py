@@ -48,7 +48,9 @@ class Trie:
             return [Branch(int(self.codes[first, depth]), first, end)]
         column = self.codes[first:end, depth]
         cuts = [0, *(np.flatnonzero(np.diff(column)) + 1).tolist(), end - first]
-        branches = [Branch(int(column[low]), first + low, first + high) for low, high in itertools.pairwise(cuts)]
+        branches = [
+            Branch(int(column[low]), first + low, first + high) for low, high in itertools.pairwise(cuts)
+        ]
         return sorted(branches, key=self._order)
 
     def _order(self, branch: Branch) -> tuple[bool, int]:

@@ -29,7 +29,8 @@ def _version(text):
 
 if _version(transformers.__version__) < _version(OLDEST):
     raise ImportError(
-        f"This checkpoint needs transformers {OLDEST} or newer, and {transformers.__version__} is installed. It was "
+        f"This checkpoint needs transformers {OLDEST} or newer, and {transformers.__version__} is installed. "
+        f"It was "
         f'run with {RUN_WITH}. Install one: pip install "transformers>={OLDEST}"'
     )
 
@@ -56,7 +57,9 @@ class DepthkitConfig(BaseConfig):
 
 
 class NoAttention(nn.Module):
-    is_sliding = False  # Looked at by blocks that choose between two kinds of positions, which it does not read.
+    is_sliding = (
+        False  # Looked at by blocks that choose between two kinds of positions, which it does not read.
+    )
 
     def forward(self, hidden_states, *args, **kwargs):
         return (args[0] if SUBLAYERS_ADD_RESIDUAL else torch.zeros_like(hidden_states)), None
@@ -202,10 +205,10 @@ class Whole:
         shapes = sorted(str(entry[0]) for entry in report["mismatched_keys"])
         if missing or shapes:
             raise RuntimeError(
-                f"{len(missing)} tensors of {folder} were not found and {len(shapes)} have another shape, under "
-                f"transformers {transformers.__version__}: {', '.join((missing + shapes)[:3])}. They would have been "
-                f"random. The checkpoint is not whole, or this release lays the architecture out in another way: it "
-                f"was run with {RUN_WITH}."
+                f"{len(missing)} tensors of {folder} were not found and {len(shapes)} have another shape, "
+                f"under transformers {transformers.__version__}: {', '.join((missing + shapes)[:3])}. They "
+                f"would have been random. The checkpoint is not whole, or this release lays the architecture "
+                f"out in another way: it was run with {RUN_WITH}."
             )
         return (model, report) if output_loading_info else model
 

@@ -9,13 +9,18 @@ from depthkit_worker.models.families.family import Family, always
 
 def _bloom_unsupported(config: PreTrainedConfig) -> str | None:
     if config.apply_residual_connection_post_layernorm:
-        return "apply_residual_connection_post_layernorm is on, so a removed sublayer would still norm the stream"
+        return (
+            "apply_residual_connection_post_layernorm is on, so a removed sublayer would still norm the "
+            "stream"
+        )
     return None
 
 
 def _opt_unsupported(config: PreTrainedConfig) -> str | None:
     if not config.do_layer_norm_before:
-        return "do_layer_norm_before is off (as in opt-350m), so a removed sublayer would still norm the stream"
+        return (
+            "do_layer_norm_before is off (as in opt-350m), so a removed sublayer would still norm the stream"
+        )
     return None
 
 

@@ -16,7 +16,9 @@ SMOLLM3 = Family(
     "SmolLM3ForCausalLM",
     branching=always,
     layer_lists=("layer_types", "no_rope_layers"),
-    periodic=Periodic(4, "no_rope_layers", ((1, "rope"), (0, "no-rope")), ("llama.cpp",), "no_rope_layer_interval"),
+    periodic=Periodic(
+        4, "no_rope_layers", ((1, "rope"), (0, "no-rope")), ("llama.cpp",), "no_rope_layer_interval"
+    ),
 )
 GRANITE = Family("granite", "GraniteForCausalLM", branching=always, update_multiplier="residual_multiplier")
 

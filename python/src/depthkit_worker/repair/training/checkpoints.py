@@ -40,7 +40,8 @@ NUMBERS = "state.json"
 TENSORS = "state.safetensors"
 MARK = "complete.json"
 START_TOLERANCE = 1e-3
-"""By how much a starting value's norm may differ on another machine: sums are added in another order there."""
+"""By how much a starting value's norm may differ on another machine: sums are added in another order
+there."""
 
 _NAME = re.compile(r"step-([0-9]{8,})", re.ASCII)
 
@@ -78,8 +79,8 @@ class Checkpoints:
                     # Its files are those that were written, so it is not damage.
                     raise DepthkitError(
                         "UNSUPPORTED_FORMAT",
-                        f"Resuming the training in {self._folder}: {folder.name} was written by another version of "
-                        f"depthkit ({error}). Train in another folder.",
+                        f"Resuming the training in {self._folder}: {folder.name} was written by another "
+                        f"version of depthkit ({error}). Train in another folder.",
                         folder=str(self._folder),
                     ) from error
                 self.newest = step
@@ -89,12 +90,15 @@ class Checkpoints:
 
     def finished(self, options: SettledTraining) -> bool:
         """Whether the newest whole checkpoint is the training's end."""
-        numbers = next((_json(folder / NUMBERS) for _, folder in self._found() if self._fault(folder) is None), None)
+        numbers = next(
+            (_json(folder / NUMBERS) for _, folder in self._found() if self._fault(folder) is None), None
+        )
         if numbers is None or (options.validation and numbers["validated"] < numbers["step"]):
             return False
         patience = options.patience
         return bool(
-            numbers["step"] >= options.steps or (patience is not None and numbers["withoutImprovement"] >= patience)
+            numbers["step"] >= options.steps
+            or (patience is not None and numbers["withoutImprovement"] >= patience)
         )
 
     def save(self, state: State) -> None:
@@ -114,8 +118,8 @@ class Checkpoints:
         except (OSError, SafetensorError) as error:
             raise DepthkitError(
                 "DISK_FULL" if disk_full(error) else "INTERNAL",
-                f"Saving step {state.step} of the training to {self._folder} failed: {error}. What was saved before is "
-                "whole; make room and run the same training again, and it goes on from there.",
+                f"Saving step {state.step} of the training to {self._folder} failed: {error}. What was saved "
+                "before is whole; make room and run the same training again, and it goes on from there.",
                 folder=str(self._folder),
                 step=state.step,
             ) from error
@@ -154,14 +158,15 @@ class Checkpoints:
         except OSError as error:
             raise DepthkitError(
                 "DISK_FULL" if disk_full(error) else "INVALID_ARGUMENT",
-                f"Training cannot keep checkpoints in {folder}: {error}. Give a folder that can be written to.",
+                f"Training cannot keep checkpoints in {folder}: {error}. Give a folder that can be written "
+                f"to.",
                 folder=str(folder),
             ) from error
         if others and IDENTITY not in others:
             raise DepthkitError(
                 "TARGET_NOT_EMPTY",
-                f"Training cannot keep checkpoints in {folder}: it holds {others[0]} and no {IDENTITY}, so it is "
-                "something else's. Give an empty folder, or one that does not exist yet.",
+                f"Training cannot keep checkpoints in {folder}: it holds {others[0]} and no {IDENTITY}, so "
+                "it is something else's. Give an empty folder, or one that does not exist yet.",
                 folder=str(folder),
             )
         self._compare(content)
@@ -176,8 +181,8 @@ class Checkpoints:
         if there.get("format") != FORMAT or there.get("version") != VERSION:
             raise DepthkitError(
                 "UNSUPPORTED_FORMAT",
-                f"{path} describes no training that this depthkit goes on with: it needs format {FORMAT}, version "
-                f"{VERSION}. Train in another folder.",
+                f"{path} describes no training that this depthkit goes on with: it needs format {FORMAT}, "
+                f"version {VERSION}. Train in another folder.",
                 folder=str(self._folder),
             )
         differences = _differences(there["training"], content["training"])
@@ -200,8 +205,9 @@ class Checkpoints:
         name, (was, now) = next(iter(differences.items()))
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"The training in {self._folder} is another one: its {name} is {_short(was)}, here it is {_short(now)}"
-            f"{_more(len(differences))}. Go on with what it was started with, or train in another folder.",
+            f"The training in {self._folder} is another one: its {name} is {_short(was)}, here it is "
+            f"{_short(now)}{_more(len(differences))}. Go on with what it was started with, or train in "
+            f"another folder.",
             folder=str(self._folder),
             differs=list(differences),
         )

@@ -59,7 +59,9 @@ def train(
     held_out = list(range(base.corpus.sequences - options.validation, base.corpus.sequences))
     order = Order(base.corpus.sequences - options.validation, options.seed)
     used = order.first(options.steps * options.batch_size * options.accumulation)
-    wanted = Wanted(min(options.teacher_top, base.decoder.vocabulary_size) if options.objective.kl > 0 else 0, gaps)
+    wanted = Wanted(
+        min(options.teacher_top, base.decoder.vocabulary_size) if options.objective.kl > 0 else 0, gaps
+    )
     folder = Path(options.folder) if options.folder is not None else user_cache_folder()
     with ExitStack() as stack:
         stack.enter_context(_as_an_error(options))
@@ -142,8 +144,8 @@ class _Run:
         if not change > 0:
             raise DepthkitError(
                 "INTERNAL",
-                f"Training took {state.step} steps and no parameter changed. Raise learningRate; if it was not tiny, "
-                "this is a fault in depthkit.",
+                f"Training took {state.step} steps and no parameter changed. Raise learningRate; if it was "
+                "not tiny, this is a fault in depthkit.",
                 steps=state.step,
                 learningRate=self._options.learning_rate,
             )
@@ -235,7 +237,9 @@ class _Run:
         if not self._gradients_checked:
             state.masters.check_gradients()
             self._gradients_checked = True
-        norm = float(clip_grad_norm_(state.masters.tensors, math.inf if options.clip is None else options.clip))
+        norm = float(
+            clip_grad_norm_(state.masters.tensors, math.inf if options.clip is None else options.clip)
+        )
         if not math.isfinite(norm):
             raise self._not_finite(number, "gradient's norm", norm)
         rate = float(state.scheduler.get_last_lr()[0])
@@ -272,7 +276,8 @@ class _Run:
             at = {**error.details, "position": error.details["step"]}
             del at["step"]
             where = f"sequence {at['item']} from position {at['position']} on, in {at['dtype']}"
-            value = f"not a number: logits are NaN or infinite in {where}, in {at['items']} of {at['of']} sequences"
+            many = f"in {at['items']} of {at['of']} sequences"
+            value = f"not a number: logits are NaN or infinite in {where}, {many}"
             raise self._not_finite(step, "objective", value, **at) from error
 
     def _not_finite(self, step: int, what: str, value: float | str, **details: Any) -> DepthkitError:
@@ -281,8 +286,8 @@ class _Run:
         kept = "" if newest is None else f" The state after step {newest} is kept in {self._options.folder}."
         return DepthkitError(
             "NOT_MEASURABLE",
-            f"Training stopped at step {step} of {self._options.steps}: the {what} is {value}. Lower learningRate, "
-            f"raise warmup, or load the model in a wider dtype.{kept}",
+            f"Training stopped at step {step} of {self._options.steps}: the {what} is {value}. Lower "
+            f"learningRate, raise warmup, or load the model in a wider dtype.{kept}",
             step=step,
             value=str(value),
             **details,
@@ -298,16 +303,16 @@ def _compared(base: Base, options: SettledTraining, first: int) -> tuple[int, ..
     if not above:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"The objective weighs hidden by {options.objective.hidden}, and no gap lies at or above block {first}, "
-            "the first one that is trained. Set hidden to 0, or remove units there.",
+            f"The objective weighs hidden by {options.objective.hidden}, and no gap lies at or above block "
+            f"{first}, the first one that is trained. Set hidden to 0, or remove units there.",
             hidden=options.objective.hidden,
             first=first,
         )
     if base.corpus.length <= base.options.skip_tokens:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"The first {base.options.skip_tokens} tokens of each sequence are not counted, and sequences have at most "
-            f"{base.corpus.length}. Lower skipTokens.",
+            f"The first {base.options.skip_tokens} tokens of each sequence are not counted, and sequences "
+            f"have at most {base.corpus.length}. Lower skipTokens.",
             skipTokens=base.options.skip_tokens,
             length=base.corpus.length,
         )
@@ -322,8 +327,8 @@ def _check_reached(trained: Trained, options: SettledTraining, gaps: tuple[int, 
     if above:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"The objective is hidden alone, which ends behind block {gaps[-1]}, and {above[0]} lies above it: nothing "
-            "would train it. Give kl or loss a weight, or train no block above the last gap.",
+            f"The objective is hidden alone, which ends behind block {gaps[-1]}, and {above[0]} lies above "
+            "it: nothing would train it. Give kl or loss a weight, or train no block above the last gap.",
             parameters=above,
             last=gaps[-1],
         )
@@ -374,8 +379,9 @@ def _as_an_error(options: SettledTraining) -> Iterator[None]:
             raise
         raise DepthkitError(
             "OUT_OF_MEMORY",
-            f"Training with batches of {options.batch_size} sequences ran out of memory: {error}. Lower batchSize and "
-            "raise accumulation by as much, switch activationCheckpointing on, or load shorter sequences.",
+            f"Training with batches of {options.batch_size} sequences ran out of memory: {error}. Lower "
+            "batchSize and raise accumulation by as much, switch activationCheckpointing on, or load shorter "
+            "sequences.",
             batchSize=options.batch_size,
             activationCheckpointing=options.activation_checkpointing,
         ) from error

@@ -20,7 +20,9 @@ class SettledTraining(TrainingOptions, frozen=True, kw_only=True):
     validate_every: int
 
 
-def settled(options: TrainingOptions, sequences: int, *, learning_rate: float = LEARNING_RATE) -> SettledTraining:
+def settled(
+    options: TrainingOptions, sequences: int, *, learning_rate: float = LEARNING_RATE
+) -> SettledTraining:
     """`options` for a corpus of so many sequences; `learning_rate`: where they name none."""
     tenth = max(1, options.steps // 10)
     chosen = {

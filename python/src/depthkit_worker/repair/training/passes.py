@@ -39,8 +39,8 @@ class Trained:
     modes: tuple[nn.Module, ...] = ()
     """Modules that work differently in training, such as dropout."""
     head: nn.Parameter | None = None
-    """The head's weight, where it is among the parameters. Logits have no other way to one of them that is not
-    through the final states."""
+    """The head's weight, where it is among the parameters. Logits have no other way to one of them that is
+    not through the final states."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,9 @@ class Passes:
             torch.autograd.backward([root for root, _ in roots], [start for _, start in roots])
         return value
 
-    def _blocks(self, batch: Batch, replay: Replay, taught: Taught, counts: Counts) -> tuple[Tensor, Tensor | None]:
+    def _blocks(
+        self, batch: Batch, replay: Replay, taught: Taught, counts: Counts
+    ) -> tuple[Tensor, Tensor | None]:
         """The final states, and the part of the objective that is about streams."""
         decoder, first = self._decoder, self._trained.first
         hidden = replay.hidden
@@ -231,7 +233,9 @@ class Passes:
 
 def _places(sequences: Sequence[int], tokens: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Sequence and position of each row of logits of a batch, one sequence after the other."""
-    return np.repeat(np.asarray(sequences, dtype=np.int64), tokens), np.tile(np.arange(tokens), len(sequences))
+    return np.repeat(np.asarray(sequences, dtype=np.int64), tokens), np.tile(
+        np.arange(tokens), len(sequences)
+    )
 
 
 def _part(top: TopLogits | None, part: slice) -> TopLogits | None:

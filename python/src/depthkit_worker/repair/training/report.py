@@ -13,6 +13,7 @@ def training_notes(report: TrainingReport) -> tuple[str, ...]:
     """What a reader of the result should not miss."""
     if report.best_step == 0:
         return (
-            "no state that training reached scored better on the held-out sequences than the start, which was kept",
+            "no state that training reached scored better on the held-out sequences than the start, which "
+            "was kept",
         )
     return ()

@@ -27,8 +27,8 @@ def user_cache_folder() -> Path:
 
 @contextmanager
 def scratch_folder(parent: Path, name: str, needed_bytes: int) -> Iterator[Path]:
-    """A folder under `parent` that is gone afterwards, whatever happens; what killed processes left there goes
-    too."""
+    """A folder under `parent` that is gone afterwards, whatever happens; what killed processes left there
+    goes too."""
     with ExitStack() as afterwards:
         try:
             folder = afterwards.enter_context(partial_folder(parent / name)).new
@@ -43,8 +43,9 @@ def scratch_folder(parent: Path, name: str, needed_bytes: int) -> Iterator[Path]
         if needed_bytes > free:
             raise DepthkitError(
                 "DISK_FULL",
-                f"The dense model's output for this training takes {needed_bytes:,} bytes and the disk of {parent} "
-                f"has {free:,}. Lower teacherTop or steps, use a smaller corpus, or give a folder on another disk.",
+                f"The dense model's output for this training takes {needed_bytes:,} bytes and the disk of "
+                f"{parent} has {free:,}. Lower teacherTop or steps, use a smaller corpus, or give a folder "
+                f"on another disk.",
                 needed=needed_bytes,
                 free=free,
             )

@@ -23,21 +23,22 @@ def check_options(options: SettledTraining, corpus: Corpus) -> None:
     if not any(weights.values()):
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"The objective's weights are {weights}. One of them is more than 0: a sum of nothing cannot be lowered.",
+            f"The objective's weights are {weights}. One of them is more than 0: a sum of nothing cannot be "
+            f"lowered.",
             objective=weights,
         )
     if options.patience is not None and options.validation == 0:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"Training was to stop after {options.patience} validations without improvement, and holds out no "
-            "sequences to validate on. Set validation to a number of sequences, or patience to null.",
+            f"Training was to stop after {options.patience} validations without improvement, and holds out "
+            "no sequences to validate on. Set validation to a number of sequences, or patience to null.",
             patience=options.patience,
         )
     if corpus.sequences - options.validation < 1:
         raise DepthkitError(
             "NOT_ENOUGH_TEXT",
-            f"The corpus has {corpus.sequences} sequences and {options.validation} of them are held out, which leaves "
-            "none to train on. Hold out fewer, or load more text.",
+            f"The corpus has {corpus.sequences} sequences and {options.validation} of them are held out, "
+            "which leaves none to train on. Hold out fewer, or load more text.",
             have=corpus.sequences,
             need=options.validation + 1,
             unit="sequences",

@@ -70,7 +70,10 @@ class Masters:
 
     def change(self) -> float:
         """Norm of the difference to where training started."""
-        squares = [(master.detach() - self._start[name]).cpu().double().square().sum() for name, master in self._each()]
+        squares = [
+            (master.detach() - self._start[name]).cpu().double().square().sum()
+            for name, master in self._each()
+        ]
         return math.sqrt(sum(float(square) for square in squares))
 
     def start(self) -> dict[str, Any]:
@@ -86,14 +89,15 @@ class Masters:
             if master.grad is None:
                 raise DepthkitError(
                     "INTERNAL",
-                    f"Training cannot start: no gradient reaches {name}. The objective does not depend on it.",
+                    f"Training cannot start: no gradient reaches {name}. The objective does not depend on it."
+                    f"",
                     parameter=name,
                 )
             if not bool(torch.isfinite(master.grad).all()):
                 raise DepthkitError(
                     "NOT_MEASURABLE",
-                    f"Training cannot start: the gradient of {name} holds NaN or infinity before the first step. Look "
-                    "for broken weights, load the model in a wider dtype, or remove less.",
+                    f"Training cannot start: the gradient of {name} holds NaN or infinity before the first "
+                    "step. Look for broken weights, load the model in a wider dtype, or remove less.",
                     parameter=name,
                 )
 
@@ -171,7 +175,9 @@ class State:
 
     def restore(self, numbers: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         def under(prefix: str) -> dict[str, Tensor]:
-            return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+            return {
+                name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)
+            }
 
         self.masters.put(under("parameters."))
         best = under("best.")

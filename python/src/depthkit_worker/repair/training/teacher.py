@@ -63,7 +63,9 @@ class Taught:
 class Teacher:
     """Reads what was stored."""
 
-    def __init__(self, file: IO[bytes] | None, offsets: dict[int, int], wanted: Wanted, decoder: Decoder) -> None:
+    def __init__(
+        self, file: IO[bytes] | None, offsets: dict[int, int], wanted: Wanted, decoder: Decoder
+    ) -> None:
         self._file = file
         self._offsets = offsets
         self._wanted = wanted
@@ -78,7 +80,9 @@ class Teacher:
         differences = torch.zeros(*shape, top, dtype=torch.float16)
         ids = torch.zeros(*shape, top, dtype=torch.int32)
         rest = torch.zeros(shape)
-        streams = {block: torch.zeros(*shape, hidden, dtype=self._decoder.dtype) for block in self._wanted.streams}
+        streams = {
+            block: torch.zeros(*shape, hidden, dtype=self._decoder.dtype) for block in self._wanted.streams
+        }
         for row, (number, length) in enumerate(zip(sequences, lengths, strict=True)):
             self._file.seek(self._offsets[number])
             parts = [differences, ids, rest] if top else []
@@ -126,8 +130,9 @@ def teach(
         except OSError as error:
             raise DepthkitError(
                 "DISK_FULL" if disk_full(error) else "INTERNAL",
-                f"Writing the dense model's output for training to {folder} failed: {error}. It takes {sum(sizes):,} "
-                "bytes: make room, lower teacherTop or steps, or give a folder on another disk.",
+                f"Writing the dense model's output for training to {folder} failed: {error}. It takes "
+                f"{sum(sizes):,} bytes: make room, lower teacherTop or steps, or give a folder on another "
+                f"disk.",
                 folder=str(folder),
                 needed=sum(sizes),
             ) from error
