@@ -82,7 +82,7 @@ export async function planPrune(kit: Depthkit, options: PruneOptions): Promise<P
 
 /**
  * Repairs one subnetwork in several ways and scores each beside the dense model and the bare removal, on
- * the same data: what every repair won, and what it cost.
+ * the same data: what every repair won, and what it cost. One that does not apply is a row with its error.
  *
  * @throws DepthkitError INVALID_ARGUMENT where the evaluation text is the one the repairs are fitted to
  */

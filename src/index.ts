@@ -55,6 +55,14 @@ export type {
 } from "./experiment/compare-repairs.ts";
 export type { Plan } from "./experiment/plan.ts";
 export {
+  type Probe,
+  type ProbeName,
+  type ProbeOptions,
+  type ProbeRow,
+  probe,
+  probeNames,
+} from "./experiment/probes.ts";
+export {
   type BaselineName,
   baselineNames,
   type ContenderName,

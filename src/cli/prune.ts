@@ -267,7 +267,7 @@ function describeRecord(record: PruneRecord, folder: string): string {
         right("repaired"),
         right("above shipped"),
         right("sets"),
-        right("seconds"),
+        right("time"),
       ],
       rows,
     ),

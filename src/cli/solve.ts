@@ -1,5 +1,14 @@
-import type { Command } from "commander";
-import type { GenerationScore } from "../index.ts";
+import { type Command, Option } from "commander";
+import {
+  type CallOptions,
+  DepthkitError,
+  type GenerationScore,
+  type GenerationTask,
+  type Model,
+  type ProbeName,
+  probe,
+  probeNames,
+} from "../index.ts";
 import { formatCount, formatSeconds, renderTable } from "../report/index.ts";
 import { generationTaskOptions, solveOptions } from "../schemas.ts";
 import { checkJournal, runCommand } from "./command.ts";
@@ -8,10 +17,13 @@ import { addTokensFlag, type TokensFlag, withTokens } from "./first-tokens.ts";
 import { withWorker } from "./remote.ts";
 import { addSchemaFlags, readEscapes, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
+import { wholeNumber } from "./values.ts";
 
 interface Flags extends SubjectFlags, TokensFlag {
-  task: string[];
-  prompt: string;
+  task?: string[];
+  prompt?: string;
+  probe?: ProbeName;
+  seed?: number;
   shotsFrom?: string[];
   journal?: string;
 }
@@ -26,11 +38,17 @@ const solveStyles = { stop: { escaped: true }, items: false } as const;
 
 export function registerSolve(command: Command): void {
   addTokensFlag(addSubjectFlags(command))
-    .requiredOption("--task <files...>", "questions, one JSON object a line: .jsonl or .jsonl.gz")
-    .requiredOption(
+    .option("--task <files...>", "questions, one JSON object a line: .jsonl or .jsonl.gz")
+    .option(
       "--prompt <template>",
       'with fields in braces, such as "Question: {question}\\nAnswer:" (\\n is a line break)',
-    );
+    )
+    .addOption(
+      new Option("--probe <name>", "in place of --task: questions that are made up (docs/evaluation.md)")
+        .choices(probeNames)
+        .conflicts(["task", "prompt", "target", "score", "shotsFrom", "answerPrefix", "separator"]),
+    )
+    .option("--seed <n>", "of a probe's questions (default: 0)", wholeNumber(0));
   addSchemaFlags(command, generationTaskOptions, taskStyles);
   addSchemaFlags(command, solveOptions, solveStyles);
   command
@@ -42,12 +60,7 @@ export function registerSolve(command: Command): void {
           const call = { signal, onProgress: progress.update };
           await checkJournal(kit, flags.journal, signal);
           const { model, subnetwork } = await loadSubject(kit, flags, call);
-          const task = await model.loadGenerationTask(flags.task, {
-            ...schemaOptions(generationTaskOptions, flags, taskStyles),
-            prompt: readEscapes(flags.prompt),
-            shotsFrom: flags.shotsFrom,
-            ...call,
-          });
+          const task = await loadTask(model, flags, call);
           const options = { ...schemaOptions(solveOptions, flags, solveStyles), items: true };
           const [{ scores, reused }] = await subnetwork.evaluate([{ kind: "solve", task, ...options }], {
             journal: flags.journal,
@@ -63,6 +76,22 @@ export function registerSolve(command: Command): void {
         }),
       );
     });
+}
+
+async function loadTask(model: Model, flags: Flags, call: CallOptions): Promise<GenerationTask> {
+  const { task, prompt, probe: name, seed, shotsFrom } = flags;
+  const own = schemaOptions(generationTaskOptions, flags, taskStyles);
+  if (name !== undefined) {
+    const { data, options } = probe(name, { items: own.limit ?? undefined, shots: own.shots, seed });
+    return await model.loadGenerationTask(data, { ...options, ...call });
+  }
+  if (task === undefined || prompt === undefined || seed !== undefined) {
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      "solve takes --task FILE with --prompt TEMPLATE, or --probe NAME with or without --seed.",
+    );
+  }
+  return await model.loadGenerationTask(task, { ...own, prompt: readEscapes(prompt), shotsFrom, ...call });
 }
 
 function describe(scores: GenerationScore, reused: number): string {

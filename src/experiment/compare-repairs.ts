@@ -1,4 +1,4 @@
-import { DepthkitError } from "../errors.ts";
+import { DepthkitError, type ErrorCode } from "../errors.ts";
 import { Corpus } from "../model/corpus.ts";
 import { type RepairedSubnetwork, Subnetwork } from "../model/model.ts";
 import { type RepairOptions, repairOptions } from "../model/repair.ts";
@@ -15,6 +15,7 @@ import {
 } from "../options.ts";
 import type { CallOptions } from "../rpc/connection.ts";
 import { withTimeLimit, workerCallChecks } from "../rpc/time-limit.ts";
+import { isItsOwn } from "./own-fault.ts";
 
 /** One way to repair, under the name it has in the table. */
 export interface NamedRepair {
@@ -39,8 +40,10 @@ export interface CompareRepairsOptions extends CallOptions {
 export interface RepairRow {
   /** The repair's name. */
   name: string;
-  /** Of the repaired subnetwork. */
-  scores: Scores;
+  /** Of the repaired subnetwork; null where the repair could not be made. */
+  scores: Scores | null;
+  /** Why it could not be made or scored here, such as a fold with nothing before it; null where it was. */
+  error: { code: ErrorCode; message: string } | null;
   /** Numbers added to the model in memory. */
   parameters: number;
   /** Tokens that the repairs measured or trained on. */
@@ -58,8 +61,8 @@ export interface RepairComparison {
   removed: Scores;
   /** One for each repair, in their order. */
   rows: RepairRow[];
-  /** The repaired subnetworks, in the order of the rows. */
-  subnetworks: Subnetwork[];
+  /** The repaired subnetworks, in the order of the rows; null where there is none. */
+  subnetworks: (Subnetwork | null)[];
 }
 
 const checks: Checks<CompareRepairsOptions> = {
@@ -117,27 +120,47 @@ async function compare(
     rows: [],
     subnetworks: [],
   };
-  for (const { name, steps } of repairs) {
-    let subnetwork = pruned;
-    const reports: RepairedSubnetwork["report"][] = [];
-    for (const step of steps) {
-      const repaired = await subnetwork.repair(corpus, { ...call, ...step });
-      reports.push(repaired.report);
-      subnetwork = repaired;
-    }
-    const total = (count: (report: RepairedSubnetwork["report"]) => number) =>
-      reports.reduce((sum, report) => sum + count(report), 0);
-    const row = {
-      name,
-      scores: await evaluate(subnetwork, call),
-      parameters: total((report) => report.repairs.reduce((sum, repair) => sum + repair.parameters, 0)),
-      tokens: total((report) => report.tokens + (report.training?.tokens ?? 0)),
-      seconds: total((report) => report.seconds),
-      peakBytes: Math.max(0, ...reports.map((report) => report.peakBytes)),
-    };
+  for (const repair of repairs) {
+    const { row, subnetwork } = await rowOf(repair, pruned, corpus, evaluate, call);
     comparison.rows.push(row);
     comparison.subnetworks.push(subnetwork);
     onRow?.(row);
   }
   return comparison;
+}
+
+async function rowOf(
+  { name, steps }: NamedRepair,
+  pruned: Subnetwork,
+  corpus: Corpus,
+  evaluate: CompareRepairsOptions["evaluate"],
+  call: CallOptions,
+): Promise<{ row: RepairRow; subnetwork: Subnetwork | null }> {
+  let subnetwork: Subnetwork | null = pruned;
+  const reports: RepairedSubnetwork["report"][] = [];
+  let [scores, error]: [Scores | null, RepairRow["error"]] = [null, null];
+  try {
+    for (const step of steps) {
+      const repaired: RepairedSubnetwork = await subnetwork.repair(corpus, { ...call, ...step });
+      reports.push(repaired.report);
+      subnetwork = repaired;
+    }
+    scores = await evaluate(subnetwork, call);
+  } catch (thrown) {
+    if (!isItsOwn(thrown)) throw thrown;
+    error = { code: thrown.code, message: thrown.message };
+    subnetwork = null;
+  }
+  const total = (count: (report: RepairedSubnetwork["report"]) => number) =>
+    reports.reduce((sum, report) => sum + count(report), 0);
+  const row = {
+    name,
+    scores,
+    error,
+    parameters: total((report) => report.repairs.reduce((sum, repair) => sum + repair.parameters, 0)),
+    tokens: total((report) => report.tokens + (report.training?.tokens ?? 0)),
+    seconds: total((report) => report.seconds),
+    peakBytes: Math.max(0, ...reports.map((report) => report.peakBytes)),
+  };
+  return { row, subnetwork };
 }

@@ -168,6 +168,21 @@ test("a training is cancelled, and goes on from its checkpoint", async () => {
   expect(resumed.report.training?.steps).toBe(10);
 }, 240_000);
 
+test("a repair that does not apply is a row with its error, and the next is made", async () => {
+  const comparison = await compareRepairs(model.without(["block.0"]), corpus, {
+    repairs: [
+      { name: "fold", steps: [{ method: "fold" }] },
+      { name: "emulated", steps: [{ method: "emulated-update" }] },
+    ],
+    evaluate: async (subnetwork) => ({ loss: await lossOf(subnetwork) }),
+  });
+  const [fold, emulated] = comparison.rows;
+  expect(fold).toMatchObject({ name: "fold", scores: null, error: { code: "INVALID_ARGUMENT" } });
+  expect(fold?.error?.message).toContain("no feed-forward comes before it");
+  expect(emulated?.scores?.["loss"]).toBeGreaterThan(0);
+  expect(comparison.subnetworks.map((one) => one === null)).toEqual([true, false]);
+}, 180_000);
+
 test("compareRepairs scores every way beside dense and removed", async () => {
   const comparison = await compareRepairs(pruned, corpus, {
     repairs: [
@@ -178,7 +193,7 @@ test("compareRepairs scores every way beside dense and removed", async () => {
     evaluate: async (subnetwork) => ({ loss: await lossOf(subnetwork) }),
   });
   expect(comparison.rows.map(({ name }) => name)).toEqual(["emulated", "fold", "patch"]);
-  expect(comparison.rows[0]).toMatchObject({ parameters: 2 * 576, tokens: 512 });
+  expect(comparison.rows[0]).toMatchObject({ parameters: 2 * 576, tokens: 512, error: null });
   expect(comparison.dense["loss"]).toBeLessThan(comparison.removed["loss"] ?? 0);
   await expect(
     compareRepairs(pruned, corpus, {

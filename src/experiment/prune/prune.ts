@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { item } from "../../arrays.ts";
-import { DepthkitError, type ErrorCode } from "../../errors.ts";
+import { DepthkitError } from "../../errors.ts";
 import { keyDigest } from "../../journal/key.ts";
 import { StepsFile } from "../../journal/steps-file.ts";
 import { Depthkit } from "../../model/depthkit.ts";
@@ -11,6 +11,7 @@ import { anInstance, checkArgument } from "../../options.ts";
 import { packageVersion } from "../../platform/package-root.ts";
 import { withTimeLimit } from "../../rpc/time-limit.ts";
 import { meanOf } from "../../selection/choice-certainty.ts";
+import { isItsOwn } from "../own-fault.ts";
 import { writeRecord } from "../write-record.ts";
 import { choose, judge, repaired, repairOf } from "./contenders.ts";
 import { differenceOf, heldOutLosses } from "./judge.ts";
@@ -169,9 +170,6 @@ async function compete(work: Workspace, plan: PrunePlan): Promise<Contest> {
   return { contenders, leftOut, leader, subnetwork, wholeLoss: meanOf(whole) };
 }
 
-/** What one contender's set or repair may meet that says nothing of the others. */
-const itsOwn: readonly ErrorCode[] = ["INVALID_ARGUMENT", "NOT_MEASURABLE", "BUDGET_TOO_SMALL"];
-
 /** How a contender fares; an error of its own where its set or its repair cannot be made. */
 async function fare(work: Workspace, name: ContenderName, plan: PrunePlan) {
   try {
@@ -179,7 +177,7 @@ async function fare(work: Workspace, name: ContenderName, plan: PrunePlan) {
     const { verdict, subnetwork } = await judge(work, name, chosen);
     return { contender: { name, choice: chosen.choice, verdict }, subnetwork };
   } catch (error) {
-    if (error instanceof DepthkitError && itsOwn.includes(error.code)) return error;
+    if (isItsOwn(error)) return error;
     throw error;
   }
 }
