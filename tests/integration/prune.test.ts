@@ -25,6 +25,12 @@ const lines = Array.from({ length: 400 }, (_, at) => {
   return `${one} gave ${other} ${(at * 37) % 101} coins for day ${at} and kept ${(at * 13) % 17} of them.`;
 });
 
+/** Text that shares no stretch with the other. */
+const boats = Array.from(
+  { length: 200 },
+  (_, at) => `In year ${at * 7} a boat of ${at % 13} left port.`,
+).join("\n");
+
 let folder: string;
 let tiny: string;
 let kit: Depthkit;
@@ -190,12 +196,12 @@ test("other texts and questions are measured beside, and decide nothing", async 
     baselines: ["cosine"],
     out: at("proved"),
     evaluate: {
-      texts: { reversed: { texts: [lines.toReversed().join("\n")] } },
+      texts: { boats: { texts: [boats] } },
       tasks: { coins: { rows } },
       shots: 0,
     },
   });
-  expect(record.proof.map(({ name }) => name)).toEqual(["reversed", "coins"]);
+  expect(record.proof.map(({ name }) => name)).toEqual(["boats", "coins"]);
   const chunks = { chunk: 32 };
   expect(record.proof[0]).toMatchObject({
     whole: chunks,
@@ -206,6 +212,21 @@ test("other texts and questions are measured beside, and decide nothing", async 
   expect(record.export.parametersBefore * 0.98).toBeGreaterThan(
     record.export.parametersAfter - (record.shipped.repairs[0]?.repairs[0]?.parameters ?? 0) * 6,
   );
+});
+
+test("text that a set is chosen on is refused as a measure of it, before any work", async () => {
+  const phases: string[] = [];
+  const started = prune(kit, {
+    ...asked,
+    out: at("same"),
+    evaluate: { texts: { mine: at("text.txt") } },
+    onProgress: ({ phase }) => phases.push(phase),
+  });
+  await expect(started).rejects.toMatchObject({
+    code: "INVALID_ARGUMENT",
+    message: expect.stringMatching(/evaluate\.texts\.mine` stand in `fit`/),
+  });
+  expect(phases).not.toContain("influence");
 });
 
 test("killed five times, it ends with the model that it makes uninterrupted, byte for byte", async () => {

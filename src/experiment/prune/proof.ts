@@ -4,7 +4,7 @@ import type { Evaluation } from "../../evaluation/evaluate.ts";
 import type { Subnetwork } from "../../model/model.ts";
 import type { ContenderName } from "./names.ts";
 import type { Proof } from "./record.ts";
-import { textOf } from "./settle.ts";
+import { mostChunks, textOf } from "./settle.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** A contender to measure beside the shipped model: made when its turn comes, and given back after it. */
@@ -44,7 +44,7 @@ export async function prove(
 type Scores = Proof["whole"];
 
 async function evaluationsOf({ options, model, call }: Workspace): Promise<Evaluation[]> {
-  const { texts = {}, tasks = {}, shots = 5, maxChunks = 32 } = options.evaluate ?? {};
+  const { texts = {}, tasks = {}, shots = 5, maxChunks = mostChunks } = options.evaluate ?? {};
   const { length } = textOf(options);
   const found: Evaluation[] = Object.entries(texts).map(([name, data]) => ({
     kind: "perplexity",

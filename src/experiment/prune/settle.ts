@@ -5,6 +5,9 @@ import type { UnitName } from "../../protocol/common.ts";
 import { unitKinds } from "../../protocol/names.ts";
 import type { PruneOptions } from "./options.ts";
 
+/** Chunks of a text that is measured besides. */
+export const mostChunks = 32;
+
 const defaultRepair = { method: "low-rank", rank: 32 } as const;
 
 /** The split of the text, what was left out filled in. */

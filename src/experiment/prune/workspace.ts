@@ -1,19 +1,21 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { DepthkitError } from "../../errors.ts";
 import { modelKey } from "../../evaluation/keys.ts";
 import type { StepsFile } from "../../journal/steps-file.ts";
-import type { Corpus } from "../../model/corpus.ts";
+import type { Corpus, LoadCorpusOptions } from "../../model/corpus.ts";
 import type { Depthkit } from "../../model/depthkit.ts";
 import type { Model } from "../../model/model.ts";
 import { costBudgets } from "../../model/search/count-budget.ts";
 import { FitInfluence } from "../../model/search/fit-influence.ts";
 import { influenceScores } from "../../model/search/influence-scores.ts";
 import { playersOf } from "../../model/search/settle.ts";
+import { checkPartsApart } from "../../model/search/text-parts.ts";
 import type { UnitCosts } from "../../model/search/unit-costs.ts";
 import { type UnitName, unitName } from "../../protocol/common.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
 import type { PruneOptions } from "./options.ts";
-import { type Repairs, repairsOf, textOf } from "./settle.ts";
+import { mostChunks, type Repairs, repairsOf, textOf } from "./settle.ts";
 
 /** A model with the parts of its text, and what was finished of the work on it. */
 export interface Workspace {
@@ -75,6 +77,7 @@ export async function openWorkspace(
       const skip = report.info.skip + at;
       sequences.push(await model.loadCorpus(data, { ...corpus, sequences: 1, skip, signal, timeoutMs }));
     }
+    await checkApart(model, options, { fit, choose: choose.at(-1) ?? fit, corpus }, call);
     const keys = { fit: fit.key, choose: choose.map(({ key }) => key), heldOut: report.key };
     const key = { model: modelKey(model.info), ...keys };
     const players = playersOf(options.players ?? "block", model.depth);
@@ -113,3 +116,26 @@ export async function openWorkspace(
 }
 
 export const journalOf = ({ folder }: Workspace): string => join(folder, "games");
+
+/** Refuses text to measure on besides that repairs are fitted to or sets are chosen on. */
+async function checkApart(
+  model: Model,
+  { evaluate: { texts = {}, maxChunks = mostChunks } = {} }: PruneOptions,
+  { fit, choose, corpus }: { fit: Corpus; choose: Corpus; corpus: LoadCorpusOptions },
+  call: CallOptions,
+): Promise<void> {
+  for (const [name, data] of Object.entries(texts)) {
+    const load = (sequences: number | null) => model.loadCorpus(data, { ...corpus, sequences, ...call });
+    // A text that is shorter than what would be measured is looked at whole.
+    await using measured = await load(maxChunks).catch((error: unknown) => {
+      if (error instanceof DepthkitError && error.is("NOT_ENOUGH_TEXT")) return load(null);
+      throw error;
+    });
+    const parts = [
+      { name: "fit", data: fit },
+      { name: "choose", data: choose },
+      { name: `evaluate.texts.${name}`, data: measured },
+    ];
+    await checkPartsApart(model.subject, parts, { signal: call.signal, timeoutMs: call.timeoutMs });
+  }
+}
