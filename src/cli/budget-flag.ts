@@ -14,7 +14,8 @@ export function parseBudget(text: string): Budget {
     return costs.map((match) => ({ cost: costOf(match[1] ?? "parameters"), share: Number(match[2]) / 100 }));
   }
   throw new InvalidArgumentError(
-    `"${text}" is no budget; write a number of units (5), of each kind (${unitKinds[1]}:3,${unitKinds[2]}:2), or ` +
+    `"${text}" is no budget; write a number of units (5), of each kind ` +
+      `(${unitKinds[1]}:3,${unitKinds[2]}:2), or ` +
       `a share of what a model costs (25% for its parameters, kv-bytes:30%).`,
   );
 }

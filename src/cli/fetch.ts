@@ -12,7 +12,8 @@ export function registerFetch(command: Command): void {
       runCommand(flags, ({ signal, progress }) =>
         withRemoteWorker("fetch", signal, async (kit) => {
           const fetched = await kit.fetch(folder, target, { signal, onProgress: progress.update });
-          const text = `${fetched.folder}: ${fetched.files.length} files, ${formatBytes(fetched.fetchedBytes)}`;
+          const size = formatBytes(fetched.fetchedBytes);
+          const text = `${fetched.folder}: ${fetched.files.length} files, ${size}`;
           return { json: fetched, text };
         }),
       ),

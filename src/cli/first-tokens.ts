@@ -24,9 +24,9 @@ export interface Tokenised {
 /** `text` with the tokens below it, where the flag asks for them. */
 export function withTokens(text: string, { dumpTokens }: TokensFlag, of: readonly Tokenised[]): string {
   if (!dumpTokens) return text;
+  const shown = ({ id, piece }: FirstToken) => `${id} ${JSON.stringify(piece)}`;
   const lines = of.map(
-    ({ name, firstTokens }) =>
-      `First tokens of ${name}: ${firstTokens.map(({ id, piece }) => `${id} ${JSON.stringify(piece)}`).join(", ")}`,
+    ({ name, firstTokens }) => `First tokens of ${name}: ${firstTokens.map(shown).join(", ")}`,
   );
   return [text, ...lines].join("\n\n");
 }

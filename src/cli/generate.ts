@@ -25,7 +25,8 @@ export function registerGenerate(command: Command): void {
         const texts = result.generations.map(({ prompt: start, text, tokenIds, finish }) =>
           [`> ${start}`, text, `[${tokenIds.length} tokens, ended by ${finish}]`].join("\n"),
         );
-        const cost = `KV cache ${formatBytes(result.kvBytesPerToken)} a token; ${formatSeconds(result.seconds)}`;
+        const kept = formatBytes(result.kvBytesPerToken);
+        const cost = `KV cache ${kept} a token; ${formatSeconds(result.seconds)}`;
         return {
           json: { model: model.info, removed: subnetwork.removed, ...result },
           text: withTokens(

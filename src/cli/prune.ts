@@ -256,7 +256,8 @@ function describeRecord(record: PruneRecord, folder: string): string {
   return [
     describeExport(record.export),
     "",
-    `Loss in nats a token on ${sequences} x ${length} held-out tokens; the whole model's is ${formatNumber(wholeLoss)}.`,
+    `Loss in nats a token on ${sequences} x ${length} held-out tokens; the whole model's is ` +
+      `${formatNumber(wholeLoss)}.`,
     "",
     renderTable(
       [
@@ -277,7 +278,8 @@ function describeRecord(record: PruneRecord, folder: string): string {
       ? []
       : [
           `Healing changed the loss by ${formatNumber(healing.against.nats)} ± ` +
-            `${formatNumber(healing.against.standardError)} nats${shipped.healed ? "" : " and was left out"}.`,
+            `${formatNumber(healing.against.standardError)} ` +
+            `nats${shipped.healed ? "" : " and was left out"}.`,
         ]),
     ...(proof.length === 0 ? [] : ["", renderProof(proof)]),
     ...noteLines([...leftOut.map(({ name, why }) => `${name} is left out. ${why}`), ...notes]),
@@ -290,7 +292,8 @@ function shippedLine({ contender, loss, healed }: PruneRecord["shipped"]): strin
   const how = healed ? ", healed" : "";
   return contender === "search"
     ? `* shipped${how}: loss ${formatNumber(loss)}.`
-    : `* shipped${how}: loss ${formatNumber(loss)}. The search found no better set than ${contender} on this text.`;
+    : `* shipped${how}: loss ${formatNumber(loss)}. The search found no better set than ${contender} on ` +
+        "this text.";
 }
 
 function renderProof(proof: PruneRecord["proof"]): string {

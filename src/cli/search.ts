@@ -232,7 +232,8 @@ function describe(found: ModelSearch<Subnetwork>, flags: Flags): string {
   ]);
   return [
     `Remove ${removed.join(", ")}`,
-    `${removed.length} of ${removed.length + kept.length} units ${way}; ${formatCount(Math.ceil(evaluations))} sets, ` +
+    `${removed.length} of ${removed.length + kept.length} units ${way}; ` +
+      `${formatCount(Math.ceil(evaluations))} sets, ` +
       `${formatCount(Math.round(blockEvaluations))} block evaluations, seed ${flags.seed}`,
     ...(untried.length === 0 ? [] : [`in no evaluated set: ${untried.join(", ")}`]),
     "",

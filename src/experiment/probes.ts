@@ -1,6 +1,6 @@
 /**
- * Small written tasks that need no download, generated from a seed: what a pruned model loses first, while its
- * multiple choice still holds.
+ * Small written tasks that need no download, generated from a seed: what a pruned model loses first, while
+ * its multiple choice still holds.
  */
 import { item } from "../arrays.ts";
 import { anyOf, aWhole, type Checks, checkArgument, checkOptions } from "../options.ts";

@@ -133,7 +133,8 @@ function curveKeys(file: string): CurveKeys {
   if (server !== undefined && servers.length === 1) return { public: own, secret, server };
   throw new DepthkitError(
     "INVALID_ARGUMENT",
-    `The key file ${file} trusts ${servers.length} keys, and a client's must trust one: that of its worker. ` +
+    `The key file ${file} trusts ${servers.length} keys, and a client's must trust one: that of its ` +
+      "worker. " +
       (servers.length === 0
         ? `Run: npx depthkit keys ${file} --trust NAME.pub, with the worker's public key.`
         : "Make a key file for each worker."),

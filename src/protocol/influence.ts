@@ -25,7 +25,8 @@ export const influenceOptions = named(
       .boolean()
       .default(false)
       .describe(
-        "Also the mean cosine between the stream at every two boundaries of blocks, over all tokens counted: " +
+        "Also the mean cosine between the stream at every two boundaries of blocks, over all tokens " +
+          "counted: " +
           "a batch's stream is then held at every boundary.",
       ),
   }),

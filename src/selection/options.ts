@@ -158,7 +158,8 @@ export function checkStart(
   const stranger = start.flat().find((player) => !candidates.includes(player));
   if (stranger === undefined) return;
   refuse(
-    `a set of \`start\` removes "${game.players[stranger]}", which is no candidate of this search; leave the ` +
+    `a set of \`start\` removes "${game.players[stranger]}", which is no candidate of this search; leave ` +
+      "the " +
       "set out or let the player go",
   );
 }

@@ -24,7 +24,9 @@ export function compareEstimates(a: ShapleyEstimate, b: ShapleyEstimate, value?:
   if (missing !== undefined || a.info.players.length !== b.info.players.length) {
     throw new DepthkitError(
       "INVALID_ARGUMENT",
-      `Comparing two estimates: they are of different players (${a.info.players.length} and ${b.info.players.length}${missing === undefined ? "" : `, "${missing}" only in the first`}). Compare estimates of one game.`,
+      `Comparing two estimates: they are of different players (${a.info.players.length} and ` +
+        `${b.info.players.length}${missing === undefined ? "" : `, "${missing}" only in the first`}). ` +
+        "Compare estimates of one game.",
     );
   }
   const inB = new Map(b.players(value).map(({ player, value: number }) => [player, number]));

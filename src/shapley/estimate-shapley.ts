@@ -129,10 +129,13 @@ function extrasOf(
       );
     }
     if (name === "banzhaf" ? reach !== players : reach < 2) {
+      const why =
+        name === "banzhaf"
+          ? 'they average over all coalitions; choose the target "shapley"'
+          : "a pair needs a horizon of at least 2";
       throw new DepthkitError(
         "INVALID_ARGUMENT",
-        `Estimating ${name} with horizon ${reach} over ${players} players: ` +
-          `${name === "banzhaf" ? 'they average over all coalitions; choose the target "shapley"' : "a pair needs a horizon of at least 2"}.`,
+        `Estimating ${name} with horizon ${reach} over ${players} players: ${why}.`,
       );
     }
     extras.set(name, name === "banzhaf" ? banzhafValue(players) : pairInteraction(players, reach));

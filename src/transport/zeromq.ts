@@ -100,7 +100,8 @@ function remoteOptions(endpoint: string, keys: CurveKeys) {
 function notTrusted(endpoint: string): DepthkitError {
   return new DepthkitError(
     "KEY_REFUSED",
-    `The worker at ${endpoint} does not trust this client's key. On its machine: depthkit keys FILE --trust ` +
+    `The worker at ${endpoint} does not trust this client's key. On its machine: depthkit keys FILE ` +
+      "--trust " +
       "NAME.pub, with its own key file and this client's public key.",
     { details: { worker: endpoint, refused: "client" } },
   );
@@ -109,7 +110,8 @@ function notTrusted(endpoint: string): DepthkitError {
 function otherKey(endpoint: string): DepthkitError {
   return new DepthkitError(
     "KEY_REFUSED",
-    `What listens at ${endpoint} has not the key that the key file trusts: it is another worker, its key was ` +
+    `What listens at ${endpoint} has not the key that the key file trusts: it is another worker, its key ` +
+      "was " +
       "made anew, or it is no depthkit worker. Here: depthkit keys FILE --trust NAME.pub, with this " +
       "client's key file and the worker's public key.",
     { details: { worker: endpoint, refused: "worker" } },

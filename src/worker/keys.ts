@@ -38,7 +38,8 @@ export function makeKeys(file: string, options: MakeKeysOptions = {}): MadeKeys 
   if (there && Object.keys(added).length === 0) {
     throw new DepthkitError(
       "TARGET_NOT_EMPTY",
-      `Making keys: ${path} is there already, and keys are never written over. Choose another file, or remove ` +
+      `Making keys: ${path} is there already, and keys are never written over. Choose another file, or ` +
+        "remove " +
         "it; whoever trusts it must then be given its new public key.",
       { details: { path } },
     );
@@ -86,7 +87,7 @@ function readPublic(file: string): [name: string, key: string] {
   );
   const parsed = key.safeParse(text.trim());
   if (parsed.success) return [basename(file, ".pub"), parsed.data];
-  const words = `${file} holds no public key: give the .pub file that \`depthkit keys\` wrote, never a key file.`;
+  const words = `${file} holds no public key: give a .pub file of \`depthkit keys\`, never a key file.`;
   throw new DepthkitError("INVALID_ARGUMENT", words, { details: { path: file } });
 }
 

@@ -25,7 +25,8 @@ export async function heldOutLosses(
     if (notFinite.length > 0) {
       throw new DepthkitError(
         "NOT_MEASURABLE",
-        `Measuring ${what} on held-out text: its loss is not finite on sequence ${at}. Load the model as float32, ` +
+        `Measuring ${what} on held-out text: its loss is not finite on sequence ${at}. Load the model as ` +
+          "float32, " +
           "or leave this contender out.",
         { details: { sequence: at } },
       );

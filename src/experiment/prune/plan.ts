@@ -46,7 +46,8 @@ export async function planWork(work: Workspace, removed: readonly UnitName[]): P
     notes:
       wantsGreedy && !greedyFits
         ? [
-            `The baseline "greedy" is left out: it evaluates ${Math.ceil(greedy)} sets, and ${minutes} minutes are ` +
+            `The baseline "greedy" is left out: it evaluates ${Math.ceil(greedy)} sets, and ${minutes} ` +
+              "minutes are " +
               `enough for ${affordable}.`,
           ]
         : [],

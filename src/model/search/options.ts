@@ -137,7 +137,8 @@ export function checkModelSearch(options: ModelSearchOptions): void {
     if (fit === undefined) refuse(`"learned-gates" ${needsFit}`);
     if (repair !== undefined && (gates.lora ?? null) !== null) {
       refuse(
-        "what LoRA learns along with gates is the winner's repair, and gaps are filled before LoRA heals the rest; " +
+        "what LoRA learns along with gates is the winner's repair, and gaps are filled before LoRA heals " +
+          "the rest; " +
           "leave out `repair` or `lora`",
       );
     }

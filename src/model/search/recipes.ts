@@ -129,7 +129,8 @@ export function budgetOf(name: RecipeName, budget: Budget): Budget {
   if (!("cost" in budget) && !Array.isArray(budget)) return budget;
   throw new DepthkitError(
     "INVALID_ARGUMENT",
-    `Searching by the recipe "${name}": it removes as many of each kind (${kinds.join(", ")}); give a count, ` +
+    `Searching by the recipe "${name}": it removes as many of each kind (${kinds.join(", ")}); give a ` +
+      "count, " +
       "or use the strategy by itself.",
   );
 }

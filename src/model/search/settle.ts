@@ -137,7 +137,8 @@ export function playersOf(players: NonNullable<ModelSearchOptions["players"]>, d
   const twice = checked.find((unit) => !unit.startsWith("block.") && blocks.has(parseUnit(unit).block));
   if (twice !== undefined) {
     refuse(
-      `players hold ${twice} and its whole block, which cannot both go; name attention and feed-forward, which ` +
+      `players hold ${twice} and its whole block, which cannot both go; name attention and feed-forward, ` +
+        "which " +
         "together are the block",
     );
   }

@@ -89,7 +89,8 @@ async function secondsByKind(
     if (!(saved > 0)) {
       throw new DepthkitError(
         "NOT_MEASURABLE",
-        `Timing what a unit costs: without ${half.length} ${kind} units a token took no less time than with ` +
+        `Timing what a unit costs: without ${half.length} ${kind} units a token took no less time than ` +
+          "with " +
           "them. Leave the machine to this measurement, or budget parameters or kv-bytes.",
         { details: { kind } },
       );

@@ -120,7 +120,8 @@ async function sampledCoalitions(session: Session, removed: number): Promise<Dra
   if (final === undefined) {
     throw new DepthkitError(
       "BUDGET_TOO_SMALL",
-      'Estimating by "present-absent": the budget ended before every player was absent twice, which an error needs. Give it more time or cost.',
+      'Estimating by "present-absent": the budget ended before every player was absent twice, which an error ' +
+        "needs. Give it more time or cost.",
     );
   }
   return final;
