@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { planSchema } from "../src/experiment/plan.ts";
 import { pruneRecordSchema } from "../src/experiment/prune/record.ts";
 import { recordSchema } from "../src/experiment/record.ts";
 import { errorDocument } from "../src/protocol/error-document.ts";
@@ -53,8 +54,9 @@ function wireSchema(): JsonSchema {
   };
 }
 
-function fileSchema(form: z.ZodType): string {
-  const options = { target: "draft-2020-12", io: "output", unrepresentable: "throw" } as const;
+/** Of a file as it is written (`output`), or as a person may write it, what has a default left out (`input`). */
+function fileSchema(form: z.ZodType, io: "input" | "output" = "output"): string {
+  const options = { target: "draft-2020-12", io, unrepresentable: "throw" } as const;
   return `${JSON.stringify(z.toJSONSchema(form, options), null, 2)}\n`;
 }
 
@@ -63,6 +65,7 @@ const schemaText = `${JSON.stringify(schema, null, 2)}\n`;
 const digest = createHash("sha256").update(schemaText).digest("hex");
 const outputs: Record<string, string> = {
   "schemas/wire.schema.json": schemaText,
+  "schemas/plan.schema.json": fileSchema(planSchema, "input"),
   "schemas/record.schema.json": fileSchema(recordSchema),
   "schemas/prune-record.schema.json": fileSchema(pruneRecordSchema),
   "schemas/error.schema.json": fileSchema(errorDocument),

@@ -84,6 +84,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./export.ts")).registerExport,
   },
   {
+    name: "run",
+    description: "Carry out a plan from a file: measure, remove step by step, score and show what is left.",
+    load: async () => (await import("./run.ts")).registerRun,
+  },
+  {
     name: "demo",
     description: "Run the main job on the bundled model: measure, remove, compare, save.",
     load: async () => (await import("./demo.ts")).registerDemo,

@@ -152,6 +152,54 @@ test("search refuses a budget that it cannot read, and says which there are", as
   expect(stderr).toContain("many");
 });
 
+test("run carries out a plan from a file, and the same command takes what is there", async () => {
+  const plan = [
+    "model: { source: smollm2-135m, device: cpu }",
+    "calibration: { data: text.txt, sequences: 2, length: 32 }",
+    "choose: { units: block, metric: cosine, counts: [1] }",
+    "evaluation: { data: text.txt, chunk: 32, maxChunks: 2 }",
+    "prompts: [The]",
+    "generation: { maxNewTokens: 2 }",
+  ];
+  writeFileSync(join(folder, "plan.yaml"), plan.join("\n"));
+  const { code, stdout, stderr } = await run(["run", "plan.yaml", "--out", "study"]);
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  expect(stdout).toMatch(/^nothing +[0-9.]+ +[0-9.]+ /m);
+  expect(stdout).toMatch(/^block\.\d+ +[0-9.]+ +[0-9.]+ /m);
+  const record = JSON.parse(readFileSync(join(folder, "study/record.json"), "utf8"));
+  const again = await run(["run", "plan.yaml", "--out", "study", "--json"]);
+  expect(JSON.parse(again.stdout).removals).toEqual(record.removals);
+});
+
+test.each([
+  ["plan.txt", "model: {}", "a plan is a .json, .yaml or .yml file"],
+  ["broken.yaml", "model: [", "broken.yaml: Flow sequence"],
+  ["wrong.json", '{"model": {"source": "smollm2-135m"}, "choose": {"units": "blok"}}', "choose.units"],
+])("run refuses %s", async (name, text, words) => {
+  writeFileSync(join(folder, name), text);
+  const { code, stderr } = await run(["run", name, "--out", "refused"]);
+  expect(code).toBe(2);
+  expect(stderr).toContain(words);
+});
+
+test("solve asks a probe's questions", async () => {
+  const args = [
+    "solve",
+    ...model,
+    "--probe",
+    "copying",
+    "--limit",
+    "2",
+    "--shots",
+    "1",
+    "--max-new-tokens",
+    "4",
+  ];
+  const { code, stdout, stderr } = await run(args);
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  expect(stdout).toMatch(/^right +\d of 2$/m);
+});
+
 test("SEL1: evaluate prints what a run of removed blocks means, removed and kept", async () => {
   const args = [
     "evaluate",
