@@ -162,7 +162,7 @@ def _refuse(gap: Gap, why: str) -> NoReturn:
     raise DepthkitError(
         "INVALID_ARGUMENT",
         f"Folding {names} into the feed-forward before it: {why}. A fold takes a removed block, run of "
-        "blocks or attention with a kept feed-forward right before it. Use emulated-update or low-rank there."
-        "",
+        "blocks or attention with a kept feed-forward right before it. Use emulated-update or low-rank "
+        "there.",
         units=[str(unit) for unit in gap.units],
     )

@@ -89,8 +89,8 @@ class Masters:
             if master.grad is None:
                 raise DepthkitError(
                     "INTERNAL",
-                    f"Training cannot start: no gradient reaches {name}. The objective does not depend on it."
-                    f"",
+                    f"Training cannot start: no gradient reaches {name}. The objective does not depend on "
+                    "it.",
                     parameter=name,
                 )
             if not bool(torch.isfinite(master.grad).all()):
