@@ -15,8 +15,8 @@ import { heldRepairs, type Repair } from "../repair.ts";
 import { refuse } from "./refuse.ts";
 
 /**
- * Gates of units, learned by gradients on `fit` while the asked count is exact at every step (E3-Pruner, arXiv
- * 2511.17205); with `lora` what stays learns along (PAT, arXiv 2408.14721).
+ * Gates of units, learned by gradients on `fit` while the asked count is exact at every step (E3-Pruner,
+ * arXiv 2511.17205); with `lora` what stays learns along (PAT, arXiv 2408.14721).
  */
 export interface LearnedGatesChoice extends z.input<typeof learnGatesOptions> {
   name: "learned-gates";
