@@ -18,6 +18,7 @@ import {
   pythonReference,
 } from "../src/index.ts";
 import { renderTable } from "../src/report/index.ts";
+import { mean, standardError } from "./figures.ts";
 
 const {
   positionals: [folder],
@@ -96,15 +97,4 @@ function table(of: readonly PruneRecord[]): string {
   ]);
   const right = (title: string) => ({ title, align: "right" as const });
   return renderTable([{ title: "" }, ...kinds.flatMap((kind) => [right(kind), right("above search")])], rows);
-}
-
-function mean(numbers: readonly number[]): number {
-  return numbers.reduce((sum, one) => sum + one, 0) / numbers.length;
-}
-
-/** NaN for one draw. */
-function standardError(numbers: readonly number[]): number {
-  const middle = mean(numbers);
-  const squares = numbers.reduce((sum, one) => sum + (one - middle) ** 2, 0);
-  return Math.sqrt(squares / (numbers.length - 1) / numbers.length);
 }

@@ -42,6 +42,7 @@ const benches: Record<string, () => unknown> = {
   shapley: () => typescript("bench/shapley/golden-game.ts"),
   "whole-game": () => typescript("bench/shapley/whole-game.ts"),
   honesty: () => typescript("bench/shapley/honesty.ts"),
+  search: () => typescript("bench/search/choices.ts", kept("search")),
   "search-enumerated": () => typescript("bench/search/enumerated.ts"),
   "shapley-scale": () => typescript("bench/shapley/scale.ts"),
   "lm-eval": async () => {

@@ -47,7 +47,9 @@ def test_ten_times_the_sequences_take_no_more_memory(tmp_path: Path, monkeypatch
         return memory.bytes() - before
 
     peak(64)
-    few, many = peak(64), peak(640)
+    # What else a process does (a thread takes its first arena) adds to a peak at times: the least of three.
+    peaks = [(peak(64), peak(640)) for _ in range(3)]
+    few, many = (min(sizes) for sizes in zip(*peaks, strict=True))
     difference = stored[2] - stored[1]
     assert difference == 576 * LENGTH * (96 * 6 + 4 + 32 * 4)
     assert many - few < difference / 4

@@ -1,0 +1,142 @@
+/**
+ * What each way to choose is worth: SmolLM2-135M without some of its 30 blocks, or without 10 of its 60
+ * sublayers, chosen on draws of WikiText-2's training part and scored, with nothing in place of what went, on
+ * text of three kinds. Errors are over draws, paired with greedy's choice of the same draw. What is done is kept
+ * in the folder, where an interrupted bench goes on.
+ *
+ *   npx tsx bench/search/choices.ts FOLDER [--counts 6,8,4,10] [--draws 5] [--sublayers 10] [--ways a,b,...]
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import {
+  type Corpus,
+  Depthkit,
+  type Model,
+  type ModelSearchOptions,
+  pythonReference,
+} from "../../src/index.ts";
+import { StepsFile } from "../../src/journal/steps-file.ts";
+import { renderTable } from "../../src/report/index.ts";
+import { mean, standardError } from "../figures.ts";
+
+const {
+  positionals: [folder],
+  values: given,
+} = parseArgs({
+  allowPositionals: true,
+  options: {
+    counts: { type: "string", default: "6,8,4,10" },
+    draws: { type: "string", default: "5" },
+    sublayers: { type: "string", default: "10" },
+    ways: { type: "string" },
+  },
+});
+if (folder === undefined) throw new Error("Name a folder to keep what is done in.");
+const shared = (name: string) => fileURLToPath(new URL(`../../../shared/data/${name}`, import.meta.url));
+if (!existsSync(shared("calib_wikitext2_train.jsonl"))) throw new Error("The texts are not there.");
+
+type Way = Partial<ModelSearchOptions>;
+/** Half of the units, those of least cosine, may go where a search looks at sets. */
+const half = (units: number): Way => ({ candidates: units / 2 });
+const ofBlocks: Readonly<Record<string, Way>> = {
+  greedy: { strategy: "greedy", ...half(30) },
+  beam: { strategy: { name: "beam", width: 3 }, ...half(30) },
+  surrogate: { strategy: "surrogate", evaluations: 40, ...half(30) },
+  evolutionary: { strategy: "evolutionary", evaluations: 120, ...half(30) },
+  "policy-gradient": { strategy: "policy-gradient", evaluations: 120, ...half(30) },
+  iterative: { strategy: "iterative", ...half(30) },
+  ...Object.fromEntries(
+    (
+      ["tail", "random", "shortgpt", "deeper-layers", "llm-streamline", "lorp", "xmerge", "taylor+"] as const
+    ).map((recipe) => [recipe, { recipe }]),
+  ),
+  "shortened-llama": { recipe: "shortened-llama" },
+  sleb: { recipe: "sleb" },
+};
+const kinds = ["attention", "feed-forward"] as const;
+const ofSublayers: Readonly<Record<string, Way>> = {
+  greedy: { players: kinds, strategy: "greedy", ...half(60) },
+  surrogate: { players: kinds, strategy: "surrogate", evaluations: 80, ...half(60) },
+  cosine: { players: kinds, strategy: "lowest", scores: { metric: "cosine" } },
+  taylor: { players: kinds, strategy: "lowest", scores: { metric: "taylor" } },
+  random: { players: kinds, strategy: "random" },
+  blockpruner: { recipe: "blockpruner" },
+};
+const wanted = given.ways?.split(",");
+const chosen = (ways: Readonly<Record<string, Way>>) =>
+  Object.entries(ways).filter(([name]) => wanted === undefined || wanted.includes(name));
+
+const outcome = z.object({
+  removed: z.array(z.string()),
+  losses: z.record(z.string(), z.number()),
+  evaluations: z.number(),
+  blockEvaluations: z.number(),
+  seconds: z.number(),
+});
+type Outcome = z.infer<typeof outcome>;
+
+await using steps = await StepsFile.open(join(folder, "steps.jsonl"));
+await using kit = await Depthkit.start();
+const model = await kit.loadModel("smollm2-135m", { device: "cpu" });
+const sized = { sequences: 16, length: 512 };
+const scoredOn: Readonly<Record<string, Corpus>> = {
+  "WikiText-2": await model.loadCorpus(shared("wikitext2.test.txt"), sized),
+  "Python reference": await model.loadCorpus({ texts: await pythonReference() }, sized),
+  LAMBADA: await model.loadCorpus({ files: [shared("lambada_openai.jsonl")], textField: "context" }, sized),
+};
+for (const count of given.counts.split(",").map(Number))
+  await compare(`${count} of 30 blocks`, count, ofBlocks);
+const sublayers = Number(given.sublayers);
+if (sublayers > 0) await compare(`${sublayers} of 60 sublayers`, sublayers, ofSublayers);
+
+async function compare(title: string, budget: number, ways: Readonly<Record<string, Way>>): Promise<void> {
+  const found = new Map<string, Outcome[]>(chosen(ways).map(([name]) => [name, []]));
+  for (let draw = 0; draw < Number(given.draws); draw++) {
+    for (const [name, way] of chosen(ways)) {
+      const key = { title, budget, draw, name, way };
+      found.get(name)?.push(await steps.step(key, outcome, () => choose(model, { ...way, budget }, draw)));
+    }
+    console.log(`\nWithout ${title}, ${draw + 1} draws; loss in nats a token\n\n${table(found)}`);
+  }
+}
+
+async function choose(of: Model, way: Way & { budget: number }, draw: number): Promise<Outcome> {
+  const started = performance.now();
+  const split = { fit: 32, choose: [2, 8], length: 512, draw };
+  await using parts = await of.splitText(shared("calib_wikitext2_train.jsonl"), split);
+  const { fit, choose: chooseOn } = parts;
+  // No journal: each way pays for what it looks at.
+  const { removed, evaluations, blockEvaluations } = await of.search({ ...way, fit, choose: chooseOn });
+  const seconds = (performance.now() - started) / 1000;
+  const losses: Record<string, number> = {};
+  for (const [name, corpus] of Object.entries(scoredOn)) {
+    const { scores } = await of.evaluateSubnetworks(corpus, [removed]).result;
+    losses[name] = scores[0]?.values.loss ?? Number.NaN;
+  }
+  return { removed: [...removed], losses, evaluations, blockEvaluations, seconds };
+}
+
+function table(found: ReadonlyMap<string, readonly Outcome[]>): string {
+  const greedy = found.get("greedy");
+  const right = (title: string) => ({ title, align: "right" as const });
+  const texts = Object.keys(scoredOn);
+  const rows = [...found].map(([name, outcomes]) => [
+    name,
+    ...texts.flatMap((text) => {
+      const losses = outcomes.map((one) => one.losses[text] ?? Number.NaN);
+      const above = losses.map((loss, at) => loss - (greedy?.[at]?.losses[text] ?? Number.NaN));
+      return [mean(losses).toFixed(3), `${mean(above).toFixed(3)} ± ${standardError(above).toFixed(3)}`];
+    }),
+    mean(outcomes.map((one) => one.evaluations)).toFixed(0),
+    mean(outcomes.map((one) => one.blockEvaluations)).toFixed(0),
+    mean(outcomes.map((one) => one.seconds)).toFixed(0),
+  ]);
+  const columns = texts.flatMap((text) => [right(text), right("above greedy")]);
+  return renderTable(
+    [{ title: "" }, ...columns, right("sets"), right("block evaluations"), right("seconds")],
+    rows,
+  );
+}
