@@ -14,9 +14,8 @@ export function pathFor({ remote }: Executor, path: string): string {
   if (posix.isAbsolute(path) || win32.isAbsolute(path)) return path;
   throw new DepthkitError(
     "INVALID_ARGUMENT",
-    `The path ${JSON.stringify(path)} is looked for on the machine of the worker at ${remote}, so it ` +
-      "must be " +
-      "absolute. What lies on this machine can be given as data: texts or rows.",
+    `The path ${JSON.stringify(path)} is looked for on the machine of the worker at ${remote}, so it must ` +
+      "be absolute. What lies on this machine can be given as data: texts or rows.",
     { details: { path, worker: remote } },
   );
 }

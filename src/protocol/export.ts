@@ -55,9 +55,8 @@ export const exportHuggingfaceResult = named(
     maxLogitDifference: finite()
       .nullable()
       .describe(
-        "Of the written files to the subnetwork in memory, computed in the loaded dtype, over every " +
-          "token of a " +
-          "fixed batch; null over several devices.",
+        "Of the written files to the subnetwork in memory, computed in the loaded dtype, over every token " +
+          "of a fixed batch; null over several devices.",
       ),
     notes: list(z.string()).describe("What was folded where, why this layout, and which software reads it."),
     warnings: list(z.string()).describe("What a user of the checkpoint should look at."),

@@ -26,8 +26,7 @@ export const influenceOptions = named(
       .default(false)
       .describe(
         "Also the mean cosine between the stream at every two boundaries of blocks, over all tokens " +
-          "counted: " +
-          "a batch's stream is then held at every boundary.",
+          "counted: a batch's stream is then held at every boundary.",
       ),
   }),
 );

@@ -159,8 +159,7 @@ export function checkStart(
   if (stranger === undefined) return;
   refuse(
     `a set of \`start\` removes "${game.players[stranger]}", which is no candidate of this search; leave ` +
-      "the " +
-      "set out or let the player go",
+      "the set out or let the player go",
   );
 }
 

@@ -101,8 +101,7 @@ function notTrusted(endpoint: string): DepthkitError {
   return new DepthkitError(
     "KEY_REFUSED",
     `The worker at ${endpoint} does not trust this client's key. On its machine: depthkit keys FILE ` +
-      "--trust " +
-      "NAME.pub, with its own key file and this client's public key.",
+      "--trust NAME.pub, with its own key file and this client's public key.",
     { details: { worker: endpoint, refused: "client" } },
   );
 }
@@ -111,8 +110,7 @@ function otherKey(endpoint: string): DepthkitError {
   return new DepthkitError(
     "KEY_REFUSED",
     `What listens at ${endpoint} has not the key that the key file trusts: it is another worker, its key ` +
-      "was " +
-      "made anew, or it is no depthkit worker. Here: depthkit keys FILE --trust NAME.pub, with this " +
+      "was made anew, or it is no depthkit worker. Here: depthkit keys FILE --trust NAME.pub, with this " +
       "client's key file and the worker's public key.",
     { details: { worker: endpoint, refused: "worker" } },
   );

@@ -39,8 +39,7 @@ export function makeKeys(file: string, options: MakeKeysOptions = {}): MadeKeys 
     throw new DepthkitError(
       "TARGET_NOT_EMPTY",
       `Making keys: ${path} is there already, and keys are never written over. Choose another file, or ` +
-        "remove " +
-        "it; whoever trusts it must then be given its new public key.",
+        "remove it; whoever trusts it must then be given its new public key.",
       { details: { path } },
     );
   }

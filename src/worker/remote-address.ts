@@ -14,9 +14,8 @@ export function checkAddress(call: string, address: string, { listen }: { listen
   if (host !== "" && possible && (listen || !everywhere)) return;
   throw new DepthkitError(
     "INVALID_ARGUMENT",
-    `${call}: ${JSON.stringify(address)} is no address of a worker: expected tcp://host:port, with a ` +
-      "port from 1 " +
-      "to 65535 and an IPv6 address in brackets.",
+    `${call}: ${JSON.stringify(address)} is no address of a worker: expected tcp://host:port, with a port ` +
+      "from 1 to 65535 and an IPv6 address in brackets.",
     { details: { address } },
   );
 }

@@ -26,8 +26,7 @@ export async function heldOutLosses(
       throw new DepthkitError(
         "NOT_MEASURABLE",
         `Measuring ${what} on held-out text: its loss is not finite on sequence ${at}. Load the model as ` +
-          "float32, " +
-          "or leave this contender out.",
+          "float32, or leave this contender out.",
         { details: { sequence: at } },
       );
     }

@@ -47,8 +47,7 @@ export async function planWork(work: Workspace, removed: readonly UnitName[]): P
       wantsGreedy && !greedyFits
         ? [
             `The baseline "greedy" is left out: it evaluates ${Math.ceil(greedy)} sets, and ${minutes} ` +
-              "minutes are " +
-              `enough for ${affordable}.`,
+              `minutes are enough for ${affordable}.`,
           ]
         : [],
   };

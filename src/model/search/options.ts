@@ -138,8 +138,7 @@ export function checkModelSearch(options: ModelSearchOptions): void {
     if (repair !== undefined && (gates.lora ?? null) !== null) {
       refuse(
         "what LoRA learns along with gates is the winner's repair, and gaps are filled before LoRA heals " +
-          "the rest; " +
-          "leave out `repair` or `lora`",
+          "the rest; leave out `repair` or `lora`",
       );
     }
   }

@@ -130,7 +130,6 @@ export function budgetOf(name: RecipeName, budget: Budget): Budget {
   throw new DepthkitError(
     "INVALID_ARGUMENT",
     `Searching by the recipe "${name}": it removes as many of each kind (${kinds.join(", ")}); give a ` +
-      "count, " +
-      "or use the strategy by itself.",
+      "count, or use the strategy by itself.",
   );
 }

@@ -138,8 +138,7 @@ export function playersOf(players: NonNullable<ModelSearchOptions["players"]>, d
   if (twice !== undefined) {
     refuse(
       `players hold ${twice} and its whole block, which cannot both go; name attention and feed-forward, ` +
-        "which " +
-        "together are the block",
+        "which together are the block",
     );
   }
   return checked;

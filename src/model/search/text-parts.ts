@@ -69,9 +69,8 @@ async function loadParts(on: Subject, data: TextData, given: SplitTextOptions): 
   if (sizes.some((size, at) => at > 0 && size <= (sizes[at - 1] ?? 0))) {
     throw new DepthkitError(
       "INVALID_ARGUMENT",
-      `splitText: choose is ${JSON.stringify(choose)}; text grows as candidates get fewer, so each ` +
-        "number is " +
-        "larger than the one before it.",
+      `splitText: choose is ${JSON.stringify(choose)}; text grows as candidates get fewer, so each number ` +
+        "is larger than the one before it.",
     );
   }
   const front = draw * (fit + most + report);
@@ -127,8 +126,7 @@ export async function checkPartsApart(
         throw new DepthkitError(
           "INVALID_ARGUMENT",
           `Searching: \`${first.name}\` and \`${second.name}\` are the same questions. A choice looks ` +
-            "better " +
-            "on what it was made on; report on others.",
+            "better on what it was made on; report on others.",
         );
       }
     }
@@ -165,9 +163,8 @@ function words(
 function sharing(first: NamedPart, second: NamedPart, found: CorpusOverlap): DepthkitError {
   return new DepthkitError(
     "INVALID_ARGUMENT",
-    `Searching: ${words(first, second, found)} A choice looks better on text that it was fitted to or ` +
-      "made on; " +
-      "give parts that share nothing, as `splitText` makes them.",
+    `Searching: ${words(first, second, found)} A choice looks better on text that it was fitted to or made ` +
+      "on; give parts that share nothing, as `splitText` makes them.",
     { details: { first: first.name, second: second.name, shared: found.shared, stretches: found.stretches } },
   );
 }

@@ -90,8 +90,7 @@ async function secondsByKind(
       throw new DepthkitError(
         "NOT_MEASURABLE",
         `Timing what a unit costs: without ${half.length} ${kind} units a token took no less time than ` +
-          "with " +
-          "them. Leave the machine to this measurement, or budget parameters or kv-bytes.",
+          "with them. Leave the machine to this measurement, or budget parameters or kv-bytes.",
         { details: { kind } },
       );
     }

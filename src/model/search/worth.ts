@@ -60,7 +60,6 @@ export function lengthNotes(choose: Corpus | Task, report: readonly (Corpus | Ta
   if (others.length === 0) return [];
   return [
     `It was chosen on sequences of ${length} tokens and is reported on ones of ${others.join(", ")}; a ` +
-      "choice " +
-      "can be another one at another length, so choose at the length that will be served.",
+      "choice can be another one at another length, so choose at the length that will be served.",
   ];
 }

@@ -94,8 +94,7 @@ function checked(similarities: Similarities | undefined, players: number): Simil
     if (j >= 0) {
       refuse(
         `the similarity of players ${i} and ${j} is ${row[j]} one way and ${similarities[j]?.[i]} the ` +
-          "other; it " +
-          "is a number from -1 to 1, the same both ways",
+          "other; it is a number from -1 to 1, the same both ways",
       );
     }
   }
