@@ -21,6 +21,13 @@ export {
 } from "./protocol/influence.ts";
 export { modelOptions } from "./protocol/model.ts";
 export { profileOptions } from "./protocol/profiling.ts";
-export { repairFitOptions, repairMethod, repairSaveOptions, trainingOptions } from "./protocol/repair.ts";
+export {
+  gapRepairMethods,
+  repairFitOptions,
+  repairMethod,
+  repairSaveOptions,
+  trainedMethods,
+  trainingOptions,
+} from "./protocol/repair.ts";
 export { engineOptions, measure, measuresOf } from "./protocol/subnetworks.ts";
 export { taskOptions, taskTemplate } from "./protocol/task.ts";

@@ -42,7 +42,7 @@ import {
   settingsGiven,
 } from "./repair-flags.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
-import { parseUnits, realNumber, wholeNumber } from "./values.ts";
+import { growing, parseProtected, realNumber, wholeNumber } from "./values.ts";
 
 interface Flags extends ModelFlags, TextFlags {
   budget: Budget;
@@ -92,9 +92,7 @@ export function registerPrune(command: Command): void {
       "the search looks at the n units of least cosine influence (default: half of them, or more)",
       wholeNumber(1),
     )
-    .option("--protect <units>", "units that stay, or `ends`: the first block and the last", (text) =>
-      text === "ends" ? "ends" : parseUnits(text),
-    )
+    .option("--protect <units>", "units that stay, or `ends`: the first block and the last", parseProtected)
     .addOption(
       new Option("--strategy <name>", "of the search (default: greedy, or what suits a limit)").choices(
         strategies,
@@ -146,11 +144,6 @@ export function registerPrune(command: Command): void {
 const exampleText = `
 Example:
   npx depthkit prune --model smollm2-135m --budget 25% --data calibration.jsonl --out smaller`;
-
-/** One number after the other. */
-function growing(text: string, before: readonly number[] = []): number[] {
-  return [...before, wholeNumber(1)(text)];
-}
 
 async function run(flags: Flags, folder: string, { signal, progress }: CommandContext) {
   const options = optionsOf(flags, { signal, onProgress: progress.update });

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { DepthkitError, type RepairMethodOptions, type TrainingOptions } from "../index.ts";
-import { repairMethod, trainingOptions } from "../schemas.ts";
+import { type gapRepairMethods, repairMethod, trainedMethods, trainingOptions } from "../schemas.ts";
 import { addSchemaFlags, flagNames, propertiesOf, schemaOptions, wordsOf } from "./schema-flags.ts";
 
 export interface RepairFlags {
@@ -13,17 +13,10 @@ type Method = (typeof repairMethod.options)[number];
 
 export const methodNames = repairMethod.options.map(({ shape }) => shape.method.value);
 
-const isTrained = (method: Method) =>
-  "training" in method.shape && method.shape.training.parse(undefined) !== null;
-
 /** Methods that are fitted in closed form, unless a training is asked for. */
-export const closedFormNames = repairMethod.options
-  .filter((method) => !isTrained(method))
-  .map(({ shape }) => shape.method.value);
+export const closedFormNames = methodNames.filter((name) => !trainedMethods.includes(name));
 
-/** Methods that can be in place of every gap of a search, untrained. */
-export const closedForms = ["emulated-update", "low-rank", "patch"] as const;
-export type ClosedForm = (typeof closedForms)[number];
+export type ClosedForm = (typeof gapRepairMethods)[number];
 
 /** What any of the methods takes beside a training; each refuses what is not its own. */
 const settingsOf = (methods: readonly Method[]) =>
@@ -112,7 +105,7 @@ export function repairMethodOf(flags: RepairFlags): RepairMethodOptions {
     if (given.length > 0) refuse(`The repair ${method} is not trained; leave out ${given.join(", ")}.`);
     return { method, ...own } as RepairMethodOptions;
   }
-  const always = schema.shape.training.parse(undefined) !== null;
+  const always = trainedMethods.includes(method);
   if (always && train) refuse(`The repair ${method} is always trained; leave out --train.`);
   if (!always && !train && trainingFlags.length > 0) {
     refuse(

@@ -22,22 +22,16 @@ import {
   unitKinds,
 } from "../index.ts";
 import { formatCount, formatNumber, renderTable } from "../report/index.ts";
-import { corpusOptions, repairFitOptions } from "../schemas.ts";
+import { corpusOptions, gapRepairMethods, repairFitOptions } from "../schemas.ts";
 import { parseBudget } from "./budget-flag.ts";
 import { checkJournal, runCommand } from "./command.ts";
 import { addModelFlags, addTextFlags, type ModelFlags, type TextFlags, textDataOf } from "./data-flags.ts";
 import { noteLines } from "./notes.ts";
 import { withWorker } from "./remote.ts";
-import {
-  addRepairSettings,
-  type ClosedForm,
-  closedFormOf,
-  closedForms,
-  settingsGiven,
-} from "./repair-flags.ts";
+import { addRepairSettings, type ClosedForm, closedFormOf, settingsGiven } from "./repair-flags.ts";
 import { addSchemaFlags, flagNames, schemaOptions } from "./schema-flags.ts";
 import { loadModel } from "./subject.ts";
-import { parseUnits, wholeNumber } from "./values.ts";
+import { growing, parseProtected, wholeNumber } from "./values.ts";
 
 interface Flags extends ModelFlags, TextFlags {
   budget: Budget;
@@ -48,7 +42,7 @@ interface Flags extends ModelFlags, TextFlags {
   protect?: UnitName[] | "ends";
   scores?: InfluenceScoreName;
   fit: number;
-  choose: readonly number[];
+  choose?: readonly number[];
   report: number;
   draw: number;
   reportData?: string[];
@@ -73,7 +67,7 @@ export function registerSearch(command: Command): void {
   addTextFlags(addModelFlags(command));
   addSchemaFlags(command, corpusOptions, textStyles);
   addOwnFlags(command);
-  addSchemaFlags(addRepairSettings(command, closedForms), repairFitOptions, fitStyles);
+  addSchemaFlags(addRepairSettings(command, gapRepairMethods), repairFitOptions, fitStyles);
   command.addHelpText("after", exampleText).action(async (flags: Flags) => {
     await runCommand(flags, ({ signal, progress }) => {
       const repair = repairOf(flags);
@@ -108,9 +102,7 @@ function addOwnFlags(command: Command): void {
     )
     .addOption(new Option("--units <kinds...>", "who may go (default: block)").choices(unitKinds))
     .option("--candidates <n>", "only the n units of least cosine influence may go", wholeNumber(1))
-    .option("--protect <units>", "units that stay, or `ends`: the first block and the last", (text) =>
-      text === "ends" ? "ends" : parseUnits(text),
-    )
+    .option("--protect <units>", "units that stay, or `ends`: the first block and the last", parseProtected)
     .addOption(
       new Option(
         "--scores <metric>",
@@ -120,9 +112,8 @@ function addOwnFlags(command: Command): void {
     .option("--fit <n>", "sequences to measure influence on and to fit repairs to", wholeNumber(0), 32)
     .option(
       "--choose <n...>",
-      "sequences that decide; several numbers: text that grows",
+      "sequences that decide; several numbers: text that grows (default: 16)",
       growing,
-      defaultChoose,
     )
     .option("--report <n>", "sequences that say what the choice is worth on unseen text", wholeNumber(0), 16)
     .option("--draw <n>", "which draw of the text, the first being 0", wholeNumber(0), 0)
@@ -134,7 +125,7 @@ function addOwnFlags(command: Command): void {
       new Option(
         "--repair <method>",
         "score every set with this repair in place, and give it to the winner",
-      ).choices(closedForms),
+      ).choices(gapRepairMethods),
     )
     .option(
       "--runs <n>",
@@ -147,16 +138,9 @@ function addOwnFlags(command: Command): void {
     .option("--save <folder>", "save the winner, with its repairs, for --subnetwork of other commands");
 }
 
-const defaultChoose: readonly number[] = [16];
-
 const exampleText = `
 Example:
   npx depthkit search --model smollm2-135m --data calibration.jsonl --budget 5 --candidates 15`;
-
-/** The first number given takes the default's place. */
-function growing(text: string, before: readonly number[]): readonly number[] {
-  return [...(before === defaultChoose ? [] : before), wholeNumber(1)(text)];
-}
 
 async function search(
   model: Model,
@@ -165,7 +149,7 @@ async function search(
   call: CallOptions,
 ): Promise<ModelSearch<Subnetwork>> {
   const corpus = schemaOptions(corpusOptions, flags, textStyles);
-  const { fit, choose, report, draw, budget, recipe, strategy, candidates, protect, value } = flags;
+  const { fit, choose = [16], report, draw, budget, recipe, strategy, candidates, protect, value } = flags;
   const split = { ...corpus, fit, choose, report, draw, ...call };
   const parts = await model.splitText(textDataOf(flags), split);
   const reportOn: Corpus[] = parts.report === undefined ? [] : [parts.report];

@@ -27,6 +27,16 @@ function parsePart(part: string): UnitName[] {
   return Array.from({ length: last - first + 1 }, (_, offset): UnitName => `${kind}.${first + offset}`);
 }
 
+/** Reads who stays: units, or `ends`. */
+export const parseProtected = (text: string): UnitName[] | "ends" =>
+  text === "ends" ? "ends" : parseUnits(text);
+
+/** One number after the other, of a flag that takes several. */
+export const growing = (text: string, before: readonly number[] = []): number[] => [
+  ...before,
+  wholeNumber(1)(text),
+];
+
 /** A whole number between bounds, exact in a double. */
 export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {

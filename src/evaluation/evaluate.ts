@@ -22,7 +22,7 @@ import {
   perplexityOptions,
 } from "../protocol/evaluation.ts";
 import { type GenerationScore, solveOptions } from "../protocol/generation-task.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions, Own } from "../rpc/connection.ts";
 import { aHandle } from "../rpc/handle.ts";
 import { optionsOf } from "../rpc/parse-params.ts";
 import { withTimeLimit, workerCallChecks } from "../rpc/time-limit.ts";
@@ -41,8 +41,6 @@ import {
 } from "./task-scores.ts";
 import { someText, type TextData, textDigest } from "./text-data.ts";
 import { type HeldGenerationTask, type SolveOptions, solveTask } from "./written-answers.ts";
-
-type Own<Options> = Omit<Options, keyof CallOptions>;
 
 /** One evaluation of {@link Subnetwork.evaluate}: its kind is the method that would do it by itself. */
 export type Evaluation = { /** Shown with progress. Default: the kind. */ name?: string | undefined } & (

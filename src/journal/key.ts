@@ -32,6 +32,11 @@ export function canonicalJson(value: JournalKey): string {
   return JSON.stringify(value);
 }
 
+/** The same of an object as JSON makes it: what is undefined in it, or a function, is not there. */
+export function objectDigest(object: object): string {
+  return keyDigest(JSON.parse(JSON.stringify(object)) as JournalKey);
+}
+
 /** Tells keys apart: a digest of everything in them. */
 export function keyDigest(key: JournalKey): string {
   return createHash("sha256").update(canonicalJson(key)).digest("hex");

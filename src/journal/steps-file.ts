@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { JournalFile } from "./journal-file.ts";
-import { type JournalKey, keyDigest } from "./key.ts";
+import { objectDigest } from "./key.ts";
 
 const header = { format: "depthkit-steps", version: 1 };
 
@@ -34,7 +34,7 @@ export class StepsFile implements AsyncDisposable {
    * is then written. All that determines it is in its key, which JSON can hold.
    */
   async step<T>(key: object, schema: z.ZodType<T>, work: () => Promise<T>): Promise<T> {
-    const digest = digestOf(key);
+    const digest = objectDigest(key);
     if (this.#known.has(digest)) {
       const known = schema.safeParse(this.#known.get(digest));
       if (known.success) return known.data;
@@ -47,14 +47,14 @@ export class StepsFile implements AsyncDisposable {
 
   /** Whether a step under this key was finished. */
   knows(key: object): boolean {
-    return this.#known.has(digestOf(key));
+    return this.#known.has(objectDigest(key));
   }
 
   /** Notes that something is about to be done, for whoever goes on after it was interrupted. */
   async mark(key: object): Promise<void> {
     if (this.knows(key)) return;
-    await this.#file.append([{ key: digestOf(key), value: true }]);
-    this.#known.set(digestOf(key), true);
+    await this.#file.append([{ key: objectDigest(key), value: true }]);
+    this.#known.set(objectDigest(key), true);
   }
 
   /** Safe to call twice. */
@@ -66,5 +66,3 @@ export class StepsFile implements AsyncDisposable {
     return this.close();
   }
 }
-
-const digestOf = (key: object): string => keyDigest(JSON.parse(JSON.stringify(key)) as JournalKey);

@@ -233,6 +233,14 @@ export const repairMethod = named(
   ]),
 );
 
+/** Methods that can stand in for any gap while sets are scored, where they are not trained. */
+export const gapRepairMethods = ["emulated-update", "low-rank", "patch"] as const;
+
+/** Methods that are trained, whatever is said: the others are fitted in closed form unless asked to train. */
+export const trainedMethods = repairMethod.options
+  .filter(({ shape }) => "training" in shape && shape.training.parse(undefined) !== null)
+  .map(({ shape }) => shape.method.value);
+
 export const repairFitOptions = named(
   "RepairFitOptions",
   z.strictObject({

@@ -29,6 +29,9 @@ export interface CallOptions {
   timeoutMs?: number | undefined;
 }
 
+/** Options without what every call takes: of a call that another makes. */
+export type Own<Options> = Omit<Options, keyof CallOptions>;
+
 export interface Answer<M extends MethodName> {
   result: Result<M>;
   /** The array a reference in the result stands for. */

@@ -119,6 +119,18 @@ export function deviationOf(numbers: readonly number[]): number {
   return Math.sqrt(squares / (numbers.length - 1));
 }
 
+/** How much larger the first numbers are than the second, two by two, with the standard error of the mean. */
+export function pairedDifference(
+  first: readonly number[],
+  second: readonly number[],
+): { readonly mean: number; readonly standardError: number } {
+  const differences = first.map((number, at) => number - item(second, at));
+  return {
+    mean: meanOf(differences),
+    standardError: deviationOf(differences) / Math.sqrt(differences.length),
+  };
+}
+
 function refuse(why: string): never {
   throw new DepthkitError("INVALID_ARGUMENT", `Judging how sure a choice is: ${why}.`);
 }

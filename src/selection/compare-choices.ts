@@ -1,4 +1,3 @@
-import { item } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
 import {
   aNumber,
@@ -11,7 +10,7 @@ import {
   required,
 } from "../options.ts";
 import { tQuantile } from "../shapley/student-t.ts";
-import { deviationOf, meanOf } from "./choice-certainty.ts";
+import { deviationOf, pairedDifference } from "./choice-certainty.ts";
 
 /** A way to choose, and what its choices were worth on unseen text, a number a draw; higher is better. */
 export interface ChoiceResults {
@@ -61,9 +60,7 @@ export function compareChoices(
   if (!(confidence > 0 && confidence < 1)) {
     refuse(`got confidence = ${confidence}; it is a number between 0 and 1`);
   }
-  const differences = first.results.map((result, draw) => result - item(second.results, draw));
-  const difference = meanOf(differences);
-  const standardError = deviationOf(differences) / Math.sqrt(draws);
+  const { mean: difference, standardError } = pairedDifference(first.results, second.results);
   const reach = tQuantile((1 + confidence) / 2, draws - 1) * standardError;
   const interval = [difference - reach, difference + reach] as const;
   const deviations = [deviationOf(first.results), deviationOf(second.results)] as const;

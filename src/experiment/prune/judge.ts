@@ -1,6 +1,6 @@
+import { z } from "zod";
 import { DepthkitError } from "../../errors.ts";
 import type { Subnetwork } from "../../model/model.ts";
-import { deviationOf, meanOf } from "../../selection/choice-certainty.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** Losses on the held-out part, a row a subnetwork, a number a sequence, in nats a token. */
@@ -9,6 +9,7 @@ export async function heldOutLosses(
   subnetworks: readonly Subnetwork[],
   what: string,
 ): Promise<number[][]> {
+  const began = performance.now();
   const rows: number[][] = subnetworks.map(() => []);
   for (const [at, sequence] of sequences.entries()) {
     call.onProgress?.({
@@ -16,7 +17,7 @@ export async function heldOutLosses(
       done: at,
       total: sequences.length,
       unit: "sequences",
-      seconds: 0,
+      seconds: (performance.now() - began) / 1000,
     });
     const { scores, notFinite } = await model.evaluateSubnetworks(sequence, subnetworks, {
       signal: call.signal,
@@ -35,16 +36,11 @@ export async function heldOutLosses(
   return rows;
 }
 
-export interface Difference {
-  readonly nats: number;
-  readonly standardError: number;
-}
-
-/** How much higher the one's losses are, over the same sequences. */
-export function differenceOf(losses: readonly number[], than: readonly number[]): Difference {
-  const differences = losses.map((loss, at) => loss - (than[at] ?? Number.NaN));
-  return {
-    nats: meanOf(differences),
-    standardError: deviationOf(differences) / Math.sqrt(differences.length),
-  };
+/** The whole model's, measured once. */
+export async function wholeLosses(work: Workspace): Promise<readonly number[]> {
+  const { model, steps, key } = work;
+  return await steps.step({ step: "whole", of: key }, z.array(z.number()), async () => {
+    const [losses = []] = await heldOutLosses(work, [model], "the whole model");
+    return losses;
+  });
 }

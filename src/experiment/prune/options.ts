@@ -25,7 +25,7 @@ import {
 } from "../../options.ts";
 import { exportOptions } from "../../protocol/export.ts";
 import { modelOptions } from "../../protocol/model.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
+import type { CallOptions, Own } from "../../rpc/connection.ts";
 import { optionsOf } from "../../rpc/parse-params.ts";
 import { workerCallChecks } from "../../rpc/time-limit.ts";
 import type { Budget } from "../../selection/budget.ts";
@@ -38,8 +38,6 @@ import {
   pruneRecipeNames,
 } from "./names.ts";
 import type { PruneContender, PrunePlan } from "./record.ts";
-
-type Own<Options> = Omit<Options, keyof CallOptions>;
 
 /** What `prune` says as it goes. */
 export type PruneEvent =

@@ -45,7 +45,7 @@ type Scores = Proof["whole"];
 
 async function evaluationsOf({ options, model, call }: Workspace): Promise<Evaluation[]> {
   const { texts = {}, tasks = {}, shots = 5, maxChunks = mostChunks } = options.evaluate ?? {};
-  const { length } = textOf(options);
+  const { length } = textOf(options).corpus;
   const found: Evaluation[] = Object.entries(texts).map(([name, data]) => ({
     kind: "perplexity",
     name,

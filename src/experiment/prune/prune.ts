@@ -2,19 +2,20 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { item } from "../../arrays.ts";
 import { DepthkitError } from "../../errors.ts";
-import { keyDigest } from "../../journal/key.ts";
+import { objectDigest } from "../../journal/key.ts";
 import { StepsFile } from "../../journal/steps-file.ts";
 import { Depthkit } from "../../model/depthkit.ts";
 import { RepairedSubnetwork, type Subnetwork } from "../../model/model.ts";
 import type { RepairOptions } from "../../model/repair.ts";
 import { anInstance, checkArgument } from "../../options.ts";
 import { packageVersion } from "../../platform/package-root.ts";
+import { trainedMethods } from "../../protocol/repair.ts";
 import { withTimeLimit } from "../../rpc/time-limit.ts";
-import { meanOf } from "../../selection/choice-certainty.ts";
+import { meanOf, pairedDifference } from "../../selection/choice-certainty.ts";
 import { isItsOwn } from "../own-fault.ts";
 import { writeRecord } from "../write-record.ts";
 import { choose, judge, repaired, repairOf } from "./contenders.ts";
-import { differenceOf, heldOutLosses } from "./judge.ts";
+import { heldOutLosses, wholeLosses } from "./judge.ts";
 import { baselineNames, type ContenderName, contenderNames } from "./names.ts";
 import { checkPruneOptions, type PruneOptions } from "./options.ts";
 import { planWork } from "./plan.ts";
@@ -147,7 +148,7 @@ async function compete(work: Workspace, plan: PrunePlan): Promise<Contest> {
   const planned = new Set(plan.steps.map(({ name }) => name));
   const asked = contenderNames.filter((name) => baselines.some((one) => one === name));
   const names = asked.filter((name) => name !== "greedy" || planned.has(name));
-  const [whole = []] = await heldOutLosses(work, [work.model], "the whole model");
+  const whole = await wholeLosses(work);
   const contenders: Judged[] = [];
   let leader: Judged | undefined;
   let subnetwork: Subnetwork | undefined;
@@ -201,9 +202,7 @@ async function heal(
 ): Promise<Healing | undefined> {
   const { options, fit, folder, call, key } = work;
   if (options.heal === undefined) return undefined;
-  const digest = keyDigest(
-    JSON.parse(JSON.stringify({ choice, repair: repairOf(work, name), heal: options.heal, key })),
-  );
+  const digest = objectDigest({ choice, repair: repairOf(work, name), heal: options.heal, key });
   const checkpoints = join(folder, "healing", digest.slice(0, 16));
   const subnetwork = await best.repair(fit, { ...withCheckpoints(options.heal, checkpoints), ...call });
   const [losses = []] = await heldOutLosses(work, [subnetwork], "the healed model");
@@ -212,9 +211,8 @@ async function heal(
 
 /** What is trained goes on from its checkpoints. */
 function withCheckpoints(repair: RepairOptions, folder: string): RepairOptions {
-  const always = ["bias", "lora", "partial"].includes(repair.method);
   const training = "training" in repair ? repair.training : undefined;
-  if (!always && training == null) return repair;
+  if (training == null && !trainedMethods.includes(repair.method)) return repair;
   return { ...repair, training: { folder, ...training } } as RepairOptions;
 }
 
@@ -240,6 +238,12 @@ async function exportShipped(kit: Depthkit, work: Workspace, shipped: Subnetwork
     `Chosen by ${leader.choice.strategy}${leader.name === "search" ? " under repair" : ""}, the best of ` +
     `several sets of this size on ${sequences} x ${length} tokens of held-out text.`;
   return await shipped.export(out, { format: "huggingface", ...options.export, overwrite, note, ...call });
+}
+
+/** As the record has it: how much higher the one's losses are, over the same sequences. */
+function differenceOf(losses: readonly number[], than: readonly number[]) {
+  const { mean: nats, standardError } = pairedDifference(losses, than);
+  return { nats, standardError };
 }
 
 function describe(

@@ -1,8 +1,10 @@
+import { item } from "../../arrays.ts";
 import type { RepairOptions } from "../../model/repair.ts";
 import type { GapRepairOptions } from "../../model/search/gap-repairs.ts";
-import type { SplitTextOptions } from "../../model/search/text-parts.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import { unitKinds } from "../../protocol/names.ts";
+import { gapRepairMethods } from "../../protocol/repair.ts";
+import { ranking } from "../../ranks.ts";
 import type { PruneOptions } from "./options.ts";
 
 /** Chunks of a text that is measured besides. */
@@ -10,9 +12,10 @@ export const mostChunks = 32;
 
 const defaultRepair = { method: "low-rank", rank: 32 } as const;
 
-/** The split of the text, what was left out filled in. */
-export function textOf({ text }: PruneOptions): SplitTextOptions & { fit: number; report: number } {
-  return { length: 512, choose: [2, 8], ...text, fit: text?.fit ?? 32, report: text?.report ?? 16 };
+/** How the text is split, what was left out filled in, and how each part of it is made. */
+export function textOf({ text = {} }: PruneOptions) {
+  const { fit = 32, choose = [2, 8], report = 16, draw, length = 512, ...corpus } = text;
+  return { split: { fit, choose, report, draw }, corpus: { length, ...corpus } };
 }
 
 /** What every contender gets, and what stands in while sets are scored. */
@@ -29,8 +32,8 @@ export function repairsOf({ repair = defaultRepair, scoring }: PruneOptions): Re
 function scoringFor(repair: RepairOptions | null): GapRepairOptions | undefined {
   if (repair === null) return undefined;
   const untrained = !("training" in repair) || repair.training == null;
-  const inPlace = ["emulated-update", "low-rank", "patch"].includes(repair.method) && untrained;
-  return inPlace ? repair : defaultRepair;
+  const standsIn = gapRepairMethods.some((method) => method === repair.method);
+  return standsIn && untrained ? repair : defaultRepair;
 }
 
 /**
@@ -44,12 +47,10 @@ export function candidatesOf(
   removed: readonly UnitName[],
 ): readonly UnitName[] {
   if (typeof candidates === "object") return candidates;
-  const lowest = (units: readonly UnitName[], count: number) =>
-    units
-      .map((unit) => ({ unit, score: scores[unit] ?? Number.NaN }))
-      .sort((a, b) => a.score - b.score)
-      .slice(0, count)
-      .map(({ unit }) => unit);
+  const lowest = (units: readonly UnitName[], count: number) => {
+    const order = ranking(units.map((unit) => scores[unit] ?? Number.NaN));
+    return order.slice(0, count).map((place) => item(units, place));
+  };
   if (candidates !== undefined) return lowest(players, candidates);
   return unitKinds.flatMap((kind) => {
     const ofKind = (unit: UnitName) => unit.startsWith(`${kind}.`);

@@ -69,9 +69,9 @@ export async function openWorkspace(
   const call = { signal, onProgress, timeoutMs };
   const model = await kit.loadModel(options.model, { ...options.load, ...call });
   try {
-    const { fit: fitted, choose: chosen, report: reported, draw, ...corpus } = textOf(options);
-    const split = { fit: fitted, choose: chosen, report: reported, draw, ...corpus };
-    const { fit, choose, report } = (await model.splitText(data, { ...split, ...call })) as Parts;
+    const { split, corpus } = textOf(options);
+    const parts = await model.splitText(data, { ...split, ...corpus, ...call });
+    const { fit, choose, report } = parts as Parts;
     const sequences: Corpus[] = [];
     for (let at = 0; at < report.info.sequences; at++) {
       const skip = report.info.skip + at;
@@ -131,11 +131,12 @@ async function checkApart(
       if (error instanceof DepthkitError && error.is("NOT_ENOUGH_TEXT")) return load(null);
       throw error;
     });
-    const parts = [
+    const text = { name: `evaluate.texts.${name}`, data: measured };
+    for (const part of [
       { name: "fit", data: fit },
       { name: "choose", data: choose },
-      { name: `evaluate.texts.${name}`, data: measured },
-    ];
-    await checkPartsApart(model.subject, parts, { signal: call.signal, timeoutMs: call.timeoutMs });
+    ]) {
+      await checkPartsApart(model.subject, [part, text], { signal: call.signal, timeoutMs: call.timeoutMs });
+    }
   }
 }

@@ -2,6 +2,7 @@ import { item } from "../../arrays.ts";
 import type { Subject } from "../../evaluation/subject.ts";
 import type { UnitKind, UnitName } from "../../protocol/common.ts";
 import { checkUnits, parseUnit, unitsOf } from "../../protocol/units.ts";
+import { ranking } from "../../ranks.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
 import type { Budget } from "../../selection/budget.ts";
 import type { MeasureScores, Scores } from "../../selection/scores.ts";
@@ -105,8 +106,9 @@ function acrossSpans(cosines: readonly (readonly number[])[]): number[][] {
 
 async function leastCosine(count: number, { players, call, influence }: Fitted): Promise<UnitName[]> {
   const scores = await influenceScores(players, influence("`candidates`"), { metric: "cosine" }, call);
-  const order = [...players.keys()].sort((a, b) => item(scores, a) - item(scores, b) || a - b);
-  return order.slice(0, count).map((place) => item(players, place));
+  return ranking(scores)
+    .slice(0, count)
+    .map((place) => item(players, place));
 }
 
 /** `iterative` measures again on what is left. */

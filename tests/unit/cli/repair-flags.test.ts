@@ -4,11 +4,11 @@ import {
   addRepairFlags,
   addRepairSettings,
   closedFormOf,
-  closedForms,
   type RepairFlags,
   repairMethodOf,
   settingsGiven,
 } from "../../../src/cli/repair-flags.ts";
+import { gapRepairMethods } from "../../../src/schemas.ts";
 
 function read(...args: string[]) {
   const command = addRepairFlags(new Command().exitOverride().option("--method <name>"));
@@ -41,7 +41,7 @@ test("a word that a number's flag does not take is refused", () => {
 });
 
 test("a search has the settings of the methods without training, and their words", () => {
-  const command = addRepairSettings(new Command().exitOverride(), closedForms);
+  const command = addRepairSettings(new Command().exitOverride(), gapRepairMethods);
   const names = command.options.map(({ long }) => long);
   expect(names).toEqual(["--reference", "--scale", "--rank", "--input", "--no-constant", "--ridge"]);
   const flags = command.parse(["--rank", "4", "--ridge", "auto"], { from: "user" }).opts();
