@@ -7,18 +7,11 @@
  */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import {
-  baselineNames,
-  Depthkit,
-  type PruneRecord,
-  prune,
-  pruneRecipeNames,
-  pythonReference,
-} from "../src/index.ts";
+import { baselineNames, Depthkit, type PruneRecord, prune, pruneRecipeNames } from "../src/index.ts";
 import { renderTable } from "../src/report/index.ts";
-import { mean, standardError } from "./figures.ts";
+import { meanOf, pairedDifference } from "../src/selection/choice-certainty.ts";
+import { heldOutTexts, sharedData } from "./shared-data.ts";
 
 const {
   positionals: [folder],
@@ -33,18 +26,13 @@ const {
   },
 });
 if (folder === undefined) throw new Error("Name a folder to keep what is done in.");
-const shared = (name: string) => fileURLToPath(new URL(`../../shared/data/${name}`, import.meta.url));
-if (!existsSync(shared("calib_wikitext2_train.jsonl"))) throw new Error("The texts are not there.");
+const calibration = sharedData("calib_wikitext2_train.jsonl");
 
 const all = [...baselineNames, ...pruneRecipeNames];
 /** Trained recipes take an hour each on two cores, so they are there where they are named. */
 const names = given.compare?.split(",") ?? all.filter((name) => name !== "partial-tail");
 const baselines = all.filter((name) => names.includes(name));
-const texts = {
-  "WikiText-2": shared("wikitext2.test.txt"),
-  "Python reference": { texts: await pythonReference() },
-  LAMBADA: { files: [shared("lambada_openai.jsonl")], textField: "context" },
-};
+const texts = await heldOutTexts();
 
 const records = new Map<number, PruneRecord[]>();
 for (let draw = 0; draw < Number(given.draws); draw++) {
@@ -65,7 +53,7 @@ async function pruned(place: string, count: number, draw: number): Promise<Prune
     model: "smollm2-135m",
     load: { device: "cpu" },
     budget: count,
-    data: shared("calib_wikitext2_train.jsonl"),
+    data: calibration,
     text: { draw },
     folder: place,
     out,
@@ -91,8 +79,11 @@ function table(of: readonly PruneRecord[]): string {
     name,
     ...kinds.flatMap((kind) => {
       const losses = of.map((record) => lossOn(record, kind, name));
-      const above = losses.map((loss, at) => loss - lossOn(of[at] as PruneRecord, kind, "search"));
-      return [mean(losses).toFixed(3), `${mean(above).toFixed(3)} ± ${standardError(above).toFixed(3)}`];
+      const above = pairedDifference(
+        losses,
+        of.map((record) => lossOn(record, kind, "search")),
+      );
+      return [meanOf(losses).toFixed(3), `${above.mean.toFixed(3)} ± ${above.standardError.toFixed(3)}`];
     }),
   ]);
   const right = (title: string) => ({ title, align: "right" as const });

@@ -10,9 +10,8 @@
  * --device cuda and --dtype bfloat16 take another device and dtype; --steps, --batch-size and --sequences
  * train and fit on more; --counts 5,10 does these numbers of blocks only.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { type Corpus, Depthkit, type Model } from "../src/index.ts";
@@ -22,6 +21,7 @@ import { printMemory } from "./repairs/memory.ts";
 import { closedForm, type Method, prunedReference, trained } from "./repairs/methods.ts";
 import { RepairBench } from "./repairs/run.ts";
 import { mean, type Result, renderResults } from "./repairs/table.ts";
+import { sharedData } from "./shared-data.ts";
 
 const {
   positionals: [folder],
@@ -39,9 +39,7 @@ const {
   },
 });
 if (folder === undefined) throw new Error("Name a folder to keep what is done in.");
-const shared = (name: string) => fileURLToPath(new URL(`../../shared/data/${name}`, import.meta.url));
-const [texts, unseenText] = [shared("calib_wikitext2_train.jsonl"), shared("wikitext2.test.txt")];
-if (!existsSync(texts) || !existsSync(unseenText)) throw new Error("The texts are not there.");
+const [texts, unseenText] = [sharedData("calib_wikitext2_train.jsonl"), sharedData("wikitext2.test.txt")];
 
 const fitted = { sequences: Number(given.sequences), length: 256 };
 const scored = { places: 8, length: 512 };

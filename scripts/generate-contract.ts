@@ -54,7 +54,7 @@ function wireSchema(): JsonSchema {
   };
 }
 
-/** Of a file as it is written (`output`), or as a person may write it, what has a default left out (`input`). */
+/** Of a file as it is written, or as a person may write it (`input`): what has a default may be left out. */
 function fileSchema(form: z.ZodType, io: "input" | "output" = "output"): string {
   const options = { target: "draft-2020-12", io, unrepresentable: "throw" } as const;
   return `${JSON.stringify(z.toJSONSchema(form, options), null, 2)}\n`;

@@ -1,26 +1,19 @@
 /**
  * What each way to choose is worth: SmolLM2-135M without some of its 30 blocks, or without 10 of its 60
  * sublayers, chosen on draws of WikiText-2's training part and scored, with nothing in place of what went, on
- * text of three kinds. Errors are over draws, paired with greedy's choice of the same draw. What is done is kept
- * in the folder, where an interrupted bench goes on.
+ * text of three kinds. Errors are over draws, paired with greedy's choice of the same draw. What is done is
+ * kept in the folder, where an interrupted bench goes on.
  *
  *   npx tsx bench/search/choices.ts FOLDER [--counts 6,8,4,10] [--draws 5] [--sublayers 10] [--ways a,b,...]
  */
-import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import {
-  type Corpus,
-  Depthkit,
-  type Model,
-  type ModelSearchOptions,
-  pythonReference,
-} from "../../src/index.ts";
+import { type Corpus, Depthkit, type Model, type ModelSearchOptions } from "../../src/index.ts";
 import { StepsFile } from "../../src/journal/steps-file.ts";
 import { renderTable } from "../../src/report/index.ts";
-import { mean, standardError } from "../figures.ts";
+import { meanOf, pairedDifference } from "../../src/selection/choice-certainty.ts";
+import { heldOutTexts, sharedData } from "../shared-data.ts";
 
 const {
   positionals: [folder],
@@ -35,8 +28,7 @@ const {
   },
 });
 if (folder === undefined) throw new Error("Name a folder to keep what is done in.");
-const shared = (name: string) => fileURLToPath(new URL(`../../../shared/data/${name}`, import.meta.url));
-if (!existsSync(shared("calib_wikitext2_train.jsonl"))) throw new Error("The texts are not there.");
+const calibration = sharedData("calib_wikitext2_train.jsonl");
 
 type Way = Partial<ModelSearchOptions>;
 /** Half of the units, those of least cosine, may go where a search looks at sets. */
@@ -81,12 +73,10 @@ type Outcome = z.infer<typeof outcome>;
 await using steps = await StepsFile.open(join(folder, "steps.jsonl"));
 await using kit = await Depthkit.start();
 const model = await kit.loadModel("smollm2-135m", { device: "cpu" });
-const sized = { sequences: 16, length: 512 };
-const scoredOn: Readonly<Record<string, Corpus>> = {
-  "WikiText-2": await model.loadCorpus(shared("wikitext2.test.txt"), sized),
-  "Python reference": await model.loadCorpus({ texts: await pythonReference() }, sized),
-  LAMBADA: await model.loadCorpus({ files: [shared("lambada_openai.jsonl")], textField: "context" }, sized),
-};
+const scoredOn = new Map<string, Corpus>();
+for (const [name, data] of Object.entries(await heldOutTexts())) {
+  scoredOn.set(name, await model.loadCorpus(data, { sequences: 16, length: 512 }));
+}
 for (const count of given.counts.split(",").map(Number))
   await compare(`${count} of 30 blocks`, count, ofBlocks);
 const sublayers = Number(given.sublayers);
@@ -106,13 +96,13 @@ async function compare(title: string, budget: number, ways: Readonly<Record<stri
 async function choose(of: Model, way: Way & { budget: number }, draw: number): Promise<Outcome> {
   const started = performance.now();
   const split = { fit: 32, choose: [2, 8], length: 512, draw };
-  await using parts = await of.splitText(shared("calib_wikitext2_train.jsonl"), split);
+  await using parts = await of.splitText(calibration, split);
   const { fit, choose: chooseOn } = parts;
   // No journal: each way pays for what it looks at.
   const { removed, evaluations, blockEvaluations } = await of.search({ ...way, fit, choose: chooseOn });
   const seconds = (performance.now() - started) / 1000;
   const losses: Record<string, number> = {};
-  for (const [name, corpus] of Object.entries(scoredOn)) {
+  for (const [name, corpus] of scoredOn) {
     const { scores } = await of.evaluateSubnetworks(corpus, [removed]).result;
     losses[name] = scores[0]?.values.loss ?? Number.NaN;
   }
@@ -122,17 +112,20 @@ async function choose(of: Model, way: Way & { budget: number }, draw: number): P
 function table(found: ReadonlyMap<string, readonly Outcome[]>): string {
   const greedy = found.get("greedy");
   const right = (title: string) => ({ title, align: "right" as const });
-  const texts = Object.keys(scoredOn);
+  const texts = [...scoredOn.keys()];
   const rows = [...found].map(([name, outcomes]) => [
     name,
     ...texts.flatMap((text) => {
       const losses = outcomes.map((one) => one.losses[text] ?? Number.NaN);
-      const above = losses.map((loss, at) => loss - (greedy?.[at]?.losses[text] ?? Number.NaN));
-      return [mean(losses).toFixed(3), `${mean(above).toFixed(3)} ± ${standardError(above).toFixed(3)}`];
+      const above = pairedDifference(
+        losses,
+        losses.map((_, at) => greedy?.[at]?.losses[text] ?? Number.NaN),
+      );
+      return [meanOf(losses).toFixed(3), `${above.mean.toFixed(3)} ± ${above.standardError.toFixed(3)}`];
     }),
-    mean(outcomes.map((one) => one.evaluations)).toFixed(0),
-    mean(outcomes.map((one) => one.blockEvaluations)).toFixed(0),
-    mean(outcomes.map((one) => one.seconds)).toFixed(0),
+    meanOf(outcomes.map((one) => one.evaluations)).toFixed(0),
+    meanOf(outcomes.map((one) => one.blockEvaluations)).toFixed(0),
+    meanOf(outcomes.map((one) => one.seconds)).toFixed(0),
   ]);
   const columns = texts.flatMap((text) => [right(text), right("above greedy")]);
   return renderTable(

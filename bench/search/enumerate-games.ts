@@ -6,24 +6,23 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Depthkit, type UnitName } from "../../src/index.ts";
 import { Coalition } from "../../src/shapley/index.ts";
+import { sharedData } from "../shared-data.ts";
 
 const [folder] = process.argv.slice(2);
 if (folder === undefined) throw new Error("Name the folder to write the games to.");
-const shared = (name: string) => fileURLToPath(new URL(`../../../shared/data/${name}`, import.meta.url));
 const players = 12;
 
 await using kit = await Depthkit.start();
 const model = await kit.loadModel("smollm2-135m", { device: "cpu", dtype: "float32" });
-const passages = readFileSync(shared("boolq.jsonl"), "utf8")
+const passages = readFileSync(sharedData("boolq.jsonl"), "utf8")
   .split("\n")
   .slice(0, 40)
   .map((line) => String(JSON.parse(line).context));
 const size = { sequences: 2, length: 128 };
-const wikipedia = await model.loadCorpus(shared("calib_wikitext2_train.jsonl"), size);
-const test = await model.loadCorpus(shared("wikitext2.test.txt"), size);
+const wikipedia = await model.loadCorpus(sharedData("calib_wikitext2_train.jsonl"), size);
+const test = await model.loadCorpus(sharedData("wikitext2.test.txt"), size);
 const questions = await model.loadCorpus({ texts: passages }, size);
 
 const cosine = async (units: "block" | "attention" | "feed-forward") =>

@@ -8,11 +8,10 @@
  *
  * With a folder every evaluated subnetwork is kept there, and a bench that was stopped goes on.
  */
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { Depthkit, type ModelGame } from "../../src/index.ts";
 import { renderTable } from "../../src/report/index.ts";
 import { Coalition, estimateShapley, type Target } from "../../src/shapley/index.ts";
+import { sharedData } from "../shared-data.ts";
 
 const [tokens = 512, evaluations = 300, seed = 7] = process.argv.slice(2, 5).map(Number);
 const journal = process.argv[5];
@@ -20,8 +19,6 @@ const removals = 8;
 /** Blocks of least cosine influence, among which an estimate may choose. */
 const candidates = 15;
 const length = 128;
-const shared = (name: string) => fileURLToPath(new URL(`../../../shared/data/${name}`, import.meta.url));
-if (!existsSync(shared("wikitext2.test.txt"))) throw new Error("The evaluation data are not there.");
 
 interface Ranking {
   name: string;
@@ -53,11 +50,11 @@ async function estimated(name: string, game: ModelGame, target: Target, cap = tr
 
 await using kit = await Depthkit.start();
 const model = await kit.loadModel("smollm2-135m");
-const corpus = await model.loadCorpus(shared("calib_wikitext2_train.jsonl"), {
+const corpus = await model.loadCorpus(sharedData("calib_wikitext2_train.jsonl"), {
   sequences: tokens / length,
   length,
 });
-const unseen = await model.loadCorpus(shared("wikitext2.test.txt"), { sequences: 8, length: 512 });
+const unseen = await model.loadCorpus(sharedData("wikitext2.test.txt"), { sequences: 8, length: 512 });
 
 const rankings: Ranking[] = [];
 const add = (ranking: Ranking) => {
