@@ -11,12 +11,10 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { errorDocument } from "../../src/schemas.ts";
+import { cli } from "./cli.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const cli = ["--import", join(root, "node_modules/tsx/dist/loader.mjs"), join(root, "src/cli/main.ts")];
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "depthkit-cli-"));

@@ -4,7 +4,6 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   Depthkit,
@@ -15,10 +14,9 @@ import {
   pruneRecipeNames,
 } from "../../src/index.ts";
 import { pruneRecordSchema } from "../../src/schemas.ts";
+import { cli } from "./cli.ts";
 import { tinyModel } from "./tiny-model.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const cli = ["--import", join(root, "node_modules/tsx/dist/loader.mjs"), join(root, "src/cli/main.ts")];
 const names = "Ada Bea Cid Dan Eva Fay Gus Hal Ida Jon".split(" ");
 const lines = Array.from({ length: 400 }, (_, at) => {
   const [one, other] = [names[at % 10], names[(at * 7 + 3) % 10]];

@@ -3,12 +3,11 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { isAlive } from "../unit/platform/processes.ts";
+import { cli } from "./cli.ts";
 import { tinyModel } from "./tiny-model.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
 let folder: string;
 let tiny: string;
 let worker: ChildProcess;
@@ -16,7 +15,6 @@ let url: string;
 let log = "";
 
 function start(args: readonly string[], env: Record<string, string> = {}): ChildProcess {
-  const cli = ["--import", join(root, "node_modules/tsx/dist/loader.mjs"), join(root, "src/cli/main.ts")];
   return spawn(process.execPath, [...cli, ...args], { cwd: folder, env: { ...process.env, ...env } });
 }
 
