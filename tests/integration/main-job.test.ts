@@ -206,6 +206,22 @@ describe("many subnetworks at once", () => {
     expect(scores[1]?.values.kl).toBeGreaterThan(0.01);
   });
 
+  test("what each sequence has alone is its own measure, and averages to the corpus's", async () => {
+    await using corpus = await model.loadCorpus(texts, { sequences: 3, length: 32 });
+    const asked = [[], ["block.3"], ["block.3"]];
+    const { scores } = await model.evaluateSubnetworks(corpus, asked, { bySequence: true }).result;
+    await using third = await model.loadCorpus(texts, { sequences: 1, length: 32, skip: 2 });
+    const alone = await model.evaluateSubnetworks(third, asked).result;
+    for (const { index, values, bySequence } of scores) {
+      const own = [...(bySequence?.loss ?? [])];
+      expect(own).toHaveLength(3);
+      expect(own[2]).toBeCloseTo(alone.scores[index]?.values.loss ?? 0, 5);
+      expect(own.reduce((sum, loss) => sum + loss / 3, 0)).toBeCloseTo(values.loss ?? 0, 9);
+    }
+    const journal = { bySequence: true, journal: join(folder, "none") };
+    await expect(model.evaluateSubnetworks(corpus, asked, journal).result).rejects.toThrow("what each seq");
+  });
+
   test("a cancelled evaluation ends its iterator and its result", async () => {
     await using corpus = await model.loadCorpus(texts, { sequences: 4, length: 64 });
     const controller = new AbortController();

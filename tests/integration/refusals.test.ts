@@ -223,6 +223,7 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
   ["subnetworks", () => model.evaluateSubnetworks(corpus, "block.3" as Anything).result],
   ["subnetworks.0", () => model.evaluateSubnetworks(corpus, ["block.3"] as Anything).result],
   ["measures", () => model.evaluateSubnetworks(corpus, [[]], { measures: "loss" as Anything }).result],
+  ["bySequence", () => model.evaluateSubnetworks(corpus, [[]], { bySequence: 1 as Anything }).result],
   ["repairs", () => model.evaluateSubnetworks(corpus, [[]], { repairs: "bias" as Anything }).result],
   ["players", () => model.game(corpus, { players: "block.3" as Anything })],
   ["players.0.0", () => model.game(corpus, { players: [[3]] as Anything })],

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "a5e18806930fee4ad28bad3f17b9b4b56d0ef22adc268731faf869dfa381a114"
+CONTRACT_DIGEST = "708707f48ee29b43933afc1533326b1b832b90b390fb1adbb0c28d4bdce5c7fe"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1355,6 +1355,8 @@ class SubnetworksEvaluateParams(EngineOptions, frozen=True, kw_only=True, forbid
     repaired: TensorRef | None
     """uint8 (subnetworks, ceil(repairs / 8)), as kept: set where a repair is in place; null: wherever its units are removed."""
     measures: Annotated[tuple[Measure, ...], Meta(min_length=1)]
+    by_sequence: bool
+    """Also give what every sequence of a corpus, or item of a task, has alone."""
 
 
 class SubnetworksEvaluatePart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1364,6 +1366,8 @@ class SubnetworksEvaluatePart(Struct, frozen=True, kw_only=True, forbid_unknown_
     """float64 (k, measures)."""
     counts: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
     """Positions or items each measure is a mean over."""
+    by_sequence: TensorRef | None
+    """float64 (sequences or items, measures), of each of these rows alike; NaN where nothing of a sequence is scored; null where it was not asked for."""
 
 
 class SubnetworksEvaluateResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
