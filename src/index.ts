@@ -186,7 +186,7 @@ export type { RepairInfo, RepairReport, TrainingPoint } from "./protocol/repair.
 export type { Measure } from "./protocol/subnetworks.ts";
 export type { TaskFormat, TaskInfo } from "./protocol/task.ts";
 export { checkUnits, parseUnit, type Unit } from "./protocol/units.ts";
-export type { WorkerStatus } from "./protocol/worker.ts";
+export type { WorkerEnvironment, WorkerStatus } from "./protocol/worker.ts";
 export type { CallOptions } from "./rpc/connection.ts";
 export type { KitEvent, Logger, WorkerEnd } from "./rpc/events.ts";
 export type { RestartLimit } from "./rpc/member.ts";

@@ -76,6 +76,7 @@ import {
 import { taskLoadParams, taskLoadResult, taskUnloadParams } from "./task.ts";
 import {
   workerCheckTargetParams,
+  workerEnvironmentResult,
   workerPingParams,
   workerPingResult,
   workerSleepParams,
@@ -87,6 +88,7 @@ export const methods = {
   "worker.ping": { params: workerPingParams, result: workerPingResult },
   "worker.sleep": { params: workerSleepParams, result: workerSleepResult },
   "worker.checkTarget": { params: workerCheckTargetParams, result: empty },
+  "worker.environment": { params: empty, result: workerEnvironmentResult },
   "worker.status": { params: empty, result: workerStatusResult },
   "model.load": { params: modelLoadParams, result: modelLoadResult },
   "model.tokenizer": { params: modelTokenizerParams, result: tokenizerInfo },

@@ -251,6 +251,7 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
   ["batchSize", () => model.evaluateSubnetworks(corpus, [[]], { batchSize: 65_537 }).result],
   ["batchSize", () => model.lmEval({ tasks: ["piqa"], batchSize: 65_537 })],
   ["batchSizes.0", () => model.profile({ batchSizes: [65_537] })],
+  ["timeoutMs", () => kit.environment({ timeoutMs: 0 })],
   ["kind", () => kit.checkTarget("out", { kind: "exports" as Anything })],
   ["target", () => kit.checkTarget("", { kind: "export" })],
   ["evaluations", () => model.evaluate("perplexity" as Anything)],

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "708707f48ee29b43933afc1533326b1b832b90b390fb1adbb0c28d4bdce5c7fe"
+CONTRACT_DIGEST = "756e42ebf1e913444e082efe99eef577cf9a54169b199aeb287edad0b4bd4e42"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -233,6 +233,15 @@ class TaskOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """Ask the first so many rows; null: all."""
     bos: BosPolicy = "auto"
     """BOS token at the start of each prompt; auto: where the tokeniser adds it itself."""
+
+
+class Accelerator(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    name: str
+    """As the driver has it."""
+    memory_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Its memory."""
+    capability: str
+    """Of CUDA, such as 9.0."""
 
 
 class Agreement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1081,6 +1090,13 @@ class OwnRows(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, ren
     """JSON objects, as text."""
 
 
+class PackageVersion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    name: str
+    """The package, as Python's index calls it."""
+    version: str
+    """What is installed."""
+
+
 class PartialOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="partial"):
     tuned: TunedBlocks = "last"
     """The last blocks that stay, or those next to each gap and in it."""
@@ -1553,6 +1569,23 @@ class WorkerCheckTargetParams(TargetOptions, frozen=True, kw_only=True, forbid_u
     target: Annotated[str, Meta(min_length=1)]
 
 
+class WorkerEnvironmentResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    python: str
+    """The version of Python."""
+    packages: tuple[PackageVersion, ...]
+    """What figures may depend on, as it is installed."""
+    system: str
+    """The operating system."""
+    processor: str
+    """The kind of processor, such as x86_64."""
+    threads: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Threads of a computation on the CPU."""
+    cuda: str | None
+    """The CUDA version torch was built for; null for a build without."""
+    accelerators: tuple[Accelerator, ...]
+    """CUDA devices."""
+
+
 class WorkerPingParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     value: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     integer: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -1641,6 +1674,7 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "worker.ping": (WorkerPingParams, WorkerPingResult),
     "worker.sleep": (WorkerSleepParams, WorkerSleepResult),
     "worker.checkTarget": (WorkerCheckTargetParams, Empty),
+    "worker.environment": (Empty, WorkerEnvironmentResult),
     "worker.status": (Empty, WorkerStatusResult),
     "model.load": (ModelLoadParams, ModelLoadResult),
     "model.tokenizer": (ModelTokenizerParams, TokenizerInfo),
