@@ -53,7 +53,6 @@ export type {
   RepairRow,
   Scores,
 } from "./experiment/compare-repairs.ts";
-export type { Plan } from "./experiment/plan.ts";
 export {
   type Probe,
   type ProbeName,
@@ -72,8 +71,12 @@ export {
 export type { PruneEvaluations, PruneEvent, PruneOptions } from "./experiment/prune/options.ts";
 export { type PruneRecipe, pruneRecipes } from "./experiment/prune/recipes.ts";
 export type { PruneContender, PrunePlan, PruneRecord } from "./experiment/prune/record.ts";
-export type { RunRecord } from "./experiment/record.ts";
-export type { RunOptions } from "./experiment/run.ts";
+export { definePlan } from "./experiment/study/define-plan.ts";
+export type { Plan } from "./experiment/study/plan.ts";
+export type { StudyRecord } from "./experiment/study/record.ts";
+export { type StudyRow, studyRows } from "./experiment/study/rows.ts";
+export type { RunOptions } from "./experiment/study/run.ts";
+export type { StudyEvent } from "./experiment/study/steps.ts";
 export {
   compareScores,
   type MeasureRemoval,

@@ -27,10 +27,9 @@ const way = { name: "greedy", results: [1, 2] };
 const plan: sdk.Plan = {
   model: { source: "smollm2-135m" },
   calibration: { data: { texts } },
-  choose: { units: "block", metric: "cosine", counts: [1] },
-  evaluation: { data: { texts } },
-  prompts: [],
-  generation: {},
+  rankings: [{ by: "influence" }],
+  removals: [1],
+  evaluations: [{ kind: "perplexity", data: { texts } }],
 };
 const pruning = (): sdk.PruneOptions => ({
   model: "smollm2-135m",
@@ -282,24 +281,20 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
       ),
   ],
   [
-    "choose.counts",
+    "removals",
+    () => sdk.runPlan(kit, { ...plan, removals: "12" as Anything }, { folder: temporaryFolder() }),
+  ],
+  [
+    "texts.prompts",
+    () =>
+      sdk.runPlan(kit, { ...plan, texts: { prompts: "hello" as Anything } }, { folder: temporaryFolder() }),
+  ],
+  [
+    "texts.stop",
     () =>
       sdk.runPlan(
         kit,
-        { ...plan, choose: { ...plan.choose, counts: "12" as Anything } },
-        { folder: temporaryFolder() },
-      ),
-  ],
-  [
-    "prompts",
-    () => sdk.runPlan(kit, { ...plan, prompts: "hello" as Anything }, { folder: temporaryFolder() }),
-  ],
-  [
-    "generation.stop",
-    () =>
-      sdk.runPlan(
-        kit,
-        { ...plan, generation: { stop: "Question:" as Anything } },
+        { ...plan, texts: { prompts: ["hello"], stop: "Question:" as Anything } },
         { folder: temporaryFolder() },
       ),
   ],

@@ -297,6 +297,3 @@ export interface Plan
   readonly repairs?: readonly Grids<Entry<"repairs">>[] | undefined;
   readonly evaluations: readonly Grids<Entry<"evaluations">>[];
 }
-
-/** A plan, completed and checked by an editor as it is written. */
-export const definePlan = <const P extends Plan>(plan: P): P => plan;

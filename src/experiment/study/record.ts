@@ -8,6 +8,7 @@ import { generationGenerateResult } from "../../protocol/generation.ts";
 import { modelInfo } from "../../protocol/model.ts";
 import { influenceMetrics, unitKinds } from "../../protocol/names.ts";
 import { repairReport } from "../../protocol/repair.ts";
+import { workerEnvironmentResult } from "../../protocol/worker.ts";
 import { settledPlanSchema } from "./plan.ts";
 
 const table = <T extends z.ZodType>(value: T) =>
@@ -26,10 +27,10 @@ export const influenceSchema = z.object({
   tokens: z.int().describe("Tokens counted."),
 });
 
-const failure = z
+export const failureSchema = z
   .object({ code: z.enum(errorCodes), message: z.string() })
   .describe("Why it could not be done; the rest went on.");
-export type Failure = z.output<typeof failure>;
+export type Failure = z.output<typeof failureSchema>;
 
 const score = z.object({
   value: z.number().describe("Low means: remove first."),
@@ -58,7 +59,7 @@ export const rankedSchema = z.object({
   scores: z.record(z.string(), score).nullable().describe("By unit; null for what looks at sets."),
   estimated: estimated.nullable().describe("Null for what is not estimated."),
   sets: z
-    .array(z.object({ removal: z.number(), removed: z.array(unitName), error: failure.nullable() }))
+    .array(z.object({ removal: z.number(), removed: z.array(unitName), error: failureSchema.nullable() }))
     .describe("What goes, by each of the plan's removals in their order, sorted by depth."),
   evaluations: z.number().describe("Sets of units that were looked at."),
   notes: z.array(z.string()).describe("What has to be known of it."),
@@ -70,6 +71,9 @@ const condition = {
   calibration: z.string().describe("The calibration's name in the plan."),
   draw: z.int().describe("Which draw of the text, from 0."),
 };
+
+export const fitReport = repairReport.omit({ seconds: true, peakBytes: true, training: true });
+export type FitReport = z.output<typeof fitReport>;
 
 const measured = z.object({
   value: z.number().nullable().describe("null: it is not finite."),
@@ -89,16 +93,13 @@ export type Outcome = z.output<typeof outcomeSchema>;
 export const environmentSchema = z.object({
   node: z.string().describe("The version of Node."),
   platform: z.string().describe("Of the client: operating system and processor."),
-  python: z.string().describe("The worker's Python."),
-  packages: z.record(z.string(), z.string()).describe("The worker's packages, with their versions."),
-  worker: z.string().describe("The worker's operating system and processor."),
-  device: z.string().describe("What the models ran on."),
-  threads: z.int().describe("Threads of a computation on the CPU."),
-  driver: z.string().nullable().describe("Of the accelerator; null where there is none."),
+  worker: workerEnvironmentResult.describe("Of the worker: versions, machine, accelerators."),
 });
-export type Environment = z.output<typeof environmentSchema>;
 
 const cost = z.partialRecord(z.enum(costNames), z.number());
+export const costsSchema = z.object({ units: z.record(z.string(), cost), model: cost });
+export const writtenSchema = generationGenerateResult.omit({ seconds: true });
+export type Written = z.output<typeof writtenSchema>;
 
 export const recordSchema = z.object({
   recordVersion: z.literal(3).describe("2 and before knew one metric, one model and perplexity."),
@@ -111,9 +112,9 @@ export const recordSchema = z.object({
       z.object({
         name: z.string().describe("In the plan."),
         info: modelInfo.omit({ loadSeconds: true }).describe("What was loaded."),
-        costs: z
-          .object({ units: z.record(z.string(), cost), model: cost })
-          .describe("What each unit costs to store and to keep, and what the whole model does."),
+        costs: costsSchema.describe(
+          "What each unit costs to store and to keep, and what the whole model does.",
+        ),
       }),
     )
     .describe("The models, in the order of the plan."),
@@ -132,7 +133,7 @@ export const recordSchema = z.object({
       rankedSchema.extend({
         ...condition,
         ranking: z.string().describe("The ranking's name in the plan."),
-        error: failure.nullable(),
+        error: failureSchema.nullable(),
       }),
     )
     .describe("What each ranking found; without sets where it could not be made."),
@@ -142,7 +143,7 @@ export const recordSchema = z.object({
         model: z.string(),
         evaluation: z.string().describe("The evaluation's name in the plan."),
         protocol: z.record(z.string(), z.unknown()).describe("What the figures hold for."),
-        error: failure.nullable(),
+        error: failureSchema.nullable(),
       }),
     )
     .describe("How each measure was taken."),
@@ -153,11 +154,11 @@ export const recordSchema = z.object({
         model: z.string(),
         removed: z.array(unitName).describe("By depth; empty for the whole model."),
         repair: z
-          .object({ name: z.string(), calibration: z.string(), draw: z.int(), reports: z.array(z.unknown()) })
+          .object({ name: z.string(), calibration: z.string(), draw: z.int(), reports: z.array(fitReport) })
           .nullable()
           .describe("What is in place, fitted to what, and how that went."),
         costs: cost.describe("What is left of the model's."),
-        error: failure.nullable(),
+        error: failureSchema.nullable(),
       }),
     )
     .describe("Every one that was measured, each once."),
@@ -178,12 +179,12 @@ export const recordSchema = z.object({
         subnetwork: z.string(),
         evaluation: z.string(),
         aboveWhole: measured.nullable().describe("The first measure less the whole model's, item by item."),
-        error: failure.nullable(),
+        error: failureSchema.nullable(),
       }),
     )
     .describe("What each subnetwork has on each evaluation."),
   texts: z
-    .array(z.object({ subnetwork: z.string(), generation: generationGenerateResult.omit({ seconds: true }) }))
+    .array(z.object({ subnetwork: z.string(), generation: writtenSchema }))
     .describe("How subnetworks went on with the prompts."),
   warnings: z.array(z.string()).describe("What a reader of the figures must know."),
   timings: z
@@ -193,7 +194,6 @@ export const recordSchema = z.object({
       steps: z
         .array(z.object({ step: z.string(), seconds: z.number(), blockEvaluations: z.number().nullable() }))
         .describe("What was done, in this run or in those before it, and how long it took."),
-      planned: z.number().nullable().describe("Seconds that were planned, where they were."),
       profiles: z
         .array(z.object({ subnetwork: z.string(), evaluation: z.string(), profile: z.unknown() }))
         .describe("Speed and memory on this device."),
@@ -201,4 +201,3 @@ export const recordSchema = z.object({
     .describe("All that another run of the same plan may have otherwise."),
 });
 export type StudyRecord = z.output<typeof recordSchema>;
-export const reportOf = repairReport.omit({ seconds: true, peakBytes: true });
