@@ -12,7 +12,7 @@ export async function drawPngs(svgs: ReadonlyMap<string, string>): Promise<Map<s
     const font = { loadSystemFonts: false, fontFiles: [...fontFiles], defaultFontFamily: "Inter" };
     const pictures = [...svgs].map(([name, svg]) => {
       // A character that the typeface lacks would be left out without a word.
-      const known = svg.replace(/>[^<]+</g, (run) =>
+      const known = asDrawn(svg).replace(/>[^<]+</g, (run) =>
         [...run].map((one) => (isPlain(one) || has(one) ? one : "\ufffd")).join(""),
       );
       const picture = new Resvg(known, { font, fitTo: { mode: "zoom", value: ZOOM } }).render().asPng();
@@ -21,6 +21,9 @@ export async function drawPngs(svgs: ReadonlyMap<string, string>): Promise<Map<s
     return new Map(pictures);
   });
 }
+
+/** It knows weights by hundreds alone; of the two files of the typeface it takes the bolder one for this. */
+const asDrawn = (svg: string) => svg.replaceAll('font-weight="650"', 'font-weight="700"');
 
 const isPlain = (character: string) => character <= "~";
 

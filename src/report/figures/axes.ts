@@ -22,13 +22,11 @@ export function rulerOf(
   const seen = fromZero && scale === "linear" ? [...values, 0] : values;
   const domain = axis.domain ?? (scale === "log" ? logDomain(seen) : linearDomain(seen, fromZero, tight));
   const ticks = axis.ticks ?? (scale === "log" ? logTicks(domain, room) : linearTicks(domain, room));
-  const digits =
-    axis.format?.digits ?? (axis.ticks === undefined ? digitsOf(ticks as number[], axis) : undefined);
-  const format = digits === undefined ? axis.format : { ...axis.format, digits };
+  const digits = scale === "linear" ? digitsOf(ticks, axis) : undefined;
   const named = ticks.map((tick) => {
-    const { at, text, below } = typeof tick === "number" ? ({ at: tick } as Tick) : tick;
-    const short = scale === "log" && axis.ticks === undefined ? axis.format : format;
-    return { at, text: text ?? writeNumber(at, short), below: below ?? "" };
+    const { at, text, below }: Tick = typeof tick === "number" ? { at: tick } : tick;
+    const format = { ...axis.format, digits: digits ?? digitsIn(at, axis) };
+    return { at, text: text ?? writeNumber(at, format), below: below ?? "" };
   });
   return { scale, domain, ticks: named.filter(({ at }) => at >= domain[0] && at <= domain[1]) };
 }
@@ -82,11 +80,17 @@ export function logTicks([low, high]: readonly [number, number], room: number): 
   return fits.length < 3 ? linearTicks([low, high], Math.min(room, 5)) : fits;
 }
 
-/** As many digits for all places as tell two neighbours apart. */
-function digitsOf(ticks: readonly number[], axis: Axis): number | undefined {
-  if (axis.scale === "log" || ticks.length < 2) return undefined;
-  const step = Math.abs((ticks[1] ?? 0) - (ticks[0] ?? 0)) * (axis.format?.style === "percent" ? 100 : 1);
-  return Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+/** As many digits for all places as the longest of them needs: 0.0, 0.5, 1.0. */
+function digitsOf(ticks: readonly (number | Tick)[], axis: Axis): number {
+  return Math.max(0, ...ticks.map((tick) => digitsIn(typeof tick === "number" ? tick : tick.at, axis)));
+}
+
+/** How many digits a place has after its point. */
+function digitsIn(at: number, { format }: Axis): number {
+  const [mantissa = "", exponent = "0"] = String(tidy(format?.style === "percent" ? at * 100 : at)).split(
+    "e",
+  );
+  return Math.max(0, (mantissa.split(".")[1]?.length ?? 0) - Number(exponent));
 }
 
 /** Without the last digits of a product: 0.3, not 0.30000000000000004. */

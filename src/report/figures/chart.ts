@@ -115,7 +115,7 @@ function scaleOf(along: Ruler | Bands): object {
 
 function axes(plot: typeof PlotModule, { x, y, grid = "y", below = false }: Frame): PlotModule.Markish[] {
   const line = { stroke: colour.rule, strokeOpacity: 1 };
-  const common = { tickSize: 0, label: null, fontSize: 12, fill: colour.mute };
+  const common = { tickSize: 0, label: null, fontSize: 12, lineHeight: 1.25, fill: colour.mute };
   const lines =
     grid === "y"
       ? [plot.gridY(placesNamed(y), line)]
@@ -124,20 +124,24 @@ function axes(plot: typeof PlotModule, { x, y, grid = "y", below = false }: Fram
         : [];
   return [
     ...lines,
-    plot.axisX(placesNamed(x), { ...common, tickFormat: textOf(x, below) } as PlotModule.AxisXOptions),
-    plot.axisY(placesNamed(y), { ...common, tickFormat: textOf(y, false) } as PlotModule.AxisYOptions),
+    plot.axisX(placesNamed(x), { ...common, text: textOf(x, below) } as PlotModule.AxisXOptions),
+    plot.axisY(placesNamed(y), { ...common, text: textOf(y, false) } as PlotModule.AxisYOptions),
   ];
 }
 
 const placesNamed = (along: Ruler | Bands): (number | string)[] =>
   isBands(along) ? [...along.named] : along.ticks.map(({ at }) => at);
 
-function textOf(along: Ruler | Bands, below: boolean): (value: unknown, index: number) => string {
-  if (isBands(along)) return (value) => String(value);
-  return (_, index) => {
-    const tick = along.ticks[index];
-    return below && tick?.below ? `${tick.text}\n${tick.below}` : (tick?.text ?? "");
-  };
+/** By place: Plot numbers only some of the places of a log axis. */
+function textOf(along: Ruler | Bands, below: boolean): (value: unknown) => string {
+  if (isBands(along)) return String;
+  const texts = new Map<unknown, string>(
+    along.ticks.map((tick) => [
+      tick.at,
+      below && tick.below !== "" ? `${tick.text}\n${tick.below}` : tick.text,
+    ]),
+  );
+  return (value) => texts.get(value) ?? "";
 }
 
 function placesOf(drawn: Plotted): Places {

@@ -44,7 +44,7 @@ export function layOut(
   y += placed.height;
   if (protocols.length > 0) {
     y += 16;
-    const words = `${protocols.join("; ")}${figure.protocolNote === undefined ? "" : `. ${figure.protocolNote}`}`;
+    const words = `${protocols.join("; ")}${figure.protocolNote === undefined ? "" : ` (${figure.protocolNote})`}`;
     for (const line of wrapText(words, width, 11.5)) {
       parts.push(label(line, 0, y + 8, { size: 11.5, fill: colour.mute }));
       y += 17;

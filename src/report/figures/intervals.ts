@@ -29,7 +29,7 @@ export function drawIntervals(tools: Tools, group: IntervalGroup, width = 420): 
   const { content } = chart(tools, { width, height, ...margins, x, y, grid: "x" }, [], {
     over: (at) => {
       const rows = players.map((player, index) =>
-        drawRow(player, names[index] ?? "", at.y(String(index)), at, group),
+        drawRow(player, names[index] ?? "", { y: at.y(String(index)), left: margins.left + 4 }, at, group),
       );
       tips = players.map((player, index) => tipOf(player, index, at, group, { width, height })).join("");
       const span = { left: width - chances, column: CHANCE, row, top: margins.top, height };
@@ -57,9 +57,17 @@ function zeroLine({ domain, scale }: Ruler, at: Places, top: number, bottom: num
   return element("line", { x1: x, x2: x, y1: top, y2: bottom, stroke: colour.mute });
 }
 
-function drawRow(player: Player, name: string, y: number, at: Places, { tone }: IntervalGroup): string {
+function drawRow(
+  player: Player,
+  name: string,
+  { y, left }: { y: number; left: number },
+  at: Places,
+  { tone }: IntervalGroup,
+): string {
   const start = label(name, 0, y);
-  if (player.value === null) return start;
+  if (player.value === null) {
+    return start + label("not measured", left, y, { fill: colour.mute, size: 11 });
+  }
   const interval =
     player.low === undefined || player.high === undefined
       ? ""

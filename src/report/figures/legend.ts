@@ -22,7 +22,7 @@ export function legendOf(figure: Figure): LegendEntry[] {
           : [entry("area", firstBand(figure.series, figure.families), figure.band)]),
       ];
     case "panels": {
-      const shape = figure.panels.some(({ kind }) => kind === "bars") ? "box" : "line";
+      const shape = figure.panels.some(({ kind }) => kind === "lines") ? "line" : "box";
       const intervals = figure.panels.flatMap((panel) => (panel.kind === "intervals" ? [panel] : []));
       return [
         ...familyEntries(figure.families, shape),

@@ -41,6 +41,9 @@ export function valuesOf(series: readonly LineSeries[], along: "x" | "y"): numbe
   );
 }
 
+/** Two spaces that no reader of SVG makes one. */
+const SPACE = "\u00a0\u00a0";
+
 /** Many points make a line unreadable if each has a mark. */
 const MANY_POINTS = 16;
 
@@ -64,7 +67,7 @@ export function lineMarks(
       x: "x",
       y: "y",
       r: small ? 2.6 : 3,
-      stroke: small && one.points.length > MANY_POINTS ? colour.bg : colour[one.tone],
+      stroke: colour[one.tone],
       fill: full ? colour[one.tone] : (point: LinePoint) => (point.marked ? colour[one.tone] : colour.bg),
     } as PlotModule.DotOptions);
   });
@@ -106,7 +109,7 @@ export function endsOf(
     const last = one.points.findLast((point) => point.y !== null);
     if (last === undefined || last.y === null) return [];
     const name = short ? (one.short ?? one.name) : one.name;
-    const value = y === undefined ? "" : `  ${writeNumber(last.y, y.format)}`;
+    const value = y === undefined ? "" : `${SPACE}${writeNumber(last.y, y.format)}`;
     const bold = one.emphasis === true;
     const text = fitText(name, most - textWidth(value, 12, bold), 12, bold) + value;
     return [{ text, x: last.x, y: last.y, tone: one.tone, bold }];
@@ -174,7 +177,7 @@ export function lineTips(
       const here = series
         .flatMap((one) => one.points.filter((point) => point.x === x).map((point) => ({ one, point })))
         .sort((a, b) => (b.point.y ?? Number.NEGATIVE_INFINITY) - (a.point.y ?? Number.NEGATIVE_INFINITY));
-      const lines = here.map(({ one, point }) => `${valueWithInterval(point, axes.y)}  ${one.name}`);
+      const lines = here.map(({ one, point }) => `${valueWithInterval(point, axes.y)}${SPACE}${one.name}`);
       const whole =
         axes.whole === undefined ? "" : `, ${axes.whole.label} ${writeNumber(axes.whole.y, axes.y.format)}`;
       const place = pixels[index] ?? 0;

@@ -84,11 +84,11 @@ function drawBarsPanel(tools: Tools, panel: BarsPanel, families: readonly Family
   const start = ({ x: at, family }: DepthBar) => at - 0.4 + names.indexOf(family) * each;
   const drawn = panel.bars.filter((bar) => bar.y !== null);
   const anyMarked = drawn.some(({ marked }) => marked);
+  const place = { x1: start, x2: (bar: DepthBar) => start(bar) + each, y1: floor, y2: "y" };
+  // Pale bars would let the lines of the grid through.
+  const ground = tools.plot.rectY(drawn, { ...place, fill: colour.bg });
   const bars = tools.plot.rectY(drawn, {
-    x1: start,
-    x2: (bar: DepthBar) => start(bar) + each,
-    y1: floor,
-    y2: "y",
+    ...place,
     fill: (bar: DepthBar) => colour[toneOf(bar.family, families)],
     fillOpacity: (bar: DepthBar) => (anyMarked && !bar.marked ? 0.4 : 1),
   });
@@ -102,7 +102,7 @@ function drawBarsPanel(tools: Tools, panel: BarsPanel, families: readonly Family
   const { content } = chart(
     tools,
     { ...bounds, x, y },
-    [bars, whiskers, ...(floor === 0 ? [tools.plot.ruleY([0], { stroke: colour.mute })] : [])],
+    [ground, bars, whiskers, ...(floor === 0 ? [tools.plot.ruleY([0], { stroke: colour.mute })] : [])],
     {
       over: (at) => {
         const half = Math.abs(at.x(1) - at.x(0)) / 2;

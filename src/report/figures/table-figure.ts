@@ -14,7 +14,7 @@ export function tableHtml({ columns, rows }: TableFigure): string {
   const limits = limitsOf({ columns, rows });
   const head = columns.map(
     ({ title, detail, bar }, index) =>
-      `<th scope="col"${sideOf(bar, columnIsText(rows, index))}>${escapeText(title)}${detail === undefined ? "" : `<br><small>${escapeText(detail)}</small>`}</th>`,
+      `<th scope="col"${index === 0 ? "" : sideOf(bar, columnIsText(rows, index))}>${escapeText(title)}${detail === undefined ? "" : `<br><small>${escapeText(detail)}</small>`}</th>`,
   );
   const body = rows.map((row) => {
     const cells = row.map((value, index) => {

@@ -22,7 +22,7 @@ export function textWidth(text: string, size: number, bold = false): number {
   const table = bold ? BOLD : REGULAR;
   let width = 0;
   for (const character of text) {
-    const code = character.codePointAt(0) ?? 0;
+    const code = character === "\u00a0" ? 32 : (character.codePointAt(0) ?? 0);
     width += table[code - 32] ?? (code >= 0x2e80 ? 1.05 : code >= 0x2000 && code < 0x2030 ? 0.6 : 0.7);
   }
   return width * size;

@@ -16,6 +16,6 @@ function inline(part: Inline, context: Context): string {
 }
 
 export const figureLink = (id: string, { figureNumbers }: Context) =>
-  `<a href="#${anchors.figure(id)}">Figure ${figureNumbers.get(id) ?? ""}</a>`;
+  `<a class="ref" href="#${anchors.figure(id)}">Figure ${figureNumbers.get(id) ?? ""}</a>`;
 
 export const chip = (id: string) => `<a class="chip" href="#${anchors.protocol(id)}">${escapeText(id)}</a>`;

@@ -11,6 +11,7 @@ body{margin:0;padding:0 32px;background:var(--bg);color:var(--ink);font:400 18px
 a{color:inherit;text-decoration-color:var(--grey);text-underline-offset:3px}
 a:hover{text-decoration-color:currentColor}
 :focus-visible{outline:2px solid var(--blue);outline-offset:3px;border-radius:2px}
+.ref{white-space:nowrap}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 
 nav,h3,h4,.sub,.legend,figcaption,.data,table,.kicker,.tile span,.badge,.chip,svg,.aside,footer,dt,.tally,
@@ -61,7 +62,7 @@ h4{margin:0 0 6px;font-size:13.5px;font-weight:600}
 .key .interval{height:5px;border-radius:3px;opacity:.35}
 .key .ramp{width:120px;height:10px;background:linear-gradient(90deg,color-mix(in srgb,var(--c) 4%,transparent),var(--c))}
 
-svg.pl{display:block;max-width:100%;height:auto;overflow:visible;font-size:12px;font-variant-numeric:tabular-nums}
+svg.pl{display:block;max-width:100%;height:auto;overflow:visible;font-size:12px}
 .pl text{white-space:pre}
 .narrow{display:none}
 .grid{display:grid;gap:24px 20px}
@@ -90,10 +91,11 @@ figcaption{margin-top:14px;max-width:52em;font-size:14px;line-height:1.5}
 .data small{margin-left:6px}
 .csv{position:absolute;left:190px;top:3px}
 .scroll{position:relative;max-height:420px;margin-top:6px;overflow:auto;border-block:1px solid var(--rule)}
-table{width:100%;border-collapse:collapse;font-size:12.5px;line-height:1.35;font-variant-numeric:tabular-nums;color:var(--ink)}
+table{width:100%;border-collapse:collapse;font-size:12.5px;line-height:1.35;color:var(--ink)}
+td{font-variant-numeric:tabular-nums}
 th,td{padding:5px 10px;text-align:right;white-space:nowrap}
 .s{text-align:left}
-td.s{max-width:44em;white-space:normal}
+td.s{max-width:44em;font-variant-numeric:normal;white-space:normal}
 th:first-child{padding-left:0;text-align:left}
 thead th{position:sticky;top:0;background:var(--bg);font-weight:600;color:var(--mute);vertical-align:bottom}
 tbody th{font-weight:500}
@@ -101,7 +103,7 @@ tbody tr{border-top:1px solid var(--rule)}
 .wide-table{max-height:none}
 .figures{font-size:13px}
 .figures th.s,.figures td.s{padding-left:24px}
-.figures td.s{white-space:nowrap}
+.figures td.s{font-variant-numeric:tabular-nums;white-space:nowrap}
 .figures small{font-weight:400}
 .bar{display:inline-block;width:calc(var(--v)*130px + 1px);height:11px;margin-right:8px;border-radius:2px;background:var(--c);vertical-align:-1px}
 .bar.below{background:none;border:1.5px solid var(--orange)}
