@@ -71,6 +71,12 @@ export {
 export type { PruneEvaluations, PruneEvent, PruneOptions } from "./experiment/prune/options.ts";
 export { type PruneRecipe, pruneRecipes } from "./experiment/prune/recipes.ts";
 export type { PruneContender, PrunePlan, PruneRecord } from "./experiment/prune/record.ts";
+export {
+  type ComparedRow,
+  compareStudies,
+  type ProtocolDifference,
+  type StudyComparison,
+} from "./experiment/study/compare.ts";
 export { definePlan } from "./experiment/study/define-plan.ts";
 export type { Plan } from "./experiment/study/plan.ts";
 export type { StudyRecord } from "./experiment/study/record.ts";

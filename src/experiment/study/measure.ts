@@ -27,7 +27,7 @@ export type Taken = z.output<typeof takenSchema>;
 export const isShared = (opened: OpenEvaluation): opened is Shared =>
   opened.data instanceof Corpus || opened.data instanceof Task;
 
-type Shared = OpenEvaluation & { readonly data: Corpus | Task };
+export type Shared = OpenEvaluation & { readonly data: Corpus | Task };
 
 const measuresOf = (data: Corpus | Task): Measure[] =>
   data instanceof Corpus ? ["loss"] : [...data.measures];

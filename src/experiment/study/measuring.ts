@@ -1,15 +1,15 @@
 /** Every subnetwork of a model on every evaluation that wants it. */
 import { join } from "node:path";
 import { z } from "zod";
-import { DepthkitError } from "../../errors.ts";
+import { present } from "../../arrays.ts";
 import { objectDigest } from "../../journal/key.ts";
 import type { RepairedSubnetwork, Subnetwork } from "../../model/model.ts";
 import type { RepairOptions } from "../../model/repair.ts";
 import { trainedMethods } from "../../protocol/repair.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
-import { isShared, measureAlone, measureTogether, type Taken, takenSchema } from "./measure.ts";
+import { isShared, measureAlone, measureTogether, type Shared, type Taken, takenSchema } from "./measure.ts";
 import type { OpenEvaluation, OpenModel } from "./open.ts";
-import type { SettledPlan, SettledRepair } from "./plan.ts";
+import type { SettledPlan } from "./plan.ts";
 import type { Points, Subject } from "./points.ts";
 import { type Failure, type FitReport, fitReport, type Written, writtenSchema } from "./record.ts";
 import { isFailure, orFailure, type Steps } from "./steps.ts";
@@ -33,19 +33,53 @@ export interface Findings {
 
 export async function measureAll(work: Measuring): Promise<Findings> {
   const found: Findings = { taken: new Map(), fits: new Map(), texts: new Map() };
-  const { opened, points } = work;
-  for (const evaluation of opened.evaluations) {
-    const wanted = points.wantedBy(evaluation.evaluation.where).filter(({ repair }) => repair === null);
-    if (isShared(evaluation)) await measureSets(work, evaluation, wanted, found);
-    else
-      for (const subject of wanted) await measureOne(work, evaluation, subject, bareOf(work, subject), found);
-  }
-  for (const subject of points.subjects) {
-    if (subject.repair === null) await writeText(work, subject, async () => bareOf(work, subject), found);
-    else await measureRepaired(work, subject, subject.repair, found);
+  const { subjects } = work.points;
+  const bare = subjects.filter(({ repair }) => repair === null);
+  await measureOn(work, bare, async (subject) => bareOf(work, subject), found);
+  for (const batch of batchesOf(subjects.filter(({ repair }) => repair !== null))) {
+    await measureRepaired(work, batch, found);
   }
   return found;
 }
+
+/** Subnetworks on everything that wants them; `make` gives one where a value is missing. */
+async function measureOn(
+  work: Measuring,
+  subjects: readonly Subject[],
+  make: Make,
+  found: Findings,
+): Promise<void> {
+  const { opened, points } = work;
+  for (const evaluation of opened.evaluations) {
+    const all = points.wantedBy(evaluation.evaluation.where);
+    const wanted = subjects.filter((subject) => all.includes(subject));
+    if (isShared(evaluation)) await measureSets(work, evaluation, wanted, make, found);
+    else for (const subject of wanted) await measureOne(work, evaluation, subject, make, found);
+  }
+  for (const subject of subjects) await writeText(work, subject, make, found);
+}
+
+type Make = (subject: Subject, call: CallOptions) => Promise<Subnetwork>;
+
+/** Repairs held at a time: fitted in closed form they are small, and what is trained may not be. */
+const heldTogether = 8;
+
+function batchesOf(subjects: readonly Subject[]): Subject[][] {
+  const batches: Subject[][] = [];
+  for (const subject of subjects) {
+    const last = batches.at(-1);
+    const small = !isTrained(subject);
+    if (last !== undefined && small && last.length < heldTogether && !last.some(isTrained))
+      last.push(subject);
+    else batches.push([subject]);
+  }
+  return batches;
+}
+
+const isTrained = ({ repair }: Subject): boolean => repair?.settled.steps.some(trains) ?? false;
+
+const trains = (step: RepairOptions): boolean =>
+  trainedMethods.includes(step.method) || ("training" in step && step.training != null);
 
 const bareOf = ({ opened }: Measuring, { removed }: Subject): Subnetwork => opened.model.without(removed);
 
@@ -74,11 +108,12 @@ function note(found: Findings, subject: Subject, evaluation: string, taken: Take
 /** Together, since what they share is computed once; each is kept as it is finished. */
 async function measureSets(
   work: Measuring,
-  opened: OpenEvaluation,
+  opened: Shared,
   wanted: readonly Subject[],
+  make: Make,
   found: Findings,
 ): Promise<void> {
-  if (!isShared(opened)) return;
+  if (wanted.length === 0) return;
   const { steps } = work;
   const { name } = opened.evaluation;
   const missing: Subject[] = [];
@@ -92,11 +127,14 @@ async function measureSets(
     if (known === undefined) missing.push(subject);
     else take(subject, known);
   }
-  const step = `${name}: ${wanted.length} subnetworks`;
+  const repaired = wanted.some(({ repair }) => repair !== null) ? " with repairs" : "";
+  const step = `${name}: ${wanted.length} subnetworks${repaired}`;
+  const subnetworks: Subnetwork[] = [];
+  for (const subject of missing) subnetworks.push(await make(subject, steps.call(step)));
   const failure = await orFailure(() =>
     measureTogether(
       opened,
-      missing.map((subject) => bareOf(work, subject)),
+      subnetworks,
       async (place, taken) => {
         const subject = missing[place];
         if (subject === undefined) return;
@@ -120,20 +158,15 @@ async function measureOne(
   work: Measuring,
   opened: OpenEvaluation,
   subject: Subject,
-  subnetwork: Subnetwork,
+  make: Make,
   found: Findings,
 ): Promise<void> {
   const { name } = opened.evaluation;
-  const label = `${name}: ${describe(subject)}`;
   const journal = join(work.folder, "items");
-  const taken = await work.steps.step(label, keyOf(work, opened, subject), takenSchema, async (call) => {
-    if (!isShared(opened)) return await measureAlone(opened, subnetwork, { journal, ...call });
-    const only: Taken[] = [];
-    await measureTogether(opened, [subnetwork], async (_, taken) => void only.push(taken), call);
-    const [first] = only;
-    if (first === undefined) throw new DepthkitError("INTERNAL", `${label} gave no values.`);
-    return first;
-  });
+  const label = `${name}: ${describe(subject)}`;
+  const taken = await work.steps.step(label, keyOf(work, opened, subject), takenSchema, async (call) =>
+    measureAlone(opened, await make(subject, call), { journal, ...call }),
+  );
   note(found, subject, name, taken);
 }
 
@@ -142,39 +175,37 @@ const describe = ({ removed, repair }: Subject): string => {
   return repair === null ? what : `${what}, ${repair.settled.name}`;
 };
 
-/** The repair is fitted, measured on everything that is wanted of it, and given back. */
-async function measureRepaired(
-  work: Measuring,
-  subject: Subject,
-  repair: NonNullable<Subject["repair"]>,
-  found: Findings,
-): Promise<void> {
-  const { opened, points, steps } = work;
-  const key = { step: "fit", fitted: fittedKey(repair), removed: subject.removed, of: opened.key };
-  const label = `repair ${describe(subject)}`;
-  let fitted: Fitted | undefined;
-  const make = async (call: CallOptions) => {
-    fitted ??= await fitSteps(work, subject, repair, key, call);
-    return fitted;
+/** Repairs are fitted, measured on everything that wants them, and given back. */
+async function measureRepaired(work: Measuring, batch: readonly Subject[], found: Findings): Promise<void> {
+  const { opened, steps } = work;
+  const fitted = new Map<Subject, Fitted>();
+  const keyOf = ({ removed, repair }: Subject) => ({
+    step: "fit",
+    fitted: repair && fittedKey(repair),
+    removed,
+    of: opened.key,
+  });
+  const fitOf = async (subject: Subject, call: CallOptions): Promise<Fitted> => {
+    const made = fitted.get(subject) ?? (await fitSteps(work, subject, keyOf(subject), call));
+    fitted.set(subject, made);
+    return made;
   };
   try {
-    const reports = await steps.step(
-      label,
-      key,
-      z.array(fitReport),
-      async (call) => (await make(call)).reports,
-    );
-    found.fits.set(subject, reports);
-    if (isFailure(reports)) return;
-    for (const evaluation of opened.evaluations) {
-      if (!points.wantedBy(evaluation.evaluation.where).includes(subject)) continue;
-      const known = steps.knows(keyOf(work, evaluation, subject));
-      const subnetwork = known ? bareOf(work, subject) : (await make(steps.call(label))).subnetwork;
-      await measureOne(work, evaluation, subject, subnetwork, found);
+    const good: Subject[] = [];
+    for (const subject of batch) {
+      const label = `repair ${describe(subject)}`;
+      const reports = await steps.step(
+        label,
+        keyOf(subject),
+        z.array(fitReport),
+        async (call) => (await fitOf(subject, call)).reports,
+      );
+      found.fits.set(subject, reports);
+      if (!isFailure(reports)) good.push(subject);
     }
-    await writeText(work, subject, async () => (await make(steps.call(label))).subnetwork, found);
+    await measureOn(work, good, async (subject, call) => (await fitOf(subject, call)).subnetwork, found);
   } finally {
-    await fitted?.close();
+    await Promise.all([...fitted.values()].map((made) => made.close()));
   }
 }
 
@@ -185,21 +216,13 @@ interface Fitted {
 }
 
 /** A repair's steps, each on top of the one before; what is trained goes on from its checkpoints. */
-async function fitSteps(
-  work: Measuring,
-  subject: Subject,
-  {
-    settled,
-    condition,
-  }: { settled: SettledRepair; condition: { measured: Parameters<Subnetwork["repair"]>[0] } },
-  key: object,
-  call: CallOptions,
-): Promise<Fitted> {
+async function fitSteps(work: Measuring, subject: Subject, key: object, call: CallOptions): Promise<Fitted> {
   const made: RepairedSubnetwork[] = [];
   const close = async () => void (await Promise.all(made.map((one) => one.close())));
   const checkpoints = join(work.folder, "training", objectDigest(key).slice(0, 16));
   let subnetwork = bareOf(work, subject);
   try {
+    const { settled, condition } = present(subject.repair ?? undefined, "a repair to fit");
     for (const [at, step] of settled.steps.entries()) {
       const options = withCheckpoints(step, join(checkpoints, String(at)));
       const repaired = await subnetwork.repair(condition.measured, { ...options, ...call });
@@ -210,22 +233,16 @@ async function fitSteps(
     await close();
     throw error;
   }
-  const reports = made.map(({ report }) => fitReport.parse(report));
-  return { subnetwork, reports, close };
+  return { subnetwork, reports: made.map(({ report }) => fitReport.parse(report)), close };
 }
 
-function withCheckpoints(repair: RepairOptions, folder: string): RepairOptions {
-  const training = "training" in repair ? repair.training : undefined;
-  if (training == null && !trainedMethods.includes(repair.method)) return repair;
-  return { ...repair, training: { ...training, folder: training?.folder ?? folder } } as RepairOptions;
+function withCheckpoints(step: RepairOptions, folder: string): RepairOptions {
+  if (!trains(step)) return step;
+  const training = "training" in step ? step.training : undefined;
+  return { ...step, training: { ...training, folder: training?.folder ?? folder } } as RepairOptions;
 }
 
-async function writeText(
-  work: Measuring,
-  subject: Subject,
-  make: () => Promise<Subnetwork>,
-  found: Findings,
-): Promise<void> {
+async function writeText(work: Measuring, subject: Subject, make: Make, found: Findings): Promise<void> {
   const { settled, opened, points, steps } = work;
   const { texts } = settled;
   if (texts === undefined || !points.wantedBy(texts.where).includes(subject)) return;
@@ -241,7 +258,7 @@ async function writeText(
   };
   const label = `text: ${describe(subject)}`;
   const written = await steps.step(label, key, writtenSchema, async (call) =>
-    writtenSchema.parse(await (await make()).generate(prompts, { ...options, ...call })),
+    writtenSchema.parse(await (await make(subject, call)).generate(prompts, { ...options, ...call })),
   );
   found.texts.set(subject, written);
 }
