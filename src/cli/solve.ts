@@ -101,6 +101,9 @@ function describe(scores: GenerationScore, reused: number): string {
       ["right", `${formatCount(scores.correct)} of ${formatCount(scores.items)}`],
       ["accuracy", share(scores.accuracy, scores.standardError)],
       ["scored by", scores.score],
+      ...(scores.rougeL === null
+        ? []
+        : [["ROUGE-L", share(scores.rougeL.fMeasure, scores.rougeL.standardError)]]),
       ["without a number", formatCount(scores.withoutNumber)],
       ["cut short", `${formatCount(scores.cutShort)} at ${formatCount(scores.maxNewTokens)} tokens`],
       ["tokens written", formatCount(scores.tokens)],

@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "a5e18806930fee4ad28bad3f17b9b4b56d0ef22adc268731faf869dfa381a114";
+export const contractDigest = "4b5f5a1dc513347d6ef7bbea2d59b8011079e77bf3514e2e69d62b6275d19adb";

@@ -6,8 +6,11 @@ import { count, digest, extending, finite, handle, list, MOST_AT_A_TIME, named, 
 
 const generationTaskHandle = named("GenerationTaskHandle", handle("generation-task"));
 
-const generationScores = ["exact", "number"] as const;
-/** `exact`: the text is the target; `number`: the same number is found in both. */
+const generationScores = ["exact", "number", "rouge-l"] as const;
+/**
+ * `exact`: the text is the target; `number`: the same number is found in both; `rouge-l`: how much of the
+ * target's words the text has in their order.
+ */
 const generationScoreRule = named("GenerationScoreRule", z.enum(generationScores));
 export type GenerationScoreRule = (typeof generationScores)[number];
 
@@ -18,10 +21,17 @@ export const generationTaskOptions = named(
       .string()
       .min(1)
       .describe("An item's prompt, with fields of the row in braces: Question: {question}\\nAnswer:."),
-    target: z.string().min(1).default("answer").describe("The field that holds the right answer."),
+    target: z
+      .string()
+      .min(1)
+      .default("answer")
+      .describe("The field that holds the right answer, or a list of them: the best of them counts."),
     score: generationScoreRule
       .default("exact")
-      .describe("exact: the same text, white space at the ends aside; number: the same number in both."),
+      .describe(
+        "exact: the same text, white space at the ends aside; number: the same number in both; rouge-l: the " +
+          "longest run of words in common, gaps allowed.",
+      ),
     shots: count().default(0).describe("Worked examples in front of every item."),
     shotsFrom: rowSource
       .nullable()
@@ -51,7 +61,7 @@ export const generationTaskInfo = named(
     shots: count().describe("Worked examples in front of every item."),
     separator: z.string().describe("What stands between examples, and ends an answer."),
     firstPrompt: z.string().describe("As the model gets it."),
-    firstTarget: z.string().describe("The first item's right answer."),
+    firstTarget: z.string().describe("The first item's right answer, the first of several."),
   }),
 );
 export type GenerationTaskInfo = z.infer<typeof generationTaskInfo>;
@@ -94,22 +104,38 @@ const generationAnswer = named(
   z.object({
     place: z.string().describe("File and line of the item."),
     text: z.string().describe("What was written."),
-    target: z.string().describe("The right answer."),
+    target: z
+      .string()
+      .describe("The right answer; of several the one that fits the text best, the first of equal ones."),
     number: z.string().nullable().describe("The number found in the text, where numbers are compared."),
-    correct: z.boolean().describe("Whether it counts as right."),
+    correct: z.boolean().describe("Whether it counts as right; under rouge-l, whether it would by `exact`."),
+    rougeL: finite().nullable().describe("The F-measure, where ROUGE-L is the score."),
     tokens: count().describe("Tokens written."),
     finish: finishReason.describe("Why it ended."),
   }),
 );
 export type GenerationAnswer = z.infer<typeof generationAnswer>;
 
+const rougeL = named(
+  "RougeL",
+  z.object({
+    fMeasure: finite().describe("2 P R / (P + R), averaged over items: what rouge-score calls fmeasure."),
+    precision: finite().describe("Words in common over words written, averaged over items."),
+    recall: finite().describe("Words in common over words of the target, averaged over items."),
+    standardError: finite().nullable().describe("Of fMeasure, over items; null for a single one."),
+  }),
+);
+
 export const generationSolveResult = named(
   "GenerationSolveResult",
   z.object({
-    accuracy: finite().describe("Share of items answered rightly."),
+    accuracy: finite().describe(
+      "Share of items answered rightly; under rouge-l, of those whose answer is the target.",
+    ),
     standardError: finite().nullable().describe("Over items; null for a single one."),
     correct: count().describe("Items answered rightly."),
     items: count(1).describe("Items answered."),
+    rougeL: rougeL.nullable().describe("Where ROUGE-L is the score: of the best target of each item."),
     withoutNumber: count().describe("Answers in which no number was found; wrong, all of them."),
     cutShort: count().describe("Answers that ended because maxNewTokens was reached."),
     tokens: count().describe("Written in all, ending tokens included."),

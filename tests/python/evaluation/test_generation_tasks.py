@@ -146,7 +146,7 @@ def test_examples_stand_in_front_and_are_not_asked(tmp_path: Path) -> None:
     ]
     path = write_lines(tmp_path / "sums.jsonl", records)
     task = load(path, template(PROMPT, score="number", shots=2))
-    assert [item.target for item in task.items] == ["6", "8"]
+    assert [item.targets for item in task.items] == [("6",), ("8",)]
     assert task.items[0].prompt == (
         "Question: 1+1?\nAnswer: 2\n\nQuestion: 2+2?\nAnswer: 4\n\nQuestion: 3+3?\nAnswer:"
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "a5e18806930fee4ad28bad3f17b9b4b56d0ef22adc268731faf869dfa381a114"
+CONTRACT_DIGEST = "4b5f5a1dc513347d6ef7bbea2d59b8011079e77bf3514e2e69d62b6275d19adb"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -74,9 +74,9 @@ class GenerationTaskOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fi
     prompt: Annotated[str, Meta(min_length=1)]
     """An item's prompt, with fields of the row in braces: Question: {question}\nAnswer:."""
     target: Annotated[str, Meta(min_length=1)] = "answer"
-    """The field that holds the right answer."""
+    """The field that holds the right answer, or a list of them: the best of them counts."""
     score: GenerationScoreRule = "exact"
-    """exact: the same text, white space at the ends aside; number: the same number in both."""
+    """exact: the same text, white space at the ends aside; number: the same number in both; rouge-l: the longest run of words in common, gaps allowed."""
     shots: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
     """Worked examples in front of every item."""
     shots_from: RowSource | None = None
@@ -658,11 +658,13 @@ class GenerationAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     text: str
     """What was written."""
     target: str
-    """The right answer."""
+    """The right answer; of several the one that fits the text best, the first of equal ones."""
     number: str | None
     """The number found in the text, where numbers are compared."""
     correct: bool
-    """Whether it counts as right."""
+    """Whether it counts as right; under rouge-l, whether it would by `exact`."""
+    rouge_l: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """The F-measure, where ROUGE-L is the score."""
     tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Tokens written."""
     finish: FinishReason
@@ -708,13 +710,15 @@ class GenerationSolveParams(SolveOptions, frozen=True, kw_only=True, forbid_unkn
 
 class GenerationSolveResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     accuracy: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
-    """Share of items answered rightly."""
+    """Share of items answered rightly; under rouge-l, of those whose answer is the target."""
     standard_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
     """Over items; null for a single one."""
     correct: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Items answered rightly."""
     items: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Items answered."""
+    rouge_l: RougeL | None
+    """Where ROUGE-L is the score: of the best target of each item."""
     without_number: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Answers in which no number was found; wrong, all of them."""
     cut_short: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -757,7 +761,7 @@ class GenerationTaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_field
     first_prompt: str
     """As the model gets it."""
     first_target: str
-    """The first item's right answer."""
+    """The first item's right answer, the first of several."""
 
 
 class GenerationUnloadTaskParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1299,6 +1303,17 @@ class ReplacementBlockOptions(Struct, frozen=True, kw_only=True, forbid_unknown_
     """null: the span's first block as it is."""
 
 
+class RougeL(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    f_measure: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """2 P R / (P + R), averaged over items: what rouge-score calls fmeasure."""
+    precision: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Words in common over words written, averaged over items."""
+    recall: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Words in common over words of the target, averaged over items."""
+    standard_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """Of fMeasure, over items; null for a single one."""
+
+
 class RowFiles(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="files"):
     files: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
     """Paths of .jsonl or .jsonl.gz files, one object a line."""
@@ -1609,7 +1624,7 @@ DataSource: TypeAlias = FileSource | TextSource
 DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 FinishReason: TypeAlias = Literal["length", "end-of-text", "stop"]
 FiniteOrInfinity: TypeAlias = Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | Literal["Infinity"]
-GenerationScoreRule: TypeAlias = Literal["exact", "number"]
+GenerationScoreRule: TypeAlias = Literal["exact", "number", "rouge-l"]
 GenerationTaskHandle: TypeAlias = Annotated[str, Meta(pattern="^generation-task-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 GradientMetric: TypeAlias = Literal["taylor", "gate"]
 InfluenceMetric: TypeAlias = Literal["cosine", "l1", "l2", "relative-l1", "relative-l2"]
