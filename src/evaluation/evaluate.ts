@@ -61,7 +61,7 @@ export interface EvaluationResult<K extends Evaluation["kind"] = Evaluation["kin
   kind: K;
   name: string;
   scores: ScoresByKind[K];
-  /** Chunks, questions or prompts in it. */
+  /** Chunks, questions or written answers in it. */
   items: number;
   /** Of these, how many the journal had already. */
   reused: number;
@@ -175,7 +175,8 @@ function score(
 }
 
 function itemsOf(scores: ScoresByKind[Evaluation["kind"]]): number {
-  return "chunks" in scores ? scores.chunks : scores.items;
+  if ("chunks" in scores) return scores.chunks;
+  return "samples" in scores ? scores.items * scores.samples : scores.items;
 }
 
 /** All that determines what an item scores: every option but those named here. Batch sizes do not. */
@@ -202,7 +203,7 @@ async function dataKey(
   const tokenizer = result.digest;
   if (evaluation.kind === "solve") {
     const { digest, separator } = evaluation.task.info;
-    const { batchSize: _, items: __, ...asked } = solveOptions.strip().parse(evaluation);
+    const { batchSize: _, items: __, passAt: ___, ...asked } = solveOptions.strip().parse(evaluation);
     return { ...asked, tokenizer, task: digest, stop: asked.stop ?? [separator] };
   }
   // How many chunks are scored changes none of them.

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { firstTokens, modelHandle, rowSource, subject } from "./common.ts";
-import { finishReason } from "./generation.ts";
+import { finishReason, sampling } from "./generation.ts";
 import { knownItems } from "./item-values.ts";
 import { count, digest, extending, finite, handle, list, MOST_AT_A_TIME, named, upTo } from "./schema.ts";
 
@@ -89,6 +89,13 @@ export const solveOptions = named(
       .boolean()
       .default(false)
       .describe("Wrap each prompt as a user's turn in the model's chat template."),
+    samples: upTo(MOST_AT_A_TIME)
+      .default(1)
+      .describe("Answers to each item, drawn one by one; several need a temperature above 0."),
+    ...sampling,
+    passAt: list(count(1))
+      .default([])
+      .describe("The k of each pass@k: how likely one of k answers is right; none above `samples`."),
     items: z.boolean().default(false).describe("Also give every item, with what was written."),
   }),
 );
@@ -110,6 +117,7 @@ const generationAnswer = named(
     number: z.string().nullable().describe("The number found in the text, where numbers are compared."),
     correct: z.boolean().describe("Whether it counts as right; under rouge-l, whether it would by `exact`."),
     rougeL: finite().nullable().describe("The F-measure, where ROUGE-L is the score."),
+    sample: count().describe("Which of its item's answers it is, from 0."),
     tokens: count().describe("Tokens written."),
     finish: finishReason.describe("Why it ended."),
   }),
@@ -126,15 +134,28 @@ const rougeL = named(
   }),
 );
 
+const passAt = named(
+  "PassAt",
+  z.object({
+    k: count(1).describe("Answers that are looked at."),
+    value: finite().describe(
+      "How likely one of k answers is right: 1 - C(n - c, k) / C(n, k) where c of n are, averaged over items.",
+    ),
+    standardError: finite().nullable().describe("Over items; null for a single one."),
+  }),
+);
+
 export const generationSolveResult = named(
   "GenerationSolveResult",
   z.object({
     accuracy: finite().describe(
-      "Share of items answered rightly; under rouge-l, of those whose answer is the target.",
+      "Share of right answers; under rouge-l, of those that are the target. Of several samples: pass@1.",
     ),
     standardError: finite().nullable().describe("Over items; null for a single one."),
-    correct: count().describe("Items answered rightly."),
+    correct: count().describe("Right answers."),
     items: count(1).describe("Items answered."),
+    samples: count(1).describe("Answers to each item."),
+    passAt: list(passAt).describe("Each pass@k that was asked for."),
     rougeL: rougeL.nullable().describe("Where ROUGE-L is the score: of the best target of each item."),
     withoutNumber: count().describe("Answers in which no number was found; wrong, all of them."),
     cutShort: count().describe("Answers that ended because maxNewTokens was reached."),
@@ -144,9 +165,14 @@ export const generationSolveResult = named(
     taskDigest: digest().describe("The task's digest."),
     score: generationScoreRule.describe("How answers were compared with their targets."),
     maxNewTokens: count(1).describe("Tokens an answer at most."),
+    temperature: finite().describe("0: greedy."),
+    topP: finite().describe("The probability that sampled tokens held together."),
+    seed: count().describe("Of the samples."),
     stop: list(z.string()).describe("Strings that ended an answer."),
     batchSize: count(1).describe("Items at a time."),
-    perItem: list(generationAnswer).nullable().describe("Where `items` asked for them, in the task's order."),
+    perItem: list(generationAnswer)
+      .nullable()
+      .describe("Where `items` asked for them, in the task's order, an item's samples one after the other."),
     seconds: finite().describe("Seconds it took."),
   }),
 );

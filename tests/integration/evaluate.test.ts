@@ -144,6 +144,11 @@ describe("what is not the same is not taken from the journal", () => {
     // What is the default by itself is no difference.
     expect(await reused(pruned, { ...answers(), stop: ["\n\n"], chat: false })).toBe(5);
 
+    const drawn = { ...answers(), samples: 3, temperature: 0.8 };
+    expect(await reused(pruned, drawn)).toBe(0);
+    expect(await reused(pruned, { ...drawn, seed: 1 })).toBe(0);
+    expect(await reused(pruned, { ...drawn, batchSize: 2, passAt: [1, 2] })).toBe(15);
+
     const few = { ...text(), maxChunks: 2 };
     expect(await reused(pruned, few)).toBe(0);
     expect(await reused(pruned, { ...few, maxChunks: 3 })).toBe(2);

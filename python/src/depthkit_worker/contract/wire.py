@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "4b5f5a1dc513347d6ef7bbea2d59b8011079e77bf3514e2e69d62b6275d19adb"
+CONTRACT_DIGEST = "59b21dce2fedb80640ec9da09a1365cf953a9bf9b84a9b67c5f99a1436a0d17a"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -59,7 +59,7 @@ class GenerateOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     temperature: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] = 0.0
     """0 is greedy: the likeliest token each time."""
     top_p: Annotated[float, Meta(gt=0, le=1)] = 1.0
-    """Sample from the likeliest tokens that hold this much probability."""
+    """Sample from the likeliest tokens that hold this much probability; 1: from all."""
     seed: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
     """For sampling."""
     stop: tuple[Annotated[str, Meta(min_length=1)], ...] = ()
@@ -67,7 +67,7 @@ class GenerateOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     cache: bool = True
     """Keep a KV cache; without it every token costs a whole forward pass."""
     batch_size: Annotated[int, Meta(ge=1, le=65536)] = 1
-    """Prompts at a time; above 1 for greedy text with a cache."""
+    """Prompts at a time; above 1 with a cache."""
 
 
 class GenerationTaskOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -212,6 +212,16 @@ class SolveOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Items at a time."""
     chat: bool = False
     """Wrap each prompt as a user's turn in the model's chat template."""
+    samples: Annotated[int, Meta(ge=1, le=65536)] = 1
+    """Answers to each item, drawn one by one; several need a temperature above 0."""
+    temperature: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] = 0.0
+    """0 is greedy: the likeliest token each time."""
+    top_p: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    """Sample from the likeliest tokens that hold this much probability; 1: from all."""
+    seed: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """For sampling."""
+    pass_at: tuple[Annotated[int, Meta(ge=1, le=9007199254740991)], ...] = ()
+    """The k of each pass@k: how likely one of k answers is right; none above `samples`."""
     items: bool = False
     """Also give every item, with what was written."""
 
@@ -665,6 +675,8 @@ class GenerationAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Whether it counts as right; under rouge-l, whether it would by `exact`."""
     rouge_l: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
     """The F-measure, where ROUGE-L is the score."""
+    sample: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Which of its item's answers it is, from 0."""
     tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Tokens written."""
     finish: FinishReason
@@ -710,13 +722,17 @@ class GenerationSolveParams(SolveOptions, frozen=True, kw_only=True, forbid_unkn
 
 class GenerationSolveResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     accuracy: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
-    """Share of items answered rightly; under rouge-l, of those whose answer is the target."""
+    """Share of right answers; under rouge-l, of those that are the target. Of several samples: pass@1."""
     standard_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
     """Over items; null for a single one."""
     correct: Annotated[int, Meta(ge=0, le=9007199254740991)]
-    """Items answered rightly."""
+    """Right answers."""
     items: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Items answered."""
+    samples: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Answers to each item."""
+    pass_at: tuple[PassAt, ...]
+    """Each pass@k that was asked for."""
     rouge_l: RougeL | None
     """Where ROUGE-L is the score: of the best target of each item."""
     without_number: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -735,12 +751,18 @@ class GenerationSolveResult(Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """How answers were compared with their targets."""
     max_new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Tokens an answer at most."""
+    temperature: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """0: greedy."""
+    top_p: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """The probability that sampled tokens held together."""
+    seed: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of the samples."""
     stop: tuple[str, ...]
     """Strings that ended an answer."""
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Items at a time."""
     per_item: tuple[GenerationAnswer, ...] | None
-    """Where `items` asked for them, in the task's order."""
+    """Where `items` asked for them, in the task's order, an item's samples one after the other."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """Seconds it took."""
 
@@ -1093,6 +1115,15 @@ class PartialOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     head: bool = True
     """Whether the output head is tuned too; a tied one is untied."""
     training: TrainingOptions = field(default_factory=lambda: TrainingOptions())
+
+
+class PassAt(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    k: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Answers that are looked at."""
+    value: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """How likely one of k answers is right: 1 - C(n - c, k) / C(n, k) where c of n are, averaged over items."""
+    standard_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """Over items; null for a single one."""
 
 
 class PatchOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="patch"):

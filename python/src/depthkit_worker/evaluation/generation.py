@@ -22,9 +22,10 @@ from transformers import (
 from depthkit_worker.contract.wire import FinishReason, GenerateOptions, Generation, GenerationGenerateResult
 from depthkit_worker.data.tokens import Prompt, Tokeniser, tokeniser_of
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.evaluation.batched_writing import write_batches
 from depthkit_worker.evaluation.finished_items import FinishedItems
-from depthkit_worker.evaluation.greedy import write_greedy
 from depthkit_worker.evaluation.logits import FiniteLogits
+from depthkit_worker.evaluation.next_tokens import NextTokens, OnlyChosen, Stream
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import cache_keyword, empty_cache, kv_bytes_per_token
 from depthkit_worker.models.logits import Reader
@@ -56,11 +57,13 @@ def generate(
     *,
     finished: FinishedItems | None = None,
     places: Sequence[str] | None = None,
+    streams: Sequence[Stream] | None = None,
 ) -> GenerationGenerateResult:
     """What `subnetwork` writes after each of `prompts`. The values of an item of `finished` are
-    the ids written after a prompt. `places` names the prompts in messages; None: by their numbers."""
+    the ids written after a prompt. `places` names the prompts in messages; None: by their numbers.
+    `streams` are the random numbers of their texts; None: those of the prompts' numbers."""
     started = time.monotonic()
-    _check_options(options)
+    check_options(options)
     decoder = subnetwork.decoder
     writer = _Writer(decoder, tokeniser_of(decoder), options, _end_ids(decoder))
     named = [f"prompt {number + 1}" for number in range(len(prompts))] if places is None else places
@@ -68,12 +71,13 @@ def generate(
     finished = finished or FinishedItems()
     missing = finished.missing([range(1, options.max_new_tokens + 1)] * len(prompts))
     left = [encoded[place].ids for place in missing]
+    drawn = [(place, 0) if streams is None else streams[place] for place in missing]
     with removed(subnetwork), torch.no_grad():
         kv_bytes = kv_bytes_per_token(decoder)
         if options.batch_size > 1:
-            texts = _write_batches(decoder, left, options, job)
+            texts = _write_batches(decoder, left, drawn, options, job)
         else:
-            texts = _one_by_one(writer, left, job, cached=options.cache and kv_bytes > 0)
+            texts = _one_by_one(writer, left, drawn, job, cached=options.cache and kv_bytes > 0)
         with closing(texts):
             for written in texts:
                 ids = [np.asarray(text, dtype=np.float64) for text in written.values()]
@@ -88,41 +92,49 @@ def generate(
 
 
 def _write_batches(
-    decoder: Decoder, encoded: Sequence[list[int]], options: GenerateOptions, job: Job
+    decoder: Decoder,
+    encoded: Sequence[list[int]],
+    streams: Sequence[Stream],
+    options: GenerateOptions,
+    job: Job,
 ) -> Texts:
-    """Greedy text after each of `encoded`, by `decoder` as it stands."""
+    """Text after each of `encoded`, by `decoder` as it stands."""
     done = 0
-    for written in write_greedy(decoder, encoded, options, _end_ids(decoder), job):
+    for written in write_batches(decoder, encoded, streams, options, _end_ids(decoder), job):
         yield written
         done += len(written)
         job.report(PHASE, done, len(encoded), "texts")
 
 
-def _one_by_one(writer: _Writer, encoded: Sequence[list[int]], job: Job, *, cached: bool) -> Texts:
+def _one_by_one(
+    writer: _Writer, encoded: Sequence[list[int]], streams: Sequence[Stream], job: Job, *, cached: bool
+) -> Texts:
     each = writer.options.max_new_tokens
     total = len(encoded) * each
     with _plain_defaults(writer.decoder):
-        for index, ids in enumerate(encoded):
+        for index, (ids, stream) in enumerate(zip(encoded, streams, strict=True)):
             watch = _Watch(writer, len(ids), job, (index * each, total))
-            yield {index: _continue(writer, index, ids, watch, cached)}
+            tokens = NextTokens(writer.options, [stream])
+            yield {index: _continue(writer, index, ids, tokens, watch, cached)}
     job.report(PHASE, total, total, "tokens")
 
 
-def _continue(writer: _Writer, place: int, ids: list[int], watch: _Watch, cached: bool) -> list[int]:
+def _continue(
+    writer: _Writer, place: int, ids: list[int], tokens: NextTokens, watch: _Watch, cached: bool
+) -> list[int]:
     device = writer.decoder.device
     cache: dict[str, Any] = {cache_keyword(writer.decoder.model): empty_cache()} if cached else {}
     input_ids = torch.tensor([ids], device=device)
     reader = Reader("Writing text", writer.decoder.dtype)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(writer.options.seed)
-        output = writer.decoder.model.generate(  # type: ignore[operator]
-            input_ids,
-            attention_mask=torch.ones_like(input_ids),
-            generation_config=_generation_config(writer, cached),
-            stopping_criteria=StoppingCriteriaList([watch]),
-            logits_processor=LogitsProcessorList([FiniteLogits(reader, [place])]),
-            **cache,
-        )
+    processors = [FiniteLogits(reader, [place]), OnlyChosen(tokens)]
+    output = writer.decoder.model.generate(  # type: ignore[operator]
+        input_ids,
+        attention_mask=torch.ones_like(input_ids),
+        generation_config=_generation_config(writer, cached),
+        stopping_criteria=StoppingCriteriaList([watch]),
+        logits_processor=LogitsProcessorList(processors),
+        **cache,
+    )
     assert isinstance(output, Tensor)
     written: list[int] = output[0, len(ids) :].tolist()
     return written
@@ -201,16 +213,13 @@ def _plain_defaults(decoder: Decoder) -> Iterator[None]:
 
 
 def _generation_config(writer: _Writer, cached: bool) -> GenerationConfig:
-    options, ends = writer.options, writer.ends
-    sampling: dict[str, Any] = {"do_sample": False}
-    if options.temperature > 0:
-        sampling = {"do_sample": True, "temperature": options.temperature, "top_p": options.top_p, "top_k": 0}
+    ends = writer.ends
     return GenerationConfig(
-        max_new_tokens=options.max_new_tokens,
+        max_new_tokens=writer.options.max_new_tokens,
         eos_token_id=list(ends) or None,
         pad_token_id=ends[0] if ends else 0,  # One prompt at a time: never seen.
         use_cache=cached,
-        **sampling,
+        do_sample=False,  # What is drawn is drawn before: see `OnlyChosen`.
     )
 
 
@@ -229,12 +238,19 @@ def _decode(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> str:
     return text
 
 
-def _check_options(options: GenerateOptions) -> None:
-    if options.batch_size > 1 and (options.temperature > 0 or not options.cache):
+def check_options(options: GenerateOptions) -> None:
+    if options.batch_size > 1 and not options.cache:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"Batches of {options.batch_size} prompts were asked for. They are written greedily (temperature "
-            "0) and with a cache; sampled texts and those without a cache are written one at a time "
-            "(batch_size 1).",
+            f"Batches of {options.batch_size} prompts without a cache were asked for. Batches are written "
+            "with one; texts without a cache are written one at a time (batchSize 1).",
             batchSize=options.batch_size,
+        )
+    if options.temperature == 0 and (options.top_p < 1 or options.seed > 0):
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"Greedy text (temperature 0) was asked for with topP {options.top_p:g} and seed {options.seed}. "
+            "Both are for sampling: set a temperature above 0, or leave them out.",
+            topP=options.top_p,
+            seed=options.seed,
         )
