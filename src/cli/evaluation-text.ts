@@ -95,7 +95,7 @@ function tasksTable(tasks: readonly EvaluatedTask[]): string {
       { title: "time", align: "right" },
     ],
     tasks.map(({ info, scores, reused }) => [
-      info.format,
+      taskName(info),
       formatCount(scores.items),
       String(info.shots),
       ...("choiceLoss" in scores
@@ -111,6 +111,10 @@ function tasksTable(tasks: readonly EvaluatedTask[]): string {
     ]),
   );
 }
+
+/** A task's format, and how it is asked where that is not as plain text. */
+const taskName = ({ format, chatTemplate }: TaskInfo) =>
+  chatTemplate ? `${format} (chat template)` : format;
 
 /** How many items a result took from the journal, behind its time, which is that of the others. */
 export function fromJournal({ reused }: Reused): string {

@@ -249,6 +249,9 @@ test("evaluate and solve score tasks too, and a second run takes them from the j
   expect(table.stdout).toMatch(/^arc_easy +2 +0 +[01]\.\d{4}/m);
   expect(table.stdout.match(/2 taken from the journal/g)).toHaveLength(4); // two results, text and task each
 
+  const asked = await run(["evaluate", ...model, "--task", "rows.jsonl", "--chat-template"]);
+  expect(asked.stdout).toMatch(/^arc_easy \(chat template\) +2 +0 +[01]\.\d{4}/m);
+
   const prompt = ["--prompt", "{question}?\\nAnswer:", "--max-new-tokens", "4"];
   const solved = await run([
     "solve",

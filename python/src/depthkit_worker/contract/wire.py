@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "59b21dce2fedb80640ec9da09a1365cf953a9bf9b84a9b67c5f99a1436a0d17a"
+CONTRACT_DIGEST = "49c4adeefb4505f53742af4243519ac39eb6f71e248e3852825182c4eec1ec60"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -96,6 +96,8 @@ class HarnessOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Items of each task, from the front; null: all."""
     shots: Annotated[int, Meta(ge=0, le=9007199254740991)] | None = None
     """Examples in front of each item; null: what the task says; a task that fixes 0 keeps it."""
+    chat_template: bool = False
+    """Ask in the model's chat template, examples as turns: the harness's apply_chat_template."""
     batch_size: Annotated[int, Meta(ge=1, le=65536)] = 1
     """Items at a time."""
     include_path: Annotated[str, Meta(min_length=1)] | None = None
@@ -241,6 +243,8 @@ class TaskOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """Where the examples come from; null: the task's own first rows, which are not asked then."""
     limit: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
     """Ask the first so many rows; null: all."""
+    chat_template: bool = False
+    """Ask in the model's chat template: a question is a user's turn, a choice the reply."""
     bos: BosPolicy = "auto"
     """BOS token at the start of each prompt; auto: where the tokeniser adds it itself."""
 
@@ -834,6 +838,8 @@ class HarnessRunResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The version of lm-eval."""
     limit: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
     """Items of each task at most; null: all."""
+    chat_template: bool
+    """Whether it asked in the model's chat template."""
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Items at a time."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
@@ -1450,6 +1456,8 @@ class TaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     """Examples in front of each question."""
     limit: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
     """Rows to ask at most; null: all."""
+    chat_template: bool
+    """Whether questions are asked in the model's chat template."""
     bos: BosPolicy
     """The policy asked for."""
     bos_added: bool
