@@ -96,7 +96,7 @@ export {
 } from "./model/depthkit.ts";
 export type { ExportOptions } from "./model/export.ts";
 export type { FetchedFolder } from "./model/fetch.ts";
-export type { GenerateOptions } from "./model/generate.ts";
+export type { GenerateOptions, WrittenText } from "./model/generate.ts";
 export type { GenerationTask, LoadGenerationTaskOptions } from "./model/generation-task.ts";
 export {
   GradientInfluence,

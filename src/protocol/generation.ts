@@ -35,7 +35,18 @@ export const generateOptions = named(
 export const generationGenerateParams = extending("GenerationGenerateParams", generateOptions, {
   ...subject,
   prompts: list(z.string(), 1),
+  stream: z.boolean().default(false).describe("Tell of text as it is written."),
 });
+
+/** The next piece of a text. */
+export const generationPart = named(
+  "GenerationPart",
+  z.strictObject({
+    prompt: count().describe("Which prompt it stands behind, from 0."),
+    at: count().describe("Characters (code points) of the text that came before it."),
+    text: z.string().describe("What was written next."),
+  }),
+);
 
 export const finishReason = named("FinishReason", z.enum(["length", "end-of-text", "stop"]));
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "49c4adeefb4505f53742af4243519ac39eb6f71e248e3852825182c4eec1ec60"
+CONTRACT_DIGEST = "3ac5f4a5eb9c4f79c45e7329ef5ea0a74743974d677df12dd33e4bcdd95393b9"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -693,6 +693,8 @@ class GenerationGenerateParams(GenerateOptions, frozen=True, kw_only=True, forbi
     repairs: tuple[RepairHandle, ...]
     """In the order they were made."""
     prompts: Annotated[tuple[str, ...], Meta(min_length=1)]
+    stream: bool = False
+    """Tell of text as it is written."""
 
 
 class GenerationGenerateResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -712,6 +714,15 @@ class GenerationLoadTaskParams(GenerationTaskOptions, frozen=True, kw_only=True,
 class GenerationLoadTaskResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     task: GenerationTaskHandle
     info: GenerationTaskInfo
+
+
+class GenerationPart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    prompt: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Which prompt it stands behind, from 0."""
+    at: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Characters (code points) of the text that came before it."""
+    text: str
+    """What was written next."""
 
 
 class GenerationSolveParams(SolveOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):

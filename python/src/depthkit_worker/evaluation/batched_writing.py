@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -15,6 +15,9 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.logits import Reader
 from depthkit_worker.models.stepper import Stepper, pad_left
 from depthkit_worker.session.job import Job
+
+Grow = Callable[[int, list[int]], None]
+"""Hears of every token: the place of its prompt, and the ids written so far."""
 
 
 @dataclass
@@ -31,6 +34,7 @@ def write_batches(
     options: GenerateOptions,
     ends: tuple[int, ...],
     job: Job,
+    grow: Grow,
 ) -> Iterator[dict[int, list[int]]]:
     """The ids `decoder`, as it stands, writes after each of `prompts`, one of the ending tokens `ends`
     included; by the prompts' places, a batch at a time.
@@ -39,29 +43,28 @@ def write_batches(
     written does not hang on the batch but for the order of additions, which can tip a choice between two
     tokens that are as good as equally likely.
     """
-    tokenizer = decoder.require_tokenizer()
     order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
     for first in range(0, len(order), options.batch_size):
         places = order[first : first + options.batch_size]
         rows = [_Row(place) for place in places]
         written = {row.place: row.written for row in rows}
         tokens = NextTokens(options, [streams[place] for place in places])
-        _write_batch(
-            decoder, tokenizer, [prompts[place] for place in places], rows, tokens, options, ends, job
-        )
+        asked = [prompts[place] for place in places]
+        _write_batch(decoder, asked, rows, tokens, options, ends, job, grow)
         yield written
 
 
 def _write_batch(
     decoder: Decoder,
-    tokenizer: PreTrainedTokenizerBase,
     prompts: Sequence[Sequence[int]],
     rows: list[_Row],
     next_tokens: NextTokens,
     options: GenerateOptions,
     ends: tuple[int, ...],
     job: Job,
+    grow: Grow,
 ) -> None:
+    tokenizer = decoder.require_tokenizer()
     stepper, reader = Stepper(decoder), Reader("Writing text", decoder.dtype)
     with cancellable(decoder, job):
         logits = stepper.begin(pad_left(prompts))
@@ -71,6 +74,7 @@ def _write_batch(
         chosen = next_tokens.choose(logits)
         for row, token in zip(rows, chosen, strict=True):
             row.written.append(token)
+            grow(row.place, row.written)
         going = [index for index, row in enumerate(rows) if not _ended(row.written, tokenizer, options, ends)]
         if not going or step + 1 == options.max_new_tokens:
             return
