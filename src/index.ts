@@ -24,6 +24,7 @@ export {
   errorCodes,
   isErrorCode,
 } from "./errors.ts";
+export { compareEvaluations, type EvaluationDifference } from "./evaluation/compare-evaluations.ts";
 export type {
   EvaluateOptions,
   Evaluation,
@@ -35,7 +36,7 @@ export type {
   SubnetworkScore,
   SubnetworkScores,
 } from "./evaluation/evaluate-subnetworks.ts";
-export type { PerplexityOptions } from "./evaluation/perplexity.ts";
+export type { ChunkItem, Perplexity, PerplexityOptions } from "./evaluation/perplexity.ts";
 export type {
   ChoiceItem,
   ChoiceScores,
@@ -168,7 +169,7 @@ export type {
   UnitName,
 } from "./protocol/common.ts";
 export type { CorpusInfo } from "./protocol/corpus.ts";
-export type { Agreement, Perplexity, Rate } from "./protocol/evaluation.ts";
+export type { Agreement, Rate } from "./protocol/evaluation.ts";
 export type { ExportInfo, ExportProvenance } from "./protocol/export.ts";
 export type { GenerateResult, Generation } from "./protocol/generation.ts";
 export type {

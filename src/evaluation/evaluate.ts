@@ -15,12 +15,7 @@ import {
   listOf,
   required,
 } from "../options.ts";
-import {
-  choicesOptions,
-  lastWordOptions,
-  type Perplexity,
-  perplexityOptions,
-} from "../protocol/evaluation.ts";
+import { choicesOptions, lastWordOptions, perplexityOptions } from "../protocol/evaluation.ts";
 import { type GenerationScore, solveOptions } from "../protocol/generation-task.ts";
 import type { CallOptions, Own } from "../rpc/connection.ts";
 import { aHandle } from "../rpc/handle.ts";
@@ -28,7 +23,7 @@ import { optionsOf } from "../rpc/parse-params.ts";
 import { withTimeLimit, workerCallChecks } from "../rpc/time-limit.ts";
 import { ItemLog } from "./item-log.ts";
 import { modelKey } from "./keys.ts";
-import { type PerplexityOptions, scorePerplexity } from "./perplexity.ts";
+import { type Perplexity, type PerplexityOptions, scorePerplexity } from "./perplexity.ts";
 import type { Subject } from "./subject.ts";
 import {
   type ChoiceScores,
@@ -207,6 +202,6 @@ async function dataKey(
     return { ...asked, tokenizer, task: digest, stop: asked.stop ?? [separator] };
   }
   // How many chunks are scored changes none of them.
-  const { batchSize: _, maxChunks: __, ...asked } = perplexityOptions.strip().parse(evaluation);
+  const { batchSize: _, maxChunks: __, items: ___, ...asked } = perplexityOptions.strip().parse(evaluation);
   return { ...asked, tokenizer, text: await textDigest(connection, evaluation.data) };
 }

@@ -27,6 +27,7 @@ export const planSchema = z.strictObject({
     })
     .describe("Remove the units of least influence, as many as each of the counts says."),
   evaluation: perplexityOptions
+    .omit({ items: true })
     .extend({ data: textData })
     .describe("The text that what is left is scored on."),
   prompts: z.array(z.string()).describe("What each subnetwork continues; may be empty."),

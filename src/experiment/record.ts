@@ -24,7 +24,7 @@ export const influenceDataSchema = z.object({
 
 export const removalSchema = z.object({
   removed: z.array(unitName).describe("The units that were removed."),
-  perplexity: perplexityResult.describe("On the evaluation text."),
+  perplexity: perplexityResult.omit({ perItem: true }).describe("On the evaluation text."),
   generation: generationGenerateResult.nullable().describe("Null where the plan has no prompts."),
 });
 export type Removal = z.infer<typeof removalSchema>;

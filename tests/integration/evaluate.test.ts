@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { Depthkit, type GenerationTask, type Model, type Task } from "../../src/index.ts";
+import { compareEvaluations, Depthkit, type GenerationTask, type Model, type Task } from "../../src/index.ts";
 
 const sentences = Array.from({ length: 60 }, (_, index) => `Sentence ${index} says ${index * index}.`);
 const rows = Array.from({ length: 5 }, (_, n) => ({
@@ -88,6 +88,37 @@ describe("several evaluations at once", () => {
       expect(without(scores)).toEqual(without(first[index]?.scores as typeof scores));
     }
     expect(again[1].scores.batchSize).toBe(0);
+  });
+
+  test("two subnetworks are compared item by item", async () => {
+    const evaluations = [{ ...text(), items: true }, questions(), answers()] as const;
+    const whole = await model.evaluate(evaluations, { journal });
+    const pruned = await model.without(["block.0"]).evaluate(evaluations);
+    const { perItem = [], loss, chunks, tokensScored } = whole[0].scores;
+    expect(perItem).toHaveLength(chunks);
+    expect(perItem.reduce((sum, { tokens }) => sum + tokens, 0)).toBe(tokensScored);
+    expect(perItem.reduce((sum, chunk) => sum + chunk.loss, 0) / tokensScored).toBeCloseTo(loss, 12);
+    const found = compareEvaluations(whole, pruned);
+    expect(found.map(({ name, measure }) => `${name} ${measure}`)).toEqual([
+      "perplexity loss",
+      "perplexity perplexity",
+      "choices accuracy",
+      "choices accuracy by characters",
+      "choices accuracy by bytes",
+      "choices choice loss",
+      "solve accuracy",
+    ]);
+    expect(found[0]).toMatchObject({ before: loss, after: pruned[0].scores.loss });
+    expect(found[0]?.difference).toBeGreaterThan(3 * (found[0]?.standardError ?? 1));
+    // The mean of what single items lose, which the worker takes of itself.
+    const { perItem: items = [], choiceLoss } = whole[1].scores;
+    const losses = items.map(({ logLikelihoods: [a = 0, b = 0] }) => Math.log(1 + Math.exp(b - a)));
+    expect(losses.reduce((sum, one) => sum + one, 0) / losses.length).toBeCloseTo(choiceLoss, 9);
+    expect(compareEvaluations(whole, whole).every(({ difference }) => difference === 0)).toBe(true);
+    // Single chunks are no part of what is kept.
+    const [again] = await model.evaluate([text()], { journal });
+    expect(again.reused).toBe(chunks);
+    expect(again.scores).not.toHaveProperty("perItem");
   });
 
   test("without a journal nothing is kept", async () => {

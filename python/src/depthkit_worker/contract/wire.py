@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "3ac5f4a5eb9c4f79c45e7329ef5ea0a74743974d677df12dd33e4bcdd95393b9"
+CONTRACT_DIGEST = "1f5e0103a457d6e0539c776c65db481bd4db6307494947befefa941ac973a3a9"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -172,6 +172,8 @@ class PerplexityOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """BOS token at the start of each chunk; auto: where the tokeniser adds it itself."""
     batch_size: Annotated[int, Meta(ge=1, le=65536)] = 1
     """Chunks at a time."""
+    items: bool = False
+    """Also give every item."""
 
 
 class ProfileOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -275,6 +277,10 @@ class ChoiceItems(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """uint32 (items): choices up to and with each item."""
     chosen: TensorRef
     """uint32 (items): the choice of the highest log-likelihood."""
+    chosen_norm_chars: TensorRef
+    """uint32 (items): that of the highest a character."""
+    chosen_norm_bytes: TensorRef
+    """uint32 (items): that of the highest a byte."""
     answers: TensorRef
     """uint32 (items): the right choice."""
 
@@ -1148,6 +1154,13 @@ class PatchOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """null: untrained."""
 
 
+class PerplexityItems(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    losses: TensorRef
+    """float64 (chunks): summed over the tokens scored, in nats."""
+    tokens: TensorRef
+    """uint32 (chunks): tokens scored."""
+
+
 class PerplexityResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     perplexity: FiniteOrInfinity
     """exp of the loss; Infinity above the largest number there is."""
@@ -1185,6 +1198,7 @@ class PerplexityResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Tokens that the loss is a mean over."""
     tokens_dropped: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Tokens behind the last whole chunk, or beyond maxChunks."""
+    per_item: PerplexityItems | None
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Chunks at a time."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
