@@ -83,6 +83,7 @@ export {
   type RemovalCostOptions,
   type RemovalCosts,
   type TradeOffs,
+  type UnitOrder,
   type UnitScores,
 } from "./experiment/trade-offs.ts";
 export type { ValueDefinition } from "./game/unit-game.ts";
@@ -204,7 +205,7 @@ export { searchGame } from "./selection/index.ts";
 export type { Fidelity, SearchOptions, SearchProgress } from "./selection/options.ts";
 export { type BlockPattern, keepsPattern, nearestKeepingPattern } from "./selection/pattern.ts";
 export type { SearchResult, TraceStep } from "./selection/result.ts";
-export type { MeasureScores, Scores as PlayerScores } from "./selection/scores.ts";
+export type { MeasureScores, NamedScores, Scores as PlayerScores } from "./selection/scores.ts";
 export type { Span } from "./selection/span.ts";
 export { type StrategyChoice, type StrategyName, strategies } from "./selection/strategy-choice.ts";
 export type { LinkChange } from "./transport/link.ts";
