@@ -24,6 +24,7 @@ export {
   errorCodes,
   isErrorCode,
 } from "./errors.ts";
+export { compareEvaluations, type EvaluationDifference } from "./evaluation/compare-evaluations.ts";
 export type {
   EvaluateOptions,
   Evaluation,
@@ -35,7 +36,7 @@ export type {
   SubnetworkScore,
   SubnetworkScores,
 } from "./evaluation/evaluate-subnetworks.ts";
-export type { PerplexityOptions } from "./evaluation/perplexity.ts";
+export type { ChunkItem, Perplexity, PerplexityOptions } from "./evaluation/perplexity.ts";
 export type {
   ChoiceItem,
   ChoiceScores,
@@ -91,6 +92,7 @@ export {
   type RemovalCostOptions,
   type RemovalCosts,
   type TradeOffs,
+  type UnitOrder,
   type UnitScores,
 } from "./experiment/trade-offs.ts";
 export type { ValueDefinition } from "./game/unit-game.ts";
@@ -105,7 +107,7 @@ export {
 } from "./model/depthkit.ts";
 export type { ExportOptions } from "./model/export.ts";
 export type { FetchedFolder } from "./model/fetch.ts";
-export type { GenerateOptions } from "./model/generate.ts";
+export type { GenerateOptions, WrittenText } from "./model/generate.ts";
 export type { GenerationTask, LoadGenerationTaskOptions } from "./model/generation-task.ts";
 export {
   GradientInfluence,
@@ -177,7 +179,7 @@ export type {
   UnitName,
 } from "./protocol/common.ts";
 export type { CorpusInfo } from "./protocol/corpus.ts";
-export type { Agreement, Perplexity, Rate } from "./protocol/evaluation.ts";
+export type { Agreement, Rate } from "./protocol/evaluation.ts";
 export type { ExportInfo, ExportProvenance } from "./protocol/export.ts";
 export type { GenerateResult, Generation } from "./protocol/generation.ts";
 export type {
@@ -212,7 +214,7 @@ export { searchGame } from "./selection/index.ts";
 export type { Fidelity, SearchOptions, SearchProgress } from "./selection/options.ts";
 export { type BlockPattern, keepsPattern, nearestKeepingPattern } from "./selection/pattern.ts";
 export type { SearchResult, TraceStep } from "./selection/result.ts";
-export type { MeasureScores, Scores as PlayerScores } from "./selection/scores.ts";
+export type { MeasureScores, NamedScores, Scores as PlayerScores } from "./selection/scores.ts";
 export type { Span } from "./selection/span.ts";
 export { type StrategyChoice, type StrategyName, strategies } from "./selection/strategy-choice.ts";
 export type { LinkChange } from "./transport/link.ts";

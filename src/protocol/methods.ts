@@ -29,7 +29,7 @@ import {
   filesReadResult,
 } from "./files.ts";
 import { gatesLearnParams, gatesLearnResult } from "./gates.ts";
-import { generationGenerateParams, generationGenerateResult } from "./generation.ts";
+import { generationGenerateParams, generationGenerateResult, generationPart } from "./generation.ts";
 import {
   generationLoadTaskParams,
   generationLoadTaskResult,
@@ -118,7 +118,11 @@ export const methods = {
   "repair.unload": { params: repairUnloadParams, result: empty },
   "profiling.profile": { params: profilingProfileParams, result: profilingProfileResult },
   "profiling.unitCosts": { params: profilingUnitCostsParams, result: profilingUnitCostsResult },
-  "generation.generate": { params: generationGenerateParams, result: generationGenerateResult },
+  "generation.generate": {
+    params: generationGenerateParams,
+    part: generationPart,
+    result: generationGenerateResult,
+  },
   "generation.loadTask": { params: generationLoadTaskParams, result: generationLoadTaskResult },
   "generation.unloadTask": { params: generationUnloadTaskParams, result: empty },
   // The values of an item are the ids written.

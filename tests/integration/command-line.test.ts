@@ -251,7 +251,23 @@ test("evaluate and solve score tasks too, and a second run takes them from the j
   }
   const table = await run([...args, "--journal", "journal"]);
   expect(table.stdout).toMatch(/^arc_easy +2 +0 +[01]\.\d{4}/m);
-  expect(table.stdout.match(/2 taken from the journal/g)).toHaveLength(4); // two results, text and task each
+  expect(table.stdout.match(/2 taken from the journal/g)).toHaveLength(2); // the subnetwork's text and task
+  expect(table.stdout).toContain("Of the whole model: 4 taken from the journal");
+  // The whole model, the subnetwork, and the difference with its standard error, in one table.
+  const [whole, pruned] = results[0].map(
+    ({ perplexity }: { perplexity: { loss: number } }) => perplexity.loss,
+  );
+  const row = /^perplexity +loss +([\d.]+) +([\d.]+) +([+-][\d.]+) \+- [\d.e-]+$/m.exec(table.stdout);
+  expect(Number(row?.[1])).toBeCloseTo(whole, 4);
+  expect(Number(row?.[2])).toBeCloseTo(pruned, 4);
+  expect(Number(row?.[3])).toBeCloseTo(pruned - whole, 3);
+  expect(table.stdout).toMatch(/^arc_easy +choice loss .* \+- /m);
+  const { differences } = JSON.parse(first.stdout);
+  expect(differences[0]).toMatchObject({ measure: "loss", before: whole, after: pruned });
+  expect(results[0][0].perplexity).not.toHaveProperty("perItem");
+
+  const asked = await run(["evaluate", ...model, "--task", "rows.jsonl", "--chat-template"]);
+  expect(asked.stdout).toMatch(/^arc_easy \(chat template\) +2 +0 +[01]\.\d{4}/m);
 
   const prompt = ["--prompt", "{question}?\\nAnswer:", "--max-new-tokens", "4"];
   const solved = await run([

@@ -358,6 +358,7 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
         evaluate: async () => ({}),
       }),
   ],
+  ["before", () => sdk.compareEvaluations("perplexity" as Anything, [])],
   ["lists", () => sdk.compareScores("cosine" as Anything)],
   ["lists.0.scores", () => sdk.compareScores([{ name: "a", scores: "cosine" as Anything }])],
   ["candidates", () => sdk.searchGame(game, { strategy: "tail", budget: 1, candidates: "a" as Anything })],
@@ -464,7 +465,9 @@ test("every public call is among these", () => {
   // Calls that take no options; what they take is among the lists above, or is a number.
   const without = new Set([
     ..."Depthkit.close Model.units Model.close Subnetwork.without Subnetwork.close".split(" "),
-    ..."checkUnits parseUnit isErrorCode packageVersion pythonReference compareScores".split(" "),
+    ..."checkUnits parseUnit isErrorCode packageVersion pythonReference compareScores compareEvaluations".split(
+      " ",
+    ),
     ..."compareEstimates prefixCost keepsPattern nearestKeepingPattern".split(" "),
     ..."formatBytes formatCount formatNumber formatSeconds renderTable renderRemovalCosts".split(" "),
   ]);

@@ -12,6 +12,7 @@ import {
   type Plan,
   runPlan,
   type StartOptions,
+  type WrittenText,
 } from "../../src/index.ts";
 import { type Death, dyingWorkers, killTheDying } from "./dying-worker.ts";
 import { tinyModel } from "./tiny-model.ts";
@@ -105,6 +106,17 @@ const calls: [Death, (model: Model, held: Held) => Promise<unknown>][] = [
   [
     ["generation.generate", "report", 3],
     (model) => model.generate(["One, two,"], { maxNewTokens: 8, ...dies }),
+  ],
+  [
+    ["generation.generate", "part", 4],
+    async (model) => {
+      // Nothing is told twice.
+      const pieces: string[] = [];
+      const onText = ({ text }: WrittenText) => pieces.push(text);
+      const { generations } = await model.generate("One, two,", { maxNewTokens: 12, ...dies, onText });
+      expect(pieces.join("")).toBe(generations[0]?.text);
+      return pieces.length > 4;
+    },
   ],
   [
     ["subnetworks.evaluate", "part", 3],
