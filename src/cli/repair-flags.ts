@@ -24,7 +24,7 @@ const settingsOf = (methods: readonly Method[]) =>
     Object.fromEntries(
       methods.flatMap(({ shape }) =>
         Object.entries(shape as z.core.$ZodLooseShape).filter(
-          ([key]) => !["method", "training", "blocks", "experts"].includes(key),
+          ([key]) => !["method", "training", "blocks", "experts", "descent"].includes(key),
         ),
       ),
     ),

@@ -126,6 +126,22 @@ const lowRankOptions = named(
     ),
   }),
 );
+const foldObjective = named("FoldObjective", z.enum(["least-squares", "cosine", "stream-cosine"]));
+/** Adam on an objective of the fold that has no closed form. */
+const foldDescent = named(
+  "FoldDescent",
+  z.strictObject({
+    steps: count().default(200).describe("Steps of Adam; 0: the least squares it starts from."),
+    learningRate: positive(100)
+      .default(1e-4)
+      .describe("At the first step; it falls to 0 in a straight line."),
+    batchTokens: upTo(1_000_000).default(1024).describe("Tokens a step."),
+    tokens: upTo(100_000_000)
+      .default(32_768)
+      .describe("Tokens of the corpus to keep the stream of, drawn by the seed where there are more."),
+    seed: count().default(0).describe("For the tokens that are kept, and for their order."),
+  }),
+);
 /** A matrix and a bias folded into the feed-forward before the gap (arXiv 2505.02819). */
 const foldOptions = named(
   "FoldOptions",
@@ -140,6 +156,16 @@ const foldOptions = named(
         "Towards the identity, in units of the input's mean square; auto: the one that held-out tokens " +
           "choose; null: infinite, a bias alone.",
       ),
+    objective: foldObjective
+      .default("least-squares")
+      .describe(
+        "least-squares: in closed form; cosine: 1 - cos(F T + b, x_out - x_in + F), a token, which is the " +
+          "paper's; stream-cosine: 1 - cos of the stream behind the gap. Both start from least squares.",
+      ),
+    descent: foldDescent
+      .nullable()
+      .default(null)
+      .describe("How a cosine objective is lowered; null: by the defaults. Not for least squares."),
   }),
 );
 /** A diagonal scaling in a rotated basis (arXiv 2505.24680); training trains the whole matrix. */
@@ -277,6 +303,16 @@ export const repairInfo = named(
 );
 export type RepairInfo = z.infer<typeof repairInfo>;
 
+const foldDescentReport = named(
+  "FoldDescentReport",
+  z.object({
+    before: finite().describe("The objective with least squares, mean over the tokens kept."),
+    after: finite().describe("With the map that was taken, over the same tokens."),
+    steps: count().describe("Steps that were taken."),
+    tokens: count(1).describe("Tokens kept."),
+  }),
+);
+
 const gapError = named(
   "GapError",
   z
@@ -291,6 +327,9 @@ const gapError = named(
       heldOutError: finite()
         .nullable()
         .describe("With that ridge, of the held-out tokens by the fit to the others."),
+      descent: foldDescentReport
+        .nullable()
+        .describe("How fold lowered a cosine objective; null where it was not asked to."),
     })
     .describe("Squared error of the stream behind the gap, by the square of the update that was removed."),
 );

@@ -40,6 +40,12 @@ export const pruneRecipes: Readonly<Record<PruneRecipeName, PruneRecipe>> = {
     choose: { recipe: "llm-streamline" },
     repair: () => ({ method: "fold" }),
   },
+  "replaceme-cosine": {
+    paper: "ReplaceMe, by cosine",
+    arXiv: "2505.02819",
+    choose: { recipe: "llm-streamline" },
+    repair: () => ({ method: "fold", objective: "cosine" }),
+  },
   linearpatch: {
     paper: "LinearPatch",
     arXiv: "2505.24680",

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "a5e18806930fee4ad28bad3f17b9b4b56d0ef22adc268731faf869dfa381a114"
+CONTRACT_DIGEST = "4382a90c1734f36fdf0adf9c830d57a6e068f2b08d07a9b537836a64b85980cb"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -564,11 +564,39 @@ class FirstToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """As the tokenizer's vocabulary writes it."""
 
 
+class FoldDescent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    steps: Annotated[int, Meta(ge=0, le=9007199254740991)] = 200
+    """Steps of Adam; 0: the least squares it starts from."""
+    learning_rate: Annotated[float, Meta(gt=0, le=100)] = 0.0001
+    """At the first step; it falls to 0 in a straight line."""
+    batch_tokens: Annotated[int, Meta(ge=1, le=1000000)] = 1024
+    """Tokens a step."""
+    tokens: Annotated[int, Meta(ge=1, le=100000000)] = 32768
+    """Tokens of the corpus to keep the stream of, drawn by the seed where there are more."""
+    seed: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """For the tokens that are kept, and for their order."""
+
+
+class FoldDescentReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    before: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """The objective with least squares, mean over the tokens kept."""
+    after: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """With the map that was taken, over the same tokens."""
+    steps: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Steps that were taken."""
+    tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens kept."""
+
+
 class FoldOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="fold"):
     reference: RepairReference = "dense"
     """Measure in the whole model, or in the one pruned and repaired below each gap."""
     ridge: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] | Literal["auto"] | None = 0.1
     """Towards the identity, in units of the input's mean square; auto: the one that held-out tokens choose; null: infinite, a bias alone."""
+    objective: FoldObjective = "least-squares"
+    """least-squares: in closed form; cosine: 1 - cos(F T + b, x_out - x_in + F), a token, which is the paper's; stream-cosine: 1 - cos of the stream behind the gap. Both start from least squares."""
+    descent: FoldDescent | None = None
+    """How a cosine objective is lowered; null: by the defaults. Not for least squares."""
 
 
 class GapError(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -590,6 +618,8 @@ class GapError(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     """What ridge auto chose; null where it was not asked for."""
     held_out_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
     """With that ridge, of the held-out tokens by the fit to the others."""
+    descent: FoldDescentReport | None
+    """How fold lowered a cosine objective; null where it was not asked to."""
 
 
 class GateGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1609,6 +1639,7 @@ DataSource: TypeAlias = FileSource | TextSource
 DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 FinishReason: TypeAlias = Literal["length", "end-of-text", "stop"]
 FiniteOrInfinity: TypeAlias = Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | Literal["Infinity"]
+FoldObjective: TypeAlias = Literal["least-squares", "cosine", "stream-cosine"]
 GenerationScoreRule: TypeAlias = Literal["exact", "number"]
 GenerationTaskHandle: TypeAlias = Annotated[str, Meta(pattern="^generation-task-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 GradientMetric: TypeAlias = Literal["taylor", "gate"]
