@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "4382a90c1734f36fdf0adf9c830d57a6e068f2b08d07a9b537836a64b85980cb"
+CONTRACT_DIGEST = "ee4f8d957982c3ca779ac3dda7de7576a0b2434941f682b2fa91705a53cf019e"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -896,6 +896,8 @@ class InfluenceGradientResult(Struct, frozen=True, kw_only=True, forbid_unknown_
 class InfluenceMeasureParams(InfluenceOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
     removed: tuple[UnitName, ...]
+    repairs: tuple[RepairHandle, ...]
+    """In the order they were made."""
     corpus: CorpusHandle
 
 
