@@ -33,6 +33,8 @@ const settings = settingsOf(repairMethod.options);
 
 const trainingStyles = {
   objective: false,
+  // No command makes a corpus that a model wrote.
+  writtenOnly: false,
   batchSize: { name: "trainingBatch" },
   folder: { name: "checkpoints" },
 } as const;

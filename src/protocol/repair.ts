@@ -35,6 +35,10 @@ export const trainingOptions = named(
     teacherTop: count(1)
       .default(100)
       .describe("Of the dense model's logits at a position, how many are kept for kl."),
+    writtenOnly: z
+      .boolean()
+      .default(false)
+      .describe("On a corpus that a model wrote: kl and loss are of the written tokens alone."),
     steps: count(1).default(200).describe("Optimiser steps."),
     batchSize: upTo(MOST_AT_A_TIME).default(4).describe("Sequences a forward pass."),
     accumulation: upTo(MOST_AT_A_TIME).default(1).describe("Forward passes a step."),

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "ee4f8d957982c3ca779ac3dda7de7576a0b2434941f682b2fa91705a53cf019e"
+CONTRACT_DIGEST = "2a2da5a1fc53ab00ef806a69fbd15f108d0a9967850e6cc0089f82dcb339a156"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -31,6 +31,19 @@ class CorpusOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Stands between two texts of a packed stream."""
     bos: BosPolicy = "auto"
     """BOS token at the start of each sequence; auto: where the tokeniser adds it itself."""
+
+
+class CorpusWriteOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    prompt_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
+    """First tokens of each sequence that are its prompt; null: the whole sequence."""
+    new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)] = 256
+    """Tokens to write behind each at most; a token that ends a text is one."""
+    temperature: Annotated[float, Meta(ge=0, le=100)] = 0.0
+    """0: the likeliest token each time."""
+    seed: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """For sampling: each sequence draws by it and its own number."""
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] = 8
+    """Sequences at a time."""
 
 
 class EngineOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -324,6 +337,8 @@ class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """Sequences whose text begins with a BOS token of its own; no second one is put in front of it."""
     first_tokens: tuple[FirstToken, ...]
     """The first tokens, 16 at most, as the model gets them."""
+    written: WrittenInfo | None = None
+    """Where a model wrote all but the beginnings of the sequences: which, and how."""
 
 
 class CorpusLoadParams(CorpusOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -355,6 +370,13 @@ class CorpusOverlapParams(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 class CorpusUnloadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     corpus: CorpusHandle
+
+
+class CorpusWriteParams(CorpusWriteOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    corpus: CorpusHandle
+    known: ItemValues | None = None
+    """Items known from before; where it is given, though empty, others are sent as they are finished."""
 
 
 class DataInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1509,6 +1531,8 @@ class TrainingOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     objective: Objective = field(default_factory=lambda: Objective(kl=1.0))
     teacher_top: Annotated[int, Meta(ge=1, le=9007199254740991)] = 100
     """Of the dense model's logits at a position, how many are kept for kl."""
+    written_only: bool = False
+    """On a corpus that a model wrote: kl and loss are of the written tokens alone."""
     steps: Annotated[int, Meta(ge=1, le=9007199254740991)] = 200
     """Optimiser steps."""
     batch_size: Annotated[int, Meta(ge=1, le=65536)] = 4
@@ -1631,6 +1655,25 @@ class WorkerStatusResult(Struct, frozen=True, kw_only=True, forbid_unknown_field
     """The most it ever took."""
 
 
+class WrittenInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    weights: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """Of the model that wrote."""
+    prompts: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """Of the tokens of the corpus whose sequences' beginnings were the prompts."""
+    prompt_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
+    """First tokens of a sequence that were its prompt; null: all."""
+    new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens behind a prompt at most."""
+    temperature: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """0: the likeliest token each time."""
+    seed: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of sampling."""
+    tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens written."""
+    ended: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Sequences that the model ended itself."""
+
+
 AdapterInput: TypeAlias = Literal["normed", "raw"]
 AngularTokens: TypeAlias = Literal["last", "all"]
 AttentionChoice: TypeAlias = Literal["auto", "eager", "sdpa", "flash_attention_2"]
@@ -1675,6 +1718,7 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "model.tokenizer": (ModelTokenizerParams, TokenizerInfo),
     "model.unload": (ModelUnloadParams, Empty),
     "corpus.load": (CorpusLoadParams, CorpusLoadResult),
+    "corpus.write": (CorpusWriteParams, CorpusLoadResult),
     "corpus.overlap": (CorpusOverlapParams, CorpusOverlap),
     "corpus.unload": (CorpusUnloadParams, Empty),
     "task.load": (TaskLoadParams, TaskLoadResult),

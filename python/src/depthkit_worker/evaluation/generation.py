@@ -26,6 +26,7 @@ from depthkit_worker.evaluation.finished_items import FinishedItems
 from depthkit_worker.evaluation.greedy import write_greedy
 from depthkit_worker.evaluation.logits import FiniteLogits
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.ending_tokens import ending_tokens
 from depthkit_worker.models.kv_cache import cache_keyword, empty_cache, kv_bytes_per_token
 from depthkit_worker.models.logits import Reader
 from depthkit_worker.session.job import Job
@@ -62,7 +63,7 @@ def generate(
     started = time.monotonic()
     _check_options(options)
     decoder = subnetwork.decoder
-    writer = _Writer(decoder, tokeniser_of(decoder), options, _end_ids(decoder))
+    writer = _Writer(decoder, tokeniser_of(decoder), options, ending_tokens(decoder))
     named = [f"prompt {number + 1}" for number in range(len(prompts))] if places is None else places
     encoded = [_encode(writer, prompt, place) for prompt, place in zip(prompts, named, strict=True)]
     finished = finished or FinishedItems()
@@ -92,7 +93,7 @@ def _write_batches(
 ) -> Texts:
     """Greedy text after each of `encoded`, by `decoder` as it stands."""
     done = 0
-    for written in write_greedy(decoder, encoded, options, _end_ids(decoder), job):
+    for written in write_greedy(decoder, encoded, options, ending_tokens(decoder), job):
         yield written
         done += len(written)
         job.report(PHASE, done, len(encoded), "texts")
@@ -212,15 +213,6 @@ def _generation_config(writer: _Writer, cached: bool) -> GenerationConfig:
         use_cache=cached,
         **sampling,
     )
-
-
-def _end_ids(decoder: Decoder) -> tuple[int, ...]:
-    """From the checkpoint's generation settings, or else its configuration."""
-    for shipped in (decoder.model.generation_config, decoder.config):
-        ends = getattr(shipped, "eos_token_id", None)
-        if ends is not None:
-            return tuple(ends) if isinstance(ends, list) else (int(ends),)
-    return ()
 
 
 def _decode(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> str:
