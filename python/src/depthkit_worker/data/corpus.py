@@ -10,7 +10,6 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from msgspec.structs import replace
 from transformers import PreTrainedTokenizerBase
 
 from depthkit_worker.contract.wire import CorpusInfo, CorpusOptions, FirstToken, WrittenInfo
@@ -148,13 +147,20 @@ def joined(
     ids = np.concatenate(rows)
     lengths = [len(row) for row in rows]
     source = prompts.info
-    info = replace(
-        source,
+    info = CorpusInfo(
+        data=source.data,
         tokens_digest=ids_digest(ids),
+        sequences=len(rows),
         length=max(lengths),
         tokens=len(ids),
+        tokens_total=source.tokens_total,
+        skip=source.skip,
         tokens_dropped=source.tokens_dropped + prompts.tokens - sum(prompt_lengths),
         packing="none",
+        separator=source.separator,
+        bos=source.bos,
+        bos_added=source.bos_added,
+        bos_in_text=source.bos_in_text,
         first_tokens=first_tokens,
         written=written,
     )
