@@ -46,7 +46,7 @@ export const trainingOptions = named(
       .nullable()
       .default(null)
       .describe(
-        "The highest, reached after the warm-up; null: 1e-3, for lora, partial and replacement-block 2e-4.",
+        "The highest, reached after the warm-up; null: 1e-3, for lora, partial and a replacement block 2e-4.",
       ),
     warmup: count()
       .nullable()
@@ -192,12 +192,23 @@ const scaleOptions = named(
       ),
   }),
 );
-/** One block in place of a run, started from the run's first (arXiv 2403.19135). */
+const replacementKind = named("ReplacementKind", z.enum(["block", "feed-forward", "swiglu"]));
+/** One block in place of a run, started from the run's first, or a small network (arXiv 2403.19135). */
 const replacementBlockOptions = named(
   "ReplacementBlockOptions",
   z.strictObject({
     method: z.literal("replacement-block"),
-    training: maybeTraining.describe("null: the span's first block as it is."),
+    kind: replacementKind
+      .default("block")
+      .describe(
+        "block: the run's first; feed-forward, swiglu: a network of that kind without a residual, from a " +
+          "random start by the training's seed.",
+      ),
+    width: upTo(MOST_AT_A_TIME)
+      .nullable()
+      .default(null)
+      .describe("Of a network; null: 4 times the hidden size, for swiglu 8/3 of it. A block has its own."),
+    training: maybeTraining.describe("null: the run's first block as it is; a network is always trained."),
   }),
 );
 const healedBlocks = named(

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "2a2da5a1fc53ab00ef806a69fbd15f108d0a9967850e6cc0089f82dcb339a156"
+CONTRACT_DIGEST = "70e7c88faba29b9c2dd20b973e3eafc656fafff05cd40cb457ae086bb6a3ffb5"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1349,8 +1349,12 @@ class RepairUnloadParams(Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class ReplacementBlockOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="replacement-block"):
+    kind: ReplacementKind = "block"
+    """block: the run's first; feed-forward, swiglu: a network of that kind without a residual, from a random start by the training's seed."""
+    width: Annotated[int, Meta(ge=1, le=65536)] | None = None
+    """Of a network; null: 4 times the hidden size, for swiglu 8/3 of it. A block has its own."""
     training: TrainingOptions | None = None
-    """null: the span's first block as it is."""
+    """null: the run's first block as it is; a network is always trained."""
 
 
 class RowFiles(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="files"):
@@ -1540,7 +1544,7 @@ class TrainingOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     accumulation: Annotated[int, Meta(ge=1, le=65536)] = 1
     """Forward passes a step."""
     learning_rate: Annotated[float, Meta(gt=0, le=100)] | None = None
-    """The highest, reached after the warm-up; null: 1e-3, for lora, partial and replacement-block 2e-4."""
+    """The highest, reached after the warm-up; null: 1e-3, for lora, partial and a replacement block 2e-4."""
     warmup: Annotated[int, Meta(ge=0, le=9007199254740991)] | None = None
     """Steps of linear warm-up; a cosine to 0 follows. null: a tenth of the steps."""
     clip: Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)] | None = 1.0
@@ -1698,6 +1702,7 @@ ProfiledMode: TypeAlias = Literal["dense", "masked", "physical"]
 RepairHandle: TypeAlias = Annotated[str, Meta(pattern="^repair-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 RepairMethod: TypeAlias = EmulatedUpdateOptions | BiasOptions | LowRankOptions | FoldOptions | PatchOptions | ScaleOptions | ReplacementBlockOptions | LoraOptions | PartialOptions
 RepairReference: TypeAlias = Literal["dense", "pruned"]
+ReplacementKind: TypeAlias = Literal["block", "feed-forward", "swiglu"]
 RowMode: TypeAlias = Literal["raw", "wikitext"]
 RowSource: TypeAlias = RowFiles | OwnRows
 ScaleRatio: TypeAlias = Literal["mean", "median", "least-squares"]
