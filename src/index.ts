@@ -168,6 +168,7 @@ export type { UnitCost, UnitCosts, UnitCostsOptions } from "./model/search/unit-
 export type { PartResult } from "./model/search/worth.ts";
 export type { LoadTaskOptions, Task, TaskTemplate } from "./model/task.ts";
 export type { TaskData } from "./model/task-data.ts";
+export type { WriteCorpusOptions } from "./model/written-corpus.ts";
 export { packageVersion } from "./platform/package-root.ts";
 export type { Progress } from "./progress.ts";
 export type {

@@ -10,6 +10,7 @@ import {
   corpusOverlap,
   corpusOverlapParams,
   corpusUnloadParams,
+  corpusWriteParams,
 } from "./corpus.ts";
 import {
   choicesResult,
@@ -94,6 +95,8 @@ export const methods = {
   "model.tokenizer": { params: modelTokenizerParams, result: tokenizerInfo },
   "model.unload": { params: modelUnloadParams, result: empty },
   "corpus.load": { params: corpusLoadParams, result: corpusLoadResult },
+  // The values of a sequence are the ids written.
+  "corpus.write": { params: corpusWriteParams, part: itemValues, result: corpusLoadResult },
   "corpus.overlap": { params: corpusOverlapParams, result: corpusOverlap },
   "corpus.unload": { params: corpusUnloadParams, result: empty },
   "task.load": { params: taskLoadParams, result: taskLoadResult },

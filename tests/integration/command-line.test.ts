@@ -351,7 +351,10 @@ test.each([
     ["shapley", ...model, "--data", "text.txt", "--value", "accuracy"],
     "choices are loss, kl, logit-distance",
   ],
-  [[...fold, "--rank", "8"], "--rank is no flag of the repair fold; its flags: --reference, --ridge"],
+  [
+    [...fold, "--rank", "8"],
+    "--rank is no flag of the repair fold; its flags: --reference, --ridge, --objective",
+  ],
   [[...fold, "--train", "--steps", "5"], "fold is not trained; leave out --train, --steps"],
   [[...fold.with(-1, "patch"), "--steps", "5"], "patch is not trained unless you add --train"],
   [[...fold.with(-1, "bias"), "--train"], "bias is always trained"],

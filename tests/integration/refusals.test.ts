@@ -74,6 +74,7 @@ const calls: readonly Call[] = [
   ["Depthkit.checkTarget", "overwrite", (o) => kit.checkTarget("out", withOptions({ kind: "export" }, o))],
   ["Depthkit.status", "signal", (o) => kit.status(o)],
   ["Model.loadCorpus", "length", (o) => model.loadCorpus({ texts }, o)],
+  ["Model.writeCorpus", "journal", (o) => model.writeCorpus(corpus, o)],
   ["Model.loadTask", "shots", (o) => model.loadTask({ rows }, o)],
   [
     "Model.loadGenerationTask",

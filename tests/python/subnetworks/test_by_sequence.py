@@ -37,7 +37,14 @@ def by_sequence(
 
     options = EngineOptions(batch_size=batch_size)
     result = evaluate_subnetworks(
-        Decoder(tiny_model("llama")), data, SUBNETWORKS, measures, options, Unattended(), keep, by_sequence=True
+        Decoder(tiny_model("llama")),
+        data,
+        SUBNETWORKS,
+        measures,
+        options,
+        Unattended(),
+        keep,
+        by_sequence=True,
     )
     return result.values, np.stack([found[row] for row in range(len(result.values))])
 

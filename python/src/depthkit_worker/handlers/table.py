@@ -17,6 +17,7 @@ HANDLERS = Handlers(
         "model.tokenizer": "model:tokenizer",
         "model.unload": "model:unload",
         "corpus.load": "corpus:load",
+        "corpus.write": "corpus:write",
         "corpus.overlap": "corpus:overlap",
         "corpus.unload": "corpus:unload",
         "task.load": "task:load",
