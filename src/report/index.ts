@@ -50,6 +50,6 @@ export type {
   TwoHues,
   WrittenText,
 } from "./figures/types.ts";
-export { type ReportFiles, renderReport } from "./render.ts";
+export { type ReportFiles, type ReportOptions, renderReport } from "./render.ts";
 export { type Column, renderTable } from "./table.ts";
 export { renderRemovalCosts, renderTradeOffs } from "./trade-offs.ts";
