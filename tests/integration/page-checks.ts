@@ -1,8 +1,9 @@
 /** What is asked of a page from within a browser: programs as text, since no type here knows a browser's. */
 
-/** Every drawn text that leaves its drawing or lies on another one, with its words. */
+/** Every drawn text that leaves its drawing or lies on another one; `enough`: there were texts to look at. */
 export const misplacedTexts = `(() => {
   const found = [];
+  let count = 0;
   for (const svg of document.querySelectorAll("svg.pl")) {
     const frame = svg.getBoundingClientRect();
     if (frame.width === 0) continue;
@@ -13,6 +14,7 @@ export const misplacedTexts = `(() => {
       const spare = box.height * 0.14;
       return { words: text.textContent, left: box.left + 0.5, right: box.right - 0.5, top: box.top + spare, bottom: box.bottom - spare };
     });
+    count += boxes.filter((box) => box.right - box.left > 2).length;
     for (const [index, box] of boxes.entries()) {
       if (box.left < frame.left - 2 || box.right > frame.right + 2 || box.top < frame.top - 2 || box.bottom > frame.bottom + 2)
         found.push("outside: " + box.words);
@@ -21,7 +23,7 @@ export const misplacedTexts = `(() => {
           found.push("on each other: " + box.words + " | " + other.words);
     }
   }
-  return found;
+  return { enough: count > 200, found };
 })()`;
 
 /** Tips that leave their drawing at a side, or whose words leave their box. Shows all tips. */

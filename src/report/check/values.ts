@@ -41,7 +41,7 @@ export const aProtocolName: Check = {
 
 export const aTone = anyOf("ink", "blue", "orange", "green", "violet", "grey");
 
-export const aRange: Check = {
+const aRange: Check = {
   allowed: "two finite numbers, the lower first",
   holds: (value) =>
     Array.isArray(value) &&
