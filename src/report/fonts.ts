@@ -6,6 +6,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { charactersOf } from "./font-coverage.ts";
 
 const require = createRequire(import.meta.url);
 
@@ -90,20 +91,22 @@ export async function withFontFiles<T>(
   text: string,
   use: (paths: readonly string[], has: (character: string) => boolean) => T,
 ): Promise<T> {
-  const parts = await partsOf("sans", `${text}\ufffd`);
   const folder = await mkdtemp(join(tmpdir(), "depthkit-fonts-"));
   try {
+    const known = new Set<number>();
+    const parts = await partsOf("sans", text);
     const paths = await Promise.all(
       parts.flatMap((part, index) =>
         [WEIGHTS.min, WEIGHTS.max].map(async (wght) => {
+          const font = await cut(part, { targetFormat: "sfnt", wght });
+          for (const code of charactersOf(font)) known.add(code);
           const path = join(folder, `${index}-${wght}.ttf`);
-          await writeFile(path, await cut(part, { targetFormat: "sfnt", wght }));
+          await writeFile(path, font);
           return path;
         }),
       ),
     );
-    const known = new Set(parts.flatMap(({ used }) => [...used]));
-    return use(paths, (character) => known.has(character));
+    return use(paths, (character) => known.has(character.codePointAt(0) ?? 0));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -50,7 +50,13 @@ export type {
   TwoHues,
   WrittenText,
 } from "./figures/types.ts";
-export { type ReportFiles, renderReport } from "./render.ts";
+export {
+  type ReportFiles,
+  type ReportFiles,
+  type ReportOptions,
+  renderReport,
+  renderReport,
+} from "./render.ts";
 export { studyReport } from "./study/document.ts";
 export { type Column, renderTable } from "./table.ts";
 export { renderRemovalCosts, renderTradeOffs } from "./trade-offs.ts";

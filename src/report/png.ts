@@ -11,9 +11,8 @@ export async function drawPngs(svgs: ReadonlyMap<string, string>): Promise<Map<s
   return withFontFiles(text, (fontFiles, has) => {
     const font = { loadSystemFonts: false, fontFiles: [...fontFiles], defaultFontFamily: "Inter" };
     const pictures = [...svgs].map(([name, svg]) => {
-      // A character that the typeface lacks would be left out without a word.
       const known = asDrawn(svg).replace(/>[^<]+</g, (run) =>
-        [...run].map((one) => (isPlain(one) || has(one) ? one : "\ufffd")).join(""),
+        [...run].map((one) => (has(one) ? one : instead(one))).join(""),
       );
       const picture = new Resvg(known, { font, fitTo: { mode: "zoom", value: ZOOM } }).render().asPng();
       return [name, new Uint8Array(picture)] as const;
@@ -25,7 +24,16 @@ export async function drawPngs(svgs: ReadonlyMap<string, string>): Promise<Map<s
 /** It knows weights by hundreds alone; of the two files of the typeface it takes the bolder one for this. */
 const asDrawn = (svg: string) => svg.replaceAll('font-weight="650"', 'font-weight="700"');
 
-const isPlain = (character: string) => character <= "~";
+/** A character that the typeface lacks would be left out without a word. The page and the CSV have it. */
+const instead = (character: string) => SPELT[character] ?? "?";
+const SPELT: Readonly<Record<string, string>> = {
+  "≥": "&gt;=",
+  "≤": "&lt;=",
+  "→": "-&gt;",
+  "≈": "~",
+  "\n": " ",
+  "\t": " ",
+};
 
 /** The words of a drawing. Entities count as their own letters, which does no harm. */
 function textOf(svg: string): string {

@@ -1,3 +1,5 @@
+import { anyOf, type Checks, checkOptions } from "../options.ts";
+import { checkReport } from "./check/check.ts";
 import type { ReportDocument } from "./document.ts";
 import { loadTools } from "./figures/chart.ts";
 import { drawFigure } from "./figures/draw.ts";
@@ -28,6 +30,8 @@ export async function renderReport(
   report: ReportDocument,
   options: ReportOptions = {},
 ): Promise<ReportFiles> {
+  checkReport("renderReport", report);
+  checkOptions("renderReport", options, { theme: anyOf("light", "dark") } satisfies Checks<ReportOptions>);
   const { theme = "light" } = options;
   const tools = await loadTools();
   const figures = report.sections.flatMap((section) => section.figures);

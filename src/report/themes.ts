@@ -5,7 +5,7 @@
  */
 export type Theme = "light" | "dark";
 
-export const themes = {
+const themes = {
   light: {
     bg: "#fcfbf8",
     ink: "#1b2025",

@@ -9,6 +9,7 @@ import { openPython } from "../../src/python/index.ts";
 import * as report from "../../src/report/index.ts";
 import * as shapley from "../../src/shapley/index.ts";
 import { temporaryFolder } from "../unit/platform/temporary-folder.ts";
+import { sampleDocument } from "../unit/report/sample-document.ts";
 
 const { Depthkit, DepthkitError, Influence, Journal } = sdk;
 
@@ -151,6 +152,7 @@ const calls: readonly Call[] = [
   ["compareChoices", "confidence", (o) => sdk.compareChoices(way, way, o)],
   ["gameFromFunction", "values", (o) => shapley.gameFromFunction(() => 0, withOptions({ players: 2 }, o))],
   ["renderBars", "width", (o) => report.renderBars([], o)],
+  ["renderReport", "theme", (o) => report.renderReport(sampleDocument, o)],
   ["renderTradeOffs", "lowest", (o) => report.renderTradeOffs(sdk.compareScores(scores), o)],
 ];
 

@@ -77,7 +77,7 @@ export function logTicks([low, high]: readonly [number, number], room: number): 
       .filter((at) => at >= low && at <= high);
   const fits = LOG_STEPS.map((steps) => inside(steps)).find((ticks) => ticks.length <= room);
   if (fits === undefined) return inside([1], Math.ceil(decades.length / room));
-  return fits.length < 3 ? linearTicks([low, high], Math.min(room, 5)) : fits;
+  return fits.length < 3 ? linearTicks([low, high], room) : fits;
 }
 
 /** As many digits for all places as the longest of them needs: 0.0, 0.5, 1.0. */

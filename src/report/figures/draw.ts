@@ -11,7 +11,7 @@ import type { Figure } from "./types.ts";
 
 /** The width of the page's column, and that of a phone. */
 export const WIDE = 860;
-export const NARROW = 384;
+const NARROW = 384;
 
 export type Drawing =
   /** Two renditions of one picture; the page shows the one that fits. */

@@ -62,11 +62,12 @@ function drawRow(
   name: string,
   { y, left }: { y: number; left: number },
   at: Places,
-  { tone }: IntervalGroup,
+  { tone, value }: IntervalGroup,
 ): string {
   const start = label(name, 0, y);
+  const zero = value.scale === "log" ? 0 : at.x(0) + 6;
   if (player.value === null) {
-    return start + label("not measured", left, y, { fill: colour.mute, size: 11 });
+    return start + label("not measured", Math.max(left, zero), y, { fill: colour.mute, size: 11 });
   }
   const interval =
     player.low === undefined || player.high === undefined

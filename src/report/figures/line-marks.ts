@@ -177,7 +177,7 @@ export function lineTips(
       const here = series
         .flatMap((one) => one.points.filter((point) => point.x === x).map((point) => ({ one, point })))
         .sort((a, b) => (b.point.y ?? Number.NEGATIVE_INFINITY) - (a.point.y ?? Number.NEGATIVE_INFINITY));
-      const lines = here.map(({ one, point }) => `${valueWithInterval(point, axes.y)}${SPACE}${one.name}`);
+      const lines = here.map(({ one, point }) => tipLine(one, point, axes.y));
       const whole =
         axes.whole === undefined ? "" : `, ${axes.whole.label} ${writeNumber(axes.whole.y, axes.y.format)}`;
       const place = pixels[index] ?? 0;
@@ -190,11 +190,12 @@ export function lineTips(
     .join("");
 }
 
-function valueWithInterval({ y, low, high }: LinePoint, axis: Axis): string {
-  if (y === null) return "not measured";
-  const interval =
+/** The value first, so that they stand below each other; its interval last. */
+function tipLine({ name }: LineSeries, { y, low, high }: LinePoint, { format }: Axis): string {
+  if (y === null) return `not measured${SPACE}${name}`;
+  const spread =
     low === undefined || high === undefined
       ? ""
-      : ` [${writeNumber(low, axis.format)}, ${writeNumber(high, axis.format)}]`;
-  return `${writeNumber(y, axis.format)}${interval}`;
+      : `${SPACE}[${writeNumber(low, format)}, ${writeNumber(high, format)}]`;
+  return `${writeNumber(y, format)}${SPACE}${name}${spread}`;
 }

@@ -51,7 +51,7 @@ function drawnRows(figure: Figure): DataRows {
   }
 }
 
-export const heading = ({ name, unit }: Quantity) => (unit === undefined ? name : `${name}, ${unit}`);
+const heading = ({ name, unit }: Quantity) => (unit === undefined ? name : `${name}, ${unit}`);
 
 const pointRows = (series: readonly LineSeries[]): Cell[][] =>
   series.flatMap(({ name, points }) =>

@@ -68,7 +68,10 @@ svg.pl{display:block;max-width:100%;height:auto;overflow:visible;font-size:12px}
 .grid{display:grid;gap:24px 20px}
 .grid>*{min-width:0}
 .grid3{grid-template-columns:repeat(auto-fit,minmax(min(100%,250px),1fr))}
-.grid2{grid-template-columns:repeat(auto-fit,minmax(min(100%,360px),1fr))}
+.grid2{grid-template-columns:repeat(auto-fit,minmax(min(100%,330px),1fr))}
+.grid3{align-items:end}
+.grid3>*{max-width:400px}
+.grid2>*{max-width:480px}
 .grid svg.pl{width:100%}
 .h>circle,.h>rect{fill:transparent;stroke:none}
 .h>path{stroke:none}
