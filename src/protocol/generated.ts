@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "70e7c88faba29b9c2dd20b973e3eafc656fafff05cd40cb457ae086bb6a3ffb5";
+export const contractDigest = "e20b03bedd6aed12684431d54b18fc5c80d77236084eabce092c53e245ce04bc";

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "70e7c88faba29b9c2dd20b973e3eafc656fafff05cd40cb457ae086bb6a3ffb5"
+CONTRACT_DIGEST = "e20b03bedd6aed12684431d54b18fc5c80d77236084eabce092c53e245ce04bc"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -229,6 +229,13 @@ class SolveOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Also give every item, with what was written."""
 
 
+class StreamOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] = 4
+    """Sequences at a time; the values do not depend on it."""
+    skip_first_tokens: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """Tokens at each sequence's start to leave out: their activations dwarf the rest."""
+
+
 class TargetOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     kind: TargetKind
     overwrite: bool = False
@@ -261,6 +268,10 @@ class Agreement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
     """Items the subnetwork alone answers rightly."""
     both_wrong: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Items neither answers rightly."""
+    stability: Annotated[float, Meta(ge=0, le=1)] | None
+    """Share of items both answer rightly or both wrongly, each weighing exp of the spread of the dense model's choice perplexities; null where one of these is larger than any number."""
+    retained: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """The subnetwork's accuracy in percent of the dense model's; null where that is 0."""
 
 
 class BiasOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="bias"):
@@ -942,6 +953,31 @@ class InfluenceMeasureResult(Struct, frozen=True, kw_only=True, forbid_unknown_f
     tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Tokens counted."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+
+
+class InfluenceStreamParams(StreamOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    removed: tuple[UnitName, ...]
+    repairs: tuple[RepairHandle, ...]
+    """In the order they were made."""
+    corpus: CorpusHandle
+
+
+class InfluenceStreamResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    measures: tuple[StreamMeasure, ...]
+    """The first axis of values."""
+    values: TensorRef
+    """float64 (measures, depth + 1): in front of each block, and behind the last one; means over sequences."""
+    standard_errors: TensorRef
+    """float64, as values: over sequences; NaN with one sequence."""
+    coding_rate_bound: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """The largest coding rate there can be, mean over sequences, in nats."""
+    sequences: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Sequences with a token that counts."""
+    tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens counted."""
+    seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Seconds it took."""
 
 
 class ItemValues(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1706,6 +1742,7 @@ ReplacementKind: TypeAlias = Literal["block", "feed-forward", "swiglu"]
 RowMode: TypeAlias = Literal["raw", "wikitext"]
 RowSource: TypeAlias = RowFiles | OwnRows
 ScaleRatio: TypeAlias = Literal["mean", "median", "least-squares"]
+StreamMeasure: TypeAlias = Literal["variance", "coding-rate"]
 TargetKind: TypeAlias = Literal["export", "repair", "files"]
 TaskFormat: TypeAlias = Literal["mmlu", "arc_easy", "arc_challenge", "openbookqa", "piqa", "boolq", "hellaswag", "winogrande", "lambada"]
 TaskHandle: TypeAlias = Annotated[str, Meta(pattern="^task-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
@@ -1731,6 +1768,7 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "subnetworks.evaluate": (SubnetworksEvaluateParams, SubnetworksEvaluateResult),
     "influence.measure": (InfluenceMeasureParams, InfluenceMeasureResult),
     "influence.gradients": (InfluenceGradientParams, InfluenceGradientResult),
+    "influence.stream": (InfluenceStreamParams, InfluenceStreamResult),
     "gates.learn": (GatesLearnParams, GatesLearnResult),
     "evaluation.perplexity": (EvaluationPerplexityParams, PerplexityResult),
     "evaluation.choices": (EvaluationChoicesParams, ChoicesResult),
