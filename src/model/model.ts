@@ -13,7 +13,7 @@ import {
   type SubnetworkEvaluation,
 } from "../evaluation/evaluate-subnetworks.ts";
 import { pathFor } from "../evaluation/paths.ts";
-import { type PerplexityOptions, scorePerplexity } from "../evaluation/perplexity.ts";
+import { type Perplexity, type PerplexityOptions, scorePerplexity } from "../evaluation/perplexity.ts";
 import { type Subject, subjectParams } from "../evaluation/subject.ts";
 import {
   type ChoiceScores,
@@ -27,7 +27,6 @@ import type { TextData } from "../evaluation/text-data.ts";
 import { type SolveOptions, solveTask } from "../evaluation/written-answers.ts";
 import { anInstance, anyOf, aText, checkArgument, either, listOf } from "../options.ts";
 import type { UnitKind, UnitName } from "../protocol/common.ts";
-import type { Perplexity } from "../protocol/evaluation.ts";
 import type { ExportInfo } from "../protocol/export.ts";
 import type { GenerateResult } from "../protocol/generation.ts";
 import type { GenerationScore } from "../protocol/generation-task.ts";

@@ -26,9 +26,11 @@ export class FitInfluence {
   readonly #static = new Map<string, Influence>();
   readonly #gradients = new Map<string, GradientInfluence>();
 
-  constructor(on: Subject, fit: Corpus) {
+  /** `known`: the whole model's static influence on `fit`, where it was measured before. */
+  constructor(on: Subject, fit: Corpus, known?: Influence) {
     this.#on = on;
     this.#fit = fit;
+    if (known !== undefined) this.#static.set("", known);
   }
 
   /**
