@@ -54,7 +54,6 @@ export type {
   RepairRow,
   Scores,
 } from "./experiment/compare-repairs.ts";
-export type { Plan } from "./experiment/plan.ts";
 export {
   type Probe,
   type ProbeName,
@@ -73,8 +72,18 @@ export {
 export type { PruneEvaluations, PruneEvent, PruneOptions } from "./experiment/prune/options.ts";
 export { type PruneRecipe, pruneRecipes } from "./experiment/prune/recipes.ts";
 export type { PruneContender, PrunePlan, PruneRecord } from "./experiment/prune/record.ts";
-export type { RunRecord } from "./experiment/record.ts";
-export type { RunOptions } from "./experiment/run.ts";
+export {
+  type ComparedRow,
+  compareStudies,
+  type ProtocolDifference,
+  type StudyComparison,
+} from "./experiment/study/compare.ts";
+export { definePlan } from "./experiment/study/define-plan.ts";
+export type { Plan } from "./experiment/study/plan.ts";
+export type { StudyRecord } from "./experiment/study/record.ts";
+export { type StudyRow, studyRows } from "./experiment/study/rows.ts";
+export type { RunOptions } from "./experiment/study/run.ts";
+export type { StudyEvent } from "./experiment/study/steps.ts";
 export {
   compareScores,
   type MeasureRemoval,
@@ -159,6 +168,7 @@ export type { UnitCost, UnitCosts, UnitCostsOptions } from "./model/search/unit-
 export type { PartResult } from "./model/search/worth.ts";
 export type { LoadTaskOptions, Task, TaskTemplate } from "./model/task.ts";
 export type { TaskData } from "./model/task-data.ts";
+export type { WriteCorpusOptions } from "./model/written-corpus.ts";
 export { packageVersion } from "./platform/package-root.ts";
 export type { Progress } from "./progress.ts";
 export type {
@@ -188,7 +198,7 @@ export type { RepairInfo, RepairReport, TrainingPoint } from "./protocol/repair.
 export type { Measure } from "./protocol/subnetworks.ts";
 export type { TaskFormat, TaskInfo } from "./protocol/task.ts";
 export { checkUnits, parseUnit, type Unit } from "./protocol/units.ts";
-export type { WorkerStatus } from "./protocol/worker.ts";
+export type { WorkerEnvironment, WorkerStatus } from "./protocol/worker.ts";
 export type { CallOptions } from "./rpc/connection.ts";
 export type { KitEvent, Logger, WorkerEnd } from "./rpc/events.ts";
 export type { RestartLimit } from "./rpc/member.ts";

@@ -9,6 +9,7 @@ import { openPython } from "../../src/python/index.ts";
 import * as report from "../../src/report/index.ts";
 import * as shapley from "../../src/shapley/index.ts";
 import { temporaryFolder } from "../unit/platform/temporary-folder.ts";
+import { sampleDocument } from "../unit/report/sample-document.ts";
 
 const { Depthkit, DepthkitError, Influence, Journal } = sdk;
 
@@ -27,10 +28,9 @@ const way = { name: "greedy", results: [1, 2] };
 const plan: sdk.Plan = {
   model: { source: "smollm2-135m" },
   calibration: { data: { texts } },
-  choose: { units: "block", metric: "cosine", counts: [1] },
-  evaluation: { data: { texts } },
-  prompts: [],
-  generation: {},
+  rankings: [{ by: "influence" }],
+  removals: [1],
+  evaluations: [{ kind: "perplexity", data: { texts } }],
 };
 const pruning = (): sdk.PruneOptions => ({
   model: "smollm2-135m",
@@ -75,6 +75,7 @@ const calls: readonly Call[] = [
   ["Depthkit.checkTarget", "overwrite", (o) => kit.checkTarget("out", withOptions({ kind: "export" }, o))],
   ["Depthkit.status", "signal", (o) => kit.status(o)],
   ["Model.loadCorpus", "length", (o) => model.loadCorpus({ texts }, o)],
+  ["Model.writeCorpus", "journal", (o) => model.writeCorpus(corpus, o)],
   ["Model.loadTask", "shots", (o) => model.loadTask({ rows }, o)],
   [
     "Model.loadGenerationTask",
@@ -151,6 +152,7 @@ const calls: readonly Call[] = [
   ["compareChoices", "confidence", (o) => sdk.compareChoices(way, way, o)],
   ["gameFromFunction", "values", (o) => shapley.gameFromFunction(() => 0, withOptions({ players: 2 }, o))],
   ["renderBars", "width", (o) => report.renderBars([], o)],
+  ["renderReport", "theme", (o) => report.renderReport(sampleDocument, o)],
   ["renderTradeOffs", "lowest", (o) => report.renderTradeOffs(sdk.compareScores(scores), o)],
 ];
 
@@ -223,6 +225,7 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
   ["subnetworks", () => model.evaluateSubnetworks(corpus, "block.3" as Anything).result],
   ["subnetworks.0", () => model.evaluateSubnetworks(corpus, ["block.3"] as Anything).result],
   ["measures", () => model.evaluateSubnetworks(corpus, [[]], { measures: "loss" as Anything }).result],
+  ["bySequence", () => model.evaluateSubnetworks(corpus, [[]], { bySequence: 1 as Anything }).result],
   ["repairs", () => model.evaluateSubnetworks(corpus, [[]], { repairs: "bias" as Anything }).result],
   ["players", () => model.game(corpus, { players: "block.3" as Anything })],
   ["players.0.0", () => model.game(corpus, { players: [[3]] as Anything })],
@@ -250,6 +253,7 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
   ["batchSize", () => model.evaluateSubnetworks(corpus, [[]], { batchSize: 65_537 }).result],
   ["batchSize", () => model.lmEval({ tasks: ["piqa"], batchSize: 65_537 })],
   ["batchSizes.0", () => model.profile({ batchSizes: [65_537] })],
+  ["timeoutMs", () => kit.environment({ timeoutMs: 0 })],
   ["kind", () => kit.checkTarget("out", { kind: "exports" as Anything })],
   ["target", () => kit.checkTarget("", { kind: "export" })],
   ["evaluations", () => model.evaluate("perplexity" as Anything)],
@@ -280,24 +284,20 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
       ),
   ],
   [
-    "choose.counts",
+    "removals",
+    () => sdk.runPlan(kit, { ...plan, removals: "12" as Anything }, { folder: temporaryFolder() }),
+  ],
+  [
+    "texts.prompts",
+    () =>
+      sdk.runPlan(kit, { ...plan, texts: { prompts: "hello" as Anything } }, { folder: temporaryFolder() }),
+  ],
+  [
+    "texts.stop",
     () =>
       sdk.runPlan(
         kit,
-        { ...plan, choose: { ...plan.choose, counts: "12" as Anything } },
-        { folder: temporaryFolder() },
-      ),
-  ],
-  [
-    "prompts",
-    () => sdk.runPlan(kit, { ...plan, prompts: "hello" as Anything }, { folder: temporaryFolder() }),
-  ],
-  [
-    "generation.stop",
-    () =>
-      sdk.runPlan(
-        kit,
-        { ...plan, generation: { stop: "Question:" as Anything } },
+        { ...plan, texts: { prompts: ["hello"], stop: "Question:" as Anything } },
         { folder: temporaryFolder() },
       ),
   ],

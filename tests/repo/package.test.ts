@@ -70,7 +70,7 @@ test("its schemas can be had by name", () => {
 const program = `
 import { Depthkit, DepthkitError, type ModelInfo, type RunRecord } from "depthkit";
 import { openPython } from "depthkit/python";
-import { renderTable } from "depthkit/report";
+import { type ReportDocument, renderReport, renderTable } from "depthkit/report";
 import { planSchema } from "depthkit/schemas";
 import { estimateShapley } from "depthkit/shapley";
 
@@ -79,8 +79,9 @@ export async function main(signal: AbortSignal): Promise<ModelInfo> {
   await using model = await kit.loadModel("smollm2-135m", { signal });
   return model.info;
 }
+export const title = (document: ReportDocument): string => document.title;
 export const depth = (record: RunRecord): number => record.model.depth;
-export { DepthkitError, estimateShapley, openPython, planSchema, renderTable };
+export { DepthkitError, estimateShapley, openPython, planSchema, renderReport, renderTable };
 `;
 
 test.each([
@@ -168,6 +169,17 @@ test("importing it loads neither the schemas nor ZeroMQ; a call that needs them 
   expect(packagesOf(["import.js"])).toEqual({ packages: ["depthkit", "pure-rand"], status: 0 });
   writeFileSync(join(app, "call.js"), `${imported}\nawait doctor();`);
   expect(packagesOf(["call.js"]).packages).toContain("zod");
+});
+
+test("importing the report loads none of what draws it", () => {
+  writeFileSync(join(app, "report.js"), 'import { renderReport, renderTable } from "depthkit/report";');
+  expect(packagesOf(["report.js"])).toEqual({ packages: ["depthkit"], status: 0 });
+  const call = `import { renderReport } from "depthkit/report";
+    const nothing = { kicker: [], numbers: [], findings: [], sections: [], protocols: [], environment: [] };
+    await renderReport({ ...nothing, title: "Empty", standfirst: "Nothing was found." });`;
+  writeFileSync(join(app, "draw.js"), call);
+  const { packages, status } = packagesOf(["draw.js"]);
+  expect({ plot: packages.includes("@observablehq/plot"), status }).toEqual({ plot: true, status: 0 });
 });
 
 test("the list of commands loads the list alone, a command's help that command", () => {

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "1f5e0103a457d6e0539c776c65db481bd4db6307494947befefa941ac973a3a9"
+CONTRACT_DIGEST = "8039cee36497600f8265038620008d9a8a5d136f348f4d94578cbde8f60623e8"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -31,6 +31,19 @@ class CorpusOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Stands between two texts of a packed stream."""
     bos: BosPolicy = "auto"
     """BOS token at the start of each sequence; auto: where the tokeniser adds it itself."""
+
+
+class CorpusWriteOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    prompt_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
+    """First tokens of each sequence that are its prompt; null: the whole sequence."""
+    new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)] = 256
+    """Tokens to write behind each at most; a token that ends a text is one."""
+    temperature: Annotated[float, Meta(ge=0, le=100)] = 0.0
+    """0: the likeliest token each time."""
+    seed: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """For sampling: each sequence draws by it and its own number."""
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] = 8
+    """Sequences at a time."""
 
 
 class EngineOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -251,6 +264,15 @@ class TaskOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """BOS token at the start of each prompt; auto: where the tokeniser adds it itself."""
 
 
+class Accelerator(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    name: str
+    """As the driver has it."""
+    memory_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Its memory."""
+    capability: str
+    """Of CUDA, such as 9.0."""
+
+
 class Agreement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     dense_acc: Annotated[float, Meta(ge=0, le=1)]
     """The dense model's own accuracy."""
@@ -344,6 +366,8 @@ class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """Sequences whose text begins with a BOS token of its own; no second one is put in front of it."""
     first_tokens: tuple[FirstToken, ...]
     """The first tokens, 16 at most, as the model gets them."""
+    written: WrittenInfo | None = None
+    """Where a model wrote all but the beginnings of the sequences: which, and how."""
 
 
 class CorpusLoadParams(CorpusOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -375,6 +399,13 @@ class CorpusOverlapParams(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 class CorpusUnloadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     corpus: CorpusHandle
+
+
+class CorpusWriteParams(CorpusWriteOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    corpus: CorpusHandle
+    known: ItemValues | None = None
+    """Items known from before; where it is given, though empty, others are sent as they are finished."""
 
 
 class DataInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -584,11 +615,39 @@ class FirstToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """As the tokenizer's vocabulary writes it."""
 
 
+class FoldDescent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    steps: Annotated[int, Meta(ge=0, le=9007199254740991)] = 200
+    """Steps of Adam; 0: the least squares it starts from."""
+    learning_rate: Annotated[float, Meta(gt=0, le=100)] = 0.0001
+    """At the first step; it falls to 0 in a straight line."""
+    batch_tokens: Annotated[int, Meta(ge=1, le=1000000)] = 1024
+    """Tokens a step."""
+    tokens: Annotated[int, Meta(ge=1, le=100000000)] = 32768
+    """Tokens of the corpus to keep the stream of, drawn by the seed where there are more."""
+    seed: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """For the tokens that are kept, and for their order."""
+
+
+class FoldDescentReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    before: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """The objective with least squares, mean over the tokens kept."""
+    after: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """With the map that was taken, over the same tokens."""
+    steps: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Steps that were taken."""
+    tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens kept."""
+
+
 class FoldOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="fold"):
     reference: RepairReference = "dense"
     """Measure in the whole model, or in the one pruned and repaired below each gap."""
     ridge: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] | Literal["auto"] | None = 0.1
     """Towards the identity, in units of the input's mean square; auto: the one that held-out tokens choose; null: infinite, a bias alone."""
+    objective: FoldObjective = "least-squares"
+    """least-squares: in closed form; cosine: 1 - cos(F T + b, x_out - x_in + F), a token, which is the paper's; stream-cosine: 1 - cos of the stream behind the gap. Both start from least squares."""
+    descent: FoldDescent | None = None
+    """How a cosine objective is lowered; null: by the defaults. Not for least squares."""
 
 
 class GapError(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -610,6 +669,8 @@ class GapError(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     """What ridge auto chose; null where it was not asked for."""
     held_out_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
     """With that ridge, of the held-out tokens by the fit to the others."""
+    descent: FoldDescentReport | None
+    """How fold lowered a cosine objective; null where it was not asked to."""
 
 
 class GateGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -915,6 +976,8 @@ class InfluenceGradientResult(Struct, frozen=True, kw_only=True, forbid_unknown_
 class InfluenceMeasureParams(InfluenceOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
     removed: tuple[UnitName, ...]
+    repairs: tuple[RepairHandle, ...]
+    """In the order they were made."""
     corpus: CorpusHandle
 
 
@@ -1128,6 +1191,13 @@ class Objective(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
 class OwnRows(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="rows"):
     rows: Annotated[tuple[Annotated[str, Meta(min_length=2)], ...], Meta(min_length=1)]
     """JSON objects, as text."""
+
+
+class PackageVersion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    name: str
+    """The package, as Python's index calls it."""
+    version: str
+    """What is installed."""
 
 
 class PartialOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="partial"):
@@ -1361,8 +1431,12 @@ class RepairUnloadParams(Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class ReplacementBlockOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="replacement-block"):
+    kind: ReplacementKind = "block"
+    """block: the run's first; feed-forward, swiglu: a network of that kind without a residual, from a random start by the training's seed."""
+    width: Annotated[int, Meta(ge=1, le=65536)] | None = None
+    """Of a network; null: 4 times the hidden size, for swiglu 8/3 of it. A block has its own."""
     training: TrainingOptions | None = None
-    """null: the span's first block as it is."""
+    """null: the run's first block as it is; a network is always trained."""
 
 
 class RougeL(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1432,6 +1506,8 @@ class SubnetworksEvaluateParams(EngineOptions, frozen=True, kw_only=True, forbid
     repaired: TensorRef | None
     """uint8 (subnetworks, ceil(repairs / 8)), as kept: set where a repair is in place; null: wherever its units are removed."""
     measures: Annotated[tuple[Measure, ...], Meta(min_length=1)]
+    by_sequence: bool
+    """Also give what every sequence of a corpus, or item of a task, has alone."""
 
 
 class SubnetworksEvaluatePart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1441,6 +1517,8 @@ class SubnetworksEvaluatePart(Struct, frozen=True, kw_only=True, forbid_unknown_
     """float64 (k, measures)."""
     counts: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
     """Positions or items each measure is a mean over."""
+    by_sequence: TensorRef | None
+    """float64 (sequences or items, measures), of each of these rows alike; NaN where nothing of a sequence is scored; null where it was not asked for."""
 
 
 class SubnetworksEvaluateResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1556,6 +1634,8 @@ class TrainingOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     objective: Objective = field(default_factory=lambda: Objective(kl=1.0))
     teacher_top: Annotated[int, Meta(ge=1, le=9007199254740991)] = 100
     """Of the dense model's logits at a position, how many are kept for kl."""
+    written_only: bool = False
+    """On a corpus that a model wrote: kl and loss are of the written tokens alone."""
     steps: Annotated[int, Meta(ge=1, le=9007199254740991)] = 200
     """Optimiser steps."""
     batch_size: Annotated[int, Meta(ge=1, le=65536)] = 4
@@ -1563,7 +1643,7 @@ class TrainingOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     accumulation: Annotated[int, Meta(ge=1, le=65536)] = 1
     """Forward passes a step."""
     learning_rate: Annotated[float, Meta(gt=0, le=100)] | None = None
-    """The highest, reached after the warm-up; null: 1e-3, for lora, partial and replacement-block 2e-4."""
+    """The highest, reached after the warm-up; null: 1e-3, for lora, partial and a replacement block 2e-4."""
     warmup: Annotated[int, Meta(ge=0, le=9007199254740991)] | None = None
     """Steps of linear warm-up; a cosine to 0 follows. null: a tenth of the steps."""
     clip: Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)] | None = 1.0
@@ -1628,6 +1708,23 @@ class WorkerCheckTargetParams(TargetOptions, frozen=True, kw_only=True, forbid_u
     target: Annotated[str, Meta(min_length=1)]
 
 
+class WorkerEnvironmentResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    python: str
+    """The version of Python."""
+    packages: tuple[PackageVersion, ...]
+    """What figures may depend on, as it is installed."""
+    system: str
+    """The operating system."""
+    processor: str
+    """The kind of processor, such as x86_64."""
+    threads: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Threads of a computation on the CPU."""
+    cuda: str | None
+    """The CUDA version torch was built for; null for a build without."""
+    accelerators: tuple[Accelerator, ...]
+    """CUDA devices."""
+
+
 class WorkerPingParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     value: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     integer: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -1678,6 +1775,25 @@ class WorkerStatusResult(Struct, frozen=True, kw_only=True, forbid_unknown_field
     """The most it ever took."""
 
 
+class WrittenInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    weights: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """Of the model that wrote."""
+    prompts: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """Of the tokens of the corpus whose sequences' beginnings were the prompts."""
+    prompt_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
+    """First tokens of a sequence that were its prompt; null: all."""
+    new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens behind a prompt at most."""
+    temperature: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """0: the likeliest token each time."""
+    seed: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of sampling."""
+    tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens written."""
+    ended: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Sequences that the model ended itself."""
+
+
 AdapterInput: TypeAlias = Literal["normed", "raw"]
 AngularTokens: TypeAlias = Literal["last", "all"]
 AttentionChoice: TypeAlias = Literal["auto", "eager", "sdpa", "flash_attention_2"]
@@ -1688,6 +1804,7 @@ DataSource: TypeAlias = FileSource | TextSource
 DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 FinishReason: TypeAlias = Literal["length", "end-of-text", "stop"]
 FiniteOrInfinity: TypeAlias = Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | Literal["Infinity"]
+FoldObjective: TypeAlias = Literal["least-squares", "cosine", "stream-cosine"]
 GenerationScoreRule: TypeAlias = Literal["exact", "number", "rouge-l"]
 GenerationTaskHandle: TypeAlias = Annotated[str, Meta(pattern="^generation-task-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 GradientMetric: TypeAlias = Literal["taylor", "gate"]
@@ -1701,6 +1818,7 @@ ProfiledMode: TypeAlias = Literal["dense", "masked", "physical"]
 RepairHandle: TypeAlias = Annotated[str, Meta(pattern="^repair-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 RepairMethod: TypeAlias = EmulatedUpdateOptions | BiasOptions | LowRankOptions | FoldOptions | PatchOptions | ScaleOptions | ReplacementBlockOptions | LoraOptions | PartialOptions
 RepairReference: TypeAlias = Literal["dense", "pruned"]
+ReplacementKind: TypeAlias = Literal["block", "feed-forward", "swiglu"]
 RowMode: TypeAlias = Literal["raw", "wikitext"]
 RowSource: TypeAlias = RowFiles | OwnRows
 ScaleRatio: TypeAlias = Literal["mean", "median", "least-squares"]
@@ -1716,11 +1834,13 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "worker.ping": (WorkerPingParams, WorkerPingResult),
     "worker.sleep": (WorkerSleepParams, WorkerSleepResult),
     "worker.checkTarget": (WorkerCheckTargetParams, Empty),
+    "worker.environment": (Empty, WorkerEnvironmentResult),
     "worker.status": (Empty, WorkerStatusResult),
     "model.load": (ModelLoadParams, ModelLoadResult),
     "model.tokenizer": (ModelTokenizerParams, TokenizerInfo),
     "model.unload": (ModelUnloadParams, Empty),
     "corpus.load": (CorpusLoadParams, CorpusLoadResult),
+    "corpus.write": (CorpusWriteParams, CorpusLoadResult),
     "corpus.overlap": (CorpusOverlapParams, CorpusOverlap),
     "corpus.unload": (CorpusUnloadParams, Empty),
     "task.load": (TaskLoadParams, TaskLoadResult),

@@ -28,6 +28,7 @@ from depthkit_worker.evaluation.logits import FiniteLogits
 from depthkit_worker.evaluation.next_tokens import NextTokens, OnlyChosen, Stream
 from depthkit_worker.evaluation.told_text import Tell, ToldText
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.ending_tokens import ending_tokens
 from depthkit_worker.models.kv_cache import cache_keyword, empty_cache, kv_bytes_per_token
 from depthkit_worker.models.logits import Reader
 from depthkit_worker.session.job import Job
@@ -73,7 +74,7 @@ def generate(
     started = time.monotonic()
     check_options(options)
     decoder = subnetwork.decoder
-    writer = _Writer(decoder, tokeniser_of(decoder), options, _end_ids(decoder))
+    writer = _Writer(decoder, tokeniser_of(decoder), options, ending_tokens(decoder))
     named = [f"prompt {number + 1}" for number in range(len(prompts))] if places is None else places
     encoded = [_encode(writer, prompt, place) for prompt, place in zip(prompts, named, strict=True)]
     told = None if tell is None else ToldText(writer.decode, options.stop, tell)
@@ -121,7 +122,7 @@ def _write_batches(
 ) -> Texts:
     """Text after each of `encoded`, by `decoder` as it stands."""
     done = 0
-    for written in write_batches(decoder, encoded, streams, options, _end_ids(decoder), job, grow):
+    for written in write_batches(decoder, encoded, streams, options, ending_tokens(decoder), job, grow):
         yield written
         done += len(written)
         job.report(PHASE, done, len(encoded), "texts")
@@ -260,15 +261,6 @@ def _generation_config(writer: _Writer, cached: bool) -> GenerationConfig:
         use_cache=cached,
         do_sample=False,  # What is drawn is drawn before: see `OnlyChosen`.
     )
-
-
-def _end_ids(decoder: Decoder) -> tuple[int, ...]:
-    """From the checkpoint's generation settings, or else its configuration."""
-    for shipped in (decoder.model.generation_config, decoder.config):
-        ends = getattr(shipped, "eos_token_id", None)
-        if ends is not None:
-            return tuple(ends) if isinstance(ends, list) else (int(ends),)
-    return ()
 
 
 def check_options(options: GenerateOptions) -> None:

@@ -1,0 +1,97 @@
+/** The ends of an axis and the places that it names. */
+import { writeNumber } from "./numbers.ts";
+import type { Axis, Tick } from "./types.ts";
+
+/** An axis with all that was left open decided. */
+export interface Ruler {
+  readonly scale: "linear" | "log";
+  readonly domain: readonly [low: number, high: number];
+  readonly ticks: readonly Required<Tick>[];
+}
+
+/** Between the ends of a log axis, from many places a decade to few. */
+const LOG_STEPS = [[1, 1.5, 2, 3, 4, 5, 7], [1, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]] as const;
+
+/** @param values what must be seen; `fromZero`: bars begin there; `room`: how many places may be named */
+export function rulerOf(
+  axis: Axis,
+  values: readonly number[],
+  { fromZero = false, room = 7, tight = false }: { fromZero?: boolean; room?: number; tight?: boolean } = {},
+): Ruler {
+  const scale = axis.scale ?? "linear";
+  const seen = fromZero && scale === "linear" ? [...values, 0] : values;
+  const domain = axis.domain ?? (scale === "log" ? logDomain(seen) : linearDomain(seen, fromZero, tight));
+  const ticks = axis.ticks ?? (scale === "log" ? logTicks(domain, room) : linearTicks(domain, room));
+  const digits = scale === "linear" ? digitsOf(ticks, axis) : undefined;
+  const named = ticks.map((tick) => {
+    const { at, text, below }: Tick = typeof tick === "number" ? { at: tick } : tick;
+    const format = { ...axis.format, digits: digits ?? digitsIn(at, axis) };
+    return { at, text: text ?? writeNumber(at, format), below: below ?? "" };
+  });
+  return { scale, domain, ticks: named.filter(({ at }) => at >= domain[0] && at <= domain[1]) };
+}
+
+function linearDomain(values: readonly number[], fromZero: boolean, tight: boolean): [number, number] {
+  const [low, high] = endsOf(values, [0, 1]);
+  if (low === high) return low === 0 ? [0, 1] : [Math.min(low, low * 2), Math.max(low, low * 2)];
+  const pad = tight ? 0 : (high - low) * 0.05;
+  return [fromZero && low >= 0 ? 0 : low - pad, fromZero && high <= 0 ? 0 : high + pad];
+}
+
+function logDomain(values: readonly number[]): [number, number] {
+  const [low, high] = endsOf(
+    values.filter((value) => value > 0),
+    [1, 10],
+  );
+  const pad = low === high ? 2 : (high / low) ** 0.05;
+  return [low / pad, high * pad];
+}
+
+function endsOf(values: readonly number[], none: [number, number]): [number, number] {
+  const finite = values.filter(Number.isFinite);
+  if (finite.length === 0) return none;
+  return [finite.reduce((a, b) => Math.min(a, b)), finite.reduce((a, b) => Math.max(a, b))];
+}
+
+/** The most places of 1, 2 and 5 that there is room for. */
+export function linearTicks([low, high]: readonly [number, number], room: number): number[] {
+  const least = (high - low) / room;
+  const power = 10 ** Math.floor(Math.log10(least));
+  const step = ([1, 2, 5, 10].find((factor) => factor * power >= least * 0.999) ?? 10) * power;
+  const first = Math.ceil(low / step - 1e-9);
+  const count = Math.max(0, Math.floor(high / step + 1e-9) - first + 1);
+  return Array.from({ length: count }, (_, index) => tidy((first + index) * step));
+}
+
+/** Round places of a log axis; where it spans too little for three of them, those of a linear one. */
+export function logTicks([low, high]: readonly [number, number], room: number): number[] {
+  const first = Math.floor(Math.log10(low));
+  const decades = Array.from(
+    { length: Math.ceil(Math.log10(high)) - first + 1 },
+    (_, index) => first + index,
+  );
+  const inside = (steps: readonly number[], every = 1) =>
+    decades
+      .filter((decade) => decade % every === 0)
+      .flatMap((decade) => steps.map((step) => tidy(step * 10 ** decade)))
+      .filter((at) => at >= low && at <= high);
+  const fits = LOG_STEPS.map((steps) => inside(steps)).find((ticks) => ticks.length <= room);
+  if (fits === undefined) return inside([1], Math.ceil(decades.length / room));
+  return fits.length < 3 ? linearTicks([low, high], room) : fits;
+}
+
+/** As many digits for all places as the longest of them needs: 0.0, 0.5, 1.0. */
+function digitsOf(ticks: readonly (number | Tick)[], axis: Axis): number {
+  return Math.max(0, ...ticks.map((tick) => digitsIn(typeof tick === "number" ? tick : tick.at, axis)));
+}
+
+/** How many digits a place has after its point. */
+function digitsIn(at: number, { format }: Axis): number {
+  const [mantissa = "", exponent = "0"] = String(tidy(format?.style === "percent" ? at * 100 : at)).split(
+    "e",
+  );
+  return Math.max(0, (mantissa.split(".")[1]?.length ?? 0) - Number(exponent));
+}
+
+/** Without the last digits of a product: 0.3, not 0.30000000000000004. */
+const tidy = (value: number) => Number(value.toPrecision(12));

@@ -1,0 +1,75 @@
+import { rulerOf } from "./axes.ts";
+import { chart, type Picture, type Tools } from "./chart.ts";
+import {
+  drawEndLabels,
+  drawReference,
+  endsOf,
+  lineMarks,
+  lineTips,
+  styleSeries,
+  valuesOf,
+  widestOf,
+} from "./line-marks.ts";
+import { colour } from "./svg.ts";
+import { textWidth } from "./text-width.ts";
+import type { LinesFigure } from "./types.ts";
+
+/** The main figure, at the width of the page (860) or of a phone (384). */
+export function drawLines(tools: Tools, figure: LinesFigure, width: number): Picture {
+  const narrow = width < 600;
+  const series = styleSeries(figure.series, figure.families);
+  const reference = figure.reference === undefined ? [] : [figure.reference.low, figure.reference.high];
+  const whole = figure.whole === undefined ? [] : [figure.whole];
+  const x = rulerOf(figure.x, [...valuesOf(series, "x"), ...whole.map((point) => point.x)], {
+    room: narrow ? 9 : 12,
+    tight: true,
+  });
+  const y = rulerOf(figure.y, [...valuesOf(series, "y"), ...whole.map((point) => point.y), ...reference], {
+    room: 8,
+  });
+  const labels = endsOf(
+    series,
+    narrow ? { short: true, most: 112 } : { short: false, y: figure.y, most: 240 },
+  );
+  const gap = narrow ? 13.5 : 15;
+  const below = !narrow && x.ticks.some((tick) => tick.below !== "");
+  const margins = {
+    top: 14,
+    bottom: below ? 44 : 28,
+    left: 12 + Math.max(...y.ticks.map(({ text }) => textWidth(text, 12)), 12),
+    right: Math.max(16, 26 + widestOf(labels)),
+  };
+  const height = Math.max(narrow ? 420 : 480, labels.length * gap + margins.top + margins.bottom);
+  const bounds = { width, height, ...margins };
+  let tips = "";
+  const { content } = chart(
+    tools,
+    { ...bounds, x, y, below },
+    [...lineMarks(tools, series), ...wholeMark()],
+    {
+      under: (at) =>
+        figure.reference === undefined
+          ? ""
+          : drawReference(figure.reference, at, {
+              left: margins.left,
+              right: width - margins.right,
+              short: narrow,
+            }).strip,
+      over: (at) => {
+        tips = narrow ? "" : lineTips(series, { ...figure, ruler: x }, at, bounds);
+        const left = width - margins.right + 18;
+        const words =
+          figure.reference === undefined
+            ? ""
+            : drawReference(figure.reference, at, { left, right: width - margins.right, short: narrow })
+                .words;
+        return words + drawEndLabels(labels, at, { gap, top: 8, bottom: height - 12, left });
+      },
+    },
+  );
+  return { width, height, content, tips };
+
+  function wholeMark() {
+    return whole.map((point) => tools.plot.dot([point], { x: "x", y: "y", fill: colour.ink, r: 4 }));
+  }
+}

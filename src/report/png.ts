@@ -1,0 +1,44 @@
+/** Pictures of points from a drawing, with the report's own typeface and never the machine's. */
+import { withFontFiles } from "./fonts.ts";
+
+/** Two points a pixel: sharp on paper and on dense screens. */
+const ZOOM = 2;
+
+/** @param svgs drawings by name, with no style sheet and no variables */
+export async function drawPngs(svgs: ReadonlyMap<string, string>): Promise<Map<string, Uint8Array>> {
+  const { Resvg } = await import("@resvg/resvg-js");
+  const text = [...svgs.values()].map(textOf).join("");
+  return withFontFiles(text, (fontFiles, has) => {
+    const font = { loadSystemFonts: false, fontFiles: [...fontFiles], defaultFontFamily: "Inter" };
+    const pictures = [...svgs].map(([name, svg]) => {
+      const known = asDrawn(svg).replace(/>[^<]+</g, (run) =>
+        [...run].map((one) => (has(one) ? one : instead(one))).join(""),
+      );
+      const picture = new Resvg(known, { font, fitTo: { mode: "zoom", value: ZOOM } }).render().asPng();
+      return [name, new Uint8Array(picture)] as const;
+    });
+    return new Map(pictures);
+  });
+}
+
+/** It knows weights by hundreds alone; of the two files of the typeface it takes the bolder one for this. */
+const asDrawn = (svg: string) => svg.replaceAll('font-weight="650"', 'font-weight="700"');
+
+/** A character that the typeface lacks would be left out without a word. The page and the CSV have it. */
+const instead = (character: string) => SPELT[character] ?? "?";
+const SPELT: Readonly<Record<string, string>> = {
+  "≥": "&gt;=",
+  "≤": "&lt;=",
+  "→": "-&gt;",
+  "≈": "~",
+  "\n": " ",
+  "\t": " ",
+};
+
+/** The words of a drawing. Entities count as their own letters, which does no harm. */
+function textOf(svg: string): string {
+  return [...svg.matchAll(/>([^<]+)</g)].map(([, text]) => text).join("") + PLAIN;
+}
+
+/** What every file of the typeface has, so that one that is needed for its letters alone is whole. */
+const PLAIN = Array.from({ length: 95 }, (_, index) => String.fromCharCode(32 + index)).join("");

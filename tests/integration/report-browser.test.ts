@@ -1,0 +1,141 @@
+/** A report as a reader sees it, in Chromium: at three widths, in light and dark, in print. Screenshots are kept. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { renderReport } from "../../src/report/index.ts";
+import { sampleDocument } from "../unit/report/sample-document.ts";
+import { describeWithBrowser, openBrowser } from "./browser.ts";
+import {
+  displayOf,
+  figuresWithoutWords,
+  loadedFonts,
+  misplacedTexts,
+  misplacedTips,
+  overflow,
+} from "./page-checks.ts";
+
+/** Git does not see it. */
+const screenshots = fileURLToPath(new URL("../../.depthkit/screenshots/report", import.meta.url));
+
+describeWithBrowser("a report in a browser", () => {
+  let browser: Browser;
+  let address: string;
+  beforeAll(async () => {
+    mkdirSync(join(screenshots, "figures"), { recursive: true });
+    for (const [name, bytes] of await renderReport(sampleDocument))
+      writeFileSync(join(screenshots, name), bytes);
+    address = pathToFileURL(join(screenshots, "report.html")).href;
+    browser = await openBrowser();
+  });
+  afterAll(() => browser?.close());
+
+  interface Opened extends AsyncDisposable {
+    readonly page: Page;
+    /** What the console said, and what was asked of the network. */
+    readonly said: readonly string[];
+  }
+
+  async function open(width: number, colorScheme: "light" | "dark" = "light"): Promise<Opened> {
+    const page = await browser.newPage({
+      viewport: { width, height: 900 },
+      colorScheme,
+      javaScriptEnabled: true,
+    });
+    const said: string[] = [];
+    page.on("console", (message) => said.push(`${message.type()}: ${message.text()}`));
+    page.on("pageerror", (error) => said.push(`error: ${error.message}`));
+    page.on("request", (request) => {
+      if (request.url() !== address && !request.url().startsWith("data:"))
+        said.push(`request: ${request.url()}`);
+    });
+    await page.goto(address);
+    return { page, said, [Symbol.asyncDispose]: () => page.close() };
+  }
+
+  const looks = [1200, 800, 390].flatMap((width) =>
+    (["light", "dark"] as const).map((scheme) => [width, scheme] as const),
+  );
+
+  test.each(looks)(
+    "%i wide and %s: everything is in its place, and nothing is asked for",
+    async (width, scheme) => {
+      await using opened = await open(width, scheme);
+      const { page, said } = opened;
+      expect(await page.evaluate(loadedFonts)).toEqual(["DK Sans loaded", "DK Serif loaded"]);
+      expect(await page.evaluate(overflow)).toEqual({ page: 0, wide: [] });
+      expect(await page.evaluate(misplacedTexts)).toEqual({ enough: true, found: [] });
+      expect(await page.evaluate(figuresWithoutWords)).toEqual([]);
+      await page.screenshot({ path: join(screenshots, `${width}-${scheme}.png`), fullPage: true });
+      expect(said).toEqual([]);
+    },
+  );
+
+  test.each([1200, 800])("%i wide: each tip has room for its words, within its drawing", async (width) => {
+    await using opened = await open(width);
+    const { count, found } = (await opened.page.evaluate(misplacedTips)) as {
+      count: number;
+      found: string[];
+    };
+    expect(count).toBeGreaterThan(100);
+    expect(found).toEqual([]);
+  });
+
+  test("a value shows under the pointer, and a table behind its figure, without a script", async () => {
+    const context = await browser.newContext({
+      viewport: { width: 1200, height: 900 },
+      javaScriptEnabled: false,
+    });
+    const page = await context.newPage();
+    await page.goto(address);
+    const strip = page.locator("#f-removal .wide .h").nth(3);
+    const tip = strip.locator(".t");
+    expect(await tip.isVisible()).toBe(false);
+    await strip.scrollIntoViewIfNeeded();
+    const box = await strip.locator("rect").first().boundingBox();
+    await page.mouse.move((box?.x ?? 0) + (box?.width ?? 0) / 2, (box?.y ?? 0) + (box?.height ?? 0) / 2);
+    expect(await tip.isVisible()).toBe(true);
+    expect(await tip.textContent()).toContain("removed blocks 3, whole model 30.4");
+    await page.locator("#f-removal").screenshot({ path: join(screenshots, "tip.png") });
+    const table = page.locator("#f-removal .data table");
+    expect(await table.isVisible()).toBe(false);
+    await page.locator("#f-removal summary").click();
+    expect(await table.isVisible()).toBe(true);
+    const download = page.waitForEvent("download");
+    await page.locator("#f-removal .csv").click();
+    expect((await download).suggestedFilename()).toBe("removal.csv");
+    await context.close();
+  });
+
+  test("on paper it is light, without what paper cannot do, and no wider than a page", async () => {
+    await using opened = await open(680, "dark");
+    const { page } = opened;
+    await page.emulateMedia({ media: "print" });
+    expect(await page.evaluate(displayOf(".data"))).toBe("none");
+    expect(await page.evaluate(displayOf(".wide"))).toBe("block");
+    expect(await page.evaluate("getComputedStyle(document.body).backgroundColor")).toBe("rgb(255, 255, 255)");
+    expect(await page.evaluate(overflow)).toEqual({ page: 0, wide: [] });
+    expect(await page.evaluate(misplacedTexts)).toEqual({ enough: true, found: [] });
+    const pdf = await page.pdf({ path: join(screenshots, "report.pdf"), preferCSSPageSize: true });
+    expect(pdf.subarray(0, 5).toString()).toBe("%PDF-");
+    await page.screenshot({ path: join(screenshots, "print.png"), fullPage: true });
+  });
+
+  test("each figure's file shows the same drawing by itself, its words within it", async () => {
+    const figures = sampleDocument.sections.flatMap((section) => section.figures);
+    for (const { id } of figures) {
+      const page = await browser.newPage({ viewport: { width: 960, height: 900 } });
+      await page.goto(pathToFileURL(join(screenshots, "figures", `${id}.svg`)).href);
+      const outside = await page.evaluate(`(() => {
+        const frame = document.documentElement.getBoundingClientRect();
+        return [...document.querySelectorAll("text")].filter((text) => {
+          const box = text.getBoundingClientRect();
+          return box.left < frame.left || box.right > frame.right || box.top < frame.top || box.bottom > frame.bottom;
+        }).map((text) => text.textContent);
+      })()`);
+      expect(outside, id).toEqual([]);
+      await page.close();
+    }
+  });
+});
