@@ -50,13 +50,7 @@ export type {
   TwoHues,
   WrittenText,
 } from "./figures/types.ts";
-export {
-  type ReportFiles,
-  type ReportFiles,
-  type ReportOptions,
-  renderReport,
-  renderReport,
-} from "./render.ts";
+export { type ReportFiles, type ReportOptions, renderReport } from "./render.ts";
 export { studyReport } from "./study/document.ts";
 export { type Column, renderTable } from "./table.ts";
 export { renderRemovalCosts, renderTradeOffs } from "./trade-offs.ts";
