@@ -158,7 +158,7 @@ export const repairEntry = z
   .describe("What is put in place of the removed units; the model without any is always there.");
 
 const perplexity = perplexityOptions
-  .omit({ batchSize: true })
+  .omit({ batchSize: true, items: true })
   .extend({ kind: z.literal("perplexity"), name, data: textData, where })
   .describe("Perplexity on a text.");
 const questions = z
