@@ -11,7 +11,7 @@ export interface RankedFile {
 
 /**
  * Reads an order or scores: an array of units, an object unit -> score (low: remove first), what `toScores`
- * gives, what `influence`, `shapley` and `search` print with `--json`, or the record of a run.
+ * gives, what `influence`, `shapley` and `search` print with `--json`, or the record of a study.
  *
  * @throws DepthkitError INVALID_ARGUMENT, FILE_NOT_FOUND
  */
@@ -39,10 +39,10 @@ function readFound(file: string, found: unknown): RankedFile {
   if (Array.isArray(found)) return { order: orderOf(file, found), scored: false };
   if (!isObject(found)) throw refusal(file, `it holds ${JSON.stringify(found)}`);
   // What the commands print has the scores beside much else.
-  const { scores, search, influence, plan } = found;
+  const { scores, search, rankings } = found;
   if (isObject(scores)) return readFound(file, scores);
   if (isObject(search)) return readFound(file, search["removed"]);
-  if (isObject(influence) && isObject(plan)) return readFound(file, measuredBy(plan["choose"], influence));
+  if (Array.isArray(rankings)) return readFound(file, ofStudy(file, rankings.filter(isObject)));
   const named = Object.entries(found);
   if (named.length === 0) throw refusal(file, "it holds nothing");
   for (const [unit, score] of named) {
@@ -54,12 +54,16 @@ function readFound(file: string, found: unknown): RankedFile {
   return { order, scored: true };
 }
 
-/** A run's record has the influences of all units and metrics, and the plan says which of them chose. */
-function measuredBy(choose: unknown, { values }: Record<string, unknown>): unknown {
-  const { units, metric } = isObject(choose) ? choose : {};
-  const table = isObject(values) ? values[String(units)] : undefined;
-  const found = isObject(table) ? table[String(metric)] : undefined;
-  return Array.isArray(found) ? Object.fromEntries(found.map((one, at) => [`${units}.${at}`, one])) : {};
+/** The scores of a study's ranking, where its record has one. */
+function ofStudy(file: string, rankings: readonly Record<string, unknown>[]): unknown {
+  const [one, ...others] = rankings.filter(({ scores }) => isObject(scores));
+  if (one === undefined) throw refusal(file, "none of the study's rankings has scores");
+  if (others.length > 0) {
+    const names = [one, ...others].map(({ ranking }) => String(ranking)).join(", ");
+    throw refusal(file, `the study has the rankings ${names}, and one is read; write its order to a file`);
+  }
+  const scores = Object.entries(one["scores"] as Record<string, unknown>);
+  return Object.fromEntries(scores.map(([unit, score]) => [unit, isObject(score) ? score["value"] : score]));
 }
 
 function orderOf(file: string, found: readonly unknown[]): string[] {
@@ -89,7 +93,7 @@ function refusal(file: string, why: string, cause?: unknown): DepthkitError {
     "INVALID_ARGUMENT",
     `Reading what to remove from ${file}: ${why}. It is an array of units (["block.9", "attention.4"], the ` +
       'first to go first), an object of scores ({"block.9": 0.1}, the lowest to go first), what influence, ' +
-      "shapley or search print with --json, or the record of a run.",
+      "shapley or search print with --json, or the record of a study.",
     { cause, details: { path: file } },
   );
 }

@@ -35,9 +35,10 @@ test("a file has an order, scores, or what a command printed", () => {
     lowest,
   );
   expect(chosen(`from:${file({ model: {}, search: { removed: order, kept: [] } })}`)).toEqual(order);
-  const influence = { values: { attention: { l2: [3, 1, 2], cosine: [1, 2, 3] } } };
-  const record = { plan: { choose: { units: "attention", metric: "l2", counts: [1] } }, influence };
-  expect(chosen(`from:${file(record)}:2`)).toEqual(["attention.1", "attention.2"]);
+  const score = (value: number) => ({ value, standardError: null });
+  const ranked = { ranking: "cosine", scores: { "attention.0": score(2), "attention.1": score(1) } };
+  const greedy = { ranking: "greedy", scores: null };
+  expect(chosen(`from:${file({ recordVersion: 3, rankings: [greedy, ranked] })}:1`)).toEqual(["attention.1"]);
 });
 
 test.each([
@@ -57,7 +58,11 @@ test.each([
   [`from:${file({ "block.1": "low" }, "words.json")}:1`, 'the score of block.1 is "low"'],
   [`from:${file({ "block.1": 1 }, "one.json")}`, "does not say how many"],
   [`from:${file(["block.1"], "short.json")}:2`, "has 1 units, and 2 were asked for"],
-  [`from:${file({ plan: {}, influence: {} }, "record.json")}:2`, "holds nothing"],
+  [`from:${file({ rankings: [{ ranking: "greedy", scores: null }] }, "record.json")}:2`, "has scores"],
+  [
+    `from:${file({ rankings: ["a", "b"].map((ranking) => ({ ranking, scores: {} })) }, "two.json")}:2`,
+    "the rankings a, b, and one is read",
+  ],
 ])("%s is refused", (text, said) => {
   expect(() => parseRemoval(text)).toThrow(said);
 });
