@@ -23,7 +23,10 @@ export function drawIntervals(tools: Tools, group: IntervalGroup, width = 420): 
     left: 14 + Math.max(0, ...names.map((name) => textWidth(name, 12))),
   };
   const height = margins.top + players.length * row + margins.bottom;
-  const x = rulerOf(group.value, scaleValues(group), { room: lowest === undefined ? 6 : 4 });
+  const x = rulerOf(group.value, scaleValues(group), {
+    room: 6,
+    width: width - margins.left - margins.right,
+  });
   const y = { entries: players.map((_, index) => String(index)), named: [], padding: 0 };
   let tips = "";
   const { content } = chart(tools, { width, height, ...margins, x, y, grid: "x" }, [], {

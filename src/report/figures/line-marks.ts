@@ -55,9 +55,22 @@ export function lineMarks(
   const bands = series.flatMap((one) => {
     const points = one.points.map(({ x, y, low, high }) => ({ x, low: y === null ? null : low, high }));
     if (!points.some(({ low }) => low !== undefined && low !== null)) return [];
-    // A band of one point has no width; a point without an interval parts the band.
     const options = { x: "x", y1: "low", y2: "high", fill: colour[one.tone], fillOpacity: 0.16 };
     return [plot.areaY(points, options as PlotModule.AreaYOptions)];
+  });
+  // A band of one point has no width, so its interval is a line.
+  const whiskers = series.map((one) => {
+    const alone = one.points.filter(
+      (point, index) => hasBand(point) && ![index - 1, index + 1].some((next) => hasBand(one.points[next])),
+    );
+    return plot.ruleX(alone, {
+      x: "x",
+      y1: "low",
+      y2: "high",
+      stroke: colour[one.tone],
+      strokeWidth: 3,
+      strokeOpacity: 0.3,
+    });
   });
   const lines = series.map((one) => plot.line(one.points as LinePoint[], lineOptions(one, small)));
   const dots = series.map((one) => {
@@ -71,7 +84,7 @@ export function lineMarks(
       fill: full ? colour[one.tone] : (point: LinePoint) => (point.marked ? colour[one.tone] : colour.bg),
     } as PlotModule.DotOptions);
   });
-  return [...bands, ...lines, ...dots];
+  return [...bands, ...whiskers, ...lines, ...dots];
 }
 
 function lineOptions(one: StyledSeries, small: boolean): PlotModule.LineOptions {
@@ -85,6 +98,9 @@ function lineOptions(one: StyledSeries, small: boolean): PlotModule.LineOptions 
     ...(one.strokeDash === undefined ? {} : { strokeDasharray: one.strokeDash }),
   } as PlotModule.LineOptions;
 }
+
+const hasBand = (point: LinePoint | undefined) =>
+  point !== undefined && point.y !== null && point.low !== undefined;
 
 /** A point between two gaps is no line, so it needs a mark. */
 function hasMark({ points }: LineSeries, point: LinePoint, index: number): boolean {
@@ -158,7 +174,11 @@ export function drawReference(
     fill: colour.ink,
     "fill-opacity": ".07",
   });
-  const text = short ? (reference.short ?? reference.label) : reference.label;
+  const text = fitText(
+    short ? (reference.short ?? reference.label) : reference.label,
+    right - left - 12,
+    11.5,
+  );
   const words = label(text, right - 6, (upper + lower) / 2, { fill: colour.mute, anchor: "end", size: 11.5 });
   return { strip, words };
 }

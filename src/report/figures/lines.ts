@@ -1,5 +1,5 @@
 import { rulerOf } from "./axes.ts";
-import { chart, type Picture, type Tools } from "./chart.ts";
+import { chart, type Picture, type Places, type Tools } from "./chart.ts";
 import {
   drawEndLabels,
   drawReference,
@@ -20,10 +20,6 @@ export function drawLines(tools: Tools, figure: LinesFigure, width: number): Pic
   const series = styleSeries(figure.series, figure.families);
   const reference = figure.reference === undefined ? [] : [figure.reference.low, figure.reference.high];
   const whole = figure.whole === undefined ? [] : [figure.whole];
-  const x = rulerOf(figure.x, [...valuesOf(series, "x"), ...whole.map((point) => point.x)], {
-    room: narrow ? 9 : 12,
-    tight: true,
-  });
   const y = rulerOf(figure.y, [...valuesOf(series, "y"), ...whole.map((point) => point.y), ...reference], {
     room: 8,
   });
@@ -32,44 +28,33 @@ export function drawLines(tools: Tools, figure: LinesFigure, width: number): Pic
     narrow ? { short: true, most: 112 } : { short: false, y: figure.y, most: 240 },
   );
   const gap = narrow ? 13.5 : 15;
+  const left = 12 + Math.max(12, ...y.ticks.map(({ text }) => textWidth(text, 12)));
+  const right = Math.max(16, 26 + widestOf(labels));
+  const x = rulerOf(figure.x, [...valuesOf(series, "x"), ...whole.map((point) => point.x)], {
+    room: 12,
+    tight: true,
+    width: width - left - right,
+  });
   const below = !narrow && x.ticks.some((tick) => tick.below !== "");
-  const margins = {
-    top: 14,
-    bottom: below ? 44 : 28,
-    left: 12 + Math.max(...y.ticks.map(({ text }) => textWidth(text, 12)), 12),
-    right: Math.max(16, 26 + widestOf(labels)),
-  };
+  const margins = { top: 14, bottom: below ? 44 : 28, left, right };
   const height = Math.max(narrow ? 420 : 480, labels.length * gap + margins.top + margins.bottom);
   const bounds = { width, height, ...margins };
   let tips = "";
-  const { content } = chart(
-    tools,
-    { ...bounds, x, y, below },
-    [...lineMarks(tools, series), ...wholeMark()],
-    {
-      under: (at) =>
-        figure.reference === undefined
-          ? ""
-          : drawReference(figure.reference, at, {
-              left: margins.left,
-              right: width - margins.right,
-              short: narrow,
-            }).strip,
-      over: (at) => {
-        tips = narrow ? "" : lineTips(series, { ...figure, ruler: x }, at, bounds);
-        const left = width - margins.right + 18;
-        const words =
-          figure.reference === undefined
-            ? ""
-            : drawReference(figure.reference, at, { left, right: width - margins.right, short: narrow })
-                .words;
-        return words + drawEndLabels(labels, at, { gap, top: 8, bottom: height - 12, left });
-      },
+  const strip = (at: Places) =>
+    figure.reference === undefined
+      ? { strip: "", words: "" }
+      : drawReference(figure.reference, at, { left, right: width - right, short: narrow });
+  const marks = [
+    ...lineMarks(tools, series),
+    ...whole.map((point) => tools.plot.dot([point], { x: "x", y: "y", fill: colour.ink, r: 4 })),
+  ];
+  const { content } = chart(tools, { ...bounds, x, y, below }, marks, {
+    under: (at) => strip(at).strip,
+    over: (at) => {
+      tips = narrow ? "" : lineTips(series, { ...figure, ruler: x }, at, bounds);
+      const room = { gap, top: 8, bottom: height - 12, left: width - right + 18 };
+      return strip(at).words + drawEndLabels(labels, at, room);
     },
-  );
+  });
   return { width, height, content, tips };
-
-  function wholeMark() {
-    return whole.map((point) => tools.plot.dot([point], { x: "x", y: "y", fill: colour.ink, r: 4 }));
-  }
 }

@@ -1,4 +1,4 @@
-import { rulerOf } from "./axes.ts";
+import { type Ruler, rulerOf } from "./axes.ts";
 import { chart, type Picture, type Tools } from "./chart.ts";
 import { drawIntervals } from "./intervals.ts";
 import {
@@ -46,7 +46,6 @@ const leftOf = (ticks: readonly { text: string }[]) =>
 function drawLinesPanel(tools: Tools, panel: LinesPanel, families: readonly Family[], size: Size): Picture {
   const series = styleSeries(panel.series, families);
   const reference = panel.reference === undefined ? [] : [panel.reference.low, panel.reference.high];
-  const x = rulerOf(panel.x, valuesOf(series, "x"), { room: 7, tight: true });
   const y = rulerOf(panel.y, [...valuesOf(series, "y"), ...reference], { room: size.height > 200 ? 7 : 5 });
   const labels = panel.labels ? endsOf(series, { short: true, most: size.width * 0.32 }) : [];
   const margins = {
@@ -55,6 +54,8 @@ function drawLinesPanel(tools: Tools, panel: LinesPanel, families: readonly Fami
     left: leftOf(y.ticks),
     right: labels.length > 0 ? 22 + widestOf(labels) : 10,
   };
+  const width = size.width - margins.left - margins.right;
+  const x = rulerOf(panel.x, valuesOf(series, "x"), { room: 7, tight: true, width });
   const height = Math.max(size.height, labels.length * 14 + 24);
   const bounds = { width: size.width, height, ...margins };
   const inner = { left: margins.left, right: size.width - margins.right, short: true };
@@ -71,14 +72,21 @@ function drawLinesPanel(tools: Tools, panel: LinesPanel, families: readonly Fami
   return { width: size.width, height, title: panel.title, content, tips };
 }
 
+/** Half a bar beyond the first and the last; between two blocks there is none to name. */
+function depthRuler({ x }: BarsPanel, places: readonly number[], width: number): Ruler {
+  const domain = [(places[0] ?? 0) - 0.6, (places.at(-1) ?? 0) + 0.6] as const;
+  const ruler = rulerOf({ domain, ...x }, places, { room: 7, width });
+  if (x.ticks !== undefined || ruler.ticks.every(({ at }) => Number.isInteger(at))) return ruler;
+  return rulerOf({ domain, ticks: places, ...x }, places, { width });
+}
+
 function drawBarsPanel(tools: Tools, panel: BarsPanel, families: readonly Family[], size: Size): Picture {
   const names = [...new Set(panel.bars.map(({ family }) => family))];
   const places = [...new Set(panel.bars.map(({ x }) => x))].sort((a, b) => a - b);
-  const x = rulerOf({ domain: [(places[0] ?? 0) - 0.6, (places.at(-1) ?? 0) + 0.6], ...panel.x }, places, {
-    room: 7,
-  });
   const values = panel.bars.flatMap(({ y, low, high }) => [y, low, high].flatMap((value) => value ?? []));
   const y = rulerOf(panel.y, values, { fromZero: true, room: size.height > 200 ? 7 : 5 });
+  const margins = { top: 8, bottom: 26, left: leftOf(y.ticks), right: 10 };
+  const x = depthRuler(panel, places, size.width - margins.left - margins.right);
   const floor = y.scale === "log" ? y.domain[0] : 0;
   const each = 0.8 / Math.max(1, names.length);
   const start = ({ x: at, family }: DepthBar) => at - 0.4 + names.indexOf(family) * each;
@@ -96,7 +104,6 @@ function drawBarsPanel(tools: Tools, panel: BarsPanel, families: readonly Family
     drawn.filter(({ low, high }) => low !== undefined && high !== undefined),
     { x: (bar: DepthBar) => start(bar) + each / 2, y1: "low", y2: "high", stroke: colour.ink },
   );
-  const margins = { top: 8, bottom: 26, left: leftOf(y.ticks), right: 10 };
   const bounds = { ...size, ...margins };
   let tips = "";
   const { content } = chart(

@@ -42,11 +42,6 @@ export function drawScatterPanel(
 ): Picture {
   const points = panel.points.filter((point): point is Placed => point.x !== null && point.y !== null);
   const front = paretoFront(points, panel.better);
-  const x = rulerOf(
-    panel.x,
-    points.flatMap((point) => [point.x, point.xLow ?? point.x, point.xHigh ?? point.x]),
-    { room: 5 },
-  );
   const y = rulerOf(
     panel.y,
     points.flatMap((point) => [point.y, point.yLow ?? point.y, point.yHigh ?? point.y]),
@@ -58,6 +53,11 @@ export function drawScatterPanel(
     bottom: 26,
     left: 12 + Math.max(12, ...y.ticks.map(({ text }) => textWidth(text, 12))),
   };
+  const x = rulerOf(
+    panel.x,
+    points.flatMap((point) => [point.x, point.xLow ?? point.x, point.xHigh ?? point.x]),
+    { room: 6, width: size.width - margins.left - margins.right },
+  );
   const bounds = { ...size, ...margins };
   const { plot } = tools;
   const tone = (point: Placed) => colour[toneOf(point.family, families)];

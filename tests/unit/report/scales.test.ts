@@ -52,8 +52,20 @@ test("an axis holds every value, and what its caller says goes before", () => {
   expect(high).toBeGreaterThan(400);
   expect(rulerOf({ name: "cost" }, [2, 5], { fromZero: true }).domain[0]).toBe(0);
   expect(rulerOf({ name: "cost", domain: [0, 9] }, [2, 5]).domain).toEqual([0, 9]);
-  expect(rulerOf({ name: "cost" }, [3, 3]).domain).toEqual([3, 6]);
+  expect(rulerOf({ name: "cost" }, [3, 3]).domain).toEqual([2, 4]);
+  expect(rulerOf({ name: "cost" }, [3], { fromZero: true }).domain[0]).toBe(0);
   expect(rulerOf({ name: "cost" }, [], { tight: true }).domain).toEqual([0, 1]);
+});
+
+test("names of places stand apart: fewer are given where there is little room", () => {
+  const ticks = Array.from({ length: 31 }, (_, at) => ({ at, text: `block ${at}` }));
+  const count = (width: number) =>
+    rulerOf({ name: "depth", ticks }, [0, 30], { tight: true, width }).ticks.length;
+  expect(count(3000)).toBe(31);
+  expect(count(800)).toBe(7);
+  expect(count(100)).toBe(2);
+  const own = (width: number) => rulerOf({ name: "tokens" }, [0, 90000], { room: 12, width }).ticks.length;
+  expect(own(800)).toBeGreaterThan(own(200));
 });
 
 test("labels keep their order and their distance, within the chart, near to where they belong", () => {
