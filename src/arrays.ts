@@ -92,3 +92,14 @@ function absent(length: number, index: number): DepthkitError {
     `Reading a list of ${length} items: there is none at ${index}. Please report it.`,
   );
 }
+
+/** What has the same key, together, in the order of first appearance. */
+export function groupBy<K, V>(items: Iterable<V>, key: (item: V) => K): Map<K, V[]> {
+  const groups = new Map<K, V[]>();
+  for (const one of items) {
+    const group = groups.get(key(one));
+    if (group === undefined) groups.set(key(one), [one]);
+    else group.push(one);
+  }
+  return groups;
+}

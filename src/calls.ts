@@ -6,11 +6,11 @@ import type { DoctorOptions } from "./doctor/doctor.ts";
 import type { DoctorReport } from "./doctor/doctor-report.ts";
 import type { SetupOptions, SetupResult } from "./environment/setup.ts";
 import type { CompareRepairsOptions, RepairComparison } from "./experiment/compare-repairs.ts";
-import type { Plan } from "./experiment/plan.ts";
 import type { PruneOptions } from "./experiment/prune/options.ts";
 import type { PrunePlan, PruneRecord } from "./experiment/prune/record.ts";
-import type { RunRecord } from "./experiment/record.ts";
-import type { RunOptions } from "./experiment/run.ts";
+import type { Plan } from "./experiment/study/plan.ts";
+import type { StudyRecord } from "./experiment/study/record.ts";
+import type { RunOptions } from "./experiment/study/run.ts";
 import type { Corpus } from "./model/corpus.ts";
 import type { Depthkit } from "./model/depthkit.ts";
 import type { Subnetwork } from "./model/model.ts";
@@ -48,13 +48,15 @@ export async function pythonReference(): Promise<string[]> {
 }
 
 /**
- * Carries out a plan: measures influence on the calibration text, removes the units of least influence,
- * scores every subnetwork on the evaluation text and lets each continue the prompts.
+ * Carries out a study: ranks units in every way that the plan names, removes step by step what they say, puts
+ * repairs in place, and measures every subnetwork once on everything that is asked of it. What cannot be done
+ * is in the record with its reason, and the rest goes on (docs/studies.md).
  *
- * @throws DepthkitError INVALID_ARGUMENT for a plan outside its schema, and whatever its steps throw
+ * @throws DepthkitError INVALID_ARGUMENT with everything that is wrong with the plan, before anything is
+ * begun; OUT_OF_MEMORY, DISK_FULL, CANCELLED
  */
-export async function runPlan(kit: Depthkit, plan: Plan, options: RunOptions): Promise<RunRecord> {
-  return (await import("./experiment/run.ts")).runPlan(kit, plan, options);
+export async function runPlan(kit: Depthkit, plan: Plan, options: RunOptions): Promise<StudyRecord> {
+  return (await import("./experiment/study/run.ts")).runPlan(kit, plan, options);
 }
 
 /**

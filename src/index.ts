@@ -24,6 +24,7 @@ export {
   errorCodes,
   isErrorCode,
 } from "./errors.ts";
+export { compareEvaluations, type EvaluationDifference } from "./evaluation/compare-evaluations.ts";
 export type {
   EvaluateOptions,
   Evaluation,
@@ -35,7 +36,7 @@ export type {
   SubnetworkScore,
   SubnetworkScores,
 } from "./evaluation/evaluate-subnetworks.ts";
-export type { PerplexityOptions } from "./evaluation/perplexity.ts";
+export type { ChunkItem, Perplexity, PerplexityOptions } from "./evaluation/perplexity.ts";
 export type {
   ChoiceItem,
   ChoiceScores,
@@ -53,7 +54,6 @@ export type {
   RepairRow,
   Scores,
 } from "./experiment/compare-repairs.ts";
-export type { Plan } from "./experiment/plan.ts";
 export {
   type Probe,
   type ProbeName,
@@ -72,8 +72,18 @@ export {
 export type { PruneEvaluations, PruneEvent, PruneOptions } from "./experiment/prune/options.ts";
 export { type PruneRecipe, pruneRecipes } from "./experiment/prune/recipes.ts";
 export type { PruneContender, PrunePlan, PruneRecord } from "./experiment/prune/record.ts";
-export type { RunRecord } from "./experiment/record.ts";
-export type { RunOptions } from "./experiment/run.ts";
+export {
+  type ComparedRow,
+  compareStudies,
+  type ProtocolDifference,
+  type StudyComparison,
+} from "./experiment/study/compare.ts";
+export { definePlan } from "./experiment/study/define-plan.ts";
+export type { Plan } from "./experiment/study/plan.ts";
+export type { StudyRecord } from "./experiment/study/record.ts";
+export { type StudyRow, studyRows } from "./experiment/study/rows.ts";
+export type { RunOptions } from "./experiment/study/run.ts";
+export type { StudyEvent } from "./experiment/study/steps.ts";
 export {
   compareScores,
   type MeasureRemoval,
@@ -82,6 +92,7 @@ export {
   type RemovalCostOptions,
   type RemovalCosts,
   type TradeOffs,
+  type UnitOrder,
   type UnitScores,
 } from "./experiment/trade-offs.ts";
 export type { ValueDefinition } from "./game/unit-game.ts";
@@ -96,7 +107,7 @@ export {
 } from "./model/depthkit.ts";
 export type { ExportOptions } from "./model/export.ts";
 export type { FetchedFolder } from "./model/fetch.ts";
-export type { GenerateOptions } from "./model/generate.ts";
+export type { GenerateOptions, WrittenText } from "./model/generate.ts";
 export type { GenerationTask, LoadGenerationTaskOptions } from "./model/generation-task.ts";
 export {
   GradientInfluence,
@@ -157,6 +168,7 @@ export type { UnitCost, UnitCosts, UnitCostsOptions } from "./model/search/unit-
 export type { PartResult } from "./model/search/worth.ts";
 export type { LoadTaskOptions, Task, TaskTemplate } from "./model/task.ts";
 export type { TaskData } from "./model/task-data.ts";
+export type { WriteCorpusOptions } from "./model/written-corpus.ts";
 export { packageVersion } from "./platform/package-root.ts";
 export type { Progress } from "./progress.ts";
 export type {
@@ -168,7 +180,7 @@ export type {
   UnitName,
 } from "./protocol/common.ts";
 export type { CorpusInfo } from "./protocol/corpus.ts";
-export type { Agreement, Perplexity, Rate } from "./protocol/evaluation.ts";
+export type { Agreement, Rate } from "./protocol/evaluation.ts";
 export type { ExportInfo, ExportProvenance } from "./protocol/export.ts";
 export type { GenerateResult, Generation } from "./protocol/generation.ts";
 export type {
@@ -186,7 +198,7 @@ export type { RepairInfo, RepairReport, TrainingPoint } from "./protocol/repair.
 export type { Measure } from "./protocol/subnetworks.ts";
 export type { TaskFormat, TaskInfo } from "./protocol/task.ts";
 export { checkUnits, parseUnit, type Unit } from "./protocol/units.ts";
-export type { WorkerStatus } from "./protocol/worker.ts";
+export type { WorkerEnvironment, WorkerStatus } from "./protocol/worker.ts";
 export type { CallOptions } from "./rpc/connection.ts";
 export type { KitEvent, Logger, WorkerEnd } from "./rpc/events.ts";
 export type { RestartLimit } from "./rpc/member.ts";
@@ -203,7 +215,7 @@ export { searchGame } from "./selection/index.ts";
 export type { Fidelity, SearchOptions, SearchProgress } from "./selection/options.ts";
 export { type BlockPattern, keepsPattern, nearestKeepingPattern } from "./selection/pattern.ts";
 export type { SearchResult, TraceStep } from "./selection/result.ts";
-export type { MeasureScores, Scores as PlayerScores } from "./selection/scores.ts";
+export type { MeasureScores, NamedScores, Scores as PlayerScores } from "./selection/scores.ts";
 export type { Span } from "./selection/span.ts";
 export { type StrategyChoice, type StrategyName, strategies } from "./selection/strategy-choice.ts";
 export type { LinkChange } from "./transport/link.ts";

@@ -158,7 +158,8 @@ export function unknownOptions(names: readonly string[], known: readonly string[
   return `there is no option ${list}; ${known.length > 0 ? `options: ${known.join(", ")}` : "it takes none"}.`;
 }
 
-function didYouMean(name: string, known: readonly string[]): string {
+/** Which of the known names one is nearest to, as a hint; empty where none is near. */
+export function didYouMean(name: string, known: readonly string[]): string {
   const near = known
     .map((candidate) => ({ candidate, distance: edits(name.toLowerCase(), candidate.toLowerCase()) }))
     .filter(({ candidate, distance }) => distance <= Math.max(1, Math.floor(candidate.length / 3)))

@@ -2,9 +2,10 @@
  * The schemas that options, plans and records are checked against, with their defaults, limits and words: zod
  * objects, for forms, command lines and validation of one's own.
  */
-export { planSchema } from "./experiment/plan.ts";
+
 export { pruneRecordSchema } from "./experiment/prune/record.ts";
-export { recordSchema } from "./experiment/record.ts";
+export { planSchema } from "./experiment/study/plan.ts";
+export { recordSchema } from "./experiment/study/record.ts";
 export { unitKind } from "./protocol/common.ts";
 export { corpusOptions } from "./protocol/corpus.ts";
 export { type ErrorDocument, errorDocument } from "./protocol/error-document.ts";

@@ -90,11 +90,16 @@ class Comparison:
 
 
 def own_scores(
-    decoder: Decoder, task: LocalTask, *, units: tuple[Unit, ...] = (), batch_size: int = 1
+    decoder: Decoder,
+    task: LocalTask,
+    *,
+    units: tuple[Unit, ...] = (),
+    batch_size: int = 1,
+    chat_template: bool = False,
 ) -> OwnScores:
     clock = Clock()
     examples = None if task.examples is None else RowFiles(files=(str(task.examples),))
-    options = TaskOptions(shots=task.shots, shots_from=examples)
+    options = TaskOptions(shots=task.shots, shots_from=examples, chat_template=chat_template)
     with clock.running():
         data = RowFiles(files=(str(task.rows),))
         loaded = load_task(tokeniser_of(decoder), data, options, Unattended())

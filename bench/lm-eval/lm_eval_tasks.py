@@ -113,12 +113,15 @@ def lm_eval_scores(
     units: tuple[Unit, ...] = (),
     batch_size: int = 1,
     softmax_dtype: str | None = None,
+    chat_template: bool = False,
 ) -> LmEvalScores:
     """`softmax_dtype` is the Hugging Face backend's own option; None is its default, the logits' dtype."""
     clock = Clock()
     with tempfile.TemporaryDirectory() as name, _backend(clock, softmax_dtype):
         tasks = _write(Path(name), task)
-        options = HarnessOptions(tasks=tuple(tasks), batch_size=batch_size, include_path=name)
+        options = HarnessOptions(
+            tasks=tuple(tasks), batch_size=batch_size, include_path=name, chat_template=chat_template
+        )
         logged: dict[str, Any] = {}
         outcome = run_harness(Subnetwork(decoder, units), options, Unattended(), logged.update)
     samples = [sample for of_task in tasks for sample in logged[of_task]]

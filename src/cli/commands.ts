@@ -89,6 +89,21 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./run.ts")).registerRun,
   },
   {
+    name: "report",
+    description: "Turn the record of a study into one page with pictures, and each figure into files.",
+    load: async () => (await import("./report.ts")).registerReport,
+  },
+  {
+    name: "table",
+    description: "Print the figures of a study, for people or as one row each.",
+    load: async () => (await import("./table.ts")).registerTable,
+  },
+  {
+    name: "compare",
+    description: "Put two studies beside each other, only where their figures are of one protocol.",
+    load: async () => (await import("./compare.ts")).registerCompare,
+  },
+  {
     name: "demo",
     description: "Run the main job on the bundled model: measure, remove, compare, save.",
     load: async () => (await import("./demo.ts")).registerDemo,

@@ -1,7 +1,16 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { type ExportInfo, Influence, type Plan, pythonReference, type RunRecord, runPlan } from "../index.ts";
+import { item } from "../arrays.ts";
+import {
+  type ExportInfo,
+  Influence,
+  type Plan,
+  pythonReference,
+  runPlan,
+  type StudyRecord,
+  studyRows,
+} from "../index.ts";
 import { formatCount, formatNumber, formatSeconds, renderBars, renderTable } from "../report/index.ts";
 import { runCommand } from "./command.ts";
 import { describeExport } from "./export.ts";
@@ -9,6 +18,8 @@ import { addTokensFlag, type Tokenised, type TokensFlag, withTokens } from "./fi
 import { noteLines } from "./notes.ts";
 import { withWorker } from "./remote.ts";
 import { wholeNumber } from "./values.ts";
+
+const bundled = "smollm2-135m";
 
 interface Flags extends TokensFlag {
   remove: number;
@@ -32,13 +43,13 @@ export function registerDemo(command: Command): void {
         await kit.checkTarget(smaller, { kind: "export", overwrite: true, signal });
         forgetFinishedRun(flags.out);
         const record = await runPlan(kit, plan, { folder: flags.out, ...call });
-        const removed = record.removals.at(-1)?.removed ?? [];
-        await using model = await kit.loadModel(plan.model.source, call);
+        const removed = record.rankings[0]?.sets.at(-1)?.removed ?? [];
+        await using model = await kit.loadModel(bundled, call);
         const saved = await model.without(removed).export(smaller, {
           format: "huggingface",
           overwrite: true,
           note:
-            `The blocks of least cosine influence on ${record.corpus.tokens} tokens of the ` +
+            `The blocks of least cosine influence on ${record.influence[0]?.data.tokens} tokens of the ` +
             `Python language reference.`,
           ...call,
         });
@@ -57,32 +68,44 @@ function demoPlan(chapters: readonly string[], remove: number): Plan {
   const every = (start: number) => chapters.filter((_, index) => index % 2 === start);
   const counts = [...new Set([1, Math.ceil(remove / 2), remove])];
   return {
-    model: { source: "smollm2-135m" },
+    model: bundled,
     calibration: { data: { texts: every(0) }, sequences: 8, length: 256 },
-    choose: { units: "block", metric: "cosine", counts },
-    evaluation: { data: { texts: every(1) }, chunk: 512, maxChunks: 4 },
-    prompts: ["What is a prime number? Answer in one sentence."],
-    generation: { chat: true, maxNewTokens: 48 },
+    rankings: [{ by: "influence" }],
+    removals: counts,
+    evaluations: [{ kind: "perplexity", data: { texts: every(1) }, chunk: 512, maxChunks: 4 }],
+    texts: {
+      prompts: ["What is a prime number? Answer in one sentence."],
+      where: { counts: [0, remove] },
+      chat: true,
+      maxNewTokens: 48,
+    },
   };
 }
 
 /** A run that was cut short goes on where it was; one that ended is run anew. */
 function forgetFinishedRun(folder: string): void {
   if (!existsSync(join(folder, "record.json"))) return;
-  for (const name of ["record.json", "journal.jsonl"]) rmSync(join(folder, name), { force: true });
+  for (const name of ["record.json", "steps.jsonl"]) rmSync(join(folder, name), { force: true });
 }
 
-function tokensOf({ corpus, removals }: RunRecord): Tokenised[] {
-  const [whole] = removals;
+function tokensOf({ calibrations, evaluations }: StudyRecord): Tokenised[] {
+  const [calibration] = calibrations;
+  const chunk = evaluations[0]?.protocol["firstTokens"] as Tokenised["firstTokens"] | undefined;
   return [
-    { name: "the first sequence", firstTokens: corpus.firstTokens },
-    ...(whole === undefined ? [] : [{ name: "the first chunk", firstTokens: whole.perplexity.firstTokens }]),
+    ...(calibration === undefined
+      ? []
+      : [{ name: "the first sequence", firstTokens: calibration.measured.firstTokens }]),
+    ...(chunk === undefined ? [] : [{ name: "the first chunk", firstTokens: chunk }]),
   ];
 }
 
-function describe(record: RunRecord, saved: ExportInfo, seconds: number, folder: string): string {
-  const { model, corpus, influence: data, removals } = record;
-  const dense = removals[0]?.perplexity;
+function describe(record: StudyRecord, saved: ExportInfo, seconds: number, folder: string): string {
+  const { info: model } = item(record.models, 0);
+  const { measured: corpus } = item(record.calibrations, 0);
+  const { data } = item(record.influence, 0);
+  const said = record.evaluations[0]?.protocol as Readonly<Record<string, number | boolean | undefined>>;
+  const perplexities = studyRows(record).filter(({ measure }) => measure === "perplexity");
+  const dense = perplexities[0]?.value ?? Number.NaN;
   const middle = [...data.values.block.cosine].sort((a, b) => a - b)[Math.floor(data.depth / 2)] ?? 0;
   const bars = data.values.block.cosine.map((value, block) => ({
     label: `block.${block}`,
@@ -92,21 +115,19 @@ function describe(record: RunRecord, saved: ExportInfo, seconds: number, folder:
       `feed-forward ${formatNumber(data.values["feed-forward"].cosine[block] ?? 0)}`,
   }));
   const least = (kind: "block" | "attention" | "feed-forward") =>
-    new Influence(data, kind)
+    new Influence({ ...data, seconds: 0 }, kind)
       .lowest(5)
       .map((unit) => unit.slice(kind.length + 1))
       .join(", ");
-  const rows = removals.map(({ removed, perplexity }) => [
+  const rows = perplexities.map(({ removed, value }) => [
     removed.length === 0 ? "nothing" : removed.map((unit) => unit.replace("block.", "")).join(", "),
-    formatNumber(Number(perplexity.perplexity)),
-    dense === undefined
-      ? ""
-      : `x ${formatNumber(Number(perplexity.perplexity) / Number(dense.perplexity), 3)}`,
+    formatNumber(value ?? Number.NaN),
+    `x ${formatNumber((value ?? Number.NaN) / dense, 3)}`,
   ]);
-  const texts = [removals[0], removals.at(-1)].map((removal) => {
-    const name =
-      removal?.removed.length === 0 ? "the whole model" : `without ${removal?.removed.length} blocks`;
-    return `${name}: ${removal?.generation?.generations[0]?.text.trim()}`;
+  const texts = record.texts.map(({ subnetwork, generation }) => {
+    const removed = record.subnetworks.find(({ id }) => id === subnetwork)?.removed ?? [];
+    const name = removed.length === 0 ? "the whole model" : `without ${removed.length} blocks`;
+    return `${name}: ${generation.generations[0]?.text.trim()}`;
   });
   return [
     `1. Model: ${model.source}, ${model.depth} blocks, ${formatCount(model.parameters)} parameters, ` +
@@ -121,11 +142,9 @@ function describe(record: RunRecord, saved: ExportInfo, seconds: number, folder:
     `   five least: blocks ${least("block")}; attention ${least("attention")}; feed-forward ` +
       `${least("feed-forward")}`,
     "",
-    dense === undefined
-      ? ""
-      : `3. Perplexity on other chapters (${dense.chunks} chunks of ${dense.chunk} tokens, stride ` +
-        `${dense.stride}, ` +
-        `BOS ${dense.bosAdded ? "added" : "not added"}, ${formatCount(dense.tokensScored)} tokens scored)`,
+    `3. Perplexity on other chapters (${said["chunks"]} chunks of ${said["chunk"]} tokens, stride ` +
+      `${said["stride"]}, BOS ${said["bosAdded"] === true ? "added" : "not added"}, ` +
+      `${formatCount(Number(said["tokensScored"]))} tokens scored)`,
     "",
     renderTable(
       [
@@ -136,7 +155,7 @@ function describe(record: RunRecord, saved: ExportInfo, seconds: number, folder:
       rows,
     ),
     "",
-    `4. Asked: ${record.plan.prompts[0]}`,
+    `4. Asked: ${record.plan.texts?.prompts[0]}`,
     "",
     ...texts,
     "",

@@ -2,9 +2,12 @@ import type { Command } from "commander";
 import type { z } from "zod";
 import {
   type CallOptions,
+  type ChoiceScores,
+  compareEvaluations,
   DepthkitError,
   type Evaluation,
   type EvaluationResult,
+  type LastWordScores,
   type Model,
   type Subnetwork,
   type Task,
@@ -12,7 +15,12 @@ import {
 import { perplexityOptions, taskOptions } from "../schemas.ts";
 import { checkJournal, runCommand } from "./command.ts";
 import { addTextFlags, type TextFlags, textDataOf } from "./data-flags.ts";
-import { describeEvaluation, type EvaluatedSubnetwork, type EvaluatedTask } from "./evaluation-text.ts";
+import {
+  describeDifferences,
+  describeEvaluation,
+  type EvaluatedSubnetwork,
+  type EvaluatedTask,
+} from "./evaluation-text.ts";
 import { addTokensFlag, type Tokenised, type TokensFlag, withTokens } from "./first-tokens.ts";
 import { withWorker } from "./remote.ts";
 import { addSchemaFlags, flagNames, schemaOptions } from "./schema-flags.ts";
@@ -28,11 +36,12 @@ interface Flags extends SubjectFlags, TokensFlag, Omit<TextFlags, "data"> {
 }
 
 const textStyles = {
+  items: false,
   separator: { escaped: true },
   batchSize: {
     help: "chunks, or questions, at a time (default: 1 chunk, as many questions as pay and fit)",
   },
-};
+} as const;
 // What the rows themselves say is their format, and `--bos` is the text's flag too.
 const taskStyles = { format: false, shotsFrom: false, bos: false } as const;
 
@@ -47,7 +56,7 @@ export function registerEvaluate(command: Command): void {
   addSchemaFlags(command, taskOptions, taskStyles);
   command
     .option("--shots-from <files...>", "where they come from (default: each task's own first rows)")
-    .option("--dense", "score the whole model as well", false)
+    .option("--dense", "score the whole model as well, and say what the difference is", false)
     .option(
       "--journal <folder>",
       "keep every finished chunk and question here; an interrupted run goes on from it",
@@ -62,17 +71,25 @@ export function registerEvaluate(command: Command): void {
           const tasks = await loadTasks(model, flags, call);
           const evaluations = evaluationsOf(flags, tasks);
           const whole = pruned.removed.length + pruned.repairs.length === 0;
-          const results = [];
-          for (const subject of flags.dense && !whole ? [model, pruned] : [pruned]) {
-            const scores = await subject.evaluate(evaluations, { journal: flags.journal, ...call });
-            results.push(resultOf(subject, scores, tasks));
-          }
+          const score = (subject: Subnetwork) =>
+            subject.evaluate(evaluations, { journal: flags.journal, ...call });
+          const dense = flags.dense && !whole ? await score(model) : undefined;
+          const scores = await score(pruned);
+          const result = resultOf(pruned, scores, tasks);
+          const differences = dense === undefined ? [] : compareEvaluations(dense, scores);
           return {
-            json: { model: model.info, results },
+            json: {
+              model: model.info,
+              results: dense === undefined ? [result] : [resultOf(model, dense, tasks), result],
+              ...(dense === undefined ? {} : { differences }),
+            },
             text: withTokens(
-              results.map(describeEvaluation).join("\n\n"),
+              [
+                describeEvaluation(result),
+                ...(dense === undefined ? [] : [describeDifferences(differences, dense)]),
+              ].join("\n\n"),
               flags,
-              tokensOf(results.slice(0, 1)),
+              tokensOf([result]),
             ),
           };
         });
@@ -121,11 +138,13 @@ function evaluationsOf(flags: Flags, tasks: readonly Task[]): Evaluation[] {
       name: task.info.format,
       task,
       batchSize,
+      items: flags.dense,
     }),
   );
   if (data === undefined) return ofTasks;
   const options = schemaOptions(perplexityOptions, flags, textStyles);
-  return [{ kind: "perplexity", data: textDataOf({ ...flags, data }), ...options }, ...ofTasks];
+  const text = { data: textDataOf({ ...flags, data }), ...options, items: flags.dense };
+  return [{ kind: "perplexity", ...text }, ...ofTasks];
 }
 
 function resultOf(
@@ -139,14 +158,23 @@ function resultOf(
     removed,
     repairs,
     keptBlocks,
-    ...(perplexity === undefined ? {} : { perplexity: { ...perplexity.scores, reused: perplexity.reused } }),
+    ...(perplexity === undefined
+      ? {}
+      : { perplexity: { ...withoutItems(perplexity.scores), reused: perplexity.reused } }),
     tasks: tasks.map(({ info }, index) => ({
       info,
       // The evaluations of tasks are in the tasks' order.
-      scores: ofTasks[index]?.scores as EvaluatedTask["scores"],
+      scores: withoutItems(
+        ofTasks[index]?.scores as ChoiceScores | LastWordScores,
+      ) as EvaluatedTask["scores"],
       reused: ofTasks[index]?.reused ?? 0,
     })),
   };
+}
+
+/** Thousands of numbers that no one asked for: the differences were taken from them. */
+function withoutItems<T extends { perItem?: unknown }>({ perItem: _, ...scores }: T): Omit<T, "perItem"> {
+  return scores;
 }
 
 /** What each text and task became: the same tokens for every subnetwork. */

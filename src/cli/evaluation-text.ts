@@ -1,5 +1,7 @@
 import type {
   ChoiceScores,
+  EvaluationDifference,
+  EvaluationResult,
   FiniteOrInfinity,
   LastWordScores,
   Perplexity,
@@ -12,7 +14,7 @@ import { noteLines } from "./notes.ts";
 
 /** What `depthkit evaluate` says of one subnetwork. */
 export interface EvaluatedSubnetwork extends Pick<Subnetwork, "removed" | "repairs" | "keptBlocks"> {
-  perplexity?: Perplexity & Reused;
+  perplexity?: Omit<Perplexity, "perItem"> & Reused;
   tasks: EvaluatedTask[];
 }
 
@@ -23,7 +25,7 @@ interface Reused {
 
 export interface EvaluatedTask extends Reused {
   info: TaskInfo;
-  scores: ChoiceScores | LastWordScores;
+  scores: Omit<ChoiceScores, "perItem"> | Omit<LastWordScores, "perItem">;
 }
 
 export function describeEvaluation({
@@ -49,7 +51,42 @@ export function describeEvaluation({
   );
 }
 
-function perplexityRows(perplexity: Perplexity & Reused): string[][] {
+/** The whole model, what is left of it, and the difference, in one table. */
+export function describeDifferences(
+  differences: readonly EvaluationDifference[],
+  dense: readonly EvaluationResult[],
+): string {
+  const table = renderTable(
+    [
+      { title: "" },
+      { title: "" },
+      { title: "whole model", align: "right" },
+      { title: "subnetwork", align: "right" },
+      { title: "difference", align: "right" },
+    ],
+    differences.map(({ name, measure, before, after, difference, standardError }) => [
+      name,
+      measure,
+      formatNumber(before, 6),
+      formatNumber(after, 6),
+      signed(difference, standardError),
+    ]),
+  );
+  const reused = dense.reduce((sum, one) => sum + one.reused, 0);
+  return [
+    table,
+    `Differences are paired by chunk and by question; +- is their standard error.${
+      reused === 0 ? "" : ` Of the whole model: ${fromJournal({ reused }).slice(2)}.`
+    }`,
+  ].join("\n\n");
+}
+
+function signed(difference: number, error: number | null): string {
+  const sign = difference > 0 ? "+" : "";
+  return `${sign}${formatNumber(difference)}${error === null ? "" : ` +- ${formatNumber(error, 2)}`}`;
+}
+
+function perplexityRows(perplexity: Omit<Perplexity, "perItem"> & Reused): string[][] {
   const optional = (value: FiniteOrInfinity | null) =>
     value === null ? "not defined here" : formatNumber(Number(value));
   return [
@@ -95,7 +132,7 @@ function tasksTable(tasks: readonly EvaluatedTask[]): string {
       { title: "time", align: "right" },
     ],
     tasks.map(({ info, scores, reused }) => [
-      info.format,
+      taskName(info),
       formatCount(scores.items),
       String(info.shots),
       ...("choiceLoss" in scores
@@ -111,6 +148,10 @@ function tasksTable(tasks: readonly EvaluatedTask[]): string {
     ]),
   );
 }
+
+/** A task's format, and how it is asked where that is not as plain text. */
+const taskName = ({ format, chatTemplate }: TaskInfo) =>
+  chatTemplate ? `${format} (chat template)` : format;
 
 /** How many items a result took from the journal, behind its time, which is that of the others. */
 export function fromJournal({ reused }: Reused): string {

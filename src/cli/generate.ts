@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { Generation } from "../index.ts";
 import { formatBytes, formatSeconds } from "../report/index.ts";
 import { generateOptions } from "../schemas.ts";
 import { runCommand } from "./command.ts";
@@ -6,6 +7,7 @@ import { addTokensFlag, type TokensFlag, withTokens } from "./first-tokens.ts";
 import { withWorker } from "./remote.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
+import { textStream } from "./terminal/text-stream.ts";
 
 interface Flags extends SubjectFlags, TokensFlag {
   prompt: string[];
@@ -21,9 +23,18 @@ export function registerGenerate(command: Command): void {
         const call = { signal, onProgress: progress.update };
         const { model, subnetwork } = await loadSubject(kit, flags, call);
         const options = schemaOptions(generateOptions, flags, styles);
-        const result = await subnetwork.generate(flags.prompt, { ...options, ...call });
-        const texts = result.generations.map(({ prompt: start, text, tokenIds, finish }) =>
-          [`> ${start}`, text, `[${tokenIds.length} tokens, ended by ${finish}]`].join("\n"),
+        // Texts of a batch grow side by side, which lines one below the other cannot show.
+        const live = process.stdout.isTTY && !flags.json && (options.batchSize ?? 1) === 1;
+        if (live) progress.stop();
+        const view = live ? textStream(process.stdout, flags.prompt) : undefined;
+        const heard = view === undefined ? call : { signal, onText: view.write };
+        const result = await subnetwork
+          .generate(flags.prompt, { ...options, ...heard })
+          .finally(() => view?.end());
+        const texts = result.generations.map((generation) =>
+          view === undefined
+            ? [`> ${generation.prompt}`, generation.text, ending(generation)].join("\n")
+            : ending(generation),
         );
         const kept = formatBytes(result.kvBytesPerToken);
         const cost = `KV cache ${kept} a token; ${formatSeconds(result.seconds)}`;
@@ -42,3 +53,5 @@ export function registerGenerate(command: Command): void {
     );
   });
 }
+
+const ending = ({ tokenIds, finish }: Generation) => `[${tokenIds.length} tokens, ended by ${finish}]`;

@@ -39,7 +39,7 @@ export function registerLmEval(command: Command): void {
   });
 }
 
-function describe({ tasks, lmEvalVersion, batchSize, seconds }: HarnessResult): string {
+function describe({ tasks, lmEvalVersion, chatTemplate, batchSize, seconds }: HarnessResult): string {
   const rows = tasks.flatMap(({ task, version, shots, items, metrics }) =>
     metrics.map(({ name, filter, value, standardError }) => [
       task,
@@ -61,5 +61,6 @@ function describe({ tasks, lmEvalVersion, batchSize, seconds }: HarnessResult): 
     ],
     rows,
   );
-  return `${table}\n\nlm-eval ${lmEvalVersion}, batch size ${batchSize}; ${formatSeconds(seconds)}`;
+  const asked = chatTemplate ? ", in the chat template" : "";
+  return `${table}\n\nlm-eval ${lmEvalVersion}, batch size ${batchSize}${asked}; ${formatSeconds(seconds)}`;
 }

@@ -24,7 +24,7 @@ const settingsOf = (methods: readonly Method[]) =>
     Object.fromEntries(
       methods.flatMap(({ shape }) =>
         Object.entries(shape as z.core.$ZodLooseShape).filter(
-          ([key]) => !["method", "training", "blocks", "experts"].includes(key),
+          ([key]) => !["method", "training", "blocks", "experts", "descent"].includes(key),
         ),
       ),
     ),
@@ -33,6 +33,8 @@ const settings = settingsOf(repairMethod.options);
 
 const trainingStyles = {
   objective: false,
+  // No command makes a corpus that a model wrote.
+  writtenOnly: false,
   batchSize: { name: "trainingBatch" },
   folder: { name: "checkpoints" },
 } as const;

@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
-import { extname, join } from "node:path";
+import { extname } from "node:path";
 import type { Command } from "commander";
-import { DepthkitError, type Plan, type RunRecord, runPlan } from "../index.ts";
-import { formatNumber, formatSeconds, renderTable } from "../report/index.ts";
+import { DepthkitError, type Plan, runPlan, type StudyEvent } from "../index.ts";
+import { formatSeconds } from "../report/index.ts";
 import { runCommand } from "./command.ts";
-import { noteLines } from "./notes.ts";
+import { exitCodes } from "./exit-codes.ts";
 import { withWorker } from "./remote.ts";
+import { describeStudy, failuresOf } from "./study-text.ts";
 
 interface Flags {
   out: string;
@@ -26,8 +27,11 @@ export function registerRun(command: Command): void {
             folder: flags.out,
             signal,
             onProgress: progress.update,
+            onEvent: (event) => progress.print(describeEvent(event)),
           });
-          return { json: record, text: describe(record, flags.out) };
+          // What could not be done is in the record, and the exit code says that there is something.
+          const exitCode = failuresOf(record).length === 0 ? exitCodes.done : exitCodes.failed;
+          return { json: record, text: describeStudy(record, flags.out), exitCode };
         });
       });
     });
@@ -35,14 +39,19 @@ export function registerRun(command: Command): void {
 
 const exampleText = `
 Example, with a plan of six lines:
-  model: { source: smollm2-135m }
+  model: smollm2-135m
   calibration: { data: calibration.jsonl, sequences: 32, length: 512 }
-  choose: { units: block, metric: cosine, counts: [1, 3, 5] }
-  evaluation: { data: test.txt, chunk: 512 }
-  prompts: [A prime number is]
-  generation: { maxNewTokens: 16 }
+  rankings: [{ by: influence, metric: { each: [cosine, relative-l2] } }, { by: search, recipe: tail }]
+  removals: [1, 2, 4, 8]
+  repairs: [{ method: low-rank, rank: 32 }]
+  evaluations: [{ kind: perplexity, data: test.txt, chunk: 512, maxChunks: 32 }]
 
   npx depthkit run plan.yaml --out runs/first`;
+
+function describeEvent(event: StudyEvent): string {
+  if (event.kind === "failed") return `failed   ${event.step}: ${event.message}`;
+  return `${event.known ? "known" : "done"}     ${event.step} (${formatSeconds(event.seconds)})`;
+}
 
 /** What a file says; whether it is a plan, `runPlan` looks at before it does anything. */
 async function readPlan(file: string): Promise<Plan> {
@@ -66,39 +75,4 @@ async function readPlan(file: string): Promise<Plan> {
     throw refuse((error as Error).message, error);
   }
   throw refuse("a plan is a .json, .yaml or .yml file.");
-}
-
-function describe({ model, corpus, plan, removals, startedAt, finishedAt }: RunRecord, folder: string) {
-  const [whole] = removals;
-  const scores = whole?.perplexity;
-  const rows = removals.map(({ removed, perplexity, generation }) => [
-    removed.length === 0 ? "nothing" : removed.join(", "),
-    formatNumber(Number(perplexity.perplexity)),
-    formatNumber(perplexity.loss),
-    generation?.generations[0]?.text.trim().slice(0, 40) ?? "",
-  ]);
-  const seconds = (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000;
-  return [
-    `${model.source}: ${plan.choose.units} units of least ${plan.choose.metric} on ${corpus.sequences} x ` +
-      `${corpus.length} tokens`,
-    ...(scores === undefined
-      ? []
-      : [
-          `perplexity on ${scores.chunks} chunks of ${scores.chunk} tokens, stride ${scores.stride}, BOS ` +
-            `${scores.bosAdded ? "added" : "not added"}, ${scores.tokensScored} tokens scored`,
-        ]),
-    "",
-    renderTable(
-      [
-        { title: "removed" },
-        { title: "perplexity", align: "right" },
-        { title: "loss", align: "right" },
-        { title: plan.prompts[0] === undefined ? "" : `after "${plan.prompts[0].slice(0, 30)}"` },
-      ],
-      rows,
-    ),
-    ...noteLines(model.notes),
-    "",
-    `The record: ${join(folder, "record.json")}, after ${formatSeconds(seconds)}`,
-  ].join("\n");
 }

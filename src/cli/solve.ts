@@ -34,7 +34,17 @@ const taskStyles = {
   answerPrefix: { escaped: true },
   separator: { escaped: true },
 } as const;
-const solveStyles = { stop: { escaped: true }, items: false } as const;
+// `--seed` is that of a probe's questions.
+const solveStyles = {
+  stop: { escaped: true },
+  items: false,
+  seed: { name: "sampling-seed" },
+  passAt: {
+    help:
+      "of several samples an item, how likely one of so many is right: pass@k for each of these, " +
+      "by the task's own score (no code is run)",
+  },
+} as const;
 
 export function registerSolve(command: Command): void {
   addTokensFlag(addSubjectFlags(command))
@@ -98,9 +108,14 @@ function describe(scores: GenerationScore, reused: number): string {
   return renderTable(
     [{ title: "answers" }, { title: "" }],
     [
-      ["right", `${formatCount(scores.correct)} of ${formatCount(scores.items)}`],
+      ["right", `${formatCount(scores.correct)} of ${formatCount(scores.items * scores.samples)}`],
       ["accuracy", share(scores.accuracy, scores.standardError)],
+      ...scores.passAt.map(({ k, value, standardError }) => [`pass@${k}`, share(value, standardError)]),
+      ...(scores.temperature === 0 ? [] : [["drawn", drawing(scores)]]),
       ["scored by", scores.score],
+      ...(scores.rougeL === null
+        ? []
+        : [["ROUGE-L", share(scores.rougeL.fMeasure, scores.rougeL.standardError)]]),
       ["without a number", formatCount(scores.withoutNumber)],
       ["cut short", `${formatCount(scores.cutShort)} at ${formatCount(scores.maxNewTokens)} tokens`],
       ["tokens written", formatCount(scores.tokens)],
@@ -110,4 +125,9 @@ function describe(scores: GenerationScore, reused: number): string {
       ],
     ],
   );
+}
+
+function drawing({ samples, temperature, topP, seed }: GenerationScore): string {
+  const held = topP < 1 ? `, top p ${topP}` : "";
+  return `${samples} an item at temperature ${temperature}${held}, seed ${seed}`;
 }

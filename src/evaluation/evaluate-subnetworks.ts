@@ -1,5 +1,5 @@
 import { DepthkitError } from "../errors.ts";
-import { anyOf, aText, checkArgument, listOf } from "../options.ts";
+import { aFlag, anyOf, aText, checkArgument, listOf } from "../options.ts";
 import type { UnitName } from "../protocol/common.ts";
 import { engineOptions, type Measure } from "../protocol/subnetworks.ts";
 import type { CallOptions } from "../rpc/connection.ts";
@@ -9,7 +9,7 @@ import { workerCallChecks } from "../rpc/time-limit.ts";
 import { Evaluator } from "./evaluator.ts";
 import type { Scorable } from "./scorable.ts";
 import type { HeldRepair, Subject } from "./subject.ts";
-import { type EngineParams, packBits, type Subnetworks } from "./subnetworks.ts";
+import { type EngineParams, measureSubnetworks, packBits, type Subnetworks } from "./subnetworks.ts";
 
 /** How the engine works, and where what it measures is kept. */
 export interface EngineOptions extends CallOptions, EngineParams {
@@ -24,6 +24,11 @@ export interface SubnetworkScore {
   /** Its place among those asked for. */
   index: number;
   values: Readonly<Partial<Record<Measure, number>>>;
+  /**
+   * Where `bySequence` asked for it, what each sequence of the corpus, or item of the task, has alone: 1 or 0
+   * for `accuracy`, NaN where nothing of a sequence is scored.
+   */
+  bySequence?: Readonly<Partial<Record<Measure, Float64Array>>>;
 }
 
 export interface SubnetworkScores {
@@ -92,6 +97,11 @@ export interface MeasuredSubnetwork {
 
 export interface EvaluateSubnetworksParams extends EngineOptions {
   measures?: readonly Measure[] | undefined;
+  /**
+   * Also give what each sequence or item has alone, for errors and paired differences. A journal keeps
+   * means alone, so this takes none.
+   */
+  bySequence?: boolean | undefined;
   /** In place wherever their units are removed; the subnetworks then have none of their own. */
   repairs?: readonly HeldRepair[] | undefined;
 }
@@ -119,30 +129,61 @@ async function run(
     ...workerCallChecks,
     journal: aText,
     measures: listOf(anyOf(...data.measures), 1),
+    bySequence: aFlag,
     repairs: listOf(aHandle("a repair")),
   });
   const {
     measures = [data.measures[0]],
     repairs: everywhere,
     journal,
+    bySequence = false,
     signal,
     onProgress,
     timeoutMs,
     ...engine
   } = options;
+  if (bySequence && journal !== undefined) {
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      `${call}: a journal keeps the mean of each subnetwork, not what each sequence has alone; give ` +
+        "`bySequence` or `journal`.",
+    );
+  }
   const started = performance.now();
   const { players, kept } = keptMasks(subnetworks.map(({ removed }) => removed));
   const own = subnetworks.map(({ repairs }) => repairs);
   const placed = everywhere === undefined ? ownRepairs(own) : sharedRepairs(everywhere, own);
-  await using evaluator = await Evaluator.open(model, data, { measures, engine, journal });
-  const scoreOf = (index: number, values: Float64Array): SubnetworkScore => ({
+  const scoreOf = (index: number, values: ArrayLike<number | undefined>): SubnetworkScore => ({
     index,
     values: Object.fromEntries(measures.map((name, column) => [name, values[column] ?? Number.NaN])),
   });
-  const { values, counts } = await evaluator.measure(
-    { players, kept, ...placed },
-    { signal, onProgress, timeoutMs, onRow: (row, found) => onScore(scoreOf(row, found)) },
-  );
+  const asked = { players, kept, ...placed };
+  const told = { signal, onProgress, timeoutMs };
+  if (bySequence) {
+    const scores: SubnetworkScore[] = [];
+    const result = await measureSubnetworks(model, data, asked, [...measures], engine, {
+      ...told,
+      bySequence,
+      onRows: (rows, values, _, apart = []) => {
+        const own = Object.fromEntries(
+          measures.map((name, column) => [name, columnOf(apart, column, measures.length)]),
+        );
+        for (const [place, index] of Array.from(rows).entries()) {
+          const row = Array.from(measures, (_, column) => values[place * measures.length + column]);
+          scores[index] = { ...scoreOf(index, row), bySequence: own };
+          onScore(scores[index]);
+        }
+      },
+    });
+    const { counts, notFinite, distinct, blockEvaluations, batchSize, notes, seconds } = result;
+    const effort = { distinct, blockEvaluations, batchSize, notes, seconds };
+    return { measures, scores, counts, notFinite: [...notFinite], ...effort };
+  }
+  await using evaluator = await Evaluator.open(model, data, { measures, engine, journal });
+  const { values, counts } = await evaluator.measure(asked, {
+    ...told,
+    onRow: (row, found) => onScore(scoreOf(row, found)),
+  });
   const rowOf = (row: number) => values.subarray(row * measures.length, (row + 1) * measures.length);
   return {
     measures,
@@ -153,6 +194,10 @@ async function run(
     seconds: (performance.now() - started) / 1000,
   };
 }
+
+/** One column of rows of so many. */
+const columnOf = (rows: ArrayLike<number>, column: number, width: number): Float64Array =>
+  Float64Array.from({ length: rows.length / width }, (_, row) => rows[row * width + column] ?? Number.NaN);
 
 /** One bit a unit and subnetwork, over the units that any of them removes. */
 function keptMasks(removed: readonly (readonly UnitName[])[]): Pick<Subnetworks, "players" | "kept"> {

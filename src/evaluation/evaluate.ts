@@ -15,12 +15,7 @@ import {
   listOf,
   required,
 } from "../options.ts";
-import {
-  choicesOptions,
-  lastWordOptions,
-  type Perplexity,
-  perplexityOptions,
-} from "../protocol/evaluation.ts";
+import { choicesOptions, lastWordOptions, perplexityOptions } from "../protocol/evaluation.ts";
 import { type GenerationScore, solveOptions } from "../protocol/generation-task.ts";
 import type { CallOptions, Own } from "../rpc/connection.ts";
 import { aHandle } from "../rpc/handle.ts";
@@ -28,7 +23,7 @@ import { optionsOf } from "../rpc/parse-params.ts";
 import { withTimeLimit, workerCallChecks } from "../rpc/time-limit.ts";
 import { ItemLog } from "./item-log.ts";
 import { modelKey } from "./keys.ts";
-import { type PerplexityOptions, scorePerplexity } from "./perplexity.ts";
+import { type Perplexity, type PerplexityOptions, scorePerplexity } from "./perplexity.ts";
 import type { Subject } from "./subject.ts";
 import {
   type ChoiceScores,
@@ -61,7 +56,7 @@ export interface EvaluationResult<K extends Evaluation["kind"] = Evaluation["kin
   kind: K;
   name: string;
   scores: ScoresByKind[K];
-  /** Chunks, questions or prompts in it. */
+  /** Chunks, questions or written answers in it. */
   items: number;
   /** Of these, how many the journal had already. */
   reused: number;
@@ -175,7 +170,8 @@ function score(
 }
 
 function itemsOf(scores: ScoresByKind[Evaluation["kind"]]): number {
-  return "chunks" in scores ? scores.chunks : scores.items;
+  if ("chunks" in scores) return scores.chunks;
+  return "samples" in scores ? scores.items * scores.samples : scores.items;
 }
 
 /** All that determines what an item scores: every option but those named here. Batch sizes do not. */
@@ -202,10 +198,10 @@ async function dataKey(
   const tokenizer = result.digest;
   if (evaluation.kind === "solve") {
     const { digest, separator } = evaluation.task.info;
-    const { batchSize: _, items: __, ...asked } = solveOptions.strip().parse(evaluation);
+    const { batchSize: _, items: __, passAt: ___, ...asked } = solveOptions.strip().parse(evaluation);
     return { ...asked, tokenizer, task: digest, stop: asked.stop ?? [separator] };
   }
   // How many chunks are scored changes none of them.
-  const { batchSize: _, maxChunks: __, ...asked } = perplexityOptions.strip().parse(evaluation);
+  const { batchSize: _, maxChunks: __, items: ___, ...asked } = perplexityOptions.strip().parse(evaluation);
   return { ...asked, tokenizer, text: await textDigest(connection, evaluation.data) };
 }

@@ -24,8 +24,16 @@ export type EngineParams = Pick<
   "scoredPositions" | "batchSize" | "memoryBudget"
 >;
 
-/** Finished rows, and of each its measures one after the other. */
-export type OnRows = (rows: ArrayLike<number>, values: ArrayLike<number>, counts: readonly number[]) => void;
+/**
+ * Finished rows, of each its measures one after the other, and where it was asked for, what each sequence or
+ * item has alone, the same for all of these rows: its measures, sequence after sequence.
+ */
+export type OnRows = (
+  rows: ArrayLike<number>,
+  values: ArrayLike<number>,
+  counts: readonly number[],
+  bySequence: ArrayLike<number> | undefined,
+) => void;
 
 /** Bytes of a mask over so many bits. */
 export const maskBytes = (bits: number): number => Math.ceil(bits / 8);
@@ -53,7 +61,7 @@ export async function measureSubnetworks(
   subnetworks: Subnetworks,
   measures: Params<"subnetworks.evaluate">["measures"],
   engine: EngineParams,
-  { onRows, ...call }: CallOptions & { onRows: OnRows },
+  { onRows, bySequence = false, ...call }: CallOptions & { onRows: OnRows; bySequence?: boolean },
 ): Promise<Result<"subnetworks.evaluate">> {
   const { players, repairs } = subnetworks;
   const left = new Set(subnetworkRows(subnetworks));
@@ -68,6 +76,7 @@ export async function measureSubnetworks(
     repairs: subjectParams({ ...model, repairs }).repairs,
     repaired: subnetworks.repaired === undefined ? null : { tensor: 1 },
     measures,
+    bySequence,
   };
   const { result } = await model.connection.call("subnetworks.evaluate", params, {
     ...call,
@@ -76,7 +85,8 @@ export async function measureSubnetworks(
       const rows = Array.from(tensor(part.rows).data, (row) => places[row] ?? row);
       if (!rows.some((row) => left.has(row))) return; // told before a crash
       for (const row of rows) left.delete(row);
-      onRows(rows, tensor(part.values).data, part.counts);
+      const apart = part.bySequence === null ? undefined : tensor(part.bySequence).data;
+      onRows(rows, tensor(part.values).data, part.counts, apart);
     },
     again: () => {
       // Where all were told but the end, one is measured twice.

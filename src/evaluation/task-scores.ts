@@ -28,6 +28,9 @@ export interface ChoiceItem {
   logLikelihoods: number[];
   /** The choice of the highest, from 0. */
   chosen: number;
+  /** The choice of the highest a character, and a byte, of the choice. */
+  chosenNormChars: number;
+  chosenNormBytes: number;
   /** The right choice, from 0. */
   answer: number;
 }
@@ -73,6 +76,8 @@ export async function scoreChoices(
             logLikelihoods: tensor(perItem.logLikelihoods).data,
             ends: tensor(perItem.ends).data,
             chosen: tensor(perItem.chosen).data,
+            chosenNormChars: tensor(perItem.chosenNormChars).data,
+            chosenNormBytes: tensor(perItem.chosenNormBytes).data,
             answers: tensor(perItem.answers).data,
           }),
         }),
@@ -101,11 +106,15 @@ export async function scoreLastWord(
 
 type Numbers = ArrayLike<number>;
 
-function choiceItems(found: Record<"logLikelihoods" | "ends" | "chosen" | "answers", Numbers>): ChoiceItem[] {
+type ChoiceNumbers = "logLikelihoods" | "ends" | "chosen" | "chosenNormChars" | "chosenNormBytes" | "answers";
+
+function choiceItems(found: Record<ChoiceNumbers, Numbers>): ChoiceItem[] {
   const all = Array.from(found.logLikelihoods);
   return Array.from(found.ends, (end, item) => ({
     logLikelihoods: all.slice(found.ends[item - 1] ?? 0, end),
     chosen: found.chosen[item] ?? 0,
+    chosenNormChars: found.chosenNormChars[item] ?? 0,
+    chosenNormBytes: found.chosenNormBytes[item] ?? 0,
     answer: found.answers[item] ?? 0,
   }));
 }

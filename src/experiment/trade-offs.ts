@@ -13,6 +13,7 @@ import {
   type Checks,
   checkArgument,
   checkOptions,
+  either,
   listOf,
   objectOf,
   required,
@@ -24,6 +25,14 @@ export interface UnitScores {
   /** What was scored: `loss`, `mmlu`, `cosine`. */
   name: string;
   scores: Readonly<Record<string, number>>;
+}
+
+/** Units in the order to remove them in, such as a search found. */
+export interface UnitOrder {
+  /** What put them in order: `greedy`, `beam`. */
+  name: string;
+  /** The first to go first; not all units have to be in it. */
+  order: readonly string[];
 }
 
 export interface TradeOffs {
@@ -58,7 +67,7 @@ export function compareScores(lists: readonly UnitScores[]): TradeOffs {
 }
 
 export interface RemovalCost {
-  /** The list whose lowest units were removed. */
+  /** The list whose lowest or first units were removed. */
   by: string;
   removed: string[];
   /** What was measured, by name. */
@@ -88,26 +97,28 @@ export interface RemovalCostOptions {
 const costChecks: Checks<RemovalCostOptions> = { counts: required(listOf(aNumber)), signal: aSignal };
 
 /**
- * Removes the lowest units of each list in turn and measures what that costs under every value: the
- * diagonal is what a list promises, the rest what it does to the others.
+ * Removes the lowest units of each list, or the first of an order, in turn and measures what that costs under
+ * every value: the diagonal is what a list promises, the rest what it does to the others. Lists of scores are
+ * over the same units; an order may be over others, and is as long as the largest count.
  *
  * @throws DepthkitError INVALID_ARGUMENT, CANCELLED, and whatever `measure` throws
  */
 export async function measureRemovalCosts(
-  lists: readonly UnitScores[],
+  lists: readonly (UnitScores | UnitOrder)[],
   measure: MeasureRemoval,
   options: RemovalCostOptions,
 ): Promise<RemovalCosts> {
   checkArgument("measureRemovalCosts", "measure", measure, aFunction);
   checkOptions("measureRemovalCosts", options, costChecks);
   const { counts, signal } = options;
-  const { names, units, values } = readLists(lists);
-  const wrong = counts.find((count) => !Number.isInteger(count) || count < 1 || count > units.length);
-  if (wrong !== undefined || counts.length === 0) {
+  const orders = readOrders(lists);
+  for (const { name, order } of orders) {
+    const wrong = counts.find((count) => !Number.isInteger(count) || count < 1 || count > order.length);
+    if (wrong === undefined && counts.length > 0) continue;
     throw new DepthkitError(
       "INVALID_ARGUMENT",
-      `Cannot measure the removal of ${wrong ?? "no number"} of ${units.length} units; give whole ` +
-        `numbers from 1 to ${units.length}.`,
+      `Cannot measure the removal of ${wrong ?? "no number"} of ${order.length} units of "${name}"; give ` +
+        `whole numbers from 1 to ${order.length}.`,
     );
   }
   const known = new Map<string, Readonly<Record<string, number>>>();
@@ -120,8 +131,7 @@ export async function measureRemovalCosts(
   };
   const whole = await measured([]);
   const costs: RemovalCost[] = [];
-  for (const [list, by] of names.entries()) {
-    const order = ranking(item(values, list)).map((index) => item(units, index));
+  for (const { name: by, order } of orders) {
     for (const count of counts) {
       const removed = order.slice(0, count);
       const values = await measured(removed);
@@ -145,6 +155,43 @@ const someScores = objectOf({
   scores: required(anObject),
 } satisfies Checks<UnitScores>);
 
+const anOrder = objectOf({
+  name: required(aText),
+  order: required(listOf(aText, 1)),
+} satisfies Checks<UnitOrder>);
+
+/** Every list as an order: scores lowest first. */
+function readOrders(lists: readonly (UnitScores | UnitOrder)[]): UnitOrder[] {
+  checkArgument("measureRemovalCosts", "lists", lists, listOf(either(someScores, anOrder), 1));
+  checkNames(lists);
+  const scored = lists.filter((list) => "scores" in list);
+  const { names, units, values } = scored.length === 0 ? nothing : readLists(scored);
+  return lists.map((list) => {
+    if ("order" in list) return checkOrder(list);
+    const order = ranking(item(values, names.indexOf(list.name))).map((index) => item(units, index));
+    return { name: list.name, order };
+  });
+}
+
+const nothing: ReturnType<typeof readLists> = { names: [], units: [], values: [] };
+
+function checkOrder({ name, order }: UnitOrder): UnitOrder {
+  const twice = order.find((unit, place) => order.indexOf(unit) !== place);
+  if (twice === undefined) return { name, order };
+  throw new DepthkitError(
+    "INVALID_ARGUMENT",
+    `The order "${name}" has ${twice} twice, which can go once only. Leave out the second.`,
+  );
+}
+
+function checkNames(lists: readonly { name: string }[]): void {
+  const names = lists.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) {
+    throw new DepthkitError("INVALID_ARGUMENT", `Two lists of scores are called "${twice}". Name each once.`);
+  }
+}
+
 function readLists(lists: readonly UnitScores[]): { names: string[]; units: string[]; values: number[][] } {
   checkArgument("Reading scores", "lists", lists, listOf(someScores));
   const [first] = lists;
@@ -155,11 +202,8 @@ function readLists(lists: readonly UnitScores[]): { names: string[]; units: stri
     );
   }
   const units = Object.keys(first.scores);
+  checkNames(lists);
   const names = lists.map(({ name }) => name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) {
-    throw new DepthkitError("INVALID_ARGUMENT", `Two lists of scores are called "${twice}". Name each once.`);
-  }
   const values = lists.map(({ name, scores }) => {
     const own = Object.keys(scores);
     const odd = units.find((unit) => !own.includes(unit)) ?? own.find((unit) => !units.includes(unit));

@@ -34,15 +34,23 @@ export class StepsFile implements AsyncDisposable {
    * is then written. All that determines it is in its key, which JSON can hold.
    */
   async step<T>(key: object, schema: z.ZodType<T>, work: () => Promise<T>): Promise<T> {
-    const digest = objectDigest(key);
-    if (this.#known.has(digest)) {
-      const known = schema.safeParse(this.#known.get(digest));
-      if (known.success) return known.data;
-    }
+    const known = this.find(key, schema);
+    if (known !== undefined) return known;
     const value = await work();
+    await this.keep(key, value);
+    return value;
+  }
+
+  /** What a step gave, where it was finished and is what the schema says. */
+  find<T>(key: object, schema: z.ZodType<T>): T | undefined {
+    return schema.safeParse(this.#known.get(objectDigest(key))).data;
+  }
+
+  /** Writes what a step gave. */
+  async keep(key: object, value: unknown): Promise<void> {
+    const digest = objectDigest(key);
     await this.#file.append([{ key: digest, value }]);
     this.#known.set(digest, value);
-    return value;
   }
 
   /** Whether a step under this key was finished. */
@@ -52,9 +60,7 @@ export class StepsFile implements AsyncDisposable {
 
   /** Notes that something is about to be done, for whoever goes on after it was interrupted. */
   async mark(key: object): Promise<void> {
-    if (this.knows(key)) return;
-    await this.#file.append([{ key: objectDigest(key), value: true }]);
-    this.#known.set(objectDigest(key), true);
+    if (!this.knows(key)) await this.keep(key, true);
   }
 
   /** Safe to call twice. */

@@ -15,7 +15,7 @@ import {
   required,
 } from "../options.ts";
 import type { Device } from "../protocol/model.ts";
-import type { targetOptions, WorkerStatus } from "../protocol/worker.ts";
+import type { targetOptions, WorkerEnvironment, WorkerStatus } from "../protocol/worker.ts";
 import type { CallOptions } from "../rpc/connection.ts";
 import { teller, type WorkerEnd } from "../rpc/events.ts";
 import type { Executor } from "../rpc/executor.ts";
@@ -190,6 +190,12 @@ export class Depthkit {
     checkOptions("worker.status", options, { ...workerCallChecks, worker: aWhole(0, last) });
     const { worker = 0, ...call } = options;
     return (await this.#workers.callOne(worker, "worker.status", call)).result;
+  }
+
+  /** With what the worker works: versions of Python and its packages, the machine, its accelerators. */
+  async environment(options: CallOptions = {}): Promise<WorkerEnvironment> {
+    checkOptions("worker.environment", options, workerCallChecks);
+    return (await this.connection.call("worker.environment", {}, options)).result;
   }
 
   /**

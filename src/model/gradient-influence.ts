@@ -75,12 +75,14 @@ export class GradientInfluence {
 
   /** Every unit of the kind with its value, lowest first; equal values in order of depth. */
   ranking(): RankedUnit[] {
-    const kinds: readonly UnitKind[] =
-      this.units === "sublayers" ? (["attention", "feed-forward"] as const) : [this.units];
-    const all = Array.from({ length: this.data.depth }, (_, index) => index).flatMap((index) =>
-      kinds.map((kind) => this.#ranked(kind, index)),
-    );
+    const all = this.#all();
     return ranking(all.map(({ value }) => value)).map((place) => present(all[place]));
+  }
+
+  /** Every unit by name, as `compareScores`, `measureRemovalCosts` and `search` take scores. */
+  toScores(): { name: string; scores: Record<UnitName, number> } {
+    const scores = this.#all().map(({ unit, value }) => [unit, value]);
+    return { name: this.metric, scores: Object.fromEntries(scores) as Record<UnitName, number> };
   }
 
   /** The `count` units to remove first. */
@@ -101,6 +103,15 @@ export class GradientInfluence {
 
   toJSON(): GradientInfluenceData {
     return this.data;
+  }
+
+  /** By depth. */
+  #all(): RankedUnit[] {
+    const kinds: readonly UnitKind[] =
+      this.units === "sublayers" ? (["attention", "feed-forward"] as const) : [this.units];
+    return Array.from({ length: this.data.depth }, (_, index) => index).flatMap((index) =>
+      kinds.map((kind) => this.#ranked(kind, index)),
+    );
   }
 
   #ranked(kind: UnitKind, index: number): RankedUnit {

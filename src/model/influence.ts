@@ -100,6 +100,13 @@ export class Influence {
     }));
   }
 
+  /** Every unit of the kind by name, as `compareScores`, `measureRemovalCosts` and `search` take scores. */
+  toScores(): { name: string; scores: Record<UnitName, number> } {
+    const values = this.data.values[this.#kind][this.#metric];
+    const scores = values.map((value, block) => [`${this.#kind}.${block}`, value]);
+    return { name: this.#metric, scores: Object.fromEntries(scores) as Record<UnitName, number> };
+  }
+
   /** The `count` units to remove first. */
   lowest(count: number): UnitName[] {
     return lowest(this.data.values[this.#kind][this.#metric], count).map(

@@ -1,4 +1,4 @@
-import type { Subject } from "../evaluation/subject.ts";
+import { type Subject, subjectParams } from "../evaluation/subject.ts";
 import { anOptionsObject } from "../options.ts";
 import { type GradientMetric, influenceChoice, influenceView } from "../protocol/influence.ts";
 import { gradientMetrics, influenceMetrics, unitKinds } from "../protocol/names.ts";
@@ -21,14 +21,15 @@ export function byGradients<G extends { metric: GradientMetric }>(options: objec
 
 /** Asks the worker for all metrics of all units at once, and lays its arrays out by name. */
 export async function measureInfluence(
-  { connection, handle, info, removed }: Subject,
+  on: Subject,
   corpus: Corpus,
   given: InfluenceOptions,
 ): Promise<Influence> {
+  const { connection, info } = on;
   const { units, metric, ...options } = anOptionsObject("influence.measure", given);
   parseParams("influence.measure", influenceView, { units, metric });
   const held = heldBy(connection, "influence.measure", "corpus", corpus);
-  const subject = { model: handle.on(connection), removed, corpus: held };
+  const subject = { ...subjectParams(on), corpus: held };
   const { result, tensor } = await connection.request("influence.measure", subject, options);
   const { depth } = info;
   const rows = (values: ArrayLike<number>, from: number) =>

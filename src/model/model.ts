@@ -13,7 +13,7 @@ import {
   type SubnetworkEvaluation,
 } from "../evaluation/evaluate-subnetworks.ts";
 import { pathFor } from "../evaluation/paths.ts";
-import { type PerplexityOptions, scorePerplexity } from "../evaluation/perplexity.ts";
+import { type Perplexity, type PerplexityOptions, scorePerplexity } from "../evaluation/perplexity.ts";
 import { type Subject, subjectParams } from "../evaluation/subject.ts";
 import {
   type ChoiceScores,
@@ -27,7 +27,6 @@ import type { TextData } from "../evaluation/text-data.ts";
 import { type SolveOptions, solveTask } from "../evaluation/written-answers.ts";
 import { anInstance, anyOf, aText, checkArgument, either, listOf } from "../options.ts";
 import type { UnitKind, UnitName } from "../protocol/common.ts";
-import type { Perplexity } from "../protocol/evaluation.ts";
 import type { ExportInfo } from "../protocol/export.ts";
 import type { GenerateResult } from "../protocol/generation.ts";
 import type { GenerationScore } from "../protocol/generation-task.ts";
@@ -70,6 +69,7 @@ import { type SplitTextOptions, splitText, type TextParts } from "./search/text-
 import { type UnitCosts, type UnitCostsOptions, unitCosts } from "./search/unit-costs.ts";
 import { type LoadTaskOptions, loadTask, type Task } from "./task.ts";
 import type { TaskData } from "./task-data.ts";
+import { type WriteCorpusOptions, writeCorpus } from "./written-corpus.ts";
 
 export interface LoadModelOptions extends CallOptions, z.input<typeof modelOptions> {}
 
@@ -312,6 +312,16 @@ export class Model extends Subnetwork {
    */
   async loadCorpus(data: TextData, options: LoadCorpusOptions = {}): Promise<Corpus> {
     return loadCorpus(this.connection, this.#id, data, options);
+  }
+
+  /**
+   * A corpus that this model writes itself, to train repairs on: behind the first tokens of each sequence of
+   * `prompts`, or behind the whole of it (docs/training.md).
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, CLOSED, OUT_OF_MEMORY, CANCELLED
+   */
+  async writeCorpus(prompts: Corpus, options: WriteCorpusOptions = {}): Promise<Corpus> {
+    return writeCorpus(this.subject, prompts, options);
   }
 
   /**

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { bosPolicy, corpusHandle, dataInfo, dataSource, firstTokens, modelHandle } from "./common.ts";
-import { count, digest, extending, named } from "./schema.ts";
+import { knownItems } from "./item-values.ts";
+import { count, digest, extending, finite, MOST_AT_A_TIME, named, notNegative, upTo } from "./schema.ts";
 
 const packings = ["pack", "none"] as const;
 /** `pack`: one stream cut to equal length; `none`: one sequence a text, cut at the length. */
@@ -29,6 +30,20 @@ export const corpusLoadParams = extending("CorpusLoadParams", corpusOptions, {
   data: dataSource,
 });
 
+const writtenInfo = named(
+  "WrittenInfo",
+  z.object({
+    weights: digest().describe("Of the model that wrote."),
+    prompts: digest().describe("Of the tokens of the corpus whose sequences' beginnings were the prompts."),
+    promptTokens: count(1).nullable().describe("First tokens of a sequence that were its prompt; null: all."),
+    newTokens: count(1).describe("Tokens behind a prompt at most."),
+    temperature: finite().describe("0: the likeliest token each time."),
+    seed: count().describe("Of sampling."),
+    tokens: count(1).describe("Tokens written."),
+    ended: count().describe("Sequences that the model ended itself."),
+  }),
+);
+
 export const corpusInfo = named(
   "CorpusInfo",
   z.object({
@@ -50,6 +65,10 @@ export const corpusInfo = named(
       "Sequences whose text begins with a BOS token of its own; no second one is put in front of it.",
     ),
     firstTokens,
+    written: writtenInfo
+      .nullable()
+      .default(null)
+      .describe("Where a model wrote all but the beginnings of the sequences: which, and how."),
   }),
 );
 export type CorpusInfo = z.infer<typeof corpusInfo>;
@@ -58,6 +77,28 @@ export const corpusLoadResult = named(
   "CorpusLoadResult",
   z.object({ corpus: corpusHandle, info: corpusInfo }),
 );
+
+export const corpusWriteOptions = named(
+  "CorpusWriteOptions",
+  z.strictObject({
+    promptTokens: count(1)
+      .nullable()
+      .default(null)
+      .describe("First tokens of each sequence that are its prompt; null: the whole sequence."),
+    newTokens: count(1)
+      .default(256)
+      .describe("Tokens to write behind each at most; a token that ends a text is one."),
+    temperature: notNegative(100).default(0).describe("0: the likeliest token each time."),
+    seed: count().default(0).describe("For sampling: each sequence draws by it and its own number."),
+    batchSize: upTo(MOST_AT_A_TIME).default(8).describe("Sequences at a time."),
+  }),
+);
+
+export const corpusWriteParams = extending("CorpusWriteParams", corpusWriteOptions, {
+  model: modelHandle,
+  corpus: corpusHandle,
+  known: knownItems,
+});
 
 export const corpusOverlapParams = named(
   "CorpusOverlapParams",

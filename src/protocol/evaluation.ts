@@ -16,6 +16,8 @@ const rowModes = ["raw", "wikitext"] as const;
 /** `raw`: the text as it is; `wikitext`: lines as rows joined by blank lines, as published figures do. */
 const rowMode = named("RowMode", z.enum(rowModes));
 
+const everyItem = z.boolean().default(false).describe("Also give every item.");
+
 export const perplexityOptions = named(
   "PerplexityOptions",
   z.strictObject({
@@ -36,6 +38,7 @@ export const perplexityOptions = named(
       .default("auto")
       .describe("BOS token at the start of each chunk; auto: where the tokeniser adds it itself."),
     batchSize: upTo(MOST_AT_A_TIME).default(1).describe("Chunks at a time."),
+    items: everyItem,
   }),
 );
 
@@ -44,6 +47,14 @@ export const evaluationPerplexityParams = extending("EvaluationPerplexityParams"
   data: dataSource,
   known: knownItems,
 });
+
+const perplexityItems = named(
+  "PerplexityItems",
+  z.object({
+    losses: tensorRef.describe("float64 (chunks): summed over the tokens scored, in nats."),
+    tokens: tensorRef.describe("uint32 (chunks): tokens scored."),
+  }),
+);
 
 export const perplexityResult = named(
   "PerplexityResult",
@@ -68,17 +79,17 @@ export const perplexityResult = named(
     tokensTotal: count().describe("Tokens in the text as a whole."),
     tokensScored: count(1).describe("Tokens that the loss is a mean over."),
     tokensDropped: count().describe("Tokens behind the last whole chunk, or beyond maxChunks."),
+    perItem: perplexityItems.nullable(),
     batchSize: count(1).describe("Chunks at a time."),
     seconds: finite().describe("Seconds it took."),
   }),
 );
-export type Perplexity = z.infer<typeof perplexityResult>;
+export type PerplexityResult = z.infer<typeof perplexityResult>;
 
 const taskBatchSize = upTo(MOST_AT_A_TIME)
   .nullable()
   .default(null)
   .describe("Items a batch, those behind the same examples as one; null: as many as pay and fit.");
-const everyItem = z.boolean().default(false).describe("Also give every item.");
 
 export const choicesOptions = named(
   "ChoicesOptions",
@@ -139,6 +150,8 @@ const choiceItems = named(
     logLikelihoods: tensorRef.describe("float64 (choices): in nats, item after item."),
     ends: tensorRef.describe("uint32 (items): choices up to and with each item."),
     chosen: tensorRef.describe("uint32 (items): the choice of the highest log-likelihood."),
+    chosenNormChars: tensorRef.describe("uint32 (items): that of the highest a character."),
+    chosenNormBytes: tensorRef.describe("uint32 (items): that of the highest a byte."),
     answers: tensorRef.describe("uint32 (items): the right choice."),
   }),
 );

@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "a5e18806930fee4ad28bad3f17b9b4b56d0ef22adc268731faf869dfa381a114";
+export const contractDigest = "8039cee36497600f8265038620008d9a8a5d136f348f4d94578cbde8f60623e8";

@@ -1,13 +1,16 @@
 import { z } from "zod";
 import { firstTokens, modelHandle, rowSource, subject } from "./common.ts";
-import { finishReason } from "./generation.ts";
+import { finishReason, sampling } from "./generation.ts";
 import { knownItems } from "./item-values.ts";
 import { count, digest, extending, finite, handle, list, MOST_AT_A_TIME, named, upTo } from "./schema.ts";
 
 const generationTaskHandle = named("GenerationTaskHandle", handle("generation-task"));
 
-const generationScores = ["exact", "number"] as const;
-/** `exact`: the text is the target; `number`: the same number is found in both. */
+const generationScores = ["exact", "number", "rouge-l"] as const;
+/**
+ * `exact`: the text is the target; `number`: the same number is found in both; `rouge-l`: how much of the
+ * target's words the text has in their order.
+ */
 const generationScoreRule = named("GenerationScoreRule", z.enum(generationScores));
 export type GenerationScoreRule = (typeof generationScores)[number];
 
@@ -18,10 +21,17 @@ export const generationTaskOptions = named(
       .string()
       .min(1)
       .describe("An item's prompt, with fields of the row in braces: Question: {question}\\nAnswer:."),
-    target: z.string().min(1).default("answer").describe("The field that holds the right answer."),
+    target: z
+      .string()
+      .min(1)
+      .default("answer")
+      .describe("The field that holds the right answer, or a list of them: the best of them counts."),
     score: generationScoreRule
       .default("exact")
-      .describe("exact: the same text, white space at the ends aside; number: the same number in both."),
+      .describe(
+        "exact: the same text, white space at the ends aside; number: the same number in both; rouge-l: the " +
+          "longest run of words in common, gaps allowed.",
+      ),
     shots: count().default(0).describe("Worked examples in front of every item."),
     shotsFrom: rowSource
       .nullable()
@@ -51,7 +61,7 @@ export const generationTaskInfo = named(
     shots: count().describe("Worked examples in front of every item."),
     separator: z.string().describe("What stands between examples, and ends an answer."),
     firstPrompt: z.string().describe("As the model gets it."),
-    firstTarget: z.string().describe("The first item's right answer."),
+    firstTarget: z.string().describe("The first item's right answer, the first of several."),
   }),
 );
 export type GenerationTaskInfo = z.infer<typeof generationTaskInfo>;
@@ -79,6 +89,13 @@ export const solveOptions = named(
       .boolean()
       .default(false)
       .describe("Wrap each prompt as a user's turn in the model's chat template."),
+    samples: upTo(MOST_AT_A_TIME)
+      .default(1)
+      .describe("Answers to each item, drawn one by one; several need a temperature above 0."),
+    ...sampling,
+    passAt: list(count(1))
+      .default([])
+      .describe("The k of each pass@k: how likely one of k answers is right; none above `samples`."),
     items: z.boolean().default(false).describe("Also give every item, with what was written."),
   }),
 );
@@ -94,22 +111,52 @@ const generationAnswer = named(
   z.object({
     place: z.string().describe("File and line of the item."),
     text: z.string().describe("What was written."),
-    target: z.string().describe("The right answer."),
+    target: z
+      .string()
+      .describe("The right answer; of several the one that fits the text best, the first of equal ones."),
     number: z.string().nullable().describe("The number found in the text, where numbers are compared."),
-    correct: z.boolean().describe("Whether it counts as right."),
+    correct: z.boolean().describe("Whether it counts as right; under rouge-l, whether it would by `exact`."),
+    rougeL: finite().nullable().describe("The F-measure, where ROUGE-L is the score."),
+    sample: count().describe("Which of its item's answers it is, from 0."),
     tokens: count().describe("Tokens written."),
     finish: finishReason.describe("Why it ended."),
   }),
 );
 export type GenerationAnswer = z.infer<typeof generationAnswer>;
 
+const rougeL = named(
+  "RougeL",
+  z.object({
+    fMeasure: finite().describe("2 P R / (P + R), averaged over items: what rouge-score calls fmeasure."),
+    precision: finite().describe("Words in common over words written, averaged over items."),
+    recall: finite().describe("Words in common over words of the target, averaged over items."),
+    standardError: finite().nullable().describe("Of fMeasure, over items; null for a single one."),
+  }),
+);
+
+const passAt = named(
+  "PassAt",
+  z.object({
+    k: count(1).describe("Answers that are looked at."),
+    value: finite().describe(
+      "How likely one of k answers is right: 1 - C(n - c, k) / C(n, k) where c of n are, averaged over items.",
+    ),
+    standardError: finite().nullable().describe("Over items; null for a single one."),
+  }),
+);
+
 export const generationSolveResult = named(
   "GenerationSolveResult",
   z.object({
-    accuracy: finite().describe("Share of items answered rightly."),
+    accuracy: finite().describe(
+      "Share of right answers; under rouge-l, of those that are the target. Of several samples: pass@1.",
+    ),
     standardError: finite().nullable().describe("Over items; null for a single one."),
-    correct: count().describe("Items answered rightly."),
+    correct: count().describe("Right answers."),
     items: count(1).describe("Items answered."),
+    samples: count(1).describe("Answers to each item."),
+    passAt: list(passAt).describe("Each pass@k that was asked for."),
+    rougeL: rougeL.nullable().describe("Where ROUGE-L is the score: of the best target of each item."),
     withoutNumber: count().describe("Answers in which no number was found; wrong, all of them."),
     cutShort: count().describe("Answers that ended because maxNewTokens was reached."),
     tokens: count().describe("Written in all, ending tokens included."),
@@ -118,9 +165,14 @@ export const generationSolveResult = named(
     taskDigest: digest().describe("The task's digest."),
     score: generationScoreRule.describe("How answers were compared with their targets."),
     maxNewTokens: count(1).describe("Tokens an answer at most."),
+    temperature: finite().describe("0: greedy."),
+    topP: finite().describe("The probability that sampled tokens held together."),
+    seed: count().describe("Of the samples."),
     stop: list(z.string()).describe("Strings that ended an answer."),
     batchSize: count(1).describe("Items at a time."),
-    perItem: list(generationAnswer).nullable().describe("Where `items` asked for them, in the task's order."),
+    perItem: list(generationAnswer)
+      .nullable()
+      .describe("Where `items` asked for them, in the task's order, an item's samples one after the other."),
     seconds: finite().describe("Seconds it took."),
   }),
 );

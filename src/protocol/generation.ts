@@ -2,6 +2,18 @@ import { z } from "zod";
 import { firstTokens, subject } from "./common.ts";
 import { count, extending, finite, list, MOST_AT_A_TIME, named, notNegative, upTo } from "./schema.ts";
 
+/** How the next token is chosen; the same for a text whatever others are written beside it. */
+export const sampling = {
+  temperature: notNegative().default(0).describe("0 is greedy: the likeliest token each time."),
+  topP: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(1)
+    .describe("Sample from the likeliest tokens that hold this much probability; 1: from all."),
+  seed: count().default(0).describe("For sampling."),
+};
+
 export const generateOptions = named(
   "GenerateOptions",
   z.strictObject({
@@ -10,29 +22,31 @@ export const generateOptions = named(
       .default(false)
       .describe("Wrap each prompt as a user's turn in the model's chat template."),
     maxNewTokens: count(1).default(64).describe("Tokens to write at most."),
-    temperature: notNegative().default(0).describe("0 is greedy: the likeliest token each time."),
-    topP: z
-      .number()
-      .gt(0)
-      .max(1)
-      .default(1)
-      .describe("Sample from the likeliest tokens that hold this much probability."),
-    seed: count().default(0).describe("For sampling."),
+    ...sampling,
     stop: list(z.string().min(1)).default([]).describe("Stop once one of these strings was written."),
     cache: z
       .boolean()
       .default(true)
       .describe("Keep a KV cache; without it every token costs a whole forward pass."),
-    batchSize: upTo(MOST_AT_A_TIME)
-      .default(1)
-      .describe("Prompts at a time; above 1 for greedy text with a cache."),
+    batchSize: upTo(MOST_AT_A_TIME).default(1).describe("Prompts at a time; above 1 with a cache."),
   }),
 );
 
 export const generationGenerateParams = extending("GenerationGenerateParams", generateOptions, {
   ...subject,
   prompts: list(z.string(), 1),
+  stream: z.boolean().default(false).describe("Tell of text as it is written."),
 });
+
+/** The next piece of a text. */
+export const generationPart = named(
+  "GenerationPart",
+  z.strictObject({
+    prompt: count().describe("Which prompt it stands behind, from 0."),
+    at: count().describe("Characters (code points) of the text that came before it."),
+    text: z.string().describe("What was written next."),
+  }),
+);
 
 export const finishReason = named("FinishReason", z.enum(["length", "end-of-text", "stop"]));
 

@@ -14,6 +14,10 @@ export const harnessOptions = named(
       .nullable()
       .default(null)
       .describe("Examples in front of each item; null: what the task says; a task that fixes 0 keeps it."),
+    chatTemplate: z
+      .boolean()
+      .default(false)
+      .describe("Ask in the model's chat template, examples as turns: the harness's apply_chat_template."),
     batchSize: upTo(MOST_AT_A_TIME).default(1).describe("Items at a time."),
     includePath: path().nullable().default(null).describe("A folder with task files (.yaml) of your own."),
   }),
@@ -57,6 +61,7 @@ export const harnessRunResult = named(
     firstTokens,
     lmEvalVersion: z.string().describe("The version of lm-eval."),
     limit: count(1).nullable().describe("Items of each task at most; null: all."),
+    chatTemplate: z.boolean().describe("Whether it asked in the model's chat template."),
     batchSize: count(1).describe("Items at a time."),
     seconds: finite().describe("Seconds it took."),
   }),

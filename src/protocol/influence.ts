@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { corpusHandle, modelHandle, unitKind, unitName } from "./common.ts";
+import { corpusHandle, modelHandle, subject, unitKind, unitName } from "./common.ts";
 import { gradientMetrics, influenceDefaults, influenceMetrics, rankedUnits } from "./names.ts";
 import { count, extending, finite, list, MOST_AT_A_TIME, named, upTo } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
@@ -31,9 +31,6 @@ export const influenceOptions = named(
   }),
 );
 
-/** A pruned model is measured as it runs: what is removed moves nothing. */
-const measuredOn = { model: modelHandle, removed: list(unitName), corpus: corpusHandle };
-
 const gradientMetric = named("GradientMetric", z.enum(gradientMetrics));
 export type GradientMetric = (typeof gradientMetrics)[number];
 
@@ -46,11 +43,12 @@ export const influenceGradientOptions = named(
   }),
 );
 
-export const influenceGradientParams = extending(
-  "InfluenceGradientParams",
-  influenceGradientOptions,
-  measuredOn,
-);
+/** A pruned model is measured as it runs: what is removed moves nothing. */
+export const influenceGradientParams = extending("InfluenceGradientParams", influenceGradientOptions, {
+  model: modelHandle,
+  removed: list(unitName),
+  corpus: corpusHandle,
+});
 
 export const influenceGradientResult = named(
   "InfluenceGradientResult",
@@ -89,7 +87,11 @@ export const influenceView = z.strictObject({
   metric: influenceMetric.default(influenceDefaults.metric).describe("The metric to rank by."),
 });
 
-export const influenceMeasureParams = extending("InfluenceMeasureParams", influenceOptions, measuredOn);
+/** The same, with repairs in place. */
+export const influenceMeasureParams = extending("InfluenceMeasureParams", influenceOptions, {
+  ...subject,
+  corpus: corpusHandle,
+});
 
 export const influenceMeasureResult = named(
   "InfluenceMeasureResult",

@@ -10,6 +10,7 @@ import {
   corpusOverlap,
   corpusOverlapParams,
   corpusUnloadParams,
+  corpusWriteParams,
 } from "./corpus.ts";
 import {
   choicesResult,
@@ -29,7 +30,7 @@ import {
   filesReadResult,
 } from "./files.ts";
 import { gatesLearnParams, gatesLearnResult } from "./gates.ts";
-import { generationGenerateParams, generationGenerateResult } from "./generation.ts";
+import { generationGenerateParams, generationGenerateResult, generationPart } from "./generation.ts";
 import {
   generationLoadTaskParams,
   generationLoadTaskResult,
@@ -76,6 +77,7 @@ import {
 import { taskLoadParams, taskLoadResult, taskUnloadParams } from "./task.ts";
 import {
   workerCheckTargetParams,
+  workerEnvironmentResult,
   workerPingParams,
   workerPingResult,
   workerSleepParams,
@@ -87,11 +89,14 @@ export const methods = {
   "worker.ping": { params: workerPingParams, result: workerPingResult },
   "worker.sleep": { params: workerSleepParams, result: workerSleepResult },
   "worker.checkTarget": { params: workerCheckTargetParams, result: empty },
+  "worker.environment": { params: empty, result: workerEnvironmentResult },
   "worker.status": { params: empty, result: workerStatusResult },
   "model.load": { params: modelLoadParams, result: modelLoadResult },
   "model.tokenizer": { params: modelTokenizerParams, result: tokenizerInfo },
   "model.unload": { params: modelUnloadParams, result: empty },
   "corpus.load": { params: corpusLoadParams, result: corpusLoadResult },
+  // The values of a sequence are the ids written.
+  "corpus.write": { params: corpusWriteParams, part: itemValues, result: corpusLoadResult },
   "corpus.overlap": { params: corpusOverlapParams, result: corpusOverlap },
   "corpus.unload": { params: corpusUnloadParams, result: empty },
   "task.load": { params: taskLoadParams, result: taskLoadResult },
@@ -116,7 +121,11 @@ export const methods = {
   "repair.unload": { params: repairUnloadParams, result: empty },
   "profiling.profile": { params: profilingProfileParams, result: profilingProfileResult },
   "profiling.unitCosts": { params: profilingUnitCostsParams, result: profilingUnitCostsResult },
-  "generation.generate": { params: generationGenerateParams, result: generationGenerateResult },
+  "generation.generate": {
+    params: generationGenerateParams,
+    part: generationPart,
+    result: generationGenerateResult,
+  },
   "generation.loadTask": { params: generationLoadTaskParams, result: generationLoadTaskResult },
   "generation.unloadTask": { params: generationUnloadTaskParams, result: empty },
   // The values of an item are the ids written.

@@ -35,6 +35,10 @@ export const trainingOptions = named(
     teacherTop: count(1)
       .default(100)
       .describe("Of the dense model's logits at a position, how many are kept for kl."),
+    writtenOnly: z
+      .boolean()
+      .default(false)
+      .describe("On a corpus that a model wrote: kl and loss are of the written tokens alone."),
     steps: count(1).default(200).describe("Optimiser steps."),
     batchSize: upTo(MOST_AT_A_TIME).default(4).describe("Sequences a forward pass."),
     accumulation: upTo(MOST_AT_A_TIME).default(1).describe("Forward passes a step."),
@@ -42,7 +46,7 @@ export const trainingOptions = named(
       .nullable()
       .default(null)
       .describe(
-        "The highest, reached after the warm-up; null: 1e-3, for lora, partial and replacement-block 2e-4.",
+        "The highest, reached after the warm-up; null: 1e-3, for lora, partial and a replacement block 2e-4.",
       ),
     warmup: count()
       .nullable()
@@ -126,6 +130,22 @@ const lowRankOptions = named(
     ),
   }),
 );
+const foldObjective = named("FoldObjective", z.enum(["least-squares", "cosine", "stream-cosine"]));
+/** Adam on an objective of the fold that has no closed form. */
+const foldDescent = named(
+  "FoldDescent",
+  z.strictObject({
+    steps: count().default(200).describe("Steps of Adam; 0: the least squares it starts from."),
+    learningRate: positive(100)
+      .default(1e-4)
+      .describe("At the first step; it falls to 0 in a straight line."),
+    batchTokens: upTo(1_000_000).default(1024).describe("Tokens a step."),
+    tokens: upTo(100_000_000)
+      .default(32_768)
+      .describe("Tokens of the corpus to keep the stream of, drawn by the seed where there are more."),
+    seed: count().default(0).describe("For the tokens that are kept, and for their order."),
+  }),
+);
 /** A matrix and a bias folded into the feed-forward before the gap (arXiv 2505.02819). */
 const foldOptions = named(
   "FoldOptions",
@@ -140,6 +160,16 @@ const foldOptions = named(
         "Towards the identity, in units of the input's mean square; auto: the one that held-out tokens " +
           "choose; null: infinite, a bias alone.",
       ),
+    objective: foldObjective
+      .default("least-squares")
+      .describe(
+        "least-squares: in closed form; cosine: 1 - cos(F T + b, x_out - x_in + F), a token, which is the " +
+          "paper's; stream-cosine: 1 - cos of the stream behind the gap. Both start from least squares.",
+      ),
+    descent: foldDescent
+      .nullable()
+      .default(null)
+      .describe("How a cosine objective is lowered; null: by the defaults. Not for least squares."),
   }),
 );
 /** A diagonal scaling in a rotated basis (arXiv 2505.24680); training trains the whole matrix. */
@@ -162,12 +192,23 @@ const scaleOptions = named(
       ),
   }),
 );
-/** One block in place of a run, started from the run's first (arXiv 2403.19135). */
+const replacementKind = named("ReplacementKind", z.enum(["block", "feed-forward", "swiglu"]));
+/** One block in place of a run, started from the run's first, or a small network (arXiv 2403.19135). */
 const replacementBlockOptions = named(
   "ReplacementBlockOptions",
   z.strictObject({
     method: z.literal("replacement-block"),
-    training: maybeTraining.describe("null: the span's first block as it is."),
+    kind: replacementKind
+      .default("block")
+      .describe(
+        "block: the run's first; feed-forward, swiglu: a network of that kind without a residual, from a " +
+          "random start by the training's seed.",
+      ),
+    width: upTo(MOST_AT_A_TIME)
+      .nullable()
+      .default(null)
+      .describe("Of a network; null: 4 times the hidden size, for swiglu 8/3 of it. A block has its own."),
+    training: maybeTraining.describe("null: the run's first block as it is; a network is always trained."),
   }),
 );
 const healedBlocks = named(
@@ -277,6 +318,16 @@ export const repairInfo = named(
 );
 export type RepairInfo = z.infer<typeof repairInfo>;
 
+const foldDescentReport = named(
+  "FoldDescentReport",
+  z.object({
+    before: finite().describe("The objective with least squares, mean over the tokens kept."),
+    after: finite().describe("With the map that was taken, over the same tokens."),
+    steps: count().describe("Steps that were taken."),
+    tokens: count(1).describe("Tokens kept."),
+  }),
+);
+
 const gapError = named(
   "GapError",
   z
@@ -291,6 +342,9 @@ const gapError = named(
       heldOutError: finite()
         .nullable()
         .describe("With that ridge, of the held-out tokens by the fit to the others."),
+      descent: foldDescentReport
+        .nullable()
+        .describe("How fold lowered a cosine objective; null where it was not asked to."),
     })
     .describe("Squared error of the stream behind the gap, by the square of the update that was removed."),
 );

@@ -60,6 +60,9 @@ export const subnetworksEvaluateParams = extending("SubnetworksEvaluateParams", 
         "its units are removed.",
     ),
   measures: list(measure, 1),
+  bySequence: z
+    .boolean()
+    .describe("Also give what every sequence of a corpus, or item of a task, has alone."),
 });
 
 export const subnetworksEvaluatePart = named(
@@ -68,6 +71,12 @@ export const subnetworksEvaluatePart = named(
     rows: tensorRef.describe("uint32 (k): the subnetworks that are finished."),
     values: tensorRef.describe("float64 (k, measures)."),
     counts: list(count()).describe("Positions or items each measure is a mean over."),
+    bySequence: tensorRef
+      .nullable()
+      .describe(
+        "float64 (sequences or items, measures), of each of these rows alike; NaN where nothing of a " +
+          "sequence is scored; null where it was not asked for.",
+      ),
   }),
 );
 

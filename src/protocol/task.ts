@@ -52,6 +52,10 @@ export const taskOptions = named(
       .default(null)
       .describe("Where the examples come from; null: the task's own first rows, which are not asked then."),
     limit: count(1).nullable().default(null).describe("Ask the first so many rows; null: all."),
+    chatTemplate: z
+      .boolean()
+      .default(false)
+      .describe("Ask in the model's chat template: a question is a user's turn, a choice the reply."),
     bos: bosPolicy
       .default("auto")
       .describe("BOS token at the start of each prompt; auto: where the tokeniser adds it itself."),
@@ -78,6 +82,7 @@ export const taskInfo = named(
     groups: list(z.string()).describe("Such as subjects; empty where the format has none."),
     shots: count().describe("Examples in front of each question."),
     limit: count(1).nullable().describe("Rows to ask at most; null: all."),
+    chatTemplate: z.boolean().describe("Whether questions are asked in the model's chat template."),
     bos: bosPolicy.describe("The policy asked for."),
     bosAdded: z.boolean().describe("Whether each prompt starts with a BOS token."),
     bosInText: count().describe(

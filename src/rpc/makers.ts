@@ -28,6 +28,11 @@ const makers: Makers = {
     digests: ({ info }) => [info.tokensDigest],
     release: "corpus.unload",
   },
+  "corpus.write": {
+    made: ({ corpus }) => [corpus],
+    digests: ({ info }) => [info.tokensDigest],
+    release: "corpus.unload",
+  },
   "task.load": {
     made: ({ task }) => [task],
     digests: ({ info }) => [info.digest],

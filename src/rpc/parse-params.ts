@@ -49,14 +49,14 @@ export function optionsOf(schema: z.ZodType, own: Readonly<Record<string, Check>
   };
 }
 
-/** A schema of the contract as a check. */
-export function fits(schema: z.ZodType): Check {
+/** A schema of the contract as a check; `also` names options that stand beside its own. */
+export function fits(schema: z.ZodType, also: readonly string[] = []): Check {
   return {
     allowed: "what the contract says",
     holds: () => true,
     faults: (value, path) => {
       const { error } = schema.safeParse(value);
-      return error ? faultsIn(error, schema, value, path) : halfPairs(value, path);
+      return error ? faultsIn(error, schema, value, path, also) : halfPairs(value, path);
     },
   };
 }

@@ -2,8 +2,15 @@ import { item } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
 import type { SearchRun } from "./run.ts";
 
-/** A number a player: in the game's order or by label. The lowest go first. */
-export type Scores = readonly number[] | Readonly<Record<string, number>>;
+/** A number a player: in the game's order, by label, or as `toScores()` names them. The lowest go first. */
+export type Scores = readonly number[] | Readonly<Record<string, number>> | NamedScores;
+
+export interface NamedScores {
+  /** What was scored. */
+  readonly name: string;
+  /** By label. */
+  readonly scores: Readonly<Record<string, number>>;
+}
 
 /** Scores of the players while some are gone; those of the gone are not read. */
 export type MeasureScores = (
@@ -37,10 +44,16 @@ export function scoresFrom(given: Scores | MeasureScores | undefined, players: r
   };
 }
 
+const isList = (scores: Scores): scores is readonly number[] => Array.isArray(scores);
+
+/** A player may be called "scores": its score is a number. */
+function byLabel(scores: Exclude<Scores, readonly number[]>): Readonly<Record<string, number>> {
+  const { scores: named } = scores as Partial<NamedScores>;
+  return typeof named === "object" ? named : (scores as Readonly<Record<string, number>>);
+}
+
 function inOrder(scores: Scores, players: readonly string[], needed: readonly number[]): number[] {
-  const list = Array.isArray(scores)
-    ? (scores as readonly number[])
-    : players.map((player) => (scores as Readonly<Record<string, number>>)[player] ?? Number.NaN);
+  const list = isList(scores) ? scores : players.map((player) => byLabel(scores)[player] ?? Number.NaN);
   if (list.length !== players.length) {
     throw new DepthkitError(
       "INVALID_ARGUMENT",

@@ -103,6 +103,13 @@ export class ShapleyEstimate<Player extends string = string> {
     return this.info.players.map((player, i) => ({ player, ...estimateAt(draft, i) }));
   }
 
+  /** Every player's estimate by name, as `compareScores`, `measureRemovalCosts` and `search` take scores. */
+  toScores(value?: string): { name: string; scores: Record<Player, number> } {
+    const name = item(this.info.values, this.#valueAt(value));
+    const scores = this.players(value).map((estimate) => [estimate.player, estimate.value]);
+    return { name, scores: Object.fromEntries(scores) as Record<Player, number> };
+  }
+
   /** The players from the lowest estimate to the highest; who ties within rounding, in the game's order. */
   ranking(value?: string): Player[] {
     return this.#groups(value).flat();

@@ -154,25 +154,29 @@ test("run carries out a plan from a file, and the same command takes what is the
   const plan = [
     "model: { source: smollm2-135m, device: cpu }",
     "calibration: { data: text.txt, sequences: 2, length: 32 }",
-    "choose: { units: block, metric: cosine, counts: [1] }",
-    "evaluation: { data: text.txt, chunk: 32, maxChunks: 2 }",
-    "prompts: [The]",
-    "generation: { maxNewTokens: 2 }",
+    "rankings: [{ by: influence }]",
+    "removals: [1]",
+    "repairs: [{ method: fold }, { method: emulated-update }]",
+    "evaluations: [{ kind: perplexity, data: text.txt, chunk: 32, maxChunks: 2 }]",
   ];
   writeFileSync(join(folder, "plan.yaml"), plan.join("\n"));
   const { code, stdout, stderr } = await run(["run", "plan.yaml", "--out", "study"]);
   expect({ code, stderr }).toMatchObject({ code: 0 });
-  expect(stdout).toMatch(/^nothing +[0-9.]+ +[0-9.]+ /m);
-  expect(stdout).toMatch(/^block\.\d+ +[0-9.]+ +[0-9.]+ /m);
+  expect(stdout).toMatch(/^\(whole model\) +0 +[0-9.]+ ± [0-9.]+$/m);
+  expect(stdout).toMatch(/^cosine +1 +emulated-update +[0-9.]+ ± [0-9.]+$/m);
   const record = JSON.parse(readFileSync(join(folder, "study/record.json"), "utf8"));
   const again = await run(["run", "plan.yaml", "--out", "study", "--json"]);
-  expect(JSON.parse(again.stdout).removals).toEqual(record.removals);
+  expect({ ...JSON.parse(again.stdout), timings: null }).toEqual({ ...record, timings: null });
 });
 
 test.each([
   ["plan.txt", "model: {}", "a plan is a .json, .yaml or .yml file"],
   ["broken.yaml", "model: [", "broken.yaml: Flow sequence"],
-  ["wrong.json", '{"model": {"source": "smollm2-135m"}, "choose": {"units": "blok"}}', "choose.units"],
+  [
+    "wrong.json",
+    '{"model": {"source": "smollm2-135m"}, "rankings": [{"by": "influence", "units": "blok"}]}',
+    "rankings.0.units",
+  ],
 ])("run refuses %s", async (name, text, words) => {
   writeFileSync(join(folder, name), text);
   const { code, stderr } = await run(["run", name, "--out", "refused"]);
@@ -247,7 +251,23 @@ test("evaluate and solve score tasks too, and a second run takes them from the j
   }
   const table = await run([...args, "--journal", "journal"]);
   expect(table.stdout).toMatch(/^arc_easy +2 +0 +[01]\.\d{4}/m);
-  expect(table.stdout.match(/2 taken from the journal/g)).toHaveLength(4); // two results, text and task each
+  expect(table.stdout.match(/2 taken from the journal/g)).toHaveLength(2); // the subnetwork's text and task
+  expect(table.stdout).toContain("Of the whole model: 4 taken from the journal");
+  // The whole model, the subnetwork, and the difference with its standard error, in one table.
+  const [whole, pruned] = results[0].map(
+    ({ perplexity }: { perplexity: { loss: number } }) => perplexity.loss,
+  );
+  const row = /^perplexity +loss +([\d.]+) +([\d.]+) +([+-][\d.]+) \+- [\d.e-]+$/m.exec(table.stdout);
+  expect(Number(row?.[1])).toBeCloseTo(whole, 4);
+  expect(Number(row?.[2])).toBeCloseTo(pruned, 4);
+  expect(Number(row?.[3])).toBeCloseTo(pruned - whole, 3);
+  expect(table.stdout).toMatch(/^arc_easy +choice loss .* \+- /m);
+  const { differences } = JSON.parse(first.stdout);
+  expect(differences[0]).toMatchObject({ measure: "loss", before: whole, after: pruned });
+  expect(results[0][0].perplexity).not.toHaveProperty("perItem");
+
+  const asked = await run(["evaluate", ...model, "--task", "rows.jsonl", "--chat-template"]);
+  expect(asked.stdout).toMatch(/^arc_easy \(chat template\) +2 +0 +[01]\.\d{4}/m);
 
   const prompt = ["--prompt", "{question}?\\nAnswer:", "--max-new-tokens", "4"];
   const solved = await run([
@@ -331,7 +351,10 @@ test.each([
     ["shapley", ...model, "--data", "text.txt", "--value", "accuracy"],
     "choices are loss, kl, logit-distance",
   ],
-  [[...fold, "--rank", "8"], "--rank is no flag of the repair fold; its flags: --reference, --ridge"],
+  [
+    [...fold, "--rank", "8"],
+    "--rank is no flag of the repair fold; its flags: --reference, --ridge, --objective",
+  ],
   [[...fold, "--train", "--steps", "5"], "fold is not trained; leave out --train, --steps"],
   [[...fold.with(-1, "patch"), "--steps", "5"], "patch is not trained unless you add --train"],
   [[...fold.with(-1, "bias"), "--train"], "bias is always trained"],
@@ -450,15 +473,14 @@ test("the demo does the main job and says where the smaller model lies", async (
   expect(tokens).toHaveLength(16);
   expect(stdout).toContain(`First tokens of the first sequence: ${tokens.join(", ")}`);
   expect(stdout).toContain("First tokens of the first chunk: ");
-  const [whole, one, two] = record.removals.map(
-    (removal: { perplexity: { perplexity: number } }) => removal.perplexity.perplexity,
+  const [whole, one, two] = record.results.map(
+    (result: { values: { perplexity: { value: number } } }) => result.values.perplexity.value,
   );
   expect(whole).toBeLessThan(one);
   expect(one).toBeLessThan(two);
   expect(readdirSync(join(folder, "depthkit-demo")).sort()).toEqual([
-    "items",
-    "journal.jsonl",
     "record.json",
     "smollm2-135m-without-2-blocks",
+    "steps.jsonl",
   ]);
 });

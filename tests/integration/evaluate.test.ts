@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { Depthkit, type GenerationTask, type Model, type Task } from "../../src/index.ts";
+import { compareEvaluations, Depthkit, type GenerationTask, type Model, type Task } from "../../src/index.ts";
 
 const sentences = Array.from({ length: 60 }, (_, index) => `Sentence ${index} says ${index * index}.`);
 const rows = Array.from({ length: 5 }, (_, n) => ({
@@ -90,6 +90,37 @@ describe("several evaluations at once", () => {
     expect(again[1].scores.batchSize).toBe(0);
   });
 
+  test("two subnetworks are compared item by item", async () => {
+    const evaluations = [{ ...text(), items: true }, questions(), answers()] as const;
+    const whole = await model.evaluate(evaluations, { journal });
+    const pruned = await model.without(["block.0"]).evaluate(evaluations);
+    const { perItem = [], loss, chunks, tokensScored } = whole[0].scores;
+    expect(perItem).toHaveLength(chunks);
+    expect(perItem.reduce((sum, { tokens }) => sum + tokens, 0)).toBe(tokensScored);
+    expect(perItem.reduce((sum, chunk) => sum + chunk.loss, 0) / tokensScored).toBeCloseTo(loss, 12);
+    const found = compareEvaluations(whole, pruned);
+    expect(found.map(({ name, measure }) => `${name} ${measure}`)).toEqual([
+      "perplexity loss",
+      "perplexity perplexity",
+      "choices accuracy",
+      "choices accuracy by characters",
+      "choices accuracy by bytes",
+      "choices choice loss",
+      "solve accuracy",
+    ]);
+    expect(found[0]).toMatchObject({ before: loss, after: pruned[0].scores.loss });
+    expect(found[0]?.difference).toBeGreaterThan(3 * (found[0]?.standardError ?? 1));
+    // The mean of what single items lose, which the worker takes of itself.
+    const { perItem: items = [], choiceLoss } = whole[1].scores;
+    const losses = items.map(({ logLikelihoods: [a = 0, b = 0] }) => Math.log(1 + Math.exp(b - a)));
+    expect(losses.reduce((sum, one) => sum + one, 0) / losses.length).toBeCloseTo(choiceLoss, 9);
+    expect(compareEvaluations(whole, whole).every(({ difference }) => difference === 0)).toBe(true);
+    // Single chunks are no part of what is kept.
+    const [again] = await model.evaluate([text()], { journal });
+    expect(again.reused).toBe(chunks);
+    expect(again.scores).not.toHaveProperty("perItem");
+  });
+
   test("without a journal nothing is kept", async () => {
     const results = await model.evaluate([questions()]);
     expect(results[0]).toMatchObject({ kind: "choices", name: "choices", items: 5, reused: 0 });
@@ -143,6 +174,11 @@ describe("what is not the same is not taken from the journal", () => {
     expect(await reused(pruned, { ...answers(), stop: ["1"] })).toBe(0);
     // What is the default by itself is no difference.
     expect(await reused(pruned, { ...answers(), stop: ["\n\n"], chat: false })).toBe(5);
+
+    const drawn = { ...answers(), samples: 3, temperature: 0.8 };
+    expect(await reused(pruned, drawn)).toBe(0);
+    expect(await reused(pruned, { ...drawn, seed: 1 })).toBe(0);
+    expect(await reused(pruned, { ...drawn, batchSize: 2, passAt: [1, 2] })).toBe(15);
 
     const few = { ...text(), maxChunks: 2 };
     expect(await reused(pruned, few)).toBe(0);

@@ -70,6 +70,41 @@ test("a generation task is answered in batches as it is one by one", async () =>
   expect(together.tokens).toBeGreaterThan(0);
 });
 
+test("text is told as it is written, of each prompt in turn, and a cancel stops it", async () => {
+  const prompts = ["The three primary colours are", "One, two, three, four,"];
+  const told = ["", ""];
+  const order: number[] = [];
+  const { generations } = await model.generate(prompts, {
+    maxNewTokens: 12,
+    onText: ({ prompt, text }) => {
+      told[prompt] += text;
+      order.push(prompt);
+    },
+  });
+  expect(told).toEqual(generations.map(({ text }) => text));
+  expect(order.filter((prompt) => prompt === 1).length).toBeGreaterThan(6);
+  expect(order).toEqual(order.toSorted());
+
+  const abort = new AbortController();
+  let pieces = 0;
+  const long = model.generate("Once upon a time", {
+    maxNewTokens: 2000,
+    signal: abort.signal,
+    onText: () => {
+      pieces += 1;
+      if (pieces === 3) abort.abort();
+    },
+  });
+  await expect(long).rejects.toMatchObject({ code: "CANCELLED" });
+  expect(pieces).toBe(3);
+  // The worker is free: it does not go on to the end of the two thousand.
+  expect((await model.generate("One", { maxNewTokens: 1 })).generations).toHaveLength(1);
+  await expect(model.generate("One", { onText: "loud" as never })).rejects.toMatchObject({
+    code: "INVALID_ARGUMENT",
+    message: expect.stringContaining("onText"),
+  });
+});
+
 test("lm-eval is an extra: without it the command to install it is named", async () => {
   const call = model.without([]).lmEval({ tasks: ["local"], includePath: folder });
   // Where it is installed, the task is what is missing.

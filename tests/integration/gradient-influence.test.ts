@@ -1,6 +1,14 @@
 /** Influence by gradients, end to end: measured once, seen by every kind and metric, kinds together. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Corpus, Depthkit, GradientInfluence, Influence, type Model } from "../../src/index.ts";
+import {
+  type Corpus,
+  compareScores,
+  Depthkit,
+  GradientInfluence,
+  Influence,
+  type Model,
+  measureRemovalCosts,
+} from "../../src/index.ts";
 
 const texts = [
   Array.from(
@@ -28,6 +36,28 @@ test("the metric says which way it is measured", async () => {
   expect(await model.influence(corpus, { metric: "l2" })).toBeInstanceOf(Influence);
   const { loss } = await model.perplexity({ texts }, { chunk: 32, maxChunks: 2 });
   expect(influence.data.loss).toBeCloseTo(loss, 4);
+});
+
+test("scores are what comparisons, removals and searches take", async () => {
+  const cosine = await model.influence(corpus, { metric: "cosine" });
+  const lists = [influence.toScores(), cosine.toScores()];
+  expect(lists.map(({ name }) => name)).toEqual(["taylor", "cosine"]);
+  expect(compareScores(lists).units).toEqual(model.units("block"));
+  for (const [place, ranked] of [influence, cosine].entries()) {
+    const { costs } = await measureRemovalCosts(lists.slice(place), async () => ({}), { counts: [4] });
+    expect(costs[0]?.removed).toEqual(ranked.lowest(4));
+  }
+  const found = await model.search({
+    strategy: "lowest",
+    budget: 3,
+    scores: cosine.toScores(),
+    choose: corpus,
+    evaluations: 1,
+  });
+  expect([...found.removed].sort()).toEqual(cosine.lowest(3).sort());
+  const sublayers = influence.by("sublayers").toScores().scores;
+  expect(Object.keys(sublayers)).toHaveLength(60);
+  for (const { unit, value } of influence.by("sublayers").ranking()) expect(sublayers[unit]).toBe(value);
 });
 
 test("one measurement is seen by every kind and both metrics, lowest first", () => {

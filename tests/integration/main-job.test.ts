@@ -2,7 +2,16 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Depthkit, influenceMetrics, type Model, type Plan, runPlan, unitKinds } from "../../src/index.ts";
+import {
+  Depthkit,
+  type DepthkitError,
+  influenceMetrics,
+  type Model,
+  type Plan,
+  runPlan,
+  type StudyEvent,
+  unitKinds,
+} from "../../src/index.ts";
 import { dataFile, describeWithSharedData, golden } from "./shared-data.ts";
 
 const sentences = Array.from(
@@ -206,6 +215,22 @@ describe("many subnetworks at once", () => {
     expect(scores[1]?.values.kl).toBeGreaterThan(0.01);
   });
 
+  test("what each sequence has alone is its own measure, and averages to the corpus's", async () => {
+    await using corpus = await model.loadCorpus(texts, { sequences: 3, length: 32 });
+    const asked = [[], ["block.3"], ["block.3"]];
+    const { scores } = await model.evaluateSubnetworks(corpus, asked, { bySequence: true }).result;
+    await using third = await model.loadCorpus(texts, { sequences: 1, length: 32, skip: 2 });
+    const alone = await model.evaluateSubnetworks(third, asked).result;
+    for (const { index, values, bySequence } of scores) {
+      const own = [...(bySequence?.loss ?? [])];
+      expect(own).toHaveLength(3);
+      expect(own[2]).toBeCloseTo(alone.scores[index]?.values.loss ?? 0, 5);
+      expect(own.reduce((sum, loss) => sum + loss / 3, 0)).toBeCloseTo(values.loss ?? 0, 9);
+    }
+    const journal = { bySequence: true, journal: join(folder, "none") };
+    await expect(model.evaluateSubnetworks(corpus, asked, journal).result).rejects.toThrow("what each seq");
+  });
+
   test("a cancelled evaluation ends its iterator and its result", async () => {
     await using corpus = await model.loadCorpus(texts, { sequences: 4, length: 64 });
     const controller = new AbortController();
@@ -233,32 +258,77 @@ describe("a plan", () => {
   const plan: Plan = {
     model: { source: "smollm2-135m", device: "cpu" },
     calibration: { data: texts, sequences: 2, length: 64 },
-    choose: { units: "attention", metric: "relative-l2", counts: [1, 3] },
-    evaluation: { data: texts, chunk: 64, maxChunks: 2 },
-    prompts: ["One, two,"],
-    generation: { maxNewTokens: 4 },
+    rankings: [{ by: "influence", units: "attention", metric: "relative-l2" }],
+    removals: [1, 3],
+    evaluations: [{ kind: "perplexity", name: "text", data: texts, chunk: 64, maxChunks: 2 }],
+    texts: { prompts: ["One, two,"], maxNewTokens: 4 },
   };
 
   test("leaves a record, and a second run takes what the journal has", async () => {
     const runFolder = join(folder, "run");
     const record = await runPlan(kit, plan, { folder: runFolder });
-    expect(record.removals.map(({ removed }) => removed.length)).toEqual([0, 1, 3]);
-    expect(record.removals[2]?.removed.every((unit) => unit.startsWith("attention."))).toBe(true);
+    expect(record.rankings[0]?.sets.map(({ removed }) => removed.length)).toEqual([1, 3]);
+    expect(record.subnetworks[2]?.removed.every((unit) => unit.startsWith("attention."))).toBe(true);
+    expect(record.texts).toHaveLength(3);
     expect(JSON.parse(readFileSync(join(runFolder, "record.json"), "utf8"))).toEqual(record);
 
-    const phases = new Set<string>();
-    const again = await runPlan(kit, plan, {
-      folder: runFolder,
-      onProgress: ({ phase }) => phases.add(phase),
+    // Measured together by the engine, a perplexity is what it is by itself.
+    const alone = await model.perplexity(texts, { chunk: 64, maxChunks: 2 });
+    const [whole] = record.results;
+    expect(whole?.values["perplexity"]?.value).toBeCloseTo(Number(alone.perplexity), 4);
+    expect(record.evaluations[0]?.protocol).toMatchObject({
+      chunk: alone.chunk,
+      stride: alone.stride,
+      chunks: alone.chunks,
+      bosAdded: alone.bosAdded,
+      tokensScored: alone.tokensScored,
     });
-    const { startedAt: _s, finishedAt: _f, model: _m, ...rest } = again;
-    expect(record).toMatchObject(rest);
-    expect([...phases].filter((phase) => phase === "perplexity" || phase === "influence")).toEqual([]);
+
+    const known: boolean[] = [];
+    const onEvent = (event: StudyEvent) => void (event.kind === "step" && known.push(event.known));
+    const { timings: _t, ...again } = await runPlan(kit, plan, { folder: runFolder, onEvent });
+    const { timings: _u, ...first } = record;
+    expect(again).toEqual(first);
+    expect(new Set(known)).toEqual(new Set([true]));
   });
 
-  test("outside its schema it is refused with the place", async () => {
-    const wrong = { ...plan, choose: { ...plan.choose, metric: "cosinus" as "cosine" } };
-    await expect(runPlan(kit, wrong, { folder: join(folder, "never") })).rejects.toThrow("choose.metric");
+  test("outside its schema it is refused with every place, before anything is begun", async () => {
+    const wrong = {
+      ...plan,
+      calibration: { ...plan.calibration, sequence: 2 },
+      rankings: [
+        { by: "influence", metric: "cosinus", units: ["block"] },
+        { by: "influence", metric: { each: ["cosine", "taylor"] }, units: "attention" },
+      ],
+      removals: [1, 31],
+      repairs: [{ method: "low-rank", rank: 0 }],
+      evaluations: [
+        { kind: "perplexity", name: "one", data: "no-such-file.txt" },
+        { kind: "questions", name: "two", data: { rows: [{ question: "?" }] }, format: "mmlu" },
+        { kind: "probe", probe: "sums", where: { rankings: ["cosine attentio"] } },
+      ],
+    };
+    const error = await runPlan(kit, wrong as unknown as Plan, { folder: join(folder, "never") }).catch(
+      (thrown: unknown) => thrown as DepthkitError,
+    );
+    expect(error).toMatchObject({
+      code: "INVALID_ARGUMENT",
+      details: {
+        paths: [
+          "calibration",
+          "rankings.0.metric",
+          "repairs.0.rank",
+          "evaluations.2.where.rankings",
+          "evaluations.0",
+          "evaluations.1",
+          "rankings.0",
+          "rankings.1",
+        ],
+      },
+    });
+    expect(String(error)).toContain('"sequence" (did you mean "sequences"?)');
+    expect(String(error)).toContain('"cosine attentio" (did you mean "cosine attention"?)');
+    expect(String(error)).toContain('removals ask for 31 units, and "cosine attention" has 30');
     expect(readdirSync(folder)).not.toContain("never");
   });
 });

@@ -126,7 +126,10 @@ test("recipes choose and repair in their own way, and the best of all is shipped
   const record = await prune(kit, { ...asked, budget: 2, baselines, out: at("recipes") });
   // The run of this model's that is nearest begins at its first block, before which there is nothing to fold
   // into.
-  expect(record.leftOut).toMatchObject([{ name: "replaceme", code: "INVALID_ARGUMENT" }]);
+  expect(record.leftOut).toMatchObject([
+    { name: "replaceme", code: "INVALID_ARGUMENT" },
+    { name: "replaceme-cosine", code: "INVALID_ARGUMENT" },
+  ]);
   expect(record.contenders.map(({ name, repair }) => [name, repair])).toEqual([
     ["ghosted-span", "low-rank"],
     ["ghosted-sleb", "low-rank"],

@@ -28,10 +28,9 @@ const way = { name: "greedy", results: [1, 2] };
 const plan: sdk.Plan = {
   model: { source: "smollm2-135m" },
   calibration: { data: { texts } },
-  choose: { units: "block", metric: "cosine", counts: [1] },
-  evaluation: { data: { texts } },
-  prompts: [],
-  generation: {},
+  rankings: [{ by: "influence" }],
+  removals: [1],
+  evaluations: [{ kind: "perplexity", data: { texts } }],
 };
 const pruning = (): sdk.PruneOptions => ({
   model: "smollm2-135m",
@@ -76,6 +75,7 @@ const calls: readonly Call[] = [
   ["Depthkit.checkTarget", "overwrite", (o) => kit.checkTarget("out", withOptions({ kind: "export" }, o))],
   ["Depthkit.status", "signal", (o) => kit.status(o)],
   ["Model.loadCorpus", "length", (o) => model.loadCorpus({ texts }, o)],
+  ["Model.writeCorpus", "journal", (o) => model.writeCorpus(corpus, o)],
   ["Model.loadTask", "shots", (o) => model.loadTask({ rows }, o)],
   [
     "Model.loadGenerationTask",
@@ -225,6 +225,7 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
   ["subnetworks", () => model.evaluateSubnetworks(corpus, "block.3" as Anything).result],
   ["subnetworks.0", () => model.evaluateSubnetworks(corpus, ["block.3"] as Anything).result],
   ["measures", () => model.evaluateSubnetworks(corpus, [[]], { measures: "loss" as Anything }).result],
+  ["bySequence", () => model.evaluateSubnetworks(corpus, [[]], { bySequence: 1 as Anything }).result],
   ["repairs", () => model.evaluateSubnetworks(corpus, [[]], { repairs: "bias" as Anything }).result],
   ["players", () => model.game(corpus, { players: "block.3" as Anything })],
   ["players.0.0", () => model.game(corpus, { players: [[3]] as Anything })],
@@ -252,6 +253,7 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
   ["batchSize", () => model.evaluateSubnetworks(corpus, [[]], { batchSize: 65_537 }).result],
   ["batchSize", () => model.lmEval({ tasks: ["piqa"], batchSize: 65_537 })],
   ["batchSizes.0", () => model.profile({ batchSizes: [65_537] })],
+  ["timeoutMs", () => kit.environment({ timeoutMs: 0 })],
   ["kind", () => kit.checkTarget("out", { kind: "exports" as Anything })],
   ["target", () => kit.checkTarget("", { kind: "export" })],
   ["evaluations", () => model.evaluate("perplexity" as Anything)],
@@ -282,24 +284,20 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
       ),
   ],
   [
-    "choose.counts",
+    "removals",
+    () => sdk.runPlan(kit, { ...plan, removals: "12" as Anything }, { folder: temporaryFolder() }),
+  ],
+  [
+    "texts.prompts",
+    () =>
+      sdk.runPlan(kit, { ...plan, texts: { prompts: "hello" as Anything } }, { folder: temporaryFolder() }),
+  ],
+  [
+    "texts.stop",
     () =>
       sdk.runPlan(
         kit,
-        { ...plan, choose: { ...plan.choose, counts: "12" as Anything } },
-        { folder: temporaryFolder() },
-      ),
-  ],
-  [
-    "prompts",
-    () => sdk.runPlan(kit, { ...plan, prompts: "hello" as Anything }, { folder: temporaryFolder() }),
-  ],
-  [
-    "generation.stop",
-    () =>
-      sdk.runPlan(
-        kit,
-        { ...plan, generation: { stop: "Question:" as Anything } },
+        { ...plan, texts: { prompts: ["hello"], stop: "Question:" as Anything } },
         { folder: temporaryFolder() },
       ),
   ],
@@ -363,6 +361,7 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
         evaluate: async () => ({}),
       }),
   ],
+  ["before", () => sdk.compareEvaluations("perplexity" as Anything, [])],
   ["lists", () => sdk.compareScores("cosine" as Anything)],
   ["lists.0.scores", () => sdk.compareScores([{ name: "a", scores: "cosine" as Anything }])],
   ["candidates", () => sdk.searchGame(game, { strategy: "tail", budget: 1, candidates: "a" as Anything })],
@@ -469,7 +468,9 @@ test("every public call is among these", () => {
   // Calls that take no options; what they take is among the lists above, or is a number.
   const without = new Set([
     ..."Depthkit.close Model.units Model.close Subnetwork.without Subnetwork.close".split(" "),
-    ..."checkUnits parseUnit isErrorCode packageVersion pythonReference compareScores".split(" "),
+    ..."checkUnits parseUnit isErrorCode packageVersion pythonReference compareScores compareEvaluations".split(
+      " ",
+    ),
     ..."compareEstimates prefixCost keepsPattern nearestKeepingPattern".split(" "),
     ..."formatBytes formatCount formatNumber formatSeconds renderTable renderRemovalCosts".split(" "),
   ]);

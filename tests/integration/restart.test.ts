@@ -12,6 +12,7 @@ import {
   type Plan,
   runPlan,
   type StartOptions,
+  type WrittenText,
 } from "../../src/index.ts";
 import { type Death, dyingWorkers, killTheDying } from "./dying-worker.ts";
 import { tinyModel } from "./tiny-model.ts";
@@ -105,6 +106,17 @@ const calls: [Death, (model: Model, held: Held) => Promise<unknown>][] = [
   [
     ["generation.generate", "report", 3],
     (model) => model.generate(["One, two,"], { maxNewTokens: 8, ...dies }),
+  ],
+  [
+    ["generation.generate", "part", 4],
+    async (model) => {
+      // Nothing is told twice.
+      const pieces: string[] = [];
+      const onText = ({ text }: WrittenText) => pieces.push(text);
+      const { generations } = await model.generate("One, two,", { maxNewTokens: 12, ...dies, onText });
+      expect(pieces.join("")).toBe(generations[0]?.text);
+      return pieces.length > 4;
+    },
   ],
   [
     ["subnetworks.evaluate", "part", 3],
@@ -207,17 +219,17 @@ describe("a worker that is killed and replaced", () => {
     const plan: Plan = {
       model: { source: tiny, device: "cpu" },
       calibration: { data: prose("fox"), sequences: 4, length: 64 },
-      choose: { units: "block", metric: "cosine", counts: [1, 2] },
-      evaluation: { data: prose("heron"), chunk: 64 },
-      prompts: ["One, two,"],
-      generation: { maxNewTokens: 4 },
+      rankings: [{ by: "influence" }],
+      removals: [1, 2],
+      evaluations: [{ kind: "perplexity", name: "heron", data: prose("heron"), chunk: 64 }],
+      texts: { prompts: ["One, two,"], maxNewTokens: 4 },
     };
     const expected = await runPlan(calm, plan, { folder: join(folder, "calm-plan") });
     const { kit } = await start();
-    dieAt(["evaluation.perplexity", "part", 2], ["generation.generate", "report", 1]);
+    dieAt(["subnetworks.evaluate", "part", 2], ["generation.generate", "report", 1]);
     const record = await runPlan(kit, plan, { folder: join(folder, "plan"), ...dies });
     expect(left()).toBe(0);
-    const same = ({ influence, removals }: typeof record) => plain({ influence, removals });
+    const same = ({ timings: _, ...rest }: typeof record) => plain(rest);
     expect(same(record)).toEqual(same(expected));
   });
 });

@@ -64,6 +64,7 @@ def task_info(kind: TaskKind, items: int) -> TaskInfo:
         groups=(),
         shots=0,
         limit=None,
+        chat_template=False,
         bos="auto",
         bos_added=False,
         bos_in_text=0,

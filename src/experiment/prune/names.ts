@@ -7,6 +7,7 @@ export const pruneRecipeNames = [
   "ghosted-span",
   "ghosted-sleb",
   "replaceme",
+  "replaceme-cosine",
   "linearpatch",
   "prune-comp",
   "partial-tail",

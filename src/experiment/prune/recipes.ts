@@ -20,6 +20,9 @@ const ghosted = (hiddenSize: number): RepairOptions => ({
   ridge: 1e-6,
 });
 
+/** Each round of the removal is measured with it in place, and it is what is left in place. */
+const scaled = { method: "scale", ratio: "mean", reference: "pruned" } as const satisfies RepairOptions;
+
 /** docs/prune.md says where one differs from its paper. */
 export const pruneRecipes: Readonly<Record<PruneRecipeName, PruneRecipe>> = {
   "ghosted-span": {
@@ -40,6 +43,12 @@ export const pruneRecipes: Readonly<Record<PruneRecipeName, PruneRecipe>> = {
     choose: { recipe: "llm-streamline" },
     repair: () => ({ method: "fold" }),
   },
+  "replaceme-cosine": {
+    paper: "ReplaceMe, by cosine",
+    arXiv: "2505.02819",
+    choose: { recipe: "llm-streamline" },
+    repair: () => ({ method: "fold", objective: "cosine" }),
+  },
   linearpatch: {
     paper: "LinearPatch",
     arXiv: "2505.24680",
@@ -49,8 +58,8 @@ export const pruneRecipes: Readonly<Record<PruneRecipeName, PruneRecipe>> = {
   "prune-comp": {
     paper: "Prune&Comp",
     arXiv: "2507.18212",
-    choose: { strategy: "iterative", scores: { metric: "cosine" } },
-    repair: () => ({ method: "scale", ratio: "mean", reference: "pruned" }),
+    choose: { strategy: "iterative", scores: { metric: "cosine", repair: scaled } },
+    repair: () => scaled,
   },
   "partial-tail": {
     paper: "Partial tuning of the tail",

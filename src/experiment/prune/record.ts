@@ -63,9 +63,9 @@ export const prunePlanSchema = z.object({
 });
 export type PrunePlan = z.infer<typeof prunePlanSchema>;
 
-// A task's comparisons and items are not asked for, so they have no place here.
+// Comparisons and single items are not asked for, so they have no place here.
 const scores = z.union([
-  perplexityResult,
+  perplexityResult.omit({ perItem: true }),
   choicesResult.omit({ comparison: true, perItem: true }),
   lastWordResult.omit({ perItem: true }),
 ]);

@@ -6,11 +6,14 @@ import type { GradientInfluence } from "../gradient-influence.ts";
 import type { Influence } from "../influence.ts";
 import { measureGradientInfluence } from "../measure-gradient-influence.ts";
 import { measureInfluence } from "../measure-influence.ts";
+import { fitRepair, type RepairOptions } from "../repair.ts";
 
 /** Of which part of the model, and how the call goes. */
 export interface MeasureCall extends CallOptions {
   /** What is gone already; default nothing. */
   readonly removed?: readonly UnitName[] | undefined;
+  /** What stands in for it meanwhile, fitted to the same text; for what moves the stream. Default nothing. */
+  readonly repair?: RepairOptions | undefined;
 }
 
 /**
@@ -23,21 +26,31 @@ export class FitInfluence {
   readonly #static = new Map<string, Influence>();
   readonly #gradients = new Map<string, GradientInfluence>();
 
-  constructor(on: Subject, fit: Corpus) {
+  /** `known`: the whole model's static influence on `fit`, where it was measured before. */
+  constructor(on: Subject, fit: Corpus, known?: Influence) {
     this.#on = on;
     this.#fit = fit;
+    if (known !== undefined) this.#static.set("", known);
   }
 
   /**
    * By how far each unit moves the stream; with `cosines` between all boundaries where they are asked for.
    */
-  async static({ removed = [], ...call }: MeasureCall, cosines = false): Promise<Influence> {
-    const key = removed.join();
+  async static({ removed = [], repair, ...call }: MeasureCall, cosines = false): Promise<Influence> {
+    const inPlace = removed.length === 0 ? undefined : repair;
+    const key = JSON.stringify([removed, inPlace]);
     const known = this.#static.get(key);
     if (known !== undefined && (!cosines || known.data.cosines !== undefined)) return known;
-    const influence = await measureInfluence({ ...this.#on, removed }, this.#fit, { cosines, ...call });
-    this.#static.set(key, influence);
-    return influence;
+    const on = { ...this.#on, removed };
+    const made = inPlace && (await fitRepair(on, this.#fit, { ...inPlace, ...call }));
+    try {
+      const repairs = [...on.repairs, ...(made?.repairs ?? [])];
+      const influence = await measureInfluence({ ...on, repairs }, this.#fit, { cosines, ...call });
+      this.#static.set(key, influence);
+      return influence;
+    } finally {
+      await Promise.all(made?.repairs.map((one) => one.close()) ?? []);
+    }
   }
 
   /** By what the loss would gain without each unit, to first order. */

@@ -7,6 +7,7 @@ import { parseUnit } from "../../protocol/units.ts";
 import { meanOf } from "../../selection/choice-certainty.ts";
 import type { GradientInfluenceData } from "../gradient-influence.ts";
 import type { InfluenceData } from "../influence.ts";
+import type { RepairOptions } from "../repair.ts";
 import type { FitInfluence, MeasureCall } from "./fit-influence.ts";
 import type { InfluenceScoreName } from "./names.ts";
 
@@ -15,6 +16,11 @@ export interface InfluenceScores {
   readonly metric: InfluenceScoreName;
   /** `block`: a sublayer has its block's score (arXiv 2407.16286); default `own`. */
   readonly of?: "own" | "block" | undefined;
+  /**
+   * For `iterative` by how far units move the stream: each round is measured with this repair of what has
+   * gone in place, fitted anew. It is one that is not trained.
+   */
+  readonly repair?: RepairOptions | undefined;
 }
 
 /** A score of a unit by its kind and its block. */
@@ -24,17 +30,17 @@ type ScoreOf = (kind: UnitKind, block: number) => number;
 export async function influenceScores(
   units: readonly UnitName[],
   influence: FitInfluence,
-  { metric, of = "own" }: InfluenceScores,
+  { metric, of = "own", repair }: InfluenceScores,
   call: MeasureCall,
 ): Promise<number[]> {
   const parsed = units.map(parseUnit).map(({ kind, block }) => ({ block, kind: of === "block" ? of : kind }));
   const scoreOf = isGradientMetric(metric)
     ? byGradients((await influence.byGradients(call)).data, metric, new Set(parsed.map(({ kind }) => kind)))
-    : byMovement((await influence.static(call)).data, metric, call.removed ?? []);
+    : byMovement((await influence.static({ ...call, repair })).data, metric, call.removed ?? []);
   return parsed.map(({ kind, block }) => scoreOf(kind, block));
 }
 
-const isGradientMetric = (metric: InfluenceScoreName): metric is GradientMetric =>
+export const isGradientMetric = (metric: InfluenceScoreName): metric is GradientMetric =>
   gradientMetrics.some((name) => name === metric);
 
 /** A sum over weights grows with their number: where kinds are ranked together it is divided by it. */

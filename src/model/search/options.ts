@@ -25,6 +25,7 @@ import type { SearchProgress } from "../../selection/options.ts";
 import type { MeasureScores, Scores } from "../../selection/scores.ts";
 import type { StrategyChoice } from "../../selection/strategy-choice.ts";
 import type { Corpus } from "../corpus.ts";
+import { repairOptions } from "../repair.ts";
 import type { Task } from "../task.ts";
 import { type GapRepairOptions, gapRepairOptions } from "./gap-repairs.ts";
 import type { InfluenceScores } from "./influence-scores.ts";
@@ -93,6 +94,7 @@ const dataList = either(someData, listOf(someData, 1));
 const someScores = objectOf({
   metric: required(anyOf(...influenceScoreNames)),
   of: anyOf("own", "block"),
+  repair: repairOptions,
 } satisfies Checks<InfluenceScores>);
 
 /** What a search is given beside what the engine takes. */

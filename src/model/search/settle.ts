@@ -1,6 +1,7 @@
 import { item } from "../../arrays.ts";
 import type { Subject } from "../../evaluation/subject.ts";
 import type { UnitKind, UnitName } from "../../protocol/common.ts";
+import { trainedMethods } from "../../protocol/repair.ts";
 import { checkUnits, parseUnit, unitsOf } from "../../protocol/units.ts";
 import { ranking } from "../../ranks.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
@@ -13,7 +14,7 @@ import {
   type StrategyChoice,
 } from "../../selection/strategy-choice.ts";
 import { FitInfluence } from "./fit-influence.ts";
-import { type InfluenceScores, influenceScores } from "./influence-scores.ts";
+import { type InfluenceScores, influenceScores, isGradientMetric } from "./influence-scores.ts";
 import { isByInfluence, type ModelSearchOptions } from "./options.ts";
 import { budgetOf, type Recipe, recipes } from "./recipes.ts";
 import { needsFit, refuse } from "./refuse.ts";
@@ -120,10 +121,24 @@ async function scoresOf(
   if (needsOf[name].scores !== true) {
     refuse(`"${name}" makes no use of \`scores\`; leave it out or choose another strategy`);
   }
+  checkScoresRepair(scores, name);
   const on = influence(`a score by ${scores.metric}`);
   if (name !== "iterative") return await influenceScores(players, on, scores, call);
   return (removed, { signal }) =>
     influenceScores(players, on, scores, { ...call, signal, removed: removed as readonly UnitName[] });
+}
+
+/** A repair of the scores does nothing where they are measured once, and nothing is trained each round. */
+function checkScoresRepair({ repair, metric }: InfluenceScores, name: string): void {
+  if (repair === undefined) return;
+  if (name !== "iterative") refuse(`\`scores.repair\` is for "iterative"; "${name}" measures once`);
+  if (isGradientMetric(metric)) {
+    refuse(`\`scores.repair\` is for scores by how far units move the stream; "${metric}" takes gradients`);
+  }
+  const { method } = repair;
+  if (trainedMethods.includes(method) || ("training" in repair && (repair.training ?? null) !== null)) {
+    refuse(`\`scores.repair\` is fitted each round, and "${method}" would be trained each time`);
+  }
 }
 
 /** Who plays, by name. */

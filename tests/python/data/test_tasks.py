@@ -133,11 +133,12 @@ def test_prompts_are_those_of_the_harness(
     assert task.items[0].answer == answer
 
 
-def test_winogrande_is_normalised_by_what_is_scored(tmp_path: Path) -> None:
-    row = {"sentence": "Ann met Josephine, and _ was gl\u00e4d .", "option1": "Ann", "option2": "Josephine"}
+def test_winogrande_is_normalised_by_the_option(tmp_path: Path) -> None:
+    row = {"sentence": "Ann met Zo\u00eb Lee, and _ was glad .", "option1": "Ann", "option2": "Zo\u00eb Lee"}
     (item,) = load(write(tmp_path, [{**row, "answer": "2"}]), format="winogrande").items
-    assert item.characters == (len("was gl\u00e4d ."),) * 2
-    assert item.bytes == (len("was gl\u00e4d .") + 1,) * 2
+    # Neither what is scored, which is the same for both, nor the context with the option in it.
+    assert item.characters == (3, 7)
+    assert item.bytes == (3, 8)
 
 
 def test_boolq_questions_that_end_in_a_question_mark_keep_one(tmp_path: Path) -> None:

@@ -74,6 +74,24 @@ def test_items_score_as_they_do_by_lm_eval(
     assert found.beyond_bias <= BOUND
 
 
+@pytest.mark.parametrize(("name", "count"), [("arc_easy", 4), ("mmlu", 2)])
+def test_conversations_score_as_they_do_by_lm_eval(
+    name: str, count: int, bundled_model: Path, tmp_path: Path
+) -> None:
+    decoder, task = smollm2(bundled_model), task_of(name, shortest(name, count), tmp_path)
+    theirs = lm_eval_scores(decoder, task, batch_size=4, chat_template=True)
+    own = own_scores(decoder, task, batch_size=4, chat_template=True)
+    found = compare(decoder, own, theirs)
+    assert own.task.info.chat_template
+    assert theirs.items[0].prompts[0].count("<|im_start|>assistant") == task.shots + 1
+    assert found.same_prompts, "token by token"
+    assert found.same_verdicts, "what is chosen and whether it is right, item by item"
+    assert found.farthest <= AGREED
+    plain = own_scores(decoder, task, batch_size=4)
+    assert not plain.task.info.chat_template
+    assert plain.task.info.digest != own.task.info.digest
+
+
 def test_where_a_long_choice_differs_it_is_the_harness_softmax_that_is_off(
     bundled_model: Path, tmp_path: Path
 ) -> None:

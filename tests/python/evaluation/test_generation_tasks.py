@@ -81,16 +81,8 @@ def test_stop_strings_end_each_text_of_a_batch_by_itself(words: PreTrainedTokeni
     assert any(len(written.token_ids) < 8 for written in eight)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        GenerateOptions(max_new_tokens=4, temperature=1.0, batch_size=2),
-        GenerateOptions(max_new_tokens=4, cache=False, batch_size=2),
-    ],
-)
-def test_what_has_no_batched_form_is_refused(
-    options: GenerateOptions, words: PreTrainedTokenizerBase
-) -> None:
+def test_what_has_no_batched_form_is_refused(words: PreTrainedTokenizerBase) -> None:
+    options = GenerateOptions(max_new_tokens=4, cache=False, batch_size=2)
     with pytest.raises(DepthkitError, match="one at a time"):
         generate(Subnetwork.dense(Decoder(tiny_model("llama"), words)), PROMPTS, options, Unattended())
 
@@ -146,7 +138,7 @@ def test_examples_stand_in_front_and_are_not_asked(tmp_path: Path) -> None:
     ]
     path = write_lines(tmp_path / "sums.jsonl", records)
     task = load(path, template(PROMPT, score="number", shots=2))
-    assert [item.target for item in task.items] == ["6", "8"]
+    assert [item.targets for item in task.items] == [("6",), ("8",)]
     assert task.items[0].prompt == (
         "Question: 1+1?\nAnswer: 2\n\nQuestion: 2+2?\nAnswer: 4\n\nQuestion: 3+3?\nAnswer:"
     )

@@ -131,6 +131,45 @@ def test_what_it_writes_is_what_generation_writes(
 
 
 @with_lm_eval
+def test_a_chat_template_is_the_models_own_and_is_named(
+    folder: Path, smollm2_tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoder = Decoder(t_llama(), smollm2_tokenizer)
+    wanted = HarnessOptions(
+        tasks=("local_choice", "local_written"),
+        limit=3,
+        batch_size=2,
+        include_path=str(folder),
+        shots=1,
+        chat_template=True,
+    )
+    monkeypatch.setattr(
+        smollm2_tokenizer,
+        "chat_template",
+        "{% for m in messages %}[{{ m.role }}]{{ m.content }}|{% endfor %}[assistant]",
+    )
+    samples: dict[str, Any] = {}
+    outcome = run_harness(Subnetwork.dense(decoder), wanted, Unattended(), samples.update)
+    assert outcome.chat_template
+    context, choice = samples["local_choice"][0]["arguments"][1]
+    assert context.endswith("[user]Question: What comes after 0?\nAnswer:|[assistant]")
+    assert context.count("|[assistant]") == 2
+    assert choice == "nothing at all"
+    assert not run_harness(
+        Subnetwork.dense(decoder), options(folder, "local_choice"), Unattended()
+    ).chat_template
+    # The harness's own way leaves out what a template refuses.
+    monkeypatch.setattr(smollm2_tokenizer, "chat_template", "{{ raise_exception('only in French') }}")
+    with pytest.raises(DepthkitError, match="only in French") as failure:
+        run_harness(Subnetwork.dense(decoder), wanted, Unattended())
+    assert failure.value.code == "MODEL_INVALID"
+    monkeypatch.setattr(smollm2_tokenizer, "chat_template", None)
+    with pytest.raises(DepthkitError, match="has no chat template") as failure:
+        run_harness(Subnetwork.dense(decoder), wanted, Unattended())
+    assert failure.value.code == "INVALID_ARGUMENT"
+
+
+@with_lm_eval
 def test_unknown_tasks_and_missing_files_are_typed_errors(
     folder: Path, smollm2_tokenizer: PreTrainedTokenizerBase
 ) -> None:

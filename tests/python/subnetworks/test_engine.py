@@ -128,7 +128,9 @@ def test_equal_subnetworks_are_computed_once_and_told_to_each() -> None:
     masks = np.array([[0, 1, 1], [1, 0, 0], [0, 0, 1], [1, 1, 1], [1, 1, 1]], dtype=np.bool_)
     seen: dict[int, list[float]] = {}
 
-    def on_values(rows: NDArray[np.int64], values: NDArray[np.float64], counts: tuple[int, ...]) -> None:
+    def on_values(
+        rows: NDArray[np.int64], values: NDArray[np.float64], counts: tuple[int, ...], _: object
+    ) -> None:
         for row, of_row in zip(rows.tolist(), values.tolist(), strict=True):
             assert row not in seen
             seen[row] = of_row

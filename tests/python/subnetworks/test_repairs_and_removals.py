@@ -17,6 +17,7 @@ from depthkit_worker.contract.wire import (
     BiasOptions,
     EmulatedUpdateOptions,
     EngineOptions,
+    FoldDescent,
     FoldOptions,
     LoraOptions,
     LowRankOptions,
@@ -52,6 +53,9 @@ KINDS: dict[str, Callable[[], RepairMethod]] = {
     "low-rank": lambda: LowRankOptions(rank=2),
     "low-rank trained": lambda: LowRankOptions(rank=2, training=TRAINING),
     "fold": FoldOptions,
+    "fold by cosine": lambda: FoldOptions(
+        objective="cosine", descent=FoldDescent(steps=30, learning_rate=1e-3)
+    ),
     "fold of a bias alone": lambda: FoldOptions(ridge=None),
     "patch": PatchOptions,
     "scale": ScaleOptions,
@@ -114,7 +118,7 @@ def all_agree(decoder: Decoder, units: tuple[Unit, ...], repairs: tuple[Repair, 
 def test_every_repair_under_every_further_removal(name: str, kind: str, tmp_path: Path) -> None:
     decoder = Decoder(tiny_model(name))
     repairs = fitted(decoder, KINDS[kind](), "block.3")
-    worked_inside = {"fold": "feed-forward.2"}.get(kind)
+    worked_inside = {"fold": "feed-forward.2", "fold by cosine": "feed-forward.2"}.get(kind)
     for further in [(unit_kind, index) for unit_kind in UNIT_KINDS for index in (2, 4)] + [("attention", 3)]:
         units = (*units_of("block.3"), Unit(*further))
         if worked_inside is not None and Unit(*further) in units_of("block.2", worked_inside):

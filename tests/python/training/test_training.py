@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from depthkit_worker.contract.wire import Objective, TrainingOptions, TrainingPoint
+from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.decoder import Decoder
@@ -40,19 +43,29 @@ from training.builders import (
     visible,
 )
 
+PROMPTS = (4, 1, 16, 8, 7, 2)
+"""Tokens of each sequence that no model wrote, where they count."""
 
-def first_objective(decoder: Decoder, options: SettledTraining, skip_tokens: int = 0) -> tuple[float, float]:
+
+def written() -> Corpus:
+    return dataclasses.replace(corpus(), prompt_lengths=PROMPTS)
+
+
+def first_objective(
+    decoder: Decoder, options: SettledTraining, skip_tokens: int = 0, on: Corpus | None = None
+) -> tuple[float, float]:
     """The objective of the whole corpus at the start, and the norm of its gradient."""
     options = structs.replace(options, steps=1, batch_size=2, accumulation=3, clip=None)
-    _, report = train_fills(
-        base_of(decoder, skip_tokens=skip_tokens), [constant(decoder, 0.1)], options, Unattended(), ignore
-    )
+    base = base_of(decoder, skip_tokens=skip_tokens, on=on)
+    _, report = train_fills(base, [constant(decoder, 0.1)], options, Unattended(), ignore)
     point = report.points[-1]
     assert point.objective is not None and point.gradient_norm is not None
     return point.objective, point.gradient_norm
 
 
-def by_hand(decoder: Decoder, objective: Objective, skip_tokens: int = 0) -> tuple[float, float]:
+def by_hand(
+    decoder: Decoder, objective: Objective, skip_tokens: int = 0, prompts: tuple[int, ...] | None = None
+) -> tuple[float, float]:
     """The same from the model's own forward on one sequence at a time, in plain PyTorch."""
     made = corpus()
     update = Constant(torch.full((decoder.hidden_size,), 0.1))
@@ -60,7 +73,8 @@ def by_hand(decoder: Decoder, objective: Objective, skip_tokens: int = 0) -> tup
     repair = Repair("hand", REMOVED, {2: BlockEdit(beside=update)}, "hand")
     streams: list[Tensor] = []
     kl, loss, hidden = [], [], []
-    for start, end in zip(made.starts, made.starts[1:], strict=False):
+    for number, (start, end) in enumerate(itertools.pairwise(made.starts)):
+        first = 0 if prompts is None else prompts[number] - 1
         ids = torch.from_numpy(made.ids[start:end].astype("int64"))[None]
         with torch.no_grad():
             hook = decoder.blocks[3].register_forward_hook(lambda _m, _a, out: streams.append(out))
@@ -72,8 +86,8 @@ def by_hand(decoder: Decoder, objective: Objective, skip_tokens: int = 0) -> tup
             hook.remove()
         want, got = streams[-2:]
         p, q = dense.log_softmax(-1), logits.log_softmax(-1)
-        kl.append(functional.kl_div(q, p, reduction="none", log_target=True).sum(-1).flatten())
-        loss.append(functional.cross_entropy(logits[0, :-1], ids[0, 1:], reduction="none"))
+        kl.append(functional.kl_div(q, p, reduction="none", log_target=True).sum(-1).flatten()[first:])
+        loss.append(functional.cross_entropy(logits[0, first:-1], ids[0, first + 1 :], reduction="none"))
         hidden.append(((got - want).square().sum(-1) / want.square().sum(-1)).flatten()[skip_tokens:])
     value = (
         objective.kl * torch.cat(kl).mean()
@@ -105,6 +119,30 @@ def test_the_objective_and_its_gradient_are_those_of_plain_pytorch(
     )
     # The stored top logits are rounded to fp16.
     assert first_objective(decoder, options) == pytest.approx(by_hand(decoder, objective), rel=2e-3)
+
+
+@pytest.mark.parametrize(
+    "objective", [Objective(kl=1), Objective(loss=1), Objective(kl=0.3, loss=1, hidden=1)]
+)
+def test_prompts_can_be_left_out_of_what_logits_are_trained_on(objective: Objective) -> None:
+    decoder = llama()
+    options = structs.replace(SHORT, objective=objective, teacher_top=1000, written_only=True)
+    expected = by_hand(decoder, objective, prompts=PROMPTS)
+    assert first_objective(decoder, options, on=written()) == pytest.approx(expected, rel=2e-3)
+    # Unless it is asked for, they count as any token does.
+    whole = structs.replace(options, written_only=False)
+    assert first_objective(decoder, whole, on=written()) == first_objective(decoder, whole)
+
+
+def test_written_tokens_alone_are_refused_where_there_are_none_or_nothing_reads_them() -> None:
+    decoder = llama()
+    for objective, on, why in (
+        (Objective(loss=1), corpus(), "no model wrote this corpus"),
+        (Objective(hidden=1), written(), "kl and loss weigh nothing"),
+    ):
+        options = structs.replace(SHORT, objective=objective, written_only=True)
+        with pytest.raises(DepthkitError, match=why):
+            first_objective(decoder, options, on=on)
 
 
 def test_first_tokens_are_left_out_of_the_hidden_error_alone() -> None:

@@ -20,6 +20,7 @@ test.each([
   [["fold"], {}],
   [["fold", "--ridge", "auto"], { ridge: "auto" }],
   [["fold", "--ridge", "none"], { ridge: null }],
+  [["fold", "--objective", "cosine"], { objective: "cosine" }],
   [["low-rank", "--ridge", "0.5"], { ridge: 0.5 }],
   [["low-rank", "--no-constant", "--rank", "4"], { constant: false, rank: 4 }],
   [["scale", "--ratio", "least-squares"], { ratio: "least-squares" }],

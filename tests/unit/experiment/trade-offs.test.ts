@@ -89,6 +89,36 @@ test("a count outside the units, and a cancel", async () => {
   });
 });
 
+test("an order is removed from its front, beside scores or alone", async () => {
+  const asked: string[] = [];
+  const measure = async (removed: readonly string[]) => {
+    asked.push(removed.join("+"));
+    return { gone: removed.length };
+  };
+  const greedy = { name: "greedy", order: ["block.2", "attention.3", "block.1"] };
+  const { costs, measured } = await measureRemovalCosts([loss, greedy], measure, { counts: [1, 2] });
+  expect(costs.map(({ by, removed }) => [by, removed])).toEqual([
+    ["loss", ["block.1"]],
+    ["loss", ["block.1", "block.3"]],
+    ["greedy", ["block.2"]],
+    ["greedy", ["block.2", "attention.3"]],
+  ]);
+  expect([measured, asked]).toEqual([
+    5,
+    ["", "block.1", "block.1+block.3", "block.2", "block.2+attention.3"],
+  ]);
+  // The same units in another order are one subnetwork.
+  const other = { name: "other", order: ["attention.3", "block.2"] };
+  const both = await measureRemovalCosts([greedy, other], measure, { counts: [2] });
+  expect(both.measured).toBe(2);
+  const refused = (lists: Parameters<typeof measureRemovalCosts>[0], said: string) =>
+    expect(measureRemovalCosts(lists, measure, { counts: [3] })).rejects.toThrow(said);
+  await refused([greedy, other], 'removal of 3 of 2 units of "other"');
+  await refused([{ name: "twice", order: ["block.1", "block.2", "block.1"] }], "block.1 twice");
+  await refused([greedy, greedy], 'called "greedy"');
+  await refused([{ name: "none", order: [] }], "lists.0");
+});
+
 test("as text", () => {
   const constant = list("flat", [1, 1, 1, 1]);
   expect(renderTradeOffs(compareScores([loss, mmlu, constant]), { lowest: [1, 2] })).toMatchInlineSnapshot(`

@@ -16,7 +16,7 @@ test("handles are found where the contract has them, in every method", () => {
     "task.unload": "t",
     "generation.unloadTask": "t",
     "subnetworks.evaluate": `${model} d r s`,
-    "influence.measure": `${model} c`,
+    "influence.measure": `${model} r s c`,
     "evaluation.perplexity": `${model} r s`,
     "evaluation.choices": `${model} r s t`,
     "repair.fit": `${model} r s c`,

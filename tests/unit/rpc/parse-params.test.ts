@@ -37,7 +37,7 @@ const repairWith = (repair: object) => refusal("repair.fit", { corpus: "corpus-3
 
 test("a repair's own options are named, and its methods where it is none", () => {
   expect(repairWith({ method: "fold", rank: 8 })).toBe(
-    'repair.fit: repair: there is no option "rank"; options: method, reference, ridge.',
+    'repair.fit: repair: there is no option "rank"; options: method, reference, ridge, objective, descent.',
   );
   expect(repairWith({ method: "voodoo" })).toMatch(
     /"voodoo" is none of its methods: emulated-update, bias, /,

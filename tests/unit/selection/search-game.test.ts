@@ -155,6 +155,16 @@ test("iterative asks its own scores again after each removal", async () => {
   expect(found.untried).toEqual(["player.2", "player.3", "player.4"]);
 });
 
+test("scores may come with their name, as toScores gives them", async () => {
+  const scores = Object.fromEntries(twins.players.map((player, at) => [player, -at]));
+  const options = { strategy: "lowest", budget: 2 } as const;
+  const named = await searchGame(twins, { ...options, scores: { name: "cosine", scores } });
+  expect(named.removed).toEqual(["player.4", "player.5"]);
+  expect(named).toMatchObject({ removed: (await searchGame(twins, { ...options, scores })).removed });
+  const few = { name: "cosine", scores: { "player.0": 1 } };
+  await expect(searchGame(twins, { ...options, scores: few })).rejects.toThrow('"player.1" is NaN');
+});
+
 test("greedy equals its definition", async () => {
   const gone: number[] = [];
   for (let round = 0; round < 5; round++) {

@@ -226,6 +226,11 @@ describe("results", () => {
       .sort((a, b) => (additiveWorth[a] as number) - (additiveWorth[b] as number));
     expect(estimate.ranking()).toEqual(order.map((i) => `player.${i}`));
     expect(estimate.lowest(2)).toEqual(["player.5", "player.1"]);
+    expect(estimate.toScores()).toEqual({
+      name: estimate.info.values[0],
+      scores: Object.fromEntries(estimate.players().map(({ player, value }) => [player, value])),
+    });
+    expect(() => estimate.toScores("nothing")).toThrow("nothing");
     expect(estimate.highest(1)).toEqual(["player.0"]);
     expect(estimate.lowestProbabilities(2)).toEqual({
       each: [

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "a5e18806930fee4ad28bad3f17b9b4b56d0ef22adc268731faf869dfa381a114"
+CONTRACT_DIGEST = "8039cee36497600f8265038620008d9a8a5d136f348f4d94578cbde8f60623e8"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -31,6 +31,19 @@ class CorpusOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Stands between two texts of a packed stream."""
     bos: BosPolicy = "auto"
     """BOS token at the start of each sequence; auto: where the tokeniser adds it itself."""
+
+
+class CorpusWriteOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    prompt_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
+    """First tokens of each sequence that are its prompt; null: the whole sequence."""
+    new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)] = 256
+    """Tokens to write behind each at most; a token that ends a text is one."""
+    temperature: Annotated[float, Meta(ge=0, le=100)] = 0.0
+    """0: the likeliest token each time."""
+    seed: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """For sampling: each sequence draws by it and its own number."""
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] = 8
+    """Sequences at a time."""
 
 
 class EngineOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -59,7 +72,7 @@ class GenerateOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     temperature: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] = 0.0
     """0 is greedy: the likeliest token each time."""
     top_p: Annotated[float, Meta(gt=0, le=1)] = 1.0
-    """Sample from the likeliest tokens that hold this much probability."""
+    """Sample from the likeliest tokens that hold this much probability; 1: from all."""
     seed: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
     """For sampling."""
     stop: tuple[Annotated[str, Meta(min_length=1)], ...] = ()
@@ -67,16 +80,16 @@ class GenerateOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     cache: bool = True
     """Keep a KV cache; without it every token costs a whole forward pass."""
     batch_size: Annotated[int, Meta(ge=1, le=65536)] = 1
-    """Prompts at a time; above 1 for greedy text with a cache."""
+    """Prompts at a time; above 1 with a cache."""
 
 
 class GenerationTaskOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     prompt: Annotated[str, Meta(min_length=1)]
     """An item's prompt, with fields of the row in braces: Question: {question}\nAnswer:."""
     target: Annotated[str, Meta(min_length=1)] = "answer"
-    """The field that holds the right answer."""
+    """The field that holds the right answer, or a list of them: the best of them counts."""
     score: GenerationScoreRule = "exact"
-    """exact: the same text, white space at the ends aside; number: the same number in both."""
+    """exact: the same text, white space at the ends aside; number: the same number in both; rouge-l: the longest run of words in common, gaps allowed."""
     shots: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
     """Worked examples in front of every item."""
     shots_from: RowSource | None = None
@@ -96,6 +109,8 @@ class HarnessOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Items of each task, from the front; null: all."""
     shots: Annotated[int, Meta(ge=0, le=9007199254740991)] | None = None
     """Examples in front of each item; null: what the task says; a task that fixes 0 keeps it."""
+    chat_template: bool = False
+    """Ask in the model's chat template, examples as turns: the harness's apply_chat_template."""
     batch_size: Annotated[int, Meta(ge=1, le=65536)] = 1
     """Items at a time."""
     include_path: Annotated[str, Meta(min_length=1)] | None = None
@@ -170,6 +185,8 @@ class PerplexityOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """BOS token at the start of each chunk; auto: where the tokeniser adds it itself."""
     batch_size: Annotated[int, Meta(ge=1, le=65536)] = 1
     """Chunks at a time."""
+    items: bool = False
+    """Also give every item."""
 
 
 class ProfileOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -212,6 +229,16 @@ class SolveOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Items at a time."""
     chat: bool = False
     """Wrap each prompt as a user's turn in the model's chat template."""
+    samples: Annotated[int, Meta(ge=1, le=65536)] = 1
+    """Answers to each item, drawn one by one; several need a temperature above 0."""
+    temperature: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] = 0.0
+    """0 is greedy: the likeliest token each time."""
+    top_p: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    """Sample from the likeliest tokens that hold this much probability; 1: from all."""
+    seed: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """For sampling."""
+    pass_at: tuple[Annotated[int, Meta(ge=1, le=9007199254740991)], ...] = ()
+    """The k of each pass@k: how likely one of k answers is right; none above `samples`."""
     items: bool = False
     """Also give every item, with what was written."""
 
@@ -231,8 +258,19 @@ class TaskOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """Where the examples come from; null: the task's own first rows, which are not asked then."""
     limit: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
     """Ask the first so many rows; null: all."""
+    chat_template: bool = False
+    """Ask in the model's chat template: a question is a user's turn, a choice the reply."""
     bos: BosPolicy = "auto"
     """BOS token at the start of each prompt; auto: where the tokeniser adds it itself."""
+
+
+class Accelerator(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    name: str
+    """As the driver has it."""
+    memory_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Its memory."""
+    capability: str
+    """Of CUDA, such as 9.0."""
 
 
 class Agreement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -261,6 +299,10 @@ class ChoiceItems(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """uint32 (items): choices up to and with each item."""
     chosen: TensorRef
     """uint32 (items): the choice of the highest log-likelihood."""
+    chosen_norm_chars: TensorRef
+    """uint32 (items): that of the highest a character."""
+    chosen_norm_bytes: TensorRef
+    """uint32 (items): that of the highest a byte."""
     answers: TensorRef
     """uint32 (items): the right choice."""
 
@@ -324,6 +366,8 @@ class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """Sequences whose text begins with a BOS token of its own; no second one is put in front of it."""
     first_tokens: tuple[FirstToken, ...]
     """The first tokens, 16 at most, as the model gets them."""
+    written: WrittenInfo | None = None
+    """Where a model wrote all but the beginnings of the sequences: which, and how."""
 
 
 class CorpusLoadParams(CorpusOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -355,6 +399,13 @@ class CorpusOverlapParams(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 class CorpusUnloadParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     corpus: CorpusHandle
+
+
+class CorpusWriteParams(CorpusWriteOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    corpus: CorpusHandle
+    known: ItemValues | None = None
+    """Items known from before; where it is given, though empty, others are sent as they are finished."""
 
 
 class DataInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -564,11 +615,39 @@ class FirstToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """As the tokenizer's vocabulary writes it."""
 
 
+class FoldDescent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    steps: Annotated[int, Meta(ge=0, le=9007199254740991)] = 200
+    """Steps of Adam; 0: the least squares it starts from."""
+    learning_rate: Annotated[float, Meta(gt=0, le=100)] = 0.0001
+    """At the first step; it falls to 0 in a straight line."""
+    batch_tokens: Annotated[int, Meta(ge=1, le=1000000)] = 1024
+    """Tokens a step."""
+    tokens: Annotated[int, Meta(ge=1, le=100000000)] = 32768
+    """Tokens of the corpus to keep the stream of, drawn by the seed where there are more."""
+    seed: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """For the tokens that are kept, and for their order."""
+
+
+class FoldDescentReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    before: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """The objective with least squares, mean over the tokens kept."""
+    after: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """With the map that was taken, over the same tokens."""
+    steps: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Steps that were taken."""
+    tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens kept."""
+
+
 class FoldOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="fold"):
     reference: RepairReference = "dense"
     """Measure in the whole model, or in the one pruned and repaired below each gap."""
     ridge: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] | Literal["auto"] | None = 0.1
     """Towards the identity, in units of the input's mean square; auto: the one that held-out tokens choose; null: infinite, a bias alone."""
+    objective: FoldObjective = "least-squares"
+    """least-squares: in closed form; cosine: 1 - cos(F T + b, x_out - x_in + F), a token, which is the paper's; stream-cosine: 1 - cos of the stream behind the gap. Both start from least squares."""
+    descent: FoldDescent | None = None
+    """How a cosine objective is lowered; null: by the defaults. Not for least squares."""
 
 
 class GapError(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -590,6 +669,8 @@ class GapError(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     """What ridge auto chose; null where it was not asked for."""
     held_out_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
     """With that ridge, of the held-out tokens by the fit to the others."""
+    descent: FoldDescentReport | None
+    """How fold lowered a cosine objective; null where it was not asked to."""
 
 
 class GateGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -658,11 +739,15 @@ class GenerationAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     text: str
     """What was written."""
     target: str
-    """The right answer."""
+    """The right answer; of several the one that fits the text best, the first of equal ones."""
     number: str | None
     """The number found in the text, where numbers are compared."""
     correct: bool
-    """Whether it counts as right."""
+    """Whether it counts as right; under rouge-l, whether it would by `exact`."""
+    rouge_l: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """The F-measure, where ROUGE-L is the score."""
+    sample: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Which of its item's answers it is, from 0."""
     tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Tokens written."""
     finish: FinishReason
@@ -675,6 +760,8 @@ class GenerationGenerateParams(GenerateOptions, frozen=True, kw_only=True, forbi
     repairs: tuple[RepairHandle, ...]
     """In the order they were made."""
     prompts: Annotated[tuple[str, ...], Meta(min_length=1)]
+    stream: bool = False
+    """Tell of text as it is written."""
 
 
 class GenerationGenerateResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -696,6 +783,15 @@ class GenerationLoadTaskResult(Struct, frozen=True, kw_only=True, forbid_unknown
     info: GenerationTaskInfo
 
 
+class GenerationPart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    prompt: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Which prompt it stands behind, from 0."""
+    at: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Characters (code points) of the text that came before it."""
+    text: str
+    """What was written next."""
+
+
 class GenerationSolveParams(SolveOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
     removed: tuple[UnitName, ...]
@@ -708,13 +804,19 @@ class GenerationSolveParams(SolveOptions, frozen=True, kw_only=True, forbid_unkn
 
 class GenerationSolveResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     accuracy: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
-    """Share of items answered rightly."""
+    """Share of right answers; under rouge-l, of those that are the target. Of several samples: pass@1."""
     standard_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
     """Over items; null for a single one."""
     correct: Annotated[int, Meta(ge=0, le=9007199254740991)]
-    """Items answered rightly."""
+    """Right answers."""
     items: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Items answered."""
+    samples: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Answers to each item."""
+    pass_at: tuple[PassAt, ...]
+    """Each pass@k that was asked for."""
+    rouge_l: RougeL | None
+    """Where ROUGE-L is the score: of the best target of each item."""
     without_number: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Answers in which no number was found; wrong, all of them."""
     cut_short: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -731,12 +833,18 @@ class GenerationSolveResult(Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """How answers were compared with their targets."""
     max_new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Tokens an answer at most."""
+    temperature: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """0: greedy."""
+    top_p: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """The probability that sampled tokens held together."""
+    seed: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of the samples."""
     stop: tuple[str, ...]
     """Strings that ended an answer."""
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Items at a time."""
     per_item: tuple[GenerationAnswer, ...] | None
-    """Where `items` asked for them, in the task's order."""
+    """Where `items` asked for them, in the task's order, an item's samples one after the other."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """Seconds it took."""
 
@@ -757,7 +865,7 @@ class GenerationTaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_field
     first_prompt: str
     """As the model gets it."""
     first_target: str
-    """The first item's right answer."""
+    """The first item's right answer, the first of several."""
 
 
 class GenerationUnloadTaskParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -808,6 +916,8 @@ class HarnessRunResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The version of lm-eval."""
     limit: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
     """Items of each task at most; null: all."""
+    chat_template: bool
+    """Whether it asked in the model's chat template."""
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Items at a time."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
@@ -866,6 +976,8 @@ class InfluenceGradientResult(Struct, frozen=True, kw_only=True, forbid_unknown_
 class InfluenceMeasureParams(InfluenceOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
     removed: tuple[UnitName, ...]
+    repairs: tuple[RepairHandle, ...]
+    """In the order they were made."""
     corpus: CorpusHandle
 
 
@@ -1081,6 +1193,13 @@ class OwnRows(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, ren
     """JSON objects, as text."""
 
 
+class PackageVersion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    name: str
+    """The package, as Python's index calls it."""
+    version: str
+    """What is installed."""
+
+
 class PartialOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="partial"):
     tuned: TunedBlocks = "last"
     """The last blocks that stay, or those next to each gap and in it."""
@@ -1091,9 +1210,25 @@ class PartialOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     training: TrainingOptions = field(default_factory=lambda: TrainingOptions())
 
 
+class PassAt(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    k: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Answers that are looked at."""
+    value: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """How likely one of k answers is right: 1 - C(n - c, k) / C(n, k) where c of n are, averaged over items."""
+    standard_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """Over items; null for a single one."""
+
+
 class PatchOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="patch"):
     training: TrainingOptions | None = None
     """null: untrained."""
+
+
+class PerplexityItems(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    losses: TensorRef
+    """float64 (chunks): summed over the tokens scored, in nats."""
+    tokens: TensorRef
+    """uint32 (chunks): tokens scored."""
 
 
 class PerplexityResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1133,6 +1268,7 @@ class PerplexityResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Tokens that the loss is a mean over."""
     tokens_dropped: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Tokens behind the last whole chunk, or beyond maxChunks."""
+    per_item: PerplexityItems | None
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Chunks at a time."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
@@ -1295,8 +1431,23 @@ class RepairUnloadParams(Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class ReplacementBlockOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="replacement-block"):
+    kind: ReplacementKind = "block"
+    """block: the run's first; feed-forward, swiglu: a network of that kind without a residual, from a random start by the training's seed."""
+    width: Annotated[int, Meta(ge=1, le=65536)] | None = None
+    """Of a network; null: 4 times the hidden size, for swiglu 8/3 of it. A block has its own."""
     training: TrainingOptions | None = None
-    """null: the span's first block as it is."""
+    """null: the run's first block as it is; a network is always trained."""
+
+
+class RougeL(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    f_measure: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """2 P R / (P + R), averaged over items: what rouge-score calls fmeasure."""
+    precision: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Words in common over words written, averaged over items."""
+    recall: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Words in common over words of the target, averaged over items."""
+    standard_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """Of fMeasure, over items; null for a single one."""
 
 
 class RowFiles(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="files"):
@@ -1355,6 +1506,8 @@ class SubnetworksEvaluateParams(EngineOptions, frozen=True, kw_only=True, forbid
     repaired: TensorRef | None
     """uint8 (subnetworks, ceil(repairs / 8)), as kept: set where a repair is in place; null: wherever its units are removed."""
     measures: Annotated[tuple[Measure, ...], Meta(min_length=1)]
+    by_sequence: bool
+    """Also give what every sequence of a corpus, or item of a task, has alone."""
 
 
 class SubnetworksEvaluatePart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1364,6 +1517,8 @@ class SubnetworksEvaluatePart(Struct, frozen=True, kw_only=True, forbid_unknown_
     """float64 (k, measures)."""
     counts: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
     """Positions or items each measure is a mean over."""
+    by_sequence: TensorRef | None
+    """float64 (sequences or items, measures), of each of these rows alike; NaN where nothing of a sequence is scored; null where it was not asked for."""
 
 
 class SubnetworksEvaluateResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1404,6 +1559,8 @@ class TaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     """Examples in front of each question."""
     limit: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
     """Rows to ask at most; null: all."""
+    chat_template: bool
+    """Whether questions are asked in the model's chat template."""
     bos: BosPolicy
     """The policy asked for."""
     bos_added: bool
@@ -1477,6 +1634,8 @@ class TrainingOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     objective: Objective = field(default_factory=lambda: Objective(kl=1.0))
     teacher_top: Annotated[int, Meta(ge=1, le=9007199254740991)] = 100
     """Of the dense model's logits at a position, how many are kept for kl."""
+    written_only: bool = False
+    """On a corpus that a model wrote: kl and loss are of the written tokens alone."""
     steps: Annotated[int, Meta(ge=1, le=9007199254740991)] = 200
     """Optimiser steps."""
     batch_size: Annotated[int, Meta(ge=1, le=65536)] = 4
@@ -1484,7 +1643,7 @@ class TrainingOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     accumulation: Annotated[int, Meta(ge=1, le=65536)] = 1
     """Forward passes a step."""
     learning_rate: Annotated[float, Meta(gt=0, le=100)] | None = None
-    """The highest, reached after the warm-up; null: 1e-3, for lora, partial and replacement-block 2e-4."""
+    """The highest, reached after the warm-up; null: 1e-3, for lora, partial and a replacement block 2e-4."""
     warmup: Annotated[int, Meta(ge=0, le=9007199254740991)] | None = None
     """Steps of linear warm-up; a cosine to 0 follows. null: a tenth of the steps."""
     clip: Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)] | None = 1.0
@@ -1549,6 +1708,23 @@ class WorkerCheckTargetParams(TargetOptions, frozen=True, kw_only=True, forbid_u
     target: Annotated[str, Meta(min_length=1)]
 
 
+class WorkerEnvironmentResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    python: str
+    """The version of Python."""
+    packages: tuple[PackageVersion, ...]
+    """What figures may depend on, as it is installed."""
+    system: str
+    """The operating system."""
+    processor: str
+    """The kind of processor, such as x86_64."""
+    threads: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Threads of a computation on the CPU."""
+    cuda: str | None
+    """The CUDA version torch was built for; null for a build without."""
+    accelerators: tuple[Accelerator, ...]
+    """CUDA devices."""
+
+
 class WorkerPingParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     value: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     integer: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -1599,6 +1775,25 @@ class WorkerStatusResult(Struct, frozen=True, kw_only=True, forbid_unknown_field
     """The most it ever took."""
 
 
+class WrittenInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    weights: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """Of the model that wrote."""
+    prompts: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """Of the tokens of the corpus whose sequences' beginnings were the prompts."""
+    prompt_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
+    """First tokens of a sequence that were its prompt; null: all."""
+    new_tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens behind a prompt at most."""
+    temperature: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """0: the likeliest token each time."""
+    seed: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of sampling."""
+    tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens written."""
+    ended: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Sequences that the model ended itself."""
+
+
 AdapterInput: TypeAlias = Literal["normed", "raw"]
 AngularTokens: TypeAlias = Literal["last", "all"]
 AttentionChoice: TypeAlias = Literal["auto", "eager", "sdpa", "flash_attention_2"]
@@ -1609,7 +1804,8 @@ DataSource: TypeAlias = FileSource | TextSource
 DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 FinishReason: TypeAlias = Literal["length", "end-of-text", "stop"]
 FiniteOrInfinity: TypeAlias = Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | Literal["Infinity"]
-GenerationScoreRule: TypeAlias = Literal["exact", "number"]
+FoldObjective: TypeAlias = Literal["least-squares", "cosine", "stream-cosine"]
+GenerationScoreRule: TypeAlias = Literal["exact", "number", "rouge-l"]
 GenerationTaskHandle: TypeAlias = Annotated[str, Meta(pattern="^generation-task-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 GradientMetric: TypeAlias = Literal["taylor", "gate"]
 InfluenceMetric: TypeAlias = Literal["cosine", "l1", "l2", "relative-l1", "relative-l2"]
@@ -1622,6 +1818,7 @@ ProfiledMode: TypeAlias = Literal["dense", "masked", "physical"]
 RepairHandle: TypeAlias = Annotated[str, Meta(pattern="^repair-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 RepairMethod: TypeAlias = EmulatedUpdateOptions | BiasOptions | LowRankOptions | FoldOptions | PatchOptions | ScaleOptions | ReplacementBlockOptions | LoraOptions | PartialOptions
 RepairReference: TypeAlias = Literal["dense", "pruned"]
+ReplacementKind: TypeAlias = Literal["block", "feed-forward", "swiglu"]
 RowMode: TypeAlias = Literal["raw", "wikitext"]
 RowSource: TypeAlias = RowFiles | OwnRows
 ScaleRatio: TypeAlias = Literal["mean", "median", "least-squares"]
@@ -1637,11 +1834,13 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "worker.ping": (WorkerPingParams, WorkerPingResult),
     "worker.sleep": (WorkerSleepParams, WorkerSleepResult),
     "worker.checkTarget": (WorkerCheckTargetParams, Empty),
+    "worker.environment": (Empty, WorkerEnvironmentResult),
     "worker.status": (Empty, WorkerStatusResult),
     "model.load": (ModelLoadParams, ModelLoadResult),
     "model.tokenizer": (ModelTokenizerParams, TokenizerInfo),
     "model.unload": (ModelUnloadParams, Empty),
     "corpus.load": (CorpusLoadParams, CorpusLoadResult),
+    "corpus.write": (CorpusWriteParams, CorpusLoadResult),
     "corpus.overlap": (CorpusOverlapParams, CorpusOverlap),
     "corpus.unload": (CorpusUnloadParams, Empty),
     "task.load": (TaskLoadParams, TaskLoadResult),

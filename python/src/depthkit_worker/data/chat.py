@@ -22,20 +22,38 @@ _TEMPLATE = "<template>"
 """What jinja calls the file of a template's code."""
 
 
-def render_chat(tokenizer: PreTrainedTokenizerBase, turns: Sequence[dict[str, str]]) -> str:
-    """The text that the tokenizer's chat template makes of `turns`, up to where the model is to answer."""
+def require_template(tokenizer: PreTrainedTokenizerBase, option: str = "chat") -> None:
+    """Refuse a tokenizer without a chat template, which `option` asks for."""
     if not tokenizer.chat_template:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            "chat was asked for, and this model's tokenizer has no chat template. Leave chat off.",
+            f"{option} was asked for, and this model's tokenizer has no chat template. Leave {option} off.",
+            option=option,
         )
+
+
+def render_chat(
+    tokenizer: PreTrainedTokenizerBase,
+    turns: Sequence[dict[str, str]],
+    option: str = "chat",
+    *,
+    unfinished: bool = False,
+) -> str:
+    """The text that the tokenizer's chat template makes of `turns`, up to where the model is to answer, or
+    where the last turn is `unfinished`, to go on. `option` is what asks for it, for messages."""
+    require_template(tokenizer, option)
     try:
         with _bounded():
-            text = tokenizer.apply_chat_template(list(turns), add_generation_prompt=True, tokenize=False)
-    except DepthkitError:
-        raise
+            text = tokenizer.apply_chat_template(
+                list(turns),
+                add_generation_prompt=not unfinished,
+                continue_final_message=unfinished,
+                tokenize=False,
+            )
+    except DepthkitError as error:
+        raise _faulty(error.message, option) from error
     except Exception as error:  # A template raises whatever its code comes to.
-        raise _faulty(f"it fails with {type(error).__name__}: {error}") from error
+        raise _faulty(f"it fails with {type(error).__name__}: {error}", option) from error
     return cast("str", text)
 
 
@@ -49,7 +67,9 @@ def _bounded() -> Iterator[None]:
         if event == "line":
             steps += 1
             if steps > MOST_STEPS:
-                raise _faulty(f"it is not done after {MOST_STEPS:,} steps, so it may never be")
+                raise DepthkitError(
+                    "MODEL_INVALID", f"it is not done after {MOST_STEPS:,} steps, so it may never be"
+                )
         return on_line
 
     def on_call(frame: FrameType, _event: str, _value: Any) -> Any:
@@ -63,9 +83,9 @@ def _bounded() -> Iterator[None]:
         sys.settrace(before)
 
 
-def _faulty(reason: str) -> DepthkitError:
+def _faulty(reason: str, option: str) -> DepthkitError:
     return DepthkitError(
         "MODEL_INVALID",
-        f"The chat template of this model cannot be filled in: {reason}. Leave chat off, or mend the "
+        f"The chat template of this model cannot be filled in: {reason}. Leave {option} off, or mend the "
         "template (chat_template in tokenizer_config.json, or chat_template.jinja).",
     )

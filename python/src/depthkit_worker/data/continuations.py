@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,24 +109,30 @@ class Room:
         return float("inf") if self.limit is None else self.limit + 1 - int(self.bos is not None)
 
 
-def fit(
-    encoder: PairEncoder,
-    front: tuple[str, Sequence[str]],
-    contexts: Sequence[str],
-    continuations: Sequence[str],
-    room: Room,
-) -> Fitted:
-    """Encode a question whose `front` is a description and its examples. Where it is too long for the
-    model, whole examples go first, the earliest of them before the others; then the context is cut from
-    the left, behind the BOS token, by the same number of tokens for every choice."""
-    description, shots = front
+@dataclass(frozen=True)
+class Asked:
+    """A question as text, with more or fewer of its examples."""
+
+    shots: int
+    """How many examples there are."""
+    write: Callable[[int], tuple[str, Sequence[str]]]
+    """Without so many of the first examples: what stands in front of all contexts, and the contexts."""
+    continuations: Sequence[str]
+    """One behind each context."""
+
+
+def fit(encoder: PairEncoder, asked: Asked, room: Room) -> Fitted:
+    """Encode a question. Where it is too long for the model, whole examples go first, the earliest of them
+    before the others; then the context is cut from the left, behind the BOS token, by the same number of
+    tokens for every choice."""
     dropped = 0
     while True:
-        pairs = encoder.encode(description + "".join(shots[dropped:]), contexts, continuations)
+        front, contexts = asked.write(dropped)
+        pairs = encoder.encode(front, contexts, asked.continuations)
         in_text = any(map(encoder.bos_in_text, pairs))
         pairs = [_without(room.bos, pair) for pair in pairs]
         over = max(len(pair.ids) for pair in pairs) - room.tokens
-        if over <= 0 or dropped == len(shots):
+        if over <= 0 or dropped == asked.shots:
             break
         dropped += 1
     cut = max(0, int(over)) if over > 0 else 0

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from depthkit_worker.contract.wire import CorpusInfo, CorpusOptions
+from depthkit_worker.contract.wire import CorpusInfo, CorpusOptions, FirstToken, WrittenInfo
 from depthkit_worker.data.text import Texts
 from depthkit_worker.data.tokens import Ids, Tokeniser, ids_digest, leading, tokenizer_digest
 from depthkit_worker.errors import DepthkitError
@@ -41,6 +41,8 @@ class Corpus:
     """Where in `ids` each sequence begins, and at the end the number of tokens."""
     info: CorpusInfo
     tokenizer_digest: str
+    prompt_lengths: tuple[int, ...] | None = None
+    """Where a model wrote the rest of every sequence: the tokens in front of what it wrote."""
 
     @property
     def sequences(self) -> int:
@@ -132,6 +134,38 @@ def make_corpus(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, job:
     )
     starts = (0, *np.cumsum([len(front) + len(row) for row in cut.rows]).tolist())
     return Corpus(ids, starts, info, tokenizer_digest(tokeniser.tokenizer))
+
+
+def joined(
+    prompts: Corpus,
+    rows: Sequence[Ids],
+    written: WrittenInfo,
+    prompt_lengths: tuple[int, ...],
+    first_tokens: tuple[FirstToken, ...],
+) -> Corpus:
+    """A corpus of `rows`, each the beginning of one of the sequences of `prompts` and what a model wrote."""
+    ids = np.concatenate(rows)
+    lengths = [len(row) for row in rows]
+    source = prompts.info
+    info = CorpusInfo(
+        data=source.data,
+        tokens_digest=ids_digest(ids),
+        sequences=len(rows),
+        length=max(lengths),
+        tokens=len(ids),
+        tokens_total=source.tokens_total,
+        skip=source.skip,
+        tokens_dropped=source.tokens_dropped + prompts.tokens - sum(prompt_lengths),
+        packing="none",
+        separator=source.separator,
+        bos=source.bos,
+        bos_added=source.bos_added,
+        bos_in_text=source.bos_in_text,
+        first_tokens=first_tokens,
+        written=written,
+    )
+    starts = (0, *np.cumsum(lengths).tolist())
+    return Corpus(ids, starts, info, prompts.tokenizer_digest, prompt_lengths)
 
 
 def _check_length(tokeniser: Tokeniser, tokens: int) -> None:

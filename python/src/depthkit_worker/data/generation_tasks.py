@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from depthkit_worker.contract.wire import GenerationTaskInfo, GenerationTaskOptions, RowSource
@@ -18,9 +18,10 @@ from depthkit_worker.session.job import Job
 class Item:
     prompt: str
     """All that stands before the answer, examples included."""
-    target: str
-    number: Decimal | None
-    """The target's number, where numbers are compared."""
+    targets: tuple[str, ...]
+    """One or more, each of them right; examples show the first."""
+    numbers: tuple[Decimal, ...]
+    """The targets' numbers, where numbers are compared; else none."""
     place: str
     """Where its row stands, for messages."""
 
@@ -39,8 +40,10 @@ def load_generation_task(data: RowSource, options: GenerationTaskOptions, job: J
     asked = asked[: options.limit]
     if not asked:
         raise _too_few("rows to ask", 1, 0)
-    front = "".join(shot.prompt + options.answer_prefix + shot.target + options.separator for shot in shots)
-    items = tuple(Item(front + item.prompt, item.target, item.number, item.place) for item in asked)
+    front = "".join(
+        shot.prompt + options.answer_prefix + shot.targets[0] + options.separator for shot in shots
+    )
+    items = tuple(replace(item, prompt=front + item.prompt) for item in asked)
     info = GenerationTaskInfo(
         digest=_digest(items, options),
         files=tuple(map(str, files_of(data))),
@@ -49,7 +52,7 @@ def load_generation_task(data: RowSource, options: GenerationTaskOptions, job: J
         shots=options.shots,
         separator=options.separator,
         first_prompt=items[0].prompt,
-        first_target=items[0].target,
+        first_target=items[0].targets[0],
     )
     return GenerationTask(items, info)
 
@@ -70,24 +73,31 @@ def _read(data: RowSource, options: GenerationTaskOptions, job: Job) -> list[Ite
 
 
 def _item(row: Row, options: GenerationTaskOptions) -> Item:
-    target = row.written(options.target)
-    if not target:
-        raise row.wrong(options.target, "is empty", "the right answer is a text or a number")
-    number = number_in(target) if options.score == "number" else None
-    if options.score == "number" and number is None:
+    targets = row.written_each(options.target)
+    numbers = (_number(row, options.target, target) for target in targets if options.score == "number")
+    return Item(row.filled(options.prompt), targets, tuple(numbers), str(row.place))
+
+
+def _number(row: Row, field: str, target: str) -> Decimal:
+    number = number_in(target)
+    if number is None:
         raise row.wrong(
-            options.target,
+            field,
             f"has no number in it ({target[-80:]!r})",
             "score the task as exact, or name the field that holds the number",
         )
-    return Item(row.filled(options.prompt), target, number, str(row.place))
+    return number
 
 
 def _digest(items: Sequence[Item], options: GenerationTaskOptions) -> str:
     digest = hashlib.sha256(options.score.encode())
-    for text in (text for item in items for text in (item.prompt, item.target)):
-        encoded = text.encode()
-        digest.update(len(encoded).to_bytes(8, "little") + encoded)
+    for item in items:
+        if len(item.targets) > 1:
+            # So that no other items come to the same texts.
+            digest.update(b"targets" + len(item.targets).to_bytes(8, "little"))
+        for text in (item.prompt, *item.targets):
+            encoded = text.encode()
+            digest.update(len(encoded).to_bytes(8, "little") + encoded)
     return digest.hexdigest()
 
 

@@ -53,6 +53,21 @@ class Row:
             self._check_encodable(name, entry)
         return tuple(value)
 
+    def written_each(self, name: str) -> tuple[str, ...]:
+        """What is written in a field, or in each entry of its list; none of them empty."""
+        value = self._field(name)
+        if not isinstance(value, list):
+            return (self._not_empty(name, self.written(name)),)
+        if not value:
+            raise self.wrong(name, "is an empty list", "it has one entry or more")
+        entries = (Row({name: entry}, self.place).written(name) for entry in value)
+        return tuple(self._not_empty(name, entry) for entry in entries)
+
+    def _not_empty(self, name: str, text: str) -> str:
+        if not text:
+            raise self.wrong(name, "is empty", "the right answer is a text or a number")
+        return text
+
     def index(self, name: str, choices: Sequence[str], first: int = 0) -> int:
         """Which of `choices` a field names: by its number, counted from `first`, or by its text."""
         value = self._field(name)

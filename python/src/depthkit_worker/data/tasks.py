@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from depthkit_worker.contract.wire import RowSource, TaskFormat, TaskInfo, TaskKind, TaskOptions, TaskTemplate
+from depthkit_worker.data.asking import check_turns, in_turns, plainly
 from depthkit_worker.data.continuations import Fitted, Pair, PairEncoder, Room, fit
 from depthkit_worker.data.files import file_digest
 from depthkit_worker.data.rows import Row, files_of, read_source
@@ -27,7 +28,7 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.session.job import Job
 
 ITEMS_BETWEEN_REPORTS = 20
-Pools = Mapping[str | None, Sequence[str]]
+Pools = Mapping[str | None, Sequence[Question]]
 """Examples by group; under None where the format has no groups."""
 
 
@@ -94,16 +95,25 @@ def load_task(tokeniser: Tokeniser, data: RowSource, options: TaskOptions, job: 
         raise DepthkitError(
             "INVALID_ARGUMENT", f"The format {format_.name} takes no examples; leave out shots."
         )
+    if options.chat_template:
+        check_turns(tokeniser, format_)
     asked, pools = _asked(rows, format_, options, job)
     bos = tokeniser.bos(options.bos)
     encoder, room = PairEncoder(tokeniser), Room(tokeniser.limits.tokens, bos)
     items = []
     for done, (row, question) in enumerate(asked):
         job.check()
-        front = (question.description, _shots(pools, format_, question, row, options.shots))
+        shots = _shots(pools, format_, question, row, options.shots)
+        asked_as = (
+            in_turns(tokeniser, question, shots)
+            if options.chat_template
+            else plainly(question, shots, format_)
+        )
         try:
-            fitted = fit(encoder, front, question.contexts, question.continuations, room)
+            fitted = fit(encoder, asked_as, room)
         except DepthkitError as error:
+            if error.code == "MODEL_INVALID":  # Its chat template: no fault of the row.
+                raise
             raise _unfit(row, error) from error
         items.append(_item(question, fitted))
         if done % ITEMS_BETWEEN_REPORTS == 0 or done + 1 == len(asked):
@@ -121,6 +131,7 @@ def load_task(tokeniser: Tokeniser, data: RowSource, options: TaskOptions, job: 
         groups=tuple(dict.fromkeys(item.group for item in items if item.group is not None)),
         shots=options.shots,
         limit=options.limit,
+        chat_template=options.chat_template,
         bos=options.bos,
         bos_added=bos is not None,
         bos_in_text=sum(item.bos_in_text for item in items),
@@ -166,20 +177,20 @@ def _asked(
 ) -> tuple[list[tuple[Row, Question]], Pools]:
     """The rows that are asked, and the examples there are. Without rows of their own, the first of each group
     are the examples."""
-    pools: dict[str | None, list[str]] = defaultdict(list)
+    pools: dict[str | None, list[Question]] = defaultdict(list)
     if options.shots == 0:
         return [(row, format_.read(row)) for row in rows[: options.limit]], pools
     if options.shots_from is not None:
         for row in read_source(options.shots_from, job):
             question = format_.read(row)
-            pools[_pool_of(question, format_)].append(question.example)
+            pools[_pool_of(question, format_)].append(question)
         return [(row, format_.read(row)) for row in rows[: options.limit]], pools
     asked: list[tuple[Row, Question]] = []
     for row in rows:
         question = format_.read(row)
         pool = pools[_pool_of(question, format_)]
         if len(pool) < options.shots:
-            pool.append(question.example)
+            pool.append(question)
         else:
             asked.append((row, question))
             if len(asked) == options.limit:
@@ -195,12 +206,12 @@ def _pool_of(question: Question, format_: Format) -> str | None:
     return question.group if format_.shots_by_group else None
 
 
-def _shots(pools: Pools, format_: Format, question: Question, row: Row, count: int) -> list[str]:
+def _shots(pools: Pools, format_: Format, question: Question, row: Row, count: int) -> list[Question]:
     """The first examples there are, of the question's own group; never the question itself."""
     if count == 0:
         return []
     group = _pool_of(question, format_)
-    found = [example for example in pools.get(group, ()) if example != question.example][:count]
+    found = [shot for shot in pools.get(group, ()) if shot.example != question.example][:count]
     if len(found) < count:
         raise DepthkitError(
             "NOT_ENOUGH_TEXT",
@@ -210,7 +221,7 @@ def _shots(pools: Pools, format_: Format, question: Question, row: Row, count: i
             need=count,
             unit="examples",
         )
-    return [example + format_.separator for example in found]
+    return found
 
 
 def _only_examples(group: str | None, rows: int, shots: int) -> DepthkitError:

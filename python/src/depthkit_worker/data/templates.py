@@ -34,6 +34,13 @@ class Question:
     """What macro averages are taken over, such as the subject."""
     description: str = ""
     """In front of the examples and the question."""
+    delimiter: str = " "
+    """What each continuation begins with, before the choice itself."""
+
+    @property
+    def replies(self) -> tuple[str, ...]:
+        """The continuations as an answer has them that nothing stands in front of."""
+        return tuple(text.removeprefix(self.delimiter) for text in self.continuations)
 
     @property
     def example(self) -> str:
@@ -128,16 +135,17 @@ def _clean_hellaswag(text: str) -> str:
 
 
 def _winogrande(row: Row) -> Question:
-    """Each option is put into the sentence; what follows the gap is scored, and is the choice, the same for
-    both."""
+    """Each option is put into the sentence; what follows the gap is scored, the same for both. The choices
+    are the options, and not their contexts, by whose length the harness would divide."""
     sentence = row.text("sentence")
     gap = sentence.find("_")
     rest = sentence[gap + 1 :].strip()
     if gap < 0 or not rest:
         raise row.wrong("sentence", "has no gap with text behind it", 'the gap is a "_" in the middle')
-    contexts = tuple(sentence[:gap] + row.text(option) for option in ("option1", "option2"))
+    options = (row.text("option1"), row.text("option2"))
+    contexts = tuple(sentence[:gap] + option for option in options)
     answer = row.index("answer", ("1", "2"), first=1)
-    return Question(contexts, (" " + rest,) * 2, (rest, rest), answer)
+    return Question(contexts, (" " + rest,) * 2, options, answer)
 
 
 def _lambada(row: Row) -> Question:
@@ -183,4 +191,4 @@ def _question(
     if len(choices) < 2:
         raise row.wrong("choices", f"are {list(choices)}", "a question has two or more")
     continuations = tuple(delimiter + choice for choice in choices)
-    return Question((prompt,) * len(choices), continuations, choices, answer, group, description)
+    return Question((prompt,) * len(choices), continuations, choices, answer, group, description, delimiter)

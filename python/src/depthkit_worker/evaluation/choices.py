@@ -39,8 +39,8 @@ def choice_result(
     found = scores.log_likelihoods
     _check_items(found)
     answers = np.array([item.answer for item in items])
-    by_chars = np.array([chosen(of / item.characters) for of, item in zip(found, items, strict=True)])
-    by_bytes = np.array([chosen(of / item.bytes) for of, item in zip(found, items, strict=True)])
+    by_chars = normalised(scores, [item.characters for item in items])
+    by_bytes = normalised(scores, [item.bytes for item in items])
     right, right_chars, right_bytes = chosen_of(scores) == answers, by_chars == answers, by_bytes == answers
     groups = _groups(items)
     losses = [choice_loss(of, item.answer) for of, item in zip(found, items, strict=True)]
@@ -86,6 +86,11 @@ def _check_items(found: Sequence[NDArray[np.float64]]) -> None:
 def chosen_of(scores: Scores) -> NDArray[np.int64]:
     """The choice of each item by log-likelihood: the lowest index of those that are highest."""
     return np.array([chosen(of) for of in scores.log_likelihoods])
+
+
+def normalised(scores: Scores, lengths: Sequence[tuple[int, ...]]) -> NDArray[np.int64]:
+    """The choice of each item by log-likelihood over length."""
+    return np.array([chosen(of / by) for of, by in zip(scores.log_likelihoods, lengths, strict=True)])
 
 
 def _agreement(answers: NDArray[np.int64], mine: NDArray[np.int64], dense: NDArray[np.int64]) -> Agreement:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from torch import LongTensor, Tensor
 from transformers import (
     GenerationConfig,
     LogitsProcessorList,
-    PreTrainedTokenizerBase,
     StoppingCriteria,
     StoppingCriteriaList,
 )
@@ -22,10 +22,13 @@ from transformers import (
 from depthkit_worker.contract.wire import FinishReason, GenerateOptions, Generation, GenerationGenerateResult
 from depthkit_worker.data.tokens import Prompt, Tokeniser, tokeniser_of
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.evaluation.batched_writing import Grow, write_batches
 from depthkit_worker.evaluation.finished_items import FinishedItems
-from depthkit_worker.evaluation.greedy import write_greedy
 from depthkit_worker.evaluation.logits import FiniteLogits
+from depthkit_worker.evaluation.next_tokens import NextTokens, OnlyChosen, Stream
+from depthkit_worker.evaluation.told_text import Tell, ToldText
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.ending_tokens import ending_tokens
 from depthkit_worker.models.kv_cache import cache_keyword, empty_cache, kv_bytes_per_token
 from depthkit_worker.models.logits import Reader
 from depthkit_worker.session.job import Job
@@ -47,6 +50,11 @@ class _Writer:
     ends: tuple[int, ...]
     """Tokens that end a text."""
 
+    def decode(self, ids: Sequence[int]) -> str:
+        text = self.tokeniser.tokenizer.decode(list(ids), skip_special_tokens=True)
+        assert isinstance(text, str)
+        return text
+
 
 def generate(
     subnetwork: Subnetwork,
@@ -56,28 +64,38 @@ def generate(
     *,
     finished: FinishedItems | None = None,
     places: Sequence[str] | None = None,
+    streams: Sequence[Stream] | None = None,
+    tell: Tell | None = None,
 ) -> GenerationGenerateResult:
     """What `subnetwork` writes after each of `prompts`. The values of an item of `finished` are
-    the ids written after a prompt. `places` names the prompts in messages; None: by their numbers."""
+    the ids written after a prompt. `places` names the prompts in messages; None: by their numbers.
+    `streams` are the random numbers of their texts; None: those of the prompts' numbers.
+    `tell` hears of text as it is written."""
     started = time.monotonic()
-    _check_options(options)
+    check_options(options)
     decoder = subnetwork.decoder
-    writer = _Writer(decoder, tokeniser_of(decoder), options, _end_ids(decoder))
+    writer = _Writer(decoder, tokeniser_of(decoder), options, ending_tokens(decoder))
     named = [f"prompt {number + 1}" for number in range(len(prompts))] if places is None else places
     encoded = [_encode(writer, prompt, place) for prompt, place in zip(prompts, named, strict=True)]
+    told = None if tell is None else ToldText(writer.decode, options.stop, tell)
     finished = finished or FinishedItems()
     missing = finished.missing([range(1, options.max_new_tokens + 1)] * len(prompts))
     left = [encoded[place].ids for place in missing]
+    drawn = [(place, 0) if streams is None else streams[place] for place in missing]
     with removed(subnetwork), torch.no_grad():
         kv_bytes = kv_bytes_per_token(decoder)
         if options.batch_size > 1:
-            texts = _write_batches(decoder, left, options, job)
+            texts = _write_batches(decoder, left, drawn, options, job, _grow(told, missing))
         else:
-            texts = _one_by_one(writer, left, job, cached=options.cache and kv_bytes > 0)
+            cached = options.cache and kv_bytes > 0
+            texts = _one_by_one(writer, left, drawn, job, _grow(told, missing), cached=cached)
         with closing(texts):
             for written in texts:
                 ids = [np.asarray(text, dtype=np.float64) for text in written.values()]
                 finished.add([missing[place] for place in written], ids)
+                if told is not None:
+                    for place, text in written.items():
+                        told.end(missing[place], _cut(writer, text)[0])
     generations = tuple(
         _read(writer, prompt, encoded[place], [int(token) for token in finished[place]])
         for place, prompt in enumerate(prompts)
@@ -87,42 +105,64 @@ def generate(
     )
 
 
+def _grow(told: ToldText | None, places: Sequence[int]) -> Grow:
+    """Tells of the texts after prompts at these places."""
+    if told is None:
+        return lambda _place, _written: None
+    return lambda place, written: told.grow(places[place], written)
+
+
 def _write_batches(
-    decoder: Decoder, encoded: Sequence[list[int]], options: GenerateOptions, job: Job
+    decoder: Decoder,
+    encoded: Sequence[list[int]],
+    streams: Sequence[Stream],
+    options: GenerateOptions,
+    job: Job,
+    grow: Grow,
 ) -> Texts:
-    """Greedy text after each of `encoded`, by `decoder` as it stands."""
+    """Text after each of `encoded`, by `decoder` as it stands."""
     done = 0
-    for written in write_greedy(decoder, encoded, options, _end_ids(decoder), job):
+    for written in write_batches(decoder, encoded, streams, options, ending_tokens(decoder), job, grow):
         yield written
         done += len(written)
         job.report(PHASE, done, len(encoded), "texts")
 
 
-def _one_by_one(writer: _Writer, encoded: Sequence[list[int]], job: Job, *, cached: bool) -> Texts:
+def _one_by_one(
+    writer: _Writer,
+    encoded: Sequence[list[int]],
+    streams: Sequence[Stream],
+    job: Job,
+    grow: Grow,
+    *,
+    cached: bool,
+) -> Texts:
     each = writer.options.max_new_tokens
     total = len(encoded) * each
     with _plain_defaults(writer.decoder):
-        for index, ids in enumerate(encoded):
-            watch = _Watch(writer, len(ids), job, (index * each, total))
-            yield {index: _continue(writer, index, ids, watch, cached)}
+        for index, (ids, stream) in enumerate(zip(encoded, streams, strict=True)):
+            watch = _Watch(writer, len(ids), job, (index * each, total), partial(grow, index))
+            tokens = NextTokens(writer.options, [stream])
+            yield {index: _continue(writer, index, ids, tokens, watch, cached)}
     job.report(PHASE, total, total, "tokens")
 
 
-def _continue(writer: _Writer, place: int, ids: list[int], watch: _Watch, cached: bool) -> list[int]:
+def _continue(
+    writer: _Writer, place: int, ids: list[int], tokens: NextTokens, watch: _Watch, cached: bool
+) -> list[int]:
     device = writer.decoder.device
     cache: dict[str, Any] = {cache_keyword(writer.decoder.model): empty_cache()} if cached else {}
     input_ids = torch.tensor([ids], device=device)
     reader = Reader("Writing text", writer.decoder.dtype)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(writer.options.seed)
-        output = writer.decoder.model.generate(  # type: ignore[operator]
-            input_ids,
-            attention_mask=torch.ones_like(input_ids),
-            generation_config=_generation_config(writer, cached),
-            stopping_criteria=StoppingCriteriaList([watch]),
-            logits_processor=LogitsProcessorList([FiniteLogits(reader, [place])]),
-            **cache,
-        )
+    processors = [FiniteLogits(reader, [place]), OnlyChosen(tokens)]
+    output = writer.decoder.model.generate(  # type: ignore[operator]
+        input_ids,
+        attention_mask=torch.ones_like(input_ids),
+        generation_config=_generation_config(writer, cached),
+        stopping_criteria=StoppingCriteriaList([watch]),
+        logits_processor=LogitsProcessorList(processors),
+        **cache,
+    )
     assert isinstance(output, Tensor)
     written: list[int] = output[0, len(ids) :].tolist()
     return written
@@ -131,8 +171,16 @@ def _continue(writer: _Writer, place: int, ids: list[int], watch: _Watch, cached
 class _Watch(StoppingCriteria):
     """Runs after every token: obeys a cancel, reports, and looks for stop strings."""
 
-    def __init__(self, writer: _Writer, prompt_tokens: int, job: Job, done_of: tuple[int, int]) -> None:
-        self._tokenizer = writer.tokeniser.tokenizer
+    def __init__(
+        self,
+        writer: _Writer,
+        prompt_tokens: int,
+        job: Job,
+        done_of: tuple[int, int],
+        grow: Callable[[list[int]], None],
+    ) -> None:
+        self._decode = writer.decode
+        self._grow = grow
         self._stop = writer.options.stop
         self._prompt_tokens = prompt_tokens
         self._job = job
@@ -142,21 +190,16 @@ class _Watch(StoppingCriteria):
         self._job.check()
         written = input_ids[0, self._prompt_tokens :]
         self._job.report(PHASE, self._before + len(written), self._total, "tokens")
+        self._grow(written.tolist())
         stopped = False
         if self._stop:
-            text = _decode(self._tokenizer, written.tolist())
+            text = self._decode(written.tolist())
             stopped = any(stop in text for stop in self._stop)
         return torch.tensor([stopped], device=input_ids.device)
 
 
 def _read(writer: _Writer, prompt: str, encoded: Prompt, written: list[int]) -> Generation:
-    text = _decode(writer.tokeniser.tokenizer, written)
-    cuts = [at for stop in writer.options.stop if (at := text.find(stop)) >= 0]
-    finish: FinishReason = "length"
-    if cuts:
-        text, finish = text[: min(cuts)], "stop"
-    elif written and written[-1] in writer.ends:
-        finish = "end-of-text"
+    text, finish = _cut(writer, written)
     return Generation(
         prompt=prompt,
         text=text,
@@ -166,6 +209,15 @@ def _read(writer: _Writer, prompt: str, encoded: Prompt, written: list[int]) -> 
         token_ids=tuple(written),
         finish=finish,
     )
+
+
+def _cut(writer: _Writer, written: Sequence[int]) -> tuple[str, FinishReason]:
+    """The text of these ids up to a stop string, and why it ended."""
+    text = writer.decode(written)
+    cuts = [at for stop in writer.options.stop if (at := text.find(stop)) >= 0]
+    if cuts:
+        return text[: min(cuts)], "stop"
+    return text, "end-of-text" if written and written[-1] in writer.ends else "length"
 
 
 def _encode(writer: _Writer, prompt: str, place: str) -> Prompt:
@@ -201,40 +253,29 @@ def _plain_defaults(decoder: Decoder) -> Iterator[None]:
 
 
 def _generation_config(writer: _Writer, cached: bool) -> GenerationConfig:
-    options, ends = writer.options, writer.ends
-    sampling: dict[str, Any] = {"do_sample": False}
-    if options.temperature > 0:
-        sampling = {"do_sample": True, "temperature": options.temperature, "top_p": options.top_p, "top_k": 0}
+    ends = writer.ends
     return GenerationConfig(
-        max_new_tokens=options.max_new_tokens,
+        max_new_tokens=writer.options.max_new_tokens,
         eos_token_id=list(ends) or None,
         pad_token_id=ends[0] if ends else 0,  # One prompt at a time: never seen.
         use_cache=cached,
-        **sampling,
+        do_sample=False,  # What is drawn is drawn before: see `OnlyChosen`.
     )
 
 
-def _end_ids(decoder: Decoder) -> tuple[int, ...]:
-    """From the checkpoint's generation settings, or else its configuration."""
-    for shipped in (decoder.model.generation_config, decoder.config):
-        ends = getattr(shipped, "eos_token_id", None)
-        if ends is not None:
-            return tuple(ends) if isinstance(ends, list) else (int(ends),)
-    return ()
-
-
-def _decode(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> str:
-    text = tokenizer.decode(ids, skip_special_tokens=True)
-    assert isinstance(text, str)
-    return text
-
-
-def _check_options(options: GenerateOptions) -> None:
-    if options.batch_size > 1 and (options.temperature > 0 or not options.cache):
+def check_options(options: GenerateOptions) -> None:
+    if options.batch_size > 1 and not options.cache:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"Batches of {options.batch_size} prompts were asked for. They are written greedily (temperature "
-            "0) and with a cache; sampled texts and those without a cache are written one at a time "
-            "(batch_size 1).",
+            f"Batches of {options.batch_size} prompts without a cache were asked for. Batches are written "
+            "with one; texts without a cache are written one at a time (batchSize 1).",
             batchSize=options.batch_size,
+        )
+    if options.temperature == 0 and (options.top_p < 1 or options.seed > 0):
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"Greedy text (temperature 0) was asked for with topP {options.top_p:g} and seed {options.seed}. "
+            "Both are for sampling: set a temperature above 0, or leave them out.",
+            topP=options.top_p,
+            seed=options.seed,
         )

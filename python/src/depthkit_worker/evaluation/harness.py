@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import LogitsProcessorList
+from transformers import LogitsProcessorList, PreTrainedTokenizerBase
 
 from depthkit_worker.contract.wire import HarnessMetric, HarnessOptions, HarnessRunResult, HarnessTask
+from depthkit_worker.data.chat import render_chat, require_template
 from depthkit_worker.data.tokens import Tokeniser
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.harness_tokens import RequestTokens
@@ -56,6 +57,8 @@ def run_harness(
     decoder = subnetwork.decoder
     require_harness()
     _check(options)
+    if options.chat_template:
+        require_template(decoder.require_tokenizer(), "chatTemplate")
     job.report(PHASE, 0, None, "batches")
     evaluate: Any = _import("lm_eval", job).simple_evaluate
     huggingface: Any = _import("lm_eval.models.huggingface", job)
@@ -68,6 +71,7 @@ def run_harness(
             tokenizer=deepcopy(decoder.require_tokenizer()),
             batch_size=options.batch_size,
         )
+        model.apply_chat_template = functools.partial(_render, model.tokenizer)
         tokens = RequestTokens(model, Tokeniser(model.tokenizer, decoder.limits))
         _watch(model, tokens, Reader(WHAT, decoder.dtype, "request"), job)
         try:
@@ -77,6 +81,8 @@ def run_harness(
                 task_manager=manager,
                 num_fewshot=options.shots,
                 limit=options.limit,
+                apply_chat_template=options.chat_template,
+                fewshot_as_multiturn=options.chat_template,
                 bootstrap_iters=BOOTSTRAP,
                 log_samples=on_samples is not None,
             )
@@ -90,6 +96,7 @@ def run_harness(
         first_tokens=tokens.first,
         lm_eval_version=importlib.metadata.version("lm-eval"),
         limit=options.limit,
+        chat_template=options.chat_template,
         batch_size=options.batch_size,
         seconds=time.monotonic() - started,
     )
@@ -141,6 +148,14 @@ def _find_tasks(options: HarnessOptions, job: Job) -> tuple[Any, list[str]]:
         unknown=unknown,
         tasks=len(manager.all_tasks),
     )
+
+
+def _render(
+    tokenizer: PreTrainedTokenizerBase, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
+) -> str:
+    """In place of the harness's own, which leaves the system's turn out where a template has none, and lets a
+    template run for ever."""
+    return render_chat(tokenizer, chat_history, "chatTemplate", unfinished=not add_generation_prompt)
 
 
 def _watch(model: Any, tokens: RequestTokens, reader: Reader, job: Job) -> None:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from depthkit_worker.contract.wire import FiniteOrInfinity, PerplexityOptions, PerplexityResult
+from depthkit_worker.contract.wire import (
+    FiniteOrInfinity,
+    PerplexityItems,
+    PerplexityOptions,
+    PerplexityResult,
+)
 from depthkit_worker.data.stream import TextStream
 from depthkit_worker.data.tokens import leading, tokeniser_of
 from depthkit_worker.data.windows import Window, Windows, lay_windows
@@ -22,6 +28,9 @@ from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.head import Head
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
+Each = Callable[[NDArray[np.float64], NDArray[np.int64]], PerplexityItems]
+"""From the summed losses of the chunks, and how many tokens of each are scored."""
+
 
 def perplexity(
     subnetwork: Subnetwork,
@@ -30,9 +39,11 @@ def perplexity(
     job: Job,
     *,
     finished: FinishedItems | None = None,
+    each: Each | None = None,
 ) -> PerplexityResult:
     """Perplexity of `subnetwork` on `stream`, made with the same options. An item of `finished` is a chunk,
     its value the summed loss.
+    `each` makes what the result says of single chunks.
 
     The stream is cut in chunks; each token is scored once, in the first chunk that holds it, given the
     tokens before it in that chunk; a chunk's first token is not scored unless BOS stands before it.
@@ -76,6 +87,7 @@ def perplexity(
         tokens_total=len(stream.ids),
         tokens_scored=tokens,
         tokens_dropped=windows.dropped,
+        per_item=None if each is None else each(losses, scored),
         batch_size=options.batch_size,
         seconds=time.monotonic() - started,
     )

@@ -24,7 +24,7 @@ from depthkit_worker.export.plain_config import is_dense
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.families import Family
 from depthkit_worker.models.units import Parts
-from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank, Scale
+from depthkit_worker.repair.stream_updates import Constant, FeedForward, Linear, LowRank, Scale, SwiGlu
 
 MODULE = "modeling_depthkit"
 MODELLING_FILE = f"{MODULE}.py"
@@ -123,10 +123,12 @@ def _update(module: nn.Module) -> dict[str, Any]:
             return {"kind": module.kind, "bias": module.bias is not None}
         case Scale():
             return {"kind": module.kind, "factor": module.factor}
+        case FeedForward() | SwiGlu():
+            return {"kind": module.kind, "width": module.up.shape[1]}
     raise DepthkitError(
         "EXPORT_UNSUPPORTED",
         f"An update of the kind {type(module).__name__} has no form in a checkpoint. "
-        "Constant, LowRank, Linear and Scale updates have one.",
+        "Constant, LowRank, Linear, Scale, FeedForward and SwiGlu updates have one.",
     )
 
 

@@ -14,6 +14,7 @@ from depthkit_worker.contract.wire import (
     EvaluationPerplexityParams,
     LastWordItems,
     LastWordResult,
+    PerplexityItems,
     PerplexityResult,
     TaskKind,
     TensorRef,
@@ -23,7 +24,13 @@ from depthkit_worker.data.tasks import Task
 from depthkit_worker.data.text import read_texts
 from depthkit_worker.data.tokens import tokeniser_of, tokenizer_digest
 from depthkit_worker.evaluation import perplexity as perplexities
-from depthkit_worker.evaluation.choices import choice_result, chosen_of, last_word_result, require_kind
+from depthkit_worker.evaluation.choices import (
+    choice_result,
+    chosen_of,
+    last_word_result,
+    normalised,
+    require_kind,
+)
 from depthkit_worker.evaluation.task_scores import Scores, task_scores
 from depthkit_worker.handlers.items import finished_items
 from depthkit_worker.handlers.sources import check_readable, subnetwork_of
@@ -34,8 +41,17 @@ from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 def perplexity(session: Session, params: EvaluationPerplexityParams, call: Call) -> PerplexityResult:
     subnetwork, stream = subnetwork_of(session, params), _stream(session, params, call)
+
+    def each(losses: NDArray[np.float64], tokens: NDArray[np.int64]) -> PerplexityItems:
+        return PerplexityItems(losses=call.attach(losses), tokens=call.attach(tokens.astype(np.uint32)))
+
     return perplexities.perplexity(
-        subnetwork, stream, params, call, finished=finished_items(params.known, call)
+        subnetwork,
+        stream,
+        params,
+        call,
+        finished=finished_items(params.known, call),
+        each=each if params.items else None,
     )
 
 
@@ -103,6 +119,8 @@ def _choice_items(task: Task, scores: Scores, call: Call) -> ChoiceItems:
         log_likelihoods=call.attach(np.concatenate(scores.log_likelihoods)),
         ends=attach(np.cumsum([len(item.tails) for item in task.items])),
         chosen=attach(chosen_of(scores)),
+        chosen_norm_chars=attach(normalised(scores, [item.characters for item in task.items])),
+        chosen_norm_bytes=attach(normalised(scores, [item.bytes for item in task.items])),
         answers=attach([item.answer for item in task.items]),
     )
 

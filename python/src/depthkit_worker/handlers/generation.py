@@ -6,6 +6,7 @@ from depthkit_worker.contract.wire import (
     GenerationGenerateResult,
     GenerationLoadTaskParams,
     GenerationLoadTaskResult,
+    GenerationPart,
     GenerationSolveParams,
     GenerationSolveResult,
     GenerationUnloadTaskParams,
@@ -19,7 +20,11 @@ from depthkit_worker.session.session import Session
 
 
 def generate(session: Session, params: GenerationGenerateParams, call: Call) -> GenerationGenerateResult:
-    return generation.generate(subnetwork_of(session, params), params.prompts, params, call)
+    def tell(prompt: int, at: int, text: str) -> None:
+        call.part(GenerationPart(prompt=prompt, at=at, text=text))
+
+    told = tell if params.stream else None
+    return generation.generate(subnetwork_of(session, params), params.prompts, params, call, tell=told)
 
 
 def load_task(session: Session, params: GenerationLoadTaskParams, call: Call) -> GenerationLoadTaskResult:

@@ -8,8 +8,7 @@ from depthkit_worker.contract.wire import (
     InfluenceMeasureParams,
     InfluenceMeasureResult,
 )
-from depthkit_worker.data.corpus import Corpus
-from depthkit_worker.handlers.sources import check_readable, parse_units
+from depthkit_worker.handlers.sources import check_readable, parse_units, subnetwork_of
 from depthkit_worker.influence.gradients import gradient_influence
 from depthkit_worker.influence.static import static_influence
 from depthkit_worker.memory.allocator import freed_memory_kept
@@ -21,7 +20,8 @@ from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 def measure(session: Session, params: InfluenceMeasureParams, call: Call) -> InfluenceMeasureResult:
     started = time.monotonic()
-    subnetwork, corpus = _measured_on(session, params)
+    subnetwork, corpus = subnetwork_of(session, params), session.corpora.get(params.corpus)
+    check_readable(corpus, subnetwork.decoder)
     with removed(subnetwork):
         influence = static_influence(subnetwork.decoder, corpus, params, call)
     return InfluenceMeasureResult(
@@ -41,8 +41,9 @@ def measure(session: Session, params: InfluenceMeasureParams, call: Call) -> Inf
 
 def gradients(session: Session, params: InfluenceGradientParams, call: Call) -> InfluenceGradientResult:
     started = time.monotonic()
-    subnetwork, corpus = _measured_on(session, params)
-    decoder = subnetwork.decoder
+    decoder, corpus = session.models.get(params.model), session.corpora.get(params.corpus)
+    check_readable(corpus, decoder)
+    subnetwork = Subnetwork(decoder, parse_units(params.removed))
     with freed_memory_kept(decoder.device), removed(subnetwork):
         influence = gradient_influence(decoder, corpus, params, call)
     return InfluenceGradientResult(
@@ -56,11 +57,3 @@ def gradients(session: Session, params: InfluenceGradientParams, call: Call) -> 
         tokens=influence.tokens,
         seconds=time.monotonic() - started,
     )
-
-
-def _measured_on(
-    session: Session, params: InfluenceMeasureParams | InfluenceGradientParams
-) -> tuple[Subnetwork, Corpus]:
-    decoder, corpus = session.models.get(params.model), session.corpora.get(params.corpus)
-    check_readable(corpus, decoder)
-    return Subnetwork(decoder, parse_units(params.removed)), corpus

@@ -30,12 +30,21 @@ def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) ->
         None if params.repaired is None else unpack_masks(call.array(params.repaired, "uint8"), len(repairs))
     )
 
-    def send(rows: NDArray[np.int64], values: NDArray[np.float64], counts: tuple[int, ...]) -> None:
+    def send(
+        rows: NDArray[np.int64],
+        values: NDArray[np.float64],
+        counts: tuple[int, ...],
+        apart: NDArray[np.float64] | None,
+    ) -> None:
         places = call.attach(rows.astype(np.uint32))
-        call.part(SubnetworksEvaluatePart(rows=places, values=call.attach(values), counts=counts))
+        found = call.attach(values)
+        own = None if apart is None else call.attach(apart)
+        call.part(SubnetworksEvaluatePart(rows=places, values=found, counts=counts, by_sequence=own))
 
     subnetworks = Subnetworks(units, kept, repairs, repaired)
-    result = evaluate_subnetworks(decoder, data, subnetworks, params.measures, params, call, send)
+    result = evaluate_subnetworks(
+        decoder, data, subnetworks, params.measures, params, call, send, by_sequence=params.by_sequence
+    )
     return SubnetworksEvaluateResult(
         values=call.attach(result.values),
         measures=result.measures,

@@ -21,14 +21,22 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 import torch
+from msgspec.structs import replace
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from depthkit_worker.contract.wire import FoldOptions, RepairReference
+from depthkit_worker.contract.wire import (
+    FoldDescent,
+    FoldDescentReport,
+    FoldOptions,
+    GapError,
+    RepairReference,
+)
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Parts
 from depthkit_worker.repair.fitting import Base, Fill, Fitted
+from depthkit_worker.repair.fold_descent import KeptStreams, descend, kept_tokens
 from depthkit_worker.repair.gap_filling import first_token_notes
 from depthkit_worker.repair.gap_streams import fit_gaps
 from depthkit_worker.repair.gaps import Gap, require_gaps
@@ -58,6 +66,9 @@ def fit_fold(options: FoldOptions, base: Base, job: Job) -> Fitted:
     gaps = require_gaps(base.subnetwork, "fold")
     places = _places(base, gaps, options.reference)
     fits: dict[Gap, Affine] = {}
+    descents: dict[Gap, FoldDescentReport] = {}
+    descent = _descent(options)
+    kept = None if descent is None else kept_tokens(base.corpus, base.options.skip_tokens, descent)
 
     def fill(gap: Gap, regression: GapRegression) -> Fill:
         place, update = places[gap], fit(regression)
@@ -77,8 +88,13 @@ def fit_fold(options: FoldOptions, base: Base, job: Job) -> Fitted:
 
     def fit(regression: GapRegression) -> Affine:
         if options.ridge is None:
-            return Affine(None, regression.mean())
-        return regression.solver().whole(regression.settled_ridge(options.ridge))
+            solved = Affine(None, regression.mean())
+        else:
+            solved = regression.solver().whole(regression.settled_ridge(options.ridge))
+        if descent is None or not isinstance(regression, KeptStreams):
+            return solved
+        found, descents[regression.gap] = descend(regression, solved, descent, job)
+        return found
 
     with _outputs(base.decoder, places.values()) as outputs:
 
@@ -86,11 +102,40 @@ def fit_fold(options: FoldOptions, base: Base, job: Job) -> Fitted:
             def read(x: Tensor) -> Tensor:
                 return outputs[places[gap].block].view(x.shape)
 
-            return GapRegression(gap, read, choosing=options.ridge == "auto")
+            choosing = options.ridge == "auto"
+            if kept is None:
+                return GapRegression(gap, read, choosing)
+            return KeptStreams(gap, read, choosing, options.objective, kept)
 
         fitted = fit_gaps(base, gaps, options.reference, watch, fill, job)
-    errors = tuple(regression.gap_error(fits[regression.gap]) for _, regression in fitted)
-    return Fitted(options, tuple(made for made, _ in fitted), errors, notes=first_token_notes(errors))
+    errors = tuple(
+        replace(regression.gap_error(fits[regression.gap]), descent=descents.get(regression.gap))
+        for _, regression in fitted
+    )
+    notes = (*first_token_notes(errors), *_descent_notes(errors))
+    return Fitted(replace(options, descent=descent), tuple(made for made, _ in fitted), errors, notes=notes)
+
+
+def _descent(options: FoldOptions) -> FoldDescent | None:
+    """How a cosine objective is lowered; None for least squares."""
+    if options.objective != "least-squares":
+        return options.descent or FoldDescent()
+    if options.descent is not None:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            "The fold was given a descent and is fitted by least squares, which has a closed form and no "
+            "steps. Leave descent out, or give objective cosine or stream-cosine.",
+            objective=options.objective,
+        )
+    return None
+
+
+def _descent_notes(gaps: Sequence[GapError]) -> tuple[str, ...]:
+    return tuple(
+        f"{', '.join(gap.removed)}: no step lowered the cosine objective, so this is the map of least squares"
+        for gap in gaps
+        if gap.descent is not None and gap.descent.steps > 0 and gap.descent.after == gap.descent.before
+    )
 
 
 @contextmanager

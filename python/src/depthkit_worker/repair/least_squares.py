@@ -130,6 +130,7 @@ def gap_error(
         factor=factor,
         ridge=None if choice is None else choice.ridge,
         held_out_error=None if choice is None else choice.error,
+        descent=None,
     )
 
 

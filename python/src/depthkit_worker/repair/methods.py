@@ -67,10 +67,22 @@ def fit_repairs(
         skip_tokens=base.options.skip_tokens,
         weights_unchanged=unchanged,
         peak_bytes=memory.bytes(),
-        notes=fitted.notes,
+        notes=(*_written_notes(base), *fitted.notes),
         seconds=time.monotonic() - started,
     )
     return repairs, report
+
+
+def _written_notes(base: Base) -> tuple[str, ...]:
+    written = base.corpus.info.written
+    if written is None:
+        return ()
+    own = written.weights == base.decoder.source.weights_digest
+    who = "this model itself" if own else f"another model ({written.weights[:12]})"
+    how = f"temperature {written.temperature:g}, seed {written.seed}" if written.temperature else "greedily"
+    return (
+        f"the corpus was written by {who}, {how}: {written.tokens:,} of its {base.corpus.tokens:,} tokens",
+    )
 
 
 def fit(base: Base, options: RepairMethod, on_point: OnPoint, job: Job) -> Fitted:

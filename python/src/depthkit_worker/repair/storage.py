@@ -31,7 +31,7 @@ from depthkit_worker.models.target import check_target
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.repair import BlockEdit, Repair
 from depthkit_worker.repair.saved_form import FORMAT, VERSION, SavedRepair, damaged, read_saved
-from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank, Scale
+from depthkit_worker.repair.stream_updates import Constant, FeedForward, Linear, LowRank, Scale, SwiGlu
 from depthkit_worker.repair.weight_changes import Product, Sum, Value, WeightChange
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -71,6 +71,9 @@ def describe(edits: Mapping[int, BlockEdit]) -> Described:
                     put(where, matrix=module.matrix, bias=module.bias)
                 case Scale():
                     entry |= {"kind": module.kind, "factor": module.factor}
+                case FeedForward() | SwiGlu():
+                    entry["kind"] = module.kind
+                    put(where, **dict(module.named_parameters()))
                 case _:
                     raise TypeError(f"no stored form for {type(module).__name__}")
             described.append(entry)
@@ -267,6 +270,10 @@ def _update(edit: dict[str, Any], where: str, tensors: Mapping[str, Tensor], dec
             if not isinstance(factor, float) or not 0 < factor < math.inf:
                 raise ValueError(f"it scales by {factor!r}, which is no number above 0")
             return Scale(factor)
+        case FeedForward.kind:
+            return FeedForward(get("up"), get("up_bias"), get("down"), get("down_bias"))
+        case SwiGlu.kind:
+            return SwiGlu(get("gate"), get("up"), get("down"))
     raise ValueError(f"no update of kind {edit['kind']!r}")
 
 

@@ -85,3 +85,41 @@ class Scale(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x * (self.factor - 1)
+
+
+class FeedForward(nn.Module):
+    """relu(x A + a) B + b in the stream's place: what is added is that less x."""
+
+    kind = "feed-forward"
+
+    def __init__(self, up: Tensor, up_bias: Tensor, down: Tensor, down_bias: Tensor) -> None:
+        super().__init__()
+        self.up = nn.Parameter(up, requires_grad=False)
+        """A: (hidden, width)"""
+        self.up_bias = nn.Parameter(up_bias, requires_grad=False)
+        self.down = nn.Parameter(down, requires_grad=False)
+        """B: (width, hidden)"""
+        self.down_bias = nn.Parameter(down_bias, requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        made: Tensor = (x @ self.up + self.up_bias).relu() @ self.down + self.down_bias
+        return made - x
+
+
+class SwiGlu(nn.Module):
+    """(silu(x G) * (x A)) B in the stream's place: what is added is that less x."""
+
+    kind = "swiglu"
+
+    def __init__(self, gate: Tensor, up: Tensor, down: Tensor) -> None:
+        super().__init__()
+        self.gate = nn.Parameter(gate, requires_grad=False)
+        """G: (hidden, width)"""
+        self.up = nn.Parameter(up, requires_grad=False)
+        """A: (hidden, width)"""
+        self.down = nn.Parameter(down, requires_grad=False)
+        """B: (width, hidden)"""
+
+    def forward(self, x: Tensor) -> Tensor:
+        made: Tensor = (nn.functional.silu(x @ self.gate) * (x @ self.up)) @ self.down
+        return made - x

@@ -30,9 +30,12 @@ from depthkit_worker.subnetworks.scorable import Scorable
 from depthkit_worker.subnetworks.steps import StepCost, step_cost
 
 PHASE = "subnetworks"
-OnValues = Callable[[NDArray[np.int64], NDArray[np.float64], tuple[int, ...]], None]
-"""Called with the rows of the request that are finished, (k,), their values, (k, measures), and over how many
-positions or items each measure is a mean."""
+OnValues = Callable[
+    [NDArray[np.int64], NDArray[np.float64], tuple[int, ...], NDArray[np.float64] | None], None
+]
+"""Called with the rows of the request that are finished, (k,), their values, (k, measures), over how many
+positions or items each measure is a mean, and where it is asked for what every sequence or item has alone,
+(sequences, measures), the same for all k."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,7 @@ def evaluate_subnetworks(
     job: Job,
     on_values: OnValues | None = None,
     executor: Executor | None = None,
+    by_sequence: bool = False,
 ) -> EngineResult:
     """`measures` of every one of `subnetworks` of `decoder`, as it stands, on `data`: a corpus or a task.
 
@@ -109,7 +113,7 @@ def evaluate_subnetworks(
     _check(measures, options, data)
     coded = block_codes(subnetworks, decoder.depth, decoder.family)
     codes, to_distinct = np.unique(coded.codes, axis=0, return_inverse=True)
-    evaluation = Evaluation(codes, measures, options.scored_positions, coded.variants)
+    evaluation = Evaluation(codes, measures, options.scored_positions, coded.variants, by_sequence)
     plan = make_plan(decoder, data, evaluation, options.batch_size, options.memory_budget)
     watch = _Watch(step_cost(decoder, coded.variants), plan, job)
     answers = _groups(to_distinct.reshape(-1), len(codes))
@@ -119,6 +123,7 @@ def evaluate_subnetworks(
     sums = np.zeros((len(codes), len(measures)))
     counts = np.zeros((len(codes), len(measures)), dtype=np.int64)
     missing = np.full(len(codes), data.sequences)
+    apart: dict[int, NDArray[np.float64]] = {}
     broken = _Broken(
         Reader(f"Measuring subnetworks on {data.what}", decoder.dtype, "sequence"), data.sequences
     )
@@ -128,11 +133,17 @@ def evaluate_subnetworks(
         sums[part.row] += part.sums
         counts[part.row] += part.counts
         missing[part.row] -= part.sequences
+        if part.by_sequence is not None:
+            numbers, found = part.by_sequence
+            if part.row not in apart:
+                apart[part.row] = np.full((data.sequences, len(measures)), np.nan)
+            apart[part.row][numbers] = found
         if missing[part.row] == 0:
             rows = answers[part.row]
             values[rows] = _means(sums[part.row], counts[part.row], options.scored_positions)
             if on_values is not None:
-                on_values(rows, values[rows], tuple(counts[part.row].tolist()))
+                own = apart.pop(part.row, None)
+                on_values(rows, values[rows], tuple(counts[part.row].tolist()), own)
     return EngineResult(
         values=values,
         measures=measures,

@@ -45,6 +45,8 @@ class Evaluation:
     measures: tuple[Measure, ...]
     positions: ScoredPositions
     variants: Variants = ()
+    by_sequence: bool = False
+    """Whether every sequence's own values are wanted too."""
 
     @property
     def compares(self) -> bool:
@@ -75,6 +77,8 @@ class RowSums:
     """(measures,): over the positions, or items, counted."""
     counts: NDArray[np.int64]
     """(measures,): how many those are."""
+    by_sequence: tuple[NDArray[np.int64], NDArray[np.float64]] | None
+    """Where it is wanted: the sequences' numbers, and their own values, (sequences, measures)."""
     unreadable: Unreadable | None
     """Where its logits, or those it is compared with, are NaN or infinite: the sums are no numbers."""
 
@@ -177,9 +181,9 @@ class LocalExecutor:
                 group.append(_Ready(wanted[place], scorer.read(state), weight))
             del state
             if len(group) == shared_by:
-                yield from self._score(scorer, group, at, piece, progress)
+                yield from self._score(evaluation, scorer, group, at, progress)
         if group and scorer is not None:
-            yield from self._score(scorer, group, at, piece, progress)
+            yield from self._score(evaluation, scorer, group, at, progress)
 
     def _head_weight(self, evaluation: Evaluation, code: int) -> Tensor | None:
         """The head's weight as a repair made it; None: the model's own."""
@@ -190,10 +194,10 @@ class LocalExecutor:
 
     def _score(
         self,
+        evaluation: Evaluation,
         scorer: Scorer,
         group: list[_Ready],
         at: ScoredRows,
-        piece: Piece,
         progress: Progress,
     ) -> Iterator[RowSums]:
         """Scores and empties `group`."""
@@ -201,10 +205,12 @@ class LocalExecutor:
         rows = [ready.row for ready in group]
         group.clear()
         for row, of_row in zip(rows, values, strict=True):
-            progress.head(piece.sequences)
+            sequences = len(at.numbers)
+            progress.head(sequences)
             readable = of_row[READABLE] if at.picks is None else of_row[READABLE][at.picks]
             broken = None if bool(readable.all()) else unreadable(readable, *at.places)
-            yield RowSums(row, piece.sequences, at.sums(of_row), at.counts, broken)
+            own = (at.numbers, at.by_sequence(of_row)) if evaluation.by_sequence else None
+            yield RowSums(row, sequences, at.sums(of_row), at.counts, own, broken)
 
 
 def _trie(evaluation: Evaluation, piece: Piece) -> tuple[Trie, list[int]]:

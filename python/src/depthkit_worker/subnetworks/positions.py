@@ -35,7 +35,7 @@ class Scored:
     """Of each measure asked for, which rows it averages over: bool (rows,)."""
     width: int
     """Tokens of the batch's rows."""
-    sequences: NDArray[np.int64]
+    numbers: NDArray[np.int64]
     """(batch,): which sequence of the data each is."""
     picks: None = None
     """One target a row."""
@@ -43,7 +43,7 @@ class Scored:
     @property
     def places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         rows = self.rows.numpy()
-        return self.sequences[rows // self.width], rows % self.width
+        return self.numbers[rows // self.width], rows % self.width
 
     @property
     def quantities(self) -> frozenset[str]:
@@ -57,6 +57,17 @@ class Scored:
         """(measures,): sums over the rows counted."""
         sums = [values[measure][counted].sum() for measure, counted in self.counted.items()]
         return torch.stack(sums).numpy()
+
+    def by_sequence(self, values: Mapping[str, Tensor]) -> NDArray[np.float64]:
+        """(batch, measures): means over the rows counted, NaN where there are none."""
+        sequence, size = self.rows.numpy() // self.width, len(self.numbers)
+        columns = []
+        for measure, counted in self.counted.items():
+            own = sequence[counted.numpy()]
+            sums = np.bincount(own, values[measure][counted].numpy(), size)
+            counts = np.bincount(own, minlength=size)
+            columns.append(np.divide(sums, counts, out=np.full(size, np.nan), where=counts > 0))
+        return np.stack(columns, axis=1)
 
 
 def scored_rows(

@@ -47,6 +47,13 @@ class ScoredRows(Protocol):
     def sums(self, values: Mapping[str, Tensor]) -> NDArray[np.float64]:
         """(measures,), from the quantities."""
 
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """(sequences,): the place of each in the data."""
+
+    def by_sequence(self, values: Mapping[str, Tensor]) -> NDArray[np.float64]:
+        """(sequences, measures): each sequence's own means, NaN where nothing of it is counted."""
+
 
 @dataclass(frozen=True)
 class Rows:

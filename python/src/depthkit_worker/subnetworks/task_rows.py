@@ -50,7 +50,7 @@ class ScoredChoices:
     last_word: bool
     each: bool
     """Give every choice's numbers and not their sums."""
-    numbers: tuple[int, ...]
+    numbers: NDArray[np.int64]
     """(items,): their places in the task."""
 
     @property
@@ -72,25 +72,52 @@ class ScoredChoices:
     def sums(self, values: Mapping[str, Tensor]) -> NDArray[np.float64]:
         """(measures,); or, of each choice, (2, choices): its log-likelihood and whether every token of it
         is the likeliest (NaN where that was not read)."""
-        ends = np.cumsum([len(item.tails) for item in self.items])
-        losses, size = values["loss"].numpy(), int(ends[-1])
-        scores: NDArray[np.float64] = -np.bincount(self.choice_of, losses, size).astype(np.float64)
-        greedy = np.full(size, np.nan)
-        if self.last_word:
-            greedy = (np.bincount(self.choice_of, 1 - values["greedy"].numpy(), size) == 0).astype(np.float64)
+        scores, greedy = self._by_choice(values)
         if self.each:
             return np.stack([scores, greedy])
         if self.last_word:
+            losses = values["loss"].numpy()
             right = float("nan") if np.isnan(losses).any() else greedy.sum()
             found = {"accuracy": right, "loss": losses.sum()}
         else:
-            by_item = np.split(scores, ends[:-1])
-            answers = [item.answer for item in self.items]
+            by_item, answers = self._by_item(scores)
             found = {
                 "accuracy": accuracy_sum(by_item, answers),
                 "choice-loss": sum(map(choice_loss, by_item, answers)),
             }
         return np.array([found[measure] for measure in self.measures])
+
+    def by_sequence(self, values: Mapping[str, Tensor]) -> NDArray[np.float64]:
+        """(items, measures): of each item whether it is right, 1 or 0, and its own mean loss."""
+        scores, greedy = self._by_choice(values)
+        if self.last_word:
+            # One choice an item, the target, so that what is counted by choice is counted by item.
+            found = {
+                "accuracy": np.where(np.isnan(scores), np.nan, greedy),
+                "loss": -scores / np.bincount(self.choice_of),
+            }
+        else:
+            by_item, answers = self._by_item(scores)
+            pairs = list(zip(by_item, answers, strict=True))
+            found = {
+                "accuracy": np.array([accuracy_sum([one], [answer]) for one, answer in pairs]),
+                "choice-loss": np.array([choice_loss(one, answer) for one, answer in pairs]),
+            }
+        return np.stack([found[measure] for measure in self.measures], axis=1)
+
+    def _by_choice(self, values: Mapping[str, Tensor]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(choices,) each: log-likelihoods, and whether every token is the likeliest, NaN where not read."""
+        losses, size = values["loss"].numpy(), int(self.choice_of[-1]) + 1
+        scores: NDArray[np.float64] = -np.bincount(self.choice_of, losses, size).astype(np.float64)
+        greedy = np.full(size, np.nan)
+        if self.last_word:
+            greedy = (np.bincount(self.choice_of, 1 - values["greedy"].numpy(), size) == 0).astype(np.float64)
+        return scores, greedy
+
+    def _by_item(self, scores: NDArray[np.float64]) -> tuple[list[NDArray[np.float64]], list[int]]:
+        """Each item's log-likelihoods, and its right choice."""
+        ends = np.cumsum([len(item.tails) for item in self.items])
+        return np.split(scores, ends[:-1]), [item.answer for item in self.items]
 
 
 class TaskRows:
@@ -194,5 +221,5 @@ class TaskRows:
             measures=tuple(measures),
             last_word=self._task.kind == "last-word",
             each=self._each,
-            numbers=numbers,
+            numbers=np.array(numbers, dtype=np.int64),
         )

@@ -118,7 +118,42 @@ class Scale(nn.Module):
         return x * (self.factor - 1)
 
 
-UPDATES = {"constant": Constant, "low-rank": LowRank, "linear": Linear, "scale": Scale}
+class SmallNetwork(nn.Module):
+    """A network in the place of the stream: what is added is what it makes of x, less x."""
+
+    def __init__(self, hidden, spec):
+        super().__init__()
+        self.up = nn.Parameter(torch.zeros(hidden, spec["width"]))
+        self.down = nn.Parameter(torch.zeros(spec["width"], hidden))
+
+
+class FeedForward(SmallNetwork):
+    def __init__(self, hidden, spec):
+        super().__init__(hidden, spec)
+        self.up_bias = nn.Parameter(torch.zeros(spec["width"]))
+        self.down_bias = nn.Parameter(torch.zeros(hidden))
+
+    def forward(self, x):
+        return (x @ self.up + self.up_bias).relu() @ self.down + self.down_bias - x
+
+
+class SwiGlu(SmallNetwork):
+    def __init__(self, hidden, spec):
+        super().__init__(hidden, spec)
+        self.gate = nn.Parameter(torch.zeros(hidden, spec["width"]))
+
+    def forward(self, x):
+        return (nn.functional.silu(x @ self.gate) * (x @ self.up)) @ self.down - x
+
+
+UPDATES = {
+    "constant": Constant,
+    "low-rank": LowRank,
+    "linear": Linear,
+    "scale": Scale,
+    "feed-forward": FeedForward,
+    "swiglu": SwiGlu,
+}
 
 
 def make_updates(config, place):

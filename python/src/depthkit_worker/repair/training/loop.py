@@ -87,6 +87,7 @@ def train(
             base.options.skip_tokens,
             options.activation_checkpointing,
             job,
+            options.written_only,
         )
         masters = Masters(trained.parameters)
         state = State(masters, options, base.decoder.device)

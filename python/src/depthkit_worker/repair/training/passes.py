@@ -22,7 +22,7 @@ from depthkit_worker.contract.wire import Objective
 from depthkit_worker.data.corpus import Batch, Corpus
 from depthkit_worker.models.decoder import Decoder, Replay
 from depthkit_worker.models.logits import Reader
-from depthkit_worker.models.next_token_loss import cross_entropy, next_tokens, slice_width
+from depthkit_worker.models.next_token_loss import IGNORED, cross_entropy, next_tokens, slice_width
 from depthkit_worker.repair.training.objective import TopLogits, kl_divergence, relative_error
 from depthkit_worker.repair.training.teacher import Taught, Teacher
 from depthkit_worker.session.job import Job
@@ -69,6 +69,7 @@ class Passes:
         skip_tokens: int,
         checkpointing: bool,
         job: Job,
+        written_only: bool = False,
     ) -> None:
         self._decoder = decoder
         self._corpus = corpus
@@ -80,17 +81,26 @@ class Passes:
         self._skip = skip_tokens
         self._checkpointing = checkpointing
         self._job = job
+        self._prompts = corpus.prompt_lengths if written_only else None
         self._reader = Reader("Reading the logits of the model that is trained", decoder.dtype, "sequence")
 
     def counts(self, sequences: Sequence[int]) -> Counts:
         """What the objective of these sequences is a mean over."""
         starts = self._corpus.starts
         lengths = [starts[number + 1] - starts[number] for number in sequences]
+        unread = sum(self._first_read(sequences))
         return Counts(
-            sum(lengths),
-            sum(length - 1 for length in lengths),
+            sum(lengths) - unread,
+            sum(length - 1 for length in lengths) - unread,
             len(self._gaps) * sum(max(0, length - self._skip) for length in lengths),
         )
+
+    def _first_read(self, sequences: Sequence[int]) -> list[int]:
+        """Of each sequence, the first position whose logits count: 0, or the last of its prompt, which
+        predicts the first token that was written."""
+        if self._prompts is None:
+            return [0] * len(sequences)
+        return [self._prompts[number] - 1 for number in sequences]
 
     def backward(self, sequences: Sequence[int], counts: Counts) -> float:
         """Add to the gradients what these sequences give, and return their part of an objective that is a
@@ -189,8 +199,11 @@ class Passes:
             return 0.0, None
         decoder = self._decoder
         own = [] if self._trained.head is None else [self._trained.head]
-        targets = next_tokens(batch.input_ids, batch.lengths).to(final.device)
-        counted = (torch.arange(targets.shape[1]) < batch.lengths[:, None]).to(final.device)
+        targets = next_tokens(batch.input_ids, batch.lengths)
+        positions = torch.arange(targets.shape[1])
+        before = positions < torch.tensor(self._first_read(sequences))[:, None]
+        targets = targets.masked_fill(before, IGNORED).to(final.device)
+        counted = ((positions < batch.lengths[:, None]) & ~before).to(final.device)
         gradient = torch.zeros_like(final) if learn else None
         width = slice_width(decoder, final)
         values: list[Tensor] = []

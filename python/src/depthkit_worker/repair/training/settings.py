@@ -27,6 +27,14 @@ def check_options(options: SettledTraining, corpus: Corpus) -> None:
             f"lowered.",
             objective=weights,
         )
+    if options.written_only and (corpus.prompt_lengths is None or not (weights["kl"] or weights["loss"])):
+        why = "no model wrote this corpus" if corpus.prompt_lengths is None else "kl and loss weigh nothing"
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"Training was to lower kl and loss of written tokens alone (writtenOnly), and {why}. Make the "
+            "corpus with model.writeCorpus and weigh one of them, or leave writtenOnly out.",
+            objective=weights,
+        )
     if options.patience is not None and options.validation == 0:
         raise DepthkitError(
             "INVALID_ARGUMENT",
@@ -56,7 +64,11 @@ def identity(base: Base, options: SettledTraining, what: Mapping[str, Any]) -> d
             "dtype": dtype_name(base.decoder.dtype),
             "attention": base.decoder.attention_implementation,
         },
-        "corpus": {"tokens": base.corpus.info.tokens_digest, "sequences": base.corpus.sequences},
+        "corpus": {
+            "tokens": base.corpus.info.tokens_digest,
+            "sequences": base.corpus.sequences,
+            "prompts": list(base.corpus.prompt_lengths or ()) if options.written_only else [],
+        },
         "removed": [str(unit) for unit in base.subnetwork.units],
         "repairs": [repair.digest for repair in base.subnetwork.repairs],
         "skipTokens": base.options.skip_tokens,

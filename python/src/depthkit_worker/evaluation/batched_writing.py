@@ -1,19 +1,23 @@
-"""Greedy text for many prompts, a batch at a time."""
+"""Text for many prompts, a batch at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from transformers import PreTrainedTokenizerBase
 
 from depthkit_worker.contract.wire import GenerateOptions
+from depthkit_worker.evaluation.next_tokens import NextTokens, Stream
 from depthkit_worker.models.cancellable import cancellable
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.logits import Reader
 from depthkit_worker.models.stepper import Stepper, pad_left
 from depthkit_worker.session.job import Job
+
+Grow = Callable[[int, list[int]], None]
+"""Hears of every token: the place of its prompt, and the ids written so far."""
 
 
 @dataclass
@@ -23,12 +27,14 @@ class _Row:
     written: list[int] = field(default_factory=list)
 
 
-def write_greedy(
+def write_batches(
     decoder: Decoder,
     prompts: Sequence[Sequence[int]],
+    streams: Sequence[Stream],
     options: GenerateOptions,
     ends: tuple[int, ...],
     job: Job,
+    grow: Grow,
 ) -> Iterator[dict[int, list[int]]]:
     """The ids `decoder`, as it stands, writes after each of `prompts`, one of the ending tokens `ends`
     included; by the prompts' places, a batch at a time.
@@ -37,41 +43,46 @@ def write_greedy(
     written does not hang on the batch but for the order of additions, which can tip a choice between two
     tokens that are as good as equally likely.
     """
-    tokenizer = decoder.require_tokenizer()
     order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
     for first in range(0, len(order), options.batch_size):
-        rows = [_Row(place) for place in order[first : first + options.batch_size]]
+        places = order[first : first + options.batch_size]
+        rows = [_Row(place) for place in places]
         written = {row.place: row.written for row in rows}
-        _write_batch(decoder, tokenizer, [prompts[row.place] for row in rows], rows, options, ends, job)
+        tokens = NextTokens(options, [streams[place] for place in places])
+        asked = [prompts[place] for place in places]
+        _write_batch(decoder, asked, rows, tokens, options, ends, job, grow)
         yield written
 
 
 def _write_batch(
     decoder: Decoder,
-    tokenizer: PreTrainedTokenizerBase,
     prompts: Sequence[Sequence[int]],
     rows: list[_Row],
+    next_tokens: NextTokens,
     options: GenerateOptions,
     ends: tuple[int, ...],
     job: Job,
+    grow: Grow,
 ) -> None:
+    tokenizer = decoder.require_tokenizer()
     stepper, reader = Stepper(decoder), Reader("Writing text", decoder.dtype)
     with cancellable(decoder, job):
         logits = stepper.begin(pad_left(prompts))
     for step in range(options.max_new_tokens):
         job.check()
         reader.check(logits, [row.place for row in rows], step)
-        tokens = logits.argmax(-1)
-        for row, token in zip(rows, tokens.tolist(), strict=True):
+        chosen = next_tokens.choose(logits)
+        for row, token in zip(rows, chosen, strict=True):
             row.written.append(token)
+            grow(row.place, row.written)
         going = [index for index, row in enumerate(rows) if not _ended(row.written, tokenizer, options, ends)]
         if not going or step + 1 == options.max_new_tokens:
             return
         if len(going) < len(rows):
-            kept = torch.tensor(going, device=tokens.device)
-            stepper.keep(kept)
-            rows, tokens = [rows[index] for index in going], tokens[kept]
-        logits = stepper.step(tokens)
+            stepper.keep(torch.tensor(going, device=logits.device))
+            next_tokens = next_tokens.keep(going)
+            rows, chosen = [rows[index] for index in going], [chosen[index] for index in going]
+        logits = stepper.step(torch.tensor(chosen, device=logits.device))
 
 
 def _ended(

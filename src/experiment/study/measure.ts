@@ -1,0 +1,199 @@
+/** What subnetworks have on one evaluation of a plan. */
+import { z } from "zod";
+import type { TextData } from "../../evaluation/text-data.ts";
+import { Corpus } from "../../model/corpus.ts";
+import { GenerationTask } from "../../model/generation-task.ts";
+import type { Subnetwork } from "../../model/model.ts";
+import { Task } from "../../model/task.ts";
+import type { Measure } from "../../protocol/subnetworks.ts";
+import type { CallOptions } from "../../rpc/connection.ts";
+import { deviationOf, meanOf } from "../../selection/choice-certainty.ts";
+import type { OpenEvaluation } from "./open.ts";
+import { type Measured, type Outcome, outcomeSchema } from "./record.ts";
+
+/** What a step of measuring leaves in the journal. */
+export const takenSchema = z.object({
+  outcome: outcomeSchema,
+  /** What the figures hold for. */
+  protocol: z.record(z.string(), z.unknown()),
+  seconds: z.number(),
+  blockEvaluations: z.number().nullable(),
+  /** Speed and memory, where that is what was measured. */
+  profile: z.unknown().optional(),
+});
+export type Taken = z.output<typeof takenSchema>;
+
+/** Whether all subnetworks are measured together, what they share being computed once. */
+export const isShared = (opened: OpenEvaluation): opened is Shared =>
+  opened.data instanceof Corpus || opened.data instanceof Task;
+
+export type Shared = OpenEvaluation & { readonly data: Corpus | Task };
+
+const measuresOf = (data: Corpus | Task): Measure[] =>
+  data instanceof Corpus ? ["loss"] : [...data.measures];
+
+/**
+ * Measures subnetworks on text or on questions, all together; `keep` hears of each as it is finished.
+ *
+ * @throws DepthkitError what `evaluateSubnetworks` throws
+ */
+export async function measureTogether(
+  opened: Shared,
+  subnetworks: readonly Subnetwork[],
+  keep: (place: number, taken: Taken) => Promise<void>,
+  call: CallOptions,
+): Promise<void> {
+  const { data } = opened;
+  const [first] = subnetworks;
+  if (first === undefined) return;
+  const measures = measuresOf(data);
+  const evaluation = first.model.evaluateSubnetworks(data, subnetworks, {
+    measures,
+    bySequence: true,
+    ...call,
+  });
+  let [at, left] = [performance.now(), subnetworks.length];
+  for await (const { index, values, bySequence = {} } of evaluation) {
+    const now = performance.now();
+    const [primary = "loss"] = measures;
+    const own = [...(bySequence[primary] ?? [])];
+    const entries = measures.map((measure): [string, Measured] => [
+      measure,
+      { value: finite(values[measure]), standardError: errorOf([...(bySequence[measure] ?? [])]) },
+    ]);
+    left -= 1;
+    const blockEvaluations = left === 0 ? (await evaluation.result).blockEvaluations : null;
+    await keep(index, {
+      outcome: {
+        values:
+          data instanceof Corpus ? withPerplexity(Object.fromEntries(entries)) : Object.fromEntries(entries),
+        perItem: own.map(finite),
+      },
+      protocol: protocolOf(opened),
+      seconds: (now - at) / 1000,
+      blockEvaluations,
+    });
+    at = now;
+  }
+}
+
+/** Of losses in nats; the error by its derivative. */
+function withPerplexity(values: Record<string, Measured>): Record<string, Measured> {
+  const { value = null, standardError = null } = values["loss"] ?? {};
+  const perplexity = value === null ? null : finite(Math.exp(value));
+  const error = perplexity === null || standardError === null ? null : finite(perplexity * standardError);
+  return { ...values, perplexity: { value: perplexity, standardError: error } };
+}
+
+const finite = (value: number | undefined): number | null =>
+  value !== undefined && Number.isFinite(value) ? value : null;
+
+/** Of a mean over items; null for one item, and where one has no number. */
+function errorOf(items: readonly number[]): number | null {
+  return items.length < 2 ? null : finite(deviationOf(items) / Math.sqrt(items.length));
+}
+
+/** How much higher one's items are than the other's, item by item. */
+export function pairedAbove(items: Outcome["perItem"], than: Outcome["perItem"]): Measured | null {
+  if (items === null || than === null || items.length !== than.length) return null;
+  const differences = items.map((one, at) => (one ?? Number.NaN) - (than[at] ?? Number.NaN));
+  return { value: finite(meanOf(differences)), standardError: errorOf(differences) };
+}
+
+/** What the figures on shared data hold for. */
+function protocolOf({ evaluation, data }: Shared) {
+  if (data instanceof Task) return { evaluation: evaluation.kind, ...data.info };
+  const { sequences, length, tokens, ...info } = data.info;
+  return {
+    evaluation: evaluation.kind,
+    ...info,
+    chunks: sequences,
+    chunk: length,
+    stride: length,
+    // Of each chunk all tokens but its first are scored.
+    tokensScored: tokens - sequences,
+  };
+}
+
+/**
+ * Measures one subnetwork by a call of its own.
+ *
+ * @throws DepthkitError what that call throws
+ */
+export async function measureAlone(
+  { evaluation, data }: OpenEvaluation,
+  subnetwork: Subnetwork,
+  { journal, ...call }: CallOptions & { journal: string },
+): Promise<Taken> {
+  const done = (outcome: Outcome, protocol: object, seconds: number, profile?: unknown): Taken => ({
+    outcome,
+    protocol: { evaluation: evaluation.kind, ...protocol },
+    seconds,
+    blockEvaluations: null,
+    ...(profile === undefined ? {} : { profile }),
+  });
+  switch (evaluation.kind) {
+    case "perplexity": {
+      const { kind, name: _, where: __, data: text, ...options } = evaluation;
+      const asked = { kind, data: text as TextData, ...options };
+      const [{ scores }] = await subnetwork.evaluate([asked], { journal, ...call });
+      const { perplexity, loss, meanOfSequences, wordPerplexity, bitsPerByte, seconds, ...protocol } = scores;
+      const values = { loss, perplexity, meanOfSequences, wordPerplexity, bitsPerByte };
+      return done({ values: measured(values), perItem: null }, protocol, seconds);
+    }
+    case "written":
+    case "probe": {
+      if (!(data instanceof GenerationTask)) throw notOpen(evaluation.name);
+      const { maxNewTokens } = evaluation;
+      const more = evaluation.kind === "written" ? { stop: evaluation.stop, chat: evaluation.chat } : {};
+      const [{ scores }] = await subnetwork.evaluate(
+        [{ kind: "solve", task: data, maxNewTokens, items: true, ...more }],
+        { journal, ...call },
+      );
+      const { accuracy, standardError, perItem, seconds, taskDigest, firstTokens, bosInText } = scores;
+      const protocol = { ...data.info, maxNewTokens, stop: scores.stop, taskDigest, firstTokens, bosInText };
+      const correct = perItem?.map((answer) => (answer.correct ? 1 : 0)) ?? null;
+      return done(
+        { values: { accuracy: { value: accuracy, standardError } }, perItem: correct },
+        protocol,
+        seconds,
+      );
+    }
+    case "lm-eval": {
+      const { kind: _, name: __, where: ___, ...options } = evaluation;
+      const { tasks, seconds, ...protocol } = await subnetwork.lmEval({ ...options, ...call });
+      const values = tasks.flatMap(({ task, metrics }) =>
+        metrics.map(({ name, filter, value, standardError }): [string, Measured] => [
+          [task, name, ...(filter === "none" ? [] : [filter])].join(" "),
+          { value, standardError },
+        ]),
+      );
+      const about = tasks.map(({ metrics: _, ...one }) => one);
+      return done(
+        { values: Object.fromEntries(values), perItem: null },
+        { ...protocol, tasks: about },
+        seconds,
+      );
+    }
+    case "profile": {
+      const { kind: _, name: __, where: ___, ...options } = evaluation;
+      const started = performance.now();
+      const profile = await subnetwork.profile({ ...options, ...call });
+      const seconds = (performance.now() - started) / 1000;
+      return done({ values: {}, perItem: null }, options, seconds, profile);
+    }
+    case "questions":
+      throw notOpen(evaluation.name);
+  }
+}
+
+const notOpen = (name: string) => new Error(`The evaluation "${name}" was not opened.`);
+
+function measured(values: Readonly<Record<string, number | "Infinity" | null>>): Record<string, Measured> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      name,
+      { value: typeof value === "number" ? value : null, standardError: null },
+    ]),
+  );
+}

@@ -1,0 +1,224 @@
+/** What a plan names, opened for one of its models, before anything takes long: text, questions, costs. */
+import { DepthkitError } from "../../errors.ts";
+import { modelKey } from "../../evaluation/keys.ts";
+import type { TextData } from "../../evaluation/text-data.ts";
+import type { Corpus } from "../../model/corpus.ts";
+import type { Depthkit } from "../../model/depthkit.ts";
+import type { GenerationTask } from "../../model/generation-task.ts";
+import type { Model } from "../../model/model.ts";
+import { FitInfluence } from "../../model/search/fit-influence.ts";
+import type { Task } from "../../model/task.ts";
+import type { TaskData } from "../../model/task-data.ts";
+import type { Fault } from "../../options.ts";
+import type { CallOptions } from "../../rpc/connection.ts";
+import { probe } from "../probes.ts";
+import type {
+  SettledCalibration,
+  SettledEvaluation,
+  SettledModel,
+  SettledPlan,
+  SettledRanking,
+} from "./plan.ts";
+
+/** A model with its text and its questions. Closing the model gives all of it back. */
+export interface OpenModel {
+  readonly name: string;
+  readonly model: Model;
+  /** All of the model that a step on it rests on. */
+  readonly key: object;
+  readonly conditions: readonly Condition[];
+  readonly evaluations: readonly OpenEvaluation[];
+  /** Questions that decide a ranking, by its name. */
+  readonly deciding: ReadonlyMap<string, Task>;
+}
+
+/** One draw of one calibration text. */
+export interface Condition {
+  readonly calibration: SettledCalibration;
+  readonly draw: number;
+  /** What units are measured and repairs fitted on. */
+  readonly measured: Corpus;
+  /** What searches decide on, growing; empty where none does. */
+  readonly deciding: readonly Corpus[];
+  readonly influence: FitInfluence;
+  readonly key: object;
+}
+
+/** What one evaluation asks. */
+export interface OpenEvaluation {
+  readonly evaluation: SettledEvaluation;
+  readonly data: Corpus | Task | GenerationTask | undefined;
+}
+
+/** What opening found wrong, path by path: all of it is told at once. */
+export class FaultList {
+  readonly faults: Fault[] = [];
+
+  /** What `open` gives; undefined where the plan is at fault, which is then noted. */
+  async of<T>(path: string, open: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await open();
+    } catch (error) {
+      if (!(error instanceof DepthkitError) || !thePlans.some((code) => error.is(code))) throw error;
+      this.faults.push({ path, words: error.message });
+      return undefined;
+    }
+  }
+}
+
+/** What is a plan's fault: it names what is not there, or not what it is taken for. */
+const thePlans = [
+  "INVALID_ARGUMENT",
+  "FILE_NOT_FOUND",
+  "NOT_ENOUGH_TEXT",
+  "UNSUPPORTED_FORMAT",
+  "MODEL_NOT_FOUND",
+  "MODEL_UNSUPPORTED",
+  "MODEL_INVALID",
+  "DEVICE_UNAVAILABLE",
+] as const;
+
+/** Undefined where the model itself could not be loaded. */
+export async function openModel(
+  kit: Depthkit,
+  plan: SettledPlan,
+  settled: SettledModel,
+  list: FaultList,
+  call: CallOptions,
+): Promise<OpenModel | undefined> {
+  const { name, source, ...options } = settled;
+  const model = await list.of("model", () => kit.loadModel(source, { ...options, ...call }));
+  if (model === undefined) return undefined;
+  try {
+    const conditions: Condition[] = [];
+    for (const calibration of plan.calibrations) {
+      for (let draw = 0; draw < plan.draws; draw++) {
+        const opened = await list.of("calibration", () =>
+          openCondition(model, plan, calibration, draw, call),
+        );
+        if (opened !== undefined) conditions.push(opened);
+      }
+    }
+    const evaluations: OpenEvaluation[] = [];
+    for (const [at, evaluation] of plan.evaluations.entries()) {
+      const opened = await list.of(`evaluations.${at}`, () => openEvaluation(model, evaluation, call));
+      if (opened !== undefined) evaluations.push(opened);
+    }
+    const deciding = new Map<string, Task>();
+    for (const [at, ranking] of plan.rankings.entries()) {
+      list.faults.push(...tooMany(plan, ranking, at, model.depth));
+      if (!("on" in ranking) || ranking.on === undefined) continue;
+      const { data, ...asked } = ranking.on;
+      const task = await list.of(`rankings.${at}.on`, () =>
+        model.loadTask(data as TaskData, { ...asked, ...call }),
+      );
+      if (task !== undefined) deciding.set(ranking.name, task);
+    }
+    return { name, model, key: modelKey(model.info), conditions, evaluations, deciding };
+  } catch (error) {
+    await model.close();
+    throw error;
+  }
+}
+
+async function openCondition(
+  model: Model,
+  plan: SettledPlan,
+  calibration: SettledCalibration,
+  draw: number,
+  call: CallOptions,
+): Promise<Condition> {
+  const { name: _, data, sequences, choose, ...options } = calibration;
+  const decides = plan.rankings.some((ranking) => ranking.by === "search" && ranking.on === undefined);
+  const most = decides ? Math.max(...choose) : 0;
+  const front = draw * (sequences + most);
+  const load = (count: number, skip: number) =>
+    model.loadCorpus(data, { ...options, sequences: count, skip, ...call });
+  const measured = await load(sequences, front);
+  const deciding: Corpus[] = [];
+  for (const count of decides ? choose : []) deciding.push(await load(count, front + sequences));
+  const key = { measured: measured.key, deciding: deciding.map((corpus) => corpus.key) };
+  const influence = new FitInfluence(model.subject, measured);
+  return { calibration, draw, measured, deciding, influence, key };
+}
+
+async function openEvaluation(
+  model: Model,
+  evaluation: SettledEvaluation,
+  call: CallOptions,
+): Promise<OpenEvaluation> {
+  switch (evaluation.kind) {
+    case "perplexity": {
+      const { data, separator, bos, maxChunks } = evaluation;
+      if (!inChunks(evaluation)) return { evaluation, data: undefined };
+      const length = chunkOf(evaluation, model);
+      const options = { length, separator, bos, ...call };
+      return { evaluation, data: await atMost(model, data, maxChunks, options) };
+    }
+    case "questions": {
+      const { kind: _, name: __, where: ___, data, ...options } = evaluation;
+      return { evaluation, data: await model.loadTask(data as TaskData, { ...options, ...call }) };
+    }
+    case "written": {
+      const { data, prompt, target, score, shots, shotsFrom, answerPrefix, separator, limit } = evaluation;
+      const options = { prompt, target, score, shots, answerPrefix, separator, limit, ...call };
+      const examples = shotsFrom === undefined ? {} : { shotsFrom: shotsFrom as TaskData };
+      return {
+        evaluation,
+        data: await model.loadGenerationTask(data as TaskData, { ...options, ...examples }),
+      };
+    }
+    case "probe": {
+      const { items, shots, seed } = evaluation;
+      const { data, options } = probe(evaluation.probe, { items, shots, seed });
+      return { evaluation, data: await model.loadGenerationTask(data, { ...options, ...call }) };
+    }
+    case "lm-eval":
+    case "profile":
+      return { evaluation, data: undefined };
+  }
+}
+
+type PerplexityEvaluation = Extract<SettledEvaluation, { kind: "perplexity" }>;
+
+/** Whether chunks stand beside each other and the text is as it is: then it is a corpus, as any other. */
+export const inChunks = ({ rows, stride, chunk }: PerplexityEvaluation): boolean =>
+  rows === "raw" && (stride === null || stride === chunk);
+
+const chunkOf = ({ chunk }: PerplexityEvaluation, { info }: Model): number =>
+  chunk ?? Math.min(2048, info.contextLength ?? 2048);
+
+/** A text that has fewer sequences is taken whole. */
+async function atMost(
+  model: Model,
+  data: TextData,
+  sequences: number | null,
+  options: CallOptions & { length: number },
+): Promise<Corpus> {
+  try {
+    return await model.loadCorpus(data, { ...options, sequences });
+  } catch (error) {
+    if (sequences === null || !(error instanceof DepthkitError) || !error.is("NOT_ENOUGH_TEXT")) throw error;
+    return await model.loadCorpus(data, { ...options, sequences: null });
+  }
+}
+
+/** Removals of more units than there are. */
+function tooMany({ removals }: SettledPlan, ranking: SettledRanking, at: number, depth: number): Fault[] {
+  if (!Array.isArray(removals)) return [];
+  const most = playersIn(ranking, depth);
+  const path = `rankings.${at}`;
+  return removals
+    .filter((count) => count > most)
+    .map((count) => ({
+      path,
+      words: `removals ask for ${count} units, and "${ranking.name}" has ${most} to remove.`,
+    }));
+}
+
+function playersIn(ranking: SettledRanking, depth: number): number {
+  if (ranking.by === "order")
+    return Array.isArray(ranking.order) ? ranking.order.length : Number.POSITIVE_INFINITY;
+  const all = [ranking.units].flat().length * depth;
+  return "candidates" in ranking ? Math.min(all, ranking.candidates ?? all) : all;
+}

@@ -1,0 +1,302 @@
+/** What each ranking of a plan says goes, at each of the plan's removals. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { item } from "../../arrays.ts";
+import { DepthkitError } from "../../errors.ts";
+import type { Corpus } from "../../model/corpus.ts";
+import { influenceScores } from "../../model/search/influence-scores.ts";
+import type { ModelSearchOptions } from "../../model/search/options.ts";
+import { playersOf } from "../../model/search/settle.ts";
+import type { UnitCosts } from "../../model/search/unit-costs.ts";
+import type { Task } from "../../model/task.ts";
+import { type UnitName, unitName } from "../../protocol/common.ts";
+import { checkUnits } from "../../protocol/units.ts";
+import { ranking as ranked } from "../../ranks.ts";
+import type { CallOptions } from "../../rpc/connection.ts";
+import type { Budget } from "../../selection/budget.ts";
+import type { ShapleyEstimate } from "../../shapley/estimate.ts";
+import { estimateShapley } from "../../shapley/estimate-shapley.ts";
+import { isItsOwn } from "../own-fault.ts";
+import type { Condition, OpenModel } from "./open.ts";
+import type { SettledPlan, SettledRanking } from "./plan.ts";
+import type { Ranked } from "./record.ts";
+
+/** What a ranking is made with. */
+export interface RankWork {
+  readonly opened: OpenModel;
+  readonly condition: Condition;
+  readonly removals: SettledPlan["removals"];
+  readonly costs: UnitCosts;
+  /** Of this draw. */
+  readonly seed: number;
+  /** What games and searches measured is kept here. */
+  readonly folder: string;
+  readonly call: CallOptions;
+}
+
+/**
+ * A ranking's scores, and what goes at each removal.
+ *
+ * @throws DepthkitError what measuring and searching throw
+ */
+export async function rank(ranking: SettledRanking, work: RankWork): Promise<Ranked> {
+  switch (ranking.by) {
+    case "influence":
+      return await byInfluence(ranking, work);
+    case "leave-one-out":
+      return await byGame({ ...ranking, method: "leave-one-out", interactions: false }, work);
+    case "values":
+      return await byGame(ranking, work);
+    case "search":
+      return await bySearch(ranking, work);
+    case "order":
+      return byOrder(ranking, work);
+  }
+}
+
+type Of<K extends SettledRanking["by"]> = Extract<SettledRanking, { by: K }>;
+
+async function byInfluence({ units, metric, of }: Of<"influence">, work: RankWork): Promise<Ranked> {
+  const { opened, condition, call } = work;
+  const players = playersOf(units, opened.model.depth);
+  const values = await influenceScores(players, condition.influence, { metric, of }, call);
+  const errors = await errorsOf(players, { metric, of }, work);
+  const scores = players.map((unit, at) => ({
+    unit,
+    value: item(values, at),
+    standardError: errors[at] ?? null,
+  }));
+  return fromScores(players, scores, work);
+}
+
+/** Static influence is a mean over sequences; of other scores no error is known. */
+async function errorsOf(
+  players: readonly UnitName[],
+  { metric, of }: Pick<Of<"influence">, "metric" | "of">,
+  { condition, call }: RankWork,
+): Promise<(number | null)[]> {
+  if (metric === "taylor" || metric === "gate" || metric === "xmerge") return [];
+  const { standardErrors } = (await condition.influence.static(call)).data;
+  return players.map((unit) => {
+    const [kind, block] = unit.split(".") as ["block" | "attention" | "feed-forward", string];
+    return standardErrors[of === "block" ? "block" : kind][metric][Number(block)] ?? null;
+  });
+}
+
+interface GameRanking {
+  readonly name: string;
+  readonly units: Of<"values">["units"];
+  readonly candidates?: number | undefined;
+  readonly method: Of<"values">["method"];
+  readonly target?: Of<"values">["target"];
+  readonly evaluations?: number | undefined;
+  readonly interactions: boolean;
+}
+
+async function byGame(ranking: GameRanking, work: RankWork): Promise<Ranked> {
+  const { opened, condition, folder, seed, call } = work;
+  const { method, target, evaluations, interactions } = ranking;
+  const players = await playing(ranking, work);
+  const data: Corpus | Task = opened.deciding.get(ranking.name) ?? condition.measured;
+  await using game = await opened.model.game(data, { players, journal: join(folder, "games"), ...call });
+  const { signal, onProgress } = call;
+  const estimate = await estimateShapley(game, {
+    method,
+    target,
+    evaluations,
+    interactions: interactions ? true : undefined,
+    seed,
+    signal,
+    onProgress,
+  });
+  const scores = estimate.players().map(({ player, value, standardError, interval }) => ({
+    unit: player as UnitName,
+    value,
+    standardError,
+    interval: [...interval] as [number, number],
+  }));
+  const found = fromScores(players, scores, work, estimate.ranking() as UnitName[]);
+  return {
+    ...found,
+    evaluations: estimate.info.evaluations,
+    estimated: estimatedOf(estimate, found, interactions),
+    notes: [...game.notes],
+  };
+}
+
+/** Who plays: all units of the kinds, or those of least cosine among them, by depth. */
+async function playing(
+  { units, candidates }: Pick<GameRanking, "units" | "candidates">,
+  { opened, condition, call }: RankWork,
+): Promise<UnitName[]> {
+  const all = playersOf(units, opened.model.depth);
+  if (candidates === undefined) return all;
+  const scores = await influenceScores(all, condition.influence, { metric: "cosine" }, call);
+  const chosen = new Set(ranked(scores).slice(0, candidates));
+  return all.filter((_, at) => chosen.has(at));
+}
+
+function estimatedOf(estimate: ShapleyEstimate, found: Ranked, interactions: boolean): Ranked["estimated"] {
+  const { info } = estimate;
+  const [value = ""] = info.values;
+  const counts = [...new Set(found.sets.map(({ removed }) => removed.length))];
+  return {
+    method: info.method,
+    target: info.target,
+    evaluations: info.evaluations,
+    trace: info.trace.map(({ evaluations, values }) => ({
+      evaluations,
+      standardErrors: [...(values[value]?.standardError ?? [])],
+    })),
+    lowest: counts
+      .filter((count) => count > 0)
+      .map((count) => {
+        const { each, together } = estimate.lowestProbabilities(count);
+        return {
+          count,
+          together,
+          each: Object.fromEntries(each.map(({ player, probability }) => [player, probability])),
+        };
+      }),
+    interactions: interactions
+      ? estimate.interactions().map(({ players, value: found, standardError }) => ({
+          units: [...players],
+          value: found,
+          standardError,
+        }))
+      : [],
+  };
+}
+
+async function bySearch(ranking: Of<"search">, work: RankWork): Promise<Ranked> {
+  const { opened, condition, removals, costs, folder, seed, call } = work;
+  const { recipe, strategy, candidates, scores, protect, repair, evaluations } = ranking;
+  const question = opened.deciding.get(ranking.name);
+  const options: Omit<ModelSearchOptions, "budget"> = {
+    recipe,
+    strategy,
+    players: recipe === undefined ? ranking.units : undefined,
+    candidates,
+    scores,
+    protect,
+    repair,
+    evaluations,
+    fit: condition.measured,
+    choose: question ?? condition.deciding,
+    costs,
+    seed,
+    journal: join(folder, "games"),
+    ...call,
+  };
+  const sets: Ranked["sets"] = [];
+  const notes = new Set<string>();
+  let looked = 0;
+  for (const [removal, budget] of budgetsOf(removals)) {
+    try {
+      const found = await opened.model.search({ ...options, budget });
+      await found.subnetwork.close();
+      looked += found.evaluations;
+      for (const note of found.notes) notes.add(note);
+      sets.push({ removal, removed: [...found.removed], error: null });
+    } catch (error) {
+      if (!isItsOwn(error)) throw error;
+      sets.push({ removal, removed: [], error: { code: error.code, message: error.message } });
+    }
+  }
+  const units = playersOf(ranking.units, opened.model.depth);
+  return { units, scores: null, estimated: null, sets, evaluations: looked, notes: [...notes] };
+}
+
+function budgetsOf(removals: SettledPlan["removals"]): [number, Budget][] {
+  if (Array.isArray(removals)) return removals.map((count) => [count, count]);
+  return removals.shares.map((share) => [share, { cost: removals.of, share }]);
+}
+
+const orderFile = z.union([
+  z.array(unitName).min(1),
+  z.record(z.string(), z.number()),
+  z.object({ scores: z.record(z.string(), z.number()) }),
+]);
+
+function byOrder({ order }: Of<"order">, work: RankWork): Ranked {
+  const given = typeof order === "string" ? readOrder(order) : order;
+  const listed = Array.isArray(given) ? given : undefined;
+  const { depth } = work.opened.model;
+  if (listed !== undefined) {
+    const units = checkUnits(listed, depth);
+    return { ...bare(units), sets: setsOf(listed as UnitName[], work) };
+  }
+  const scores = Object.entries(given).map(([unit, value]) => ({
+    unit: unit as UnitName,
+    value,
+    standardError: null,
+  }));
+  const units = checkUnits(Object.keys(given), depth);
+  return fromScores(units, scores, work);
+}
+
+function readOrder(file: string): readonly string[] | Readonly<Record<string, number>> {
+  const refuse = (why: string, cause: unknown) =>
+    new DepthkitError("INVALID_ARGUMENT", `Reading the order ${file}: ${why}`, { cause });
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    throw refuse((error as Error).message, error);
+  }
+  const parsed = orderFile.safeParse(json);
+  if (!parsed.success) {
+    throw refuse('it is a list of units, such as ["block.7"], or an object of scores by unit.', parsed.error);
+  }
+  return "scores" in parsed.data && typeof parsed.data.scores === "object"
+    ? parsed.data.scores
+    : (parsed.data as never);
+}
+
+interface Scored {
+  readonly unit: UnitName;
+  readonly value: number;
+  readonly standardError: number | null;
+  readonly interval?: [number, number];
+}
+
+const bare = (units: readonly UnitName[]): Omit<Ranked, "sets"> => ({
+  units: [...units],
+  scores: null,
+  estimated: null,
+  evaluations: 0,
+  notes: [],
+});
+
+function fromScores(
+  units: readonly UnitName[],
+  scores: readonly Scored[],
+  work: RankWork,
+  order: readonly UnitName[] = ranked(scores.map(({ value }) => value)).map((at) => item(scores, at).unit),
+): Ranked {
+  return {
+    ...bare(units),
+    scores: Object.fromEntries(scores.map(({ unit, ...rest }) => [unit, rest])),
+    sets: setsOf(order, work),
+  };
+}
+
+/** From the front of an order: so many, or as many as have the share. */
+function setsOf(order: readonly UnitName[], { removals, costs, opened }: RankWork): Ranked["sets"] {
+  const sorted = (count: number) => checkUnits(order.slice(0, count), opened.model.depth);
+  if (Array.isArray(removals)) {
+    return removals.map((removal) => ({ removal, removed: sorted(removal), error: null }));
+  }
+  const { of, shares } = removals;
+  const whole = costs.model[of] ?? Number.NaN;
+  return shares.map((removal) => {
+    let gone = 0;
+    let count = 0;
+    while (count < order.length && gone < removal * whole)
+      gone += costs.units[item(order, count++)]?.[of] ?? 0;
+    if (gone >= removal * whole) return { removal, removed: sorted(count), error: null };
+    const message = `All ${order.length} units together have ${gone} of ${whole} of the model's ${of}.`;
+    return { removal, removed: [], error: { code: "BUDGET_TOO_SMALL" as const, message } };
+  });
+}

@@ -1,0 +1,188 @@
+/** A plan as it was written becomes a settled one: grids spelled out, defaults filled in, everything named. */
+import type { z } from "zod";
+import { didYouMean, type Fault, faultsOf, isObject } from "../../options.ts";
+import { repairMethod } from "../../protocol/repair.ts";
+import { fits } from "../../rpc/parse-params.ts";
+import { spellOut } from "./grids.ts";
+import { calibrationName, evaluationName, modelName, rankingName, repairName, takenName } from "./names.ts";
+import {
+  calibrationEntry,
+  evaluationEntry,
+  modelEntry,
+  planSchema,
+  rankingEntry,
+  repairEntry,
+  type SettledPlan,
+  type Where,
+} from "./plan.ts";
+
+/** What could be made of a plan, and all that is wrong with it as far as can be told without a model. */
+export interface Settled {
+  /** Entries with faults are left out. */
+  readonly plan: SettledPlan;
+  readonly faults: readonly Fault[];
+}
+
+const entries = ["model", "calibration", "rankings", "repairs", "evaluations"] as const;
+
+export function settlePlan(given: unknown): Settled {
+  const faults: Fault[] = [];
+  const plan: Readonly<Record<string, unknown>> = isObject(given) ? given : {};
+  if (!isObject(given)) faults.push(...faultsOf(given, fits(planSchema), ""));
+  const about = planSchema.omit({
+    model: true,
+    calibration: true,
+    rankings: true,
+    repairs: true,
+    evaluations: true,
+  });
+  const rest = Object.fromEntries(Object.entries(plan).filter(([key]) => !isEntry(key)));
+  const parsed = parse(about, rest, "", faults, entries);
+  const list = (key: "rankings" | "repairs" | "evaluations", optional = false): unknown[] => {
+    const value = plan[key];
+    if (Array.isArray(value) && (value.length > 0 || optional)) return value;
+    if (!optional || value !== undefined) {
+      const said = value === undefined ? "it is missing; expected" : "expected";
+      faults.push({ path: key, words: `${said} a list with one entry or more.` });
+    }
+    return [];
+  };
+  const read = <T>(path: string, value: unknown, as: (spelled: unknown, path: string) => T | undefined) =>
+    named(path, value, as, faults);
+
+  const settled: SettledPlan = {
+    removals: parsed?.removals ?? [],
+    draws: parsed?.draws ?? 1,
+    seed: parsed?.seed ?? 0,
+    ...(parsed?.title === undefined ? {} : { title: parsed.title }),
+    ...(parsed?.texts === undefined ? {} : { texts: parsed.texts }),
+    models: read("model", plan["model"], (value, path) => {
+      const found = parse(modelEntry, value, path, faults);
+      const whole = typeof found === "string" ? modelEntry.options[1].parse({ source: found }) : found;
+      return whole && { ...whole, name: whole.name ?? modelName(whole) };
+    }),
+    calibrations: read("calibration", plan["calibration"], (value, path) => {
+      const found = parse(calibrationEntry, value, path, faults);
+      return found && { ...found, name: found.name ?? calibrationName(found) };
+    }),
+    rankings: list("rankings").flatMap((entry, at) =>
+      read(`rankings.${at}`, entry, (value, path) => {
+        const found = parse(rankingEntry, value, path, faults);
+        return found && { ...found, name: found.name ?? rankingName(found) };
+      }),
+    ),
+    repairs: list("repairs", true).flatMap((entry, at) =>
+      read(`repairs.${at}`, entry, (value, path) => {
+        const one = isObject(value) && "method" in value;
+        const method = one ? parse(repairMethod, value, path, faults) : undefined;
+        const found = one ? method && { steps: [method] } : parse(repairEntry, value, path, faults);
+        if (found === undefined) return undefined;
+        const whole: z.output<typeof repairEntry> = found;
+        return { ...whole, name: whole.name ?? repairName(whole.steps) };
+      }),
+    ),
+    evaluations: list("evaluations").flatMap((entry, at) =>
+      read(`evaluations.${at}`, entry, (value, path) => {
+        const found = parse(evaluationEntry, value, path, faults);
+        return found && { ...found, name: found.name ?? evaluationName(found) };
+      }),
+    ),
+  };
+  return { plan: settled, faults: [...faults, ...faultsAcross(settled)] };
+}
+
+const isEntry = (key: string): boolean => entries.some((entry) => entry === key);
+
+/** Faults are gathered; undefined where there was one. */
+function parse<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+  path: string,
+  faults: Fault[],
+  also: readonly string[] = [],
+): z.output<S> | undefined {
+  const parsed = schema.safeParse(value);
+  const found =
+    value === undefined ? [{ path, words: "it is missing." }] : faultsOf(value, fits(schema, also), path);
+  if (parsed.success && found.length === 0) return parsed.data;
+  for (const fault of found) {
+    // Entries of a grid share what is wrong with all of them.
+    if (!faults.some((one) => one.path === fault.path && one.words === fault.words)) faults.push(fault);
+  }
+  return undefined;
+}
+
+/** Every entry that a written one stands for; those of a grid are told apart by what they took from it. */
+function named<T>(
+  path: string,
+  written: unknown,
+  read: (value: unknown, path: string) => T | undefined,
+  faults: Fault[],
+): T[] {
+  const spelled = spellOut(written);
+  if (spelled.length === 0) {
+    faults.push({ path, words: "a grid has no values; write { each: [...] } with one or more." });
+  }
+  const given = isObject(written) && typeof written["name"] === "string";
+  return spelled.flatMap(({ value, taken }) => {
+    const told =
+      given && taken.length > 0 && isObject(value)
+        ? { ...value, name: [value["name"], ...taken.map(takenName)].join(" ") }
+        : value;
+    return read(told, path) ?? [];
+  });
+}
+
+/** What entries say of each other. */
+function faultsAcross(plan: SettledPlan): Fault[] {
+  const { rankings, repairs, evaluations, texts } = plan;
+  const twice = [
+    ...twiceNamed("model", plan.models),
+    ...twiceNamed("calibration", plan.calibrations),
+    ...twiceNamed("rankings", rankings),
+    ...twiceNamed("repairs", [...repairs, { name: "none" }]),
+    ...twiceNamed("evaluations", evaluations),
+  ];
+  const known = {
+    rankings: rankings.map(({ name }) => name),
+    repairs: ["none", ...repairs.map(({ name }) => name)],
+    counts: Array.isArray(plan.removals) ? [0, ...plan.removals] : undefined,
+  };
+  const wheres = [
+    ...repairs.map(({ where }, at) => ({ where, path: `repairs.${at}.where` })),
+    ...evaluations.map(({ where }, at) => ({ where, path: `evaluations.${at}.where` })),
+    { where: texts?.where, path: "texts.where" },
+  ];
+  return [...twice, ...wheres.flatMap(({ where, path }) => strangersIn(where, path, known))];
+}
+
+function twiceNamed(path: string, list: readonly { readonly name: string }[]): Fault[] {
+  const names = list.map(({ name }) => name);
+  const again = [...new Set(names.filter((one, at) => names.indexOf(one) !== at))];
+  return again.map((one) => ({ path, words: `two are called "${one}"; give each a name of its own.` }));
+}
+
+function strangersIn(
+  where: Where,
+  path: string,
+  known: { rankings: readonly string[]; repairs: readonly string[]; counts: readonly number[] | undefined },
+): Fault[] {
+  const of = (key: "rankings" | "repairs") =>
+    (where?.[key] ?? [])
+      .filter((one) => !known[key].includes(one))
+      .map((one) => ({
+        path: `${path}.${key}`,
+        words: `there is no "${one}"${didYouMean(one, known[key])}; there are ${known[key].join(", ")}.`,
+      }));
+  const { counts } = known;
+  const numbers =
+    where?.counts === undefined || counts === undefined
+      ? []
+      : where.counts
+          .filter((one) => !counts.includes(one))
+          .map((one) => ({
+            path: `${path}.counts`,
+            words: `${one} is none of the removals; they are ${counts.join(", ")}, 0 being the whole model.`,
+          }));
+  return [...of("rankings"), ...of("repairs"), ...numbers];
+}

@@ -1,0 +1,302 @@
+/** The main figures: what is lost against what was removed, one line a ranking, then with repairs. */
+import { groupBy, item } from "../../arrays.ts";
+import { type Curve, type CurvePoint, compareSubnetworks } from "../../experiment/study/curves.ts";
+import { formatNumber } from "../../platform/format.ts";
+import type { Axis, Figure, LineSeries, LinesFigure, TableFigure } from "../figures/types.ts";
+import {
+  differenceText,
+  drawn,
+  kindOf,
+  list,
+  lowerIsBetter,
+  type Study,
+  shown,
+  shownName,
+  slug,
+  unitsTogether,
+  valueAxis,
+} from "./study.ts";
+
+/** Curves of one model, one calibration and one evaluation. */
+export interface CurveGroup {
+  readonly model: string;
+  readonly calibration: string;
+  readonly evaluation: string;
+  /** Nothing in place, a ranking each. */
+  readonly bare: readonly Curve[];
+  readonly repaired: readonly Curve[];
+}
+
+export function groupsOf({ curves }: Study): CurveGroup[] {
+  const groups = groupBy(curves, ({ model, calibration, evaluation }) =>
+    JSON.stringify([model, calibration, evaluation]),
+  );
+  return [...groups.values()].flatMap((own) => {
+    const [first] = own;
+    if (first === undefined) return [];
+    const { model, calibration, evaluation } = first;
+    const bare = own.filter(({ repair }) => repair === null);
+    return [{ model, calibration, evaluation, bare, repaired: own.filter(({ repair }) => repair !== null) }];
+  });
+}
+
+/** The largest removal that every curve has, and what each has there, the best first. */
+export function atLargest(curves: readonly Curve[]): {
+  removal: number;
+  order: { curve: Curve; point: CurvePoint }[];
+} {
+  const has = (curve: Curve, removal: number) =>
+    curve.points.find((point) => point.removal === removal && point.value !== null);
+  const [first] = curves;
+  const common = (first?.points ?? [])
+    .map(({ removal }) => removal)
+    .filter((removal) => removal > 0 && curves.every((curve) => has(curve, removal) !== undefined));
+  const removal = Math.max(0, ...common);
+  const order = curves
+    .flatMap((curve) => {
+      const point = has(curve, removal);
+      return point === undefined ? [] : [{ curve, point }];
+    })
+    .sort((a, b) => better(a.curve) * ((a.point.value ?? 0) - (b.point.value ?? 0)));
+  return { removal, order };
+}
+
+const better = ({ measure }: Curve): 1 | -1 => (lowerIsBetter(measure) ? 1 : -1);
+
+/** Removed, as an axis and in words: numbers of units, or shares. */
+export function removedWords({ record }: Study, removal: number, units: string): string {
+  const { removals } = record.plan;
+  if (Array.isArray(removals)) return `${removal} ${removal === 1 ? units.replace(/s$/, "") : units}`;
+  return `${formatNumber(100 * removal, 3)}% of the ${removals.of}`;
+}
+
+function removalAxis({ record }: Study, units: string, curves: readonly Curve[]): Axis {
+  const { removals } = record.plan;
+  if (!Array.isArray(removals)) {
+    return { name: `share of ${removals.of} removed`, format: { style: "percent", digits: 0 } };
+  }
+  const [first] = curves;
+  // The second line of a tick is true for all lines only where each of their units has the same size.
+  const sameSize = curves.every((curve) =>
+    curve.points.every(
+      (point, at) => Math.abs(point.parameterShare - (first?.points[at]?.parameterShare ?? -1)) < 1e-6,
+    ),
+  );
+  const ticks = (first?.points ?? []).map(({ removal, parameterShare }) => ({
+    at: removal,
+    ...(sameSize ? { below: removal === 0 ? "whole" : `−${formatNumber(100 * parameterShare, 3)}%` } : {}),
+  }));
+  return { name: `removed ${units}`, ticks };
+}
+
+/** One line a ranking; emphasis on the best, and on the control that every ranking must beat. */
+export function removalFigure(study: Study, group: CurveGroup): LinesFigure | undefined {
+  const { bare, evaluation } = group;
+  const [first] = bare;
+  if (first === undefined) return undefined;
+  const units = unitsTogether(
+    study,
+    bare.map(({ ranking }) => ranking),
+  );
+  const { removal, order } = atLargest(bare);
+  const best = order[0]?.curve.ranking;
+  const families = [
+    ...new Map(bare.map(({ ranking }) => [kindOf(study, ranking).name, kindOf(study, ranking)])).values(),
+  ];
+  const name = shownName(first);
+  const banded = bare.some(({ points }) => points.some(({ low }) => low !== null && low !== 0));
+  return {
+    kind: "lines",
+    id: slug(study.prefix, "removal", group.model, group.calibration, evaluation),
+    title: titleOf(study, order, removal, units),
+    subtitle: `${capital(name)} on ${evaluation}${name === "perplexity" ? " (log scale)" : ""} by ${removalAxis(study, units, bare).name}`,
+    caption: [
+      ...(banded ? [`Bands are 95% intervals of ${bandWords(study)}. `] : []),
+      "A line without a band has an unknown spread, not none.",
+    ],
+    protocols: protocolsOf(study, group),
+    description: `Line chart: ${name} on ${evaluation} against removed ${units}, one line for each of ${bare.length} rankings.`,
+    x: removalAxis(study, units, bare),
+    y: valueAxis(first),
+    families,
+    series: bare.map((curve) =>
+      seriesOf(curve, curve.ranking, kindOf(study, curve.ranking).name, curve.ranking === best),
+    ),
+    ...(name === "perplexity"
+      ? {
+          reference: {
+            low: shown(first, first.whole),
+            high: 1.1 * shown(first, first.whole),
+            label: "within 10% of the whole model",
+            short: "within 10%",
+          },
+        }
+      : {}),
+    whole: { x: 0, y: shown(first, first.whole), label: "whole model" },
+    ...(banded ? { band: "95% interval" } : {}),
+  };
+}
+
+const bandWords = ({ record }: Study): string =>
+  record.plan.draws > 1
+    ? `the mean over ${record.plan.draws} draws of the calibration text`
+    : "the difference to the whole model, item by item";
+
+function titleOf(
+  study: Study,
+  order: readonly { curve: Curve; point: CurvePoint }[],
+  removal: number,
+  units: string,
+): string {
+  const [best, second] = order;
+  if (best === undefined) return "No removal was measured for every ranking";
+  const gone = removedWords(study, removal, units);
+  const measure = shownName(best.curve);
+  const value = best.point.value ?? Number.NaN;
+  if (second === undefined) {
+    return `${capital(measure)} is ${formatNumber(shown(best.curve, value), 3)} without ${gone}`;
+  }
+  const told = compareSubnetworks(
+    study.record,
+    best.curve.evaluation,
+    second.point.subnetworks,
+    best.point.subnetworks,
+  );
+  const apart = told !== null && (told.low > 0 || told.high < 0);
+  const same = second.point.subnetworks.join() === best.point.subnetworks.join();
+  if (apart) return `Without ${gone}, ${best.curve.ranking} keeps the best ${measure}`;
+  return same
+    ? `Without ${gone}, ${best.curve.ranking} and ${second.curve.ranking} agree on what goes`
+    : `Without ${gone}, ${best.curve.ranking} and ${second.curve.ranking} cannot be told apart`;
+}
+
+function seriesOf(curve: Curve, name: string, family: string, emphasis: boolean): LineSeries {
+  return {
+    name,
+    family,
+    ...(emphasis ? { emphasis } : {}),
+    points: curve.points.map((point) => ({ x: point.removal, ...drawn(curve, point) })),
+  };
+}
+
+/** For each ranking that repairs were asked for: with nothing in place, and with each of them. */
+export function repairFigures(study: Study, group: CurveGroup): Figure[] {
+  const byRanking = groupBy(group.repaired, ({ ranking }) => ranking);
+  return [...byRanking].flatMap(([ranking, repaired]) => {
+    const bare = group.bare.find((curve) => curve.ranking === ranking);
+    return bare === undefined
+      ? []
+      : [repairLines(study, group, bare, repaired), repairTable(study, group, bare, repaired)];
+  });
+}
+
+function repairLines(study: Study, group: CurveGroup, bare: Curve, repaired: readonly Curve[]): LinesFigure {
+  const { ranking, evaluation } = bare;
+  const units = unitsTogether(study, [ranking]);
+  const { order, removal } = atLargest([bare, ...repaired]);
+  const best = order[0]?.curve;
+  const name = shownName(bare);
+  const helps = best !== undefined && best.repair !== null;
+  return {
+    kind: "lines",
+    id: slug(study.prefix, "repair", group.model, group.calibration, evaluation, ranking),
+    title: helps
+      ? `${capital(best.repair ?? "")} wins back most without ${removedWords(study, removal, units)}`
+      : "No repair helps at the largest removal",
+    subtitle: `${capital(name)} on ${evaluation}${name === "perplexity" ? " (log scale)" : ""} by removed ${units}, chosen by ${ranking}`,
+    caption:
+      "The same units are gone on every line. Repairs are fitted to the calibration text, never to this one.",
+    protocols: protocolsOf(study, group),
+    description: `Line chart: ${name} against removed ${units}, without a repair and with each of ${repaired.length}.`,
+    x: removalAxis(study, units, [bare]),
+    y: valueAxis(bare),
+    families: [
+      { name: "not repaired", tone: "ink" },
+      { name: "repaired", tone: "green" },
+    ],
+    series: [
+      seriesOf(bare, "not repaired", "not repaired", false),
+      ...repaired.map((curve) => seriesOf(curve, curve.repair ?? "", "repaired", curve === best)),
+    ],
+    whole: { x: 0, y: shown(bare, bare.whole), label: "whole model" },
+  };
+}
+
+/** What of the loss each repair wins back. */
+function repairTable(study: Study, group: CurveGroup, bare: Curve, repaired: readonly Curve[]): TableFigure {
+  const { ranking, evaluation } = bare;
+  const units = unitsTogether(study, [ranking]);
+  const removals = bare.points.filter(({ removal }) => removal > 0);
+  const won = (curve: Curve, { removal, above }: CurvePoint): number | null => {
+    const own = curve.points.find((point) => point.removal === removal)?.above ?? null;
+    return above === null || own === null || above === 0 ? null : 1 - own / above;
+  };
+  return {
+    kind: "table",
+    id: slug(study.prefix, "won-back", group.model, group.calibration, evaluation, ranking),
+    title: "What each repair wins back of what was lost",
+    subtitle: `Share of the ${bare.measure} above the whole model's that is gone again, on ${evaluation}`,
+    caption: "Below 0 a repair makes it worse.",
+    protocols: protocolsOf(study, group),
+    description: `Table: for each of ${repaired.length} repairs the share of the loss that it wins back, by removal.`,
+    columns: [
+      { title: "repair" },
+      ...removals.map((point) => ({
+        title: removedWords(study, point.removal, units),
+        detail: point.above === null ? "" : `${differenceText(bare, point.above)} lost`,
+        format: { style: "percent", digits: 0 } as const,
+        bar: { tone: "green", limit: 1 } as const,
+      })),
+    ],
+    rows: repaired.map((curve) => [curve.repair ?? "", ...removals.map((point) => won(curve, point))]),
+  };
+}
+
+export function protocolsOf(study: Study, group: { evaluation: string; calibration: string }): string[] {
+  const ids = [study.protocols.get(group.evaluation), study.calibrationProtocols.get(group.calibration)];
+  return ids.filter((id) => id !== undefined);
+}
+
+export const capital = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
+
+/** Sentences on what a group's curves show; those that its numbers do not bear are left out. */
+export function curveFindings(
+  study: Study,
+  group: CurveGroup,
+): { claim: string; text: string; figure: string }[] {
+  const figure = removalFigure(study, group);
+  if (figure === undefined) return [];
+  const units = unitsTogether(
+    study,
+    group.bare.map(({ ranking }) => ranking),
+  );
+  const { removal, order } = atLargest(group.bare);
+  const [best] = order;
+  const worst = order.at(-1);
+  if (best === undefined || worst === undefined) return [];
+  const said = (one: { curve: Curve; point: CurvePoint }) =>
+    `${one.curve.ranking} ${formatNumber(shown(one.curve, one.point.value ?? Number.NaN), 3)}`;
+  const free = order.flatMap(({ curve }) =>
+    curve.points.filter(
+      ({ removal: gone, high }) =>
+        gone > 0 && high !== null && curve.measure === "loss" && high < Math.log(1.1),
+    ),
+  );
+  const most = Math.max(0, ...free.map(({ removal: gone }) => gone));
+  const nearlyFree =
+    item(order, 0).curve.measure !== "loss"
+      ? ""
+      : most === 0
+        ? " No removal stays within 10% of the whole model's perplexity for certain."
+        : ` Up to ${removedWords(study, most, units)} can go within 10% of the whole model's perplexity.`;
+  return [
+    {
+      claim: figure.title,
+      text:
+        `On ${group.evaluation}, ${shownName(best.curve)} of the whole model is ` +
+        `${formatNumber(shown(best.curve, best.curve.whole), 3)}; without ${removedWords(study, removal, units)} it is ` +
+        `${list(order.length > 3 ? [said(best), said(worst)] : order.map(said))}.${nearlyFree}`,
+      figure: figure.id,
+    },
+  ];
+}

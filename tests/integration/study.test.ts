@@ -1,0 +1,273 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import {
+  compareStudies,
+  Depthkit,
+  definePlan,
+  runPlan,
+  type StudyEvent,
+  type StudyRecord,
+  studyRows,
+} from "../../src/index.ts";
+import { renderReport, studyReport } from "../../src/report/index.ts";
+import { recordSchema } from "../../src/schemas.ts";
+import { cli } from "./cli.ts";
+import { tinyModel } from "./tiny-model.ts";
+
+const names = "Ada Bea Cid Dan Eva Fay Gus Hal Ida Jon".split(" ");
+const lines = Array.from({ length: 400 }, (_, at) => {
+  const [one, other] = [names[at % 10], names[(at * 7 + 3) % 10]];
+  return `${one} gave ${other} ${(at * 37) % 101} coins for day ${at} and kept ${(at * 13) % 17} of them.`;
+});
+const boats = Array.from({ length: 200 }, (_, at) => `In year ${at * 7} a boat of ${at % 13} left port.`);
+const rows = Array.from({ length: 6 }, (_, index) => ({
+  task: "arc_easy",
+  question: `How many coins did ${names[index]} give?`,
+  choices: ["one", "two"],
+  answer: index % 2,
+}));
+
+let folder: string;
+let tiny: string;
+let kit: Depthkit;
+let record: StudyRecord;
+const events: StudyEvent[] = [];
+
+const planOf = (model: string) =>
+  definePlan({
+    title: "A study of six small blocks",
+    model: { source: model, device: "cpu", name: "tiny" },
+    calibration: { name: "coins", data: { texts: lines }, sequences: 4, length: 32, choose: [2, 4] },
+    rankings: [
+      { by: "influence", metric: { each: ["cosine", "taylor"] } },
+      { by: "influence", units: ["attention", "feed-forward"], of: "block" },
+      { by: "leave-one-out", candidates: 4 },
+      { by: "values", target: { horizon: 2 }, evaluations: 40, interactions: true },
+      { by: "search", recipe: "tail" },
+      { by: "search", strategy: "greedy", name: "greedy" },
+      { by: "order", name: "front", order: ["block.0", "block.2", "block.1"] },
+    ],
+    removals: [1, 3],
+    draws: 2,
+    repairs: [
+      { method: "fold" },
+      {
+        name: "healed",
+        steps: [
+          { method: "emulated-update" },
+          { method: "lora", rank: 1, training: { steps: 2, validation: 0 } },
+        ],
+        where: { rankings: ["cosine"], counts: [1] },
+      },
+    ],
+    evaluations: [
+      { kind: "perplexity", name: "boats", data: { texts: boats }, chunk: 32, maxChunks: 6 },
+      { kind: "questions", name: "coins", data: { rows }, where: { repairs: ["none"] } },
+      {
+        kind: "probe",
+        probe: "sums",
+        items: 3,
+        shots: 0,
+        maxNewTokens: 2,
+        where: { rankings: ["cosine"], repairs: ["none"] },
+      },
+    ],
+    texts: { prompts: ["Ada gave"], maxNewTokens: 3, where: { rankings: ["cosine"], counts: [0, 3] } },
+  } as const);
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "depthkit-study-"));
+  tiny = await tinyModel(folder);
+  kit = await Depthkit.start();
+  record = await runPlan(kit, planOf(tiny), { folder: at("whole"), onEvent: (event) => events.push(event) });
+});
+afterAll(async () => {
+  await kit.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const at = (name: string) => join(folder, name);
+const withoutTimings = ({ timings: _, ...rest }: StudyRecord) => rest;
+
+test("every ranking has its sets, grids are spelled out, and draws are measured apart", () => {
+  expect(recordSchema.parse(JSON.parse(readFileSync(at("whole/record.json"), "utf8")))).toEqual(record);
+  const rankings = record.plan.rankings.map(({ name }) => name);
+  expect(rankings).toEqual([
+    "cosine",
+    "taylor",
+    "cosine attention+feed-forward of blocks",
+    "leave-one-out",
+    "horizon 2",
+    "tail",
+    "greedy",
+    "front",
+  ]);
+  expect(record.rankings).toHaveLength(2 * rankings.length);
+  for (const { ranking, sets, error } of record.rankings) {
+    expect(error, ranking).toBeNull();
+    expect(sets.map(({ removed }) => removed.length)).toEqual([1, 3]);
+  }
+  const of = (ranking: string, draw: number) =>
+    record.rankings.find((one) => one.ranking === ranking && one.draw === draw);
+  expect(of("tail", 0)?.sets[1]?.removed).toEqual(["block.2", "block.3", "block.4"]);
+  expect(of("front", 1)?.sets[0]?.removed).toEqual(["block.0"]);
+  expect(Object.keys(of("leave-one-out", 0)?.scores ?? {})).toHaveLength(4);
+  expect(of("horizon 2", 0)?.estimated?.interactions.length).toBe(15);
+  expect(record.calibrations.map(({ measured }) => measured.skip)).toEqual([0, 8]);
+});
+
+test("a subnetwork is measured once, whatever leads to it, and its figures are those of calls by hand", async () => {
+  const ids = record.subnetworks.map(({ removed, repair }) =>
+    JSON.stringify([removed, repair?.name, repair?.draw]),
+  );
+  expect(new Set(ids).size).toBe(ids.length);
+  const results = record.results.map(({ subnetwork, evaluation }) => `${subnetwork} ${evaluation}`);
+  expect(new Set(results).size).toBe(results.length);
+
+  await using model = await kit.loadModel(tiny, { device: "cpu" });
+  const tail = record.points.find(
+    ({ ranking, removal, repair }) => ranking === "tail" && removal === 3 && repair === null,
+  );
+  const found = (evaluation: string, measure: string) =>
+    record.results.find((one) => one.subnetwork === tail?.subnetwork && one.evaluation === evaluation)
+      ?.values[measure];
+  const pruned = model.without(["block.2", "block.3", "block.4"]);
+  const perplexity = await pruned.perplexity({ texts: boats }, { chunk: 32, maxChunks: 6 });
+  expect(found("boats", "perplexity")?.value).toBeCloseTo(Number(perplexity.perplexity), 2);
+  await using task = await model.loadTask({ rows });
+  const choices = await pruned.choices(task);
+  expect(found("coins", "accuracy")?.value).toBe(choices.acc.micro);
+  expect(found("coins", "choice-loss")?.value).toBeCloseTo(choices.choiceLoss, 5);
+
+  await using corpus = await model.loadCorpus({ texts: lines }, { sequences: 4, length: 32 });
+  const [first] = record.points.filter(({ ranking, repair }) => ranking === "tail" && repair === "fold");
+  await using folded = await model.without(["block.4"]).repair(corpus, { method: "fold" });
+  const repaired = await folded.perplexity({ texts: boats }, { chunk: 32, maxChunks: 6 });
+  const taken = record.results.find(
+    ({ subnetwork, evaluation }) => subnetwork === first?.subnetwork && evaluation === "boats",
+  );
+  expect(taken?.values["perplexity"]?.value).toBeCloseTo(Number(repaired.perplexity), 2);
+});
+
+test("what cannot be done is a row with its error, and the rest goes on", () => {
+  const fold = record.subnetworks.filter(
+    ({ removed, repair }) => removed.includes("block.0") && repair?.name === "fold",
+  );
+  expect(fold.length).toBeGreaterThan(0);
+  for (const { error } of fold) expect(error?.message).toContain("no feed-forward comes before it");
+  expect(events.filter(({ kind }) => kind === "failed").length).toBeGreaterThan(0);
+  const healed = record.subnetworks.filter(({ repair }) => repair?.name === "healed");
+  expect(healed.every(({ error, repair }) => error === null && repair?.reports.length === 2)).toBe(true);
+  const failed = studyRows(record).filter(({ error }) => error !== "");
+  expect(
+    failed.every(({ repair, removed }) => repair === "fold" && removed.some((unit) => unit !== "block")),
+  ).toBe(true);
+});
+
+test("the same plan takes everything from the journal, and its record is the same", async () => {
+  const known: boolean[] = [];
+  const again = await runPlan(kit, planOf(tiny), {
+    folder: at("whole"),
+    onEvent: (event) => void (event.kind === "step" && known.push(event.known)),
+  });
+  expect(withoutTimings(again)).toEqual(withoutTimings(record));
+  expect(known.every(Boolean)).toBe(true);
+});
+
+test("a study compares with itself, and names what keeps figures apart", async () => {
+  const same = compareStudies(record, record);
+  expect(same.protocols).toEqual([]);
+  expect(same.rows.length).toBeGreaterThan(50);
+  expect(same.rows.every(({ difference }) => difference === null || difference === 0)).toBe(true);
+  const plan = planOf(tiny);
+  const [perplexity, questions] = plan.evaluations;
+  const other = await runPlan(
+    kit,
+    {
+      ...plan,
+      rankings: [{ by: "search", recipe: "tail" }],
+      repairs: [],
+      draws: 1,
+      evaluations: [{ ...perplexity, chunk: 16 }, questions],
+      texts: undefined,
+    },
+    { folder: at("other") },
+  );
+  const compared = compareStudies(record, other);
+  expect(compared.protocols.map(({ evaluation }) => evaluation)).toEqual(["boats"]);
+  const fields = compared.protocols[0]?.fields.map(({ field }) => field);
+  expect(fields).toContain("chunk");
+  expect(fields).toContain("tokensScored");
+  expect(compared.rows.every(({ one }) => one.evaluation !== "boats")).toBe(true);
+  expect(compared.rows.some(({ one }) => one.evaluation === "coins" && one.ranking === "tail")).toBe(true);
+});
+
+test("its report has a figure of everything, and no number that is none", async () => {
+  const document = studyReport([record]);
+  const ids = document.sections.flatMap(({ figures }) => figures.map(({ id }) => id));
+  for (const sign of [
+    "removal",
+    "repair",
+    "won-back",
+    "influence",
+    "angles",
+    "values",
+    "pairs",
+    "who-goes",
+    "draws",
+    "cost",
+    "texts",
+  ]) {
+    expect(
+      ids.some((id) => id.startsWith(sign)),
+      sign,
+    ).toBe(true);
+  }
+  const files = await renderReport(document);
+  const page = new TextDecoder().decode(files.get("report.html"));
+  expect(page).toContain("A study of six small blocks");
+  expect(page).not.toMatch(/NaN|undefined|\[object/);
+  expect(files.size).toBe(1 + 3 * ids.length);
+});
+
+test("killed again and again, it ends with the record that it makes uninterrupted", async () => {
+  writeFileSync(at("plan.json"), JSON.stringify(planOf(tiny)));
+  let killed = 0;
+  for (const after of [4, 9, 21, 33, 47, 58, 71]) {
+    const child = start(["run", "plan.json", "--out", "killed"]);
+    killed += (await killAfter(child, after)) ? 1 : 0;
+  }
+  expect(killed).toBeGreaterThan(3);
+  expect(await ended(start(["run", "plan.json", "--out", "killed"]))).toBe(1); // a fold does not apply
+  const resumed = JSON.parse(readFileSync(at("killed/record.json"), "utf8")) as StudyRecord;
+  expect(JSON.stringify(withoutTimings(resumed))).toBe(JSON.stringify(withoutTimings(record)));
+});
+
+function start(args: readonly string[]): ChildProcess {
+  return spawn(process.execPath, [...cli, ...args], { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
+}
+
+/** Kills it once it has said so many lines; whether it lived that long. */
+async function killAfter(child: ChildProcess, count: number): Promise<boolean> {
+  const closed = once(child, "close");
+  let [seen, killed] = [0, false];
+  if (child.stderr !== null) {
+    for await (const _ of createInterface({ input: child.stderr })) {
+      seen += 1;
+      if (seen === count) killed = child.kill("SIGKILL");
+    }
+  }
+  await closed;
+  return killed;
+}
+
+async function ended(child: ChildProcess): Promise<number | null> {
+  child.stderr?.resume();
+  const [code] = (await once(child, "close")) as [number | null];
+  return code;
+}
