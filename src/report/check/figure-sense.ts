@@ -12,9 +12,6 @@ import type {
   ScatterPanel,
 } from "../figures/types.ts";
 
-/** More columns of chances leave no room for the values. */
-const MOST_CHANCES = 8;
-
 export function figureFaults(figure: Figure, path: string): Fault[] {
   const data =
     figure.data === undefined
@@ -151,15 +148,8 @@ function groupFaults({ players, value, lowest }: IntervalGroup, path: string): F
   if (lowest === undefined) return found;
   const here = join(path, "lowest");
   const names = players.map(({ name }) => name);
-  const many = lowest.k.length > MOST_CHANCES;
   return [
     ...found,
-    ...(many
-      ? fault(
-          join(here, "k"),
-          `there is room for ${MOST_CHANCES} of them; got ${lowest.k.length}. Choose some.`,
-        )
-      : []),
     ...lowest.players.flatMap(({ name, chances }, index) => [
       ...(names.includes(name)
         ? []

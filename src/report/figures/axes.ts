@@ -1,7 +1,7 @@
 /** The ends of an axis and the places that it names. */
 import { writeNumber } from "./numbers.ts";
 import { textWidth } from "./text-width.ts";
-import type { Axis, Tick } from "./types.ts";
+import type { Axis, Quantity, Tick } from "./types.ts";
 
 /** An axis with all that was left open decided. */
 export interface Ruler {
@@ -132,8 +132,12 @@ function digitsOf(ticks: readonly Tick[], axis: Axis): number {
   return Math.max(0, ...ticks.map(({ at }) => digitsIn(at, axis)));
 }
 
+/** A number with the digits that it has, as one that somebody chose. */
+export const writeChosen = (at: number, quantity: Quantity) =>
+  writeNumber(at, { ...quantity.format, digits: digitsIn(at, quantity) });
+
 /** How many digits a place has after its point. */
-function digitsIn(at: number, { format }: Axis): number {
+function digitsIn(at: number, { format }: Quantity): number {
   const [mantissa = "", exponent = "0"] = String(tidy(format?.style === "percent" ? at * 100 : at)).split(
     "e",
   );

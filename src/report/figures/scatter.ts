@@ -144,7 +144,7 @@ function labelsOf(
       );
       if (free === undefined) return "";
       taken.push(free);
-      return label(text, free.x, free.y + 7, { size: 11 });
+      return label(text, free.x, free.y + 7, { size: 11, halo: true });
     })
     .join("");
 }

@@ -50,7 +50,7 @@ const figures: Figure[] = [
     ...base,
     kind: "intervals",
     id: "depth",
-    title: "Thirty players of one target, with the chance of eight sets",
+    title: "Thirty players of one target, with the chance of twelve sets",
     groups: [
       {
         title: "Shapley value",
@@ -63,12 +63,12 @@ const figures: Figure[] = [
           high: Math.cos(index) / 3 + 0.1,
         })),
         lowest: {
-          k: range(8).map((index) => index + 1),
+          k: range(12).map((index) => index + 1),
           players: range(8).map((index) => ({
             name: `feed-forward.${index}`,
-            chances: range(8).map((k) => (index + k) / 14),
+            chances: range(12).map((k) => (index + k) / 18),
           })),
-          together: range(8).map(() => 0.001),
+          together: range(12).map(() => 0.001),
         },
       },
     ],
