@@ -28,6 +28,7 @@ export function bodyHtml(report: ReportDocument, figures: readonly DrawnFigure[]
   );
   return `<nav aria-label="Contents"><b>depthkit</b><ol>${contents.join("")}</ol></nav>
 <main>${headerHtml(report, context)}
+<details class="contents"><summary>Contents</summary><ol>${contents.join("")}</ol></details>
 ${foundHtml(report, context)}
 ${report.sections.map((section) => sectionHtml(section, drawn, context)).join("\n")}
 ${verdicts === undefined ? "" : verdictSection(verdicts, context)}

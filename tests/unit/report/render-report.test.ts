@@ -1,11 +1,14 @@
 /** A report as files: what stands in them, and what a document is refused for. */
-import { beforeAll, describe, expect, test } from "vitest";
+import { existsSync, readdirSync } from "node:fs";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import type { DepthkitError } from "../../../src/errors.ts";
 import { loadTools, type Tools } from "../../../src/report/figures/chart.ts";
 import { drawLines } from "../../../src/report/figures/lines.ts";
+import { withFontFiles } from "../../../src/report/fonts.ts";
 import type { Figure, LinesFigure, ReportDocument, ReportFiles } from "../../../src/report/index.ts";
 import { renderReport } from "../../../src/report/index.ts";
 import { drawPngs } from "../../../src/report/png.ts";
+import { temporaryFolder } from "../platform/temporary-folder.ts";
 import { sampleDocument } from "./sample-document.ts";
 
 const figures = sampleDocument.sections.flatMap((section) => section.figures);
@@ -206,6 +209,21 @@ test("a picture has its words: the typeface was found, in both weights", async (
   expect(bold).toBeGreaterThan(regular * 1.15);
   // A character that no bundled file has is shown as such, not left out.
   expect(strange).toBeGreaterThan(50);
+});
+
+test("nothing is left in the folder for temporary files, whether drawing ends well or not", async () => {
+  const folder = temporaryFolder();
+  for (const name of ["TMPDIR", "TEMP"]) vi.stubEnv(name, folder);
+  let seen = 0;
+  const failing = withFontFiles("words", (paths) => {
+    seen = paths.filter((path) => path.startsWith(folder) && existsSync(path)).length;
+    throw new RangeError("no picture");
+  });
+  await expect(failing).rejects.toThrow("no picture");
+  await withFontFiles("words", () => undefined);
+  vi.unstubAllEnvs();
+  expect(seen).toBe(2);
+  expect(readdirSync(folder)).toEqual([]);
 });
 
 /** Counted by drawing the picture again, with its light parts made black: Node reads no PNG by itself. */
