@@ -79,6 +79,7 @@ export {
   type StudyComparison,
 } from "./experiment/study/compare.ts";
 export { definePlan } from "./experiment/study/define-plan.ts";
+export { type PaperPlanOptions, paperPlan } from "./experiment/study/paper.ts";
 export type { Plan } from "./experiment/study/plan.ts";
 export type { StudyRecord } from "./experiment/study/record.ts";
 export { type StudyRow, studyRows } from "./experiment/study/rows.ts";

@@ -1,14 +1,17 @@
 /** What subnetworks have on one evaluation of a plan. */
 import { z } from "zod";
 import type { TextData } from "../../evaluation/text-data.ts";
+import type { SolveOptions } from "../../evaluation/written-answers.ts";
 import { Corpus } from "../../model/corpus.ts";
 import { GenerationTask } from "../../model/generation-task.ts";
 import type { Subnetwork } from "../../model/model.ts";
 import { Task } from "../../model/task.ts";
+import { solveOptions } from "../../protocol/generation-task.ts";
 import type { Measure } from "../../protocol/subnetworks.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
+import type { CallOptions, Own } from "../../rpc/connection.ts";
 import { deviationOf, meanOf } from "../../selection/choice-certainty.ts";
 import type { OpenEvaluation } from "./open.ts";
+import type { SettledEvaluation } from "./plan.ts";
 import { type Measured, type Outcome, outcomeSchema } from "./record.ts";
 
 /** What a step of measuring leaves in the journal. */
@@ -66,7 +69,7 @@ export async function measureTogether(
     await keep(index, {
       outcome: {
         values:
-          data instanceof Corpus ? withPerplexity(Object.fromEntries(entries)) : Object.fromEntries(entries),
+          data instanceof Corpus ? ofText(Object.fromEntries(entries), own) : Object.fromEntries(entries),
         perItem: own.map(finite),
       },
       protocol: protocolOf(opened),
@@ -76,6 +79,13 @@ export async function measureTogether(
     at = now;
   }
 }
+
+/** Beside the perplexity the mean over sequences of exp(loss), which arXiv 2407.16286 reports. */
+const ofText = (values: Record<string, Measured>, losses: readonly number[]): Record<string, Measured> => {
+  const each = losses.map(Math.exp);
+  const meanOfSequences = { value: finite(meanOf(each)), standardError: errorOf(each) };
+  return { ...withPerplexity(values), meanOfSequences };
+};
 
 /** Of losses in nats; the error by its derivative. */
 function withPerplexity(values: Record<string, Measured>): Record<string, Measured> {
@@ -134,30 +144,49 @@ export async function measureAlone(
   });
   switch (evaluation.kind) {
     case "perplexity": {
-      const { kind, name: _, where: __, data: text, ...options } = evaluation;
-      const asked = { kind, data: text as TextData, ...options };
+      const { kind, name: __, where: ___, data: text, ...options } = evaluation;
+      const asked = { kind, data: text as TextData, items: true, ...options };
       const [{ scores }] = await subnetwork.evaluate([asked], { journal, ...call });
-      const { perplexity, loss, meanOfSequences, wordPerplexity, bitsPerByte, seconds, ...protocol } = scores;
-      const values = { loss, perplexity, meanOfSequences, wordPerplexity, bitsPerByte };
-      return done({ values: measured(values), perItem: null }, protocol, seconds);
+      const {
+        perplexity: _,
+        loss,
+        meanOfSequences,
+        wordPerplexity,
+        bitsPerByte,
+        perItem,
+        ...protocol
+      } = scores;
+      const { seconds, ...said } = protocol;
+      const own = perItem?.map((chunk) => chunk.loss / chunk.tokens) ?? [];
+      const values = {
+        ...withPerplexity({ loss: { value: loss, standardError: errorOf(own) } }),
+        ...measured({ meanOfSequences, wordPerplexity, bitsPerByte }),
+      };
+      return done({ values, perItem: own }, said, seconds);
     }
     case "written":
     case "probe": {
       if (!(data instanceof GenerationTask)) throw notOpen(evaluation.name);
-      const { maxNewTokens } = evaluation;
-      const more = evaluation.kind === "written" ? { stop: evaluation.stop, chat: evaluation.chat } : {};
       const [{ scores }] = await subnetwork.evaluate(
-        [{ kind: "solve", task: data, maxNewTokens, items: true, ...more }],
+        [{ kind: "solve", task: data, ...solvingOf(evaluation), items: true }],
         { journal, ...call },
       );
-      const { accuracy, standardError, perItem, seconds, taskDigest, firstTokens, bosInText } = scores;
-      const protocol = { ...data.info, maxNewTokens, stop: scores.stop, taskDigest, firstTokens, bosInText };
-      const correct = perItem?.map((answer) => (answer.correct ? 1 : 0)) ?? null;
-      return done(
-        { values: { accuracy: { value: accuracy, standardError } }, perItem: correct },
-        protocol,
-        seconds,
-      );
+      const { accuracy, standardError, rougeL, passAt, perItem, seconds, ...protocol } = scores;
+      const values = {
+        ...(rougeL === null
+          ? {}
+          : { "rouge-l": { value: rougeL.fMeasure, standardError: rougeL.standardError } }),
+        accuracy: { value: accuracy, standardError },
+        ...Object.fromEntries(
+          passAt.map(({ k, ...one }) => [
+            `pass@${k}`,
+            { value: one.value, standardError: one.standardError },
+          ]),
+        ),
+      };
+      const { correct: _, tokens: __, withoutNumber: ___, cutShort: ____, ...said } = protocol;
+      const own = (perItem ?? []).map(({ rougeL: f, correct }) => f ?? (correct ? 1 : 0));
+      return done({ values, perItem: inItems(own, scores.samples) }, { ...data.info, ...said }, seconds);
     }
     case "lm-eval": {
       const { kind: _, name: __, where: ___, ...options } = evaluation;
@@ -187,11 +216,27 @@ export async function measureAlone(
   }
 }
 
+type Written = Extract<SettledEvaluation, { kind: "written" | "probe" }>;
+
+/** How the questions are answered; what they are was said when they were read. */
+function solvingOf(evaluation: Written): Own<SolveOptions> {
+  if (evaluation.kind === "probe") return { maxNewTokens: evaluation.maxNewTokens };
+  return solveOptions.strip().parse(evaluation);
+}
+
+/** The mean of each item's samples, which stand one after the other. */
+const inItems = (values: readonly number[], samples: number): number[] =>
+  Array.from({ length: values.length / samples }, (_, at) =>
+    meanOf(values.slice(at * samples, (at + 1) * samples)),
+  );
+
 const notOpen = (name: string) => new Error(`The evaluation "${name}" was not opened.`);
 
+/** What a text has, where it can be told: words and bytes cannot always be. */
 function measured(values: Readonly<Record<string, number | "Infinity" | null>>): Record<string, Measured> {
+  const told = Object.entries(values).filter(([, value]) => value !== null);
   return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [
+    told.map(([name, value]) => [
       name,
       { value: typeof value === "number" ? value : null, standardError: null },
     ]),

@@ -158,7 +158,7 @@ export const repairEntry = z
   .describe("What is put in place of the removed units; the model without any is always there.");
 
 const perplexity = perplexityOptions
-  .omit({ batchSize: true })
+  .omit({ batchSize: true, items: true })
   .extend({ kind: z.literal("perplexity"), name, data: textData, where })
   .describe("Perplexity on a text.");
 const questions = z
@@ -226,6 +226,10 @@ const texts = z
 
 const about = {
   title: z.string().min(1).optional().describe("What the report is called."),
+  claims: z
+    .enum(["depth-pruning"])
+    .optional()
+    .describe("Whose claims the report puts to the test: those of arXiv 2407.16286."),
   removals,
   draws: whole(1).default(1).describe("How often everything is done, each time on the text behind."),
   seed: whole(0).default(0).describe("Of the first draw, each next one having one more."),

@@ -26,6 +26,7 @@ import {
   valueText,
 } from "./study.ts";
 import { valueFigures } from "./value-figures.ts";
+import { verdictsOf } from "./verdicts.ts";
 
 /**
  * A report of one study, or of several beside each other. Figures of different records never share an axis.
@@ -53,6 +54,7 @@ export function studyReport(records: readonly StudyRecord[]): ReportDocument {
     numbers: first === undefined || group === undefined ? [] : numbersOf(first.study, group),
     findings: findings.map(({ claim, text, figure }) => ({ claim, text: [text, " ", { figure }, "."] })),
     sections: parts.flatMap(({ study, groups }) => sectionsOf(study, groups)),
+    ...verdictsOf(parts),
     protocols: studies.flatMap(protocolsIn),
     protocolNote: "Figures of different protocols are not compared: each figure names its own.",
     environment: studies.flatMap(environmentOf),
