@@ -111,6 +111,8 @@ function axisFaults({ scale, domain, ticks = [] }: Axis, values: readonly number
     : fault(join(path, "domain"), `${beyond} lies outside of it; it must hold every number.`);
 }
 
+const withoutDomain = ({ domain: _, ...rest }: Axis): Axis => rest;
+
 function panelFaults(panel: Panel, families: readonly Family[], path: string): Fault[] {
   switch (panel.kind) {
     case "lines":
@@ -122,7 +124,13 @@ function panelFaults(panel: Panel, families: readonly Family[], path: string): F
       ];
     case "bars":
       return [
-        ...axisFaults(panel.y, panel.bars.flatMap(valuesOf), join(path, "y")),
+        ...axisFaults(
+          panel.x,
+          panel.bars.map(({ x }) => x),
+          join(path, "x"),
+        ),
+        // What lies beyond the domain is cut; a log axis has no place for 0 all the same.
+        ...axisFaults(withoutDomain(panel.y), panel.bars.flatMap(valuesOf), join(path, "y")),
         ...panel.bars.flatMap((bar, index) => [
           ...familyFaults(bar.family, families, join(path, `bars.${index}.family`)),
           ...spreadFaults(bar, join(path, `bars.${index}`)),

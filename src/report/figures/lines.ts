@@ -11,7 +11,7 @@ import {
   widestOf,
 } from "./line-marks.ts";
 import { colour } from "./svg.ts";
-import { textWidth } from "./text-width.ts";
+import { widthOfNames } from "./text-width.ts";
 import type { LinesFigure } from "./types.ts";
 
 /** The main figure, at the width of the page (860) or of a phone (384). */
@@ -28,7 +28,7 @@ export function drawLines(tools: Tools, figure: LinesFigure, width: number): Pic
     narrow ? { short: true, most: 112 } : { short: false, y: figure.y, most: 240 },
   );
   const gap = narrow ? 13.5 : 15;
-  const left = 12 + Math.max(12, ...y.ticks.map(({ text }) => textWidth(text, 12)));
+  const left = widthOfNames(y.ticks);
   const right = Math.max(16, 26 + widestOf(labels));
   const x = rulerOf(figure.x, [...valuesOf(series, "x"), ...whole.map((point) => point.x)], {
     room: 12,

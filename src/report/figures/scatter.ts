@@ -3,7 +3,7 @@ import { chart, type Picture, type Places, type Tools } from "./chart.ts";
 import { toneOf } from "./line-marks.ts";
 import { writeQuantity } from "./numbers.ts";
 import { colour, element, label, round } from "./svg.ts";
-import { textWidth } from "./text-width.ts";
+import { textWidth, widthOfNames } from "./text-width.ts";
 import { dotTip } from "./tips.ts";
 import type { Family, ScatterFigure, ScatterPanel, ScatterPoint } from "./types.ts";
 
@@ -51,7 +51,7 @@ export function drawScatterPanel(
     top: 14,
     right: 18,
     bottom: 26,
-    left: 12 + Math.max(12, ...y.ticks.map(({ text }) => textWidth(text, 12))),
+    left: widthOfNames(y.ticks),
   };
   const x = rulerOf(
     panel.x,

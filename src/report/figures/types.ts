@@ -40,7 +40,10 @@ export interface Tick {
 export interface Axis extends Quantity {
   /** Default `linear`. Values on a `log` axis are above 0. */
   scale?: "linear" | "log";
-  /** Its ends. Default: what the values need; a linear axis of bars begins at 0. */
+  /**
+   * Its ends. Default: what the values need; a linear axis of bars begins at 0. It must hold every number, but
+   * bars may be higher: they are cut, with a notch.
+   */
   domain?: readonly [low: number, high: number];
   /** The places that it names. Default: a handful of round numbers. */
   ticks?: readonly (number | Tick)[];
