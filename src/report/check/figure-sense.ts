@@ -26,7 +26,8 @@ function kindFaults(figure: Figure, path: string): Fault[] {
       return [
         ...seriesFaults(figure.series, figure.families, join(path, "series")),
         ...axisFaults(figure.x, xOf(figure.series), join(path, "x")),
-        ...axisFaults(figure.y, [...yOf(figure.series), ...referenceOf(figure)], join(path, "y")),
+        ...axisFaults(withoutDomain(figure.y), yOf(figure.series), join(path, "y")),
+        ...axisFaults(figure.y, referenceOf(figure), join(path, "y")),
         ...(figure.reference === undefined ? [] : spreadFaults(figure.reference, join(path, "reference"))),
       ];
     case "panels":
@@ -119,7 +120,8 @@ function panelFaults(panel: Panel, families: readonly Family[], path: string): F
       return [
         ...seriesFaults(panel.series, families, join(path, "series")),
         ...axisFaults(panel.x, xOf(panel.series), join(path, "x")),
-        ...axisFaults(panel.y, [...yOf(panel.series), ...referenceOf(panel)], join(path, "y")),
+        ...axisFaults(withoutDomain(panel.y), yOf(panel.series), join(path, "y")),
+        ...axisFaults(panel.y, referenceOf(panel), join(path, "y")),
         ...(panel.reference === undefined ? [] : spreadFaults(panel.reference, join(path, "reference"))),
       ];
     case "bars":
@@ -221,7 +223,7 @@ function scatterFaults({ x, y, points }: ScatterPanel, families: readonly Family
     );
   return [
     ...axisFaults(x, along("x"), join(path, "x")),
-    ...axisFaults(y, along("y"), join(path, "y")),
+    ...axisFaults(withoutDomain(y), along("y"), join(path, "y")),
     ...points.flatMap(({ family, xLow, xHigh, yLow, yHigh }, index) => {
       const here = join(path, `points.${index}`);
       return [

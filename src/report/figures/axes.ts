@@ -132,9 +132,19 @@ function digitsOf(ticks: readonly Tick[], axis: Axis): number {
   return Math.max(0, ...ticks.map(({ at }) => digitsIn(at, axis)));
 }
 
-/** A number with the digits that it has, as one that somebody chose. */
-export const writeChosen = (at: number, quantity: Quantity) =>
-  writeNumber(at, { ...quantity.format, digits: digitsIn(at, quantity) });
+/** A number with the digits that it has, at most three, unless its quantity says how many. */
+export const writeChosen = (at: number, { format }: Quantity) =>
+  format?.digits === undefined
+    ? writePlace(Number(at.toPrecision(3)), { name: "", ...(format === undefined ? {} : { format }) })
+    : writeNumber(at, format);
+
+/** From a million on with a letter: nobody counts zeros. */
+function writePlace(at: number, axis: Quantity, digits = digitsIn(at, axis)): string {
+  return writeNumber(
+    at,
+    Math.abs(at) >= 1e6 && axis.format?.digits === undefined ? axis.format : { ...axis.format, digits },
+  );
+}
 
 /** How many digits a place has after its point. */
 function digitsIn(at: number, { format }: Quantity): number {

@@ -2,6 +2,7 @@
 import type * as PlotModule from "@observablehq/plot";
 import type { Ruler } from "./axes.ts";
 import type { Places, Tools } from "./chart.ts";
+import { arrow, type CutLine, cutLine, type FramedPoint } from "./cut-lines.ts";
 import { writeNumber, writeQuantity } from "./numbers.ts";
 import { placeLabels } from "./place-labels.ts";
 import { colour, element, label, round, textColour } from "./svg.ts";
@@ -32,6 +33,12 @@ export function styleSeries(series: readonly LineSeries[], families: readonly Fa
 export const toneOf = (family: string, families: readonly Family[]): Tone =>
   families.find(({ name }) => name === family)?.tone ?? "ink";
 
+/** The same lines within a frame. */
+export interface CutSeries extends Omit<StyledSeries, "points">, CutLine {}
+
+export const cutSeries = (series: readonly StyledSeries[], x: Ruler, y: Ruler): CutSeries[] =>
+  series.map((one) => ({ ...one, ...cutLine(one.points, x, y) }));
+
 /** Every number along an axis, intervals too: what its domain must hold. */
 export function valuesOf(series: readonly LineSeries[], along: "x" | "y"): number[] {
   return series.flatMap(({ points }) =>
@@ -49,7 +56,7 @@ const MANY_POINTS = 16;
 
 export function lineMarks(
   { plot }: Tools,
-  series: readonly StyledSeries[],
+  series: readonly CutSeries[],
   { small = false }: { small?: boolean } = {},
 ): PlotModule.Markish[] {
   const bands = series.flatMap((one) => {
@@ -72,7 +79,7 @@ export function lineMarks(
       strokeOpacity: 0.3,
     });
   });
-  const lines = series.map((one) => plot.line(one.points as LinePoint[], lineOptions(one, small)));
+  const lines = series.map((one) => plot.line(one.points as FramedPoint[], lineOptions(one, small)));
   const dots = series.map((one) => {
     const points = one.points.filter((point, index) => point.y !== null && hasMark(one, point, index));
     const full = one.emphasis === true || small || one.points.length > MANY_POINTS;
@@ -87,7 +94,7 @@ export function lineMarks(
   return [...bands, ...whiskers, ...lines, ...dots];
 }
 
-function lineOptions(one: StyledSeries, small: boolean): PlotModule.LineOptions {
+function lineOptions(one: CutSeries, small: boolean): PlotModule.LineOptions {
   const strong = one.emphasis === true;
   return {
     x: "x",
@@ -103,7 +110,8 @@ const hasBand = (point: LinePoint | undefined) =>
   point !== undefined && point.y !== null && point.low !== undefined;
 
 /** A point between two gaps is no line, so it needs a mark. */
-function hasMark({ points }: LineSeries, point: LinePoint, index: number): boolean {
+function hasMark({ points }: CutLine, point: FramedPoint, index: number): boolean {
+  if (point.cut) return false;
   const alone = (points[index - 1]?.y ?? null) === null && (points[index + 1]?.y ?? null) === null;
   return point.marked === true || alone || points.length <= MANY_POINTS;
 }
@@ -116,21 +124,35 @@ export interface EndLabel {
   readonly bold: boolean;
 }
 
-/** The last measured point of each line, with its words. Lines without any have no end. */
+/**
+ * The last measured point of each line, with its words; of one that has left the frame the place where it did,
+ * with an arrow. Lines without any point have no end.
+ */
 export function endsOf(
   series: readonly StyledSeries[],
-  { short, y, most }: { short: boolean; y?: Axis; most: number },
+  { short, y, most, frame }: { short: boolean; y?: Axis; most: number; frame: { x: Axis; y: Ruler } },
 ): EndLabel[] {
   return series.flatMap((one) => {
     const last = one.points.findLast((point) => point.y !== null);
     if (last === undefined || last.y === null) return [];
+    const [bottom, top] = frame.y.domain;
+    const beyond = last.y > top || last.y < bottom;
+    const { exits } = cutLine(one.points, { scale: frame.x.scale ?? "linear" }, frame.y);
+    const place = (beyond ? exits.at(-1) : undefined) ?? { x: last.x, y: last.y };
+    const sign = beyond ? `${SPACE}${last.y > top ? "↑" : "↓"}` : "";
     const name = short ? (one.short ?? one.name) : one.name;
     const value = y === undefined ? "" : `${SPACE}${writeNumber(last.y, y.format)}`;
     const bold = one.emphasis === true;
-    const text = fitText(name, most - textWidth(value, 12, bold), 12, bold) + value;
-    return [{ text, x: last.x, y: last.y, tone: one.tone, bold }];
+    const text = fitText(name, most - textWidth(value + sign, 12, bold), 12, bold) + sign + value;
+    return [{ text, x: place.x, y: place.y, tone: one.tone, bold }];
   });
 }
+
+/** An arrow wherever a line leaves the frame. */
+export const drawExits = (series: readonly CutSeries[], at: Places): string =>
+  series
+    .flatMap(({ exits, tone }) => exits.map(({ x, y, up }) => arrow(at.x(x), at.y(y), up, colour[tone])))
+    .join("");
 
 export const widestOf = (labels: readonly EndLabel[]) =>
   Math.max(0, ...labels.map(({ text, bold }) => textWidth(text, 12, bold)));
@@ -179,7 +201,12 @@ export function drawReference(
     right - left - 12,
     11.5,
   );
-  const words = label(text, right - 6, (upper + lower) / 2, { fill: colour.mute, anchor: "end", size: 11.5 });
+  const words = label(text, right - 6, (upper + lower) / 2, {
+    fill: colour.mute,
+    anchor: "end",
+    size: 11.5,
+    halo: true,
+  });
   return { strip, words };
 }
 

@@ -1,7 +1,9 @@
 import { rulerOf } from "./axes.ts";
 import { chart, type Picture, type Places, type Tools } from "./chart.ts";
 import {
+  cutSeries,
   drawEndLabels,
+  drawExits,
   drawReference,
   endsOf,
   lineMarks,
@@ -23,10 +25,10 @@ export function drawLines(tools: Tools, figure: LinesFigure, width: number): Pic
   const y = rulerOf(figure.y, [...valuesOf(series, "y"), ...whole.map((point) => point.y), ...reference], {
     room: 8,
   });
-  const labels = endsOf(
-    series,
-    narrow ? { short: true, most: 112 } : { short: false, y: figure.y, most: 240 },
-  );
+  const labels = endsOf(series, {
+    ...(narrow ? { short: true, most: 112 } : { short: false, y: figure.y, most: 240 }),
+    frame: { x: figure.x, y },
+  });
   const gap = narrow ? 13.5 : 15;
   const left = widthOfNames(y.ticks);
   const right = Math.max(16, 26 + widestOf(labels));
@@ -44,8 +46,9 @@ export function drawLines(tools: Tools, figure: LinesFigure, width: number): Pic
     figure.reference === undefined
       ? { strip: "", words: "" }
       : drawReference(figure.reference, at, { left, right: width - right, short: narrow });
+  const cut = cutSeries(series, x, y);
   const marks = [
-    ...lineMarks(tools, series),
+    ...lineMarks(tools, cut),
     ...whole.map((point) => tools.plot.dot([point], { x: "x", y: "y", fill: colour.ink, r: 4 })),
   ];
   const { content } = chart(tools, { ...bounds, x, y, below }, marks, {
@@ -53,7 +56,7 @@ export function drawLines(tools: Tools, figure: LinesFigure, width: number): Pic
     over: (at) => {
       tips = narrow ? "" : lineTips(series, { ...figure, ruler: x }, at, bounds);
       const room = { gap, top: 8, bottom: height - 12, left: width - right + 18 };
-      return strip(at).words + drawEndLabels(labels, at, room);
+      return drawExits(cut, at) + strip(at).words + drawEndLabels(labels, at, room);
     },
   });
   return { width, height, content, tips };

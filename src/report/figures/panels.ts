@@ -3,7 +3,9 @@ import { drawBars } from "./bars-panel.ts";
 import { chart, type Picture, type Tools } from "./chart.ts";
 import { drawIntervals } from "./intervals.ts";
 import {
+  cutSeries,
   drawEndLabels,
+  drawExits,
   drawReference,
   endsOf,
   lineMarks,
@@ -41,7 +43,9 @@ function drawLinesPanel(tools: Tools, panel: LinesPanel, families: readonly Fami
   const series = styleSeries(panel.series, families);
   const reference = panel.reference === undefined ? [] : [panel.reference.low, panel.reference.high];
   const y = rulerOf(panel.y, [...valuesOf(series, "y"), ...reference], { room: size.height > 200 ? 7 : 5 });
-  const labels = panel.labels ? endsOf(series, { short: true, most: size.width * 0.32 }) : [];
+  const labels = panel.labels
+    ? endsOf(series, { short: true, most: size.width * 0.32, frame: { x: panel.x, y } })
+    : [];
   const margins = {
     top: 8,
     bottom: 26,
@@ -53,14 +57,17 @@ function drawLinesPanel(tools: Tools, panel: LinesPanel, families: readonly Fami
   const height = Math.max(size.height, labels.length * 14 + 24);
   const bounds = { width: size.width, height, ...margins };
   const inner = { left: margins.left, right: size.width - margins.right, short: true };
+  const cut = cutSeries(series, x, y);
   let tips = "";
-  const { content } = chart(tools, { ...bounds, x, y }, lineMarks(tools, series, { small: true }), {
+  const { content } = chart(tools, { ...bounds, x, y }, lineMarks(tools, cut, { small: true }), {
     under: (at) => (panel.reference === undefined ? "" : drawReference(panel.reference, at, inner).strip),
     over: (at) => {
       tips = lineTips(series, { ...panel, ruler: x }, at, bounds);
       const words = panel.reference === undefined ? "" : drawReference(panel.reference, at, inner).words;
       const left = size.width - margins.right + 14;
-      return words + drawEndLabels(labels, at, { gap: 14, top: 8, bottom: height - 12, left });
+      return (
+        drawExits(cut, at) + words + drawEndLabels(labels, at, { gap: 14, top: 8, bottom: height - 12, left })
+      );
     },
   });
   return { width: size.width, height, title: panel.title, content, tips };

@@ -1,5 +1,6 @@
 import { rulerOf } from "./axes.ts";
 import { chart, type Picture, type Places, type Tools } from "./chart.ts";
+import { arrow } from "./cut-lines.ts";
 import { toneOf } from "./line-marks.ts";
 import { writeQuantity } from "./numbers.ts";
 import { colour, element, label, round } from "./svg.ts";
@@ -61,17 +62,25 @@ export function drawScatterPanel(
   const bounds = { ...size, ...margins };
   const { plot } = tools;
   const tone = (point: Placed) => colour[toneOf(point.family, families)];
+  const isInside = ({ y: value }: Placed) => value >= y.domain[0] && value <= y.domain[1];
+  const inside = points.filter(isInside);
+  const within = (value: number | undefined) => Math.min(Math.max(value ?? 0, y.domain[0]), y.domain[1]);
   const whiskers = [
     plot.ruleY(
-      points.filter(({ xLow, xHigh }) => xLow !== undefined && xHigh !== undefined),
+      inside.filter(({ xLow, xHigh }) => xLow !== undefined && xHigh !== undefined),
       { y: "y", x1: "xLow", x2: "xHigh", stroke: colour.mute },
     ),
     plot.ruleX(
-      points.filter(({ yLow, yHigh }) => yLow !== undefined && yHigh !== undefined),
-      { x: "x", y1: "yLow", y2: "yHigh", stroke: colour.mute },
+      inside.filter(({ yLow, yHigh }) => yLow !== undefined && yHigh !== undefined),
+      {
+        x: "x",
+        y1: ({ yLow }: Placed) => within(yLow),
+        y2: ({ yHigh }: Placed) => within(yHigh),
+        stroke: colour.mute,
+      },
     ),
   ];
-  const dots = plot.dot(points, {
+  const dots = plot.dot(inside, {
     x: "x",
     y: "y",
     r: 4,
@@ -79,14 +88,19 @@ export function drawScatterPanel(
     stroke: tone,
     strokeWidth: 1.5,
   } as object);
+  // What lies beyond the frame is an arrow at its edge.
+  const exits = (at: Places) =>
+    points
+      .filter((point) => !isInside(point))
+      .map((point) => arrow(at.x(point.x), at.y(within(point.y)), point.y > y.domain[1], tone(point)));
   let tips = "";
   const { content } = chart(tools, { ...bounds, x, y }, [...whiskers, dots], {
-    under: (at) => stepLine(front, at),
+    under: (at) => stepLine(front.filter(isInside), at),
     over: (at) => {
       tips = points
-        .map((point) => dotTip(at.x(point.x), at.y(point.y), linesOf(point, panel), size))
+        .map((point) => dotTip(at.x(point.x), at.y(within(point.y)), linesOf(point, panel), size))
         .join("");
-      return labelsOf(front, points, at, bounds);
+      return exits(at).join("") + labelsOf(front.filter(isInside), inside, at, bounds);
     },
   });
   return { ...size, title: panel.title, content, tips };

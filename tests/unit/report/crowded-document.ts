@@ -48,6 +48,32 @@ const figures: Figure[] = [
   },
   {
     ...base,
+    kind: "lines",
+    id: "outlier",
+    title: "One line leaves the frame, and comes back",
+    x: { name: "removed", ticks: [{ at: 0, below: "whole" }, 1, 2, 3, 4, 5] },
+    y: { name: "perplexity", scale: "log", domain: [28, 130] },
+    families: [
+      { name: "by influence", tone: "blue" },
+      { name: "controls", tone: "grey" },
+    ],
+    series: [
+      {
+        name: "cosine",
+        family: "by influence",
+        emphasis: true,
+        points: range(6).map((x) => ({ x, y: 30 * 1.2 ** x, low: 29 * 1.2 ** x, high: 34 * 1.2 ** x })),
+      },
+      {
+        name: "tail",
+        family: "controls",
+        points: [30, 4e4, 60, 20, 2e6, 5e8].map((y, x) => ({ x, y, low: y / 2, high: y * 2 })),
+      },
+    ],
+    whole: { x: 0, y: 30, label: "whole model" },
+  },
+  {
+    ...base,
     kind: "intervals",
     id: "depth",
     title: "Thirty players of one target, with the chance of twelve sets",

@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import type { DepthkitError } from "../../../src/errors.ts";
 import { loadTools, type Tools } from "../../../src/report/figures/chart.ts";
+import { cutLine } from "../../../src/report/figures/cut-lines.ts";
 import { drawLines } from "../../../src/report/figures/lines.ts";
 import { withFontFiles } from "../../../src/report/fonts.ts";
 import type { Figure, LinesFigure, ReportDocument, ReportFiles } from "../../../src/report/index.ts";
@@ -178,6 +179,32 @@ describe("a line", () => {
       860,
     );
     expect(content).not.toContain("cosine");
+  });
+
+  test("is cut where it leaves its frame, and an arrow and its label say so", () => {
+    const points = [
+      { x: 0, y: 10 },
+      { x: 2, y: 1000 },
+      { x: 3, y: 50, low: 5, high: 500 },
+      { x: 4, y: 5e7 },
+    ];
+    const cut = cutLine(points, { scale: "linear" }, { scale: "log", domain: [8, 100] });
+    // Halfway between 10 and 1000 lies 100 on a log axis; an interval ends at the edge.
+    expect(cut.points.slice(0, 3)).toEqual([
+      { x: 0, y: 10 },
+      { x: expect.closeTo(1), y: 100, cut: true },
+      { x: 2, y: null },
+    ]);
+    expect(cut.points[4]).toEqual({ x: 3, y: 50, low: 8, high: 100 });
+    expect(cut.exits.map(({ y, up }) => [y, up])).toEqual([
+      [100, true],
+      [100, true],
+      [100, true],
+    ]);
+    const figure = { ...oneLine(points), y: { name: "perplexity", scale: "log", domain: [8, 100] } } as const;
+    const { content, tips } = drawLines(tools, figure, 860);
+    expect(content).toMatch(/>cosine\s+↑\s+50M</);
+    expect(tips).toMatch(/50M\s+cosine/);
   });
 
   test("has a band only where there are intervals", () => {
