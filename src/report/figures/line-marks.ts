@@ -59,10 +59,13 @@ export function lineMarks(
   series: readonly CutSeries[],
   { small = false }: { small?: boolean } = {},
 ): PlotModule.Markish[] {
+  // Many bands upon each other hide what they are of; those of the strong lines stay.
+  const many = series.filter(({ points }) => points.some(hasBand)).length > 3;
   const bands = series.flatMap((one) => {
     const points = one.points.map(({ x, y, low, high }) => ({ x, low: y === null ? null : low, high }));
     if (!points.some(({ low }) => low !== undefined && low !== null)) return [];
-    const options = { x: "x", y1: "low", y2: "high", fill: colour[one.tone], fillOpacity: 0.16 };
+    const fillOpacity = many && !one.emphasis ? 0.07 : 0.16;
+    const options = { x: "x", y1: "low", y2: "high", fill: colour[one.tone], fillOpacity };
     return [plot.areaY(points, options as PlotModule.AreaYOptions)];
   });
   // A band of one point has no width, so its interval is a line.
