@@ -167,6 +167,7 @@ export type { ModelSearch } from "./model/search/search.ts";
 export type { SplitTextOptions, TextParts } from "./model/search/text-parts.ts";
 export type { UnitCost, UnitCosts, UnitCostsOptions } from "./model/search/unit-costs.ts";
 export type { PartResult } from "./model/search/worth.ts";
+export type { AtBoundaries, StreamMeasureOptions, StreamMeasures } from "./model/stream.ts";
 export type { LoadTaskOptions, Task, TaskTemplate } from "./model/task.ts";
 export type { TaskData } from "./model/task-data.ts";
 export type { WriteCorpusOptions } from "./model/written-corpus.ts";

@@ -34,6 +34,7 @@ const plan = paperPlan({
   calibration: given.calibration ?? every(0),
   text: given.text ?? every(1),
   questions: given.questions,
+  length: Math.min(512, model.info.contextLength ?? 512),
   quick: given.quick,
 });
 await model.close();

@@ -20,6 +20,8 @@ export interface PaperPlanOptions {
   questions?: TaskData | undefined;
   /** Examples in front of each question; default 5. */
   shots?: number | undefined;
+  /** Tokens of a chunk that perplexity is measured on; calibration takes half of it. Default 512. */
+  length?: number | undefined;
   /** A smaller study, a few minutes on two cores with the bundled model. */
   quick?: boolean | undefined;
 }
@@ -37,6 +39,7 @@ const checks: Checks<PaperPlanOptions> = {
   text: required(data),
   questions: data,
   shots: aWhole(0, 5),
+  length: aWhole(16),
   quick: aFlag,
 };
 
@@ -47,7 +50,7 @@ const checks: Checks<PaperPlanOptions> = {
  */
 export function paperPlan(options: PaperPlanOptions): Plan {
   checkOptions("paperPlan", options, checks);
-  const { model, depth, calibration, text, questions, shots = 5, quick = false } = options;
+  const { model, depth, calibration, text, questions, shots = 5, length = 512, quick = false } = options;
   const tenth = Math.max(1, Math.round(depth / 10));
   const third = Math.round(depth / 3);
   const some = quick ? [1, tenth, third] : [1, 2, tenth, Math.round(depth / 5), third];
@@ -75,7 +78,7 @@ export function paperPlan(options: PaperPlanOptions): Plan {
       name: "calibration",
       data: calibration,
       sequences: quick ? 4 : 16,
-      length: 256,
+      length: Math.floor(length / 2),
       choose: [quick ? 2 : 4],
     },
     rankings: [
@@ -120,12 +123,12 @@ export function paperPlan(options: PaperPlanOptions): Plan {
       })),
     ],
     evaluations: [
-      { kind: "perplexity", name: "text", data: text, chunk: 512, maxChunks: quick ? 4 : 16 },
+      { kind: "perplexity", name: "text", data: text, chunk: length, maxChunks: quick ? 4 : 16 },
       questions === undefined
         ? {
             kind: "probe",
-            name: "lookup",
-            probe: "lookup",
+            name: "sums",
+            probe: "sums",
             items: quick ? 20 : 50,
             where: { repairs: ["none"] },
           }
