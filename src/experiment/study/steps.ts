@@ -17,18 +17,21 @@ export interface DoneStep {
   readonly blockEvaluations: number | null;
 }
 
+/** Where steps are kept: the journal, or nothing at all. */
+export type StepStore = Pick<StepsFile, "find" | "keep" | "knows">;
+
 export interface StepOptions extends CallOptions {
   readonly onEvent?: ((event: StudyEvent) => void) | undefined;
 }
 
-const timed = z.object({ seconds: z.number(), value: z.unknown() });
+export const timed = z.object({ seconds: z.number(), value: z.unknown() });
 
 export class Steps {
   readonly done: DoneStep[] = [];
-  readonly #file: StepsFile;
+  readonly #file: StepStore;
   readonly #options: StepOptions;
 
-  constructor(file: StepsFile, options: StepOptions) {
+  constructor(file: StepStore, options: StepOptions) {
     this.#file = file;
     this.#options = options;
   }
