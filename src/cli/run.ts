@@ -1,10 +1,9 @@
-import { readFileSync } from "node:fs";
-import { extname } from "node:path";
 import type { Command } from "commander";
-import { DepthkitError, type Plan, runPlan, type StudyEvent } from "../index.ts";
+import { runPlan, type StudyEvent } from "../index.ts";
 import { formatSeconds } from "../report/index.ts";
 import { runCommand } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { readPlan } from "./read-plan.ts";
 import { withWorker } from "./remote.ts";
 import { describeStudy, failuresOf } from "./study-text.ts";
 
@@ -51,28 +50,4 @@ Example, with a plan of six lines:
 function describeEvent(event: StudyEvent): string {
   if (event.kind === "failed") return `failed   ${event.step}: ${event.message}`;
   return `${event.known ? "known" : "done"}     ${event.step} (${formatSeconds(event.seconds)})`;
-}
-
-/** What a file says; whether it is a plan, `runPlan` looks at before it does anything. */
-async function readPlan(file: string): Promise<Plan> {
-  const refuse = (why: string, cause?: unknown) =>
-    new DepthkitError("INVALID_ARGUMENT", `Reading the plan ${file}: ${why}`, { cause });
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    throw refuse(`${(error as Error).message}. Check the path.`, error);
-  }
-  try {
-    switch (extname(file)) {
-      case ".json":
-        return JSON.parse(text) as Plan;
-      case ".yaml":
-      case ".yml":
-        return (await import("yaml")).parse(text) as Plan;
-    }
-  } catch (error) {
-    throw refuse((error as Error).message, error);
-  }
-  throw refuse("a plan is a .json, .yaml or .yml file.");
 }

@@ -53,3 +53,10 @@ export function textKey(
 
 const fitted = (repair: Subject["repair"]): object | null =>
   repair && { steps: repair.settled.steps, on: repair.condition.measured.key };
+
+/** Under which the cost is kept that was told before a study was begun. */
+export const plannedKey = (plan: SettledPlan, models: readonly OpenModel[]): object => ({
+  step: "planned",
+  plan,
+  of: models.map(({ key, conditions }) => [key, conditions.map((condition) => condition.key)]),
+});
