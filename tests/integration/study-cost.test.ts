@@ -10,6 +10,7 @@ import {
   planStudy,
   runPlan,
   type StudyCost,
+  type StudyEvent,
   type StudyRecord,
 } from "../../src/index.ts";
 import { studyCostSchema } from "../../src/schemas.ts";
@@ -102,7 +103,16 @@ test("where every order is known, the run has the subnetworks and the block eval
   const cost = await planStudy(kit, influencePlan(), { folder: at("known") });
   expect(studyCostSchema.parse(JSON.parse(JSON.stringify(cost)))).toEqual(cost);
   expect(cost.rows.every(({ exact }) => exact)).toBe(true);
-  const record = await runPlan(kit, influencePlan(), { folder: at("known") });
+  const events: StudyEvent[] = [];
+  const record = await runPlan(kit, influencePlan(), {
+    folder: at("known"),
+    onEvent: (event) => events.push(event),
+  });
+  const totals = events.flatMap((event) => ("total" in event ? [event.total] : []));
+  expect(totals.at(-1)).toBe(record.timings.steps.length);
+  expect(events[0]).toEqual({ kind: "begun", total: 9, planned: record.timings.planned });
+  const measured = events.filter(({ kind }) => kind === "measured");
+  expect(measured).toHaveLength(record.results.length);
   expect(cost.subnetworks).toEqual({
     expected: record.subnetworks.length,
     most: record.subnetworks.length,

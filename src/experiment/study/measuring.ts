@@ -6,6 +6,7 @@ import { objectDigest } from "../../journal/key.ts";
 import type { RepairedSubnetwork, Subnetwork } from "../../model/model.ts";
 import type { RepairOptions } from "../../model/repair.ts";
 import { trainedMethods } from "../../protocol/repair.ts";
+import { lowerIsBetter, type Measure } from "../../protocol/subnetworks.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
 import { evaluationKey, fitKey, textKey } from "./keys.ts";
 import { isShared, measureAlone, measureTogether, type Shared, type Taken, takenSchema } from "./measure.ts";
@@ -84,10 +85,31 @@ export const trains = (step: RepairOptions): boolean =>
 
 const bareOf = ({ opened }: Measuring, { removed }: Subject): Subnetwork => opened.model.without(removed);
 
-function note(found: Findings, subject: Subject, evaluation: string, taken: Taken | Failure): void {
+function note(
+  { opened, steps }: Measuring,
+  found: Findings,
+  subject: Subject,
+  evaluation: string,
+  taken: Taken | Failure,
+): void {
   const own = found.taken.get(subject) ?? new Map<string, Taken | Failure>();
   own.set(evaluation, taken);
   found.taken.set(subject, own);
+  if (isFailure(taken)) return;
+  const { values } = taken.outcome;
+  const measure = "perplexity" in values ? "perplexity" : (Object.keys(values)[0] ?? "");
+  const value = values[measure]?.value ?? null;
+  if (value === null) return;
+  steps.tell({
+    kind: "measured",
+    model: opened.name,
+    evaluation,
+    removed: subject.removed.length,
+    repair: subject.repair?.settled.name ?? null,
+    measure,
+    value,
+    lowerIsBetter: measure === "perplexity" || lowerIsBetter.has(measure as Measure),
+  });
 }
 
 /** Together, since what they share is computed once; each is kept as it is finished. */
@@ -105,7 +127,7 @@ async function measureSets(
   const done: Taken[] = [];
   const take = (subject: Subject, taken: Taken) => {
     done.push(taken);
-    note(found, subject, name, taken);
+    note(work, found, subject, name, taken);
   };
   for (const subject of wanted) {
     const known = steps.find(evaluationKey(work.opened, opened, subject), takenSchema);
@@ -129,7 +151,7 @@ async function measureSets(
       steps.call(step),
     ),
   );
-  if (isFailure(failure)) for (const subject of missing) note(found, subject, name, failure);
+  if (isFailure(failure)) for (const subject of missing) note(work, found, subject, name, failure);
   const blocks = done.flatMap(({ blockEvaluations }) => blockEvaluations ?? []);
   const total = {
     step,
@@ -155,7 +177,7 @@ async function measureOne(
     takenSchema,
     async (call) => measureAlone(opened, await make(subject, call), { journal, ...call }),
   );
-  note(found, subject, name, taken);
+  note(work, found, subject, name, taken);
 }
 
 const describe = ({ removed, repair }: Subject): string => {

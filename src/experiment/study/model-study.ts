@@ -4,6 +4,7 @@ import { DepthkitError } from "../../errors.ts";
 import { Influence, type InfluenceData } from "../../model/influence.ts";
 import { FitInfluence } from "../../model/search/fit-influence.ts";
 import type { UnitCosts } from "../../model/search/unit-costs.ts";
+import { measuringSteps } from "./count-steps.ts";
 import { costsKey, influenceKey, rankingKey } from "./keys.ts";
 import { type Findings, measureAll } from "./measuring.ts";
 import type { Condition, OpenModel } from "./open.ts";
@@ -68,6 +69,7 @@ export async function studyModel(work: StudyWork): Promise<ModelStudy> {
     }
   }
   const points = new Points(prefix, found, settled.repairs);
+  steps.more(measuringSteps(opened, settled, points));
   const findings = await measureAll({ settled, opened, points, steps, folder });
   return { opened, costs, influence, found, failed, points, findings };
 }
