@@ -52,6 +52,7 @@ const benches: Record<string, () => unknown> = {
     runStep(tools.python, bench, { env: tools.env });
   },
   blocks: () => typescript("bench/shapley/blocks.ts", "512", "300", "7", kept("blocks")),
+  "coding-rate": () => typescript("bench/coding-rate.ts"),
   prune: () => typescript("bench/prune.ts", kept("prune")),
   repairs: () => typescript("bench/repairs.ts", kept("repairs")),
   "repairs-memory": () => typescript("bench/repairs.ts", kept("repairs"), "--memory"),

@@ -82,6 +82,7 @@ export {
 export type { PlanStudyOptions } from "./experiment/study/cost/plan-study.ts";
 export type { StudyCost } from "./experiment/study/cost/schema.ts";
 export { definePlan } from "./experiment/study/define-plan.ts";
+export { type PaperPlanOptions, paperPlan } from "./experiment/study/paper.ts";
 export type { Plan } from "./experiment/study/plan.ts";
 export type { StudyRecord } from "./experiment/study/record.ts";
 export { type StudyRow, studyRows } from "./experiment/study/rows.ts";
@@ -169,6 +170,7 @@ export type { ModelSearch } from "./model/search/search.ts";
 export type { SplitTextOptions, TextParts } from "./model/search/text-parts.ts";
 export type { UnitCost, UnitCosts, UnitCostsOptions } from "./model/search/unit-costs.ts";
 export type { PartResult } from "./model/search/worth.ts";
+export type { AtBoundaries, StreamMeasureOptions, StreamMeasures } from "./model/stream.ts";
 export type { LoadTaskOptions, Task, TaskTemplate } from "./model/task.ts";
 export type { TaskData } from "./model/task-data.ts";
 export type { WriteCorpusOptions } from "./model/written-corpus.ts";

@@ -67,6 +67,7 @@ import type { ModelSearchOptions } from "./search/options.ts";
 import { type MakeSubnetwork, type ModelSearch, searchModel } from "./search/search.ts";
 import { type SplitTextOptions, splitText, type TextParts } from "./search/text-parts.ts";
 import { type UnitCosts, type UnitCostsOptions, unitCosts } from "./search/unit-costs.ts";
+import { measureStream, type StreamMeasureOptions, type StreamMeasures } from "./stream.ts";
 import { type LoadTaskOptions, loadTask, type Task } from "./task.ts";
 import type { TaskData } from "./task-data.ts";
 import { type WriteCorpusOptions, writeCorpus } from "./written-corpus.ts";
@@ -224,6 +225,16 @@ export class Subnetwork implements AsyncDisposable {
     options: EvaluateOptions = {},
   ): Promise<EvaluationResults<E>> {
     return evaluate(this.subject, evaluations, options);
+  }
+
+  /**
+   * What its residual stream is like in front of every block and behind the last: variance and coding rate
+   * (docs/methods.md).
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, NOT_MEASURABLE, OUT_OF_MEMORY, CANCELLED
+   */
+  async stream(corpus: Corpus, options: StreamMeasureOptions = {}): Promise<StreamMeasures> {
+    return measureStream(this.subject, corpus, options);
   }
 
   /**

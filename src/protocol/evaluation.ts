@@ -139,6 +139,15 @@ export const agreement = named(
     onlyDenseRight: count().describe("Items the dense model alone answers rightly."),
     onlySubnetworkRight: count().describe("Items the subnetwork alone answers rightly."),
     bothWrong: count().describe("Items neither answers rightly."),
+    stability: share()
+      .nullable()
+      .describe(
+        "Share of items both answer rightly or both wrongly, each weighing exp of the spread of the dense " +
+          "model's choice perplexities; null where one of these is larger than any number.",
+      ),
+    retained: finite()
+      .nullable()
+      .describe("The subnetwork's accuracy in percent of the dense model's; null where that is 0."),
   }),
 );
 

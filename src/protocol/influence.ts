@@ -87,7 +87,41 @@ export const influenceView = z.strictObject({
   metric: influenceMetric.default(influenceDefaults.metric).describe("The metric to rank by."),
 });
 
-/** The same, with repairs in place. */
+export const streamOptions = named(
+  "StreamOptions",
+  z.strictObject({
+    batchSize: upTo(MOST_AT_A_TIME)
+      .default(4)
+      .describe("Sequences at a time; the values do not depend on it."),
+    skipFirstTokens: count()
+      .default(0)
+      .describe("Tokens at each sequence's start to leave out: their activations dwarf the rest."),
+  }),
+);
+
+export const influenceStreamParams = extending("InfluenceStreamParams", streamOptions, {
+  ...subject,
+  corpus: corpusHandle,
+});
+
+const streamMeasure = named("StreamMeasure", z.enum(["variance", "coding-rate"]));
+
+export const influenceStreamResult = named(
+  "InfluenceStreamResult",
+  z.object({
+    measures: list(streamMeasure).describe("The first axis of values."),
+    values: tensorRef.describe(
+      "float64 (measures, depth + 1): in front of each block, and behind the last one; means over sequences.",
+    ),
+    standardErrors: tensorRef.describe("float64, as values: over sequences; NaN with one sequence."),
+    codingRateBound: finite().describe("The largest coding rate there can be, mean over sequences, in nats."),
+    sequences: count(1).describe("Sequences with a token that counts."),
+    tokens: count(1).describe("Tokens counted."),
+    seconds: finite().describe("Seconds it took."),
+  }),
+);
+
+/** The same as gradients', with repairs in place. */
 export const influenceMeasureParams = extending("InfluenceMeasureParams", influenceOptions, {
   ...subject,
   corpus: corpusHandle,

@@ -44,6 +44,8 @@ import {
   influenceGradientResult,
   influenceMeasureParams,
   influenceMeasureResult,
+  influenceStreamParams,
+  influenceStreamResult,
 } from "./influence.ts";
 import { itemValues } from "./item-values.ts";
 import {
@@ -108,6 +110,7 @@ export const methods = {
   },
   "influence.measure": { params: influenceMeasureParams, result: influenceMeasureResult },
   "influence.gradients": { params: influenceGradientParams, result: influenceGradientResult },
+  "influence.stream": { params: influenceStreamParams, result: influenceStreamResult },
   "gates.learn": { params: gatesLearnParams, result: gatesLearnResult },
   // An item is a chunk; its value the summed loss.
   "evaluation.perplexity": { params: evaluationPerplexityParams, part: itemValues, result: perplexityResult },

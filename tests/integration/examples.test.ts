@@ -1,14 +1,16 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { tinyModel } from "./tiny-model.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-async function run(file: string) {
-  const child = spawn(process.execPath, ["--import", "tsx", file], { cwd: root });
+async function run(file: string, ...args: readonly string[]) {
+  const child = spawn(process.execPath, ["--import", "tsx", file, ...args], { cwd: root });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (text) => {
@@ -19,14 +21,40 @@ async function run(file: string) {
   return { code, output };
 }
 
-// A server that is never done is tested by what it serves (backend.test.ts).
-test.each(readdirSync(join(root, "examples")).filter((name) => name !== "backend"))(
+// A server that is never done is tested by what it serves (backend.test.ts), and the paper's study is too long.
+const others = ["backend", "paper"];
+test.each(readdirSync(join(root, "examples")).filter((name) => !others.includes(name)))(
   "examples/%s ends with 0",
   async (name) => {
     expect(await run(join("examples", name, "main.ts"))).toMatchObject({ code: 0 });
   },
   300_000,
 );
+
+test("examples/paper runs on a small model, and its report ends with the paper's claims", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "depthkit-paper-"));
+  const tiny = await tinyModel(folder);
+  const out = join(folder, "out");
+  const { code, output } = await run("examples/paper/main.ts", "--quick", "--model", tiny, "--out", out);
+  expect({ code, output }).toMatchObject({ code: 0 });
+  for (const claim of [
+    "About a tenth of the blocks",
+    "the emulated update matches",
+    "Shapley values choose",
+  ]) {
+    expect(output).toMatch(new RegExp(`^(held|did-not-hold|cannot-be-told) +.*${claim}`, "m"));
+  }
+  expect(readFileSync(join(out, "report/report.html"), "utf8")).toContain("The paper's claims");
+  rmSync(folder, { recursive: true });
+}, 300_000);
+
+test("the example of docs/studies.md runs as it stands there", async () => {
+  const folder = target("studies-example-run");
+  const { code, output } = await runDocumented("docs/studies.md", { "runs/first": folder });
+  expect({ code, output }).toMatchObject({ code: 0 });
+  expect(output).toContain("emulated-update");
+  rmSync(folder, { recursive: true });
+}, 300_000);
 
 /** Runs a document's first example as it stands there, but for the folders that it writes to. */
 async function runDocumented(document: string, folders: Readonly<Record<string, string>>) {

@@ -118,6 +118,7 @@ const calls: readonly Call[] = [
   ["Subnetwork.lmEval", "batchSize", (o) => model.lmEval(withOptions({ tasks: ["piqa"] }, o))],
   ["Subnetwork.generate", "temperature", (o) => model.generate("x", o)],
   ["Subnetwork.evaluate", "journal", (o) => model.evaluate([], o)],
+  ["Subnetwork.stream", "skipFirstTokens", (o) => model.stream(corpus, o)],
   ["Subnetwork.profile", "rounds", (o) => model.profile(o)],
   ["doctor", "timeoutMs", (o) => sdk.doctor(o)],
   ["setup", "force", (o) => sdk.setup(o)],

@@ -74,6 +74,8 @@ describe("a task of one's own", () => {
     expect(dense.comparison).toBeUndefined();
     expect(dense.perItem).toBeUndefined();
     expect(comparison?.denseAcc).toBe(dense.acc.micro);
+    const own = (await model.choices(task, { compareToDense: true })).comparison;
+    expect([own?.stability, own?.retained]).toEqual([1, dense.acc.micro === 0 ? null : 100]);
     const together = await model.evaluateSubnetworks(task, [[], pruned], {
       measures: ["accuracy", "choice-loss"],
     }).result;

@@ -69,7 +69,7 @@ export async function measureTogether(
     await keep(index, {
       outcome: {
         values:
-          data instanceof Corpus ? withPerplexity(Object.fromEntries(entries)) : Object.fromEntries(entries),
+          data instanceof Corpus ? ofText(Object.fromEntries(entries), own) : Object.fromEntries(entries),
         perItem: own.map(finite),
       },
       protocol: protocolOf(opened),
@@ -79,6 +79,13 @@ export async function measureTogether(
     at = now;
   }
 }
+
+/** Beside the perplexity the mean over sequences of exp(loss), which arXiv 2407.16286 reports. */
+const ofText = (values: Record<string, Measured>, losses: readonly number[]): Record<string, Measured> => {
+  const each = losses.map(Math.exp);
+  const meanOfSequences = { value: finite(meanOf(each)), standardError: errorOf(each) };
+  return { ...withPerplexity(values), meanOfSequences };
+};
 
 /** Of losses in nats; the error by its derivative. */
 function withPerplexity(values: Record<string, Measured>): Record<string, Measured> {

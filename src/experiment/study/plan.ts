@@ -226,6 +226,10 @@ const texts = z
 
 const about = {
   title: z.string().min(1).optional().describe("What the report is called."),
+  claims: z
+    .enum(["depth-pruning"])
+    .optional()
+    .describe("Whose claims the report puts to the test: those of arXiv 2407.16286."),
   removals,
   draws: whole(1).default(1).describe("How often everything is done, each time on the text behind."),
   seed: whole(0).default(0).describe("Of the first draw, each next one having one more."),

@@ -55,6 +55,7 @@ export function settlePlan(given: unknown): Settled {
     draws: parsed?.draws ?? 1,
     seed: parsed?.seed ?? 0,
     ...(parsed?.title === undefined ? {} : { title: parsed.title }),
+    ...(parsed?.claims === undefined ? {} : { claims: parsed.claims }),
     ...(parsed?.texts === undefined ? {} : { texts: parsed.texts }),
     models: read("model", plan["model"], (value, path) => {
       const found = parse(modelEntry, value, path, faults);

@@ -39,7 +39,7 @@ export function costFigure(study: Study, group: CurveGroup): ScatterFigure | und
   const at = (c: number, p: number) => curves[c]?.points[p];
   return {
     kind: "scatter",
-    id: slug(study.prefix, "cost", group.model, group.calibration, group.evaluation),
+    id: slug(study.prefix, "cost", group.model, group.calibration, group.evaluation, group.units),
     title: "What is kept, and what it costs",
     subtitle: `${shownName(first)} on ${group.evaluation} against what is left of the model's size`,
     caption: "The step line joins what no other choice beats in both. Hollow marks are beaten.",
@@ -99,7 +99,7 @@ export function tradeOffTable(study: Study, groups: readonly CurveGroup[]): Tabl
   );
   return {
     kind: "table",
-    id: slug(study.prefix, "trade-offs", first.model, first.calibration),
+    id: slug(study.prefix, "trade-offs", first.model, first.calibration, first.units),
     title: "Every choice on every measure",
     subtitle: "Nothing put in place of what was removed",
     caption: "A choice that is good by one measure may be bad by another.",
@@ -146,9 +146,12 @@ export function textsFigure(study: Study): Figure[] {
         answers: record.texts.map(({ subnetwork, generation }) => {
           const one = of(subnetwork);
           const removed = one?.removed ?? [];
+          const detail = [removed.join(", "), one?.repair?.name ?? ""]
+            .filter((part) => part !== "")
+            .join("; ");
           return {
             name: removed.length === 0 ? "the whole model" : `${removed.length} removed`,
-            detail: [removed.join(", "), one?.repair?.name ?? ""].filter((part) => part !== "").join("; "),
+            ...(detail === "" ? {} : { detail }),
             text: generation.generations[at]?.text.trim() ?? "",
             tone: removed.length === 0 ? ("ink" as const) : ("blue" as const),
           };

@@ -2,7 +2,7 @@
 import { groupBy, item } from "../../arrays.ts";
 import { type Curve, type CurvePoint, compareSubnetworks } from "../../experiment/study/curves.ts";
 import { formatNumber } from "../../platform/format.ts";
-import type { Axis, Figure, LineSeries, LinesFigure, TableFigure } from "../figures/types.ts";
+import type { Axis, DataRows, Figure, LineSeries, LinesFigure, TableFigure } from "../figures/types.ts";
 import {
   differenceText,
   drawn,
@@ -13,8 +13,9 @@ import {
   shown,
   shownName,
   slug,
-  unitsTogether,
+  unitsOf,
   valueAxis,
+  valueText,
 } from "./study.ts";
 
 /** Curves of one model, one calibration and one evaluation. */
@@ -22,21 +23,25 @@ export interface CurveGroup {
   readonly model: string;
   readonly calibration: string;
   readonly evaluation: string;
+  /** What is removed: so many units of another kind are of another size, and stand in a group of their own. */
+  readonly units: string;
   /** Nothing in place, a ranking each. */
   readonly bare: readonly Curve[];
   readonly repaired: readonly Curve[];
 }
 
-export function groupsOf({ curves }: Study): CurveGroup[] {
-  const groups = groupBy(curves, ({ model, calibration, evaluation }) =>
-    JSON.stringify([model, calibration, evaluation]),
+export function groupsOf(study: Study): CurveGroup[] {
+  const groups = groupBy(study.curves, ({ model, calibration, evaluation, ranking }) =>
+    JSON.stringify([model, calibration, evaluation, unitsOf(study, ranking)]),
   );
   return [...groups.values()].flatMap((own) => {
     const [first] = own;
     if (first === undefined) return [];
     const { model, calibration, evaluation } = first;
+    const units = unitsOf(study, first.ranking);
     const bare = own.filter(({ repair }) => repair === null);
-    return [{ model, calibration, evaluation, bare, repaired: own.filter(({ repair }) => repair !== null) }];
+    const repaired = own.filter(({ repair }) => repair !== null);
+    return [{ model, calibration, evaluation, units, bare, repaired }];
   });
 }
 
@@ -94,33 +99,34 @@ export function removalFigure(study: Study, group: CurveGroup): LinesFigure | un
   const { bare, evaluation } = group;
   const [first] = bare;
   if (first === undefined) return undefined;
-  const units = unitsTogether(
-    study,
-    bare.map(({ ranking }) => ranking),
-  );
+  const { units } = group;
   const { removal, order } = atLargest(bare);
   const best = order[0]?.curve.ranking;
   const families = [
     ...new Map(bare.map(({ ranking }) => [kindOf(study, ranking).name, kindOf(study, ranking)])).values(),
   ];
   const name = shownName(first);
-  const banded = bare.some(({ points }) => points.some(({ low }) => low !== null && low !== 0));
+  const bounded = order[0]?.curve.points.some(({ low }) => low !== null && low !== 0) === true;
+  const frame = frameOf(study, bare);
+  const axis = removalAxis(study, units, bare);
   return {
     kind: "lines",
-    id: slug(study.prefix, "removal", group.model, group.calibration, evaluation),
+    id: slug(study.prefix, "removal", group.model, group.calibration, evaluation, units),
     title: titleOf(study, order, removal, units),
-    subtitle: `${capital(name)} on ${evaluation}${name === "perplexity" ? " (log scale)" : ""} by ${removalAxis(study, units, bare).name}`,
+    subtitle: `${capital(name)} on ${evaluation}${name === "perplexity" ? " (log scale)" : ""} by ${axis.name}`,
     caption: [
-      ...(banded ? [`Bands are 95% intervals of ${bandWords(study)}. `] : []),
-      "A line without a band has an unknown spread, not none.",
+      ...(bounded
+        ? [`The band of the best line is a 95% interval of ${bandWords(study)}; the table has all. `]
+        : []),
+      ...frame.beyond,
     ],
     protocols: protocolsOf(study, group),
     description: `Line chart: ${name} on ${evaluation} against removed ${units}, one line for each of ${bare.length} rankings.`,
-    x: removalAxis(study, units, bare),
+    x: axis,
     y: valueAxis(first),
     families,
     series: bare.map((curve) =>
-      seriesOf(curve, curve.ranking, kindOf(study, curve.ranking).name, curve.ranking === best),
+      seriesOf(curve, curve.ranking, kindOf(study, curve.ranking).name, curve.ranking === best, frame.limit),
     ),
     ...(name === "perplexity"
       ? {
@@ -133,7 +139,76 @@ export function removalFigure(study: Study, group: CurveGroup): LinesFigure | un
         }
       : {}),
     whole: { x: 0, y: shown(first, first.whole), label: "whole model" },
-    ...(banded ? { band: "95% interval" } : {}),
+    ...(bounded ? { band: "95% interval" } : {}),
+    data: dataOf(bare, ({ ranking }) => ranking),
+  };
+}
+
+/** Controls that are far worse than all else would press the others together: they leave the frame, and it is said. */
+function frameOf(study: Study, curves: readonly Curve[]): { limit: number; beyond: string[] } {
+  const isControl = ({ ranking }: Curve) => kindOf(study, ranking).name === "controls";
+  const valuesOf = (curve: Curve) =>
+    curve.points.flatMap(({ value }) => (value === null ? [] : [shown(curve, value)]));
+  const others = curves.filter((curve) => !isControl(curve)).flatMap(valuesOf);
+  const [first] = curves;
+  if (first === undefined || first.measure === "accuracy" || others.length === 0) {
+    return { limit: Number.POSITIVE_INFINITY, beyond: [] };
+  }
+  const limit = 2 * Math.max(...others);
+  const beyond = curves.filter(isControl).flatMap((curve) => {
+    const outside = curve.points.filter(({ value }) => value !== null && shown(curve, value) > limit);
+    const said = outside.map(
+      ({ removal, value }) => `${valueText(curve, value ?? Number.NaN)} at ${removal}`,
+    );
+    return said.length === 0 ? [] : [`${capital(curve.ranking)} leaves the frame: ${list(said)}. `];
+  });
+  return { limit, beyond };
+}
+
+/** Every number of the curves, with its interval. */
+function dataOf(curves: readonly Curve[], nameOf: (curve: Curve) => string): DataRows {
+  const [first] = curves;
+  const name = first === undefined ? "value" : shownName(first);
+  return {
+    columns: ["line", "removed", "share of parameters", name, "low", "high"],
+    rows: curves.flatMap((curve) =>
+      curve.points.map((point) => {
+        const { y, low = null, high = null } = drawn(curve, point);
+        return [nameOf(curve), point.removal, point.parameterShare, y, low, high];
+      }),
+    ),
+  };
+}
+
+/** The best ranking of each kind of unit, at equal parameters. */
+export function kindsFigure(study: Study, groups: readonly CurveGroup[]): LinesFigure | undefined {
+  const lines = groups.flatMap((group) => {
+    const [best] = atLargest(group.bare).order;
+    return best === undefined ? [] : [{ units: group.units, curve: best.curve }];
+  });
+  const [first] = groups;
+  const [line] = lines;
+  if (first === undefined || line === undefined || lines.length < 2) return undefined;
+  const tones = ["ink", "blue", "orange", "green", "violet", "grey"] as const;
+  const name = shownName(line.curve);
+  return {
+    kind: "lines",
+    id: slug(study.prefix, "kinds", first.model, first.calibration, first.evaluation),
+    title: "Kinds of units at equal parameters",
+    subtitle: `${capital(name)} on ${first.evaluation}${name === "perplexity" ? " (log scale)" : ""} by the share of parameters removed`,
+    caption: "Of each kind of unit the ranking that is best at its largest removal.",
+    protocols: protocolsOf(study, first),
+    description: `Line chart: ${name} against the share of parameters removed, one line for each of ${lines.length} kinds of unit.`,
+    x: { name: "share of parameters removed", format: { style: "percent", digits: 0 } },
+    y: valueAxis(line.curve),
+    families: lines.map(({ units }, at) => ({ name: units, tone: item(tones, at % tones.length) })),
+    series: lines.map(({ units, curve }) => ({
+      name: `${units}, ${curve.ranking}`,
+      short: units,
+      family: units,
+      points: curve.points.map((point) => ({ x: point.parameterShare, y: drawn(curve, point).y })),
+    })),
+    whole: { x: 0, y: shown(line.curve, line.curve.whole), label: "whole model" },
   };
 }
 
@@ -154,7 +229,7 @@ function titleOf(
   const measure = shownName(best.curve);
   const value = best.point.value ?? Number.NaN;
   if (second === undefined) {
-    return `${capital(measure)} is ${formatNumber(shown(best.curve, value), 3)} without ${gone}`;
+    return `${capital(measure)} is ${valueText(best.curve, value)} without ${gone}`;
   }
   const told = compareSubnetworks(
     study.record,
@@ -170,12 +245,22 @@ function titleOf(
     : `Without ${gone}, ${best.curve.ranking} and ${second.curve.ranking} cannot be told apart`;
 }
 
-function seriesOf(curve: Curve, name: string, family: string, emphasis: boolean): LineSeries {
+function seriesOf(
+  curve: Curve,
+  name: string,
+  family: string,
+  emphasis: boolean,
+  limit = Number.POSITIVE_INFINITY,
+): LineSeries {
   return {
     name,
     family,
     ...(emphasis ? { emphasis } : {}),
-    points: curve.points.map((point) => ({ x: point.removal, ...drawn(curve, point) })),
+    points: curve.points.map((point) => {
+      const { y, ...band } = drawn(curve, point);
+      if (y === null || y > limit) return { x: point.removal, y: null };
+      return { x: point.removal, y, ...(emphasis ? band : {}) };
+    }),
   };
 }
 
@@ -192,7 +277,7 @@ export function repairFigures(study: Study, group: CurveGroup): Figure[] {
 
 function repairLines(study: Study, group: CurveGroup, bare: Curve, repaired: readonly Curve[]): LinesFigure {
   const { ranking, evaluation } = bare;
-  const units = unitsTogether(study, [ranking]);
+  const units = unitsOf(study, ranking);
   const { order, removal } = atLargest([bare, ...repaired]);
   const best = order[0]?.curve;
   const name = shownName(bare);
@@ -219,13 +304,14 @@ function repairLines(study: Study, group: CurveGroup, bare: Curve, repaired: rea
       ...repaired.map((curve) => seriesOf(curve, curve.repair ?? "", "repaired", curve === best)),
     ],
     whole: { x: 0, y: shown(bare, bare.whole), label: "whole model" },
+    data: dataOf([bare, ...repaired], ({ repair }) => repair ?? "not repaired"),
   };
 }
 
 /** What of the loss each repair wins back. */
 function repairTable(study: Study, group: CurveGroup, bare: Curve, repaired: readonly Curve[]): TableFigure {
   const { ranking, evaluation } = bare;
-  const units = unitsTogether(study, [ranking]);
+  const units = unitsOf(study, ranking);
   const removals = bare.points.filter(({ removal }) => removal > 0);
   const won = (curve: Curve, { removal, above }: CurvePoint): number | null => {
     const own = curve.points.find((point) => point.removal === removal)?.above ?? null;
@@ -243,7 +329,7 @@ function repairTable(study: Study, group: CurveGroup, bare: Curve, repaired: rea
       { title: "repair" },
       ...removals.map((point) => ({
         title: removedWords(study, point.removal, units),
-        detail: point.above === null ? "" : `${differenceText(bare, point.above)} lost`,
+        ...(point.above === null ? {} : { detail: `${differenceText(bare, point.above)} lost` }),
         format: { style: "percent", digits: 0 } as const,
         bar: { tone: "green", limit: 1 } as const,
       })),
@@ -266,16 +352,13 @@ export function curveFindings(
 ): { claim: string; text: string; figure: string }[] {
   const figure = removalFigure(study, group);
   if (figure === undefined) return [];
-  const units = unitsTogether(
-    study,
-    group.bare.map(({ ranking }) => ranking),
-  );
+  const { units } = group;
   const { removal, order } = atLargest(group.bare);
   const [best] = order;
   const worst = order.at(-1);
   if (best === undefined || worst === undefined) return [];
   const said = (one: { curve: Curve; point: CurvePoint }) =>
-    `${one.curve.ranking} ${formatNumber(shown(one.curve, one.point.value ?? Number.NaN), 3)}`;
+    `${valueText(one.curve, one.point.value ?? Number.NaN)} by ${one.curve.ranking}`;
   const free = order.flatMap(({ curve }) =>
     curve.points.filter(
       ({ removal: gone, high }) =>
@@ -294,7 +377,7 @@ export function curveFindings(
       claim: figure.title,
       text:
         `On ${group.evaluation}, ${shownName(best.curve)} of the whole model is ` +
-        `${formatNumber(shown(best.curve, best.curve.whole), 3)}; without ${removedWords(study, removal, units)} it is ` +
+        `${valueText(best.curve, best.curve.whole)}; without ${removedWords(study, removal, units)} it is ` +
         `${list(order.length > 3 ? [said(best), said(worst)] : order.map(said))}.${nearlyFree}`,
       figure: figure.id,
     },

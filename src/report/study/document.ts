@@ -1,4 +1,5 @@
 /** From records to a report: figures, and sentences that their numbers bear. */
+import { groupBy } from "../../arrays.ts";
 import type { StudyRecord } from "../../experiment/study/record.ts";
 import { formatSeconds } from "../../platform/format.ts";
 import type { KeyNumber, ReportDocument, ReportSection } from "../document.ts";
@@ -9,23 +10,16 @@ import {
   type CurveGroup,
   curveFindings,
   groupsOf,
+  kindsFigure,
   removalFigure,
   removedWords,
   repairFigures,
 } from "./curve-figures.ts";
 import { influenceFigures } from "./influence-figures.ts";
 import { environmentOf, protocolsIn } from "./protocols.ts";
-import {
-  differenceText,
-  list,
-  readStudy,
-  type Study,
-  shownName,
-  slug,
-  unitsTogether,
-  valueText,
-} from "./study.ts";
+import { differenceText, list, readStudy, type Study, shownName, slug, valueText } from "./study.ts";
 import { valueFigures } from "./value-figures.ts";
+import { verdictsOf } from "./verdicts.ts";
 
 /**
  * A report of one study, or of several beside each other. Figures of different records never share an axis.
@@ -53,6 +47,7 @@ export function studyReport(records: readonly StudyRecord[]): ReportDocument {
     numbers: first === undefined || group === undefined ? [] : numbersOf(first.study, group),
     findings: findings.map(({ claim, text, figure }) => ({ claim, text: [text, " ", { figure }, "."] })),
     sections: parts.flatMap(({ study, groups }) => sectionsOf(study, groups)),
+    ...verdictsOf(parts),
     protocols: studies.flatMap(protocolsIn),
     protocolNote: "Figures of different protocols are not compared: each figure names its own.",
     environment: studies.flatMap(environmentOf),
@@ -80,10 +75,7 @@ function numbersOf(study: Study, group: CurveGroup): KeyNumber[] {
   const [best] = order;
   if (best === undefined) return [];
   const { curve, point } = best;
-  const units = unitsTogether(
-    study,
-    group.bare.map(({ ranking }) => ranking),
-  );
+  const { units } = group;
   const gone = removedWords(study, removal, units);
   const repaired = atLargest(group.repaired).order[0];
   return [
@@ -111,21 +103,20 @@ function sectionsOf(study: Study, groups: readonly CurveGroup[]): ReportSection[
   const section = (id: string, heading: string, paragraphs: readonly string[], figures: readonly Figure[]) =>
     figures.length === 0 ? [] : [{ id: slug(study.prefix, id), heading, paragraphs, figures }];
   const present = <T>(figures: readonly (T | undefined)[]): T[] => figures.filter((one) => one !== undefined);
-  const byCalibration = [
-    ...new Set(groups.map(({ model, calibration }) => JSON.stringify([model, calibration]))),
+  const together = (key: (group: CurveGroup) => readonly string[]) => [
+    ...groupBy(groups, (group) => JSON.stringify(key(group))).values(),
   ];
-  const tables = byCalibration.map((key) =>
-    tradeOffTable(
-      study,
-      groups.filter(({ model, calibration }) => JSON.stringify([model, calibration]) === key),
-    ),
-  );
+  const tables = together(({ model, calibration, units }) => [model, calibration, units]);
+  const byKind = together(({ model, calibration, evaluation }) => [model, calibration, evaluation]);
   return [
     ...section(
       "removal",
       "What removing costs",
       ["Nothing is put in place of what goes here. Every line starts at the whole model."],
-      present(groups.map((group) => removalFigure(study, group))),
+      [
+        ...present(groups.map((group) => removalFigure(study, group))),
+        ...present(byKind.map((own) => kindsFigure(study, own))),
+      ],
     ),
     ...section(
       "repair",
@@ -133,7 +124,12 @@ function sectionsOf(study: Study, groups: readonly CurveGroup[]): ReportSection[
       [],
       groups.flatMap((group) => repairFigures(study, group)),
     ),
-    ...section("trade-offs", "One choice, several measures", [], present(tables)),
+    ...section(
+      "trade-offs",
+      "One choice, several measures",
+      [],
+      present(tables.map((own) => tradeOffTable(study, own))),
+    ),
     ...section(
       "weight",
       "Where weight lies",

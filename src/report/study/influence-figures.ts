@@ -1,7 +1,7 @@
 /** Where weight lies: influence by depth, and distances across spans. */
 import type { StudyRecord } from "../../experiment/study/record.ts";
 import type { Figure, MapFigure, PanelsFigure } from "../figures/types.ts";
-import { type Study, slug } from "./study.ts";
+import { list, type Study, slug } from "./study.ts";
 
 type Measured = StudyRecord["influence"][number];
 const kinds = ["block", "attention", "feed-forward"] as const;
@@ -14,10 +14,7 @@ const kindFamilies = [
 /** Of the first draw of each calibration: draws differ little, and one page need not show all. */
 export function influenceFigures(study: Study): Figure[] {
   const first = study.record.influence.filter(({ draw }) => draw === 0);
-  return first.flatMap((measured) => [
-    ...metricsIn(study).map((metric) => barsOf(study, measured, metric)),
-    anglesOf(study, measured),
-  ]);
+  return first.flatMap((measured) => [byDepth(study, measured), anglesOf(study, measured)]);
 }
 
 /** Those that a ranking goes by; cosine where none does. */
@@ -33,45 +30,46 @@ function metricsIn({ record }: Study): (keyof Measured["data"]["values"]["block"
   return [...new Set(asked.length === 0 ? (["cosine"] as const) : asked)];
 }
 
-function barsOf(
-  study: Study,
-  measured: Measured,
-  metric: ReturnType<typeof metricsIn>[number],
-): PanelsFigure {
-  const { data, model, calibration } = measured;
-  const lowest = (kind: (typeof kinds)[number]) =>
+/** A panel a metric, a line a kind: the ends move the stream a hundred times as much, so the axis is a log one. */
+function byDepth(study: Study, { data, model, calibration }: Measured): PanelsFigure {
+  const metrics = metricsIn(study);
+  const [first = "cosine"] = metrics;
+  const lowest = (kind: (typeof kinds)[number], metric: typeof first) =>
     [...data.values[kind][metric].entries()]
       .sort((a, b) => a[1] - b[1])
       .slice(0, 3)
       .map(([block]) => block);
-  // The first and the last block move the stream so much that no other could be seen beside them.
-  const inner = kinds.flatMap((kind) => data.values[kind][metric].slice(1, -1));
-  const most = 1.15 * Math.max(...inner);
-  const quiet = lowest("block");
+  const quiet = lowest("block", first).sort((a, b) => a - b);
   return {
     kind: "panels",
-    id: slug(study.prefix, "influence", model, calibration, metric),
-    title: `By ${metric}, blocks ${[...quiet].sort((a, b) => a - b).join(", ")} move the stream least`,
-    subtitle: `${metric} influence of every unit, by depth; low means: remove first`,
-    caption: [
-      "Bars higher than the frame are cut; the table has them. Lines through bars are 95% intervals over sequences ",
-      "where they can be told.",
-    ],
+    id: slug(study.prefix, "influence", model, calibration),
+    title: `By ${first}, blocks ${list(quiet.map(String))} move the stream least`,
+    subtitle: "Influence of every unit by depth (log scales); low means: remove first",
+    caption: "A unit that does not move the stream at all has no place on a log axis; the table has it.",
     protocols: [study.calibrationProtocols.get(calibration) ?? ""].filter((id) => id !== ""),
-    description: `Three bar charts of ${metric} influence against depth: blocks, attention and feed-forward sublayers.`,
-    columns: 3,
+    description: `Line charts of influence against depth, one for each of ${metrics.length} metrics, a line a kind of unit.`,
+    columns: metrics.length > 1 ? 3 : 2,
     families: kindFamilies,
-    marked: "the three lowest of each kind",
-    panels: kinds.map((kind) => {
-      const low = new Set(lowest(kind));
-      return {
-        kind: "bars",
-        title: kind,
-        x: { name: "depth" },
-        y: { name: metric, domain: [0, most] },
-        bars: data.values[kind][metric].map((y, x) => ({ x, y, family: kind, marked: low.has(x) })),
-      };
-    }),
+    marked: "three lowest of each kind",
+    panels: metrics.map((metric) => ({
+      kind: "lines",
+      title: metric,
+      x: { name: "block" },
+      y: { name: metric, scale: "log" },
+      series: kinds.map((kind) => {
+        const low = new Set(lowest(kind, metric));
+        return {
+          name: kind,
+          family: kind,
+          dash: "solid" as const,
+          points: data.values[kind][metric].map((value, x) => ({
+            x,
+            y: value > 0 ? value : null,
+            marked: low.has(x),
+          })),
+        };
+      }),
+    })),
   };
 }
 

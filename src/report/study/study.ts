@@ -59,8 +59,13 @@ export function differenceText({ measure }: Pick<Curve, "measure">, difference: 
 }
 
 /** A point with its interval, as it is drawn. */
-export function drawn(curve: Curve, { value, above, low, high }: CurvePoint) {
-  const at = (difference: number) => shown(curve, curve.whole + difference);
+export function drawn(
+  curve: Curve,
+  { value, above, low, high }: CurvePoint,
+): { y: number | null; low?: number; high?: number } {
+  const [least, most] =
+    curve.measure === "accuracy" ? [0, 1] : [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  const at = (difference: number) => shown(curve, Math.min(most, Math.max(least, curve.whole + difference)));
   if (value === null || above === null) return { y: null };
   // Around the paired difference, so that a band says what was told and not how hard the text is.
   return { y: at(above), ...(low === null || high === null ? {} : { low: at(low), high: at(high) }) };
@@ -105,12 +110,6 @@ export function unitsOf({ record }: Study, ranking: string): string {
   const [kind, ...more] = [entry.units].flat();
   if (more.length > 0 || kind === undefined) return "sublayers";
   return kind === "block" ? "blocks" : `${kind} sublayers`;
-}
-
-/** What the curves of one drawing remove together. */
-export function unitsTogether(study: Study, rankings: readonly string[]): string {
-  const all = new Set(rankings.map((ranking) => unitsOf(study, ranking)));
-  return all.size === 1 ? ([...all][0] ?? "units") : "units";
 }
 
 /** Small letters, digits and hyphens. */

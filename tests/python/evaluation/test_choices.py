@@ -37,6 +37,7 @@ class Labelled:
     group: str | None = None
     characters: tuple[int, ...] = (1, 1)
     bytes: tuple[int, ...] = (1, 1)
+    scored: tuple[int, ...] = (1, 1)
 
 
 def rows(*scores: Sequence[float]) -> list[NDArray[np.float64]]:
@@ -53,7 +54,8 @@ def test_tsk1_a_constant_answer_on_mmlu_by_question_and_by_subject(
     _, questions = questions_of(shared() / "data" / "mmlu_test.jsonl")
     forced = np.full(4, -5.0)
     forced[letter] = -1.0
-    result = result_of(questions, [forced] * len(questions))
+    items = [Labelled(one.answer, one.group, one.characters, one.bytes, (1,) * 4) for one in questions]
+    result = result_of(items, [forced] * len(questions))
     assert len(questions) == 14042 and len(result.groups) == 57
     assert result.acc.micro == pytest.approx(micro, abs=5e-7)
     assert result.acc.macro == pytest.approx(macro, abs=5e-7)
@@ -101,6 +103,33 @@ def test_flips_behind_an_unchanged_accuracy_are_seen() -> None:
         1,
         1,
     )
+
+
+def test_stability_by_its_definition() -> None:
+    items = [Labelled(0, scored=(1, 2)), Labelled(0), Labelled(1), Labelled(1)]
+    dense = rows([-1, -2], [-1, -3], [-1, -2.5], [-4, -1])
+    here = rows([-1, -2], [-2, -1], [-1, -2], [-1, -4])
+    # Perplexities by token; half their distance is the standard deviation of two.
+    pairs = [(1, 1), (1, 3), (1, 2.5), (4, 1)]
+    weights = [math.exp(abs(math.exp(one) - math.exp(other)) / 2) for one, other in pairs]
+    found = result_of(items, here, dense).comparison
+    assert found is not None
+    # The first both answer rightly, the third both wrongly.
+    assert found.stability == pytest.approx((weights[0] + weights[2]) / sum(weights), rel=1e-12)
+    assert found.retained == pytest.approx(100 / 3)
+    itself = result_of(items, dense, dense).comparison
+    assert itself is not None and (itself.stability, itself.retained) == (1.0, 100.0)
+
+
+def test_stability_survives_spreads_whose_exponential_has_no_number_and_none_beyond() -> None:
+    items = [Labelled(0), Labelled(0)]
+    wide = rows([-1, -8], [-1, -2])
+    found = result_of(items, rows([-1, -2], [-2, -1]), wide).comparison
+    assert math.exp(8) / 2 > 709 and found is not None and found.stability == 1.0
+    beyond = result_of(items, rows([-1, -2], [-2, -1]), rows([-1, -800], [-1, -2])).comparison
+    assert beyond is not None and beyond.stability is None
+    nothing = result_of(items, rows([-1, -2], [-2, -1]), rows([-2, -1], [-2, -1])).comparison
+    assert nothing is not None and nothing.retained is None
 
 
 def test_last_words_by_their_definitions() -> None:

@@ -16,6 +16,8 @@ test("handles are found where the contract has them, in every method", () => {
     "task.unload": "t",
     "generation.unloadTask": "t",
     "subnetworks.evaluate": `${model} d r s`,
+    "corpus.write": `${model} c`,
+    "influence.stream": `${model} r s c`,
     "influence.measure": `${model} r s c`,
     "evaluation.perplexity": `${model} r s`,
     "evaluation.choices": `${model} r s t`,

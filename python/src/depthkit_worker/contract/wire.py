@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "8039cee36497600f8265038620008d9a8a5d136f348f4d94578cbde8f60623e8"
+CONTRACT_DIGEST = "56d4019c20ffb13c6c94eebd8f3d460ac774f9cbb0b320a4a1785c81145e9bd7"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -243,6 +243,13 @@ class SolveOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Also give every item, with what was written."""
 
 
+class StreamOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] = 4
+    """Sequences at a time; the values do not depend on it."""
+    skip_first_tokens: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """Tokens at each sequence's start to leave out: their activations dwarf the rest."""
+
+
 class TargetOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     kind: TargetKind
     overwrite: bool = False
@@ -286,6 +293,10 @@ class Agreement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
     """Items the subnetwork alone answers rightly."""
     both_wrong: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Items neither answers rightly."""
+    stability: Annotated[float, Meta(ge=0, le=1)] | None
+    """Share of items both answer rightly or both wrongly, each weighing exp of the spread of the dense model's choice perplexities; null where one of these is larger than any number."""
+    retained: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
+    """The subnetwork's accuracy in percent of the dense model's; null where that is 0."""
 
 
 class BiasOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="bias"):
@@ -1000,6 +1011,31 @@ class InfluenceMeasureResult(Struct, frozen=True, kw_only=True, forbid_unknown_f
     tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Tokens counted."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+
+
+class InfluenceStreamParams(StreamOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    removed: tuple[UnitName, ...]
+    repairs: tuple[RepairHandle, ...]
+    """In the order they were made."""
+    corpus: CorpusHandle
+
+
+class InfluenceStreamResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    measures: tuple[StreamMeasure, ...]
+    """The first axis of values."""
+    values: TensorRef
+    """float64 (measures, depth + 1): in front of each block, and behind the last one; means over sequences."""
+    standard_errors: TensorRef
+    """float64, as values: over sequences; NaN with one sequence."""
+    coding_rate_bound: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """The largest coding rate there can be, mean over sequences, in nats."""
+    sequences: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Sequences with a token that counts."""
+    tokens: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Tokens counted."""
+    seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Seconds it took."""
 
 
 class ItemValues(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1822,6 +1858,7 @@ ReplacementKind: TypeAlias = Literal["block", "feed-forward", "swiglu"]
 RowMode: TypeAlias = Literal["raw", "wikitext"]
 RowSource: TypeAlias = RowFiles | OwnRows
 ScaleRatio: TypeAlias = Literal["mean", "median", "least-squares"]
+StreamMeasure: TypeAlias = Literal["variance", "coding-rate"]
 TargetKind: TypeAlias = Literal["export", "repair", "files"]
 TaskFormat: TypeAlias = Literal["mmlu", "arc_easy", "arc_challenge", "openbookqa", "piqa", "boolq", "hellaswag", "winogrande", "lambada"]
 TaskHandle: TypeAlias = Annotated[str, Meta(pattern="^task-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
@@ -1848,6 +1885,7 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "subnetworks.evaluate": (SubnetworksEvaluateParams, SubnetworksEvaluateResult),
     "influence.measure": (InfluenceMeasureParams, InfluenceMeasureResult),
     "influence.gradients": (InfluenceGradientParams, InfluenceGradientResult),
+    "influence.stream": (InfluenceStreamParams, InfluenceStreamResult),
     "gates.learn": (GatesLearnParams, GatesLearnResult),
     "evaluation.perplexity": (EvaluationPerplexityParams, PerplexityResult),
     "evaluation.choices": (EvaluationChoicesParams, ChoicesResult),

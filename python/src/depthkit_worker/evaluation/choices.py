@@ -29,6 +29,9 @@ class Labelled(Protocol):
     def characters(self) -> tuple[int, ...]: ...
     @property
     def bytes(self) -> tuple[int, ...]: ...
+    @property
+    def scored(self) -> tuple[int, ...]:
+        """Tokens of each choice."""
 
 
 def choice_result(
@@ -65,7 +68,7 @@ def choice_result(
         ties=sum(int((of == of.max()).sum() > 1) for of in found),
         items=len(items),
         task_digest=task_digest,
-        comparison=None if dense is None else _agreement(answers, chosen_of(scores), chosen_of(dense)),
+        comparison=None if dense is None else _agreement(items, answers, chosen_of(scores), dense),
         per_item=None,
         batch_size=scores.batch_size,
         notes=scores.notes,
@@ -93,17 +96,39 @@ def normalised(scores: Scores, lengths: Sequence[tuple[int, ...]]) -> NDArray[np
     return np.array([chosen(of / by) for of, by in zip(scores.log_likelihoods, lengths, strict=True)])
 
 
-def _agreement(answers: NDArray[np.int64], mine: NDArray[np.int64], dense: NDArray[np.int64]) -> Agreement:
+def _agreement(
+    items: Sequence[Labelled], answers: NDArray[np.int64], mine: NDArray[np.int64], dense: Scores
+) -> Agreement:
     """Flips hide behind an unchanged accuracy."""
-    right, dense_right = mine == answers, dense == answers
+    of_dense = chosen_of(dense)
+    right, dense_right = mine == answers, of_dense == answers
     return Agreement(
         dense_acc=float(dense_right.mean()),
-        agreement=float((mine == dense).mean()),
+        agreement=float((mine == of_dense).mean()),
+        stability=_stability(items, dense, right == dense_right),
+        retained=float(100 * right.mean() / dense_right.mean()) if dense_right.any() else None,
         both_right=int((right & dense_right).sum()),
         only_dense_right=int((~right & dense_right).sum()),
         only_subnetwork_right=int((right & ~dense_right).sum()),
         both_wrong=int((~right & ~dense_right).sum()),
     )
+
+
+def _stability(items: Sequence[Labelled], dense: Scores, alike: NDArray[np.bool_]) -> float | None:
+    """LLM-Streamline, arXiv 2403.19135: the share of items that are `alike`, each weighing exp of the
+    standard deviation of its choices' perplexities under the dense model."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        spreads = np.array(
+            [
+                np.exp(-of / np.array(item.scored)).std()
+                for of, item in zip(dense.log_likelihoods, items, strict=True)
+            ]
+        )
+    if not np.isfinite(spreads).all():
+        return None
+    # By the largest, which leaves the share as it is: exp of a spread soon has no number.
+    weights = np.exp(spreads - spreads.max())
+    return float(weights[alike].sum() / weights.sum())
 
 
 def last_word_result(task: Task, scores: Scores) -> LastWordResult:

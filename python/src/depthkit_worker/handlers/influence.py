@@ -7,10 +7,13 @@ from depthkit_worker.contract.wire import (
     InfluenceGradientResult,
     InfluenceMeasureParams,
     InfluenceMeasureResult,
+    InfluenceStreamParams,
+    InfluenceStreamResult,
 )
 from depthkit_worker.handlers.sources import check_readable, parse_units, subnetwork_of
 from depthkit_worker.influence.gradients import gradient_influence
 from depthkit_worker.influence.static import static_influence
+from depthkit_worker.influence.stream import stream_measures
 from depthkit_worker.memory.allocator import freed_memory_kept
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
@@ -55,5 +58,22 @@ def gradients(session: Session, params: InfluenceGradientParams, call: Call) -> 
         loss=influence.loss,
         sequences=influence.sequences,
         tokens=influence.tokens,
+        seconds=time.monotonic() - started,
+    )
+
+
+def stream(session: Session, params: InfluenceStreamParams, call: Call) -> InfluenceStreamResult:
+    started = time.monotonic()
+    subnetwork, corpus = subnetwork_of(session, params), session.corpora.get(params.corpus)
+    check_readable(corpus, subnetwork.decoder)
+    with removed(subnetwork):
+        found = stream_measures(subnetwork.decoder, corpus, params, call)
+    return InfluenceStreamResult(
+        measures=found.measures,
+        values=call.attach(found.values.numpy()),
+        standard_errors=call.attach(found.standard_errors.numpy()),
+        coding_rate_bound=found.bound,
+        sequences=found.sequences,
+        tokens=found.tokens,
         seconds=time.monotonic() - started,
     )

@@ -25,6 +25,7 @@ HANDLERS = Handlers(
         "subnetworks.evaluate": "subnetworks:evaluate",
         "influence.measure": "influence:measure",
         "influence.gradients": "influence:gradients",
+        "influence.stream": "influence:stream",
         "gates.learn": "gates:learn",
         "evaluation.perplexity": "evaluation:perplexity",
         "evaluation.choices": "evaluation:choices",
