@@ -6,6 +6,7 @@ import { item } from "../../../arrays.ts";
 import { Corpus } from "../../../model/corpus.ts";
 import { GenerationTask } from "../../../model/generation-task.ts";
 import { measureGradientInfluence } from "../../../model/measure-gradient-influence.ts";
+import type { Subnetwork } from "../../../model/model.ts";
 import type { Task } from "../../../model/task.ts";
 import type { TaskData } from "../../../model/task-data.ts";
 import type { UnitName } from "../../../protocol/common.ts";
@@ -33,7 +34,7 @@ export interface ForwardPace {
 export class Paces {
   readonly #opened: OpenModel;
   readonly #call: CallOptions;
-  readonly #forward = new Map<object, Promise<ForwardPace>>();
+  readonly #forward = new Map<Task | string, Promise<Sampled>>();
   readonly #gradients = new Map<string, Promise<Span>>();
 
   constructor(opened: OpenModel, call: CallOptions) {
@@ -153,39 +154,48 @@ export class Paces {
     return Math.min(data.info.sequences, Math.ceil(tokens / data.info.length));
   }
 
-  #once(data: Corpus | Task, open: () => Promise<Corpus | Task>): Promise<ForwardPace> {
-    const known = this.#forward.get(data) ?? this.#sample(data, open);
-    this.#forward.set(data, known);
-    return known;
+  async #once(data: Corpus | Task, open: () => Promise<Corpus | Task>): Promise<ForwardPace> {
+    // Texts in sequences of one length take the same time a token.
+    const own = data instanceof Corpus ? `${data.info.length} ${this.#sampleSize(data)}` : data;
+    const known = this.#forward.get(own) ?? this.#sample(open);
+    this.#forward.set(own, known);
+    const { tokens, batchSize, block, head } = await known;
+    const scale = data.info.tokens / tokens;
+    const count = data instanceof Corpus ? data.info.sequences : data.info.items;
+    return { batches: count / batchSize, block: times(block, scale), head: times(head, scale) };
   }
 
   /** By the whole model, and by it beside one that lacks the last block alone: that is one head more. */
-  async #sample(data: Corpus | Task, open: () => Promise<Corpus | Task>): Promise<ForwardPace> {
+  async #sample(open: () => Promise<Corpus | Task>): Promise<Sampled> {
     const { model } = this.#opened;
     await using sample = await open();
     const last: UnitName[] = [item(unitsOf("block", model.depth), model.depth - 1)];
     const [whole, without] = [model.without([]), model.without(last)];
     const measures = sample instanceof Corpus ? (["loss"] as const) : sample.measures;
     let batchSize = 1;
-    const measure = async (both: boolean) => {
-      const sets = both ? [whole, without] : [whole];
+    const measure = async (sets: readonly Subnetwork[]) => {
       const asked = { measures: [...measures], bySequence: true, ...this.#call };
       batchSize = (await model.evaluateSubnetworks(sample, sets, asked).result).batchSize;
     };
-    const [one, two] = [await repeated(() => measure(false)), await repeated(() => measure(true))];
-    const count = (of: Corpus | Task) => (of instanceof Corpus ? of.info.sequences : of.info.items);
-    const scale = data.info.tokens / sample.info.tokens;
+    const [one, two] = [
+      await repeated(() => measure([whole])),
+      await repeated(() => measure([whole, without])),
+    ];
     const head = Math.max(0, two.seconds - one.seconds);
     const block = Math.max(0, one.seconds - head) / model.depth;
     // Both are uncertain together: what is too much in one is missing in the other.
-    const [fast, slow] = [
-      (one.low + two.low) / (one.seconds + two.seconds),
-      (one.high + two.high) / (one.seconds + two.seconds),
-    ];
-    const span = (seconds: number): Span =>
-      times({ seconds, low: seconds * fast, high: seconds * slow }, scale);
-    return { batches: count(data) / batchSize, block: span(block), head: span(head) };
+    const share = (part: "low" | "high") => (one[part] + two[part]) / (one.seconds + two.seconds);
+    const [fast, slow] = [share("low"), share("high")];
+    const span = (seconds: number): Span => ({ seconds, low: seconds * fast, high: seconds * slow });
+    return { tokens: sample.info.tokens, batchSize, block: span(block), head: span(head) };
   }
+}
+
+interface Sampled {
+  readonly tokens: number;
+  readonly batchSize: number;
+  readonly block: Span;
+  readonly head: Span;
 }
 
 /** Once to warm up, then three times and more where that is quick. */
@@ -193,7 +203,7 @@ export async function repeated(work: () => Promise<unknown>): Promise<Span> {
   await work();
   const measured: number[] = [];
   let spent = 0;
-  while (measured.length < 3 || (measured.length < 7 && spent < 2)) {
+  while (measured.length < 3 || (measured.length < 7 && spent < 1)) {
     const seconds = await timed(work);
     measured.push(seconds);
     spent += seconds;

@@ -1,5 +1,4 @@
 /** How long a repair takes to fit, by a sample of it on one gap and few sequences. */
-import { item } from "../../../arrays.ts";
 import type { Corpus } from "../../../model/corpus.ts";
 import type { RepairedSubnetwork } from "../../../model/model.ts";
 import type { RepairOptions } from "../../../model/repair.ts";
@@ -10,7 +9,7 @@ import type { CallOptions } from "../../../rpc/connection.ts";
 import { trains } from "../measuring.ts";
 import type { Condition, OpenModel } from "../open.ts";
 import { isFailure, orFailure } from "../steps.ts";
-import { nothing, plus, type Span, spanOf, timed, times } from "./span.ts";
+import { plus, type Span, spanOf, timed, times } from "./span.ts";
 
 /** Steps of a training that is sampled, and the sequences of the larger sample. */
 const [sampleSteps, more] = [2, 2];
@@ -41,28 +40,28 @@ export async function repairPace(
   const { sequences } = condition.measured.info;
   await using one = await load(1);
   await using two = await load(Math.min(more, sequences));
+  const most = sorted.at(-1) ?? [];
   for (const least of sorted) {
     const sample = async (on: Corpus, removed: readonly UnitName[]) =>
       await fitOnce(opened, on, steps, removed, condition.measured.info, call);
     // The first fit of all warms up.
     const first = await orFailure(() => sample(one, least));
     if (isFailure(first)) continue;
-    const few = await twice(() => sample(one, least));
-    const double = sequences === 1 ? few : await twice(() => sample(two, least));
-    const most = item(sorted, sorted.length - 1);
-    const largest = await orFailure(() => sample(one, most));
+    const few = await sample(one, least);
+    const double = [await sample(two, least), await sample(two, least)];
     const [gaps, allGaps] = [gapsOf(least), gapsOf(most)];
-    const perGap =
-      isFailure(largest) || allGaps === gaps
-        ? 0
-        : Math.max(0, largest.fitting - few.fitting.seconds) / (allGaps - gaps) / few.fitting.seconds;
-    const perSequence = Math.max(0, double.fitting.seconds - few.fitting.seconds);
-    const spread = (part: "low" | "high") =>
-      (few.fitting[part] + double.fitting[part]) / (few.fitting.seconds + double.fitting.seconds);
-    const fitting = few.fitting.seconds + (sequences - 1) * perSequence;
-    const whole = { seconds: fitting, low: fitting * spread("low"), high: fitting * spread("high") };
+    // What is trained takes its time from its steps, not from its gaps.
+    const largest = allGaps === gaps || first.trained > 0 ? few : await orFailure(() => sample(one, most));
+    const perGap = isFailure(largest)
+      ? 0
+      : Math.max(0, largest.fitting - few.fitting) / Math.max(1, allGaps - gaps) / few.fitting;
+    const fitting = spanOf(double.map((fit) => fit.fitting));
+    const perSequence = sequences === 1 ? 0 : Math.max(0, fitting.seconds - few.fitting);
+    const all = fitting.seconds + Math.max(0, sequences - more) * perSequence;
+    const whole = times(fitting, all / fitting.seconds);
+    const training = spanOf(double.map((fit) => fit.training));
     return {
-      seconds: (count) => plus(times(whole, 1 + Math.max(0, count - gaps) * perGap), double.training),
+      seconds: (count) => plus(times(whole, 1 + Math.max(0, count - gaps) * perGap), training),
       trained: first.trained,
     };
   }
@@ -113,15 +112,6 @@ async function fitOnce(
     await Promise.all(made.map((one) => one.close()));
   }
   return { fitting, training, trained };
-}
-
-async function twice(sample: () => Promise<Fit>): Promise<{ fitting: Span; training: Span }> {
-  const fits = [await sample(), await sample()];
-  const training = fits.map((one) => one.training);
-  return {
-    fitting: spanOf(fits.map((one) => one.fitting)),
-    training: training.every((one) => one === 0) ? nothing : spanOf(training),
-  };
 }
 
 function sampled(step: RepairOptions): RepairOptions {
