@@ -160,8 +160,14 @@ test("run carries out a plan from a file, and the same command takes what is the
     "evaluations: [{ kind: perplexity, data: text.txt, chunk: 32, maxChunks: 2 }]",
   ];
   writeFileSync(join(folder, "plan.yaml"), plan.join("\n"));
+  const cost = await run(["plan", "plan.yaml", "--out", "study"]);
+  expect({ code: cost.code, stderr: cost.stderr }).toMatchObject({ code: 0 });
+  expect(cost.stdout).toMatch(/^evaluation text +2 +0 +2 +[0-9]+ +[0-9]+ +[0-9.]+ s$/m);
+  expect(cost.stdout).toContain("4 different subnetworks.");
   const { code, stdout, stderr } = await run(["run", "plan.yaml", "--out", "study"]);
   expect({ code, stderr }).toMatchObject({ code: 0 });
+  expect(stderr).toMatch(/^known {4}influence/m);
+  expect(stdout).toMatch(/^Told before: [0-9.]+ s, from [0-9.]+ s to [0-9.]+ s; it took [0-9]+% /m);
   expect(stdout).toMatch(/^\(whole model\) +0 +[0-9.]+ ± [0-9.]+$/m);
   expect(stdout).toMatch(/^cosine +1 +emulated-update +[0-9.]+ ± [0-9.]+$/m);
   const record = JSON.parse(readFileSync(join(folder, "study/record.json"), "utf8"));

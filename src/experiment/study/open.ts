@@ -142,7 +142,7 @@ async function openCondition(
   return { calibration, draw, measured, deciding, influence, key };
 }
 
-async function openEvaluation(
+export async function openEvaluation(
   model: Model,
   evaluation: SettledEvaluation,
   call: CallOptions,
