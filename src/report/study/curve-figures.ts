@@ -123,10 +123,10 @@ export function removalFigure(study: Study, group: CurveGroup): LinesFigure | un
     protocols: protocolsOf(study, group),
     description: `Line chart: ${name} on ${evaluation} against removed ${units}, one line for each of ${bare.length} rankings.`,
     x: axis,
-    y: valueAxis(first),
+    y: { ...valueAxis(first), ...(frame.domain === undefined ? {} : { domain: frame.domain }) },
     families,
     series: bare.map((curve) =>
-      seriesOf(curve, curve.ranking, kindOf(study, curve.ranking).name, curve.ranking === best, frame.limit),
+      seriesOf(curve, curve.ranking, kindOf(study, curve.ranking).name, curve.ranking === best),
     ),
     ...(name === "perplexity"
       ? {
@@ -145,16 +145,20 @@ export function removalFigure(study: Study, group: CurveGroup): LinesFigure | un
 }
 
 /** Controls that are far worse than all else would press the others together: they leave the frame, and it is said. */
-function frameOf(study: Study, curves: readonly Curve[]): { limit: number; beyond: string[] } {
+function frameOf(
+  study: Study,
+  curves: readonly Curve[],
+): { domain?: readonly [number, number]; beyond: string[] } {
   const isControl = ({ ranking }: Curve) => kindOf(study, ranking).name === "controls";
   const valuesOf = (curve: Curve) =>
-    curve.points.flatMap(({ value }) => (value === null ? [] : [shown(curve, value)]));
+    curve.points.flatMap((point) => {
+      const { y, low = y, high = y } = drawn(curve, point);
+      return [y, low, high].filter((value) => value !== null);
+    });
   const others = curves.filter((curve) => !isControl(curve)).flatMap(valuesOf);
   const [first] = curves;
-  if (first === undefined || first.measure === "accuracy" || others.length === 0) {
-    return { limit: Number.POSITIVE_INFINITY, beyond: [] };
-  }
-  const limit = 2 * Math.max(...others);
+  if (first === undefined || first.measure === "accuracy" || others.length === 0) return { beyond: [] };
+  const limit = 1.25 * Math.max(...others);
   const beyond = curves.filter(isControl).flatMap((curve) => {
     const outside = curve.points.filter(({ value }) => value !== null && shown(curve, value) > limit);
     const said = outside.map(
@@ -162,7 +166,8 @@ function frameOf(study: Study, curves: readonly Curve[]): { limit: number; beyon
     );
     return said.length === 0 ? [] : [`${capital(curve.ranking)} leaves the frame: ${list(said)}. `];
   });
-  return { limit, beyond };
+  if (beyond.length === 0) return { beyond };
+  return { domain: [0.97 * Math.min(...curves.flatMap(valuesOf)), limit], beyond };
 }
 
 /** Every number of the curves, with its interval. */
@@ -245,21 +250,13 @@ function titleOf(
     : `Without ${gone}, ${best.curve.ranking} and ${second.curve.ranking} cannot be told apart`;
 }
 
-function seriesOf(
-  curve: Curve,
-  name: string,
-  family: string,
-  emphasis: boolean,
-  limit = Number.POSITIVE_INFINITY,
-): LineSeries {
-  const leaves = curve.points.some(({ value }) => value !== null && shown(curve, value) > limit);
+function seriesOf(curve: Curve, name: string, family: string, emphasis: boolean): LineSeries {
   return {
-    name: leaves ? `${name}, then beyond` : name,
+    name,
     family,
     ...(emphasis ? { emphasis } : {}),
     points: curve.points.map((point) => {
       const { y, ...band } = drawn(curve, point);
-      if (y === null || y > limit) return { x: point.removal, y: null };
       return { x: point.removal, y, ...(emphasis ? band : {}) };
     }),
   };
