@@ -8,6 +8,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { pruneRecordSchema } from "../src/experiment/prune/record.ts";
+import { studyCostSchema } from "../src/experiment/study/cost/schema.ts";
 import { planSchema } from "../src/experiment/study/plan.ts";
 import { recordSchema } from "../src/experiment/study/record.ts";
 import { errorDocument } from "../src/protocol/error-document.ts";
@@ -67,6 +68,7 @@ const outputs: Record<string, string> = {
   "schemas/wire.schema.json": schemaText,
   "schemas/plan.schema.json": fileSchema(planSchema, "input"),
   "schemas/record.schema.json": fileSchema(recordSchema),
+  "schemas/study-cost.schema.json": fileSchema(studyCostSchema),
   "schemas/prune-record.schema.json": fileSchema(pruneRecordSchema),
   "schemas/error.schema.json": fileSchema(errorDocument),
   "schemas/golden-messages.json": goldenMessagesJson(),

@@ -8,6 +8,8 @@ import type { SetupOptions, SetupResult } from "./environment/setup.ts";
 import type { CompareRepairsOptions, RepairComparison } from "./experiment/compare-repairs.ts";
 import type { PruneOptions } from "./experiment/prune/options.ts";
 import type { PrunePlan, PruneRecord } from "./experiment/prune/record.ts";
+import type { PlanStudyOptions } from "./experiment/study/cost/plan-study.ts";
+import type { StudyCost } from "./experiment/study/cost/schema.ts";
 import type { Plan } from "./experiment/study/plan.ts";
 import type { StudyRecord } from "./experiment/study/record.ts";
 import type { RunOptions } from "./experiment/study/run.ts";
@@ -57,6 +59,23 @@ export async function pythonReference(): Promise<string[]> {
  */
 export async function runPlan(kit: Depthkit, plan: Plan, options: RunOptions): Promise<StudyRecord> {
   return (await import("./experiment/study/run.ts")).runPlan(kit, plan, options);
+}
+
+/**
+ * What {@link runPlan} with the same plan would do and how long that takes on this device, by a sample of each
+ * kind of its work. Static influence is measured for real; what other rankings will say is guessed by it.
+ * With the folder of the study nothing is counted that is done there, and what is measured is kept for the
+ * run, whose record says how far off this was (docs/studies.md).
+ *
+ * @throws DepthkitError INVALID_ARGUMENT with everything that is wrong with the plan; OUT_OF_MEMORY,
+ * DISK_FULL, CANCELLED
+ */
+export async function planStudy(
+  kit: Depthkit,
+  plan: Plan,
+  options: PlanStudyOptions = {},
+): Promise<StudyCost> {
+  return (await import("./experiment/study/cost/plan-study.ts")).planStudy(kit, plan, options);
 }
 
 /**

@@ -5,6 +5,7 @@ export {
   listenWorker,
   makeKeys,
   planPrune,
+  planStudy,
   prune,
   pythonReference,
   runPlan,
@@ -78,6 +79,8 @@ export {
   type ProtocolDifference,
   type StudyComparison,
 } from "./experiment/study/compare.ts";
+export type { PlanStudyOptions } from "./experiment/study/cost/plan-study.ts";
+export type { StudyCost } from "./experiment/study/cost/schema.ts";
 export { definePlan } from "./experiment/study/define-plan.ts";
 export { type PaperPlanOptions, paperPlan } from "./experiment/study/paper.ts";
 export type { Plan } from "./experiment/study/plan.ts";

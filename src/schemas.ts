@@ -4,6 +4,7 @@
  */
 
 export { pruneRecordSchema } from "./experiment/prune/record.ts";
+export { studyCostSchema } from "./experiment/study/cost/schema.ts";
 export { planSchema } from "./experiment/study/plan.ts";
 export { recordSchema } from "./experiment/study/record.ts";
 export { unitKind } from "./protocol/common.ts";

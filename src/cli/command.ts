@@ -32,9 +32,9 @@ export interface CommandFlags {
 export async function runCommand(
   { json = false, journal }: CommandFlags,
   command: (context: CommandContext) => Promise<Output>,
+  progress: ProgressView = progressView(),
 ): Promise<void> {
   const controller = new AbortController();
-  const progress = progressView();
   onInterrupt(
     () => {
       progress.stop();

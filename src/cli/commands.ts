@@ -84,6 +84,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./export.ts")).registerExport,
   },
   {
+    name: "plan",
+    description: "Say what a plan will do and how long it takes on this device, before anything is begun.",
+    load: async () => (await import("./plan.ts")).registerPlan,
+  },
+  {
     name: "run",
     description: "Carry out a plan from a file: measure, remove step by step, score and show what is left.",
     load: async () => (await import("./run.ts")).registerRun,

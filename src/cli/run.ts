@@ -1,12 +1,11 @@
-import { readFileSync } from "node:fs";
-import { extname } from "node:path";
 import type { Command } from "commander";
-import { DepthkitError, type Plan, runPlan, type StudyEvent } from "../index.ts";
-import { formatSeconds } from "../report/index.ts";
-import { runCommand } from "./command.ts";
+import { runPlan } from "../index.ts";
+import { type CommandContext, type Output, runCommand } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { readPlan } from "./read-plan.ts";
 import { withWorker } from "./remote.ts";
 import { describeStudy, failuresOf } from "./study-text.ts";
+import { studyView } from "./terminal/study-view.ts";
 
 interface Flags {
   out: string;
@@ -20,20 +19,22 @@ export function registerRun(command: Command): void {
     .option("--json", "print one JSON document", false)
     .addHelpText("after", exampleText)
     .action(async (file: string, flags: Flags) => {
-      await runCommand({ ...flags, journal: flags.out }, async ({ signal, progress }) => {
+      const view = studyView();
+      const run = async ({ signal }: CommandContext): Promise<Output> => {
         const plan = await readPlan(file);
         return await withWorker(signal, async (kit) => {
           const record = await runPlan(kit, plan, {
             folder: flags.out,
             signal,
-            onProgress: progress.update,
-            onEvent: (event) => progress.print(describeEvent(event)),
+            onProgress: view.update,
+            onEvent: view.event,
           });
           // What could not be done is in the record, and the exit code says that there is something.
           const exitCode = failuresOf(record).length === 0 ? exitCodes.done : exitCodes.failed;
           return { json: record, text: describeStudy(record, flags.out), exitCode };
         });
-      });
+      };
+      await runCommand({ ...flags, journal: flags.out }, run, view);
     });
 }
 
@@ -47,32 +48,3 @@ Example, with a plan of six lines:
   evaluations: [{ kind: perplexity, data: test.txt, chunk: 512, maxChunks: 32 }]
 
   npx depthkit run plan.yaml --out runs/first`;
-
-function describeEvent(event: StudyEvent): string {
-  if (event.kind === "failed") return `failed   ${event.step}: ${event.message}`;
-  return `${event.known ? "known" : "done"}     ${event.step} (${formatSeconds(event.seconds)})`;
-}
-
-/** What a file says; whether it is a plan, `runPlan` looks at before it does anything. */
-async function readPlan(file: string): Promise<Plan> {
-  const refuse = (why: string, cause?: unknown) =>
-    new DepthkitError("INVALID_ARGUMENT", `Reading the plan ${file}: ${why}`, { cause });
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    throw refuse(`${(error as Error).message}. Check the path.`, error);
-  }
-  try {
-    switch (extname(file)) {
-      case ".json":
-        return JSON.parse(text) as Plan;
-      case ".yaml":
-      case ".yml":
-        return (await import("yaml")).parse(text) as Plan;
-    }
-  } catch (error) {
-    throw refuse((error as Error).message, error);
-  }
-  throw refuse("a plan is a .json, .yaml or .yml file.");
-}

@@ -8,7 +8,6 @@ import { noteLines } from "./notes.ts";
 export function describeStudy(record: StudyRecord, folder: string): string {
   const { models, calibrations, warnings, timings } = record;
   const failures = failuresOf(record);
-  const seconds = timings.steps.reduce((sum, step) => sum + step.seconds, 0);
   return [
     ...models.map(
       ({ name, info }) =>
@@ -23,10 +22,22 @@ export function describeStudy(record: StudyRecord, folder: string): string {
     tableOf(record),
     ...noteLines([...warnings, ...failures]),
     "",
-    `${record.subnetworks.length} subnetworks; the steps took ${formatSeconds(seconds)} in all.`,
+    `${record.subnetworks.length} subnetworks; the steps took ${formatSeconds(timings.took)} in all.`,
+    ...plannedLine(timings),
     `The record: ${join(folder, "record.json")}`,
     `As a page with pictures: npx depthkit report ${folder}`,
   ].join("\n");
+}
+
+/** How far off the time was that was told before. */
+function plannedLine({ planned, took }: StudyRecord["timings"]): string[] {
+  if (planned === null || planned.seconds === 0) return [];
+  const off = (100 * (took - planned.seconds)) / planned.seconds;
+  const more = off < 0 ? "less" : "more";
+  return [
+    `Told before: ${formatSeconds(planned.seconds)}, from ${formatSeconds(planned.low)} to ` +
+      `${formatSeconds(planned.high)}; it took ${Math.abs(off).toFixed(0)}% ${more}.`,
+  ];
 }
 
 function protocolLines({ evaluations }: StudyRecord): string[] {

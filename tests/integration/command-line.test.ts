@@ -160,8 +160,14 @@ test("run carries out a plan from a file, and the same command takes what is the
     "evaluations: [{ kind: perplexity, data: text.txt, chunk: 32, maxChunks: 2 }]",
   ];
   writeFileSync(join(folder, "plan.yaml"), plan.join("\n"));
+  const cost = await run(["plan", "plan.yaml", "--out", "study"]);
+  expect({ code: cost.code, stderr: cost.stderr }).toMatchObject({ code: 0 });
+  expect(cost.stdout).toMatch(/^evaluation text +2 +0 +2 +[0-9]+ +[0-9]+ +[0-9.]+ s$/m);
+  expect(cost.stdout).toContain("4 different subnetworks.");
   const { code, stdout, stderr } = await run(["run", "plan.yaml", "--out", "study"]);
   expect({ code, stderr }).toMatchObject({ code: 0 });
+  expect(stderr).toMatch(/^known {4}influence/m);
+  expect(stdout).toMatch(/^Told before: [0-9.]+ s, from [0-9.]+ s to [0-9.]+ s; it took [0-9]+% /m);
   expect(stdout).toMatch(/^\(whole model\) +0 +[0-9.]+ ± [0-9.]+$/m);
   expect(stdout).toMatch(/^cosine +1 +emulated-update +[0-9.]+ ± [0-9.]+$/m);
   const record = JSON.parse(readFileSync(join(folder, "study/record.json"), "utf8"));
@@ -200,6 +206,18 @@ test("solve asks a probe's questions", async () => {
   const { code, stdout, stderr } = await run(args);
   expect({ code, stderr }).toMatchObject({ code: 0 });
   expect(stdout).toMatch(/^right +\d of 2$/m);
+
+  const sampled = [...args, "--samples", "3", "--temperature", "0.8", "--pass-at", "1", "3"];
+  const drawn = await run([...sampled, "--sampling-seed", "7"]);
+  expect({ code: drawn.code, stderr: drawn.stderr }).toMatchObject({ code: 0 });
+  expect(drawn.stdout).toMatch(/^right +\d of 6$/m);
+  expect(drawn.stdout).toMatch(/^pass@3 +[01]\.\d{4} \+- \d/m);
+  expect(drawn.stdout).toMatch(/^drawn +3 an item at temperature 0.8, seed 7$/m);
+  const greedy = await run([...args, "--samples", "3"]);
+  expect({ code: greedy.code, stderr: greedy.stderr }).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("temperature above 0"),
+  });
 });
 
 test("SEL1: evaluate prints what a run of removed blocks means, removed and kept", async () => {
@@ -220,7 +238,9 @@ test("SEL1: evaluate prints what a run of removed blocks means, removed and kept
   expect(code).toBe(0);
   expect(stdout).toContain("block.2, block.3");
   expect(stdout).toContain("0, 1, 4, 5");
-  expect(stdout.match(/^perplexity +[0-9.]+$/gm)).toHaveLength(2);
+  expect(stdout).toMatch(/^perplexity +[0-9.]+$/m);
+  // Beside the whole model's, in the table of both.
+  expect(stdout).toMatch(/^perplexity +perplexity +[0-9.]+ +[0-9.]+ +[+-]/m);
 });
 
 test("evaluate and solve score tasks too, and a second run takes them from the journal", async () => {

@@ -124,6 +124,7 @@ const calls: readonly Call[] = [
   ["setup", "force", (o) => sdk.setup(o)],
   ["openPython", "verbose", (o) => openPython(o)],
   ["runPlan", "onProgress", (o) => sdk.runPlan(kit, plan, withOptions({ folder: temporaryFolder() }, o))],
+  ["planStudy", "folder", (o) => sdk.planStudy(kit, plan, o)],
   ["probe", "seed", async (o) => sdk.probe("sums", o)],
   ["prune", "minutes", (o) => sdk.prune(kit, withOptions({ ...pruning() }, o))],
   ["planPrune", "protect", (o) => sdk.planPrune(kit, withOptions({ ...pruning() }, o))],

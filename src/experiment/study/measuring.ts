@@ -6,7 +6,9 @@ import { objectDigest } from "../../journal/key.ts";
 import type { RepairedSubnetwork, Subnetwork } from "../../model/model.ts";
 import type { RepairOptions } from "../../model/repair.ts";
 import { trainedMethods } from "../../protocol/repair.ts";
+import { lowerIsBetter, type Measure } from "../../protocol/subnetworks.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
+import { evaluationKey, fitKey, textKey } from "./keys.ts";
 import { isShared, measureAlone, measureTogether, type Shared, type Taken, takenSchema } from "./measure.ts";
 import type { OpenEvaluation, OpenModel } from "./open.ts";
 import type { SettledPlan } from "./plan.ts";
@@ -64,7 +66,7 @@ type Make = (subject: Subject, call: CallOptions) => Promise<Subnetwork>;
 /** Repairs held at a time: fitted in closed form they are small, and what is trained may not be. */
 const heldTogether = 8;
 
-function batchesOf(subjects: readonly Subject[]): Subject[][] {
+export function batchesOf(subjects: readonly Subject[]): Subject[][] {
   const batches: Subject[][] = [];
   for (const subject of subjects) {
     const last = batches.at(-1);
@@ -78,31 +80,36 @@ function batchesOf(subjects: readonly Subject[]): Subject[][] {
 
 const isTrained = ({ repair }: Subject): boolean => repair?.settled.steps.some(trains) ?? false;
 
-const trains = (step: RepairOptions): boolean =>
+export const trains = (step: RepairOptions): boolean =>
   trainedMethods.includes(step.method) || ("training" in step && step.training != null);
 
 const bareOf = ({ opened }: Measuring, { removed }: Subject): Subnetwork => opened.model.without(removed);
 
-/** All that determines what a subnetwork has on an evaluation. */
-function keyOf(
-  { opened }: Measuring,
-  { evaluation, data }: OpenEvaluation,
-  { removed, repair }: Subject,
-): object {
-  const { name: _, where: __, ...asked } = evaluation;
-  const fitted = repair && fittedKey(repair);
-  return { step: "evaluation", asked, data: data?.info ?? null, removed, fitted, of: opened.key };
-}
-
-const fittedKey = ({ settled, condition }: NonNullable<Subject["repair"]>): object => ({
-  steps: settled.steps,
-  on: condition.measured.key,
-});
-
-function note(found: Findings, subject: Subject, evaluation: string, taken: Taken | Failure): void {
+function note(
+  { opened, steps }: Measuring,
+  found: Findings,
+  subject: Subject,
+  evaluation: string,
+  taken: Taken | Failure,
+): void {
   const own = found.taken.get(subject) ?? new Map<string, Taken | Failure>();
   own.set(evaluation, taken);
   found.taken.set(subject, own);
+  if (isFailure(taken)) return;
+  const { values } = taken.outcome;
+  const measure = "perplexity" in values ? "perplexity" : (Object.keys(values)[0] ?? "");
+  const value = values[measure]?.value ?? null;
+  if (value === null) return;
+  steps.tell({
+    kind: "measured",
+    model: opened.name,
+    evaluation,
+    removed: subject.removed.length,
+    repair: subject.repair?.settled.name ?? null,
+    measure,
+    value,
+    lowerIsBetter: measure === "perplexity" || lowerIsBetter.has(measure as Measure),
+  });
 }
 
 /** Together, since what they share is computed once; each is kept as it is finished. */
@@ -120,10 +127,10 @@ async function measureSets(
   const done: Taken[] = [];
   const take = (subject: Subject, taken: Taken) => {
     done.push(taken);
-    note(found, subject, name, taken);
+    note(work, found, subject, name, taken);
   };
   for (const subject of wanted) {
-    const known = steps.find(keyOf(work, opened, subject), takenSchema);
+    const known = steps.find(evaluationKey(work.opened, opened, subject), takenSchema);
     if (known === undefined) missing.push(subject);
     else take(subject, known);
   }
@@ -138,13 +145,13 @@ async function measureSets(
       async (place, taken) => {
         const subject = missing[place];
         if (subject === undefined) return;
-        await steps.keep(keyOf(work, opened, subject), taken);
+        await steps.keep(evaluationKey(work.opened, opened, subject), taken);
         take(subject, taken);
       },
       steps.call(step),
     ),
   );
-  if (isFailure(failure)) for (const subject of missing) note(found, subject, name, failure);
+  if (isFailure(failure)) for (const subject of missing) note(work, found, subject, name, failure);
   const blocks = done.flatMap(({ blockEvaluations }) => blockEvaluations ?? []);
   const total = {
     step,
@@ -164,10 +171,13 @@ async function measureOne(
   const { name } = opened.evaluation;
   const journal = join(work.folder, "items");
   const label = `${name}: ${describe(subject)}`;
-  const taken = await work.steps.step(label, keyOf(work, opened, subject), takenSchema, async (call) =>
-    measureAlone(opened, await make(subject, call), { journal, ...call }),
+  const taken = await work.steps.step(
+    label,
+    evaluationKey(work.opened, opened, subject),
+    takenSchema,
+    async (call) => measureAlone(opened, await make(subject, call), { journal, ...call }),
   );
-  note(found, subject, name, taken);
+  note(work, found, subject, name, taken);
 }
 
 const describe = ({ removed, repair }: Subject): string => {
@@ -179,12 +189,7 @@ const describe = ({ removed, repair }: Subject): string => {
 async function measureRepaired(work: Measuring, batch: readonly Subject[], found: Findings): Promise<void> {
   const { opened, steps } = work;
   const fitted = new Map<Subject, Fitted>();
-  const keyOf = ({ removed, repair }: Subject) => ({
-    step: "fit",
-    fitted: repair && fittedKey(repair),
-    removed,
-    of: opened.key,
-  });
+  const keyOf = (subject: Subject) => fitKey(opened, subject);
   const fitOf = async (subject: Subject, call: CallOptions): Promise<Fitted> => {
     const made = fitted.get(subject) ?? (await fitSteps(work, subject, keyOf(subject), call));
     fitted.set(subject, made);
@@ -247,15 +252,7 @@ async function writeText(work: Measuring, subject: Subject, make: Make, found: F
   const { texts } = settled;
   if (texts === undefined || !points.wantedBy(texts.where).includes(subject)) return;
   const { prompts, where: _, ...options } = texts;
-  const { removed, repair } = subject;
-  const key = {
-    step: "text",
-    prompts,
-    options,
-    removed,
-    fitted: repair && fittedKey(repair),
-    of: opened.key,
-  };
+  const key = textKey(opened, texts, subject);
   const label = `text: ${describe(subject)}`;
   const written = await steps.step(label, key, writtenSchema, async (call) =>
     writtenSchema.parse(await (await make(subject, call)).generate(prompts, { ...options, ...call })),

@@ -4,9 +4,11 @@ import { DepthkitError } from "../../errors.ts";
 import { Influence, type InfluenceData } from "../../model/influence.ts";
 import { FitInfluence } from "../../model/search/fit-influence.ts";
 import type { UnitCosts } from "../../model/search/unit-costs.ts";
+import { measuringSteps } from "./count-steps.ts";
+import { costsKey, influenceKey, rankingKey } from "./keys.ts";
 import { type Findings, measureAll } from "./measuring.ts";
 import type { Condition, OpenModel } from "./open.ts";
-import type { SettledPlan, SettledRanking } from "./plan.ts";
+import type { SettledPlan } from "./plan.ts";
 import { type Found, Points } from "./points.ts";
 import { rank } from "./rank.ts";
 import { costsSchema, type Failure, influenceSchema, rankedSchema } from "./record.ts";
@@ -14,11 +16,8 @@ import { isFailure, type Steps } from "./steps.ts";
 
 export interface ModelStudy {
   readonly opened: OpenModel;
-  readonly costs: z.output<typeof costsSchema>;
-  readonly influence: readonly {
-    readonly condition: Condition;
-    readonly data: z.output<typeof influenceSchema>;
-  }[];
+  readonly costs: Costs;
+  readonly influence: readonly { readonly condition: Condition; readonly data: StaticInfluence }[];
   readonly found: readonly Found[];
   /** Rankings that could not be made. */
   readonly failed: readonly {
@@ -41,32 +40,18 @@ export interface StudyWork {
 
 export async function studyModel(work: StudyWork): Promise<ModelStudy> {
   const { settled, opened, steps, folder, prefix } = work;
-  const { model, key } = opened;
-  const seconds = !Array.isArray(settled.removals) && settled.removals.of === "seconds";
-  const costs = done(
-    await steps.step("costs", { step: "costs", seconds, of: key }, costsSchema, async (call) =>
-      costsSchema.parse(await model.unitCosts({ seconds, ...call })),
-    ),
-  );
-  const influence: { condition: Condition; data: z.output<typeof influenceSchema> }[] = [];
+  const costs = await costsOf(work);
+  const influence: { condition: Condition; data: StaticInfluence }[] = [];
   const found: Found[] = [];
   const failed: { condition: Condition; ranking: string; error: Failure }[] = [];
   for (const condition of opened.conditions) {
-    const data = done(
-      await steps.step(
-        `influence${on(condition, settled)}`,
-        { step: "influence", of: [key, condition.key] },
-        influenceSchema,
-        async (call) => influenceSchema.parse((await model.influence(condition.measured, call)).data),
-      ),
-    );
+    const data = await influenceOf(work, condition);
     influence.push({ condition, data });
-    const measured = new Influence({ ...data, seconds: 0 } as InfluenceData);
-    const known = { ...condition, influence: new FitInfluence(model.subject, condition.measured, measured) };
+    const known = knowing(opened, condition, data);
     for (const ranking of settled.rankings) {
       const ranked = await steps.step(
         `ranking ${ranking.name}${on(condition, settled)}`,
-        rankingKey(work, ranking, condition),
+        rankingKey(settled, opened, ranking, condition),
         rankedSchema,
         (call) =>
           rank(ranking, {
@@ -84,8 +69,44 @@ export async function studyModel(work: StudyWork): Promise<ModelStudy> {
     }
   }
   const points = new Points(prefix, found, settled.repairs);
+  steps.more(measuringSteps(opened, settled, points));
   const findings = await measureAll({ settled, opened, points, steps, folder });
   return { opened, costs, influence, found, failed, points, findings };
+}
+
+type Costs = z.output<typeof costsSchema>;
+export type StaticInfluence = z.output<typeof influenceSchema>;
+type Beginning = Pick<StudyWork, "settled" | "opened" | "steps">;
+
+/** What units cost, counted, and timed where removals are by time. */
+export async function costsOf({ settled, opened, steps }: Beginning): Promise<Costs> {
+  const seconds = !Array.isArray(settled.removals) && settled.removals.of === "seconds";
+  return done(
+    await steps.step("costs", costsKey(opened, seconds), costsSchema, async (call) =>
+      costsSchema.parse(await opened.model.unitCosts({ seconds, ...call })),
+    ),
+  );
+}
+
+/** Static influence, for all metrics and kinds of unit in one pass. */
+export async function influenceOf(
+  { settled, opened, steps }: Beginning,
+  condition: Condition,
+): Promise<StaticInfluence> {
+  return done(
+    await steps.step(
+      `influence${on(condition, settled)}`,
+      influenceKey(opened, condition),
+      influenceSchema,
+      async (call) => influenceSchema.parse((await opened.model.influence(condition.measured, call)).data),
+    ),
+  );
+}
+
+/** The condition with its influence, which is not measured again. */
+export function knowing({ model }: OpenModel, condition: Condition, data: StaticInfluence): Condition {
+  const measured = new Influence({ ...data, seconds: 0 } as InfluenceData);
+  return { ...condition, influence: new FitInfluence(model.subject, condition.measured, measured) };
 }
 
 /** What everything else rests on. */
@@ -94,12 +115,5 @@ function done<T>(value: T | Failure): T {
   return value;
 }
 
-const on = ({ calibration, draw }: Condition, { draws, calibrations }: SettledPlan): string =>
+export const on = ({ calibration, draw }: Condition, { draws, calibrations }: SettledPlan): string =>
   [calibrations.length > 1 ? ` on ${calibration.name}` : "", draws > 1 ? `, draw ${draw}` : ""].join("");
-
-function rankingKey({ settled, opened }: StudyWork, ranking: SettledRanking, condition: Condition): object {
-  const { name, ...asked } = ranking;
-  const task = opened.deciding.get(name)?.key ?? null;
-  const seed = settled.seed + condition.draw;
-  return { step: "ranking", asked, task, removals: settled.removals, seed, of: [opened.key, condition.key] };
-}

@@ -55,7 +55,7 @@ export async function rank(ranking: SettledRanking, work: RankWork): Promise<Ran
   }
 }
 
-type Of<K extends SettledRanking["by"]> = Extract<SettledRanking, { by: K }>;
+export type Of<K extends SettledRanking["by"]> = Extract<SettledRanking, { by: K }>;
 
 async function byInfluence({ units, metric, of }: Of<"influence">, work: RankWork): Promise<Ranked> {
   const { opened, condition, call } = work;
@@ -84,7 +84,7 @@ async function errorsOf(
   });
 }
 
-interface GameRanking {
+export interface GameRanking {
   readonly name: string;
   readonly units: Of<"values">["units"];
   readonly candidates?: number | undefined;
@@ -126,7 +126,7 @@ async function byGame(ranking: GameRanking, work: RankWork): Promise<Ranked> {
 }
 
 /** Who plays: all units of the kinds, or those of least cosine among them, by depth. */
-async function playing(
+export async function playing(
   { units, candidates }: Pick<GameRanking, "units" | "candidates">,
   { opened, condition, call }: RankWork,
 ): Promise<UnitName[]> {
@@ -170,25 +170,8 @@ function estimatedOf(estimate: ShapleyEstimate, found: Ranked, interactions: boo
 }
 
 async function bySearch(ranking: Of<"search">, work: RankWork): Promise<Ranked> {
-  const { opened, condition, removals, costs, folder, seed, call } = work;
-  const { recipe, strategy, candidates, scores, protect, repair, evaluations } = ranking;
-  const question = opened.deciding.get(ranking.name);
-  const options: Omit<ModelSearchOptions, "budget"> = {
-    recipe,
-    strategy,
-    players: recipe === undefined ? ranking.units : undefined,
-    candidates,
-    scores,
-    protect,
-    repair,
-    evaluations,
-    fit: condition.measured,
-    choose: question ?? condition.deciding,
-    costs,
-    seed,
-    journal: join(folder, "games"),
-    ...call,
-  };
+  const { opened, removals } = work;
+  const options = searchOptionsOf(ranking, work);
   const sets: Ranked["sets"] = [];
   const notes = new Set<string>();
   let looked = 0;
@@ -208,7 +191,31 @@ async function bySearch(ranking: Of<"search">, work: RankWork): Promise<Ranked> 
   return { units, scores: null, estimated: null, sets, evaluations: looked, notes: [...notes] };
 }
 
-function budgetsOf(removals: SettledPlan["removals"]): [number, Budget][] {
+/** What each of a ranking's searches is given. */
+export function searchOptionsOf(
+  ranking: Of<"search">,
+  { opened, condition, costs, folder, seed, call }: RankWork,
+): Omit<ModelSearchOptions, "budget"> {
+  const { recipe, strategy, candidates, scores, protect, repair, evaluations } = ranking;
+  return {
+    recipe,
+    strategy,
+    players: recipe === undefined ? ranking.units : undefined,
+    candidates,
+    scores,
+    protect,
+    repair,
+    evaluations,
+    fit: condition.measured,
+    choose: opened.deciding.get(ranking.name) ?? condition.deciding,
+    costs,
+    seed,
+    journal: join(folder, "games"),
+    ...call,
+  };
+}
+
+export function budgetsOf(removals: SettledPlan["removals"]): [number, Budget][] {
   if (Array.isArray(removals)) return removals.map((count) => [count, count]);
   return removals.shares.map((share) => [share, { cost: removals.of, share }]);
 }
@@ -269,7 +276,7 @@ const bare = (units: readonly UnitName[]): Omit<Ranked, "sets"> => ({
   notes: [],
 });
 
-function fromScores(
+export function fromScores(
   units: readonly UnitName[],
   scores: readonly Scored[],
   work: RankWork,

@@ -6,6 +6,7 @@ import { packageVersion } from "../../platform/package-root.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import { parseUnit } from "../../protocol/units.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
+import type { Planned } from "./cost/schema.ts";
 import { pairedAbove, type Taken } from "./measure.ts";
 import type { ModelStudy } from "./model-study.ts";
 import type { Condition } from "./open.ts";
@@ -17,13 +18,15 @@ import { type DoneStep, isFailure } from "./steps.ts";
 interface Went {
   readonly startedAt: string;
   readonly steps: readonly DoneStep[];
+  /** Told before it was begun. */
+  readonly planned: Planned | null;
 }
 
 export async function recordOf(
   kit: Depthkit,
   plan: SettledPlan,
   studies: readonly ModelStudy[],
-  { startedAt, steps }: Went,
+  { startedAt, steps, planned }: Went,
   call: CallOptions,
 ): Promise<StudyRecord> {
   const parts = studies.map(partOf);
@@ -52,6 +55,8 @@ export async function recordOf(
       startedAt,
       finishedAt: new Date().toISOString(),
       steps: [...steps],
+      took: steps.reduce((sum, { seconds }) => sum + seconds, 0),
+      planned,
       profiles: parts.flatMap(({ profiles }) => profiles),
     },
   } satisfies StudyRecord);

@@ -9,6 +9,7 @@ import { modelInfo } from "../../protocol/model.ts";
 import { influenceMetrics, unitKinds } from "../../protocol/names.ts";
 import { repairReport } from "../../protocol/repair.ts";
 import { workerEnvironmentResult } from "../../protocol/worker.ts";
+import { plannedSchema } from "./cost/schema.ts";
 import { settledPlanSchema } from "./plan.ts";
 
 const table = <T extends z.ZodType>(value: T) =>
@@ -90,7 +91,7 @@ export const outcomeSchema = z.object({
 });
 export type Outcome = z.output<typeof outcomeSchema>;
 
-export const environmentSchema = z.object({
+const environmentSchema = z.object({
   node: z.string().describe("The version of Node."),
   platform: z.string().describe("Of the client: operating system and processor."),
   worker: workerEnvironmentResult.describe("Of the worker: versions, machine, accelerators."),
@@ -194,6 +195,11 @@ export const recordSchema = z.object({
       steps: z
         .array(z.object({ step: z.string(), seconds: z.number(), blockEvaluations: z.number().nullable() }))
         .describe("What was done, in this run or in those before it, and how long it took."),
+      took: z.number().default(0).describe("Seconds of all these steps."),
+      planned: plannedSchema
+        .nullable()
+        .default(null)
+        .describe("Seconds that `depthkit plan` told for this folder before; null: it was not asked."),
       profiles: z
         .array(z.object({ subnetwork: z.string(), evaluation: z.string(), profile: z.unknown() }))
         .describe("Speed and memory on this device."),

@@ -17,6 +17,9 @@ import {
 import type { CallOptions } from "../../rpc/connection.ts";
 import { withTimeLimit, workerCallChecks } from "../../rpc/time-limit.ts";
 import { writeRecord } from "../write-record.ts";
+import { plannedSchema } from "./cost/schema.ts";
+import { rankingSteps } from "./count-steps.ts";
+import { plannedKey } from "./keys.ts";
 import { type ModelStudy, studyModel } from "./model-study.ts";
 import { FaultList, type OpenModel, openModel } from "./open.ts";
 import type { Plan, SettledPlan } from "./plan.ts";
@@ -49,6 +52,11 @@ async function run(kit: Depthkit, plan: Plan, options: RunOptions): Promise<Stud
     mkdirSync(folder, { recursive: true });
     await using file = await StepsFile.open(join(folder, "steps.jsonl"));
     const steps = new Steps(file, options);
+    const planned = file.find(plannedKey(settled, opened), plannedSchema) ?? null;
+    steps.begin(
+      opened.reduce((sum, one) => sum + rankingSteps(one, settled), 0),
+      planned,
+    );
     const studies: ModelStudy[] = [];
     for (const [at, one] of opened.entries()) {
       const prefix = opened.length > 1 ? `m${at}.s` : "s";
@@ -58,7 +66,7 @@ async function run(kit: Depthkit, plan: Plan, options: RunOptions): Promise<Stud
       kit,
       settled,
       studies,
-      { startedAt, steps: steps.done },
+      { startedAt, steps: steps.done, planned },
       { signal, timeoutMs },
     );
     writeRecord(join(folder, "record.json"), record);

@@ -3,12 +3,32 @@ import { z } from "zod";
 import type { StepsFile } from "../../journal/steps-file.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
 import { isItsOwn } from "../own-fault.ts";
+import type { Planned } from "./cost/schema.ts";
 import { type Failure, failureSchema } from "./record.ts";
 
 /** What a study says as it goes. */
 export type StudyEvent =
+  /** `total`: steps that are known of yet; `planned`: seconds of all of them, where they were told before. */
+  | { readonly kind: "begun"; readonly total: number; readonly planned: Planned | null }
+  /** A model's rankings are made, and `total` knows what they lead to. */
+  | { readonly kind: "planned"; readonly total: number }
   | { readonly kind: "step"; readonly step: string; readonly seconds: number; readonly known: boolean }
-  | { readonly kind: "failed"; readonly step: string; readonly message: string };
+  | { readonly kind: "failed"; readonly step: string; readonly message: string }
+  | MeasuredEvent;
+
+/** What a subnetwork has on an evaluation, found now or before. */
+export interface MeasuredEvent {
+  readonly kind: "measured";
+  readonly model: string;
+  readonly evaluation: string;
+  /** Units that are gone. */
+  readonly removed: number;
+  /** Its name; null: nothing in place. */
+  readonly repair: string | null;
+  readonly measure: string;
+  readonly value: number;
+  readonly lowerIsBetter: boolean;
+}
 
 /** What was done, and how long it took. */
 export interface DoneStep {
@@ -17,20 +37,39 @@ export interface DoneStep {
   readonly blockEvaluations: number | null;
 }
 
+/** Where steps are kept: the journal, or nothing at all. */
+export type StepStore = Pick<StepsFile, "find" | "keep" | "knows">;
+
 export interface StepOptions extends CallOptions {
   readonly onEvent?: ((event: StudyEvent) => void) | undefined;
 }
 
-const timed = z.object({ seconds: z.number(), value: z.unknown() });
+export const timed = z.object({ seconds: z.number(), value: z.unknown() });
 
 export class Steps {
   readonly done: DoneStep[] = [];
-  readonly #file: StepsFile;
+  readonly #file: StepStore;
   readonly #options: StepOptions;
+  #total = 0;
 
-  constructor(file: StepsFile, options: StepOptions) {
+  constructor(file: StepStore, options: StepOptions) {
     this.#file = file;
     this.#options = options;
+  }
+
+  begin(total: number, planned: Planned | null): void {
+    this.#total = total;
+    this.tell({ kind: "begun", total, planned });
+  }
+
+  /** So many steps more than were known of. */
+  more(count: number): void {
+    this.#total += count;
+    this.tell({ kind: "planned", total: this.#total });
+  }
+
+  tell(event: StudyEvent): void {
+    this.#options.onEvent?.(event);
   }
 
   /** How a call of a step goes: its progress says whose it is. */
@@ -69,9 +108,8 @@ export class Steps {
   /** Notes a step that was done, and tells of it. */
   finished(step: DoneStep, value: unknown, known: boolean): void {
     this.done.push(step);
-    const { onEvent } = this.#options;
-    if (isFailure(value)) onEvent?.({ kind: "failed", step: step.step, message: value.message });
-    else onEvent?.({ kind: "step", step: step.step, seconds: step.seconds, known });
+    if (isFailure(value)) this.tell({ kind: "failed", step: step.step, message: value.message });
+    else this.tell({ kind: "step", step: step.step, seconds: step.seconds, known });
   }
 
   knows(key: object): boolean {
