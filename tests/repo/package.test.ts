@@ -174,12 +174,14 @@ test("importing it loads neither the schemas nor ZeroMQ; a call that needs them 
 test("importing the report loads none of what draws it", () => {
   writeFileSync(join(app, "report.js"), 'import { renderReport, renderTable } from "depthkit/report";');
   expect(packagesOf(["report.js"])).toEqual({ packages: ["depthkit"], status: 0 });
+  // Not traced: it loads so many modules that their names fill the pipe.
   const call = `import { renderReport } from "depthkit/report";
     const nothing = { kicker: [], numbers: [], findings: [], sections: [], protocols: [], environment: [] };
-    await renderReport({ ...nothing, title: "Empty", standfirst: "Nothing was found." });`;
+    const files = await renderReport({ ...nothing, title: "Empty", standfirst: "Nothing was found." });
+    console.log([...files.keys()].join());`;
   writeFileSync(join(app, "draw.js"), call);
-  const { packages, status } = packagesOf(["draw.js"]);
-  expect({ plot: packages.includes("@observablehq/plot"), status }).toEqual({ plot: true, status: 0 });
+  const { stdout, status } = spawnSync(process.execPath, ["draw.js"], { cwd: app, encoding: "utf8" });
+  expect({ stdout, status }).toEqual({ stdout: "report.html\n", status: 0 });
 });
 
 test("the list of commands loads the list alone, a command's help that command", () => {
