@@ -68,7 +68,7 @@ test("its schemas can be had by name", () => {
 });
 
 const program = `
-import { Depthkit, DepthkitError, type ModelInfo, type RunRecord } from "depthkit";
+import { Depthkit, DepthkitError, type ModelInfo, type StudyRecord } from "depthkit";
 import { openPython } from "depthkit/python";
 import { type ReportDocument, renderReport, renderTable } from "depthkit/report";
 import { planSchema } from "depthkit/schemas";
@@ -80,7 +80,7 @@ export async function main(signal: AbortSignal): Promise<ModelInfo> {
   return model.info;
 }
 export const title = (document: ReportDocument): string => document.title;
-export const depth = (record: RunRecord): number => record.model.depth;
+export const depth = (record: StudyRecord): number => record.models[0]?.info.depth ?? 0;
 export { DepthkitError, estimateShapley, openPython, planSchema, renderReport, renderTable };
 `;
 

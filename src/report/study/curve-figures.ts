@@ -4,7 +4,6 @@ import { type Curve, type CurvePoint, compareSubnetworks } from "../../experimen
 import { formatNumber } from "../../platform/format.ts";
 import type { Axis, DataRows, Figure, LineSeries, LinesFigure, TableFigure } from "../figures/types.ts";
 import {
-  differenceText,
   drawn,
   kindOf,
   list,
@@ -262,15 +261,13 @@ function seriesOf(curve: Curve, name: string, family: string, emphasis: boolean)
   };
 }
 
-/** For each ranking that repairs were asked for: with nothing in place, and with each of them. */
+/** The ranking that is best once it is repaired, drawn; and what every repair of every ranking wins back. */
 export function repairFigures(study: Study, group: CurveGroup): Figure[] {
-  const byRanking = groupBy(group.repaired, ({ ranking }) => ranking);
-  return [...byRanking].flatMap(([ranking, repaired]) => {
-    const bare = group.bare.find((curve) => curve.ranking === ranking);
-    return bare === undefined
-      ? []
-      : [repairLines(study, group, bare, repaired), repairTable(study, group, bare, repaired)];
-  });
+  const [best] = atLargest(group.repaired).order;
+  const bare = group.bare.find(({ ranking }) => ranking === best?.curve.ranking);
+  if (bare === undefined) return [];
+  const own = group.repaired.filter(({ ranking }) => ranking === bare.ranking);
+  return [repairLines(study, group, bare, own), repairTable(study, group, bare)];
 }
 
 function repairLines(study: Study, group: CurveGroup, bare: Curve, repaired: readonly Curve[]): LinesFigure {
@@ -282,7 +279,7 @@ function repairLines(study: Study, group: CurveGroup, bare: Curve, repaired: rea
   const helps = best !== undefined && best.repair !== null;
   return {
     kind: "lines",
-    id: slug(study.prefix, "repair", group.model, group.calibration, evaluation, ranking),
+    id: slug(study.prefix, "repair", group.model, group.calibration, evaluation, group.units),
     title: helps
       ? `${capital(best.repair ?? "")} wins back most without ${removedWords(study, removal, units)}`
       : "No repair helps at the largest removal",
@@ -306,33 +303,36 @@ function repairLines(study: Study, group: CurveGroup, bare: Curve, repaired: rea
   };
 }
 
-/** What of the loss each repair wins back. */
-function repairTable(study: Study, group: CurveGroup, bare: Curve, repaired: readonly Curve[]): TableFigure {
-  const { ranking, evaluation } = bare;
-  const units = unitsOf(study, ranking);
+/** What of the loss each repair wins back, by every ranking that has repairs. */
+function repairTable(study: Study, group: CurveGroup, bare: Curve): TableFigure {
+  const { evaluation } = group;
   const removals = bare.points.filter(({ removal }) => removal > 0);
-  const won = (curve: Curve, { removal, above }: CurvePoint): number | null => {
-    const own = curve.points.find((point) => point.removal === removal)?.above ?? null;
-    return above === null || own === null || above === 0 ? null : 1 - own / above;
+  const won = (curve: Curve, removal: number): number | null => {
+    const without = group.bare.find(({ ranking }) => ranking === curve.ranking);
+    const lost = without?.points.find((point) => point.removal === removal)?.above ?? null;
+    const left = curve.points.find((point) => point.removal === removal)?.above ?? null;
+    return lost === null || left === null || lost === 0 ? null : 1 - left / lost;
   };
   return {
     kind: "table",
-    id: slug(study.prefix, "won-back", group.model, group.calibration, evaluation, ranking),
+    id: slug(study.prefix, "won-back", group.model, group.calibration, evaluation, group.units),
     title: "What each repair wins back of what was lost",
-    subtitle: `Share of the ${bare.measure} above the whole model's that is gone again, on ${evaluation}`,
-    caption: "Below 0 a repair makes it worse.",
+    subtitle: `Share of what ${bare.measure} lies above the whole model's that is gone again, on ${evaluation}`,
+    caption: "Below 0 a repair makes it worse. An empty cell was not asked for, or could not be made.",
     protocols: protocolsOf(study, group),
-    description: `Table: for each of ${repaired.length} repairs the share of the loss that it wins back, by removal.`,
+    description: `Table: for each of ${group.repaired.length} rankings with a repair the share of the loss that it wins back.`,
     columns: [
-      { title: "repair" },
+      { title: "ranking, repair" },
       ...removals.map((point) => ({
-        title: removedWords(study, point.removal, units),
-        ...(point.above === null ? {} : { detail: `${differenceText(bare, point.above)} lost` }),
+        title: removedWords(study, point.removal, group.units),
         format: { style: "percent", digits: 0 } as const,
         bar: { tone: "green", limit: 1 } as const,
       })),
     ],
-    rows: repaired.map((curve) => [curve.repair ?? "", ...removals.map((point) => won(curve, point))]),
+    rows: group.repaired.map((curve) => [
+      `${curve.ranking}, ${curve.repair}`,
+      ...removals.map((point) => won(curve, point.removal)),
+    ]),
   };
 }
 
