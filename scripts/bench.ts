@@ -30,6 +30,7 @@ const benches: Record<string, () => unknown> = {
     runStep(join(root, "node_modules", ".bin", "tsdown"), ["--no-dts", "--logLevel", "warn"]);
     typescript("bench/imports.ts");
   },
+  report: () => typescript("bench/report.ts"),
   bridge: () => typescript("bench/bridge.ts"),
   endings: () => typescript("bench/endings.ts"),
   fuzz: () => typescript("bench/fuzz.ts"),

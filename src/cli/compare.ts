@@ -54,8 +54,8 @@ function describe({ rows, protocols, notes }: StudyComparison): string {
       one.repair,
       one.evaluation,
       one.measure,
-      valueOf(one),
-      valueOf(other),
+      valueText(one),
+      valueText(other),
       difference === null ? "" : `${difference > 0 ? "+" : ""}${formatNumber(difference)}`,
     ]),
   );
@@ -65,7 +65,7 @@ function describe({ rows, protocols, notes }: StudyComparison): string {
 
 const shown = (value: unknown): string => (value === undefined ? "not there" : JSON.stringify(value));
 
-function valueOf({ value, standardError, error }: StudyRow): string {
+function valueText({ value, standardError, error }: StudyRow): string {
   if (value === null) return error === "" ? "not finite" : "failed";
   return `${formatNumber(value)}${standardError === null ? "" : ` ± ${formatNumber(standardError, 2)}`}`;
 }

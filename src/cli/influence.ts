@@ -45,7 +45,13 @@ export function registerInfluence(command: Command): void {
             ? describeGradients(model, influence)
             : describe(model, corpus, influence);
         return {
-          json: { model: model.info, corpus: corpus.info, influence: influence.toJSON() },
+          json: {
+            model: model.info,
+            corpus: corpus.info,
+            influence: influence.toJSON(),
+            // What --remove from: reads.
+            ...influence.toScores(),
+          },
           text: withTokens(text, flags, [corpusTokens(corpus)]),
         };
       }),

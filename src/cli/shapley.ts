@@ -76,7 +76,13 @@ export function registerShapley(command: Command): void {
             onProgress: progress.update,
           });
           return {
-            json: { model: model.info, corpus: corpus.info, estimate: estimate.toJSON() },
+            json: {
+              model: model.info,
+              corpus: corpus.info,
+              estimate: estimate.toJSON(),
+              // What --remove from: reads.
+              ...estimate.toScores(),
+            },
             text: withTokens(describe(estimate, flags, game.notes), flags, [corpusTokens(corpus)]),
           };
         }),

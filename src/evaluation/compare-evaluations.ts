@@ -99,7 +99,7 @@ function measuresOf({ kind, name, scores }: EvaluationResult): Record<string, Fi
   }
 }
 
-/** The mean over tokens is a ratio of sums over chunks: each chunk pulls by what it has above its tokens' share. */
+/** The mean over tokens is a ratio of sums over chunks: a chunk pulls by what is above its share. */
 function ofText({ perItem = [], loss, perplexity, tokensScored }: Perplexity): Record<string, Figure> {
   const pulls = perItem.map((chunk) => ((chunk.loss - chunk.tokens * loss) * perItem.length) / tokensScored);
   const value = Number(perplexity);
@@ -172,8 +172,8 @@ function protocolOf({ kind, items, scores }: EvaluationResult): Record<string, u
 function refusal(words: string, details: Record<string, unknown> = {}): DepthkitError {
   return new DepthkitError(
     "INVALID_ARGUMENT",
-    `compareEvaluations: ${words}. Give what evaluate() returned of two subnetworks for the same evaluations, ` +
-      "each with items: true.",
+    `compareEvaluations: ${words}. Give what evaluate() returned of two subnetworks for the same ` +
+      "evaluations, each with items: true.",
     { details },
   );
 }

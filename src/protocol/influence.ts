@@ -4,7 +4,7 @@ import { gradientMetrics, influenceDefaults, influenceMetrics, rankedUnits } fro
 import { count, extending, finite, list, MOST_AT_A_TIME, named, upTo } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
-export const influenceMetric = named("InfluenceMetric", z.enum(influenceMetrics));
+const influenceMetric = named("InfluenceMetric", z.enum(influenceMetrics));
 export type InfluenceMetric = (typeof influenceMetrics)[number];
 
 const angularTokens = named("AngularTokens", z.enum(["last", "all"]));

@@ -11,13 +11,8 @@ import { charactersOf } from "./font-coverage.ts";
 const require = createRequire(import.meta.url);
 
 const families = {
-  sans: {
-    name: "Inter",
-    file: "inter",
-    ranges: () => require.resolve("@fontsource-variable/inter/unicode.json"),
-  },
+  sans: { file: "inter", ranges: () => require.resolve("@fontsource-variable/inter/unicode.json") },
   serif: {
-    name: "Source Serif 4",
     file: "source-serif-4",
     ranges: () => require.resolve("@fontsource-variable/source-serif-4/unicode.json"),
   },
@@ -68,21 +63,29 @@ async function cut(
   });
 }
 
-/** Rules for a style sheet that carry the typeface within themselves. */
-export async function fontFaces(
-  family: FamilyName,
-  text: string,
-  as: string = families[family].name,
-): Promise<string> {
+/** A typeface cut to a text, as a style sheet takes it. */
+export interface FontPart {
+  readonly source: string;
+  readonly ranges: string;
+}
+
+export async function cutFont(family: FamilyName, text: string): Promise<FontPart[]> {
   const parts = await partsOf(family, text);
-  const rules = await Promise.all(
+  return Promise.all(
     parts.map(async (part) => {
       const bytes = await cut(part, { targetFormat: "woff2", wght: WEIGHTS });
-      const source = `url(data:font/woff2;base64,${Buffer.from(bytes).toString("base64")}) format("woff2")`;
-      const range = parts.length > 1 ? `unicode-range:${part.ranges};` : "";
-      return `@font-face{font-family:"${as}";font-weight:400 650;font-display:swap;${range}src:${source}}`;
+      const data = Buffer.from(bytes).toString("base64");
+      return { source: `url(data:font/woff2;base64,${data}) format("woff2")`, ranges: part.ranges };
     }),
   );
+}
+
+/** Rules for a style sheet that carry the typeface within themselves. */
+export function fontFaces(parts: readonly FontPart[], name: string): string {
+  const rules = parts.map(({ source, ranges }) => {
+    const range = parts.length > 1 ? `unicode-range:${ranges};` : "";
+    return `@font-face{font-family:"${name}";font-weight:400 650;font-display:swap;${range}src:${source}}`;
+  });
   return rules.join("");
 }
 

@@ -4,20 +4,18 @@ import { withFontFiles } from "./fonts.ts";
 /** Two points a pixel: sharp on paper and on dense screens. */
 const ZOOM = 2;
 
-/** @param svgs drawings by name, with no style sheet and no variables */
-export async function drawPngs(svgs: ReadonlyMap<string, string>): Promise<Map<string, Uint8Array>> {
+/** @param svgs drawings with no style sheet and no variables */
+export async function drawPngs(svgs: readonly string[]): Promise<Uint8Array[]> {
   const { Resvg } = await import("@resvg/resvg-js");
-  const text = [...svgs.values()].map(textOf).join("");
-  return withFontFiles(text, (fontFiles, has) => {
+  return withFontFiles(svgs.map(textOf).join(""), (fontFiles, has) => {
     const font = { loadSystemFonts: false, fontFiles: [...fontFiles], defaultFontFamily: "Inter" };
-    const pictures = [...svgs].map(([name, svg]) => {
-      const known = asDrawn(svg).replace(/>[^<]+</g, (run) =>
-        [...run].map((one) => (has(one) ? one : instead(one))).join(""),
+    const known = (run: string) => [...run].map((one) => (has(one) ? one : instead(one))).join("");
+    return svgs.map((svg): Uint8Array => {
+      const drawn = asDrawn(svg).replace(/>[^<]+</g, known);
+      return new Uint8Array(
+        new Resvg(drawn, { font, fitTo: { mode: "zoom", value: ZOOM } }).render().asPng(),
       );
-      const picture = new Resvg(known, { font, fitTo: { mode: "zoom", value: ZOOM } }).render().asPng();
-      return [name, new Uint8Array(picture)] as const;
     });
-    return new Map(pictures);
   });
 }
 

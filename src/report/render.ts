@@ -3,13 +3,13 @@ import { checkReport } from "./check/check.ts";
 import type { ReportDocument } from "./document.ts";
 import { loadTools } from "./figures/chart.ts";
 import { drawFigure } from "./figures/draw.ts";
-import { layOut, svgFile } from "./figures/file.ts";
+import { type FileFrame, layOut, svgFile } from "./figures/file.ts";
 import { legendOf } from "./figures/legend.ts";
 import { csvOf, rowsOf } from "./figures/rows.ts";
-import type { Figure } from "./figures/types.ts";
-import { fontFaces } from "./fonts.ts";
+import type { DataRows, FigureBase } from "./figures/types.ts";
+import { cutFont, fontFaces } from "./fonts.ts";
 import type { DrawnFigure } from "./page/figure.ts";
-import { pageHtml } from "./page/page.ts";
+import { bodyHtml, pageHtml } from "./page/page.ts";
 import { drawPngs } from "./png.ts";
 import { resolveTheme, type Theme } from "./themes.ts";
 
@@ -41,37 +41,49 @@ export async function renderReport(
     legend: legendOf(figure),
     data: rowsOf(figure),
   }));
-  const page = await pageHtml(report, drawn);
-  return new Map([["report.html", bytes(page)], ...(await figureFiles(drawn, report, theme))]);
+  const body = bodyHtml(report, drawn);
+  const frames = framesOf(drawn, report);
+  const words = wordsOf([body, ...frames.map(({ frame }) => frame.content)]);
+  const [sans, serif] = await Promise.all([cutFont("sans", words), cutFont("serif", wordsOf([body]))]);
+  const page = pageHtml(report.title, body, fontFaces(sans, "DK Sans") + fontFaces(serif, "DK Serif"));
+  const files = await figureFiles(frames, fontFaces(sans, "Inter"), theme);
+  return new Map([["report.html", bytes(page)], ...files]);
 }
 
-type Drawn = DrawnFigure & { readonly figure: Figure };
+interface Framed {
+  readonly figure: FigureBase;
+  readonly data: DataRows;
+  readonly frame: FileFrame;
+}
 
-async function figureFiles(drawn: readonly Drawn[], report: ReportDocument, theme: Theme) {
+function framesOf(drawn: readonly DrawnFigure[], report: ReportDocument): Framed[] {
   const names = new Map(report.protocols.map(({ id, name }) => [id, `${id}: ${name}`]));
-  const frames = drawn.map(({ figure, drawing, legend }) => {
+  return drawn.map(({ figure, drawing, legend, data }) => {
     const protocols = figure.protocols.map((id) => names.get(id) ?? id);
-    return { figure, frame: layOut(figure, drawing, legend, protocols) };
+    return { figure, data, frame: layOut(figure, drawing, legend, protocols) };
   });
-  const words = frames.map(({ frame }) => frame.content.replace(/<[^>]*>/g, "")).join("");
-  const style = drawn.length === 0 ? "" : await fontFaces("sans", words);
-  const plain = frames.map(
-    ({ figure, frame }) => [figure.id, resolveTheme(svgFile(frame, figure, ""), theme)] as const,
-  );
-  const pngs = await drawPngs(new Map(plain));
-  return drawn.flatMap(({ figure, data }, index): [string, Uint8Array][] => {
-    const frame = frames[index]?.frame;
-    const png = pngs.get(figure.id);
-    if (frame === undefined || png === undefined) return [];
-    const svg = resolveTheme(svgFile(frame, figure, style), theme);
-    const name = `figures/${figure.id}`;
+}
+
+async function figureFiles(
+  frames: readonly Framed[],
+  style: string,
+  theme: Theme,
+): Promise<[string, Uint8Array][]> {
+  const draw = ({ frame, figure }: Framed, sheet: string) =>
+    resolveTheme(svgFile(frame, figure, sheet), theme);
+  const pngs = await drawPngs(frames.map((framed) => draw(framed, "")));
+  return frames.flatMap((framed, index): [string, Uint8Array][] => {
+    const name = `figures/${framed.figure.id}`;
     return [
-      [`${name}.svg`, bytes(svg)],
-      [`${name}.png`, png],
-      [`${name}.csv`, bytes(csvOf(data))],
+      [`${name}.svg`, bytes(draw(framed, style))],
+      [`${name}.png`, pngs[index] ?? new Uint8Array()],
+      [`${name}.csv`, bytes(csvOf(framed.data))],
     ];
   });
 }
+
+/** The characters that a reader sees: those between tags, those that are escaped there, the numbers of lists. */
+const wordsOf = (parts: readonly string[]) => `${parts.join("").replace(/<[^>]*>/g, "")}<>&"0123456789.`;
 
 const encoder = new TextEncoder();
 const bytes = (text: string): Uint8Array => encoder.encode(text);

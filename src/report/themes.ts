@@ -5,7 +5,7 @@
  */
 export type Theme = "light" | "dark";
 
-const themes = {
+export const themes = {
   light: {
     bg: "#fcfbf8",
     ink: "#1b2025",

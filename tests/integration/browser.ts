@@ -6,7 +6,7 @@
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Browser, chromium } from "playwright-core";
+import { type Browser, chromium, type Page } from "playwright-core";
 import { describe } from "vitest";
 
 const cache = fileURLToPath(new URL("../../.depthkit", import.meta.url));
@@ -69,4 +69,17 @@ async function unpacked(): Promise<string> {
     if (!existsSync(folder)) throw error;
   }
   return folder;
+}
+
+/**
+ * A picture of the whole page, for people to look at. Chromium's software compositor now and then has no frame
+ * to give on a busy machine, and says so at once; then it is asked again.
+ */
+export async function keepScreenshot(page: Page, path: string, attempts = 6): Promise<void> {
+  try {
+    await page.screenshot({ path, fullPage: true });
+  } catch (error) {
+    if (attempts <= 1 || !String(error).includes("Unable to capture screenshot")) throw error;
+    await keepScreenshot(page, path, attempts - 1);
+  }
 }

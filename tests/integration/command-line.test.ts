@@ -206,6 +206,18 @@ test("solve asks a probe's questions", async () => {
   const { code, stdout, stderr } = await run(args);
   expect({ code, stderr }).toMatchObject({ code: 0 });
   expect(stdout).toMatch(/^right +\d of 2$/m);
+
+  const sampled = [...args, "--samples", "3", "--temperature", "0.8", "--pass-at", "1", "3"];
+  const drawn = await run([...sampled, "--sampling-seed", "7"]);
+  expect({ code: drawn.code, stderr: drawn.stderr }).toMatchObject({ code: 0 });
+  expect(drawn.stdout).toMatch(/^right +\d of 6$/m);
+  expect(drawn.stdout).toMatch(/^pass@3 +[01]\.\d{4} \+- \d/m);
+  expect(drawn.stdout).toMatch(/^drawn +3 an item at temperature 0.8, seed 7$/m);
+  const greedy = await run([...args, "--samples", "3"]);
+  expect({ code: greedy.code, stderr: greedy.stderr }).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("temperature above 0"),
+  });
 });
 
 test("SEL1: evaluate prints what a run of removed blocks means, removed and kept", async () => {
@@ -226,7 +238,9 @@ test("SEL1: evaluate prints what a run of removed blocks means, removed and kept
   expect(code).toBe(0);
   expect(stdout).toContain("block.2, block.3");
   expect(stdout).toContain("0, 1, 4, 5");
-  expect(stdout.match(/^perplexity +[0-9.]+$/gm)).toHaveLength(2);
+  expect(stdout).toMatch(/^perplexity +[0-9.]+$/m);
+  // Beside the whole model's, in the table of both.
+  expect(stdout).toMatch(/^perplexity +perplexity +[0-9.]+ +[0-9.]+ +[+-]/m);
 });
 
 test("evaluate and solve score tasks too, and a second run takes them from the journal", async () => {

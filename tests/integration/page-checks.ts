@@ -23,7 +23,7 @@ export const misplacedTexts = `(() => {
           found.push("on each other: " + box.words + " | " + other.words);
     }
   }
-  return { enough: count > 200, found };
+  return { enough: count > 120, found };
 })()`;
 
 /** Tips that leave their drawing at a side, or whose words leave their box. Shows all tips. */

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { renderReport } from "../../src/report/index.ts";
+import { type ReportDocument, renderReport } from "../../src/report/index.ts";
+import { crowdedDocument } from "../unit/report/crowded-document.ts";
 import { sampleDocument } from "../unit/report/sample-document.ts";
-import { describeWithBrowser, openBrowser } from "./browser.ts";
+import { describeWithBrowser, keepScreenshot, openBrowser } from "./browser.ts";
 import {
   displayOf,
   figuresWithoutWords,
@@ -19,14 +20,20 @@ import {
 /** Git does not see it. */
 const screenshots = fileURLToPath(new URL("../../.depthkit/screenshots/report", import.meta.url));
 
+/** The address of its page. */
+async function written(report: ReportDocument, folder: string): Promise<string> {
+  mkdirSync(join(folder, "figures"), { recursive: true });
+  for (const [name, bytes] of await renderReport(report)) writeFileSync(join(folder, name), bytes);
+  return pathToFileURL(join(folder, "report.html")).href;
+}
+
 describeWithBrowser("a report in a browser", () => {
   let browser: Browser;
   let address: string;
+  let crowded: string;
   beforeAll(async () => {
-    mkdirSync(join(screenshots, "figures"), { recursive: true });
-    for (const [name, bytes] of await renderReport(sampleDocument))
-      writeFileSync(join(screenshots, name), bytes);
-    address = pathToFileURL(join(screenshots, "report.html")).href;
+    address = await written(sampleDocument, screenshots);
+    crowded = await written(crowdedDocument, join(screenshots, "crowded"));
     browser = await openBrowser();
   });
   afterAll(() => browser?.close());
@@ -37,7 +44,7 @@ describeWithBrowser("a report in a browser", () => {
     readonly said: readonly string[];
   }
 
-  async function open(width: number, colorScheme: "light" | "dark" = "light"): Promise<Opened> {
+  async function open(width: number, colorScheme: "light" | "dark" = "light", at = address): Promise<Opened> {
     const page = await browser.newPage({
       viewport: { width, height: 900 },
       colorScheme,
@@ -47,10 +54,9 @@ describeWithBrowser("a report in a browser", () => {
     page.on("console", (message) => said.push(`${message.type()}: ${message.text()}`));
     page.on("pageerror", (error) => said.push(`error: ${error.message}`));
     page.on("request", (request) => {
-      if (request.url() !== address && !request.url().startsWith("data:"))
-        said.push(`request: ${request.url()}`);
+      if (request.url() !== at && !request.url().startsWith("data:")) said.push(`request: ${request.url()}`);
     });
-    await page.goto(address);
+    await page.goto(at);
     return { page, said, [Symbol.asyncDispose]: () => page.close() };
   }
 
@@ -67,7 +73,7 @@ describeWithBrowser("a report in a browser", () => {
       expect(await page.evaluate(overflow)).toEqual({ page: 0, wide: [] });
       expect(await page.evaluate(misplacedTexts)).toEqual({ enough: true, found: [] });
       expect(await page.evaluate(figuresWithoutWords)).toEqual([]);
-      await page.screenshot({ path: join(screenshots, `${width}-${scheme}.png`), fullPage: true });
+      await keepScreenshot(page, join(screenshots, `${width}-${scheme}.png`));
       expect(said).toEqual([]);
     },
   );
@@ -80,6 +86,16 @@ describeWithBrowser("a report in a browser", () => {
     };
     expect(count).toBeGreaterThan(100);
     expect(found).toEqual([]);
+  });
+
+  test.each([1200, 800, 390])("%i wide: a crowded report keeps its figures apart, too", async (width) => {
+    await using opened = await open(width, "light", crowded);
+    const { page, said } = opened;
+    await keepScreenshot(page, join(screenshots, `crowded-${width}.png`));
+    expect(await page.evaluate(overflow)).toEqual({ page: 0, wide: [] });
+    expect(await page.evaluate(misplacedTexts)).toEqual({ enough: true, found: [] });
+    expect(((await page.evaluate(misplacedTips)) as { found: string[] }).found).toEqual([]);
+    expect(said).toEqual([]);
   });
 
   test("a value shows under the pointer, and a table behind its figure, without a script", async () => {
@@ -97,7 +113,7 @@ describeWithBrowser("a report in a browser", () => {
     await page.mouse.move((box?.x ?? 0) + (box?.width ?? 0) / 2, (box?.y ?? 0) + (box?.height ?? 0) / 2);
     expect(await tip.isVisible()).toBe(true);
     expect(await tip.textContent()).toContain("removed blocks 3, whole model 30.4");
-    await page.locator("#f-removal").screenshot({ path: join(screenshots, "tip.png") });
+    await keepScreenshot(page, join(screenshots, "tip.png"));
     const table = page.locator("#f-removal .data table");
     expect(await table.isVisible()).toBe(false);
     await page.locator("#f-removal summary").click();
@@ -119,7 +135,7 @@ describeWithBrowser("a report in a browser", () => {
     expect(await page.evaluate(misplacedTexts)).toEqual({ enough: true, found: [] });
     const pdf = await page.pdf({ path: join(screenshots, "report.pdf"), preferCSSPageSize: true });
     expect(pdf.subarray(0, 5).toString()).toBe("%PDF-");
-    await page.screenshot({ path: join(screenshots, "print.png"), fullPage: true });
+    await keepScreenshot(page, join(screenshots, "print.png"));
   });
 
   test("each figure's file shows the same drawing by itself, its words within it", async () => {

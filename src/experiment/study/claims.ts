@@ -50,7 +50,7 @@ export function claimsOf(record: StudyRecord): ClaimVerdict[] {
       loss,
       "values",
       "leave-one-out",
-      "Shapley values choose blocks better than leave-one-out, at equal evaluations.",
+      "Shapley values choose blocks better than leave-one-out.",
     ),
   ];
 }
@@ -224,7 +224,13 @@ function ordered(
     verdict: told.low > 0 ? "held" : told.high < 0 ? "did-not-hold" : "cannot-be-told",
     difference: told,
     measure: "nats",
-    evidence: `What ${other.ranking} costs more than ${one.ranking} at ${removal} removed on ${one.evaluation}.`,
+    evidence:
+      `What ${other.ranking} costs more than ${one.ranking} at ${removal} removed on ${one.evaluation}; they looked at ` +
+      `${lookedAt(record, other.ranking)} and ${lookedAt(record, one.ranking)} subnetworks.`,
     evaluation: one.evaluation,
   };
 }
+
+/** Sets of units that a ranking looked at, in one draw. */
+const lookedAt = (record: StudyRecord, ranking: string): number =>
+  record.rankings.find((one) => one.ranking === ranking)?.evaluations ?? 0;

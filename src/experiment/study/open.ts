@@ -182,7 +182,7 @@ export async function openEvaluation(
 type PerplexityEvaluation = Extract<SettledEvaluation, { kind: "perplexity" }>;
 
 /** Whether chunks stand beside each other and the text is as it is: then it is a corpus, as any other. */
-export const inChunks = ({ rows, stride, chunk }: PerplexityEvaluation): boolean =>
+const inChunks = ({ rows, stride, chunk }: PerplexityEvaluation): boolean =>
   rows === "raw" && (stride === null || stride === chunk);
 
 const chunkOf = ({ chunk }: PerplexityEvaluation, { info }: Model): number =>

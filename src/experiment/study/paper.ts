@@ -88,7 +88,7 @@ export function paperPlan(options: PaperPlanOptions): Plan {
       { by: "influence", name: "mixed sublayers", units: ["attention", "feed-forward"] },
       { by: "influence", name: "mixed, block scores", units: ["attention", "feed-forward"], of: "block" },
       { by: "leave-one-out", name: "leave-one-out", candidates: half },
-      { by: "values", name: "Shapley", target: "shapley", candidates: half, evaluations: half + 1 },
+      { by: "values", name: "Shapley", target: "shapley", candidates: half, evaluations: 2 * half + 2 },
       ...(quick
         ? []
         : [

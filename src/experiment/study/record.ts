@@ -91,7 +91,7 @@ export const outcomeSchema = z.object({
 });
 export type Outcome = z.output<typeof outcomeSchema>;
 
-export const environmentSchema = z.object({
+const environmentSchema = z.object({
   node: z.string().describe("The version of Node."),
   platform: z.string().describe("Of the client: operating system and processor."),
   worker: workerEnvironmentResult.describe("Of the worker: versions, machine, accelerators."),

@@ -256,7 +256,7 @@ const table = objectOf({
     listOf(
       objectOf({
         title: required(aText),
-        detail: aText,
+        detail: aString,
         format: aFormat,
         bar: objectOf({ tone: required(aTone), limit: aFinite }),
       } satisfies Checks<TableColumn>),
@@ -277,7 +277,7 @@ const texts = objectOf({
           listOf(
             objectOf({
               name: required(aText),
-              detail: aText,
+              detail: aString,
               text: required(aString),
               tone: aTone,
             } satisfies Checks<WrittenText>),

@@ -22,9 +22,16 @@ export function drawChances(
     anchor: "end",
     size: 11,
   });
+  // Many columns are narrow: the strength of the colour stays, the table has the numbers.
+  const size = column >= 24 ? 11 : column >= 21 ? 9.5 : 0;
+  const every = Math.ceil(18 / column);
   const columns = lowest.k.map((k, index) =>
-    label(String(k), middle(index), top - 10, { fill: colour.mute, anchor: "middle" }),
+    index % every === 0
+      ? label(String(k), middle(index), top - 10, { fill: colour.mute, anchor: "middle" })
+      : "",
   );
+  const number = (chance: number, x: number, y: number, bold = false) =>
+    size === 0 ? "" : label(writeChance(chance), x, y, { anchor: "middle", size, bold });
   const cells = lowest.players.flatMap(({ name, chances }) => {
     const y = at.y(String(players.findIndex((player) => player.name === name)));
     return chances.map((chance, index) => {
@@ -38,17 +45,14 @@ export function drawChances(
         fill: colour[tone],
         "fill-opacity": Math.max(0.03, chance * 0.55).toFixed(2),
       };
-      return (
-        element("rect", box) + label(writeChance(chance), middle(index), y, { anchor: "middle", size: 11 })
-      );
+      return element("rect", box) + number(chance, middle(index), y);
     });
   });
   if (lowest.together === undefined) return [head, ...columns, ...cells].join("");
+  if (size === 0) return [head, ...columns, ...cells].join("");
   const whole = label("the whole set", left - 8, height - 10, { fill: colour.mute, anchor: "end", size: 11 });
   const sums = lowest.together.map((chance, index) =>
-    chance === null
-      ? ""
-      : label(writeChance(chance), middle(index), height - 10, { anchor: "middle", size: 11, bold: true }),
+    chance === null ? "" : number(chance, middle(index), height - 10, true),
   );
   return [head, ...columns, ...cells, whole, ...sums].join("");
 }

@@ -7,15 +7,16 @@ import { fitText, textWidth } from "./text-width.ts";
 import { dotTip } from "./tips.ts";
 import type { IntervalGroup, Player } from "./types.ts";
 
-const CHANCE = 28;
 const FEW_PLAYERS = 16;
 
 /** A row a player: its name, its dot and interval, and the chance of being among the lowest k. */
 export function drawIntervals(tools: Tools, group: IntervalGroup, width = 420): Picture {
-  const { players, lowest } = group;
+  const { players } = group;
+  const lowest = group.lowest?.k.length === 0 ? undefined : group.lowest;
   const row = players.length > FEW_PLAYERS ? 20 : 25;
   const names = players.map(({ name }) => fitText(name, 120, 12));
-  const chances = (lowest?.k.length ?? 0) * CHANCE;
+  const column = Math.min(28, (width * 0.46) / (lowest?.k.length ?? 1));
+  const chances = (lowest?.k.length ?? 0) * column;
   const margins = {
     top: lowest === undefined ? 6 : 38,
     right: lowest === undefined ? 14 : chances + 24,
@@ -23,7 +24,10 @@ export function drawIntervals(tools: Tools, group: IntervalGroup, width = 420): 
     left: 14 + Math.max(0, ...names.map((name) => textWidth(name, 12))),
   };
   const height = margins.top + players.length * row + margins.bottom;
-  const x = rulerOf(group.value, scaleValues(group), { room: lowest === undefined ? 6 : 4 });
+  const x = rulerOf(group.value, scaleValues(group), {
+    room: 6,
+    width: width - margins.left - margins.right,
+  });
   const y = { entries: players.map((_, index) => String(index)), named: [], padding: 0 };
   let tips = "";
   const { content } = chart(tools, { width, height, ...margins, x, y, grid: "x" }, [], {
@@ -32,7 +36,7 @@ export function drawIntervals(tools: Tools, group: IntervalGroup, width = 420): 
         drawRow(player, names[index] ?? "", { y: at.y(String(index)), left: margins.left + 4 }, at, group),
       );
       tips = players.map((player, index) => tipOf(player, index, at, group, { width, height })).join("");
-      const span = { left: width - chances, column: CHANCE, row, top: margins.top, height };
+      const span = { left: width - chances, column, row, top: margins.top, height };
       return (
         zeroLine(x, at, margins.top, height - margins.bottom) +
         rows.join("") +

@@ -1,5 +1,5 @@
 /** What the colours and shapes of a figure mean, for the page and for a file. */
-import { writeNumber } from "./numbers.ts";
+import { writeChosen } from "./axes.ts";
 import { colour } from "./svg.ts";
 import type { Family, Figure, IntervalGroup, Player } from "./types.ts";
 
@@ -39,8 +39,8 @@ export function legendOf(figure: Figure): LegendEntry[] {
             {
               shape: "ramp",
               colour: colour[figure.shading.tone],
-              text: `${writeNumber(figure.shading.weakest, figure.value.format)} ${beyond(figure.shading, "weakest")}`.trim(),
-              to: `${writeNumber(figure.shading.strongest, figure.value.format)} ${beyond(figure.shading, "strongest")}`.trim(),
+              text: `${writeChosen(figure.shading.weakest, figure.value)} ${beyond(figure.shading, "weakest")}`.trim(),
+              to: `${writeChosen(figure.shading.strongest, figure.value)} ${beyond(figure.shading, "strongest")}`.trim(),
             },
             ...(figure.marked === undefined ? [] : [entry("ring", colour.orange, figure.marked.label)]),
           ]

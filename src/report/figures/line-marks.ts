@@ -2,6 +2,7 @@
 import type * as PlotModule from "@observablehq/plot";
 import type { Ruler } from "./axes.ts";
 import type { Places, Tools } from "./chart.ts";
+import { arrow, type CutLine, cutLine, type FramedPoint } from "./cut-lines.ts";
 import { writeNumber, writeQuantity } from "./numbers.ts";
 import { placeLabels } from "./place-labels.ts";
 import { colour, element, label, round, textColour } from "./svg.ts";
@@ -32,6 +33,12 @@ export function styleSeries(series: readonly LineSeries[], families: readonly Fa
 export const toneOf = (family: string, families: readonly Family[]): Tone =>
   families.find(({ name }) => name === family)?.tone ?? "ink";
 
+/** The same lines within a frame. */
+export interface CutSeries extends Omit<StyledSeries, "points">, CutLine {}
+
+export const cutSeries = (series: readonly StyledSeries[], x: Ruler, y: Ruler): CutSeries[] =>
+  series.map((one) => ({ ...one, ...cutLine(one.points, x, y) }));
+
 /** Every number along an axis, intervals too: what its domain must hold. */
 export function valuesOf(series: readonly LineSeries[], along: "x" | "y"): number[] {
   return series.flatMap(({ points }) =>
@@ -49,17 +56,33 @@ const MANY_POINTS = 16;
 
 export function lineMarks(
   { plot }: Tools,
-  series: readonly StyledSeries[],
+  series: readonly CutSeries[],
   { small = false }: { small?: boolean } = {},
 ): PlotModule.Markish[] {
+  // Many bands upon each other hide what they are of; those of the strong lines stay.
+  const many = series.filter(({ points }) => points.some(hasBand)).length > 3;
   const bands = series.flatMap((one) => {
     const points = one.points.map(({ x, y, low, high }) => ({ x, low: y === null ? null : low, high }));
     if (!points.some(({ low }) => low !== undefined && low !== null)) return [];
-    // A band of one point has no width; a point without an interval parts the band.
-    const options = { x: "x", y1: "low", y2: "high", fill: colour[one.tone], fillOpacity: 0.16 };
+    const fillOpacity = many && !one.emphasis ? 0.07 : 0.16;
+    const options = { x: "x", y1: "low", y2: "high", fill: colour[one.tone], fillOpacity };
     return [plot.areaY(points, options as PlotModule.AreaYOptions)];
   });
-  const lines = series.map((one) => plot.line(one.points as LinePoint[], lineOptions(one, small)));
+  // A band of one point has no width, so its interval is a line.
+  const whiskers = series.map((one) => {
+    const alone = one.points.filter(
+      (point, index) => hasBand(point) && ![index - 1, index + 1].some((next) => hasBand(one.points[next])),
+    );
+    return plot.ruleX(alone, {
+      x: "x",
+      y1: "low",
+      y2: "high",
+      stroke: colour[one.tone],
+      strokeWidth: 3,
+      strokeOpacity: 0.3,
+    });
+  });
+  const lines = series.map((one) => plot.line(one.points as FramedPoint[], lineOptions(one, small)));
   const dots = series.map((one) => {
     const points = one.points.filter((point, index) => point.y !== null && hasMark(one, point, index));
     const full = one.emphasis === true || small || one.points.length > MANY_POINTS;
@@ -71,10 +94,10 @@ export function lineMarks(
       fill: full ? colour[one.tone] : (point: LinePoint) => (point.marked ? colour[one.tone] : colour.bg),
     } as PlotModule.DotOptions);
   });
-  return [...bands, ...lines, ...dots];
+  return [...bands, ...whiskers, ...lines, ...dots];
 }
 
-function lineOptions(one: StyledSeries, small: boolean): PlotModule.LineOptions {
+function lineOptions(one: CutSeries, small: boolean): PlotModule.LineOptions {
   const strong = one.emphasis === true;
   return {
     x: "x",
@@ -86,8 +109,12 @@ function lineOptions(one: StyledSeries, small: boolean): PlotModule.LineOptions 
   } as PlotModule.LineOptions;
 }
 
+const hasBand = (point: LinePoint | undefined) =>
+  point !== undefined && point.y !== null && point.low !== undefined;
+
 /** A point between two gaps is no line, so it needs a mark. */
-function hasMark({ points }: LineSeries, point: LinePoint, index: number): boolean {
+function hasMark({ points }: CutLine, point: FramedPoint, index: number): boolean {
+  if (point.cut) return false;
   const alone = (points[index - 1]?.y ?? null) === null && (points[index + 1]?.y ?? null) === null;
   return point.marked === true || alone || points.length <= MANY_POINTS;
 }
@@ -100,21 +127,35 @@ export interface EndLabel {
   readonly bold: boolean;
 }
 
-/** The last measured point of each line, with its words. Lines without any have no end. */
+/**
+ * The last measured point of each line, with its words; of one that has left the frame the place where it did,
+ * with an arrow. Lines without any point have no end.
+ */
 export function endsOf(
   series: readonly StyledSeries[],
-  { short, y, most }: { short: boolean; y?: Axis; most: number },
+  { short, y, most, frame }: { short: boolean; y?: Axis; most: number; frame: { x: Axis; y: Ruler } },
 ): EndLabel[] {
   return series.flatMap((one) => {
     const last = one.points.findLast((point) => point.y !== null);
     if (last === undefined || last.y === null) return [];
+    const [bottom, top] = frame.y.domain;
+    const beyond = last.y > top || last.y < bottom;
+    const { exits } = cutLine(one.points, { scale: frame.x.scale ?? "linear" }, frame.y);
+    const place = (beyond ? exits.at(-1) : undefined) ?? { x: last.x, y: last.y };
+    const sign = beyond ? `${SPACE}${last.y > top ? "↑" : "↓"}` : "";
     const name = short ? (one.short ?? one.name) : one.name;
     const value = y === undefined ? "" : `${SPACE}${writeNumber(last.y, y.format)}`;
     const bold = one.emphasis === true;
-    const text = fitText(name, most - textWidth(value, 12, bold), 12, bold) + value;
-    return [{ text, x: last.x, y: last.y, tone: one.tone, bold }];
+    const text = fitText(name, most - textWidth(value + sign, 12, bold), 12, bold) + sign + value;
+    return [{ text, x: place.x, y: place.y, tone: one.tone, bold }];
   });
 }
+
+/** An arrow wherever a line leaves the frame. */
+export const drawExits = (series: readonly CutSeries[], at: Places): string =>
+  series
+    .flatMap(({ exits, tone }) => exits.map(({ x, y, up }) => arrow(at.x(x), at.y(y), up, colour[tone])))
+    .join("");
 
 export const widestOf = (labels: readonly EndLabel[]) =>
   Math.max(0, ...labels.map(({ text, bold }) => textWidth(text, 12, bold)));
@@ -158,8 +199,17 @@ export function drawReference(
     fill: colour.ink,
     "fill-opacity": ".07",
   });
-  const text = short ? (reference.short ?? reference.label) : reference.label;
-  const words = label(text, right - 6, (upper + lower) / 2, { fill: colour.mute, anchor: "end", size: 11.5 });
+  const text = fitText(
+    short ? (reference.short ?? reference.label) : reference.label,
+    right - left - 12,
+    11.5,
+  );
+  const words = label(text, right - 6, (upper + lower) / 2, {
+    fill: colour.mute,
+    anchor: "end",
+    size: 11.5,
+    halo: true,
+  });
   return { strip, words };
 }
 

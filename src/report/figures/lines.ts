@@ -1,7 +1,9 @@
 import { rulerOf } from "./axes.ts";
-import { chart, type Picture, type Tools } from "./chart.ts";
+import { chart, type Picture, type Places, type Tools } from "./chart.ts";
 import {
+  cutSeries,
   drawEndLabels,
+  drawExits,
   drawReference,
   endsOf,
   lineMarks,
@@ -11,7 +13,7 @@ import {
   widestOf,
 } from "./line-marks.ts";
 import { colour } from "./svg.ts";
-import { textWidth } from "./text-width.ts";
+import { widthOfNames } from "./text-width.ts";
 import type { LinesFigure } from "./types.ts";
 
 /** The main figure, at the width of the page (860) or of a phone (384). */
@@ -20,56 +22,42 @@ export function drawLines(tools: Tools, figure: LinesFigure, width: number): Pic
   const series = styleSeries(figure.series, figure.families);
   const reference = figure.reference === undefined ? [] : [figure.reference.low, figure.reference.high];
   const whole = figure.whole === undefined ? [] : [figure.whole];
-  const x = rulerOf(figure.x, [...valuesOf(series, "x"), ...whole.map((point) => point.x)], {
-    room: narrow ? 9 : 12,
-    tight: true,
-  });
   const y = rulerOf(figure.y, [...valuesOf(series, "y"), ...whole.map((point) => point.y), ...reference], {
     room: 8,
   });
-  const labels = endsOf(
-    series,
-    narrow ? { short: true, most: 112 } : { short: false, y: figure.y, most: 240 },
-  );
+  const labels = endsOf(series, {
+    ...(narrow ? { short: true, most: 112 } : { short: false, y: figure.y, most: 240 }),
+    frame: { x: figure.x, y },
+  });
   const gap = narrow ? 13.5 : 15;
+  const left = widthOfNames(y.ticks);
+  const right = Math.max(16, 26 + widestOf(labels));
+  const x = rulerOf(figure.x, [...valuesOf(series, "x"), ...whole.map((point) => point.x)], {
+    room: 12,
+    tight: true,
+    width: width - left - right,
+  });
   const below = !narrow && x.ticks.some((tick) => tick.below !== "");
-  const margins = {
-    top: 14,
-    bottom: below ? 44 : 28,
-    left: 12 + Math.max(...y.ticks.map(({ text }) => textWidth(text, 12)), 12),
-    right: Math.max(16, 26 + widestOf(labels)),
-  };
+  const margins = { top: 14, bottom: below ? 44 : 28, left, right };
   const height = Math.max(narrow ? 420 : 480, labels.length * gap + margins.top + margins.bottom);
   const bounds = { width, height, ...margins };
   let tips = "";
-  const { content } = chart(
-    tools,
-    { ...bounds, x, y, below },
-    [...lineMarks(tools, series), ...wholeMark()],
-    {
-      under: (at) =>
-        figure.reference === undefined
-          ? ""
-          : drawReference(figure.reference, at, {
-              left: margins.left,
-              right: width - margins.right,
-              short: narrow,
-            }).strip,
-      over: (at) => {
-        tips = narrow ? "" : lineTips(series, { ...figure, ruler: x }, at, bounds);
-        const left = width - margins.right + 18;
-        const words =
-          figure.reference === undefined
-            ? ""
-            : drawReference(figure.reference, at, { left, right: width - margins.right, short: narrow })
-                .words;
-        return words + drawEndLabels(labels, at, { gap, top: 8, bottom: height - 12, left });
-      },
+  const strip = (at: Places) =>
+    figure.reference === undefined
+      ? { strip: "", words: "" }
+      : drawReference(figure.reference, at, { left, right: width - right, short: narrow });
+  const cut = cutSeries(series, x, y);
+  const marks = [
+    ...lineMarks(tools, cut),
+    ...whole.map((point) => tools.plot.dot([point], { x: "x", y: "y", fill: colour.ink, r: 4 })),
+  ];
+  const { content } = chart(tools, { ...bounds, x, y, below }, marks, {
+    under: (at) => strip(at).strip,
+    over: (at) => {
+      tips = narrow ? "" : lineTips(series, { ...figure, ruler: x }, at, bounds);
+      const room = { gap, top: 8, bottom: height - 12, left: width - right + 18 };
+      return drawExits(cut, at) + strip(at).words + drawEndLabels(labels, at, room);
     },
-  );
+  });
   return { width, height, content, tips };
-
-  function wholeMark() {
-    return whole.map((point) => tools.plot.dot([point], { x: "x", y: "y", fill: colour.ink, r: 4 }));
-  }
 }

@@ -7,8 +7,9 @@ export function writeNumber(value: number, format: NumberFormat = {}): string {
   const scaled = style === "percent" ? value * 100 : value;
   const size = Math.abs(scaled);
   const digits = format.digits ?? digitsOf(size, style);
-  const text = size !== 0 && size < 1e-6 && format.digits === undefined ? tiny(size) : fixed(size, digits);
-  const isZero = Number(text.replaceAll(",", "")) === 0;
+  const free = format.digits === undefined && size !== 0;
+  const text = free && size < 1e-6 ? tiny(size) : free && size >= 1e6 ? huge(size) : fixed(size, digits);
+  const isZero = /^[0.]*$/.test(text);
   const front = isZero ? "" : scaled < 0 ? "−" : sign ? "+" : "";
   return `${front}${style === "times" ? "×" : ""}${text}${style === "percent" ? "%" : ""}`;
 }
@@ -29,6 +30,13 @@ function fixed(size: number, digits: number): string {
   const [whole = "", fraction] = size.toFixed(digits).split(".");
   const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ",");
   return fraction === undefined ? grouped : `${grouped}.${fraction}`;
+}
+
+/** A million and more: 1.23M, 492M, 4.1B. */
+function huge(size: number): string {
+  if (size >= 1e12) return size.toExponential(1).replace("+", "");
+  const [unit, scale] = size >= 999.5e6 ? ["B", 1e9] : ["M", 1e6];
+  return `${Number((size / scale).toPrecision(3))}${unit}`;
 }
 
 const tiny = (size: number) => size.toExponential(1).replace("-", "−");

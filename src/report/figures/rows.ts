@@ -45,7 +45,7 @@ function drawnRows(figure: Figure): DataRows {
       return {
         columns: ["prompt", "written by", "detail", "text"],
         rows: figure.prompts.flatMap(({ prompt, answers }) =>
-          answers.map(({ name, detail, text }) => [prompt, name, detail ?? null, text]),
+          answers.map(({ name, detail, text }) => [prompt, name, detail || null, text]),
         ),
       };
   }
@@ -147,7 +147,7 @@ function scatterRows({ panels }: ScatterFigure): DataRows {
 }
 
 const tableRows = ({ columns, rows }: TableFigure): DataRows => ({
-  columns: columns.map(({ title, detail }) => (detail === undefined ? title : `${title} (${detail})`)),
+  columns: columns.map(({ title, detail }) => (!detail ? title : `${title} (${detail})`)),
   rows,
 });
 

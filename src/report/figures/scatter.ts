@@ -1,9 +1,10 @@
 import { rulerOf } from "./axes.ts";
 import { chart, type Picture, type Places, type Tools } from "./chart.ts";
+import { arrow } from "./cut-lines.ts";
 import { toneOf } from "./line-marks.ts";
 import { writeQuantity } from "./numbers.ts";
 import { colour, element, label, round } from "./svg.ts";
-import { textWidth } from "./text-width.ts";
+import { textWidth, widthOfNames } from "./text-width.ts";
 import { dotTip } from "./tips.ts";
 import type { Family, ScatterFigure, ScatterPanel, ScatterPoint } from "./types.ts";
 
@@ -42,11 +43,6 @@ export function drawScatterPanel(
 ): Picture {
   const points = panel.points.filter((point): point is Placed => point.x !== null && point.y !== null);
   const front = paretoFront(points, panel.better);
-  const x = rulerOf(
-    panel.x,
-    points.flatMap((point) => [point.x, point.xLow ?? point.x, point.xHigh ?? point.x]),
-    { room: 5 },
-  );
   const y = rulerOf(
     panel.y,
     points.flatMap((point) => [point.y, point.yLow ?? point.y, point.yHigh ?? point.y]),
@@ -56,22 +52,35 @@ export function drawScatterPanel(
     top: 14,
     right: 18,
     bottom: 26,
-    left: 12 + Math.max(12, ...y.ticks.map(({ text }) => textWidth(text, 12))),
+    left: widthOfNames(y.ticks),
   };
+  const x = rulerOf(
+    panel.x,
+    points.flatMap((point) => [point.x, point.xLow ?? point.x, point.xHigh ?? point.x]),
+    { room: 6, width: size.width - margins.left - margins.right },
+  );
   const bounds = { ...size, ...margins };
   const { plot } = tools;
   const tone = (point: Placed) => colour[toneOf(point.family, families)];
+  const isInside = ({ y: value }: Placed) => value >= y.domain[0] && value <= y.domain[1];
+  const inside = points.filter(isInside);
+  const within = (value: number | undefined) => Math.min(Math.max(value ?? 0, y.domain[0]), y.domain[1]);
   const whiskers = [
     plot.ruleY(
-      points.filter(({ xLow, xHigh }) => xLow !== undefined && xHigh !== undefined),
+      inside.filter(({ xLow, xHigh }) => xLow !== undefined && xHigh !== undefined),
       { y: "y", x1: "xLow", x2: "xHigh", stroke: colour.mute },
     ),
     plot.ruleX(
-      points.filter(({ yLow, yHigh }) => yLow !== undefined && yHigh !== undefined),
-      { x: "x", y1: "yLow", y2: "yHigh", stroke: colour.mute },
+      inside.filter(({ yLow, yHigh }) => yLow !== undefined && yHigh !== undefined),
+      {
+        x: "x",
+        y1: ({ yLow }: Placed) => within(yLow),
+        y2: ({ yHigh }: Placed) => within(yHigh),
+        stroke: colour.mute,
+      },
     ),
   ];
-  const dots = plot.dot(points, {
+  const dots = plot.dot(inside, {
     x: "x",
     y: "y",
     r: 4,
@@ -79,14 +88,19 @@ export function drawScatterPanel(
     stroke: tone,
     strokeWidth: 1.5,
   } as object);
+  // What lies beyond the frame is an arrow at its edge.
+  const exits = (at: Places) =>
+    points
+      .filter((point) => !isInside(point))
+      .map((point) => arrow(at.x(point.x), at.y(within(point.y)), point.y > y.domain[1], tone(point)));
   let tips = "";
   const { content } = chart(tools, { ...bounds, x, y }, [...whiskers, dots], {
-    under: (at) => stepLine(front, at),
+    under: (at) => stepLine(front.filter(isInside), at),
     over: (at) => {
       tips = points
-        .map((point) => dotTip(at.x(point.x), at.y(point.y), linesOf(point, panel), size))
+        .map((point) => dotTip(at.x(point.x), at.y(within(point.y)), linesOf(point, panel), size))
         .join("");
-      return labelsOf(front, points, at, bounds);
+      return exits(at).join("") + labelsOf(front.filter(isInside), inside, at, bounds);
     },
   });
   return { ...size, title: panel.title, content, tips };
@@ -144,7 +158,7 @@ function labelsOf(
       );
       if (free === undefined) return "";
       taken.push(free);
-      return label(text, free.x, free.y + 7, { size: 11 });
+      return label(text, free.x, free.y + 7, { size: 11, halo: true });
     })
     .join("");
 }

@@ -38,6 +38,8 @@ export function element(name: string, attributes: Attributes, content = ""): str
   return content === "" ? `<${name}${given.join("")}/>` : `<${name}${given.join("")}>${content}</${name}>`;
 }
 
+const HALO = { stroke: colour.bg, "stroke-width": 3, "stroke-linejoin": "round", "paint-order": "stroke" };
+
 /** Text at a place, on its middle line. */
 export function label(
   text: string,
@@ -48,14 +50,14 @@ export function label(
     anchor?: "start" | "middle" | "end";
     size?: number;
     bold?: boolean;
-    class?: string;
+    /** Keeps lines beneath away from the letters. */
+    halo?: boolean;
   } = {},
 ): string {
   const { fill = colour.ink, anchor = "start", size, bold = false } = options;
   return element(
     "text",
     {
-      class: options.class,
       x,
       y,
       dy: ".34em",
@@ -63,6 +65,7 @@ export function label(
       "text-anchor": anchor,
       "font-size": size,
       "font-weight": bold ? 650 : undefined,
+      ...(options.halo === true ? HALO : {}),
     },
     escapeText(text),
   );

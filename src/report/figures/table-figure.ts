@@ -14,7 +14,7 @@ export function tableHtml({ columns, rows }: TableFigure): string {
   const limits = limitsOf({ columns, rows });
   const head = columns.map(
     ({ title, detail, bar }, index) =>
-      `<th scope="col"${index === 0 ? "" : sideOf(bar, columnIsText(rows, index))}>${escapeText(title)}${detail === undefined ? "" : `<br><small>${escapeText(detail)}</small>`}</th>`,
+      `<th scope="col"${index === 0 ? "" : sideOf(bar, columnIsText(rows, index))}>${escapeText(title)}${!detail ? "" : `<br><small>${escapeText(detail)}</small>`}</th>`,
   );
   const body = rows.map((row) => {
     const cells = row.map((value, index) => {
@@ -74,7 +74,7 @@ export function drawTable({ columns, rows }: TableFigure, width = 860): Picture 
   const shrink = Math.min(1, width / total);
   const widths = wanted.map((one) => (total < width ? one + (width - total) / wanted.length : one * shrink));
   const lefts = widths.map((_, index) => widths.slice(0, index).reduce((sum, one) => sum + one, 0));
-  const top = columns.some(({ detail }) => detail !== undefined) ? 40 : 26;
+  const top = columns.some(({ detail }) => Boolean(detail)) ? 40 : 26;
   const place = (index: number) => {
     const column = columns[index];
     const start = index === 0 || column?.bar !== undefined || columnIsText(rows, index);

@@ -28,6 +28,10 @@ export function textWidth(text: string, size: number, bold = false): number {
   return width * size;
 }
 
+/** What stands at the left of an axis needs. */
+export const widthOfNames = (ticks: readonly { text: string }[]) =>
+  12 + Math.max(12, ...ticks.map(({ text }) => textWidth(text, 12)));
+
 /** Cut to a width, with an ellipsis where something is missing. */
 export function fitText(text: string, width: number, size: number, bold = false): string {
   if (textWidth(text, size, bold) <= width) return text;

@@ -11,7 +11,7 @@ export function textsHtml({ prompts }: TextsFigure): string {
   const groups = prompts.map(({ prompt, answers }) => {
     const items = answers.map(({ name, detail, text, tone }) => {
       const style = tone === undefined ? "" : ` style="color:${textColour(tone)}"`;
-      const small = detail === undefined ? "" : `<small>${escapeText(detail)}</small>`;
+      const small = !detail ? "" : `<small>${escapeText(detail)}</small>`;
       const written = escapeText(oneLine(text)).replaceAll(NEW_LINE, ' <i class="nl">¶</i> ');
       return `<div><dt${style}>${escapeText(name)}${small}</dt><dd><em>${escapeText(oneLine(prompt))}</em>${written}</dd></div>`;
     });

@@ -40,7 +40,11 @@ export interface Tick {
 export interface Axis extends Quantity {
   /** Default `linear`. Values on a `log` axis are above 0. */
   scale?: "linear" | "log";
-  /** Its ends. Default: what the values need; a linear axis of bars begins at 0. */
+  /**
+   * Its ends. Default: what the values need; a linear axis of bars begins at 0. It must hold every number,
+   * except that of upright axes: bars, lines and points that go beyond are cut there, with a sign that says so,
+   * and the table has their numbers.
+   */
   domain?: readonly [low: number, high: number];
   /** The places that it names. Default: a handful of round numbers. */
   ticks?: readonly (number | Tick)[];

@@ -1,7 +1,6 @@
 /** The page: one file that needs no network, no script and nothing beside it. */
 import type { Finding, KeyNumber, ReportDocument, ReportSection } from "../document.ts";
 import { escapeText } from "../figures/svg.ts";
-import { fontFaces } from "../fonts.ts";
 import { anchors, type Context, contextOf } from "./context.ts";
 import { type DrawnFigure, figureHtml } from "./figure.ts";
 import { chip, prose } from "./prose.ts";
@@ -10,24 +9,16 @@ import { tally, verdictEntry, verdictSection } from "./verdicts.ts";
 
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:";
 
-/** What the style sheet draws: list numbers, and what summary and quotation marks need. */
-const STYLED = "0123456789.▸▾¶";
-
-export async function pageHtml(report: ReportDocument, figures: readonly DrawnFigure[]): Promise<string> {
-  const body = bodyHtml(report, figures);
-  const words = body.replace(/<[^>]*>/g, "") + STYLED;
-  const fonts = await Promise.all([
-    fontFaces("sans", words, "DK Sans"),
-    fontFaces("serif", words, "DK Serif"),
-  ]);
-  const head = `<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark"><meta http-equiv="Content-Security-Policy" content="${POLICY}"><meta name="generator" content="depthkit"><title>${escapeText(report.title)}</title><style>${fonts.join("")}${pageStyle}</style>`;
+/** The page around its body, with a style sheet's rules for its typefaces. */
+export function pageHtml(title: string, body: string, fonts: string): string {
+  const head = `<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark"><meta http-equiv="Content-Security-Policy" content="${POLICY}"><meta name="generator" content="depthkit"><title>${escapeText(title)}</title><style>${fonts}${pageStyle}</style>`;
   return `<!doctype html>\n<html lang="en"><head>${head}</head>\n<body>${body}</body></html>\n`;
 }
 
 const FOUND = { id: "found", heading: "What was found" };
 const PROTOCOLS = { id: "protocols", heading: "Protocols and environment" };
 
-function bodyHtml(report: ReportDocument, figures: readonly DrawnFigure[]): string {
+export function bodyHtml(report: ReportDocument, figures: readonly DrawnFigure[]): string {
   const context = contextOf(report);
   const drawn = new Map(figures.map((one) => [one.figure.id, one]));
   const { verdicts } = report;
@@ -37,6 +28,7 @@ function bodyHtml(report: ReportDocument, figures: readonly DrawnFigure[]): stri
   );
   return `<nav aria-label="Contents"><b>depthkit</b><ol>${contents.join("")}</ol></nav>
 <main>${headerHtml(report, context)}
+<details class="contents"><summary>Contents</summary><ol>${contents.join("")}</ol></details>
 ${foundHtml(report, context)}
 ${report.sections.map((section) => sectionHtml(section, drawn, context)).join("\n")}
 ${verdicts === undefined ? "" : verdictSection(verdicts, context)}

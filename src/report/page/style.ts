@@ -24,6 +24,11 @@ nav a{color:var(--mute);text-decoration:none}
 nav a:hover{color:var(--ink)}
 main{min-width:0;padding:56px 0 64px}
 
+.contents{display:none;margin:0 0 30px;font:400 15px/1.4 var(--sans)}
+.contents summary{width:max-content;cursor:pointer;color:var(--mute)}
+.contents ol{list-style:none;margin:10px 0 0;padding:0}
+.contents li{margin:0;padding:7px 0;border-top:1px solid var(--rule)}
+.contents a{display:block;text-decoration:none}
 .kicker{margin:0 0 18px;font-size:13px;color:var(--mute)}
 .kicker span+span::before{content:"/";margin:0 .6em 0 .3em;color:var(--grey)}
 h1{margin:0 0 22px;max-width:19em;font-size:46px;line-height:1.1;font-weight:600;letter-spacing:-.022em;text-wrap:balance}
@@ -151,6 +156,7 @@ footer{margin-top:72px;padding-top:18px;border-top:1px solid var(--rule);font-si
 @media (max-width:1060px){
 body{grid-template-columns:minmax(0,860px);gap:0}
 nav{display:none}
+.contents{display:block}
 }
 @media (max-width:780px){
 .wide{display:none}
@@ -178,7 +184,7 @@ h2{margin-top:60px;font-size:26px}
 @page{size:A4;margin:16mm 15mm}
 :root{${variablesOf("light")};--bg:#fff}
 body{display:block;padding:0;font-size:11pt;-webkit-print-color-adjust:exact;print-color-adjust:exact}
-nav,.data,.narrow,.h{display:none}
+nav,.contents,.data,.narrow,.h{display:none}
 .wide{display:block}
 main{padding:0}
 h1{font-size:28pt}

@@ -252,8 +252,9 @@ function seriesOf(
   emphasis: boolean,
   limit = Number.POSITIVE_INFINITY,
 ): LineSeries {
+  const leaves = curve.points.some(({ value }) => value !== null && shown(curve, value) > limit);
   return {
-    name,
+    name: leaves ? `${name}, then beyond` : name,
     family,
     ...(emphasis ? { emphasis } : {}),
     points: curve.points.map((point) => {
@@ -343,7 +344,7 @@ export function protocolsOf(study: Study, group: { evaluation: string; calibrati
   return ids.filter((id) => id !== undefined);
 }
 
-export const capital = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
+const capital = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 
 /** Sentences on what a group's curves show; those that its numbers do not bear are left out. */
 export function curveFindings(
@@ -374,7 +375,7 @@ export function curveFindings(
         : ` Up to ${removedWords(study, most, units)} can go within 10% of the whole model's perplexity.`;
   return [
     {
-      claim: figure.title,
+      claim: `${figure.title}.`,
       text:
         `On ${group.evaluation}, ${shownName(best.curve)} of the whole model is ` +
         `${valueText(best.curve, best.curve.whole)}; without ${removedWords(study, removal, units)} it is ` +

@@ -1,11 +1,15 @@
 /** A report as files: what stands in them, and what a document is refused for. */
-import { beforeAll, describe, expect, test } from "vitest";
+import { existsSync, readdirSync } from "node:fs";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import type { DepthkitError } from "../../../src/errors.ts";
 import { loadTools, type Tools } from "../../../src/report/figures/chart.ts";
+import { cutLine } from "../../../src/report/figures/cut-lines.ts";
 import { drawLines } from "../../../src/report/figures/lines.ts";
+import { withFontFiles } from "../../../src/report/fonts.ts";
 import type { Figure, LinesFigure, ReportDocument, ReportFiles } from "../../../src/report/index.ts";
 import { renderReport } from "../../../src/report/index.ts";
 import { drawPngs } from "../../../src/report/png.ts";
+import { temporaryFolder } from "../platform/temporary-folder.ts";
 import { sampleDocument } from "./sample-document.ts";
 
 const figures = sampleDocument.sections.flatMap((section) => section.figures);
@@ -177,6 +181,32 @@ describe("a line", () => {
     expect(content).not.toContain("cosine");
   });
 
+  test("is cut where it leaves its frame, and an arrow and its label say so", () => {
+    const points = [
+      { x: 0, y: 10 },
+      { x: 2, y: 1000 },
+      { x: 3, y: 50, low: 5, high: 500 },
+      { x: 4, y: 5e7 },
+    ];
+    const cut = cutLine(points, { scale: "linear" }, { scale: "log", domain: [8, 100] });
+    // Halfway between 10 and 1000 lies 100 on a log axis; an interval ends at the edge.
+    expect(cut.points.slice(0, 3)).toEqual([
+      { x: 0, y: 10 },
+      { x: expect.closeTo(1), y: 100, cut: true },
+      { x: 2, y: null },
+    ]);
+    expect(cut.points[4]).toEqual({ x: 3, y: 50, low: 8, high: 100 });
+    expect(cut.exits.map(({ y, up }) => [y, up])).toEqual([
+      [100, true],
+      [100, true],
+      [100, true],
+    ]);
+    const figure = { ...oneLine(points), y: { name: "perplexity", scale: "log", domain: [8, 100] } } as const;
+    const { content, tips } = drawLines(tools, figure, 860);
+    expect(content).toMatch(/>cosine\s+↑\s+50M</);
+    expect(tips).toMatch(/50M\s+cosine/);
+  });
+
   test("has a band only where there are intervals", () => {
     const bare = pathsOf(
       oneLine([
@@ -197,14 +227,9 @@ describe("a line", () => {
 test("a picture has its words: the typeface was found, in both weights", async () => {
   const svg = (words: string, weight: number) =>
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 40" font-family="Inter" font-size="20" font-weight="${weight}"><rect width="200" height="40" fill="#ffffff"/><text x="10" y="28" fill="#000000">${words}</text></svg>`;
-  const drawings = {
-    none: svg("", 400),
-    regular: svg("Perplexity", 400),
-    bold: svg("Perplexity", 650),
-    strange: svg("\u4e2d", 400),
-  };
-  const pngs = await drawPngs(new Map(Object.entries(drawings)));
-  const ink = await Promise.all(Object.keys(drawings).map((name) => darkPixels(pngs.get(name))));
+  const drawings = [svg("", 400), svg("Perplexity", 400), svg("Perplexity", 650), svg("\u4e2d", 400)];
+  const pngs = await drawPngs(drawings);
+  const ink = await Promise.all(pngs.map(darkPixels));
   const [none = -1, regular = 0, bold = 0, strange = 0] = ink;
   expect(none).toBe(0);
   expect(regular).toBeGreaterThan(1000);
@@ -213,10 +238,25 @@ test("a picture has its words: the typeface was found, in both weights", async (
   expect(strange).toBeGreaterThan(50);
 });
 
+test("nothing is left in the folder for temporary files, whether drawing ends well or not", async () => {
+  const folder = temporaryFolder();
+  for (const name of ["TMPDIR", "TEMP"]) vi.stubEnv(name, folder);
+  let seen = 0;
+  const failing = withFontFiles("words", (paths) => {
+    seen = paths.filter((path) => path.startsWith(folder) && existsSync(path)).length;
+    throw new RangeError("no picture");
+  });
+  await expect(failing).rejects.toThrow("no picture");
+  await withFontFiles("words", () => undefined);
+  vi.unstubAllEnvs();
+  expect(seen).toBe(2);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
 /** Counted by drawing the picture again, with its light parts made black: Node reads no PNG by itself. */
-async function darkPixels(png: Uint8Array | undefined): Promise<number> {
+async function darkPixels(png: Uint8Array): Promise<number> {
   const { Resvg } = await import("@resvg/resvg-js");
-  const data = Buffer.from(png ?? new Uint8Array()).toString("base64");
+  const data = Buffer.from(png).toString("base64");
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="400" height="80"><image href="data:image/png;base64,${data}" width="400" height="80"/></svg>`;
   const { pixels } = new Resvg(svg).render();
   let dark = 0;

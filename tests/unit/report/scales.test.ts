@@ -11,7 +11,12 @@ import { fitText, textWidth, wrapText } from "../../../src/report/figures/text-w
 test.each([
   [34.879, {}, "34.9"],
   [0.01234, {}, "0.0123"],
-  [1234567.8, {}, "1,234,568"],
+  [1234567.8, {}, "1.23M"],
+  [491807078, {}, "492M"],
+  [4.1e9, {}, "4.1B"],
+  [3.2e13, {}, "3.2e13"],
+  [134515008, { digits: 0 }, "134,515,008"],
+  [12345.6, {}, "12,346"],
   [-0.5, {}, "−0.500"],
   [0, {}, "0"],
   [30, {}, "30"],
@@ -52,8 +57,20 @@ test("an axis holds every value, and what its caller says goes before", () => {
   expect(high).toBeGreaterThan(400);
   expect(rulerOf({ name: "cost" }, [2, 5], { fromZero: true }).domain[0]).toBe(0);
   expect(rulerOf({ name: "cost", domain: [0, 9] }, [2, 5]).domain).toEqual([0, 9]);
-  expect(rulerOf({ name: "cost" }, [3, 3]).domain).toEqual([3, 6]);
+  expect(rulerOf({ name: "cost" }, [3, 3]).domain).toEqual([2, 4]);
+  expect(rulerOf({ name: "cost" }, [3], { fromZero: true }).domain[0]).toBe(0);
   expect(rulerOf({ name: "cost" }, [], { tight: true }).domain).toEqual([0, 1]);
+});
+
+test("names of places stand apart: fewer are given where there is little room", () => {
+  const ticks = Array.from({ length: 31 }, (_, at) => ({ at, text: `block ${at}` }));
+  const count = (width: number) =>
+    rulerOf({ name: "depth", ticks }, [0, 30], { tight: true, width }).ticks.length;
+  expect(count(3000)).toBe(31);
+  expect(count(800)).toBe(7);
+  expect(count(100)).toBe(2);
+  const own = (width: number) => rulerOf({ name: "tokens" }, [0, 90000], { room: 12, width }).ticks.length;
+  expect(own(800)).toBeGreaterThan(own(200));
 });
 
 test("labels keep their order and their distance, within the chart, near to where they belong", () => {

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-
-from msgspec.structs import replace
+from decimal import Decimal
 
 from depthkit_worker.contract.wire import (
     GenerateOptions,
@@ -66,7 +65,7 @@ def solve(
     score = task.info.score
     compare = _COMPARISONS[score]
     answers = tuple(
-        replace(compare(item, generation), sample=sample)
+        compare(item, generation, sample)
         for (item, _, sample), generation in zip(asked, result.generations, strict=True)
     )
     right = [sum(answer.correct for answer in answers[at : at + n]) for at in range(0, len(answers), n)]
@@ -136,9 +135,10 @@ def _check_samples(task: GenerationTask, options: SolveOptions) -> None:
         )
 
 
-def _by_text(item: Item, generation: Generation) -> GenerationAnswer:
+def _by_text(item: Item, generation: Generation, sample: int) -> GenerationAnswer:
     target = _same_text(item, generation)
-    return _answer(item, generation, item.targets[0] if target is None else target, target is not None)
+    shown = item.targets[0] if target is None else target
+    return _answer(item, generation, sample, target=shown, correct=target is not None)
 
 
 def _same_text(item: Item, generation: Generation) -> str | None:
@@ -146,20 +146,19 @@ def _same_text(item: Item, generation: Generation) -> str | None:
     return next((target for target in item.targets if target.strip() == text), None)
 
 
-def _by_number(item: Item, generation: Generation) -> GenerationAnswer:
+def _by_number(item: Item, generation: Generation, sample: int) -> GenerationAnswer:
     number = number_in(generation.text)
     found = next(
         (target for target, of in zip(item.targets, item.numbers, strict=True) if of == number), None
     )
-    target = item.targets[0] if found is None else found
-    answer = _answer(item, generation, target, found is not None)
-    return answer if number is None else replace(answer, number=format(number, "f"))
+    shown = item.targets[0] if found is None else found
+    return _answer(item, generation, sample, target=shown, correct=found is not None, number=number)
 
 
-def _by_rouge(item: Item, generation: Generation) -> GenerationAnswer:
+def _by_rouge(item: Item, generation: Generation, sample: int) -> GenerationAnswer:
     score, target = _best(item, generation)
-    answer = _answer(item, generation, target, _same_text(item, generation) is not None)
-    return replace(answer, rouge_l=score.f_measure)
+    correct = _same_text(item, generation) is not None
+    return _answer(item, generation, sample, target=target, correct=correct, rouge_l=score.f_measure)
 
 
 def _best(item: Item, generation: Generation) -> tuple[Rouge, str]:
@@ -180,21 +179,30 @@ def _rouge(items: Sequence[Item], generations: Sequence[Generation], n: int) -> 
     )
 
 
-def _answer(item: Item, generation: Generation, target: str, correct: bool) -> GenerationAnswer:
+def _answer(
+    item: Item,
+    generation: Generation,
+    sample: int,
+    *,
+    target: str,
+    correct: bool,
+    number: Decimal | None = None,
+    rouge_l: float | None = None,
+) -> GenerationAnswer:
     return GenerationAnswer(
         place=item.place,
         text=generation.text,
         target=target,
-        number=None,
+        number=None if number is None else format(number, "f"),
         correct=correct,
-        rouge_l=None,
-        sample=0,
+        rouge_l=rouge_l,
+        sample=sample,
         tokens=len(generation.token_ids),
         finish=generation.finish,
     )
 
 
-_COMPARISONS: Mapping[GenerationScoreRule, Callable[[Item, Generation], GenerationAnswer]] = {
+_COMPARISONS: Mapping[GenerationScoreRule, Callable[[Item, Generation, int], GenerationAnswer]] = {
     "exact": _by_text,
     "number": _by_number,
     "rouge-l": _by_rouge,
