@@ -30,7 +30,7 @@ export class FitInfluence {
   constructor(on: Subject, fit: Corpus, known?: Influence) {
     this.#on = on;
     this.#fit = fit;
-    if (known !== undefined) this.#static.set("", known);
+    if (known !== undefined) this.#static.set(keyOf([], undefined), known);
   }
 
   /**
@@ -38,7 +38,7 @@ export class FitInfluence {
    */
   async static({ removed = [], repair, ...call }: MeasureCall, cosines = false): Promise<Influence> {
     const inPlace = removed.length === 0 ? undefined : repair;
-    const key = JSON.stringify([removed, inPlace]);
+    const key = keyOf(removed, inPlace);
     const known = this.#static.get(key);
     if (known !== undefined && (!cosines || known.data.cosines !== undefined)) return known;
     const on = { ...this.#on, removed };
@@ -64,3 +64,6 @@ export class FitInfluence {
     return influence;
   }
 }
+
+const keyOf = (removed: readonly UnitName[], repair: RepairOptions | undefined): string =>
+  JSON.stringify([removed, repair]);

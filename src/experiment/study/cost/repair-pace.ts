@@ -11,8 +11,10 @@ import type { Condition, OpenModel } from "../open.ts";
 import { isFailure, orFailure } from "../steps.ts";
 import { plus, type Span, spanOf, timed, times } from "./span.ts";
 
-/** Steps of a training that is sampled, and the sequences of the larger sample. */
-const [sampleSteps, more] = [2, 2];
+/** Steps of a training that is sampled. */
+const sampleSteps = 2;
+/** Sequences of the larger sample: from two that lie near each other no line can be drawn far. */
+const largerSample = (sequences: number) => Math.min(sequences, Math.max(4, Math.ceil(sequences / 4)));
 
 /** Of one repair's steps, on so many gaps. */
 export interface RepairPace {
@@ -38,8 +40,9 @@ export async function repairPace(
   const { name: _, data, sequences: __, choose: ___, ...options } = condition.calibration;
   const load = (sequences: number) => opened.model.loadCorpus(data, { ...options, sequences, ...call });
   const { sequences } = condition.measured.info;
+  const more = largerSample(sequences);
   await using one = await load(1);
-  await using two = await load(Math.min(more, sequences));
+  await using several = await load(more);
   const most = sorted.at(-1) ?? [];
   for (const least of sorted) {
     const sample = async (on: Corpus, removed: readonly UnitName[]) =>
@@ -48,18 +51,18 @@ export async function repairPace(
     const first = await orFailure(() => sample(one, least));
     if (isFailure(first)) continue;
     const few = await sample(one, least);
-    const double = [await sample(two, least), await sample(two, least)];
+    const larger = [await sample(several, least), await sample(several, least)];
     const [gaps, allGaps] = [gapsOf(least), gapsOf(most)];
     // What is trained takes its time from its steps, not from its gaps.
     const largest = allGaps === gaps || first.trained > 0 ? few : await orFailure(() => sample(one, most));
     const perGap = isFailure(largest)
       ? 0
       : Math.max(0, largest.fitting - few.fitting) / Math.max(1, allGaps - gaps) / few.fitting;
-    const fitting = spanOf(double.map((fit) => fit.fitting));
-    const perSequence = sequences === 1 ? 0 : Math.max(0, fitting.seconds - few.fitting);
+    const fitting = spanOf(larger.map((fit) => fit.fitting));
+    const perSequence = more === 1 ? 0 : Math.max(0, fitting.seconds - few.fitting) / (more - 1);
     const all = fitting.seconds + Math.max(0, sequences - more) * perSequence;
     const whole = times(fitting, all / fitting.seconds);
-    const training = spanOf(double.map((fit) => fit.training));
+    const training = spanOf(larger.map((fit) => fit.training));
     return {
       seconds: (count) => plus(times(whole, 1 + Math.max(0, count - gaps) * perGap), training),
       trained: first.trained,
