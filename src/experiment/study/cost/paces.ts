@@ -199,7 +199,7 @@ interface Sampled {
 }
 
 /** Once to warm up, then three times and more where that is quick. */
-export async function repeated(work: () => Promise<unknown>): Promise<Span> {
+async function repeated(work: () => Promise<unknown>): Promise<Span> {
   await work();
   const measured: number[] = [];
   let spent = 0;
