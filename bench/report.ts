@@ -1,6 +1,6 @@
 /**
- * How long a report takes to draw and how large its page is: 30 blocks, 8 rankings, 10 counts and every kind of
- * figure, made up. The first is that of a program that has drawn nothing before, which loads all that draws.
+ * How long a report takes to draw and how large its page is: 30 blocks, 8 rankings, 10 counts and every kind
+ * of figure, made up. The first is that of a program that has drawn nothing before.
  */
 import { formatBytes, type ReportFiles, renderReport, renderTable } from "../src/report/index.ts";
 import { sampleDocument } from "../tests/unit/report/sample-document.ts";

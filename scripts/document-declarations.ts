@@ -17,7 +17,15 @@ interface Insertion {
 }
 
 /** Folders of `dist` and `src` whose schemas are part of the public types. */
-const folders = ["protocol", "experiment", "experiment/prune", "doctor", "environment"];
+const folders = [
+  "protocol",
+  "experiment",
+  "experiment/prune",
+  "experiment/study",
+  "experiment/study/cost",
+  "doctor",
+  "environment",
+];
 
 // All modules first: what is not exported is found by its name in the contract.
 const modules = new Map<string, Record<string, unknown>>();

@@ -61,6 +61,7 @@ const evaluate = {
   repairs: [],
   repaired: null,
   measures: ["accuracy", "choice-loss"],
+  bySequence: false,
   scoredPositions: { every: 1, last: null },
   batchSize: null,
   memoryBudget: null,

@@ -82,7 +82,7 @@ async function figureFiles(
   });
 }
 
-/** The characters that a reader sees: those between tags, those that are escaped there, the numbers of lists. */
+/** The characters that a reader sees: between tags, escaped there, and the numbers of lists. */
 const wordsOf = (parts: readonly string[]) => `${parts.join("").replace(/<[^>]*>/g, "")}<>&"0123456789.`;
 
 const encoder = new TextEncoder();

@@ -1,7 +1,7 @@
 /**
- * The colours of the page, one by its role in light and in dark. Text reaches a contrast of 4.5 in both; blue,
- * orange and green stay apart for the common kinds of colour blindness, and no figure tells things apart by
- * colour alone.
+ * The colours of the page, one by its role in light and in dark. Text reaches a contrast of 4.5 in both;
+ * blue, orange and green stay apart for the common kinds of colour blindness, and no figure tells things
+ * apart by colour alone.
  */
 export type Theme = "light" | "dark";
 

@@ -40,7 +40,7 @@ export async function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: join(folder, "chromium"), args: ARGUMENTS, env });
 }
 
-/** Unpacked once (200 MB, some seconds), under the version's name; a run that was cut off leaves no half of it. */
+/** Unpacked once (200 MB, some seconds), under its version; a run that was cut off leaves no half of it. */
 async function unpacked(): Promise<string> {
   const bin = join(dirname(fileURLToPath(import.meta.resolve("@sparticuz/chromium"))), "..", "bin");
   const manifest = JSON.parse(readFileSync(join(bin, "..", "package.json"), "utf8")) as { version: string };
@@ -72,8 +72,8 @@ async function unpacked(): Promise<string> {
 }
 
 /**
- * A picture of the whole page, for people to look at. Chromium's software compositor now and then has no frame
- * to give on a busy machine, and says so at once; then it is asked again.
+ * A picture of the whole page, for people to look at. Chromium's software compositor now and then has no
+ * frame to give on a busy machine, and says so at once; then it is asked again.
  */
 export async function keepScreenshot(page: Page, path: string, attempts = 6): Promise<void> {
   try {

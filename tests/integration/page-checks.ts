@@ -7,19 +7,27 @@ export const misplacedTexts = `(() => {
   for (const svg of document.querySelectorAll("svg.pl")) {
     const frame = svg.getBoundingClientRect();
     if (frame.width === 0) continue;
-    const texts = [...svg.querySelectorAll("text")].filter((text) => !text.closest(".t") && text.textContent.trim() !== "");
+    const isShown = (text) => !text.closest(".t") && text.textContent.trim() !== "";
+    const texts = [...svg.querySelectorAll("text")].filter(isShown);
     const boxes = texts.map((text) => {
       const box = text.getBoundingClientRect();
       // A line of text is higher than its letters are.
       const spare = box.height * 0.14;
-      return { words: text.textContent, left: box.left + 0.5, right: box.right - 0.5, top: box.top + spare, bottom: box.bottom - spare };
+      const across = { left: box.left + 0.5, right: box.right - 0.5 };
+      return { words: text.textContent, ...across, top: box.top + spare, bottom: box.bottom - spare };
     });
     count += boxes.filter((box) => box.right - box.left > 2).length;
     for (const [index, box] of boxes.entries()) {
-      if (box.left < frame.left - 2 || box.right > frame.right + 2 || box.top < frame.top - 2 || box.bottom > frame.bottom + 2)
+      const aside = box.left < frame.left - 2 || box.right > frame.right + 2;
+      if (aside || box.top < frame.top - 2 || box.bottom > frame.bottom + 2)
         found.push("outside: " + box.words);
       for (const other of boxes.slice(index + 1))
-        if (box.left < other.right && other.left < box.right && box.top < other.bottom && other.top < box.bottom)
+        if (
+          box.left < other.right &&
+          other.left < box.right &&
+          box.top < other.bottom &&
+          other.top < box.bottom
+        )
           found.push("on each other: " + box.words + " | " + other.words);
     }
   }
@@ -41,7 +49,8 @@ export const misplacedTips = `(() => {
       const rect = tip.querySelector("rect")?.getBoundingClientRect();
       for (const text of rect ? tip.querySelectorAll("text") : []) {
         const words = text.getBoundingClientRect();
-        if (words.right > rect.right - 2 || words.bottom > rect.bottom + 1) found.push("too long: " + text.textContent);
+        if (words.right > rect.right - 2 || words.bottom > rect.bottom + 1)
+          found.push("too long: " + text.textContent);
       }
       tip.style.display = "";
     }
@@ -54,18 +63,23 @@ export const overflow = `(() => {
   const wide = [...document.querySelectorAll("body *")].filter(
     (one) => !one.closest(".scroll, svg, nav") && one.getBoundingClientRect().right > innerWidth + 1,
   );
-  return { page: document.documentElement.scrollWidth - innerWidth, wide: wide.map((one) => one.outerHTML.slice(0, 120)) };
+  const page = document.documentElement.scrollWidth - innerWidth;
+  return { page, wide: wide.map((one) => one.outerHTML.slice(0, 120)) };
 })()`;
 
 /** Figures that tell nothing to those who cannot see them. */
 export const figuresWithoutWords = `[...document.querySelectorAll("figure")].filter((figure) => {
   const shown = [...figure.querySelectorAll("svg.pl")].filter((svg) => svg.getBoundingClientRect().width > 0);
-  const named = shown.every((svg) => svg.getAttribute("role") === "img" && (svg.getAttribute("aria-label") ?? "").length > 10);
-  return !(named && (shown.length > 0 || figure.querySelector(".unseen")) && document.getElementById(figure.getAttribute("aria-labelledby")));
+  const isNamed = (svg) =>
+    svg.getAttribute("role") === "img" && (svg.getAttribute("aria-label") ?? "").length > 10;
+  const told = shown.length > 0 ? shown.every(isNamed) : figure.querySelector(".unseen") !== null;
+  return !told || document.getElementById(figure.getAttribute("aria-labelledby")) === null;
 }).map((figure) => figure.id)`;
 
 /** The families that are there, as loaded. */
-export const loadedFonts = `document.fonts.ready.then((fonts) => [...fonts].map(({ family, status }) => family.replaceAll('"', "") + " " + status))`;
+export const loadedFonts = `document.fonts.ready.then((fonts) =>
+  [...fonts].map(({ family, status }) => family.replaceAll('"', "") + " " + status),
+)`;
 
 export const displayOf = (selector: string) =>
   `getComputedStyle(document.querySelector(${JSON.stringify(selector)})).display`;

@@ -27,11 +27,12 @@ const scores = [{ name: "cosine", scores: { "block.0": 1 } }];
 const way = { name: "greedy", results: [1, 2] };
 const plan: sdk.Plan = {
   model: { source: "smollm2-135m" },
-  calibration: { data: { texts } },
+  calibration: { data: { texts }, sequences: 1, length: 16 },
   rankings: [{ by: "influence" }],
   removals: [1],
-  evaluations: [{ kind: "perplexity", data: { texts } }],
+  evaluations: [{ kind: "perplexity", data: { texts }, chunk: 16 }],
 };
+const paper = { model: "smollm2-135m", depth: 30, calibration: { texts }, text: { texts } };
 const pruning = (): sdk.PruneOptions => ({
   model: "smollm2-135m",
   budget: 1,
@@ -70,6 +71,8 @@ const calls: readonly Call[] = [
     "keepSeconds",
     (o) => sdk.listenWorker(withOptions({ listen: "tcp://127.0.0.1:*", keys: "no.keys" }, o)),
   ],
+  ["Depthkit.environment", "signal", (o) => kit.environment(o)],
+  ["paperPlan", "quick", (o) => sdk.paperPlan(withOptions(paper, o))],
   ["makeKeys", "trust", (o) => sdk.makeKeys(join(temporaryFolder(), "x.keys"), o)],
   ["Depthkit.loadModel", "device", (o) => kit.loadModel("smollm2-135m", o)],
   ["Depthkit.checkTarget", "overwrite", (o) => kit.checkTarget("out", withOptions({ kind: "export" }, o))],
@@ -256,6 +259,10 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
   ["batchSize", () => model.lmEval({ tasks: ["piqa"], batchSize: 65_537 })],
   ["batchSizes.0", () => model.profile({ batchSizes: [65_537] })],
   ["timeoutMs", () => kit.environment({ timeoutMs: 0 })],
+  ["depth", () => sdk.paperPlan({ ...paper, depth: 1 })],
+  ["record", () => sdk.studyRows("record.json" as Anything)],
+  ["one", () => sdk.compareStudies("record.json" as Anything, {} as Anything)],
+  ["records.0", () => report.studyReport(["record.json" as Anything])],
   ["kind", () => kit.checkTarget("out", { kind: "exports" as Anything })],
   ["target", () => kit.checkTarget("", { kind: "export" })],
   ["evaluations", () => model.evaluate("perplexity" as Anything)],
@@ -470,11 +477,13 @@ test("every public call is among these", () => {
   // Calls that take no options; what they take is among the lists above, or is a number.
   const without = new Set([
     ..."Depthkit.close Model.units Model.close Subnetwork.without Subnetwork.close".split(" "),
-    ..."checkUnits parseUnit isErrorCode packageVersion pythonReference compareScores compareEvaluations".split(
+    ..."checkUnits parseUnit isErrorCode packageVersion pythonReference compareScores compareEvaluations compareStudies".split(
       " ",
     ),
-    ..."compareEstimates prefixCost keepsPattern nearestKeepingPattern".split(" "),
-    ..."formatBytes formatCount formatNumber formatSeconds renderTable renderRemovalCosts".split(" "),
+    ..."compareEstimates prefixCost keepsPattern nearestKeepingPattern definePlan studyRows".split(" "),
+    ..."formatBytes formatCount formatNumber formatSeconds renderTable renderRemovalCosts studyReport".split(
+      " ",
+    ),
   ]);
   const methodsOf = (name: string, one: object) =>
     Object.getOwnPropertyNames(one)

@@ -1,6 +1,7 @@
 /** Two studies beside each other: figures are in one row only where they are of one protocol. */
+import { checkArgument } from "../../options.ts";
 import type { StudyRecord } from "./record.ts";
-import { type StudyRow, studyRows } from "./rows.ts";
+import { aStudyRecord, type StudyRow, studyRows } from "./rows.ts";
 
 /** One figure that both have, by the same protocol. */
 export interface ComparedRow {
@@ -30,7 +31,10 @@ const harmless = new Set(["batchSize", "files", "notes", "firstTokens", "maxChun
 /** What of a model a figure is a figure of. */
 const modelFields = ["weightsDigest", "dtype", "attention"] as const;
 
+/** @throws DepthkitError INVALID_ARGUMENT */
 export function compareStudies(one: StudyRecord, other: StudyRecord): StudyComparison {
+  checkArgument("compareStudies", "one", one, aStudyRecord);
+  checkArgument("compareStudies", "other", other, aStudyRecord);
   const protocols = one.evaluations.flatMap((mine): ProtocolDifference[] => {
     const { model, evaluation } = mine;
     const theirs = other.evaluations.find((it) => it.model === model && it.evaluation === evaluation);

@@ -1,5 +1,6 @@
 /** A study as long rows: one for every figure, with all that it is a figure of. */
 import { groupBy } from "../../arrays.ts";
+import { type Check, checkArgument, isObject } from "../../options.ts";
 import type { StudyRecord } from "./record.ts";
 
 /** One figure. */
@@ -29,8 +30,19 @@ export interface StudyRow {
   readonly error: string;
 }
 
-/** Every figure of a record: of the whole model under each calibration and draw, then of each point. */
+/** That something is a study's record, by its version; `depthkit/schemas` looks at all of it. */
+export const aStudyRecord: Check = {
+  allowed: "the record of a study, of version 3",
+  holds: (value) => isObject(value) && value["recordVersion"] === 3,
+};
+
+/**
+ * Every figure of a record: of the whole model under each calibration and draw, then of each point.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT
+ */
 export function studyRows(record: StudyRecord): StudyRow[] {
+  checkArgument("studyRows", "record", record, aStudyRecord);
   const subnetworks = new Map(record.subnetworks.map((one) => [one.id, one]));
   const results = groupBy(record.results, ({ subnetwork }) => subnetwork);
   const wholes = new Map(

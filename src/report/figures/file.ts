@@ -44,7 +44,10 @@ export function layOut(
   y += placed.height;
   if (protocols.length > 0) {
     y += 16;
-    const words = `${protocols.join("; ")}${figure.protocolNote === undefined ? "" : ` (${figure.protocolNote})`}`;
+    const words = [
+      `${protocols.join("; ")}`,
+      `${figure.protocolNote === undefined ? "" : ` (${figure.protocolNote})`}`,
+    ].join("");
     for (const line of wrapText(words, width, 11.5)) {
       parts.push(label(line, 0, y + 8, { size: 11.5, fill: colour.mute }));
       y += 17;
@@ -61,7 +64,13 @@ export function svgFile(
 ): string {
   const ground = element("rect", { width, height, fill: colour.bg });
   const head = `<title>${escapeText(title)}</title><desc>${escapeText(description)}</desc>`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${round(width)} ${round(height)}" width="${round(width)}" height="${round(height)}" role="img" font-family="Inter, Arial, sans-serif" font-size="12" fill="${colour.ink}">${head}${style === "" ? "" : `<style>${style}</style>`}${ground}${content}</svg>\n`;
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${round(width)} `,
+    `${round(height)}" width="${round(width)}" height="`,
+    `${round(height)}" role="img" font-family="Inter, Arial, sans-serif" font-size="12" fill="`,
+    `${colour.ink}">${head}${style === "" ? "" : `<style>${style}</style>`}${ground}${content}`,
+    `</svg>\n`,
+  ].join("");
 }
 
 function placePictures(drawing: Drawing): { width: number; height: number; content: string } {

@@ -1,7 +1,7 @@
 /** What the colours and shapes of a figure mean, for the page and for a file. */
 import { writeChosen } from "./axes.ts";
 import { colour } from "./svg.ts";
-import type { Family, Figure, IntervalGroup, Player } from "./types.ts";
+import type { Family, Figure, IntervalGroup, Player, Quantity } from "./types.ts";
 
 export interface LegendEntry {
   readonly shape: "line" | "box" | "area" | "dot" | "hollow" | "ring" | "tick" | "interval" | "ramp";
@@ -39,8 +39,8 @@ export function legendOf(figure: Figure): LegendEntry[] {
             {
               shape: "ramp",
               colour: colour[figure.shading.tone],
-              text: `${writeChosen(figure.shading.weakest, figure.value)} ${beyond(figure.shading, "weakest")}`.trim(),
-              to: `${writeChosen(figure.shading.strongest, figure.value)} ${beyond(figure.shading, "strongest")}`.trim(),
+              text: endOf(figure.shading, "weakest", figure.value),
+              to: endOf(figure.shading, "strongest", figure.value),
             },
             ...(figure.marked === undefined ? [] : [entry("ring", colour.orange, figure.marked.label)]),
           ]
@@ -96,7 +96,11 @@ function intervalEntries(groups: readonly Pick<IntervalGroup, "players">[]): Leg
 }
 
 /** Colours end where values may go on. */
-const beyond = (
-  { weakest, strongest }: { weakest: number; strongest: number },
+function endOf(
+  shading: { weakest: number; strongest: number },
   end: "weakest" | "strongest",
-) => (weakest > strongest === (end === "weakest") ? "or more" : "or less");
+  value: Quantity,
+): string {
+  const isHigh = shading.weakest > shading.strongest === (end === "weakest");
+  return `${writeChosen(shading[end], value)} ${isHigh ? "or more" : "or less"}`;
+}

@@ -128,8 +128,8 @@ export interface EndLabel {
 }
 
 /**
- * The last measured point of each line, with its words; of one that has left the frame the place where it did,
- * with an arrow. Lines without any point have no end.
+ * The last measured point of each line, with its words; of one that has left the frame the place where it
+ * did, with an arrow. Lines without any point have no end.
  */
 export function endsOf(
   series: readonly StyledSeries[],

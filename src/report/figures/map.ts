@@ -91,7 +91,11 @@ function shadeOne(cells: readonly Cell[], shading: OneHue, at: Places): string {
   const shades = new Map<string, string[]>();
   for (const cell of cells) {
     const shade = Math.max(0.04, Math.round(strengthOf(cell.value, shading) * 24) / 24).toFixed(2);
-    const path = `M${round(at.x(String(cell.x)) - at.bandX / 2)},${round(at.y(String(cell.y)) - at.bandY / 2)}h${round(at.bandX)}v${round(at.bandY)}h-${round(at.bandX)}z`;
+    const path = [
+      `M${round(at.x(String(cell.x)) - at.bandX / 2)},`,
+      `${round(at.y(String(cell.y)) - at.bandY / 2)}h${round(at.bandX)}v${round(at.bandY)}h-`,
+      `${round(at.bandX)}z`,
+    ].join("");
     shades.set(shade, [...(shades.get(shade) ?? []), path]);
   }
   return [...shades]

@@ -20,7 +20,7 @@ export const textColour = (tone: Tone) => (tone === "grey" ? colour.mute : colou
 
 const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 
-/** For text and for attributes in double quotes. What XML does not know would make a file that no reader opens. */
+/** For text and for attributes in double quotes. No reader opens a file with what XML does not know. */
 export function escapeText(text: string): string {
   return text
     .toWellFormed()

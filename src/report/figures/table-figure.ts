@@ -12,9 +12,11 @@ type Cell = string | number | null;
 
 export function tableHtml({ columns, rows }: TableFigure): string {
   const limits = limitsOf({ columns, rows });
-  const head = columns.map(
-    ({ title, detail, bar }, index) =>
-      `<th scope="col"${index === 0 ? "" : sideOf(bar, columnIsText(rows, index))}>${escapeText(title)}${!detail ? "" : `<br><small>${escapeText(detail)}</small>`}</th>`,
+  const head = columns.map(({ title, detail, bar }, index) =>
+    [
+      `<th scope="col"${index === 0 ? "" : sideOf(bar, columnIsText(rows, index))}>`,
+      `${escapeText(title)}${!detail ? "" : `<br><small>${escapeText(detail)}</small>`}</th>`,
+    ].join(""),
   );
   const body = rows.map((row) => {
     const cells = row.map((value, index) => {
@@ -29,7 +31,11 @@ export function tableHtml({ columns, rows }: TableFigure): string {
     });
     return `<tr>${cells.join("")}</tr>`;
   });
-  return `<div class="scroll wide-table" tabindex="0" role="region" aria-label="Table"><table class="figures"><thead><tr>${head.join("")}</tr></thead><tbody>${body.join("")}</tbody></table></div>`;
+  return [
+    `<div class="scroll wide-table" tabindex="0" role="region" aria-label="Table">`,
+    `<table class="figures"><thead><tr>${head.join("")}</tr></thead><tbody>${body.join("")}`,
+    `</tbody></table></div>`,
+  ].join("");
 }
 
 const sideOf = (bar: TableColumn["bar"], isText: boolean) =>
@@ -40,7 +46,10 @@ const columnIsText = (rows: TableFigure["rows"], index: number) =>
 
 function barHtml(value: number, limit: number, tone: keyof typeof colour): string {
   const share = shareOf(value, limit);
-  return `<span class="bar${value < 0 ? " below" : ""}" style="--v:${share.toFixed(3)};--c:${colour[tone]}"></span>`;
+  return [
+    `<span class="bar${value < 0 ? " below" : ""}" style="--v:${share.toFixed(3)};--c:`,
+    `${colour[tone]}"></span>`,
+  ].join("");
 }
 
 const shareOf = (value: number, limit: number) => (limit > 0 ? Math.min(1, Math.abs(value) / limit) : 0);

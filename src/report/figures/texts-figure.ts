@@ -13,7 +13,10 @@ export function textsHtml({ prompts }: TextsFigure): string {
       const style = tone === undefined ? "" : ` style="color:${textColour(tone)}"`;
       const small = !detail ? "" : `<small>${escapeText(detail)}</small>`;
       const written = escapeText(oneLine(text)).replaceAll(NEW_LINE, ' <i class="nl">¶</i> ');
-      return `<div><dt${style}>${escapeText(name)}${small}</dt><dd><em>${escapeText(oneLine(prompt))}</em>${written}</dd></div>`;
+      return [
+        `<div><dt${style}>${escapeText(name)}${small}</dt><dd><em>${escapeText(oneLine(prompt))}</em>`,
+        `${written}</dd></div>`,
+      ].join("");
     });
     return `<div class="text"><h4>“${escapeText(oneLine(prompt))} …”</h4><dl>${items.join("")}</dl></div>`;
   });

@@ -1,4 +1,4 @@
-/** Values shown on hover by the style sheet alone: a shape that feels the pointer and a hidden tip in a group. */
+/** Values on hover by the style sheet alone: a group of a shape that feels the pointer and a hidden tip. */
 import { element, escapeText, round } from "./svg.ts";
 import { fitText, textWidth } from "./text-width.ts";
 
@@ -49,7 +49,10 @@ export function cellTip(x: number, y: number, size: Bounds, line: string, { widt
     width: size.width,
     height: size.height,
   });
-  return `<g class="h">${hit}<text class="t" x="${round(middle)}" y="${round(y + 4)}">${escapeText(line)}</text></g>`;
+  return [
+    `<g class="h">${hit}<text class="t" x="${round(middle)}" y="${round(y + 4)}">`,
+    `${escapeText(line)}</text></g>`,
+  ].join("");
 }
 
 function group(hit: string, lines: readonly string[], left: number, top: number): string {
@@ -57,7 +60,10 @@ function group(hit: string, lines: readonly string[], left: number, top: number)
   const texts = lines
     .map((line, index) => `<text y="${17 + index * LINE}">${escapeText(line)}</text>`)
     .join("");
-  return `<g class="h">${hit}<g class="t" transform="translate(${Math.round(left)},${Math.round(top)})"><rect width="${Math.round(width)}" height="${height}"/>${texts}</g></g>`;
+  return [
+    `<g class="h">${hit}<g class="t" transform="translate(${Math.round(left)},`,
+    `${Math.round(top)})"><rect width="${Math.round(width)}" height="${height}"/>${texts}</g></g>`,
+  ].join("");
 }
 
 function shorten(lines: readonly string[], width: number, height: number): string[] {

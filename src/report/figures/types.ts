@@ -3,7 +3,7 @@
  * records or workers. A number that is not there is null, never NaN: it is a gap in a line, an empty cell.
  */
 
-/** A colour by its role. Each is one colour in light and another in dark, told apart without colour vision too. */
+/** A colour by its role: one in light, another in dark, told apart without colour vision too. */
 export type Tone = "ink" | "blue" | "orange" | "green" | "violet" | "grey";
 
 /** How the numbers of a quantity are written. */
@@ -42,8 +42,8 @@ export interface Axis extends Quantity {
   scale?: "linear" | "log";
   /**
    * Its ends. Default: what the values need; a linear axis of bars begins at 0. It must hold every number,
-   * except that of upright axes: bars, lines and points that go beyond are cut there, with a sign that says so,
-   * and the table has their numbers.
+   * except that of upright axes: bars, lines and points that go beyond are cut there, with a sign that says
+   * so, and the table has their numbers.
    */
   domain?: readonly [low: number, high: number];
   /** The places that it names. Default: a handful of round numbers. */

@@ -14,7 +14,13 @@ export function dataTable(id: string, data: DataRows): string {
   const body = shown.map((row) => `<tr>${row.map(cell).join("")}</tr>`).join("");
   const file = encodeURI(csvOf(data).toWellFormed()).replaceAll("#", "%23");
   const rows = `${data.rows.length} ${data.rows.length === 1 ? "row" : "rows"}`;
-  return `<div class="data"><details><summary>Data table <small>${rows}</small></summary><div class="scroll" tabindex="0" role="region" aria-label="Data table"><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>${more}</details><a class="csv" download="${id}.csv" href="data:text/csv;charset=utf-8,${escapeText(file)}">CSV</a></div>`;
+  return [
+    `<div class="data"><details><summary>Data table <small>${rows}</small></summary>`,
+    `<div class="scroll" tabindex="0" role="region" aria-label="Data table"><table><thead><tr>`,
+    `${head}</tr></thead><tbody>${body}</tbody></table></div>${more}</details>`,
+    `<a class="csv" download="${id}.csv" href="data:text/csv;charset=utf-8,`,
+    `${escapeText(file)}">CSV</a></div>`,
+  ].join("");
 }
 
 function cell(value: string | number | null, index: number): string {

@@ -24,7 +24,11 @@ export function figureHtml({ figure, drawing, legend, data }: DrawnFigure, conte
     figure.protocols.length === 0 && note === ""
       ? ""
       : `<span class="proto">${figure.protocols.map(chip).join(" ")}${note}</span>`;
-  return `<figure id="${anchor}" aria-labelledby="${anchor}-t"><div class="head"><h3 id="${anchor}-t">${escapeText(figure.title)}</h3><p class="sub">${escapeText(figure.subtitle)}</p>${key}</div>
+  const head = [
+    `<div class="head"><h3 id="${anchor}-t">${escapeText(figure.title)}</h3>`,
+    `<p class="sub">${escapeText(figure.subtitle)}</p>${key}</div>`,
+  ].join("");
+  return `<figure id="${anchor}" aria-labelledby="${anchor}-t">${head}
 ${drawingHtml(drawing, figure)}
 <figcaption><b>Figure ${number}.</b> ${prose(figure.caption, context)}${protocols}</figcaption>
 ${dataTable(figure.id, data)}</figure>`;
@@ -33,11 +37,18 @@ ${dataTable(figure.id, data)}</figure>`;
 function drawingHtml(drawing: Drawing, { description }: FigureBase): string {
   switch (drawing.layout) {
     case "pair":
-      return `<div class="wide">${svg(drawing.wide, description)}</div><div class="narrow">${svg(drawing.narrow, description)}</div>`;
+      return [
+        `<div class="wide">${svg(drawing.wide, description)}</div><div class="narrow">`,
+        `${svg(drawing.narrow, description)}</div>`,
+      ].join("");
     case "grid": {
       const cells = drawing.pictures.map((picture) => {
         const title = picture.title === undefined ? "" : `<h4>${escapeText(picture.title)}</h4>`;
-        return `<div>${title}${svg(picture, picture.title === undefined ? description : `${picture.title}: ${description}`)}</div>`;
+        return [
+          `<div>${title}`,
+          `${svg(picture, picture.title === undefined ? description : `${picture.title}: ${description}`)}`,
+          `</div>`,
+        ].join("");
       });
       return `<div class="grid grid${drawing.columns}">${cells.join("")}</div>`;
     }
@@ -47,7 +58,11 @@ function drawingHtml(drawing: Drawing, { description }: FigureBase): string {
 }
 
 const svg = ({ width, height, content, tips }: Picture, description: string) =>
-  `<svg class="pl" viewBox="0 0 ${round(width)} ${round(height)}" width="${round(width)}" height="${round(height)}" role="img" aria-label="${escapeText(description)}">${content}${tips}</svg>`;
+  [
+    `<svg class="pl" viewBox="0 0 ${round(width)} ${round(height)}" width="`,
+    `${round(width)}" height="${round(height)}" role="img" aria-label="`,
+    `${escapeText(description)}">${content}${tips}</svg>`,
+  ].join("");
 
 function legendEntry({ shape, colour, text, to }: LegendEntry): string {
   const sign = `<i class="${shape}" style="--c:${colour}"></i>`;

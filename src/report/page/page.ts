@@ -11,7 +11,13 @@ const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; fo
 
 /** The page around its body, with a style sheet's rules for its typefaces. */
 export function pageHtml(title: string, body: string, fonts: string): string {
-  const head = `<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark"><meta http-equiv="Content-Security-Policy" content="${POLICY}"><meta name="generator" content="depthkit"><title>${escapeText(title)}</title><style>${fonts}${pageStyle}</style>`;
+  const head = [
+    `<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">`,
+    `<meta name="color-scheme" content="light dark">`,
+    `<meta http-equiv="Content-Security-Policy" content="${POLICY}">`,
+    `<meta name="generator" content="depthkit"><title>${escapeText(title)}</title><style>${fonts}`,
+    `${pageStyle}</style>`,
+  ].join("");
   return `<!doctype html>\n<html lang="en"><head>${head}</head>\n<body>${body}</body></html>\n`;
 }
 
@@ -38,7 +44,10 @@ ${report.footer === undefined ? "" : `<footer>${prose(report.footer, context)}</
 
 function headerHtml({ kicker, title, standfirst }: ReportDocument, context: Context): string {
   const small = kicker.map((word) => `<span>${escapeText(word)}</span>`).join(" ");
-  return `<header><p class="kicker">${small}</p><h1>${escapeText(title)}</h1><p class="stand">${prose(standfirst, context)}</p></header>`;
+  return [
+    `<header><p class="kicker">${small}</p><h1>${escapeText(title)}</h1><p class="stand">`,
+    `${prose(standfirst, context)}</p></header>`,
+  ].join("");
 }
 
 function foundHtml({ numbers, findings, verdicts }: ReportDocument, context: Context): string {
@@ -48,7 +57,10 @@ function foundHtml({ numbers, findings, verdicts }: ReportDocument, context: Con
       ? ""
       : `<ol class="findings">${findings.map((finding) => findingHtml(finding, context)).join("")}</ol>`;
   const sum = verdicts === undefined ? "" : tally(verdicts);
-  return `<section id="${anchors.section(FOUND.id)}" aria-label="${FOUND.heading}">${tiles}${list}${sum}</section>`;
+  return [
+    `<section id="${anchors.section(FOUND.id)}" aria-label="${FOUND.heading}">${tiles}${list}`,
+    `${sum}</section>`,
+  ].join("");
 }
 
 const tile = ({ value, text }: KeyNumber) =>
@@ -65,13 +77,18 @@ function sectionHtml(
   const words = paragraphs.map((paragraph) => `<p class="lead">${prose(paragraph, context)}</p>`).join("");
   const pictures = figures.flatMap((figure) => drawn.get(figure.id) ?? []);
   const small = note === undefined ? "" : `<p class="aside">${prose(note, context)}</p>`;
-  return `<section id="${anchors.section(id)}"><h2>${escapeText(heading)}</h2>${words}${pictures.map((one) => figureHtml(one, context)).join("\n")}${small}</section>`;
+  return [
+    `<section id="${anchors.section(id)}"><h2>${escapeText(heading)}</h2>${words}`,
+    `${pictures.map((one) => figureHtml(one, context)).join("\n")}${small}</section>`,
+  ].join("");
 }
 
 function protocolsHtml({ protocols, protocolNote, environment }: ReportDocument, context: Context): string {
-  const list = protocols.map(
-    ({ id, name, description }) =>
-      `<div id="${anchors.protocol(id)}"><dt>${chip(id)} ${escapeText(name)}</dt><dd>${prose(description, context)}</dd></div>`,
+  const list = protocols.map(({ id, name, description }) =>
+    [
+      `<div id="${anchors.protocol(id)}"><dt>${chip(id)} ${escapeText(name)}</dt><dd>`,
+      `${prose(description, context)}</dd></div>`,
+    ].join(""),
   );
   const note = protocolNote === undefined ? "" : `<p class="aside">${prose(protocolNote, context)}</p>`;
   const rows = environment.map(
@@ -79,5 +96,8 @@ function protocolsHtml({ protocols, protocolNote, environment }: ReportDocument,
       `<tr><th scope="row">${escapeText(name)}</th><td class="s">${escapeText(value)}</td></tr>`,
   );
   const made = rows.length === 0 ? "" : `<table class="env"><tbody>${rows.join("")}</tbody></table>`;
-  return `<section id="${anchors.section(PROTOCOLS.id)}"><h2>${PROTOCOLS.heading}</h2><dl class="protocols">${list.join("")}</dl>${note}${made}</section>`;
+  return [
+    `<section id="${anchors.section(PROTOCOLS.id)}"><h2>${PROTOCOLS.heading}</h2>`,
+    `<dl class="protocols">${list.join("")}</dl>${note}${made}</section>`,
+  ].join("");
 }

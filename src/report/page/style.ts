@@ -7,7 +7,8 @@ const sheet = `
 *{box-sizing:border-box}
 html{scroll-behavior:smooth;scroll-padding-top:24px;-webkit-text-size-adjust:100%;text-size-adjust:100%}
 body{margin:0;padding:0 32px;background:var(--bg);color:var(--ink);font:400 18px/1.55 var(--serif);
-  display:grid;grid-template-columns:176px minmax(0,860px);gap:56px;justify-content:center;overflow-wrap:break-word}
+  display:grid;grid-template-columns:176px minmax(0,860px);gap:56px;justify-content:center;
+  overflow-wrap:break-word}
 a{color:inherit;text-decoration-color:var(--grey);text-underline-offset:3px}
 a:hover{text-decoration-color:currentColor}
 :focus-visible{outline:2px solid var(--blue);outline-offset:3px;border-radius:2px}
@@ -16,7 +17,8 @@ a:hover{text-decoration-color:currentColor}
 
 nav,h3,h4,.sub,.legend,figcaption,.data,table,.kicker,.tile span,.badge,.chip,svg,.aside,footer,dt,.tally,
 .protocols,.measured{font-family:var(--sans)}
-nav{position:sticky;top:0;align-self:start;max-height:100vh;overflow-y:auto;padding:60px 0 24px;font-size:13px;line-height:1.35}
+nav{position:sticky;top:0;align-self:start;max-height:100vh;overflow-y:auto;padding:60px 0 24px;
+  font-size:13px;line-height:1.35}
 nav b{font-size:15px;letter-spacing:-.01em}
 nav ol{list-style:none;margin:16px 0 0;padding:0}
 nav li{margin:0 0 9px}
@@ -31,23 +33,28 @@ main{min-width:0;padding:56px 0 64px}
 .contents a{display:block;text-decoration:none}
 .kicker{margin:0 0 18px;font-size:13px;color:var(--mute)}
 .kicker span+span::before{content:"/";margin:0 .6em 0 .3em;color:var(--grey)}
-h1{margin:0 0 22px;max-width:19em;font-size:46px;line-height:1.1;font-weight:600;letter-spacing:-.022em;text-wrap:balance}
+h1{margin:0 0 22px;max-width:19em;font-size:46px;line-height:1.1;font-weight:600;
+  letter-spacing:-.022em;text-wrap:balance}
 .stand{margin:0 0 36px;max-width:34em;font-size:21px;line-height:1.5;text-wrap:pretty}
-h2{margin:84px 0 22px;padding-top:22px;border-top:1px solid var(--rule);font-size:30px;line-height:1.2;font-weight:600;letter-spacing:-.015em}
+h2{margin:84px 0 22px;padding-top:22px;border-top:1px solid var(--rule);font-size:30px;
+  line-height:1.2;font-weight:600;letter-spacing:-.015em}
 .lead{margin:0 0 22px;max-width:36em;text-wrap:pretty}
 .aside{margin:20px 0 0;max-width:50em;font-size:14px;line-height:1.5;color:var(--mute)}
 
-.tiles{display:grid;grid-template-columns:repeat(4,minmax(0,1fr));margin:0 0 34px;border-block:1px solid var(--rule)}
+.tiles{display:grid;grid-template-columns:repeat(4,minmax(0,1fr));margin:0 0 34px;
+  border-block:1px solid var(--rule)}
 .tile{padding:20px 18px 20px 0}
 .tile+.tile{padding-left:18px;border-left:1px solid var(--rule)}
-.tile b{display:block;margin-bottom:9px;font:600 38px/1 var(--serif);letter-spacing:-.02em;font-variant-numeric:lining-nums}
+.tile b{display:block;margin-bottom:9px;font:600 38px/1 var(--serif);letter-spacing:-.02em;
+  font-variant-numeric:lining-nums}
 .tile span{display:block;font-size:13px;line-height:1.4;color:var(--mute)}
 .findings{margin:0 0 26px;padding-left:1.3em;max-width:38em}
 .findings li{margin:0 0 11px;padding-left:.3em}
 .findings li::marker{color:var(--mute)}
 b{font-weight:650}
 .tally{display:flex;flex-wrap:wrap;align-items:center;gap:8px 18px;font-size:14px;color:var(--mute)}
-.tally a{display:inline-flex;align-items:center;gap:7px;line-height:1;font-weight:600;color:var(--ink);text-decoration:none}
+.tally a{display:inline-flex;align-items:center;gap:7px;line-height:1;font-weight:600;
+  color:var(--ink);text-decoration:none}
 
 figure{margin:0 0 30px}
 figure+figure{margin-top:64px}
@@ -65,7 +72,8 @@ h4{margin:0 0 6px;font-size:13.5px;font-weight:600}
 .key .ring{width:11px;height:11px;border-radius:50%;background:none;border:2.2px solid var(--c)}
 .key .tick{width:2px;height:14px}
 .key .interval{height:5px;border-radius:3px;opacity:.35}
-.key .ramp{width:120px;height:10px;background:linear-gradient(90deg,color-mix(in srgb,var(--c) 4%,transparent),var(--c))}
+.key .ramp{width:120px;height:10px;
+  background:linear-gradient(90deg,color-mix(in srgb,var(--c) 4%,transparent),var(--c))}
 
 svg.pl{display:block;max-width:100%;height:auto;overflow:visible;font-size:12px}
 .pl text{white-space:pre}
@@ -87,11 +95,13 @@ svg.pl{display:block;max-width:100%;height:auto;overflow:visible;font-size:12px}
 .h:hover .t{display:block}
 .t rect{fill:var(--ink);rx:4px}
 .t text{fill:var(--bg);font-size:11.5px;transform:translateX(9px)}
-text.t{text-anchor:middle;font-size:11.5px;font-weight:600;fill:var(--ink);paint-order:stroke;stroke:var(--bg);stroke-width:7px;stroke-linejoin:round}
+text.t{text-anchor:middle;font-size:11.5px;font-weight:600;fill:var(--ink);paint-order:stroke;
+  stroke:var(--bg);stroke-width:7px;stroke-linejoin:round}
 
 figcaption{margin-top:14px;max-width:52em;font-size:14px;line-height:1.5}
 .proto{display:block;margin-top:8px;font-size:12.5px;color:var(--mute)}
-.chip{display:inline-block;padding:3px 6px;border:1px solid var(--grey);border-radius:4px;font-size:11.5px;line-height:1;font-weight:650;text-decoration:none;color:var(--ink)}
+.chip{display:inline-block;padding:3px 6px;border:1px solid var(--grey);border-radius:4px;
+  font-size:11.5px;line-height:1;font-weight:650;text-decoration:none;color:var(--ink)}
 .chip:hover{background:var(--rule)}
 .data{position:relative;margin-top:10px;font-size:13px;color:var(--mute)}
 .data summary{width:max-content;padding:3px 0;cursor:pointer}
@@ -113,14 +123,16 @@ tbody tr{border-top:1px solid var(--rule)}
 .figures th.s,.figures td.s{padding-left:24px}
 .figures td.s{font-variant-numeric:tabular-nums;white-space:nowrap}
 .figures small{font-weight:400}
-.bar{display:inline-block;width:calc(var(--v)*130px + 1px);height:11px;margin-right:8px;border-radius:2px;background:var(--c);vertical-align:-1px}
+.bar{display:inline-block;width:calc(var(--v)*130px + 1px);height:11px;margin-right:8px;
+  border-radius:2px;background:var(--c);vertical-align:-1px}
 .bar.below{background:none;border:1.5px solid var(--orange)}
 
 .texts{display:grid;gap:34px}
 .text h4{margin:0 0 10px;font:600 19px/1.3 var(--serif)}
 dl{margin:0}
 .text dl{border-top:1px solid var(--rule)}
-.text dl div{display:grid;grid-template-columns:190px minmax(0,1fr);gap:20px;padding:10px 0;border-bottom:1px solid var(--rule)}
+.text dl div{display:grid;grid-template-columns:190px minmax(0,1fr);gap:20px;padding:10px 0;
+  border-bottom:1px solid var(--rule)}
 .text dt{font-size:13.5px;line-height:1.5}
 .text dt small{display:block;font-weight:400;font-size:12.5px;color:var(--mute)}
 .text dd{font-size:17px;line-height:1.5}
@@ -130,14 +142,17 @@ dt{font-weight:600}
 dd{margin:0}
 
 .claims{list-style:none;margin:0;padding:0}
-.claims li{display:grid;grid-template-columns:150px minmax(0,1fr);gap:20px;padding:16px 0;border-top:1px solid var(--rule)}
+.claims li{display:grid;grid-template-columns:150px minmax(0,1fr);gap:20px;padding:16px 0;
+  border-top:1px solid var(--rule)}
 .claims h4{margin:0 0 3px;font:600 18px/1.35 var(--serif)}
 .claims p{margin:0;max-width:40em;font-size:16px;color:var(--mute)}
 .claims .measured{margin:4px 0;font-size:14px;color:var(--ink);font-variant-numeric:tabular-nums}
 .measured span{margin-left:.5em;color:var(--mute)}
-.badge{display:inline-flex;align-items:center;align-self:start;gap:7px;font-size:13.5px;line-height:1.3;font-weight:600;white-space:nowrap}
+.badge{display:inline-flex;align-items:center;align-self:start;gap:7px;font-size:13.5px;
+  line-height:1.3;font-weight:600;white-space:nowrap}
 .claims .badge{padding-top:3px}
-.badge svg{width:18px;height:18px;fill:none;stroke:currentColor;stroke-width:1.7;stroke-linecap:round;stroke-linejoin:round}
+.badge svg{width:18px;height:18px;fill:none;stroke:currentColor;stroke-width:1.7;
+  stroke-linecap:round;stroke-linejoin:round}
 .held{color:var(--green)}
 .did-not-hold{color:var(--orange)}
 .cannot-be-told{color:var(--mute)}
@@ -145,7 +160,8 @@ dd{margin:0}
 .held path,.did-not-hold path{stroke:var(--bg)}
 .cannot-be-told circle{stroke-dasharray:2.6 2.2}
 
-.protocols>div{display:grid;grid-template-columns:230px minmax(0,1fr);gap:20px;padding:12px 0;border-top:1px solid var(--rule);font-size:14px;line-height:1.5}
+.protocols>div{display:grid;grid-template-columns:230px minmax(0,1fr);gap:20px;padding:12px 0;
+  border-top:1px solid var(--rule);font-size:14px;line-height:1.5}
 .protocols>div:target{background:var(--rule)}
 .protocols dd{color:var(--mute)}
 .env{margin-top:30px;font-size:14px}

@@ -13,7 +13,11 @@ const kinds = {
 const VERDICTS = "verdicts";
 
 const badge = (verdict: Verdict["verdict"]) =>
-  `<span class="badge ${verdict}"><svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="7"/><path d="${kinds[verdict].sign}"/></svg>${kinds[verdict].word}</span>`;
+  [
+    `<span class="badge ${verdict}"><svg viewBox="0 0 16 16" aria-hidden="true">`,
+    `<circle cx="8" cy="8" r="7"/><path d="${kinds[verdict].sign}"/></svg>${kinds[verdict].word}`,
+    `</span>`,
+  ].join("");
 
 /** How many held, did not and cannot be told, at the top of the page. */
 export function tally({ heading, claims }: VerdictList): string {
@@ -29,7 +33,11 @@ export function verdictSection(list: VerdictList, context: Context): string {
   const claims = list.claims.map(
     (claim) => `<li>${badge(claim.verdict)}<div>${claimHtml(claim, context)}</div></li>`,
   );
-  return `<section id="${anchors.section(VERDICTS)}"><h2>${escapeText(list.heading)}</h2><p class="lead">${prose(list.introduction, context)}</p><ol class="claims">${claims.join("")}</ol><p class="aside">${prose(list.rule, context)}</p></section>`;
+  return [
+    `<section id="${anchors.section(VERDICTS)}"><h2>${escapeText(list.heading)}</h2>`,
+    `<p class="lead">${prose(list.introduction, context)}</p><ol class="claims">`,
+    `${claims.join("")}</ol><p class="aside">${prose(list.rule, context)}</p></section>`,
+  ].join("");
 }
 
 function claimHtml({ claim, measured, interval, evidence, figure }: Verdict, context: Context): string {

@@ -152,7 +152,7 @@ export function textsFigure(study: Study): Figure[] {
           return {
             name: removed.length === 0 ? "the whole model" : `${removed.length} removed`,
             ...(detail === "" ? {} : { detail }),
-            text: generation.generations[at]?.text.trim() ?? "",
+            text: generation.generations[at]?.text.trimEnd() ?? "",
             tone: removed.length === 0 ? ("ink" as const) : ("blue" as const),
           };
         }),

@@ -4,7 +4,6 @@ import { type Curve, type CurvePoint, compareSubnetworks } from "../../experimen
 import { formatNumber } from "../../platform/format.ts";
 import type { Axis, DataRows, Figure, LineSeries, LinesFigure, TableFigure } from "../figures/types.ts";
 import {
-  differenceText,
   drawn,
   kindOf,
   list,
@@ -123,10 +122,10 @@ export function removalFigure(study: Study, group: CurveGroup): LinesFigure | un
     protocols: protocolsOf(study, group),
     description: `Line chart: ${name} on ${evaluation} against removed ${units}, one line for each of ${bare.length} rankings.`,
     x: axis,
-    y: valueAxis(first),
+    y: { ...valueAxis(first), ...(frame.domain === undefined ? {} : { domain: frame.domain }) },
     families,
     series: bare.map((curve) =>
-      seriesOf(curve, curve.ranking, kindOf(study, curve.ranking).name, curve.ranking === best, frame.limit),
+      seriesOf(curve, curve.ranking, kindOf(study, curve.ranking).name, curve.ranking === best),
     ),
     ...(name === "perplexity"
       ? {
@@ -145,16 +144,20 @@ export function removalFigure(study: Study, group: CurveGroup): LinesFigure | un
 }
 
 /** Controls that are far worse than all else would press the others together: they leave the frame, and it is said. */
-function frameOf(study: Study, curves: readonly Curve[]): { limit: number; beyond: string[] } {
+function frameOf(
+  study: Study,
+  curves: readonly Curve[],
+): { domain?: readonly [number, number]; beyond: string[] } {
   const isControl = ({ ranking }: Curve) => kindOf(study, ranking).name === "controls";
   const valuesOf = (curve: Curve) =>
-    curve.points.flatMap(({ value }) => (value === null ? [] : [shown(curve, value)]));
+    curve.points.flatMap((point) => {
+      const { y, low = y, high = y } = drawn(curve, point);
+      return [y, low, high].filter((value) => value !== null);
+    });
   const others = curves.filter((curve) => !isControl(curve)).flatMap(valuesOf);
   const [first] = curves;
-  if (first === undefined || first.measure === "accuracy" || others.length === 0) {
-    return { limit: Number.POSITIVE_INFINITY, beyond: [] };
-  }
-  const limit = 2 * Math.max(...others);
+  if (first === undefined || first.measure === "accuracy" || others.length === 0) return { beyond: [] };
+  const limit = 1.25 * Math.max(...others);
   const beyond = curves.filter(isControl).flatMap((curve) => {
     const outside = curve.points.filter(({ value }) => value !== null && shown(curve, value) > limit);
     const said = outside.map(
@@ -162,7 +165,8 @@ function frameOf(study: Study, curves: readonly Curve[]): { limit: number; beyon
     );
     return said.length === 0 ? [] : [`${capital(curve.ranking)} leaves the frame: ${list(said)}. `];
   });
-  return { limit, beyond };
+  if (beyond.length === 0) return { beyond };
+  return { domain: [0.97 * Math.min(...curves.flatMap(valuesOf)), limit], beyond };
 }
 
 /** Every number of the curves, with its interval. */
@@ -245,35 +249,25 @@ function titleOf(
     : `Without ${gone}, ${best.curve.ranking} and ${second.curve.ranking} cannot be told apart`;
 }
 
-function seriesOf(
-  curve: Curve,
-  name: string,
-  family: string,
-  emphasis: boolean,
-  limit = Number.POSITIVE_INFINITY,
-): LineSeries {
-  const leaves = curve.points.some(({ value }) => value !== null && shown(curve, value) > limit);
+function seriesOf(curve: Curve, name: string, family: string, emphasis: boolean): LineSeries {
   return {
-    name: leaves ? `${name}, then beyond` : name,
+    name,
     family,
     ...(emphasis ? { emphasis } : {}),
     points: curve.points.map((point) => {
       const { y, ...band } = drawn(curve, point);
-      if (y === null || y > limit) return { x: point.removal, y: null };
       return { x: point.removal, y, ...(emphasis ? band : {}) };
     }),
   };
 }
 
-/** For each ranking that repairs were asked for: with nothing in place, and with each of them. */
+/** The ranking that is best once it is repaired, drawn; and what every repair of every ranking wins back. */
 export function repairFigures(study: Study, group: CurveGroup): Figure[] {
-  const byRanking = groupBy(group.repaired, ({ ranking }) => ranking);
-  return [...byRanking].flatMap(([ranking, repaired]) => {
-    const bare = group.bare.find((curve) => curve.ranking === ranking);
-    return bare === undefined
-      ? []
-      : [repairLines(study, group, bare, repaired), repairTable(study, group, bare, repaired)];
-  });
+  const [best] = atLargest(group.repaired).order;
+  const bare = group.bare.find(({ ranking }) => ranking === best?.curve.ranking);
+  if (bare === undefined) return [];
+  const own = group.repaired.filter(({ ranking }) => ranking === bare.ranking);
+  return [repairLines(study, group, bare, own), repairTable(study, group, bare)];
 }
 
 function repairLines(study: Study, group: CurveGroup, bare: Curve, repaired: readonly Curve[]): LinesFigure {
@@ -285,7 +279,7 @@ function repairLines(study: Study, group: CurveGroup, bare: Curve, repaired: rea
   const helps = best !== undefined && best.repair !== null;
   return {
     kind: "lines",
-    id: slug(study.prefix, "repair", group.model, group.calibration, evaluation, ranking),
+    id: slug(study.prefix, "repair", group.model, group.calibration, evaluation, group.units),
     title: helps
       ? `${capital(best.repair ?? "")} wins back most without ${removedWords(study, removal, units)}`
       : "No repair helps at the largest removal",
@@ -309,33 +303,36 @@ function repairLines(study: Study, group: CurveGroup, bare: Curve, repaired: rea
   };
 }
 
-/** What of the loss each repair wins back. */
-function repairTable(study: Study, group: CurveGroup, bare: Curve, repaired: readonly Curve[]): TableFigure {
-  const { ranking, evaluation } = bare;
-  const units = unitsOf(study, ranking);
+/** What of the loss each repair wins back, by every ranking that has repairs. */
+function repairTable(study: Study, group: CurveGroup, bare: Curve): TableFigure {
+  const { evaluation } = group;
   const removals = bare.points.filter(({ removal }) => removal > 0);
-  const won = (curve: Curve, { removal, above }: CurvePoint): number | null => {
-    const own = curve.points.find((point) => point.removal === removal)?.above ?? null;
-    return above === null || own === null || above === 0 ? null : 1 - own / above;
+  const won = (curve: Curve, removal: number): number | null => {
+    const without = group.bare.find(({ ranking }) => ranking === curve.ranking);
+    const lost = without?.points.find((point) => point.removal === removal)?.above ?? null;
+    const left = curve.points.find((point) => point.removal === removal)?.above ?? null;
+    return lost === null || left === null || lost === 0 ? null : 1 - left / lost;
   };
   return {
     kind: "table",
-    id: slug(study.prefix, "won-back", group.model, group.calibration, evaluation, ranking),
+    id: slug(study.prefix, "won-back", group.model, group.calibration, evaluation, group.units),
     title: "What each repair wins back of what was lost",
-    subtitle: `Share of the ${bare.measure} above the whole model's that is gone again, on ${evaluation}`,
-    caption: "Below 0 a repair makes it worse.",
+    subtitle: `Share of what ${bare.measure} lies above the whole model's that is gone again, on ${evaluation}`,
+    caption: "Below 0 a repair makes it worse. An empty cell was not asked for, or could not be made.",
     protocols: protocolsOf(study, group),
-    description: `Table: for each of ${repaired.length} repairs the share of the loss that it wins back, by removal.`,
+    description: `Table: for each of ${group.repaired.length} rankings with a repair the share of the loss that it wins back.`,
     columns: [
-      { title: "repair" },
+      { title: "ranking, repair" },
       ...removals.map((point) => ({
-        title: removedWords(study, point.removal, units),
-        ...(point.above === null ? {} : { detail: `${differenceText(bare, point.above)} lost` }),
+        title: removedWords(study, point.removal, group.units),
         format: { style: "percent", digits: 0 } as const,
         bar: { tone: "green", limit: 1 } as const,
       })),
     ],
-    rows: repaired.map((curve) => [curve.repair ?? "", ...removals.map((point) => won(curve, point))]),
+    rows: group.repaired.map((curve) => [
+      `${curve.ranking}, ${curve.repair}`,
+      ...removals.map((point) => won(curve, point.removal)),
+    ]),
   };
 }
 

@@ -1,6 +1,8 @@
 /** From records to a report: figures, and sentences that their numbers bear. */
 import { groupBy } from "../../arrays.ts";
 import type { StudyRecord } from "../../experiment/study/record.ts";
+import { aStudyRecord } from "../../experiment/study/rows.ts";
+import { checkArgument, listOf } from "../../options.ts";
 import { formatSeconds } from "../../platform/format.ts";
 import type { KeyNumber, ReportDocument, ReportSection } from "../document.ts";
 import type { Figure } from "../figures/types.ts";
@@ -23,8 +25,11 @@ import { verdictsOf } from "./verdicts.ts";
 
 /**
  * A report of one study, or of several beside each other. Figures of different records never share an axis.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT
  */
 export function studyReport(records: readonly StudyRecord[]): ReportDocument {
+  checkArgument("studyReport", "records", records, listOf(aStudyRecord, 1));
   const studies: Study[] = [];
   let protocol = 1;
   for (const [at, record] of records.entries()) {
@@ -60,14 +65,16 @@ function whatWasDone({ record }: Study): string {
   const failed =
     record.results.filter(({ error }) => error !== null).length +
     subnetworks.filter(({ error }) => error !== null).length;
-  const repairs = plan.repairs.length === 0 ? "" : `, ${plan.repairs.length} repairs`;
+  const repairs = plan.repairs.length === 0 ? "" : `, ${counted(plan.repairs.length, "repair")}`;
   const seconds = record.timings.steps.reduce((sum, step) => sum + step.seconds, 0);
   return (
-    `${list(record.models.map(({ name }) => name))}: ${plan.rankings.length} rankings${repairs}, ` +
-    `${subnetworks.length} subnetworks on ${plan.evaluations.length} measures, in ${formatSeconds(seconds)}.` +
+    `${list(record.models.map(({ name }) => name))}: ${counted(plan.rankings.length, "ranking")}${repairs}, ` +
+    `${subnetworks.length} subnetworks on ${counted(plan.evaluations.length, "measure")}, in ${formatSeconds(seconds)}.` +
     (failed === 0 ? "" : ` ${failed} of them could not be done, and stand in the record with their reasons.`)
   );
 }
+
+const counted = (count: number, of: string): string => `${count} ${of}${count === 1 ? "" : "s"}`;
 
 /** Of the first measure: the whole model, and the best at the largest removal. */
 function numbersOf(study: Study, group: CurveGroup): KeyNumber[] {

@@ -1,10 +1,10 @@
-/** A report of figures at their limits: long names, many series, few points, other scripts. Made up, as the other. */
+/** A made-up report of figures at their limits: long names, many series, few points, other scripts. */
 import type { Figure, LineSeries, ReportDocument } from "../../../src/report/index.ts";
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 const base = {
   subtitle:
-    "A quantity whose description is so long that it must be broken on every screen that there is, in some unit",
+    "A quantity whose description is so long that it must be broken on every screen there is, in some unit",
   caption: "A caption.",
   protocols: ["P1"],
   description: "A crowded figure, of the kind that a study may give.",

@@ -226,7 +226,11 @@ describe("a line", () => {
 
 test("a picture has its words: the typeface was found, in both weights", async () => {
   const svg = (words: string, weight: number) =>
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 40" font-family="Inter" font-size="20" font-weight="${weight}"><rect width="200" height="40" fill="#ffffff"/><text x="10" y="28" fill="#000000">${words}</text></svg>`;
+    [
+      `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 40" font-family="Inter" font-size="20" font-weight="`,
+      `${weight}"><rect width="200" height="40" fill="#ffffff"/><text x="10" y="28" fill="#000000">`,
+      `${words}</text></svg>`,
+    ].join("");
   const drawings = [svg("", 400), svg("Perplexity", 400), svg("Perplexity", 650), svg("\u4e2d", 400)];
   const pngs = await drawPngs(drawings);
   const ink = await Promise.all(pngs.map(darkPixels));
@@ -257,7 +261,10 @@ test("nothing is left in the folder for temporary files, whether drawing ends we
 async function darkPixels(png: Uint8Array): Promise<number> {
   const { Resvg } = await import("@resvg/resvg-js");
   const data = Buffer.from(png).toString("base64");
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="400" height="80"><image href="data:image/png;base64,${data}" width="400" height="80"/></svg>`;
+  const svg = [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="400" height="80">`,
+    `<image href="data:image/png;base64,${data}" width="400" height="80"/></svg>`,
+  ].join("");
   const { pixels } = new Resvg(svg).render();
   let dark = 0;
   for (let index = 0; index < pixels.length; index += 4) if ((pixels[index] ?? 255) < 128) dark += 1;

@@ -62,7 +62,7 @@ const removal: Figure = {
   protocols: ["P1"],
   protocolNote: "perplexity on text that no ranking has seen",
   description:
-    "Line chart: perplexity on a logarithmic axis against 0 to 10 removed blocks, one line for each of eight rankings.",
+    "Line chart: perplexity on a logarithmic axis against 0 to 10 removed blocks, a line a ranking.",
   x: {
     name: "removed blocks",
     ticks: range(COUNTS + 1).map((at) => ({ at, below: at === 0 ? "whole" : `−${(at * 2.63).toFixed(1)}%` })),
@@ -114,7 +114,7 @@ const influence: Figure = {
   caption: "The three lowest of each kind are marked. The last panel removes each block alone.",
   protocols: ["P2"],
   description:
-    "Small line charts of influence by depth, one a metric, with a line each for blocks, attention and feed-forward.",
+    "Small line charts of influence by depth, one a metric, with a line each for three kinds of units.",
   columns: 3,
   families: [...kinds],
   marked: "three lowest of each kind",
@@ -254,7 +254,7 @@ const interactions: Figure = {
   caption: "A schedule that takes one of two stand-ins should be slow to take the other.",
   protocols: ["P4"],
   description:
-    "Map of the interactions of ten groups of blocks; orange pairs need each other, blue ones stand in for each other.",
+    "Map of the interactions of ten groups of blocks; orange pairs need each other, blue ones do not.",
   x: { name: "blocks", entries: groups.slice(0, 9) },
   y: { name: "with", entries: groups.slice(1) },
   value: { name: "interaction", unit: "nats", format: { digits: 2, sign: true } },
@@ -301,8 +301,7 @@ const values: Figure = {
   subtitle: "Estimates with 95% intervals, groups of three blocks, lowest (remove first) on top; nats",
   caption: "Beside each group the chance of truly being among the lowest k.",
   protocols: ["P4"],
-  description:
-    "Dots with intervals for ten groups of blocks under two targets, and the chance of each to be among the lowest k.",
+  description: "Dots with intervals for ten groups of blocks under two targets, and how sure the lowest are.",
   groups: [
     { title: "Horizon-4 value", tone: "green", value: { name: "value", unit: "nats" }, players, lowest },
     {
@@ -337,7 +336,7 @@ const cost: Figure = {
   caption: "Blocks make the front for size and speed, attention for the cache.",
   protocols: ["P1", "P5"],
   description:
-    "Three scatter plots of perplexity against parameters, cache and speed, with the Pareto front as a step line.",
+    "Three scatter plots of perplexity against parameters, cache and speed, the Pareto front a step line.",
   families: [...kinds],
   whiskers: "quartiles",
   panels: [
@@ -407,7 +406,9 @@ export const sampleDocument: ReportDocument = {
   kicker: ["Study report", "a made-up model", "30 blocks"],
   title: "No block is free, but one pass over text repairs about half the damage",
   standfirst:
-    "Eight rankings chose which of the 30 blocks go first, and six repairs tried to close the gap. The first block costs 14% in perplexity, the first three 50%. These numbers are made by formulas for the tests of depthkit; nothing was measured.",
+    "Eight rankings chose which of the 30 blocks go first, and six repairs tried to close the gap. The " +
+    "first block costs 14% in perplexity, the first three 50%. These numbers are made by formulas for the " +
+    "tests of depthkit; nothing was measured.",
   numbers: [
     { value: "+14%", text: "perplexity without the best single block: 30.4 to 34.8" },
     { value: "+50%", text: "without three, a tenth of the depth" },

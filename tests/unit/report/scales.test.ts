@@ -124,8 +124,8 @@ test("text is cut and broken to a width, and loses nothing when broken", () => {
 });
 
 test("numbers are rounded where they place things and nowhere else", () => {
-  const svg =
-    '<path d="M1.23456,0.98765L-3.000001,4" stroke-opacity="0.123456"/><text x="10.049" aria-label="0.00123">0.00123</text>';
+  const path = '<path d="M1.23456,0.98765L-3.000001,4" stroke-opacity="0.123456"/>';
+  const svg = `${path}<text x="10.049" aria-label="0.00123">0.00123</text>`;
   expect(roundGeometry(svg)).toBe(
     '<path d="M1.2,0.99L-3,4" stroke-opacity="0.123456"/><text x="10" aria-label="0.00123">0.00123</text>',
   );
