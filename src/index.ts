@@ -185,6 +185,7 @@ export type {
   UnitName,
 } from "./protocol/common.ts";
 export type { CorpusInfo } from "./protocol/corpus.ts";
+export type { WorkerEnvironment } from "./protocol/environment.ts";
 export type { Agreement, Rate } from "./protocol/evaluation.ts";
 export type { ExportInfo, ExportProvenance } from "./protocol/export.ts";
 export type { GenerateResult, Generation } from "./protocol/generation.ts";
@@ -203,7 +204,7 @@ export type { RepairInfo, RepairReport, TrainingPoint } from "./protocol/repair.
 export type { Measure } from "./protocol/subnetworks.ts";
 export type { TaskFormat, TaskInfo } from "./protocol/task.ts";
 export { checkUnits, parseUnit, type Unit } from "./protocol/units.ts";
-export type { WorkerEnvironment, WorkerStatus } from "./protocol/worker.ts";
+export type { WorkerStatus } from "./protocol/worker.ts";
 export type { CallOptions } from "./rpc/connection.ts";
 export type { KitEvent, Logger, WorkerEnd } from "./rpc/events.ts";
 export type { RestartLimit } from "./rpc/member.ts";

@@ -84,6 +84,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./export.ts")).registerExport,
   },
   {
+    name: "init",
+    description: "Write a first plan from a few answers.",
+    load: async () => (await import("./init.ts")).registerInit,
+  },
+  {
     name: "plan",
     description: "Say what a plan will do and how long it takes on this device, before anything is begun.",
     load: async () => (await import("./plan.ts")).registerPlan,
@@ -128,5 +133,10 @@ export const commands: readonly CommandEntry[] = [
     name: "fetch",
     description: "Copy an export or a saved subnetwork from a remote worker's machine to this one.",
     load: async () => (await import("./fetch.ts")).registerFetch,
+  },
+  {
+    name: "completion",
+    description: "Print what bash, zsh or fish need to complete commands and flags.",
+    load: async () => (await import("./completion.ts")).registerCompletion,
   },
 ];

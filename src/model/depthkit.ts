@@ -14,8 +14,9 @@ import {
   refuse,
   required,
 } from "../options.ts";
+import type { WorkerEnvironment } from "../protocol/environment.ts";
 import type { Device } from "../protocol/model.ts";
-import type { targetOptions, WorkerEnvironment, WorkerStatus } from "../protocol/worker.ts";
+import type { targetOptions, WorkerStatus } from "../protocol/worker.ts";
 import type { CallOptions } from "../rpc/connection.ts";
 import { teller, type WorkerEnd } from "../rpc/events.ts";
 import type { Executor } from "../rpc/executor.ts";
@@ -194,8 +195,8 @@ export class Depthkit {
 
   /** With what the worker works: versions of Python and its packages, the machine, its accelerators. */
   async environment(options: CallOptions = {}): Promise<WorkerEnvironment> {
-    checkOptions("worker.environment", options, workerCallChecks);
-    return (await this.connection.call("worker.environment", {}, options)).result;
+    checkOptions("environment.read", options, workerCallChecks);
+    return (await this.connection.call("environment.read", {}, options)).result;
   }
 
   /**

@@ -12,6 +12,7 @@ import {
   corpusUnloadParams,
   corpusWriteParams,
 } from "./corpus.ts";
+import { environmentReadResult } from "./environment.ts";
 import {
   choicesResult,
   evaluationChoicesParams,
@@ -79,7 +80,6 @@ import {
 import { taskLoadParams, taskLoadResult, taskUnloadParams } from "./task.ts";
 import {
   workerCheckTargetParams,
-  workerEnvironmentResult,
   workerPingParams,
   workerPingResult,
   workerSleepParams,
@@ -91,7 +91,7 @@ export const methods = {
   "worker.ping": { params: workerPingParams, result: workerPingResult },
   "worker.sleep": { params: workerSleepParams, result: workerSleepResult },
   "worker.checkTarget": { params: workerCheckTargetParams, result: empty },
-  "worker.environment": { params: empty, result: workerEnvironmentResult },
+  "environment.read": { params: empty, result: environmentReadResult },
   "worker.status": { params: empty, result: workerStatusResult },
   "model.load": { params: modelLoadParams, result: modelLoadResult },
   "model.tokenizer": { params: modelTokenizerParams, result: tokenizerInfo },

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   existsSync,
@@ -12,6 +12,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { parse } from "yaml";
+import { commands } from "../../src/cli/commands.ts";
+import { settlePlan } from "../../src/experiment/study/settle.ts";
 import { errorDocument } from "../../src/schemas.ts";
 import { cli } from "./cli.ts";
 
@@ -188,6 +191,32 @@ test.each([
   const { code, stderr } = await run(["run", name, "--out", "refused"]);
   expect(code).toBe(2);
   expect(stderr).toContain(words);
+});
+
+test("init writes a plan that run takes, and replaces nothing", async () => {
+  const given = ["--model", "smollm2-135m", "--calibration", "text.txt", "--text", "text.txt"];
+  const { code, stdout } = await run(["init", "first.yaml", ...given]);
+  expect(code).toBe(0);
+  expect(stdout).toContain("npx depthkit run first.yaml");
+  expect(settlePlan(parse(readFileSync(join(folder, "first.yaml"), "utf8"))).faults).toEqual([]);
+  expect(await run(["init", "first.yaml", ...given])).toMatchObject({ code: 2 });
+  const asked = await run(["init", "second.yaml", "--model", "smollm2-135m"]);
+  expect(asked.code).toBe(2);
+  expect(asked.stderr).toContain("give --calibration, --text");
+});
+
+test.each(["bash", "zsh", "fish"])("completion for %s has every command and its flags", async (shell) => {
+  const { code, stdout } = await run(["completion", shell]);
+  expect(code).toBe(0);
+  for (const { name } of commands) expect(stdout).toContain(name);
+  expect(stdout).toMatch(
+    shell === "fish" ? / -l strategy -x -a '[^']*greedy/ : /"search --strategy"\) words="[^"]*greedy/,
+  );
+  // It is a script that the shell reads: both others hold bash's own words.
+  if (shell !== "bash") return;
+  const asked = "COMP_WORDS=(depthkit search --strategy gre); COMP_CWORD=3; _depthkit; echo ${COMPREPLY[0]}";
+  const script = `${stdout}\n${asked}`;
+  expect(execFileSync("bash", ["-c", script], { encoding: "utf8" })).toBe("greedy\n");
 });
 
 test("solve asks a probe's questions", async () => {

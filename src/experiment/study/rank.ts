@@ -7,6 +7,7 @@ import { DepthkitError } from "../../errors.ts";
 import type { Corpus } from "../../model/corpus.ts";
 import { influenceScores } from "../../model/search/influence-scores.ts";
 import type { ModelSearchOptions } from "../../model/search/options.ts";
+import { type MadeRepairs, type MakeSubnetwork, searchModel } from "../../model/search/search.ts";
 import { playersOf } from "../../model/search/settle.ts";
 import type { UnitCosts } from "../../model/search/unit-costs.ts";
 import type { Task } from "../../model/task.ts";
@@ -170,15 +171,21 @@ function estimatedOf(estimate: ShapleyEstimate, found: Ranked, interactions: boo
 }
 
 async function bySearch(ranking: Of<"search">, work: RankWork): Promise<Ranked> {
-  const { opened, removals } = work;
+  const { opened, condition, removals } = work;
   const options = searchOptionsOf(ranking, work);
   const sets: Ranked["sets"] = [];
   const notes = new Set<string>();
   let looked = 0;
   for (const [removal, budget] of budgetsOf(removals)) {
     try {
-      const found = await opened.model.search({ ...options, budget });
-      await found.subnetwork.close();
+      // What a study has measured already is not measured again, as `model.search` by itself would.
+      const found = await searchModel(
+        opened.model.subject,
+        { ...options, budget },
+        given,
+        condition.influence,
+      );
+      await Promise.all(found.subnetwork?.repairs.map((one) => one.close()) ?? []);
       looked += found.evaluations;
       for (const note of found.notes) notes.add(note);
       sets.push({ removal, removed: [...found.removed], error: null });
@@ -214,6 +221,9 @@ export function searchOptionsOf(
     ...call,
   };
 }
+
+/** The winner's own repairs, which a study fits to text of its own instead. */
+const given: MakeSubnetwork<MadeRepairs | undefined> = (_, made) => made;
 
 export function budgetsOf(removals: SettledPlan["removals"]): [number, Budget][] {
   if (Array.isArray(removals)) return removals.map((count) => [count, count]);

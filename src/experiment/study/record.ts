@@ -4,11 +4,11 @@ import { errorCodes } from "../../errors.ts";
 import { costNames } from "../../model/search/names.ts";
 import { unitName } from "../../protocol/common.ts";
 import { corpusInfo } from "../../protocol/corpus.ts";
+import { environmentReadResult } from "../../protocol/environment.ts";
 import { generationGenerateResult } from "../../protocol/generation.ts";
 import { modelInfo } from "../../protocol/model.ts";
 import { influenceMetrics, unitKinds } from "../../protocol/names.ts";
 import { repairReport } from "../../protocol/repair.ts";
-import { workerEnvironmentResult } from "../../protocol/worker.ts";
 import { plannedSchema } from "./cost/schema.ts";
 import { settledPlanSchema } from "./plan.ts";
 
@@ -94,7 +94,7 @@ export type Outcome = z.output<typeof outcomeSchema>;
 const environmentSchema = z.object({
   node: z.string().describe("The version of Node."),
   platform: z.string().describe("Of the client: operating system and processor."),
-  worker: workerEnvironmentResult.describe("Of the worker: versions, machine, accelerators."),
+  worker: environmentReadResult.describe("Of the worker: versions, machine, accelerators."),
 });
 
 const cost = z.partialRecord(z.enum(costNames), z.number());

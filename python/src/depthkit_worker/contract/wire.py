@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "56d4019c20ffb13c6c94eebd8f3d460ac774f9cbb0b320a4a1785c81145e9bd7"
+CONTRACT_DIGEST = "936340576e403e9c2a2ba940656b5f1964c520d7563c367e3701e493562cd8c5"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -445,6 +445,23 @@ class EmulatedUpdateOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Measure in the whole model, or in the one pruned and repaired below each gap."""
     scale: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] = 1.0
     """What the mean is multiplied by; 1: the mean."""
+
+
+class EnvironmentReadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    python: str
+    """The version of Python."""
+    packages: tuple[PackageVersion, ...]
+    """What figures may depend on, as it is installed."""
+    system: str
+    """The operating system."""
+    processor: str
+    """The kind of processor, such as x86_64."""
+    threads: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Threads of a computation on the CPU."""
+    cuda: str | None
+    """The CUDA version torch was built for; null for a build without."""
+    accelerators: tuple[Accelerator, ...]
+    """CUDA devices."""
 
 
 class EvaluationChoicesParams(ChoicesOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1744,23 +1761,6 @@ class WorkerCheckTargetParams(TargetOptions, frozen=True, kw_only=True, forbid_u
     target: Annotated[str, Meta(min_length=1)]
 
 
-class WorkerEnvironmentResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    python: str
-    """The version of Python."""
-    packages: tuple[PackageVersion, ...]
-    """What figures may depend on, as it is installed."""
-    system: str
-    """The operating system."""
-    processor: str
-    """The kind of processor, such as x86_64."""
-    threads: Annotated[int, Meta(ge=1, le=9007199254740991)]
-    """Threads of a computation on the CPU."""
-    cuda: str | None
-    """The CUDA version torch was built for; null for a build without."""
-    accelerators: tuple[Accelerator, ...]
-    """CUDA devices."""
-
-
 class WorkerPingParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     value: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     integer: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -1871,7 +1871,7 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "worker.ping": (WorkerPingParams, WorkerPingResult),
     "worker.sleep": (WorkerSleepParams, WorkerSleepResult),
     "worker.checkTarget": (WorkerCheckTargetParams, Empty),
-    "worker.environment": (Empty, WorkerEnvironmentResult),
+    "environment.read": (Empty, EnvironmentReadResult),
     "worker.status": (Empty, WorkerStatusResult),
     "model.load": (ModelLoadParams, ModelLoadResult),
     "model.tokenizer": (ModelTokenizerParams, TokenizerInfo),

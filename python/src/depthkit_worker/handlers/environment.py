@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from depthkit_worker.contract.wire import Accelerator, Empty, PackageVersion, WorkerEnvironmentResult
+from depthkit_worker.contract.wire import Accelerator, Empty, EnvironmentReadResult, PackageVersion
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
 
@@ -15,8 +15,8 @@ PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "accelerate", 
 """What figures may depend on."""
 
 
-def environment(session: Session, params: Empty, call: Call) -> WorkerEnvironmentResult:
-    return WorkerEnvironmentResult(
+def read(session: Session, params: Empty, call: Call) -> EnvironmentReadResult:
+    return EnvironmentReadResult(
         python=platform.python_version(),
         packages=tuple(
             PackageVersion(name=name, version=found)

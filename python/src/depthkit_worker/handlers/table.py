@@ -12,7 +12,7 @@ HANDLERS = Handlers(
         "worker.sleep": "worker:sleep",
         "worker.status": "worker:status",
         "worker.checkTarget": "worker:target",
-        "worker.environment": "environment:environment",
+        "environment.read": "environment:read",
         "model.load": "model:load",
         "model.tokenizer": "model:tokenizer",
         "model.unload": "model:unload",

@@ -25,13 +25,14 @@ export class GuessedInfluence extends FitInfluence {
     this.#influence = influence;
   }
 
-  /** Passes over the text. */
+  /** Passes over the text that the study has not made before. */
   get passes(): { readonly static: number; readonly gradients: number } {
     return { static: this.#static.size, gradients: this.#gradients.size };
   }
 
-  override async static({ removed = [] }: MeasureCall): Promise<Influence> {
-    this.#static.add(removed.join());
+  override async static({ removed = [] }: MeasureCall, cosines = false): Promise<Influence> {
+    // The whole model's is known by then, but for the cosines between all boundaries.
+    if (removed.length > 0 || cosines) this.#static.add(`${removed.join()} ${cosines}`);
     return this.#influence;
   }
 
