@@ -137,6 +137,9 @@ export const commands: readonly CommandEntry[] = [
   {
     name: "completion",
     description: "Print what bash, zsh or fish need to complete commands and flags.",
-    load: async () => (await import("./completion.ts")).registerCompletion,
+    load: async () => {
+      const { registerCompletion } = await import("./completion.ts");
+      return (command) => registerCompletion(command, commands);
+    },
   },
 ];

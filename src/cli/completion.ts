@@ -1,6 +1,5 @@
 import { Argument, Command } from "commander";
 import { packageVersion } from "../platform/package-root.ts";
-import { commands } from "./commands.ts";
 
 const shells = ["bash", "zsh", "fish"] as const;
 type Shell = (typeof shells)[number];
@@ -16,12 +15,20 @@ interface Known {
   }[];
 }
 
-export function registerCompletion(command: Command): void {
+/** What the list of commands has of each. */
+interface Listed {
+  readonly name: string;
+  readonly description: string;
+  readonly load: () => Promise<(command: Command) => void>;
+}
+
+/** `all`: the commands, as the help lists them. */
+export function registerCompletion(command: Command, all: readonly Listed[]): void {
   command
     .addArgument(new Argument("<shell>", "whose completions are printed").choices(shells))
     .addHelpText("after", exampleText)
     .action(async (shell: Shell) => {
-      process.stdout.write(scripts[shell](await knownCommands()));
+      process.stdout.write(scripts[shell](await knownCommands(all)));
     });
 }
 
@@ -32,9 +39,9 @@ Example, for the shell's own start file:
   depthkit completion fish | source`;
 
 /** Every command with its flags: all of them are loaded, which a completion itself must not wait for. */
-async function knownCommands(): Promise<Known[]> {
+async function knownCommands(all: readonly Listed[]): Promise<Known[]> {
   const known: Known[] = [];
-  for (const { name, description, load } of commands) {
+  for (const { name, description, load } of all) {
     const made = new Command(name).version(packageVersion());
     (await load())(made);
     const options = made.options

@@ -516,8 +516,8 @@ test("the demo does the main job and says where the smaller model lies", async (
   const saved = join(folder, "depthkit-demo", "smollm2-135m-without-2-blocks");
   expect(existsSync(join(saved, "config.json"))).toBe(true);
   expect(stdout).toContain(saved);
-  const tokens = record.corpus.firstTokens.map(({ id, piece }: { id: number; piece: string }) =>
-    [id, JSON.stringify(piece)].join(" "),
+  const tokens = record.calibrations[0].measured.firstTokens.map(
+    ({ id, piece }: { id: number; piece: string }) => [id, JSON.stringify(piece)].join(" "),
   );
   expect(tokens).toHaveLength(16);
   expect(stdout).toContain(`First tokens of the first sequence: ${tokens.join(", ")}`);
