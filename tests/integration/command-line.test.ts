@@ -214,7 +214,7 @@ test.each(["bash", "zsh", "fish"])("completion for %s has every command and its 
   );
   // It is a script that the shell reads: both others hold bash's own words.
   if (shell !== "bash") return;
-  const asked = "COMP_WORDS=(depthkit search --strategy gre); COMP_CWORD=3; _depthkit; echo ${COMPREPLY[0]}";
+  const asked = "COMP_WORDS=(depthkit search --strategy gre); COMP_CWORD=3; _depthkit; echo $COMPREPLY";
   const script = `${stdout}\n${asked}`;
   expect(execFileSync("bash", ["-c", script], { encoding: "utf8" })).toBe("greedy\n");
 });

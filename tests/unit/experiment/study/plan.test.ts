@@ -1,0 +1,65 @@
+import { expect, test } from "vitest";
+import { spellOut } from "../../../../src/experiment/study/grids.ts";
+import { settlePlan } from "../../../../src/experiment/study/settle.ts";
+
+const plan = {
+  model: "smollm2-135m",
+  calibration: { data: "calibration.jsonl" },
+  rankings: [
+    { by: "influence", metric: { each: ["cosine", "l2"] }, units: { each: ["block", "attention"] } },
+  ],
+  removals: [1, 2],
+  evaluations: [{ kind: "perplexity", data: "texts/test.txt" }],
+};
+const paths = (given: unknown) => settlePlan(given).faults.map(({ path }) => path);
+
+test("a grid stands for every combination, the last option changing fastest", () => {
+  expect(spellOut({ a: { each: [1, 2] }, b: [{ each: ["x", "y"] }, "z"] }).map(({ value }) => value)).toEqual(
+    [
+      { a: 1, b: ["x", "z"] },
+      { a: 1, b: ["y", "z"] },
+      { a: 2, b: ["x", "z"] },
+      { a: 2, b: ["y", "z"] },
+    ],
+  );
+  expect(spellOut({ each: [] })).toEqual([]);
+  // What only looks like a grid is a value.
+  expect(spellOut({ each: [1], other: 2 })).toHaveLength(1);
+});
+
+test("entries are named by what they say, and those of a named grid by what they took", () => {
+  const names = (given: object) => settlePlan({ ...plan, ...given }).plan.rankings.map(({ name }) => name);
+  expect(names({})).toEqual(["cosine", "cosine attention", "l2", "l2 attention"]);
+  expect(names({ rankings: [{ by: "search", name: "mine", candidates: { each: [8, 12] } }] })).toEqual([
+    "mine 8",
+    "mine 12",
+  ]);
+  const { plan: settled, faults } = settlePlan({ ...plan, repairs: [{ method: "low-rank", rank: 8 }] });
+  expect(faults).toEqual([]);
+  expect(settled).toMatchObject({
+    models: [{ name: "smollm2-135m", source: "smollm2-135m", device: "auto" }],
+    calibrations: [{ name: "calibration", sequences: 32, choose: [2, 8] }],
+    repairs: [{ name: "low-rank 8", steps: [{ method: "low-rank", constant: true }] }],
+    evaluations: [{ name: "test", chunk: null }],
+    draws: 1,
+  });
+});
+
+test("all faults are told, each once, and none of what is right", () => {
+  expect(paths(plan)).toEqual([]);
+  expect(paths(7)).toContain("");
+  expect(paths({ ...plan, rankings: [], removals: undefined, draw: 2 }).sort()).toEqual([
+    "",
+    "rankings",
+    "removals",
+  ]);
+  expect(
+    paths({ ...plan, evaluations: [{ kind: "perplexity", data: "a", chunk: { each: [1, 512] } }] }),
+  ).toEqual(["evaluations.0.chunk"]);
+  const twice = [{ by: "influence" }, { by: "influence" }];
+  expect(paths({ ...plan, rankings: twice })).toEqual(["rankings"]);
+  const where = { rankings: ["cosin"], counts: [3], repairs: ["none"] };
+  const strangers = settlePlan({ ...plan, texts: { prompts: ["x"], where } }).faults;
+  expect(strangers.map(({ path }) => path)).toEqual(["texts.where.rankings", "texts.where.counts"]);
+  expect(strangers[0]?.words).toContain('did you mean "cosine"');
+});
