@@ -73,6 +73,7 @@ export {
 export type { PruneEvaluations, PruneEvent, PruneOptions } from "./experiment/prune/options.ts";
 export { type PruneRecipe, pruneRecipes } from "./experiment/prune/recipes.ts";
 export type { PruneContender, PrunePlan, PruneRecord } from "./experiment/prune/record.ts";
+export { type RankedFile, readRanking } from "./experiment/ranking-file.ts";
 export {
   type ComparedRow,
   compareStudies,

@@ -1,6 +1,13 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { type CallOptions, type Model, type UnitKind, type UnitName, unitKinds } from "../index.ts";
-import { type RankedFile, readRanking } from "./ranking-file.ts";
+import {
+  type CallOptions,
+  type Model,
+  type RankedFile,
+  readRanking,
+  type UnitKind,
+  type UnitName,
+  unitKinds,
+} from "../index.ts";
 import { parseUnits, wholeNumber } from "./values.ts";
 
 /** What `--remove` asks for: units by name, or a way to choose them once the model is there. */
@@ -61,8 +68,8 @@ function fromFile(text: string): Removal {
   const counted = /^(.+):([0-9]+)$/.exec(text);
   const file = counted?.[1] ?? text;
   if (file === "") throw new InvalidArgumentError('"from:" names no file; write from:ranking.json.');
-  const { order, scored } = readOrRefuse(file);
-  if (counted === null && scored) {
+  const { order, scores } = readOrRefuse(file);
+  if (counted === null && scores !== null) {
     throw new InvalidArgumentError(
       `${file} ranks ${order.length} units, which does not say how many go; write from:${file}:4 for four.`,
     );

@@ -480,7 +480,9 @@ test("every public call is among these", () => {
     ..."checkUnits parseUnit isErrorCode packageVersion pythonReference compareScores compareEvaluations compareStudies".split(
       " ",
     ),
-    ..."compareEstimates prefixCost keepsPattern nearestKeepingPattern definePlan studyRows".split(" "),
+    ..."compareEstimates prefixCost keepsPattern nearestKeepingPattern definePlan studyRows readRanking".split(
+      " ",
+    ),
     ..."formatBytes formatCount formatNumber formatSeconds renderTable renderRemovalCosts studyReport".split(
       " ",
     ),

@@ -1,14 +1,15 @@
 /** What an entry of a plan is called where it does not say. */
 import { basename, extname } from "node:path";
+import type { z } from "zod";
 import { isObject } from "../../options.ts";
-import type { SettledCalibration, SettledEvaluation, SettledModel, SettledRanking } from "./plan.ts";
+import type { rankingEntry, SettledCalibration, SettledEvaluation, SettledModel } from "./plan.ts";
 
 type Unnamed<T> = T extends unknown ? Omit<T, "name"> : never;
 
 export const modelName = ({ source }: Unnamed<SettledModel>): string => withoutEnding(source);
 export const calibrationName = ({ data }: Unnamed<SettledCalibration>): string => textName(data);
 
-export function rankingName(ranking: Unnamed<SettledRanking>): string {
+export function rankingName(ranking: z.output<typeof rankingEntry>): string {
   switch (ranking.by) {
     case "influence":
       return joined(ranking.metric, unitsName(ranking.units), ranking.of === "block" ? "of blocks" : "");

@@ -10,6 +10,7 @@ import { FitInfluence } from "../../model/search/fit-influence.ts";
 import type { Task } from "../../model/task.ts";
 import type { TaskData } from "../../model/task-data.ts";
 import type { Fault } from "../../options.ts";
+import { checkUnits } from "../../protocol/units.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
 import { probe } from "../probes.ts";
 import type {
@@ -107,6 +108,11 @@ export async function openModel(
     const deciding = new Map<string, Task>();
     for (const [at, ranking] of plan.rankings.entries()) {
       list.faults.push(...tooMany(plan, ranking, at, model.depth));
+      if (ranking.by === "order") {
+        const { order } = ranking;
+        const units = Array.isArray(order) ? order : Object.keys(order);
+        await list.of(`rankings.${at}.order`, async () => checkUnits(units, model.depth));
+      }
       if (!("on" in ranking) || ranking.on === undefined) continue;
       const { data, ...asked } = ranking.on;
       const task = await list.of(`rankings.${at}.on`, () =>
@@ -217,8 +223,7 @@ function tooMany({ removals }: SettledPlan, ranking: SettledRanking, at: number,
 }
 
 function playersIn(ranking: SettledRanking, depth: number): number {
-  if (ranking.by === "order")
-    return Array.isArray(ranking.order) ? ranking.order.length : Number.POSITIVE_INFINITY;
+  if (ranking.by === "order") return Object.keys(ranking.order).length;
   const all = [ranking.units].flat().length * depth;
   return "candidates" in ranking ? Math.min(all, ranking.candidates ?? all) : all;
 }

@@ -257,7 +257,12 @@ export const settledPlanSchema = z.object({
       byLeaveOneOut.extend(called),
       byValues.extend(called),
       bySearch.extend(called),
-      byOrder.extend(called),
+      byOrder.extend({
+        ...called,
+        order: z
+          .union([z.array(unitName), z.record(z.string(), z.number())])
+          .describe("As its file had it: units, or scores by unit."),
+      }),
     ]),
   ),
   repairs: z.array(repairEntry.extend(called)),

@@ -1,9 +1,6 @@
 /** What each ranking of a plan says goes, at each of the plan's removals. */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
 import { item } from "../../arrays.ts";
-import { DepthkitError } from "../../errors.ts";
 import type { Corpus } from "../../model/corpus.ts";
 import { influenceScores } from "../../model/search/influence-scores.ts";
 import type { ModelSearchOptions } from "../../model/search/options.ts";
@@ -11,7 +8,7 @@ import { type MadeRepairs, type MakeSubnetwork, searchModel } from "../../model/
 import { playersOf } from "../../model/search/settle.ts";
 import type { UnitCosts } from "../../model/search/unit-costs.ts";
 import type { Task } from "../../model/task.ts";
-import { type UnitName, unitName } from "../../protocol/common.ts";
+import type { UnitName } from "../../protocol/common.ts";
 import { checkUnits } from "../../protocol/units.ts";
 import { ranking as ranked } from "../../ranks.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
@@ -230,45 +227,15 @@ export function budgetsOf(removals: SettledPlan["removals"]): [number, Budget][]
   return removals.shares.map((share) => [share, { cost: removals.of, share }]);
 }
 
-const orderFile = z.union([
-  z.array(unitName).min(1),
-  z.record(z.string(), z.number()),
-  z.object({ scores: z.record(z.string(), z.number()) }),
-]);
-
 function byOrder({ order }: Of<"order">, work: RankWork): Ranked {
-  const given = typeof order === "string" ? readOrder(order) : order;
-  const listed = Array.isArray(given) ? given : undefined;
   const { depth } = work.opened.model;
-  if (listed !== undefined) {
-    const units = checkUnits(listed, depth);
-    return { ...bare(units), sets: setsOf(listed as UnitName[], work) };
-  }
-  const scores = Object.entries(given).map(([unit, value]) => ({
+  if (Array.isArray(order)) return { ...bare(checkUnits(order, depth)), sets: setsOf(order, work) };
+  const scores = Object.entries(order).map(([unit, value]) => ({
     unit: unit as UnitName,
     value,
     standardError: null,
   }));
-  const units = checkUnits(Object.keys(given), depth);
-  return fromScores(units, scores, work);
-}
-
-function readOrder(file: string): readonly string[] | Readonly<Record<string, number>> {
-  const refuse = (why: string, cause: unknown) =>
-    new DepthkitError("INVALID_ARGUMENT", `Reading the order ${file}: ${why}`, { cause });
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(file, "utf8"));
-  } catch (error) {
-    throw refuse((error as Error).message, error);
-  }
-  const parsed = orderFile.safeParse(json);
-  if (!parsed.success) {
-    throw refuse('it is a list of units, such as ["block.7"], or an object of scores by unit.', parsed.error);
-  }
-  return "scores" in parsed.data && typeof parsed.data.scores === "object"
-    ? parsed.data.scores
-    : (parsed.data as never);
+  return fromScores(checkUnits(Object.keys(order), depth), scores, work);
 }
 
 interface Scored {

@@ -1,8 +1,11 @@
 /** A plan as it was written becomes a settled one: grids spelled out, defaults filled in, everything named. */
 import type { z } from "zod";
+import { DepthkitError } from "../../errors.ts";
 import { didYouMean, type Fault, faultsOf, isObject } from "../../options.ts";
+import type { UnitName } from "../../protocol/common.ts";
 import { repairMethod } from "../../protocol/repair.ts";
 import { fits } from "../../rpc/parse-params.ts";
+import { rankingIn, readRanking } from "../ranking-file.ts";
 import { spellOut } from "./grids.ts";
 import { calibrationName, evaluationName, modelName, rankingName, repairName, takenName } from "./names.ts";
 import {
@@ -69,7 +72,8 @@ export function settlePlan(given: unknown): Settled {
     rankings: list("rankings").flatMap((entry, at) =>
       read(`rankings.${at}`, entry, (value, path) => {
         const found = parse(rankingEntry, value, path, faults);
-        return found && { ...found, name: found.name ?? rankingName(found) };
+        const named = found && { ...found, name: found.name ?? rankingName(found) };
+        return named?.by === "order" ? withOrder(named, `${path}.order`, faults) : named;
       }),
     ),
     repairs: list("repairs", true).flatMap((entry, at) =>
@@ -109,6 +113,28 @@ function parse<S extends z.ZodType>(
   for (const fault of found) {
     // Entries of a grid share what is wrong with all of them.
     if (!faults.some((one) => one.path === fault.path && one.words === fault.words)) faults.push(fault);
+  }
+  return undefined;
+}
+
+/** What an order's file says stands in the plan from here on: the file may be another one later. */
+function withOrder<R extends { readonly order: string | readonly string[] }>(
+  ranking: R,
+  path: string,
+  faults: Fault[],
+): (Omit<R, "order"> & { order: UnitName[] | Record<string, number> }) | undefined {
+  try {
+    const given = ranking.order;
+    const { order, scores } = typeof given === "string" ? readRanking(given) : rankingIn("the plan", given);
+    const group = order.find((unit) => unit.includes("+"));
+    if (group === undefined) return { ...ranking, order: scores ?? ([...order] as UnitName[]) };
+    faults.push({
+      path,
+      words: `it has the group ${group}; a plan removes units one by one, so name its units.`,
+    });
+  } catch (error) {
+    if (!(error instanceof DepthkitError)) throw error;
+    faults.push({ path, words: error.message });
   }
   return undefined;
 }

@@ -1,4 +1,7 @@
-import { expect, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
 import { spellOut } from "../../../../src/experiment/study/grids.ts";
 import { settlePlan } from "../../../../src/experiment/study/settle.ts";
 
@@ -43,6 +46,29 @@ test("entries are named by what they say, and those of a named grid by what they
     evaluations: [{ name: "test", chunk: null }],
     draws: 1,
   });
+});
+
+test("an order is what its file says when the plan is read, and is refused where it is none", () => {
+  const folder = mkdtempSync(join(tmpdir(), "depthkit-order-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, "mine.json");
+  const settled = (content: unknown) => {
+    writeFileSync(file, JSON.stringify(content));
+    return settlePlan({ ...plan, rankings: [{ by: "order", order: file }] });
+  };
+  const order = ["block.3", "block.1"];
+  expect(settled(order).plan.rankings).toMatchObject([{ name: "mine", order }]);
+  const scores = { "block.1": 0.2, "block.3": 0.1 };
+  expect(settled({ name: "cosine", scores }).plan.rankings).toMatchObject([{ order: scores }]);
+  for (const wrong of [["block.1", "block.1"], ["mlp.1"], ["block.1+block.2"], {}, 7]) {
+    expect(settled(wrong).faults.map(({ path }) => path)).toEqual(["rankings.0.order"]);
+  }
+  expect(paths({ ...plan, rankings: [{ by: "order", order: ["block.1", "block.1"] }] })).toEqual([
+    "rankings.0.order",
+  ]);
+  expect(paths({ ...plan, rankings: [{ by: "order", order: join(folder, "none.json") }] })).toEqual([
+    "rankings.0.order",
+  ]);
 });
 
 test("all faults are told, each once, and none of what is right", () => {

@@ -1,12 +1,17 @@
 import { readFileSync } from "node:fs";
-import { DepthkitError, parseUnit } from "../index.ts";
+import { DepthkitError } from "../errors.ts";
+import { aText, checkArgument, isObject } from "../options.ts";
+import { parseUnit } from "../protocol/units.ts";
 
 /** What a file says of which units go first. */
 export interface RankedFile {
   /** The first to go first. */
   order: readonly string[];
-  /** Scores rank all of their units, so that a count has to say where to stop; a list of units need not. */
-  scored: boolean;
+  /**
+   * Those the order is by, low going first; null for a list of units. They rank all of their units, so that a
+   * count has to say where to stop, where a list of units says it itself.
+   */
+  scores: Readonly<Record<string, number>> | null;
 }
 
 /**
@@ -16,6 +21,7 @@ export interface RankedFile {
  * @throws DepthkitError INVALID_ARGUMENT, FILE_NOT_FOUND
  */
 export function readRanking(file: string): RankedFile {
+  checkArgument("readRanking", "file", file, aText);
   let text: string;
   try {
     text = readFileSync(file, "utf8");
@@ -32,17 +38,22 @@ export function readRanking(file: string): RankedFile {
   } catch (error) {
     throw refusal(file, `it is no JSON: ${(error as Error).message}`, error);
   }
-  return readFound(file, found);
+  return rankingIn(file, found);
 }
 
-function readFound(file: string, found: unknown): RankedFile {
-  if (Array.isArray(found)) return { order: orderOf(file, found), scored: false };
+/**
+ * The same of what has been read, `file` being where it stands.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT
+ */
+export function rankingIn(file: string, found: unknown): RankedFile {
+  if (Array.isArray(found)) return { order: orderOf(file, found), scores: null };
   if (!isObject(found)) throw refusal(file, `it holds ${JSON.stringify(found)}`);
   // What the commands print has the scores beside much else.
   const { scores, search, rankings } = found;
-  if (isObject(scores)) return readFound(file, scores);
-  if (isObject(search)) return readFound(file, search["removed"]);
-  if (Array.isArray(rankings)) return readFound(file, ofStudy(file, rankings.filter(isObject)));
+  if (isObject(scores)) return rankingIn(file, scores);
+  if (isObject(search)) return rankingIn(file, search["removed"]);
+  if (Array.isArray(rankings)) return rankingIn(file, ofStudy(file, rankings.filter(isObject)));
   const named = Object.entries(found);
   if (named.length === 0) throw refusal(file, "it holds nothing");
   for (const [unit, score] of named) {
@@ -50,12 +61,12 @@ function readFound(file: string, found: unknown): RankedFile {
     if (!Number.isFinite(score)) throw refusal(file, `the score of ${unit} is ${JSON.stringify(score)}`);
   }
   // Equal scores stay in the file's order.
-  const order = named.sort(([, a], [, b]) => Number(a) - Number(b)).map(([unit]) => unit);
-  return { order, scored: true };
+  const order = [...named].sort(([, a], [, b]) => Number(a) - Number(b)).map(([unit]) => unit);
+  return { order, scores: Object.fromEntries(named) as Record<string, number> };
 }
 
 /** The scores of a study's ranking, where its record has one. */
-function ofStudy(file: string, rankings: readonly Record<string, unknown>[]): unknown {
+function ofStudy(file: string, rankings: readonly Readonly<Record<string, unknown>>[]): unknown {
   const [one, ...others] = rankings.filter(({ scores }) => isObject(scores));
   if (one === undefined) throw refusal(file, "none of the study's rankings has scores");
   if (others.length > 0) {
@@ -84,9 +95,6 @@ function checkUnit(file: string, unit: unknown): string {
   }
   return unit;
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 function refusal(file: string, why: string, cause?: unknown): DepthkitError {
   return new DepthkitError(
