@@ -179,6 +179,39 @@ test("the same plan takes everything from the journal, and its record is the sam
   expect(known.every(Boolean)).toBe(true);
 });
 
+test("a text that changes under its name is measured anew", async () => {
+  const { model, calibration } = planOf(tiny);
+  const measure = async (text: readonly string[]) => {
+    writeFileSync(at("changing.txt"), text.join("\n"));
+    const { results } = await runPlan(
+      kit,
+      {
+        model,
+        calibration,
+        rankings: [{ by: "search", recipe: "tail" }],
+        removals: [1],
+        evaluations: [
+          {
+            kind: "perplexity",
+            name: "strided",
+            data: at("changing.txt"),
+            chunk: 32,
+            stride: 16,
+            maxChunks: 3,
+          },
+          { kind: "perplexity", name: "chunks", data: at("changing.txt"), chunk: 32, maxChunks: 3 },
+        ],
+      },
+      { folder: at("changing") },
+    );
+    return results.map(({ values }) => values["loss"]?.value);
+  };
+  const first = await measure(boats);
+  const other = await measure(lines);
+  expect(first.every((loss, index) => loss !== other[index])).toBe(true);
+  expect(await measure(boats)).toEqual(first);
+});
+
 test("a study compares with itself, and names what keeps figures apart", async () => {
   const same = compareStudies(record, record);
   expect(same.protocols).toEqual([]);

@@ -28,11 +28,12 @@ export function rankingKey(
 
 export function evaluationKey(
   { key }: OpenModel,
-  { evaluation, data }: OpenEvaluation,
+  { evaluation, data, digest }: OpenEvaluation,
   { removed, repair }: Subject,
 ): object {
   const { name: _, where: __, ...asked } = evaluation;
-  return { step: "evaluation", asked, data: data?.info ?? null, removed, fitted: fitted(repair), of: key };
+  const read = data?.info ?? digest ?? null;
+  return { step: "evaluation", asked, data: read, removed, fitted: fitted(repair), of: key };
 }
 
 export const fitKey = ({ key }: OpenModel, { removed, repair }: Subject): object => ({

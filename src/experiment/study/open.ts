@@ -1,7 +1,7 @@
 /** What a plan names, opened for one of its models, before anything takes long: text, questions, costs. */
 import { DepthkitError } from "../../errors.ts";
 import { modelKey } from "../../evaluation/keys.ts";
-import type { TextData } from "../../evaluation/text-data.ts";
+import { type TextData, textDigest } from "../../evaluation/text-data.ts";
 import type { Corpus } from "../../model/corpus.ts";
 import type { Depthkit } from "../../model/depthkit.ts";
 import type { GenerationTask } from "../../model/generation-task.ts";
@@ -49,6 +49,8 @@ export interface Condition {
 export interface OpenEvaluation {
   readonly evaluation: SettledEvaluation;
   readonly data: Corpus | Task | GenerationTask | undefined;
+  /** Of what is read without being held, what tells it apart: a file keeps its name when its text changes. */
+  readonly digest?: string;
 }
 
 /** What opening found wrong, path by path: all of it is told at once. */
@@ -120,7 +122,12 @@ export async function openModel(
       );
       if (task !== undefined) deciding.set(ranking.name, task);
     }
-    return { name, model, key: modelKey(model.info), conditions, evaluations, deciding };
+    const { result: tokenizer } = await model.connection.call("model.tokenizer", {
+      model: model.handle.on(model.connection),
+    });
+    // The same weights write otherwise with another tokenizer.
+    const key = { ...modelKey(model.info), tokenizer: tokenizer.digest };
+    return { name, model, key, conditions, evaluations, deciding };
   } catch (error) {
     await model.close();
     throw error;
@@ -156,7 +163,9 @@ export async function openEvaluation(
   switch (evaluation.kind) {
     case "perplexity": {
       const { data, separator, bos, maxChunks } = evaluation;
-      if (!inChunks(evaluation)) return { evaluation, data: undefined };
+      if (!inChunks(evaluation)) {
+        return { evaluation, data: undefined, digest: await textDigest(model.connection, data) };
+      }
       const length = chunkOf(evaluation, model);
       const options = { length, separator, bos, ...call };
       return { evaluation, data: await atMost(model, data, maxChunks, options) };

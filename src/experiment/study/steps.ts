@@ -83,7 +83,10 @@ export class Steps {
     };
   }
 
-  /** What a step gave, from the journal or by doing it. A failure that is its own is what it gave. */
+  /**
+   * What a step gave, from the journal or by doing it. A failure that is its own is what it gave; it is kept,
+   * but for what the machine's noise may have hidden, which is tried again.
+   */
   async step<T>(
     label: string,
     key: object,
@@ -100,7 +103,7 @@ export class Steps {
     const started = performance.now();
     const value = await orFailure(() => work(this.call(label)));
     const seconds = (performance.now() - started) / 1000;
-    await this.#file.keep(key, { seconds, value });
+    if (!isFailure(value) || value.code !== "NOT_MEASURABLE") await this.#file.keep(key, { seconds, value });
     this.finished({ step: label, seconds, blockEvaluations: null }, value, false);
     return value;
   }
