@@ -25,8 +25,8 @@ import {
   required,
 } from "../options.ts";
 import type { UnitKind, UnitName } from "../protocol/common.ts";
-import { unitKinds } from "../protocol/names.ts";
-import { engineOptions, lowerIsBetter, type Measure } from "../protocol/subnetworks.ts";
+import { lowerIsBetter, unitKinds } from "../protocol/names.ts";
+import { engineOptions, type Measure } from "../protocol/subnetworks.ts";
 import { checkUnits, parseUnit, unitsOf } from "../protocol/units.ts";
 import { aHandle } from "../rpc/handle.ts";
 import { checkCallOptions } from "../rpc/parse-params.ts";

@@ -17,6 +17,9 @@ export const influenceDefaults = { units: "block", metric: "cosine" } as const;
 
 export const measures = ["loss", "kl", "logit-distance", "accuracy", "choice-loss"] as const;
 
+/** Measures of which less is better: as the value of a game they enter negated. */
+export const lowerIsBetter: ReadonlySet<string> = new Set(["loss", "kl", "logit-distance", "choice-loss"]);
+
 /** Tasks whose rows and prompts are known: docs/tasks.md. */
 export const taskFormats = [
   "mmlu",

@@ -13,9 +13,6 @@ export const measuresOf = {
 export const measure = named("Measure", z.enum(measures));
 export type Measure = (typeof measures)[number];
 
-/** Measures of which less is better: as the value of a game they enter negated. */
-export const lowerIsBetter: ReadonlySet<Measure> = new Set(["loss", "kl", "logit-distance", "choice-loss"]);
-
 const scoredPositions = named(
   "ScoredPositions",
   z.strictObject({

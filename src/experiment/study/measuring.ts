@@ -6,8 +6,8 @@ import { objectDigest } from "../../journal/key.ts";
 import type { RepairedSubnetwork, Subnetwork } from "../../model/model.ts";
 import type { RepairOptions } from "../../model/repair.ts";
 import { trainedMethods } from "../../protocol/repair.ts";
-import { lowerIsBetter, type Measure } from "../../protocol/subnetworks.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
+import { isLowerBetter } from "./curves.ts";
 import { evaluationKey, fitKey, textKey } from "./keys.ts";
 import { isShared, measureAlone, measureTogether, type Shared, type Taken, takenSchema } from "./measure.ts";
 import type { OpenEvaluation, OpenModel } from "./open.ts";
@@ -108,7 +108,7 @@ function note(
     repair: subject.repair?.settled.name ?? null,
     measure,
     value,
-    lowerIsBetter: measure === "perplexity" || lowerIsBetter.has(measure as Measure),
+    lowerIsBetter: isLowerBetter(measure),
   });
 }
 

@@ -3,7 +3,7 @@ import type { Subject } from "../../evaluation/subject.ts";
 import type { TextData } from "../../evaluation/text-data.ts";
 import { anObject, aWhole, type Checks, checkOptions, required } from "../../options.ts";
 import type { UnitName } from "../../protocol/common.ts";
-import { lowerIsBetter } from "../../protocol/subnetworks.ts";
+import { lowerIsBetter } from "../../protocol/names.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
 import { withTimeLimit, workerCallChecks } from "../../rpc/time-limit.ts";
 import { type ChoiceCertainty, choiceCertainty } from "../../selection/choice-certainty.ts";

@@ -1,8 +1,10 @@
 /** Quality against what a model costs, evaluations beside each other, and text before and after. */
+
+import { isLowerBetter } from "../../experiment/study/curves.ts";
 import type { Figure, ScatterFigure, ScatterPanel, TableFigure, TextsFigure } from "../figures/types.ts";
 import type { CurveGroup } from "./curve-figures.ts";
 import { protocolsOf } from "./curve-figures.ts";
-import { drawn, kindOf, lowerIsBetter, type Study, shown, shownName, slug, valueAxis } from "./study.ts";
+import { drawn, kindOf, type Study, shown, shownName, slug, valueAxis } from "./study.ts";
 
 /** Against parameters and KV cache, and where it was timed against speed: what no other beats is the front. */
 export function costFigure(study: Study, group: CurveGroup): ScatterFigure | undefined {
@@ -16,7 +18,7 @@ export function costFigure(study: Study, group: CurveGroup): ScatterFigure | und
   ];
   const repaired = { name: "repaired", tone: "violet" } as const;
   const speeds = speedsOf(study);
-  const better = { x: "lower", y: lowerIsBetter(first.measure) ? "lower" : "higher" } as const;
+  const better = { x: "lower", y: isLowerBetter(first.measure) ? "lower" : "higher" } as const;
   const panel = (
     title: string,
     name: string,

@@ -1,13 +1,17 @@
 /** The main figures: what is lost against what was removed, one line a ranking, then with repairs. */
 import { groupBy, item } from "../../arrays.ts";
-import { type Curve, type CurvePoint, compareSubnetworks } from "../../experiment/study/curves.ts";
+import {
+  type Curve,
+  type CurvePoint,
+  compareSubnetworks,
+  isLowerBetter,
+} from "../../experiment/study/curves.ts";
 import { formatNumber } from "../../platform/format.ts";
 import type { Axis, DataRows, Figure, LineSeries, LinesFigure, TableFigure } from "../figures/types.ts";
 import {
   drawn,
   kindOf,
   list,
-  lowerIsBetter,
   type Study,
   shown,
   shownName,
@@ -65,7 +69,7 @@ export function atLargest(curves: readonly Curve[]): {
   return { removal, order };
 }
 
-const better = ({ measure }: Curve): 1 | -1 => (lowerIsBetter(measure) ? 1 : -1);
+const better = ({ measure }: Curve): 1 | -1 => (isLowerBetter(measure) ? 1 : -1);
 
 /** Removed, as an axis and in words: numbers of units, or shares. */
 export function removedWords({ record }: Study, removal: number, units: string): string {

@@ -29,9 +29,6 @@ export function readStudy(record: StudyRecord, prefix: string, firstProtocol: nu
   };
 }
 
-/** Whether less of a measure is better. */
-export const lowerIsBetter = (measure: string): boolean => measure !== "accuracy";
-
 /** How a curve's measure is shown: a loss as the perplexity that it is. */
 export const shownName = ({ measure }: Pick<Curve, "measure">): string =>
   measure === "loss" ? "perplexity" : measure;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { claimsOf } from "../../../../src/experiment/study/claims.ts";
-import { compareSubnetworks, curvesOf } from "../../../../src/experiment/study/curves.ts";
+import { compareSubnetworks, curvesOf, isLowerBetter } from "../../../../src/experiment/study/curves.ts";
 import type { StudyRecord } from "../../../../src/index.ts";
 
 /** A study of one ranking whose losses a chunk are these, at so many of ten blocks. */
@@ -64,6 +64,20 @@ test("a curve starts at the whole model, and its intervals are of paired differe
   expect((one?.high ?? 0) - (one?.low ?? 0)).toBeCloseTo((2 * 3.182446 * 0.0577350269) / 2, 5);
   // A text that is hard for both says nothing of the difference.
   expect([two?.low, two?.high]).toEqual([1, 1]);
+});
+
+test("of losses and perplexities less is better, of shares of right answers more", () => {
+  const lower = [
+    "loss",
+    "choice-loss",
+    "kl",
+    "perplexity",
+    "wikitext word_perplexity",
+    "wikitext bits_per_byte",
+  ];
+  expect(lower.filter((measure) => !isLowerBetter(measure))).toEqual([]);
+  const higher = ["accuracy", "rouge-l", "pass@4", "arc_easy acc_norm", "gsm8k exact_match strict-match"];
+  expect(higher.filter(isLowerBetter)).toEqual([]);
 });
 
 test("two subnetworks are compared chunk by chunk, or not at all", () => {
