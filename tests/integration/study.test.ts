@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -210,6 +211,37 @@ test("a text that changes under its name is measured anew", async () => {
   const other = await measure(lines);
   expect(first.every((loss, index) => loss !== other[index])).toBe(true);
   expect(await measure(boats)).toEqual(first);
+});
+
+test("a record names every file that was read, and has the notes of what was made", async () => {
+  writeFileSync(at("shots.jsonl"), rows.map((row) => JSON.stringify(row)).join("\n"));
+  writeFileSync(at("boats.txt"), boats.join("\n"));
+  const { model, calibration } = planOf(tiny);
+  const { files, warnings } = await runPlan(
+    kit,
+    {
+      model,
+      calibration,
+      rankings: [{ by: "search", recipe: "tail", repair: { method: "low-rank", rank: 2 } }],
+      removals: [1],
+      evaluations: [
+        { kind: "perplexity", data: at("boats.txt"), chunk: 32, maxChunks: 1 },
+        { kind: "questions", name: "coins", data: { rows }, shots: 1, shotsFrom: at("shots.jsonl") },
+      ],
+    },
+    { folder: at("notes") },
+  );
+  const digest = (name: string) =>
+    createHash("sha256")
+      .update(readFileSync(at(name)))
+      .digest("hex");
+  expect(files).toEqual({
+    [at("boats.txt")]: digest("boats.txt"),
+    [at("shots.jsonl")]: digest("shots.jsonl"),
+  });
+  expect(warnings.some((note) => note.startsWith("tail under repair: Sets were scored with repairs"))).toBe(
+    true,
+  );
 });
 
 test("a study compares with itself, and names what keeps figures apart", async () => {

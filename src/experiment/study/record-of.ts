@@ -50,7 +50,7 @@ export async function recordOf(
     points: parts.flatMap(({ points }) => points),
     results: parts.flatMap(({ results }) => results),
     texts: parts.flatMap(({ texts }) => texts),
-    warnings: [],
+    warnings: [...new Set(parts.flatMap(({ warnings }) => warnings))],
     timings: {
       startedAt,
       finishedAt: new Date().toISOString(),
@@ -68,10 +68,11 @@ async function digestsOf(
   plan: SettledPlan,
   call: CallOptions,
 ): Promise<Record<string, string>> {
+  const asked = [...plan.evaluations, ...plan.rankings.flatMap((one) => ("on" in one ? (one.on ?? []) : []))];
   const named = [
     ...plan.calibrations.map(({ data }) => data),
-    ...plan.evaluations.flatMap((one) => ("data" in one ? [one.data] : [])),
-    ...plan.rankings.flatMap((one) => ("on" in one && one.on !== undefined ? [one.on.data] : [])),
+    ...asked.flatMap((one) => ("data" in one ? [one.data] : [])),
+    ...asked.flatMap((one) => ("shotsFrom" in one ? (one.shotsFrom ?? []) : [])),
   ];
   const files = [...new Set(named.flatMap(filesIn))];
   if (files.length === 0) return {};
@@ -145,6 +146,10 @@ function partOf({ opened, costs, influence, found, failed, points, findings }: M
     })),
     results,
     texts: written,
+    warnings: [
+      ...info.notes.map((note) => `${model}: ${note}`),
+      ...found.flatMap(({ ranking, ranked }) => ranked.notes.map((note) => `${ranking}: ${note}`)),
+    ],
     profiles: points.subjects.flatMap((subject) =>
       opened.evaluations.flatMap(({ evaluation: { name } }) => {
         const own = taken(subject, name);

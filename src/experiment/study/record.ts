@@ -187,7 +187,9 @@ export const recordSchema = z.object({
   texts: z
     .array(z.object({ subnetwork: z.string(), generation: writtenSchema }))
     .describe("How subnetworks went on with the prompts."),
-  warnings: z.array(z.string()).describe("What a reader of the figures must know."),
+  warnings: z
+    .array(z.string())
+    .describe("What a reader of the figures must know: notes of the models and of the rankings."),
   timings: z
     .object({
       startedAt: z.iso.datetime().describe("When this run of it began, ISO 8601."),
