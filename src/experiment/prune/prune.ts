@@ -6,12 +6,11 @@ import { objectDigest } from "../../journal/key.ts";
 import { StepsFile } from "../../journal/steps-file.ts";
 import { Depthkit } from "../../model/depthkit.ts";
 import { RepairedSubnetwork, type Subnetwork } from "../../model/model.ts";
-import type { RepairOptions } from "../../model/repair.ts";
 import { anInstance, checkArgument } from "../../options.ts";
 import { packageVersion } from "../../platform/package-root.ts";
-import { trainedMethods } from "../../protocol/repair.ts";
 import { withTimeLimit } from "../../rpc/time-limit.ts";
 import { meanOf, pairedDifference } from "../../selection/choice-certainty.ts";
+import { withCheckpoints } from "../checkpoints.ts";
 import { isItsOwn } from "../own-fault.ts";
 import { writeRecord } from "../write-record.ts";
 import { choose, judge, repaired, repairOf } from "./contenders.ts";
@@ -207,13 +206,6 @@ async function heal(
   const subnetwork = await best.repair(fit, { ...withCheckpoints(options.heal, checkpoints), ...call });
   const [losses = []] = await heldOutLosses(work, [subnetwork], "the healed model");
   return { subnetwork, losses, loss: meanOf(losses) };
-}
-
-/** What is trained goes on from its checkpoints. */
-function withCheckpoints(repair: RepairOptions, folder: string): RepairOptions {
-  const training = "training" in repair ? repair.training : undefined;
-  if (training == null && !trainedMethods.includes(repair.method)) return repair;
-  return { ...repair, training: { folder, ...training } } as RepairOptions;
 }
 
 /** The best contender that is no result of the search, or all of them. */

@@ -5,6 +5,7 @@ import type { UnitName } from "../../protocol/common.ts";
 import { unitKinds } from "../../protocol/names.ts";
 import { gapRepairMethods } from "../../protocol/repair.ts";
 import { ranking } from "../../ranks.ts";
+import { trains } from "../checkpoints.ts";
 import type { PruneOptions } from "./options.ts";
 
 /** Chunks of a text that is measured besides. */
@@ -31,9 +32,8 @@ export function repairsOf({ repair = defaultRepair, scoring }: PruneOptions): Re
 /** What can stand in for any set of units. */
 function scoringFor(repair: RepairOptions | null): GapRepairOptions | undefined {
   if (repair === null) return undefined;
-  const untrained = !("training" in repair) || repair.training == null;
   const standsIn = gapRepairMethods.some((method) => method === repair.method);
-  return standsIn && untrained ? repair : defaultRepair;
+  return standsIn && !trains(repair) ? repair : defaultRepair;
 }
 
 /**

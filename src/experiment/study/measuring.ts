@@ -4,9 +4,8 @@ import { z } from "zod";
 import { present } from "../../arrays.ts";
 import { objectDigest } from "../../journal/key.ts";
 import type { RepairedSubnetwork, Subnetwork } from "../../model/model.ts";
-import type { RepairOptions } from "../../model/repair.ts";
-import { trainedMethods } from "../../protocol/repair.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
+import { trains, withCheckpoints } from "../checkpoints.ts";
 import { isLowerBetter } from "./curves.ts";
 import { evaluationKey, fitKey, textKey } from "./keys.ts";
 import { isShared, measureAlone, measureTogether, type Shared, type Taken, takenSchema } from "./measure.ts";
@@ -79,9 +78,6 @@ export function batchesOf(subjects: readonly Subject[]): Subject[][] {
 }
 
 const isTrained = ({ repair }: Subject): boolean => repair?.settled.steps.some(trains) ?? false;
-
-export const trains = (step: RepairOptions): boolean =>
-  trainedMethods.includes(step.method) || ("training" in step && step.training != null);
 
 const bareOf = ({ opened }: Measuring, { removed }: Subject): Subnetwork => opened.model.without(removed);
 
@@ -239,12 +235,6 @@ async function fitSteps(work: Measuring, subject: Subject, key: object, call: Ca
     throw error;
   }
   return { subnetwork, reports: made.map(({ report }) => fitReport.parse(report)), close };
-}
-
-function withCheckpoints(step: RepairOptions, folder: string): RepairOptions {
-  if (!trains(step)) return step;
-  const training = "training" in step ? step.training : undefined;
-  return { ...step, training: { ...training, folder: training?.folder ?? folder } } as RepairOptions;
 }
 
 async function writeText(work: Measuring, subject: Subject, make: Make, found: Findings): Promise<void> {

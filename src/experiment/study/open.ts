@@ -143,13 +143,11 @@ async function openCondition(
 ): Promise<Condition> {
   const { name: _, data, sequences, choose, ...options } = calibration;
   const decides = plan.rankings.some((ranking) => ranking.by === "search" && ranking.on === undefined);
-  const most = decides ? Math.max(...choose) : 0;
-  const front = draw * (sequences + most);
-  const load = (count: number, skip: number) =>
-    model.loadCorpus(data, { ...options, sequences: count, skip, ...call });
-  const measured = await load(sequences, front);
-  const deciding: Corpus[] = [];
-  for (const count of decides ? choose : []) deciding.push(await load(count, front + sequences));
+  const { fit, choose: deciding } = decides
+    ? await model.splitText(data, { ...options, fit: sequences, choose, draw, ...call })
+    : { fit: undefined, choose: [] };
+  const skip = draw * sequences;
+  const measured = fit ?? (await model.loadCorpus(data, { ...options, sequences, skip, ...call }));
   const key = { measured: measured.key, deciding: deciding.map((corpus) => corpus.key) };
   const influence = new FitInfluence(model.subject, measured);
   return { calibration, draw, measured, deciding, influence, key };

@@ -2,19 +2,20 @@
 import { join } from "node:path";
 import { item } from "../../arrays.ts";
 import type { Corpus } from "../../model/corpus.ts";
-import { influenceScores } from "../../model/search/influence-scores.ts";
+import { influenceScores, isGradientMetric } from "../../model/search/influence-scores.ts";
 import type { ModelSearchOptions } from "../../model/search/options.ts";
 import { type MadeRepairs, type MakeSubnetwork, searchModel } from "../../model/search/search.ts";
 import { playersOf } from "../../model/search/settle.ts";
 import type { UnitCosts } from "../../model/search/unit-costs.ts";
 import type { Task } from "../../model/task.ts";
 import type { UnitName } from "../../protocol/common.ts";
-import { checkUnits } from "../../protocol/units.ts";
+import { checkUnits, parseUnit } from "../../protocol/units.ts";
 import { ranking as ranked } from "../../ranks.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
 import type { Budget } from "../../selection/budget.ts";
 import type { ShapleyEstimate } from "../../shapley/estimate.ts";
 import { estimateShapley } from "../../shapley/estimate-shapley.ts";
+import type { EstimateOptions } from "../../shapley/options.ts";
 import { isItsOwn } from "../own-fault.ts";
 import type { Condition, OpenModel } from "./open.ts";
 import type { SettledPlan, SettledRanking } from "./plan.ts";
@@ -74,11 +75,11 @@ async function errorsOf(
   { metric, of }: Pick<Of<"influence">, "metric" | "of">,
   { condition, call }: RankWork,
 ): Promise<(number | null)[]> {
-  if (metric === "taylor" || metric === "gate" || metric === "xmerge") return [];
+  if (metric === "xmerge" || isGradientMetric(metric)) return [];
   const { standardErrors } = (await condition.influence.static(call)).data;
   return players.map((unit) => {
-    const [kind, block] = unit.split(".") as ["block" | "attention" | "feed-forward", string];
-    return standardErrors[of === "block" ? "block" : kind][metric][Number(block)] ?? null;
+    const { kind, block } = parseUnit(unit);
+    return standardErrors[of === "block" ? "block" : kind][metric][block] ?? null;
   });
 }
 
@@ -93,21 +94,12 @@ export interface GameRanking {
 }
 
 async function byGame(ranking: GameRanking, work: RankWork): Promise<Ranked> {
-  const { opened, condition, folder, seed, call } = work;
-  const { method, target, evaluations, interactions } = ranking;
+  const { opened, condition, folder, call } = work;
   const players = await playing(ranking, work);
   const data: Corpus | Task = opened.deciding.get(ranking.name) ?? condition.measured;
   await using game = await opened.model.game(data, { players, journal: join(folder, "games"), ...call });
   const { signal, onProgress } = call;
-  const estimate = await estimateShapley(game, {
-    method,
-    target,
-    evaluations,
-    interactions: interactions ? true : undefined,
-    seed,
-    signal,
-    onProgress,
-  });
+  const estimate = await estimateShapley(game, { ...estimateOptionsOf(ranking, work), signal, onProgress });
   const scores = estimate.players().map(({ player, value, standardError, interval }) => ({
     unit: player as UnitName,
     value,
@@ -118,10 +110,16 @@ async function byGame(ranking: GameRanking, work: RankWork): Promise<Ranked> {
   return {
     ...found,
     evaluations: estimate.info.evaluations,
-    estimated: estimatedOf(estimate, found, interactions),
+    estimated: estimatedOf(estimate, found, ranking.interactions),
     notes: [...game.notes],
   };
 }
+
+/** How a ranking's values are estimated. */
+export const estimateOptionsOf = (
+  { method, target, evaluations, interactions }: GameRanking,
+  { seed }: RankWork,
+): EstimateOptions => ({ method, target, evaluations, interactions: interactions ? true : undefined, seed });
 
 /** Who plays: all units of the kinds, or those of least cosine among them, by depth. */
 export async function playing(

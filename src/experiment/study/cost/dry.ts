@@ -14,6 +14,7 @@ import type { StaticInfluence } from "../model-study.ts";
 import type { SettledRanking } from "../plan.ts";
 import {
   budgetsOf,
+  estimateOptionsOf,
   fromScores,
   type GameRanking,
   type Of,
@@ -91,20 +92,12 @@ function standIn(players: readonly UnitName[], scores: readonly number[]) {
 }
 
 async function dryGame(ranking: GameRanking, work: RankWork, influence: GuessedInfluence): Promise<Dry> {
-  const { opened, condition, seed, call } = work;
+  const { opened, condition, call } = work;
   const players = await playing(ranking, work);
   const values = await influenceScores(players, influence, { metric: "cosine" }, call);
   const { game, batches } = standIn(players, values);
-  const { method, target, evaluations, interactions } = ranking;
-  const estimate = await estimateShapley(game, {
-    method,
-    target,
-    evaluations,
-    interactions: interactions ? true : undefined,
-    seed,
-    trace: false,
-    signal: call.signal,
-  });
+  const options = estimateOptionsOf(ranking, work);
+  const estimate = await estimateShapley(game, { ...options, trace: false, signal: call.signal });
   const scores = players.map((unit, at) => ({ unit, value: item(values, at), standardError: null }));
   return {
     ranked: { ...fromScores(players, scores, work), evaluations: estimate.info.evaluations },

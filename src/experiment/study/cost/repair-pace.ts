@@ -6,7 +6,7 @@ import type { UnitName } from "../../../protocol/common.ts";
 import { trainingOptions } from "../../../protocol/repair.ts";
 import { parseUnit } from "../../../protocol/units.ts";
 import type { CallOptions } from "../../../rpc/connection.ts";
-import { trains } from "../measuring.ts";
+import { trains } from "../../checkpoints.ts";
 import type { Condition, OpenModel } from "../open.ts";
 import { isFailure, orFailure } from "../steps.ts";
 import { plus, type Span, spanOf, timed, times } from "./span.ts";
