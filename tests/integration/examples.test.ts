@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { tinyModel } from "./tiny-model.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -33,6 +33,7 @@ test.each(readdirSync(join(root, "examples")).filter((name) => !others.includes(
 
 test("examples/paper runs on a small model, and its report ends with the paper's claims", async () => {
   const folder = mkdtempSync(join(tmpdir(), "depthkit-paper-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
   const tiny = await tinyModel(folder);
   const out = join(folder, "out");
   const { code, output } = await run("examples/paper/main.ts", "--quick", "--model", tiny, "--out", out);
@@ -45,7 +46,6 @@ test("examples/paper runs on a small model, and its report ends with the paper's
     expect(output).toMatch(new RegExp(`^(held|did-not-hold|cannot-be-told) +.*${claim}`, "m"));
   }
   expect(readFileSync(join(out, "report/report.html"), "utf8")).toContain("The paper's claims");
-  rmSync(folder, { recursive: true });
 }, 300_000);
 
 test("the example of docs/studies.md runs as it stands there", async () => {

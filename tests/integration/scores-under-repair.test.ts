@@ -1,11 +1,9 @@
 /** A model in which block 1 makes the stream three times as long, so that what follows weighs little in it. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { pruneRecipes } from "../../src/experiment/prune/recipes.ts";
-import { type Corpus, Depthkit, type Model, type RepairOptions } from "../../src/index.ts";
-import { tinyModel } from "./tiny-model.ts";
+import type { Corpus, Depthkit, Model, RepairOptions } from "../../src/index.ts";
+import { type AlteredModel, alteredModel } from "./altered-model.ts";
 
 // Stream: 0 is constant, 1 to 26 are the tokens' own. Each block is one neuron that writes a constant.
 const surgery = `
@@ -28,24 +26,17 @@ with torch.no_grad():
 `;
 const scale: RepairOptions = { method: "scale", ratio: "mean", reference: "pruned" };
 
+let altered: AlteredModel;
 let kit: Depthkit;
 let model: Model;
 let fit: Corpus;
 let choose: Corpus;
 let folder: string;
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "depthkit-scaled-"));
-  kit = await Depthkit.start();
-  model = await kit.loadModel(await tinyModel(folder, surgery), { device: "cpu" });
-  const text = (from: number) =>
-    Array.from({ length: 60 }, (_, index) => `Line ${(from + index) ** 2} of the text.`).join(" ");
-  fit = await model.loadCorpus({ texts: [text(100)] }, { length: 32, sequences: 4 });
-  choose = await model.loadCorpus({ texts: [text(7000)] }, { length: 32, sequences: 4 });
+  altered = await alteredModel(surgery);
+  ({ kit, model, fit, choose, folder } = altered);
 });
-afterAll(async () => {
-  await kit.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => altered.close());
 
 const search = (repair?: RepairOptions) =>
   model.search({ strategy: "iterative", budget: 3, scores: { metric: "cosine", repair }, fit, choose });

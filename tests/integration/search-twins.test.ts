@@ -1,10 +1,7 @@
 /** A model in which block 4 does what block 2 does, wherever block 2 has not done it. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Corpus, Depthkit, type Model } from "../../src/index.ts";
-import { tinyModel } from "./tiny-model.ts";
+import type { Corpus, Model } from "../../src/index.ts";
+import { type AlteredModel, alteredModel } from "./altered-model.ts";
 
 // Stream: 0 is constant, 1 is what the twins write, 2 to 26 are the tokens' own, 27 to 31 are read by nobody.
 // Each block is one neuron that writes a constant; of block 4 a second one is open only where 1 is empty.
@@ -34,24 +31,15 @@ with torch.no_grad():
     twin.down_proj.weight[1, 1] = 0.29 / constant
 `;
 
-let kit: Depthkit;
+let altered: AlteredModel;
 let model: Model;
 let fit: Corpus;
 let choose: Corpus;
-let folder: string;
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "depthkit-twins-"));
-  kit = await Depthkit.start();
-  model = await kit.loadModel(await tinyModel(folder, surgery), { device: "cpu" });
-  const text = (from: number) =>
-    Array.from({ length: 60 }, (_, index) => `Line ${(from + index) ** 2} of the text.`).join(" ");
-  fit = await model.loadCorpus({ texts: [text(100)] }, { length: 32, sequences: 4 });
-  choose = await model.loadCorpus({ texts: [text(7000)] }, { length: 32, sequences: 4 });
+  altered = await alteredModel(surgery);
+  ({ model, fit, choose } = altered);
 });
-afterAll(async () => {
-  await kit.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => altered.close());
 
 const search = (strategy: "lowest" | "iterative") =>
   model.search({ strategy, budget: 2, scores: { metric: "l2" }, fit, choose, value: "kl" });
