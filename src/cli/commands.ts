@@ -84,6 +84,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./export.ts")).registerExport,
   },
   {
+    name: "check",
+    description: "Load an exported folder or GGUF file in the software that it is for, and compare answers.",
+    load: async () => (await import("./check.ts")).registerCheck,
+  },
+  {
     name: "init",
     description: "Write a first plan from a few answers.",
     load: async () => (await import("./init.ts")).registerInit,
