@@ -1,9 +1,11 @@
 import { existsSync, statSync } from "node:fs";
 import { DepthkitError } from "../errors.ts";
 import { pathFor } from "../evaluation/paths.ts";
+import { aFlag, checkOptions } from "../options.ts";
 import type { RuntimeCheck } from "../protocol/export-check.ts";
 import type { CallOptions } from "../rpc/connection.ts";
 import type { Executor } from "../rpc/executor.ts";
+import { workerCallChecks } from "../rpc/time-limit.ts";
 
 export interface CheckExportOptions extends CallOptions {
   /** Run the modelling file that lies in a folder of depthkit's own layout. */
@@ -38,6 +40,7 @@ export async function checkPath(
   if (!target.endsWith(".gguf")) {
     return (await connection.request("export.check", { folder: target }, options)).result;
   }
+  checkOptions("export.check", options, { ...workerCallChecks, trustRemoteCode: aFlag });
   const { trustRemoteCode, ...call } = options;
   if (trustRemoteCode !== undefined) {
     throw new DepthkitError(

@@ -186,7 +186,7 @@ export class Depthkit {
 
   /**
    * Loads an exported folder or GGUF file in the software that it is for, stock transformers in a process of
-   * its own or llama.cpp, and compares its answers with those that the export kept in it (docs/export.md).
+   * its own or llama.cpp, and compares its answers with those that the export kept in it (docs/gguf.md).
    *
    * @throws DepthkitError FILE_NOT_FOUND, MODULE_MISSING, MODEL_INVALID, INVALID_ARGUMENT, NOT_MEASURABLE,
    * CANCELLED

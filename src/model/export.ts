@@ -27,7 +27,7 @@ export interface HuggingfaceExport extends CallOptions, z.input<typeof exportOpt
 }
 
 export interface GgufExport extends CallOptions, z.input<typeof ggufOptions>, Checked {
-  /** One file, which llama.cpp and what is built on it load (docs/export.md). */
+  /** One file, which llama.cpp and what is built on it load (docs/gguf.md). */
   format: "gguf";
 }
 

@@ -27,7 +27,6 @@ export const exportReference = named(
     kvBytesPerToken: count().describe("Of the live model's cache, in its dtype."),
   }),
 );
-export type ExportReference = z.infer<typeof exportReference>;
 
 const checkSide = z.object({
   largestDifference: notNegative().describe(

@@ -30,7 +30,7 @@ def find_base(plan: GgufPlan, decoder: Decoder, given: Path | None, job: Job) ->
         return None
     path = given if given is not None else _usual_place(decoder)
     if not path.is_file():
-        again = "Run `npx depthkit setup --force`" if decoder.source.name in BUNDLED else "Put it back"
+        again = "Run `npx depthkit setup`" if decoder.source.name in BUNDLED else "Put it back"
         raise DepthkitError(
             "FILE_NOT_FOUND",
             f"Exporting to GGUF: the file that {decoder.source.name} was made from is not at {path}. "

@@ -121,8 +121,8 @@ def _check_kinds(tensors: dict[str, Stored], kind: Kind | None) -> None:
         if one.shape[-1] % items:
             raise DepthkitError(
                 "EXPORT_UNSUPPORTED",
-                f"Writing {name} as q8_0: its rows have {one.shape[-1]} numbers, and {items} share a scale. Ask "
-                "for float16 or bfloat16.",
+                f"Writing {name} as q8_0: its rows have {one.shape[-1]} numbers, and {items} share a scale. "
+                "Ask for float16 or bfloat16.",
                 tensor=name,
             )
 
@@ -229,7 +229,7 @@ def _warnings(settled: _Settled) -> tuple[str, ...]:
         ]
         if changed:
             return (
-                f"{len(changed)} tensors were changed by repairs and are written as 16-bit numbers beside the "
-                f"base's: {', '.join(changed[:3])}{' and more' if len(changed) > 3 else ''}.",
+                f"{len(changed)} tensors were changed by repairs and are written as 16-bit numbers beside "
+                f"those of the base: {', '.join(changed[:3])}{' and more' if len(changed) > 3 else ''}.",
             )
     return ()

@@ -21,7 +21,7 @@ from depthkit_worker.models.gguf_header import LICENCE_KEYS, PROVENANCE
 from depthkit_worker.repair.stream_updates import LowRank
 
 REFERENCE = "depthkit.reference"
-STALE = ("general.size_label", "general.parameter_count", PROVENANCE, REFERENCE)
+STALE = ("general.size_label", "general.parameter_count", "general.alignment", PROVENANCE, REFERENCE)
 """Keys of a base that do not hold for what is made from it."""
 PATTERN = "attention.sliding_window_pattern"
 HEADS, KV_HEADS, WIDTH = "attention.head_count", "attention.head_count_kv", "feed_forward_length"
@@ -79,9 +79,8 @@ def _windows(plan: GgufPlan, decoder: Decoder) -> Value:
 
 def _by_layer(own: Mapping[str, Value], plan: GgufPlan, decoder: Decoder) -> Metadata:
     """Heads and widths, one entry a layer."""
-    heads = int(own[HEADS].value)
-    kv_heads = int(own[KV_HEADS].value) if KV_HEADS in own else heads
-    width = int(own[WIDTH].value)
+    heads, width = _one(own, HEADS), _one(own, WIDTH)
+    kv_heads = _one(own, KV_HEADS) if KV_HEADS in own else heads
     size = (
         int(own["attention.key_length"].value)
         if "attention.key_length" in own
@@ -107,6 +106,16 @@ def _by_layer(own: Mapping[str, Value], plan: GgufPlan, decoder: Decoder) -> Met
         for key in ("attention.key_length", "attention.value_length", "rope.dimension_count")
     }
     return sizes | {key: Value(values, Type.ARRAY, Type.UINT32) for key, values in lists.items()}
+
+
+def _one(own: Mapping[str, Value], key: str) -> int:
+    if not isinstance(own[key].value, int):
+        raise DepthkitError(
+            "EXPORT_UNSUPPORTED",
+            f"The base has a {key} for each block, and a file of arch {DECI} is made here from a base "
+            "whose blocks are all alike. Remove whole blocks only.",
+        )
+    return int(own[key].value)
 
 
 def _width(feed_forward: Place | LowRank | None, width: int) -> int:
