@@ -12,19 +12,17 @@ import pytest
 import torch
 from transformers import (
     LlamaConfig,
-    LlamaForCausalLM,
-    PreTrainedConfig,
     PreTrainedTokenizerBase,
     SmolLM3Config,
 )
 
-from depthkit_worker.contract.wire import ExportGgufResult, GgufOptions, ModelOptions
+from data.builders import LLAMA3_SPLIT, byte_level, sentence_piece
+from depthkit_worker.contract.wire import ExportGgufResult, GgufOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.can_export import can_export
 from depthkit_worker.export.gguf.export_gguf import export_gguf
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.folders import sha256_of_files
-from depthkit_worker.models.load import load_model
 from depthkit_worker.models.manifest import Manifest, write_manifest
 from depthkit_worker.models.source import Source
 from depthkit_worker.models.units import Unit
@@ -34,7 +32,7 @@ from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank, Sca
 from depthkit_worker.repair.weight_changes import Sum
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
-from tiny import FAMILY_MODELS, SHAPE, SMOLLM2_VOCABULARY, random_model
+from tiny import FAMILY_MODELS, SHAPE, random_model
 
 BLOCK = Unit("block", 2)
 
@@ -63,34 +61,37 @@ def fill(decoder: Decoder, update: torch.nn.Module) -> Repair:
     return make_repair(decoder, "by-hand", [BLOCK], {2: BlockEdit(beside=update)}, "{}")
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory, smollm2_tokenizer: PreTrainedTokenizerBase) -> Path:
-    """A random Llama that did not come from a GGUF file."""
-    folder = tmp_path_factory.mktemp("gguf") / "llama"
-    torch.manual_seed(0)
-    shape = {**SHAPE, "vocab_size": SMOLLM2_VOCABULARY, "intermediate_size": 64}
-    LlamaForCausalLM(LlamaConfig(**shape)).save_pretrained(folder)
-    smollm2_tokenizer.save_pretrained(folder)
-    return folder
+def llama(tokenizer: PreTrainedTokenizerBase) -> Decoder:
+    """A random one that did not come from a GGUF file."""
+    shape = {**SHAPE, "vocab_size": 704, "intermediate_size": 64}
+    return Decoder(random_model(LlamaConfig(**shape)), tokenizer)
+
+
+def from_gguf(decoder: Decoder, base: Path, folder: Path) -> Decoder:
+    """The same model, in a folder that says that it was made from `base`."""
+    folder.mkdir()
+    digest = sha256_of_files([base], lambda: None) if base.exists() else "a" * 64
+    write_manifest(folder, Manifest(base.name, digest), lambda: None)
+    source = Source(str(base), None, folder, "0" * 64, "float32")
+    return Decoder(decoder.model, decoder.tokenizer, source)
 
 
 @pytest.fixture(scope="module")
-def converted(checkpoint: Path) -> Decoder:
-    return load_model(str(checkpoint), checkpoint.parent, ModelOptions(device="cpu"), Unattended())
+def converted() -> Decoder:
+    return llama(byte_level())
 
 
 @pytest.fixture(scope="module")
-def base(converted: Decoder) -> Path:
+def base(converted: Decoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same model as a quantised GGUF file."""
-    assert converted.source.folder is not None
-    path = converted.source.folder.parent / "base.gguf"
+    path = tmp_path_factory.mktemp("gguf") / "base.gguf"
     assert write(converted, path, dtype="q8_0").base is None
     return path
 
 
 @pytest.fixture(scope="module")
-def loaded(base: Path) -> Decoder:
-    return load_model(str(base), base.parent, ModelOptions(device="cpu"), Unattended())
+def loaded(converted: Decoder, base: Path) -> Decoder:
+    return from_gguf(converted, base, base.parent / "model")
 
 
 def test_a_base_is_copied_byte_for_byte_and_renumbered(loaded: Decoder, base: Path, tmp_path: Path) -> None:
@@ -120,10 +121,9 @@ def test_changed_weights_are_half_floats_beside_quantised_ones(
     assert any("blk.3.attn_q.weight" in warning for warning in result.warnings)
     after = tensors(tmp_path / "out.gguf")
     assert after["blk.3.attn_q.weight"].tensor_type is gguf.GGMLQuantizationType.F16
-    before = tensors(base)["blk.4.attn_q.weight"]
     # llama.cpp pairs neighbouring rows of a head where transformers pairs its halves.
-    change = (0.1 * b @ a).numpy().reshape(4, 2, 4, 32).swapaxes(1, 2).reshape(32, 32)
-    wanted = gguf.dequantize(before.data, before.tensor_type) + change
+    changed = loaded.blocks[4].self_attn.q_proj.weight.detach() + 0.1 * b @ a
+    wanted = changed.numpy().reshape(4, 2, 4, 32).swapaxes(1, 2).reshape(32, 32)
     assert np.allclose(after["blk.3.attn_q.weight"].data.astype(np.float32), wanted, atol=2e-3)
     kinds = {one.tensor_type for name, one in after.items() if name != "blk.3.attn_q.weight"}
     assert kinds == {gguf.GGMLQuantizationType.Q8_0, gguf.GGMLQuantizationType.F32}
@@ -132,7 +132,8 @@ def test_changed_weights_are_half_floats_beside_quantised_ones(
 def test_an_export_of_an_export_has_both_steps(loaded: Decoder, tmp_path: Path) -> None:
     first = tmp_path / "first.gguf"
     write(loaded, first, "block.1", note="one")
-    again = load_model(str(first), tmp_path, ModelOptions(device="cpu"), Unattended())
+    pruned = Decoder(random_model(LlamaConfig(**{**loaded.config.to_dict(), "num_hidden_layers": 5})))
+    again = from_gguf(pruned, first, tmp_path / "again")
     write(again, tmp_path / "second.gguf", "block.0", note="two")
     assert [name in key(tmp_path / "second.gguf", "depthkit.provenance") for name in ("one", "two")] == [
         True
@@ -216,24 +217,18 @@ def test_updates_that_no_layer_is_are_refused(name: str, converted: Decoder, tmp
     assert list(tmp_path.iterdir()) == []
 
 
-def from_gguf(config: PreTrainedConfig, folder: Path) -> Decoder:
-    """A random model whose folder says that it was made from a GGUF file."""
-    folder.mkdir()
-    write_manifest(folder, Manifest("some.gguf", "a" * 64), lambda: None)
-    source = Source(str(folder.with_suffix(".gguf")), None, folder, "0" * 64, "float32")
-    return Decoder(random_model(config), source=source)
-
-
 def answer_to(decoder: Decoder, *units: str) -> Any:
     return can_export(Subnetwork(decoder, tuple(map(Unit.parse, units))), "gguf")
 
 
 def test_families_whose_blocks_go_by_their_number(tmp_path: Path) -> None:
-    smollm3 = from_gguf(SmolLM3Config(**SHAPE), tmp_path / "smollm3")
+    smollm3 = Decoder(random_model(SmolLM3Config(**SHAPE)))
+    smollm3 = from_gguf(smollm3, tmp_path / "smollm3.gguf", tmp_path / "smollm3")
     off = answer_to(smollm3, "block.1")
     assert not off.possible and "rotary positions" in off.reason
     assert answer_to(smollm3, *off.nearest.removed).possible
-    gemma2 = from_gguf(FAMILY_MODELS["gemma2"](), tmp_path / "gemma2")
+    gemma2 = Decoder(random_model(FAMILY_MODELS["gemma2"]()))
+    gemma2 = from_gguf(gemma2, tmp_path / "gemma2.gguf", tmp_path / "gemma2")
     assert answer_to(gemma2, "block.1").possible
     sublayer = answer_to(gemma2, "block.1", "attention.3")
     assert not sublayer.possible and "Llama's shape" in sublayer.reason
@@ -248,8 +243,7 @@ def test_a_checkpoint_of_another_family_is_not_converted(tmp_path: Path) -> None
 
 
 def test_gemma_windows_stay_with_their_blocks(tmp_path: Path) -> None:
-    decoder = from_gguf(FAMILY_MODELS["gemma2"](), tmp_path / "gemma2")
-    base = Path(decoder.source.name)
+    decoder, base = Decoder(random_model(FAMILY_MODELS["gemma2"]())), tmp_path / "gemma2.gguf"
     writer = gguf.GGUFWriter(base, "gemma2")
     writer.add_uint32("gemma2.block_count", decoder.depth)
     writer.add_tensor("token_embd.weight", np.zeros((4, 32), np.float32))
@@ -260,11 +254,8 @@ def test_gemma_windows_stay_with_their_blocks(tmp_path: Path) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    (tmp_path / "gemma2" / "depthkit-model.json").unlink()
-    digest = sha256_of_files([base], lambda: None)
-    write_manifest(tmp_path / "gemma2", Manifest("some.gguf", digest), lambda: None)
     target = tmp_path / "out.gguf"
-    write(decoder, target, "block.1", "block.4")
+    write(from_gguf(decoder, base, tmp_path / "gemma2"), target, "block.1", "block.4")
     slides = [kind == "sliding_attention" for kind in decoder.config.layer_types]
     wanted = [slides[index] for index in (0, 2, 3, 5)]
     assert wanted != slides[:4]
@@ -275,6 +266,14 @@ def test_gemma_windows_stay_with_their_blocks(tmp_path: Path) -> None:
         3,
         5,
     ]
+
+
+def test_a_tokenizer_is_named_by_what_it_does(tmp_path: Path) -> None:
+    write(llama(byte_level(bos=True, adds_bos=True)), tmp_path / "out.gguf")
+    assert key(tmp_path / "out.gguf", "tokenizer.ggml.pre") == "gpt-2"
+    assert key(tmp_path / "out.gguf", "tokenizer.ggml.add_bos_token") is True
+    for tokenizer in (byte_level(split=r"\p{L}+"), byte_level(split=LLAMA3_SPLIT), sentence_piece()):
+        assert not answer_to(llama(tokenizer)).possible
 
 
 def test_a_factor_is_folded_into_what_is_above(converted: Decoder, tmp_path: Path) -> None:
