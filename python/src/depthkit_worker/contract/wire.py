@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "936340576e403e9c2a2ba940656b5f1964c520d7563c367e3701e493562cd8c5"
+CONTRACT_DIGEST = "b98c97547e097c00e161eb4d12bebd227e8afcf89f0712b0768fa29ffa0e11cb"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1597,7 +1597,7 @@ class TaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     format: str
     """A task format, or template."""
     digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
-    """sha256 over token ids, answers and groups: what a score hangs on besides the model."""
+    """sha256 over token ids, answers and groups: what a score depends on besides the model."""
     files: tuple[str, ...]
     """The files its rows were read from."""
     file_digests: tuple[Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")], ...]
