@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "e65f7193cbc0f22abdf4436dff40c972a295112798ceb57e16c688300a6ea4d3"
+CONTRACT_DIGEST = "eade0ce328f8f16f83e48384774814ae0d8375bcf3727c362217d4f6a55fffde"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -673,7 +673,7 @@ class ExportReference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     version: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Of this form: 1."""
     prompts: Annotated[tuple[ExportReferencePrompt, ...], Meta(min_length=1)]
-    """Computed from the subnetwork in memory, without a cache."""
+    """Computed from the subnetwork in memory."""
     kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Of the live model's cache, in its dtype."""
 
@@ -1728,7 +1728,7 @@ class TaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     format: str
     """A task format, or template."""
     digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
-    """sha256 over token ids, answers and groups: what a score hangs on besides the model."""
+    """sha256 over token ids, answers and groups: what a score depends on besides the model."""
     files: tuple[str, ...]
     """The files its rows were read from."""
     file_digests: tuple[Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")], ...]
