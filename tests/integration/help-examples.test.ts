@@ -17,7 +17,7 @@ const elsewhere: readonly string[] = ["demo", "fetch", "lm-eval", "prune", "work
 /** What a line leaves in its folder. */
 const leaves: Readonly<Record<string, readonly string[]>> = {
   repair: ["repaired"],
-  export: ["exported/model.safetensors"],
+  export: ["exported/model.safetensors", "smaller.gguf"],
   init: ["plan.yaml"],
   run: ["runs/first/record.json"],
   report: ["runs/first/report/report.html"],
