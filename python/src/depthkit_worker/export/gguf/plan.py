@@ -10,6 +10,7 @@ from torch import Tensor
 from depthkit_worker.export.block_places import Place, head_of, places_of
 from depthkit_worker.export.gguf.architectures import ARCHITECTURES, DECI, LLAMA_TENSORS, Architecture
 from depthkit_worker.export.gguf.layers import Layer, layers_of
+from depthkit_worker.export.gguf.stored import KINDS
 from depthkit_worker.export.gguf.tokenizer import tokenizer_fault
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.manifest import read_manifest
@@ -64,7 +65,7 @@ def plan_gguf(subnetwork: Subnetwork) -> GgufPlan | str:
     faults = (
         _form_fault(plan, decoder),
         _number_fault(plan, decoder),
-        _constant_fault(plan, decoder),
+        _constant_fault(plan),
         _change_fault(plan, places),
     )
     return next((fault for fault in faults if fault is not None), plan)
@@ -108,7 +109,7 @@ def _number_fault(plan: GgufPlan, decoder: Decoder) -> str | None:
     return None
 
 
-def _constant_fault(plan: GgufPlan, decoder: Decoder) -> str | None:
+def _constant_fault(plan: GgufPlan) -> str | None:
     name = plan.architecture.name
     if any(layer.bias is not None for layer in plan.layers) and not plan.architecture.reads_bias:
         return (
@@ -150,6 +151,10 @@ def _not_converted(decoder: Decoder, architecture: Architecture) -> str | None:
             f"the model did not come from a GGUF file, and of such only llama and mistral are converted; "
             f"this is {decoder.family.model_type}. Load the model from its GGUF file, or export to "
             f"huggingface where that is plain and use llama.cpp's converter: {CONVERTER}"
+        )
+    if decoder.source.stored_dtype not in KINDS:
+        return (
+            f"its weights are stored as {decoder.source.stored_dtype}, and {', '.join(KINDS)} are converted"
         )
     rope = config.rope_parameters["rope_type"]
     if rope not in PLAIN_ROPES:
