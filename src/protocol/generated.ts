@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "936340576e403e9c2a2ba940656b5f1964c520d7563c367e3701e493562cd8c5";
+export const contractDigest = "b5f6193a051b1d3d92978ae89045a8bf1c78c44259070cf205754fc903c37dea";
