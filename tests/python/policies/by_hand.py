@@ -1,18 +1,15 @@
-"""Policies in the form of docs/methods.md: every feed-forward is computed for every token, and left out of the
-stream where the policy skips it."""
+"""Policies in the form of docs/methods.md: every feed-forward is computed for every token, and left out of
+the stream where the policy skips it."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import torch
 from torch import LongTensor, Tensor
 
 from depthkit_worker.contract.wire import FeedForwardSkipping, RandomSkipping
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.split import BlockStates
 from depthkit_worker.policies.decisions import decisions_of
-
-Forward = Callable[[Decoder, LongTensor], tuple[Tensor, Tensor]]
 
 
 def by_cosine(decoder: Decoder, ids: LongTensor, policy: FeedForwardSkipping) -> tuple[Tensor, Tensor]:
@@ -31,10 +28,14 @@ def by_cosine(decoder: Decoder, ids: LongTensor, policy: FeedForwardSkipping) ->
         run = (left == 0) | warm
         skipped[index] = ~run
         hidden = torch.where(run[..., None], states.x_out, states.attention_out)
-        cosine = torch.nn.functional.cosine_similarity(states.feed_forward_in, states.feed_forward_out, dim=-1)
+        cosine = _cosine(states)
         left = (left - 1).clamp(min=0)
         left[run & (cosine >= policy.threshold)] = policy.run
     return decoder.logits(hidden, replay), skipped
+
+
+def _cosine(states: BlockStates) -> Tensor:
+    return torch.nn.functional.cosine_similarity(states.feed_forward_in, states.feed_forward_out, dim=-1)
 
 
 def by_lot(decoder: Decoder, ids: LongTensor, policy: RandomSkipping) -> tuple[Tensor, Tensor]:
@@ -70,9 +71,7 @@ def middling(decoder: Decoder, ids: LongTensor) -> float:
     for index in range(decoder.depth):
         states = decoder.run_block_split(index, hidden, replay)
         hidden = states.x_out
-        found.append(
-            torch.nn.functional.cosine_similarity(states.feed_forward_in, states.feed_forward_out, dim=-1)
-        )
+        found.append(_cosine(states))
     # Between two of them, so that rounding decides nothing.
     ordered = torch.cat([one.flatten() for one in found]).sort().values
     middle = len(ordered) // 2
