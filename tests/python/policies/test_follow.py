@@ -105,9 +105,9 @@ def test_a_longer_text_has_the_same_decisions_at_its_beginning(name: str) -> Non
         torch.testing.assert_close(shorter, under(policy, decoder)[:, :8], atol=2e-5, rtol=0)
 
 
-def stepped(decoder: Decoder, policy: Policy, rows: list[list[int]]) -> Tensor:
+def stepped(decoder: Decoder, policy: Policy, rows: list[list[int]], units: tuple[Unit, ...] = ()) -> Tensor:
     """(rows, steps + 1, vocabulary): of padded prompts, and behind each token written."""
-    with following(Subnetwork(decoder), policy):
+    with following(Subnetwork(decoder, units), policy):
         stepper = Stepper(decoder)
         logits = [stepper.begin(pad_left(rows))]
         logits += [stepper.step(torch.full((len(rows),), token)) for token in WRITTEN]
@@ -156,13 +156,14 @@ def test_lots_hang_on_block_place_and_seed_and_come_at_their_share() -> None:
 @pytest.mark.parametrize("name", FAMILY_MODELS)
 def test_a_prompt_passes_deep_blocks_by_and_what_is_written_has_them(name: str) -> None:
     decoder = Decoder(tiny_model(name))
+    units = (Unit("feed-forward", 3),)
     policy = PromptSkipping(start=2, end=5)
-    together = stepped(decoder, policy, ROWS)
+    together = stepped(decoder, policy, ROWS, units)
     for row, logits in zip(ROWS, together, strict=True):
         ids = torch.tensor([row + WRITTEN])
         replay = decoder.begin(ids)  # type: ignore[arg-type]
         hidden = replay.hidden
-        with torch.no_grad():
+        with torch.no_grad(), removed(Subnetwork(decoder, units)):
             for index in range(decoder.depth):
                 behind = decoder.run_block(index, hidden, replay)
                 if policy.start <= index < policy.end:

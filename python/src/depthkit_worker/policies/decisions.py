@@ -74,8 +74,9 @@ class SkipByCosine:
         cosine = torch.nn.functional.cosine_similarity(before.float(), behind.float(), dim=-1)
         # Rounding takes the cosine of two equal vectors beyond 1, where no threshold lies.
         alike = cosine.clamp(-1, 1) >= self._policy.threshold
-        left = (self._left - 1).clamp(min=0)
-        self._left = torch.where(ran & alike.to(ran.device), self._policy.run, left)
+        # Blocks may lie on several devices.
+        begins = (ran & alike).to(self._left.device)
+        self._left = torch.where(begins, self._policy.run, (self._left - 1).clamp(min=0))
 
 
 class SkipFixed(_Blind):

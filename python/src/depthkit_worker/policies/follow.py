@@ -128,9 +128,8 @@ def following(subnetwork: Subnetwork, policy: Policy | None) -> Iterator[Followe
 
 def follower_of(subnetwork: Subnetwork, policy: Policy) -> Follower:
     blocks = _candidates(subnetwork, policy)
-    feed_forwards = sum(Parts.FEED_FORWARD not in lost for lost in subnetwork.lost)
-    tally = Tally(subnetwork.decoder.depth, feed_forwards, len(blocks), warm_up_of(policy))
-    return Follower(policy, blocks, tally)
+    there = [Parts.FEED_FORWARD not in lost for lost in subnetwork.lost]
+    return Follower(policy, blocks, Tally(there, blocks, warm_up_of(policy)))
 
 
 @contextmanager
@@ -145,7 +144,7 @@ def led_by(follower: Follower, subnetwork: Subnetwork) -> Iterator[None]:
 
 
 def _candidates(subnetwork: Subnetwork, policy: Policy) -> tuple[int, ...]:
-    """The blocks it is about whose feed-forward is there; what stands in for a removed one always runs."""
+    """The blocks it is about that have what it skips; what stands in for a removed one always runs."""
     depth = subnetwork.decoder.depth
     named = blocks_of(policy)
     if isinstance(policy, FixedSkipping):
@@ -166,12 +165,13 @@ def _candidates(subnetwork: Subnetwork, policy: Policy) -> tuple[int, ...]:
             end=policy.end,
             depth=depth,
         )
-    found = tuple(index for index in named if Parts.FEED_FORWARD not in subnetwork.lost[index])
+    gone = Parts.BOTH if isinstance(policy, PromptSkipping) else Parts.FEED_FORWARD
+    found = tuple(index for index in named if gone not in subnetwork.lost[index])
     if not found:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            "A policy is about feed-forwards that were all removed: nothing is left for it to skip. Name "
-            "blocks that still have theirs, or leave the policy out.",
+            "A policy is about units that were all removed: nothing is left for it to skip. Name blocks that "
+            "still have theirs, or leave the policy out.",
         )
     return found
 

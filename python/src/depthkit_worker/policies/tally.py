@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
@@ -10,12 +12,14 @@ from depthkit_worker.contract.wire import Skips
 
 
 class Tally:
-    """Of passes that were finished: one that failed in the middle, and is done again, counts once."""
+    """Of passes through all that the policy is about: one that failed before, and is done again, counts
+    once."""
 
-    def __init__(self, depth: int, feed_forwards: int, candidates: int, warm_up: int) -> None:
-        """`feed_forwards` that the subnetwork has; of them, `candidates` that the policy is about."""
-        self._feed_forwards, self._candidates, self._warm_up = feed_forwards, candidates, warm_up
-        self._by_block = np.zeros(depth, dtype=np.int64)
+    def __init__(self, there: Sequence[bool], blocks: Sequence[int], warm_up: int) -> None:
+        """`there`: of each block, whether it has its feed-forward; `blocks`: those the policy is about."""
+        self._there, self._warm_up = there, warm_up
+        self._feed_forwards, self._candidates = sum(there), sum(there[block] for block in blocks)
+        self._by_block = np.zeros(len(there), dtype=np.int64)
         self._tokens_at = np.zeros(0, dtype=np.int64)
         self._skipped_at = np.zeros(0, dtype=np.int64)
 
@@ -26,6 +30,8 @@ class Tally:
         places = positions.cpu().numpy()[kept]
         times = np.zeros(len(places), dtype=np.int64)
         for block, where in skipped.items():
+            if not self._there[block]:
+                continue
             here = where.cpu().numpy()[kept]
             self._by_block[block] += int(here.sum())
             times += here
@@ -37,12 +43,12 @@ class Tally:
     def skips(self) -> Skips:
         tokens, skipped = int(self._tokens_at.sum()), int(self._skipped_at.sum())
         candidates = self._candidates * int(self._tokens_at[self._warm_up :].sum())
-        there = np.maximum(self._feed_forwards * self._tokens_at, 1)
+        possible = np.maximum(self._feed_forwards * self._tokens_at, 1)
         return Skips(
-            share=skipped / (self._feed_forwards * tokens) if tokens else None,
+            share=skipped / (self._feed_forwards * tokens) if self._feed_forwards * tokens else None,
             share_of_candidates=skipped / candidates if candidates else None,
             by_block=tuple((self._by_block / max(tokens, 1)).tolist()),
-            by_position=tuple((self._skipped_at / there).tolist()),
+            by_position=tuple((self._skipped_at / possible).tolist()),
             tokens=tokens,
         )
 
