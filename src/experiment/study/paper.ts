@@ -57,7 +57,7 @@ export function paperPlan(options: PaperPlanOptions): Plan {
   const removals = [...new Set(some)].sort((a, b) => a - b);
   const first = removals.filter((count) => count <= tenth);
   const half = Math.ceil(depth / 2);
-  const training = { steps: quick ? 20 : 100, batchSize: 2, validation: 0 };
+  const training = { steps: quick ? 20 : 60, batchSize: quick ? 1 : 2, validation: 0 };
   const repaired = { rankings: ["cosine"], counts: first };
   const deciding =
     questions === undefined

@@ -79,6 +79,12 @@ export function settlePlan(given: unknown): Settled {
     repairs: list("repairs", true).flatMap((entry, at) =>
       read(`repairs.${at}`, entry, (value, path) => {
         const one = isObject(value) && "method" in value;
+        if (one && ("where" in value || "name" in value)) {
+          const words =
+            "a method alone has neither name nor where. Write { name, where, steps: [{ method, ... }] }.";
+          faults.push({ path, words });
+          return undefined;
+        }
         const method = one ? parse(repairMethod, value, path, faults) : undefined;
         const found = one ? method && { steps: [method] } : parse(repairEntry, value, path, faults);
         if (found === undefined) return undefined;
