@@ -150,7 +150,7 @@ export class Subnetwork implements AsyncDisposable {
    * @throws DepthkitError INVALID_ARGUMENT
    */
   withPolicy(policy: PolicyOptions): PolicySubnetwork {
-    return new PolicySubnetwork(this, policy);
+    return new PolicySubnetwork(() => this.subject, policy);
   }
 
   /**

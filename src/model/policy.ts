@@ -18,6 +18,7 @@ import {
 } from "../evaluation/task-scores.ts";
 import type { TextData } from "../evaluation/text-data.ts";
 import { type SolveOptions, solveTask } from "../evaluation/written-answers.ts";
+import type { UnitName } from "../protocol/common.ts";
 import type { GenerateResult } from "../protocol/generation.ts";
 import type { GenerationScore } from "../protocol/generation-task.ts";
 import {
@@ -35,7 +36,6 @@ import { type ComparePolicyOptions, comparePolicy, type PolicyComparison } from 
 import type { Corpus } from "./corpus.ts";
 import { type GenerateOptions, generateText } from "./generate.ts";
 import type { GenerationTask } from "./generation-task.ts";
-import type { Subnetwork } from "./model.ts";
 import { type Profile, type ProfileOptions, profileSubnetwork } from "./profile.ts";
 import type { Task } from "./task.ts";
 
@@ -57,32 +57,37 @@ export interface PolicyMeasures {
  * It has no form of its own that could be saved, exported or repaired: that is the subnetwork's.
  */
 export class PolicySubnetwork {
-  readonly subnetwork: Subnetwork;
   /** With its defaults filled in. */
   readonly policy: Policy;
+  readonly #subnetwork: () => Subject;
 
   /** @internal */
-  constructor(subnetwork: Subnetwork, policy: PolicyOptions) {
-    this.subnetwork = subnetwork;
+  constructor(subnetwork: () => Subject, policy: PolicyOptions) {
+    this.#subnetwork = subnetwork;
     this.policy = Object.freeze(parseParams("withPolicy", policySchema, policy));
   }
 
-  /** As {@link Subnetwork.perplexity}; not under `prompt-skipping`, which tells reading from writing. */
+  /** The units that are removed beside what it skips, by depth. */
+  get removed(): readonly UnitName[] {
+    return this.#subnetwork().removed;
+  }
+
+  /** As `perplexity` of a subnetwork; not under `prompt-skipping`, which tells reading from writing. */
   async perplexity(data: TextData, options: PerplexityOptions = {}): Promise<Perplexity> {
     return scorePerplexity(this.#subject, data, options);
   }
 
-  /** As {@link Subnetwork.choices}; not under `prompt-skipping`. */
+  /** As `choices` of a subnetwork; not under `prompt-skipping`. */
   async choices(task: Task, options: ChoicesOptions = {}): Promise<ChoiceScores> {
     return scoreChoices(this.#subject, task, options);
   }
 
-  /** As {@link Subnetwork.lastWord}; not under `prompt-skipping`. */
+  /** As `lastWord` of a subnetwork; not under `prompt-skipping`. */
   async lastWord(task: Task, options: LastWordOptions = {}): Promise<LastWordScores> {
     return scoreLastWord(this.#subject, task, options);
   }
 
-  /** As {@link Subnetwork.generate}; with a KV cache. */
+  /** As `generate` of a subnetwork; with a KV cache. */
   async generate(
     prompts: string | readonly string[],
     options: GenerateOptions = {},
@@ -90,12 +95,12 @@ export class PolicySubnetwork {
     return generateText(this.#subject, prompts, options);
   }
 
-  /** As {@link Subnetwork.solve}. */
+  /** As `solve` of a subnetwork. */
   async solve(task: GenerationTask, options: SolveOptions = {}): Promise<GenerationScore> {
     return solveTask(this.#subject, task, options);
   }
 
-  /** As {@link Subnetwork.evaluate}: items are kept under the policy too, apart from the subnetwork's own. */
+  /** As `evaluate` of a subnetwork: items are kept under the policy too, apart from the subnetwork's own. */
   async evaluate<const E extends readonly Evaluation[]>(
     evaluations: E,
     options: EvaluateOptions = {},
@@ -103,7 +108,7 @@ export class PolicySubnetwork {
     return evaluate(this.#subject, evaluations, options);
   }
 
-  /** As {@link Subnetwork.profile}, in the mode `masked`: of a `text`, what is skipped is what it would be. */
+  /** As `profile` of a subnetwork, in the mode `masked`: of a `text`, what is skipped is what it would be. */
   async profile(options: ProfileOptions = {}): Promise<Profile> {
     return profileSubnetwork(this.#subject, options);
   }
@@ -137,6 +142,6 @@ export class PolicySubnetwork {
   }
 
   get #subject(): Subject {
-    return { ...this.subnetwork.subject, policy: this.policy };
+    return { ...this.#subnetwork(), policy: this.policy };
   }
 }
