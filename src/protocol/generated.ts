@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "b5f6193a051b1d3d92978ae89045a8bf1c78c44259070cf205754fc903c37dea";
+export const contractDigest = "a8ed8bc63820783b48c1b2d570f92c017c922d8dd165f36bde901a7a011de18d";

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "b5f6193a051b1d3d92978ae89045a8bf1c78c44259070cf205754fc903c37dea"
+CONTRACT_DIGEST = "a8ed8bc63820783b48c1b2d570f92c017c922d8dd165f36bde901a7a011de18d"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1710,7 +1710,7 @@ class TaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     format: str
     """A task format, or template."""
     digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
-    """sha256 over token ids, answers and groups: what a score hangs on besides the model."""
+    """sha256 over token ids, answers and groups: what a score depends on besides the model."""
     files: tuple[str, ...]
     """The files its rows were read from."""
     file_digests: tuple[Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")], ...]

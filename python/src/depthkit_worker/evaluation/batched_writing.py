@@ -50,7 +50,7 @@ def write_batches(
     prompts' places, a batch at a time.
 
     Prompts of like length run together, padded in front; a text that has ended leaves its batch. What is
-    written does not hang on the batch but for the order of additions, which can tip a choice between two
+    written does not depend on the batch but for the order of additions, which can tip a choice between two
     tokens that are as good as equally likely.
     """
     order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))

@@ -81,7 +81,7 @@ def write_corpus(
 
 
 def _choosing(options: CorpusWriteOptions, sequences: Sequence[int]) -> Chooser:
-    """Each sequence draws by its own number, so that what is drawn hangs on no other."""
+    """Each sequence draws by its own number, so that what is drawn depends on no other."""
     if options.temperature == 0:
         return Chooser(0, 1, [])
     seeds = [(options.seed + SEQUENCE_STRIDE * sequence) % 2**63 for sequence in sequences]
