@@ -18,9 +18,10 @@ const layers = {
   game: ["errors"],
   shapley: ["game", "errors"],
   selection: ["game", "shapley", "errors"],
+  routing: ["errors"],
   rpc: ["protocol", "transport", "errors"],
   evaluation: ["rpc", "protocol", "journal", "game", "platform", "errors"],
-  model: ["evaluation", "rpc", "protocol", "transport", "worker", "game", "selection", "platform", "errors"],
+  model: ["evaluation", "rpc", "protocol", "transport", "worker", "game", "selection", "routing", "platform", "errors"],
   experiment: [
     "model",
     "evaluation",

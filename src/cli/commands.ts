@@ -46,6 +46,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./search.ts")).registerSearch,
   },
   {
+    name: "routes",
+    description:
+      "Choose a mask for each kind of text and learn which prompt goes to which, and say what that is worth.",
+    load: async () => (await import("./routes.ts")).registerRoutes,
+  },
+  {
     name: "repair",
     description: "Put something cheap where units were removed, or heal the rest, and save what comes out.",
     load: async () => (await import("./repair.ts")).registerRepair,

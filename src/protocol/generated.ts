@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "936340576e403e9c2a2ba940656b5f1964c520d7563c367e3701e493562cd8c5";
+export const contractDigest = "7e81794efa7e85afc25af70608a0ed42798bcaabc2a184165112b184b41962d1";

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "936340576e403e9c2a2ba940656b5f1964c520d7563c367e3701e493562cd8c5"
+CONTRACT_DIGEST = "7e81794efa7e85afc25af70608a0ed42798bcaabc2a184165112b184b41962d1"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -206,6 +206,13 @@ class ProfileOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Rounds before these, not counted."""
     seed: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
     """For the random prompts."""
+
+
+class PromptOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    tokens: Annotated[int, Meta(ge=1, le=65536)] = 32
+    """First tokens of a sequence that choose its route, a BOS token included; the rest is scored."""
+    boundary: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """They are read in the stream in front of this block; 0: as they are embedded."""
 
 
 class RepairFitOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1390,6 +1397,11 @@ class Progress(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     """Since the call began."""
 
 
+class PromptFeatures(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    features: TensorRef
+    """float64 (prompts, hidden): the mean over a prompt's tokens of the stream, each token's at length 1."""
+
+
 class Rate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     micro: Annotated[float, Meta(ge=0, le=1)]
     """Share of items answered rightly, every item alike."""
@@ -1501,6 +1513,23 @@ class RougeL(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rena
     """Words in common over words of the target, averaged over items."""
     standard_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
     """Of fMeasure, over items; null for a single one."""
+
+
+class RoutingPromptsParams(PromptOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    prompts: Annotated[tuple[str, ...], Meta(min_length=1)]
+    chat: bool
+    """Wrap each prompt as a user's turn in the model's chat template."""
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] = 8
+    """Prompts at a time; beyond rounding the values do not depend on it."""
+
+
+class RoutingReadParams(PromptOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    data: DataHandle
+    """A corpus, or a task, whose items' prompts are read without their choices."""
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] = 8
+    """Prompts at a time; beyond rounding the values do not depend on it."""
 
 
 class RowFiles(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="files"):
@@ -1887,6 +1916,8 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "influence.gradients": (InfluenceGradientParams, InfluenceGradientResult),
     "influence.stream": (InfluenceStreamParams, InfluenceStreamResult),
     "gates.learn": (GatesLearnParams, GatesLearnResult),
+    "routing.read": (RoutingReadParams, PromptFeatures),
+    "routing.prompts": (RoutingPromptsParams, PromptFeatures),
     "evaluation.perplexity": (EvaluationPerplexityParams, PerplexityResult),
     "evaluation.choices": (EvaluationChoicesParams, ChoicesResult),
     "evaluation.lastWord": (EvaluationLastWordParams, LastWordResult),
