@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "7e81794efa7e85afc25af70608a0ed42798bcaabc2a184165112b184b41962d1"
+CONTRACT_DIGEST = "ee949112ce5aa18c9abf35651052743f7ba1023dba8e426d616684f6a055d7c0"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -713,8 +713,10 @@ class GateGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
 
     units: Annotated[tuple[UnitName, ...], Meta(min_length=1)]
     """Each in one group, and no sublayer with its whole block."""
-    remove: Annotated[int, Meta(ge=1, le=9007199254740991)]
-    """How many of them go, at every step."""
+    costs: Annotated[tuple[Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)], ...], Meta(min_length=1)]
+    """What each of them costs; 1 each where units are counted."""
+    amount: Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)]
+    """At least so much of their cost goes at every step, and no unit without need."""
 
 
 class GateLora(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -726,6 +728,8 @@ class GateLora(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     """attention, feed-forward, or names of linear modules in a block."""
     rate: Annotated[float, Meta(gt=0, le=100)] = 0.0002
     """Learning rate of the first step; a cosine to 0 follows."""
+    orthogonality: Annotated[float, Meta(ge=0, le=1000000)] = 0.0
+    """Weight, beside the loss, of how far the directions that a change reads are from right angles and one length (docs/search.md); 0: they are left alone."""
 
 
 class GatesLearnParams(LearnGatesOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
