@@ -64,7 +64,10 @@ export function registerRoutes(command: Command): void {
       withWorker(signal, async (kit) => {
         const call = { signal, onProgress: progress.update };
         await checkJournal(kit, flags.journal, signal);
-        if (flags.save !== undefined) await kit.checkTarget(flags.save, { kind: "repair", signal });
+        // Without repairs, which have no flag here, routes are saved on this machine.
+        if (flags.save !== undefined && kit.connection.remote === undefined) {
+          await kit.checkTarget(flags.save, { kind: "repair", signal });
+        }
         const model = await loadModel(kit, flags, call);
         const { fit, choose = [16], train, report, draw, textField, strict } = flags;
         const corpus = schemaOptions(corpusOptions, flags, textStyles);
@@ -143,7 +146,7 @@ function addOwnFlags(command: Command): void {
 
 const exampleText = `
 Example:
-  npx depthkit routes --model smollm2-135m --texts prose=wiki.txt code=a.py.txt,b.py.txt --budget 5 --candidates 15`;
+  npx depthkit routes --model smollm2-135m --texts prose=wiki.txt code=a.txt,b.txt --budget 5`;
 
 function documentOf(routes: Routes<Subnetwork>) {
   const { masks, permanent, single, prompt, router, heldOut, report, notes } = routes;

@@ -113,15 +113,12 @@ function inWords(
       "leave routing out."
     );
   }
-  const verdict = router.gains ? "which is two standard errors or more" : "less than two standard errors";
-  const own =
-    byDomain === null
-      ? ""
-      : ` Each domain's own mask gains ${gain(byDomain)}, ${byDomain.gains ? "" : "less than "}two standard ` +
-        `errors${byDomain.gains ? " or more" : ""}.`;
+  const told = (one: WayWorth) =>
+    one.gains ? "two standard errors or more" : "less than two standard errors";
+  const own = byDomain === null ? "" : ` Each domain's own mask gains ${gain(byDomain)}, ${told(byDomain)}.`;
   return (
-    `Over ${sequences} sequences the router gains ${gain(router)} over the best single mask, ${verdict}; the ` +
-    `oracle, which knows each sequence's best mask afterwards, gains ${gain(oracle)}.${own}` +
-    `${router.gains ? "" : " One mask serves as well as this router."}`
+    `Over ${sequences} sequences the router gains ${gain(router)} over the best single mask, ` +
+    `${told(router)}; the oracle, which knows each sequence's best mask afterwards, gains ` +
+    `${gain(oracle)}.${own}${router.gains ? "" : " One mask serves as well as this router."}`
   );
 }

@@ -17,8 +17,8 @@ import {
 const words = "stone river light house garden winter music letter market bridge forest window".split(" ");
 const word = (n: number, k: number) => item(words, (Math.imul(8 * n + k, 2654435761) >>> 16) % words.length);
 const sentence = (n: number) =>
-  `In the ${word(n, 0)} of the ${word(n, 1)} a ${word(n, 2)} and a ${word(n, 3)} met the ${word(n, 4)} that ` +
-  `nobody had seen for ${n} years.`;
+  `In the ${word(n, 0)} of the ${word(n, 1)} a ${word(n, 2)} and a ${word(n, 3)} met the ${word(n, 4)} ` +
+  `that nobody had seen for ${n} years.`;
 const sum = (n: number) => `assert add(${n * 13}, ${n * 7 + 1}) == ${n * 20 + 1}  # case ${n}`;
 const of = (line: (n: number) => string) => ({ texts: Array.from({ length: 300 }, (_, n) => line(n)) });
 
@@ -87,7 +87,7 @@ describe("routes of two domains", () => {
     expect(routes.router.strength).not.toBeNull();
   });
 
-  test("on a corpus it takes the same routes as in the report, whatever stands behind the prompt", async () => {
+  test("on a corpus it takes the routes of the report, whatever stands behind the prompt", async () => {
     await using corpus = await part("report", sum);
     const found = await routes.evaluate(corpus);
     const counts = routes.masks.map(({ name }) => found.routes.filter((one) => one === name).length);

@@ -4,7 +4,7 @@ import { checkOptions } from "../../options.ts";
 import { absolutePath } from "../../platform/absolute-path.ts";
 import { checkUnits } from "../../protocol/units.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
-import { workerCallChecks } from "../../rpc/time-limit.ts";
+import { withTimeLimit, workerCallChecks } from "../../rpc/time-limit.ts";
 import type { RoutedSubnetwork, RouteMask } from "./content.ts";
 import { readRoutes } from "./file.ts";
 import type { Routable } from "./make.ts";
@@ -16,6 +16,14 @@ export async function loadRoutes<S extends RoutedSubnetwork>(
   call: CallOptions,
 ): Promise<Routes<S>> {
   checkOptions("loadRoutes", call, workerCallChecks);
+  return withTimeLimit("loadRoutes", call, (signal) => load(model, folder, { ...call, signal }));
+}
+
+async function load<S extends RoutedSubnetwork>(
+  model: Routable<S>,
+  folder: string,
+  call: CallOptions,
+): Promise<Routes<S>> {
   const on = model.subject;
   const { masks: listed, prompt, router, heldOut, report, notes } = readRoutes(on, folder);
   const masks: RouteMask<S>[] = [];

@@ -139,22 +139,26 @@ export class Routes<S extends RoutedSubnetwork> implements AsyncDisposable {
    */
   async generate(prompts: string | readonly string[], options: GenerateOptions = {}): Promise<RoutedTexts> {
     checkGenerate(options);
-    const { chat, signal, onProgress, timeoutMs } = options;
-    const texts = typeof prompts === "string" ? [prompts] : prompts;
-    const found = await this.route(texts, { chat, signal, onProgress, timeoutMs });
-    const routes = found.map(({ mask }) => mask);
-    return writeByRoute(this.#on, this.masks, { texts, routes }, options);
+    return withTimeLimit("generate by routes", options, async (signal) => {
+      const { chat, onProgress, timeoutMs } = options;
+      const texts = typeof prompts === "string" ? [prompts] : prompts;
+      const found = await this.route(texts, { chat, signal, onProgress, timeoutMs });
+      const routes = found.map(({ mask }) => mask);
+      return writeByRoute(this.#on, this.masks, { texts, routes }, { ...options, signal });
+    });
   }
 
   /**
-   * Saves masks, repairs, router and what was measured; {@link Model.loadRoutes} reads it, for the same model.
-   * `routes.json` comes last: a folder without it was not finished.
+   * Saves masks, repairs, router and what was measured; {@link Model.loadRoutes} reads it, for the same
+   * model. `routes.json` comes last: a folder without it was not finished.
    *
    * @throws DepthkitError TARGET_NOT_EMPTY, DISK_FULL, INVALID_ARGUMENT
    */
   async save(folder: string, options: CallOptions = {}): Promise<void> {
     checkOptions("save routes", options, workerCallChecks);
-    await saveRoutes(this.#on, folder, this, options);
+    await withTimeLimit("save routes", options, (signal) =>
+      saveRoutes(this.#on, folder, this, { ...options, signal }),
+    );
   }
 
   /** Gives back the repairs of its masks. */
