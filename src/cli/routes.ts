@@ -59,7 +59,7 @@ export function registerRoutes(command: Command): void {
   addSchemaFlags(command, corpusOptions, textStyles);
   addSchemaFlags(command, promptOptions, promptStyles);
   addOwnFlags(command);
-  command.addHelpText("after", exampleText).action(async (flags: Flags) => {
+  command.action(async (flags: Flags) => {
     await runCommand(flags, ({ signal, progress }) =>
       withWorker(signal, async (kit) => {
         const call = { signal, onProgress: progress.update };
@@ -143,10 +143,6 @@ function addOwnFlags(command: Command): void {
     .option("--journal <folder>", "keep every evaluated set here; an interrupted search goes on from it")
     .option("--save <folder>", "save masks and router, for `model.loadRoutes`");
 }
-
-const exampleText = `
-Example:
-  npx depthkit routes --model smollm2-135m --texts prose=wiki.txt code=a.txt,b.txt --budget 5`;
 
 function documentOf(routes: Routes<Subnetwork>) {
   const { masks, permanent, single, prompt, router, heldOut, report, notes } = routes;

@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "ee949112ce5aa18c9abf35651052743f7ba1023dba8e426d616684f6a055d7c0";
+export const contractDigest = "012e871b52af3c2650f5d7096cbbfaf67112033804da7e30f1da35b5c8ffdaa8";

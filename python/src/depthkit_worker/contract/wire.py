@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "ee949112ce5aa18c9abf35651052743f7ba1023dba8e426d616684f6a055d7c0"
+CONTRACT_DIGEST = "012e871b52af3c2650f5d7096cbbfaf67112033804da7e30f1da35b5c8ffdaa8"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1630,7 +1630,7 @@ class TaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     format: str
     """A task format, or template."""
     digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
-    """sha256 over token ids, answers and groups: what a score hangs on besides the model."""
+    """sha256 over token ids, answers and groups: what a score depends on besides the model."""
     files: tuple[str, ...]
     """The files its rows were read from."""
     file_digests: tuple[Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")], ...]

@@ -56,7 +56,7 @@ class Family:
     """Sequential wiring: the block's child whose input is x_l + a_l."""
     final_norm: str = "model.norm"
     parallel: Callable[[PreTrainedConfig], bool] = _never
-    """Whether both sublayers read the block's input, which may hang on the configuration."""
+    """Whether both sublayers read the block's input, which may depend on the configuration."""
     block_returns: Literal["tensor", "tuple"] = "tensor"
     sublayers_add_residual: bool = False
     """Whether the sublayers take the residual as their second argument and return the sum."""
