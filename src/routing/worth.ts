@@ -63,7 +63,7 @@ export function routingWorth(table: RoutedTable, knownDomains: boolean): Routing
       standardError,
       gain,
       gainStandardError,
-      gains: gain > 0 && gain >= enough * gainStandardError,
+      gains: gain > 0 && isClear({ gain, gainStandardError }),
     };
   };
   const ways = {
@@ -105,20 +105,26 @@ function inWords(
   sequences: number,
 ): string {
   const number = (x: number) => Number(x.toPrecision(3)).toString();
-  const gain = (one: WayWorth) => `${number(one.gain)} (standard error ${number(one.gainStandardError)})`;
+  const told = (one: WayWorth) =>
+    `${one.gain < 0 ? "loses" : "gains"} ${number(Math.abs(one.gain))} ` +
+    `(standard error ${number(one.gainStandardError)}, ` +
+    `${isClear(one) ? "two of them or more" : "less than two of them"})`;
   if (!oracle.gains) {
     return (
-      `Over ${sequences} sequences even the oracle, which knows each sequence's best mask, gains ` +
-      `${gain(oracle)} over the best single mask: less than two standard errors. One mask serves as well; ` +
-      "leave routing out."
+      `Over ${sequences} sequences even the oracle, which knows each sequence's best mask, ${told(oracle)} ` +
+      "over the best single mask. One mask serves as well; leave routing out."
     );
   }
-  const told = (one: WayWorth) =>
-    one.gains ? "two standard errors or more" : "less than two standard errors";
-  const own = byDomain === null ? "" : ` Each domain's own mask gains ${gain(byDomain)}, ${told(byDomain)}.`;
+  const own = byDomain === null ? "" : ` Each domain's own mask ${told(byDomain)}.`;
+  const serves = isClear(router) ? "better than" : "as well as";
   return (
-    `Over ${sequences} sequences the router gains ${gain(router)} over the best single mask, ` +
-    `${told(router)}; the oracle, which knows each sequence's best mask afterwards, gains ` +
-    `${gain(oracle)}.${own}${router.gains ? "" : " One mask serves as well as this router."}`
+    `Over ${sequences} sequences the router ${told(router)} beside the best single mask; the oracle, which ` +
+    `knows each sequence's best mask afterwards, ${told(oracle)}.${own}` +
+    `${router.gains ? "" : ` One mask serves ${serves} this router.`}`
   );
+}
+
+/** Whether a way differs from the single mask by two standard errors or more. */
+function isClear({ gain, gainStandardError }: Pick<WayWorth, "gain" | "gainStandardError">): boolean {
+  return gain !== 0 && Math.abs(gain) >= enough * gainStandardError;
 }

@@ -20,7 +20,7 @@ test("the oracle bounds every way from below, and one mask for all is the single
   expect(router.gainStandardError).toBeCloseTo(0.05 / 2, 12);
   expect(router.gains).toBe(true);
   expect([byDomain, oracle]).toEqual([router, router]);
-  expect(sentence).toContain("the router gains 0.525 (standard error 0.025)");
+  expect(sentence).toContain("the router gains 0.525 (standard error 0.025, two of them or more)");
   for (const routes of [
     [0, 1, 0, 1],
     [1, 1, 1, 1],
@@ -36,7 +36,8 @@ test("a router that loses says so, and one mask is recommended", () => {
   const { router, sentence } = routingWorth({ ...table, routes: [1, 1, 0, 0] }, false);
   expect(router.gain).toBeCloseTo(-1 / 2, 12);
   expect(router.gains).toBe(false);
-  expect(sentence).toContain("One mask serves as well as this router.");
+  expect(sentence).toContain("the router loses 0.5 (standard error 0.05, two of them or more)");
+  expect(sentence).toContain("One mask serves better than this router.");
   expect(sentence).not.toContain("own mask");
 });
 
@@ -47,7 +48,8 @@ test("an oracle that gains less than two standard errors says that routing can b
   expect(oracle.gain).toBeCloseTo(1 / 12, 12);
   expect(oracle.gainStandardError).toBeCloseTo(1 / 12, 12);
   expect(oracle.gains).toBe(false);
-  expect(sentence).toContain("less than two standard errors. One mask serves as well; leave routing out.");
+  expect(sentence).toContain("(standard error 0.0833, less than two of them) over the best single mask.");
+  expect(sentence).toContain("One mask serves as well; leave routing out.");
   // Nothing gained on any sequence is no gain, though its error is 0.
   expect(routingWorth({ ...one, values: rare.map(() => [1, 1]) }, false).oracle).toMatchObject({
     gain: 0,
