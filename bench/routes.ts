@@ -50,7 +50,7 @@ const number = (x: number) => x.toFixed(3);
 
 function show({ masks, permanent, single, prompt, router, report }: Routes<Subnetwork>): void {
   const { domains, matrix, whole, routed, worth } = report;
-  console.log(`\nPrompt of ${prompt.tokens} tokens, read at boundary ${prompt.boundary}`);
+  console.log(`Prompt of ${prompt.tokens} tokens, read at boundary ${prompt.boundary}`);
   for (const { name, removed } of masks) console.log(`${name}: ${removed.join(", ")}`);
   console.log(`kept by all: ${permanent.length} units; strength ${router.strength}; one mask: ${single}`);
   const losses = domains.map((domain, at) => [
@@ -75,9 +75,7 @@ function show({ masks, permanent, single, prompt, router, report }: Routes<Subne
   console.log(worth.sentence);
 }
 
-for (const boundary of [0, 2]) {
-  const prompt = { tokens: 16, boundary };
-  const made = model.routes({ ...search, texts, split, prompt, masks: { mixed: forAll.removed } });
-  await using routes = await made;
-  show(routes);
-}
+const prompt = { tokens: 16 };
+const made = model.routes({ ...search, texts, split, prompt, masks: { mixed: forAll.removed } });
+await using routes = await made;
+show(routes);
