@@ -12,11 +12,10 @@ import { tinyModel } from "./tiny-model.ts";
 const runBash = (line: string) => promisify(execFile)("bash", ["-c", line], { cwd: folder });
 
 /** They need another machine, an extra environment, or minutes, and have tests of their own. */
-const elsewhere: readonly string[] = ["demo", "fetch", "lm-eval", "worker"];
+const elsewhere: readonly string[] = ["demo", "fetch", "lm-eval", "prune", "worker"];
 
 /** What a line leaves in its folder. */
 const leaves: Readonly<Record<string, readonly string[]>> = {
-  prune: ["smaller/model.safetensors"],
   repair: ["repaired"],
   export: ["exported/model.safetensors"],
   init: ["plan.yaml"],
