@@ -40,7 +40,7 @@ def gated(decoder: Decoder, kind: str, index: int, gate: float) -> Iterator[None
         before: Any = 0.0
         if kind == "block":
             before = seen["x"]
-        elif family.sublayers_add_residual:
+        elif family.attention_adds_residual if kind == "attention" else family.feed_forward_adds_residual:
             before = positional[1]
         result = before + gate * (update - before)
         return (result, *output[1:]) if isinstance(output, tuple) else result
@@ -62,9 +62,3 @@ def slope(value_at: Callable[[float], float], step: float) -> float:
     drowns."""
     one, two = (value_at(near) - value_at(-near) for near in (step, 2 * step))
     return (8 * one - two) / (12 * step)
-
-
-EXPERTS = ("mixtral", "qwen2_moe", "qwen3_moe")
-"""The library multiplies by experts in fp32 at most."""
-POST_NORM = ("gemma2", "gemma3_text", "olmo2")
-"""What a sublayer gives is normed before it is added there, so no hook on the sublayer is its gate."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "936340576e403e9c2a2ba940656b5f1964c520d7563c367e3701e493562cd8c5"
+CONTRACT_DIGEST = "0014648fec21cd304374a9b35661059cdf8c947a35ef3a808098b4e7d782e6b9"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -160,6 +160,8 @@ class LearnGatesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class ModelOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     revision: Annotated[str, Meta(min_length=1)] | None = None
     """Branch, tag or commit of a hub id; null: its main branch."""
+    adapter: Annotated[str, Meta(min_length=1)] | None = None
+    """Folder or hub id of a LoRA adapter for this model, merged into its weights; null: none."""
     dtype: DtypeChoice = "auto"
     """auto: the dtype the checkpoint is stored in."""
     device: Annotated[str, Meta(pattern="^(auto|cpu|mps|cuda(:[0-9]+)?)$(?!\\n)")] = "auto"
@@ -596,7 +598,7 @@ class ExportedRepair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class FileSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="files"):
     files: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
-    """Paths of .txt, .jsonl or .jsonl.gz files."""
+    """Paths of .txt files, or of files of rows: .jsonl, .jsonl.gz, .json, .csv, .tsv, .parquet."""
     text_field: Annotated[str, Meta(min_length=1)] = "text"
     """The field of a JSON line that holds its text."""
     strict: bool = False
@@ -1505,7 +1507,7 @@ class RougeL(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rena
 
 class RowFiles(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="files"):
     files: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
-    """Paths of .jsonl or .jsonl.gz files, one object a line."""
+    """Paths of files of rows: .jsonl, .jsonl.gz, .json, .csv, .tsv, .parquet."""
 
 
 class ScaleOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="scale"):

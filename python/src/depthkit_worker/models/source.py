@@ -11,7 +11,8 @@ class Source:
     """A loaded checkpoint.
 
     `weights_digest` is the sha256 over the bytes of the weight files, one after the other in the order
-    of their names. The same tensors in other shards have another digest.
+    of their names. The same tensors in other shards have another digest. Where an adapter was merged, it is
+    taken over that digest and the adapter's.
     """
 
     name: str
