@@ -117,8 +117,10 @@ export function refuse(call: string, faults: readonly Fault[], cause?: unknown):
 }
 
 export function refusal(call: string, faults: readonly Fault[], cause?: unknown): DepthkitError {
-  const words = faults.map(({ path, words }) => (path === "" ? words : `${path}: ${words}`));
-  return new DepthkitError("INVALID_ARGUMENT", `${call}: ${words.join(" ")}`, {
+  const lines = faults.map(({ path, words }) => (path === "" ? words : `${path}: ${words}`));
+  // Several stand below each other: a plan may have a dozen.
+  const told = lines.length > 1 ? `\n  ${lines.join("\n  ")}` : ` ${lines.join("")}`;
+  return new DepthkitError("INVALID_ARGUMENT", `${call}:${told}`, {
     ...(cause === undefined ? {} : { cause }),
     details: { method: call, paths: faults.map(({ path }) => path) },
   });

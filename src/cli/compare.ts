@@ -14,7 +14,6 @@ export function registerCompare(command: Command): void {
     .argument("<one>", "a folder that `depthkit run` wrote to, or its record.json")
     .argument("<other>", "another one")
     .option("--json", "print one JSON document", false)
-    .addHelpText("after", exampleText)
     .action(async (one: string, other: string, flags: Flags) => {
       await runCommand(flags, async () => {
         const compared = compareStudies(await readStudyRecord(one), await readStudyRecord(other));
@@ -22,10 +21,6 @@ export function registerCompare(command: Command): void {
       });
     });
 }
-
-const exampleText = `
-Example:
-  npx depthkit compare runs/first runs/second`;
 
 function describe({ rows, protocols, notes }: StudyComparison): string {
   const barred = protocols.map(

@@ -26,15 +26,14 @@ interface Listed {
 export function registerCompletion(command: Command, all: readonly Listed[]): void {
   command
     .addArgument(new Argument("<shell>", "whose completions are printed").choices(shells))
-    .addHelpText("after", exampleText)
+    .addHelpText("after", otherShells)
     .action(async (shell: Shell) => {
       process.stdout.write(scripts[shell](await knownCommands(all)));
     });
 }
 
-const exampleText = `
-Example, for the shell's own start file:
-  source <(depthkit completion bash)
+const otherShells = `
+For the start file of another shell:
   source <(depthkit completion zsh)
   depthkit completion fish | source`;
 

@@ -30,7 +30,6 @@ export function registerInit(command: Command): void {
     .option("--calibration <file>", "text to rank and repair on")
     .option("--text <file>", "other text, to measure on")
     .option("--json", "print one JSON document", false)
-    .addHelpText("after", exampleText)
     .action(async (plan: string, flags: Flags) => {
       await runCommand(flags, async ({ signal }) => {
         write(plan, planOf(await answersOf(flags, signal)));
@@ -45,10 +44,6 @@ export function registerInit(command: Command): void {
       });
     });
 }
-
-const exampleText = `
-Example:
-  npx depthkit init plan.yaml --model smollm2-135m --calibration calibration.jsonl --text test.txt`;
 
 /** What was not given is asked for in a terminal; elsewhere nobody could answer. */
 async function answersOf(flags: Flags, signal: AbortSignal): Promise<Answers> {

@@ -19,9 +19,12 @@ const words = process.argv.slice(2);
 
 // Subcommands copy the settings above when they are made. Some are named as a flag's value too: loaded for
 // nothing then.
-for (const { name, description, load } of commands) {
+for (const { name, description, examples, load } of commands) {
   const command = program.command(name).description(description);
-  if (words.includes(name)) (await load())(command);
+  if (!words.includes(name)) continue;
+  (await load())(command);
+  const title = examples.length === 1 ? "Example" : "Examples";
+  command.addHelpText("after", ["", `${title}:`, ...examples.map((line) => `  ${line}`)].join("\n"));
 }
 
 // A reader that has seen enough (`| head`) is no failure.

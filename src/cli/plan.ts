@@ -18,10 +18,6 @@ export function registerPlan(command: Command): void {
       "of the run: what is done there costs nothing, and its record will say how far off this was",
     )
     .option("--json", "print one JSON document", false)
-    .addHelpText(
-      "after",
-      "\nExample:\n  npx depthkit plan plan.yaml --out runs/first\n  npx depthkit run plan.yaml --out runs/first",
-    )
     .action(async (file: string, flags: Flags) => {
       await runCommand({ ...flags, journal: flags.out }, async ({ signal, progress }) => {
         const plan = await readPlan(file);

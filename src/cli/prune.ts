@@ -131,19 +131,13 @@ export function registerPrune(command: Command): void {
     .option("--task <files...>", "questions: accuracy (docs/tasks.md)")
     .option("--shots <n>", "examples in front of each question (default: 5)", wholeNumber(0))
     .optionsGroup("What is saved:");
-  addSchemaFlags(command, exportOptions, exportStyles)
-    .addHelpText("after", exampleText)
-    .action(async (flags: Flags) => {
-      const folder = flags.folder ?? `${flags.out}.run`;
-      await runCommand({ ...flags, journal: flags.plan ? undefined : folder }, (context) =>
-        run(flags, folder, context),
-      );
-    });
+  addSchemaFlags(command, exportOptions, exportStyles).action(async (flags: Flags) => {
+    const folder = flags.folder ?? `${flags.out}.run`;
+    await runCommand({ ...flags, journal: flags.plan ? undefined : folder }, (context) =>
+      run(flags, folder, context),
+    );
+  });
 }
-
-const exampleText = `
-Example:
-  npx depthkit prune --model smollm2-135m --budget 25% --data calibration.jsonl --out smaller`;
 
 async function run(flags: Flags, folder: string, { signal, progress }: CommandContext) {
   const options = optionsOf(flags, { signal, onProgress: progress.update });

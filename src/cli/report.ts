@@ -22,7 +22,6 @@ export function registerReport(command: Command): void {
         .default("light"),
     )
     .option("--json", "print one JSON document", false)
-    .addHelpText("after", exampleText)
     .action(async (runs: string[], flags: Flags) => {
       await runCommand(flags, async () => {
         const records = [];
@@ -40,10 +39,6 @@ export function registerReport(command: Command): void {
       });
     });
 }
-
-const exampleText = `
-Example:
-  npx depthkit report runs/first`;
 
 function write(path: string, bytes: Uint8Array): void {
   try {

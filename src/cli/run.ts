@@ -17,7 +17,6 @@ export function registerRun(command: Command): void {
     .argument("<plan>", "a .json, .yaml or .yml file; schemas/plan.schema.json says what it may hold")
     .requiredOption("--out <folder>", "for journals and the record; the same command goes on from it")
     .option("--json", "print one JSON document", false)
-    .addHelpText("after", exampleText)
     .action(async (file: string, flags: Flags) => {
       const view = studyView();
       const run = async ({ signal }: CommandContext): Promise<Output> => {
@@ -37,14 +36,3 @@ export function registerRun(command: Command): void {
       await runCommand({ ...flags, journal: flags.out }, run, view);
     });
 }
-
-const exampleText = `
-Example, with a plan of six lines:
-  model: smollm2-135m
-  calibration: { data: calibration.jsonl, sequences: 32, length: 512 }
-  rankings: [{ by: influence, metric: { each: [cosine, relative-l2] } }, { by: search, recipe: tail }]
-  removals: [1, 2, 4, 8]
-  repairs: [{ method: low-rank, rank: 32 }]
-  evaluations: [{ kind: perplexity, data: test.txt, chunk: 512, maxChunks: 32 }]
-
-  npx depthkit run plan.yaml --out runs/first`;

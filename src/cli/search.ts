@@ -68,7 +68,7 @@ export function registerSearch(command: Command): void {
   addSchemaFlags(command, corpusOptions, textStyles);
   addOwnFlags(command);
   addSchemaFlags(addRepairSettings(command, gapRepairMethods), repairFitOptions, fitStyles);
-  command.addHelpText("after", exampleText).action(async (flags: Flags) => {
+  command.action(async (flags: Flags) => {
     await runCommand(flags, ({ signal, progress }) => {
       const repair = repairOf(flags);
       return withWorker(signal, async (kit) => {
@@ -137,10 +137,6 @@ function addOwnFlags(command: Command): void {
     .option("--journal <folder>", "keep every evaluated set here; an interrupted search goes on from it")
     .option("--save <folder>", "save the winner, with its repairs, for --subnetwork of other commands");
 }
-
-const exampleText = `
-Example:
-  npx depthkit search --model smollm2-135m --data calibration.jsonl --budget 5 --candidates 15`;
 
 async function search(
   model: Model,

@@ -14,7 +14,6 @@ export function registerTable(command: Command): void {
     .argument("<run>", "a folder that `depthkit run` wrote to, or its record.json")
     .option("--csv", "one row for every figure, for notebooks and spreadsheets", false)
     .option("--json", "the same rows as one JSON document", false)
-    .addHelpText("after", exampleText)
     .action(async (run: string, flags: Flags) => {
       await runCommand(flags, async () => {
         const record = await readStudyRecord(run);
@@ -23,10 +22,6 @@ export function registerTable(command: Command): void {
       });
     });
 }
-
-const exampleText = `
-Example:
-  npx depthkit table runs/first --csv > first.csv`;
 
 const columns = [
   "model",

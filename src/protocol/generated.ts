@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "0014648fec21cd304374a9b35661059cdf8c947a35ef3a808098b4e7d782e6b9";
+export const contractDigest = "56f166bc346e3af80971c73a7cef3f3ee78f87fd360ece743ad09329e98c3220";

@@ -73,7 +73,7 @@ export const taskInfo = named(
     kind: taskKind.describe("Which continuation of several, or which last word."),
     format: z.string().describe("A task format, or template."),
     digest: digest().describe(
-      "sha256 over token ids, answers and groups: what a score hangs on besides the model.",
+      "sha256 over token ids, answers and groups: what a score depends on besides the model.",
     ),
     files: list(z.string()).describe("The files its rows were read from."),
     fileDigests: list(digest()).describe("sha256 of each file's bytes."),

@@ -133,6 +133,11 @@ function describe(
     const names = at instanceof z.ZodDiscriminatedUnion ? namesOf(at, issue.discriminator) : [];
     return `${given} is none of its ${issue.discriminator}s: ${names.join(", ")}.`;
   }
+  if (issue.code === "invalid_union") {
+    const meaning = schemaAt(schema, path, params)?.description;
+    const forms = meaning === undefined ? "" : ` ${meaning}`;
+    return value === undefined ? `it is missing.${forms}` : `${given} has none of its forms.${forms}`;
+  }
   if (issue.code === "invalid_type" && issue.expected === "array" && typeof value === "string") {
     return `expected a list; got the string ${given}. Write [${given}].`;
   }

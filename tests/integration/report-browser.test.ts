@@ -1,10 +1,8 @@
 /** A report as a reader sees it, in Chromium: three widths, light and dark, print. Screenshots are kept. */
-import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import type { Browser, Page } from "playwright-core";
+import { pathToFileURL } from "node:url";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type ReportDocument, renderReport } from "../../src/report/index.ts";
 import { crowdedDocument } from "../unit/report/crowded-document.ts";
 import { sampleDocument } from "../unit/report/sample-document.ts";
 import { describeWithBrowser, keepScreenshot, openBrowser } from "./browser.ts";
@@ -16,49 +14,21 @@ import {
   misplacedTips,
   overflow,
 } from "./page-checks.ts";
-
-/** Git does not see it. */
-const screenshots = fileURLToPath(new URL("../../.depthkit/screenshots/report", import.meta.url));
-
-/** The address of its page. */
-async function written(report: ReportDocument, folder: string): Promise<string> {
-  mkdirSync(join(folder, "figures"), { recursive: true });
-  for (const [name, bytes] of await renderReport(report)) writeFileSync(join(folder, name), bytes);
-  return pathToFileURL(join(folder, "report.html")).href;
-}
+import { openPage, screenshots, writtenReport } from "./report-page.ts";
 
 describeWithBrowser("a report in a browser", () => {
   let browser: Browser;
   let address: string;
   let crowded: string;
   beforeAll(async () => {
-    address = await written(sampleDocument, screenshots);
-    crowded = await written(crowdedDocument, join(screenshots, "crowded"));
+    address = await writtenReport(sampleDocument, screenshots);
+    crowded = await writtenReport(crowdedDocument, join(screenshots, "crowded"));
     browser = await openBrowser();
   });
   afterAll(() => browser?.close());
 
-  interface Opened extends AsyncDisposable {
-    readonly page: Page;
-    /** What the console said, and what was asked of the network. */
-    readonly said: readonly string[];
-  }
-
-  async function open(width: number, colorScheme: "light" | "dark" = "light", at = address): Promise<Opened> {
-    const page = await browser.newPage({
-      viewport: { width, height: 900 },
-      colorScheme,
-      javaScriptEnabled: true,
-    });
-    const said: string[] = [];
-    page.on("console", (message) => said.push(`${message.type()}: ${message.text()}`));
-    page.on("pageerror", (error) => said.push(`error: ${error.message}`));
-    page.on("request", (request) => {
-      if (request.url() !== at && !request.url().startsWith("data:")) said.push(`request: ${request.url()}`);
-    });
-    await page.goto(at);
-    return { page, said, [Symbol.asyncDispose]: () => page.close() };
-  }
+  const open = (width: number, scheme: "light" | "dark" = "light", at = address) =>
+    openPage(browser, at, width, scheme);
 
   const looks = [1200, 800, 390].flatMap((width) =>
     (["light", "dark"] as const).map((scheme) => [width, scheme] as const),

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   compareStudies,
@@ -17,7 +18,10 @@ import {
 } from "../../src/index.ts";
 import { renderReport, studyReport } from "../../src/report/index.ts";
 import { recordSchema } from "../../src/schemas.ts";
+import { describeWithBrowser, keepScreenshot, openBrowser } from "./browser.ts";
 import { cli } from "./cli.ts";
+import { figuresWithoutWords, misplacedTexts, misplacedTips, overflow } from "./page-checks.ts";
+import { openPage, screenshots, writtenReport } from "./report-page.ts";
 import { tinyModel } from "./tiny-model.ts";
 
 const names = "Ada Bea Cid Dan Eva Fay Gus Hal Ida Jon".split(" ");
@@ -298,6 +302,27 @@ test("its report has a figure of everything, and no number that is none", async 
   expect(page).toContain("A study of six small blocks");
   expect(page).not.toMatch(/NaN|undefined|\[object/);
   expect(files.size).toBe(1 + 3 * ids.length);
+});
+
+describeWithBrowser("its report in a browser", () => {
+  let browser: Browser;
+  let address: string;
+  beforeAll(async () => {
+    address = await writtenReport(studyReport([record]), join(screenshots, "study"));
+    browser = await openBrowser();
+  });
+  afterAll(() => browser?.close());
+
+  test.each([1200, 390])("%i wide: everything is in its place", async (width) => {
+    await using opened = await openPage(browser, address, width);
+    const { page, said } = opened;
+    await keepScreenshot(page, join(screenshots, `study-${width}.png`));
+    expect(await page.evaluate(overflow)).toEqual({ page: 0, wide: [] });
+    expect(await page.evaluate(misplacedTexts)).toEqual({ enough: true, found: [] });
+    expect(((await page.evaluate(misplacedTips)) as { found: string[] }).found).toEqual([]);
+    expect(await page.evaluate(figuresWithoutWords)).toEqual([]);
+    expect(said).toEqual([]);
+  });
 });
 
 test("killed again and again, it ends with the record that it makes uninterrupted", async () => {

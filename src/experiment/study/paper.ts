@@ -57,7 +57,7 @@ export function paperPlan(options: PaperPlanOptions): Plan {
   const removals = [...new Set(some)].sort((a, b) => a - b);
   const first = removals.filter((count) => count <= tenth);
   const half = Math.ceil(depth / 2);
-  const training = { steps: quick ? 20 : 100, batchSize: 2, validation: 0 };
+  const training = { steps: quick ? 16 : 40, batchSize: quick ? 1 : 2, validation: 0 };
   const repaired = { rankings: ["cosine"], counts: first };
   const deciding =
     questions === undefined
@@ -123,13 +123,13 @@ export function paperPlan(options: PaperPlanOptions): Plan {
       })),
     ],
     evaluations: [
-      { kind: "perplexity", name: "text", data: text, chunk: length, maxChunks: quick ? 4 : 16 },
+      { kind: "perplexity", name: "text", data: text, chunk: length, maxChunks: quick ? 4 : 12 },
       questions === undefined
         ? {
             kind: "probe",
             name: "sums",
             probe: "sums",
-            items: quick ? 20 : 50,
+            items: quick ? 12 : 30,
             where: { repairs: ["none"] },
           }
         : { kind: "questions", name: "questions", data: questions, shots, limit: quick ? 40 : 200 },

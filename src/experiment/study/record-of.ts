@@ -7,6 +7,7 @@ import type { UnitName } from "../../protocol/common.ts";
 import { parseUnit } from "../../protocol/units.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
 import type { Planned } from "./cost/schema.ts";
+import { otherBytes } from "./known-texts.ts";
 import { pairedAbove, type Taken } from "./measure.ts";
 import type { ModelStudy } from "./model-study.ts";
 import type { Condition } from "./open.ts";
@@ -50,7 +51,7 @@ export async function recordOf(
     points: parts.flatMap(({ points }) => points),
     results: parts.flatMap(({ results }) => results),
     texts: parts.flatMap(({ texts }) => texts),
-    warnings: [...new Set(parts.flatMap(({ warnings }) => warnings))],
+    warnings: [...new Set([...otherBytes(files), ...parts.flatMap(({ warnings }) => warnings)])],
     timings: {
       startedAt,
       finishedAt: new Date().toISOString(),

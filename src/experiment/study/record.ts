@@ -189,7 +189,9 @@ export const recordSchema = z.object({
     .describe("How subnetworks went on with the prompts."),
   warnings: z
     .array(z.string())
-    .describe("What a reader of the figures must know: notes of the models and of the rankings."),
+    .describe(
+      "What a reader of the figures must know: notes of the models and the rankings, files that are not what their name says.",
+    ),
   timings: z
     .object({
       startedAt: z.iso.datetime().describe("When this run of it began, ISO 8601."),

@@ -79,6 +79,12 @@ export function settlePlan(given: unknown): Settled {
     repairs: list("repairs", true).flatMap((entry, at) =>
       read(`repairs.${at}`, entry, (value, path) => {
         const one = isObject(value) && "method" in value;
+        if (one && ("where" in value || "name" in value)) {
+          const words =
+            "a method alone has neither name nor where. Write { name, where, steps: [{ method, ... }] }.";
+          faults.push({ path, words });
+          return undefined;
+        }
         const method = one ? parse(repairMethod, value, path, faults) : undefined;
         const found = one ? method && { steps: [method] } : parse(repairEntry, value, path, faults);
         if (found === undefined) return undefined;
@@ -180,8 +186,18 @@ function faultsAcross(plan: SettledPlan): Fault[] {
     ...evaluations.map(({ where }, at) => ({ where, path: `evaluations.${at}.where` })),
     { where: texts?.where, path: "texts.where" },
   ];
-  return [...twice, ...wheres.flatMap(({ where, path }) => strangersIn(where, path, known))];
+  const strangers = wheres.flatMap(({ where, path }) => strangersIn(where, path, known));
+  return [...twice, ...strangers, ...repairs.flatMap(ownFolders)];
 }
+
+/** One folder for all subnetworks: each would find the checkpoints of the one before it. */
+const ownFolders = ({ steps }: SettledPlan["repairs"][number], at: number): Fault[] =>
+  steps.flatMap((step) => {
+    const folder = "training" in step ? step.training?.folder : undefined;
+    if (folder === undefined || folder === null) return [];
+    const words = `${folder} would be shared by all subnetworks. Leave it out: a study keeps checkpoints itself.`;
+    return [{ path: `repairs.${at}.training.folder`, words }];
+  });
 
 function twiceNamed(path: string, list: readonly { readonly name: string }[]): Fault[] {
   const names = list.map(({ name }) => name);

@@ -1,4 +1,5 @@
 /** A record, read for its report: its curves, its protocols, and how its parts are called. */
+import { createHash } from "node:crypto";
 import { type Curve, type CurvePoint, curvesOf } from "../../experiment/study/curves.ts";
 import type { StudyRecord } from "../../experiment/study/record.ts";
 import { formatNumber } from "../../platform/format.ts";
@@ -109,13 +110,16 @@ export function unitsOf({ record }: Study, ranking: string): string {
   return kind === "block" ? "blocks" : `${kind} sublayers`;
 }
 
-/** Small letters, digits and hyphens. */
-export const slug = (...parts: readonly string[]): string =>
-  parts
-    .join("-")
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, "-")
-    .replace(/^-|-$/g, "");
+/**
+ * Small letters, digits and hyphens. Names that differ in signs or in letters of other scripts alone are told
+ * apart by a digest behind.
+ */
+export function slug(...parts: readonly string[]): string {
+  const name = parts.join("-").toLowerCase();
+  const plain = name.replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
+  if (!/[^a-z0-9 ._/:,-]/.test(name)) return plain;
+  return `${plain}-${createHash("sha256").update(name).digest("hex").slice(0, 6)}`.replace(/^-/, "");
+}
 
 export const list = (names: readonly string[]): string =>
   names.length < 2 ? (names[0] ?? "") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "0014648fec21cd304374a9b35661059cdf8c947a35ef3a808098b4e7d782e6b9"
+CONTRACT_DIGEST = "56f166bc346e3af80971c73a7cef3f3ee78f87fd360ece743ad09329e98c3220"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1599,7 +1599,7 @@ class TaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     format: str
     """A task format, or template."""
     digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
-    """sha256 over token ids, answers and groups: what a score hangs on besides the model."""
+    """sha256 over token ids, answers and groups: what a score depends on besides the model."""
     files: tuple[str, ...]
     """The files its rows were read from."""
     file_digests: tuple[Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")], ...]

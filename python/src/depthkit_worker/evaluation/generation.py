@@ -22,7 +22,7 @@ from transformers import (
 from depthkit_worker.contract.wire import FinishReason, GenerateOptions, Generation, GenerationGenerateResult
 from depthkit_worker.data.tokens import Prompt, Tokeniser, tokeniser_of
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.evaluation.batched_writing import Grow, write_batches
+from depthkit_worker.evaluation.batched_writing import Grow, Writing, write_batches
 from depthkit_worker.evaluation.finished_items import FinishedItems
 from depthkit_worker.evaluation.logits import FiniteLogits
 from depthkit_worker.evaluation.next_tokens import NextTokens, OnlyChosen, Stream
@@ -85,7 +85,7 @@ def generate(
     with removed(subnetwork), torch.no_grad():
         kv_bytes = kv_bytes_per_token(decoder)
         if options.batch_size > 1:
-            texts = _write_batches(decoder, left, drawn, options, job, _grow(told, missing))
+            texts = _write_batches(writer, left, drawn, job, _grow(told, missing))
         else:
             cached = options.cache and kv_bytes > 0
             texts = _one_by_one(writer, left, drawn, job, _grow(told, missing), cached=cached)
@@ -113,16 +113,32 @@ def _grow(told: ToldText | None, places: Sequence[int]) -> Grow:
 
 
 def _write_batches(
-    decoder: Decoder,
+    writer: _Writer,
     encoded: Sequence[list[int]],
     streams: Sequence[Stream],
-    options: GenerateOptions,
     job: Job,
     grow: Grow,
 ) -> Texts:
-    """Text after each of `encoded`, by `decoder` as it stands."""
+    """Text after each of `encoded`, by the writer's decoder as it stands."""
+    options, decoder = writer.options, writer.decoder
+
+    def ended(written: Sequence[int]) -> bool:
+        if written[-1] in writer.ends:
+            return True
+        if not options.stop:
+            return False
+        text = writer.decode(written)
+        return any(stop in text for stop in options.stop)
+
+    writing = Writing(
+        most=options.max_new_tokens,
+        batch_size=options.batch_size,
+        choosing=lambda places: NextTokens(options, [streams[place] for place in places]),
+        ended=ended,
+        reader=Reader("Writing text", decoder.dtype),
+    )
     done = 0
-    for written in write_batches(decoder, encoded, streams, options, ending_tokens(decoder), job, grow):
+    for written in write_batches(decoder, encoded, writing, job, grow):
         yield written
         done += len(written)
         job.report(PHASE, done, len(encoded), "texts")

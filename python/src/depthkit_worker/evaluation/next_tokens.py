@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import Self
 
 import numpy as np
 import torch
@@ -15,41 +17,50 @@ Stream = tuple[int, int]
 """A text's own random numbers: its item, and which of the item's texts it is."""
 
 
-class NextTokens:
-    """Chooses the next tokens of some texts.
+class Chooser:
+    """Chooses the next tokens of some texts: the likeliest at temperature 0, else by a number from 0 to 1
+    that each text draws for each of its tokens."""
 
-    Each text has random numbers of its own, one a token, that hang on the seed and on its stream alone: what
-    is drawn is the same whatever other texts are written beside it, but where rounding moves a probability
-    across the number that was drawn.
-    """
-
-    def __init__(self, options: GenerateOptions, streams: Sequence[Stream]) -> None:
-        self._options = options
-        self._numbers = [np.random.default_rng([options.seed, *stream]) for stream in streams]
+    def __init__(self, temperature: float, top_p: float, numbers: Sequence[Callable[[], float]]) -> None:
+        self._temperature = temperature
+        self._top_p = top_p
+        self._numbers = numbers
 
     def choose(self, logits: Tensor) -> list[int]:
         """One token a text, from logits (texts, vocabulary)."""
-        if self._options.temperature == 0:
+        if self._temperature == 0:
             greedy: list[int] = logits.argmax(-1).tolist()
             return greedy
         # On the CPU and in fp64, so that the same logits give the same token on every device.
-        shares = torch.softmax(logits.detach().cpu().double() / self._options.temperature, -1)
-        if self._options.top_p < 1:
-            shares = _most_likely(shares, self._options.top_p)
-        numbers = torch.tensor([[generator.random()] for generator in self._numbers], dtype=torch.float64)
+        shares = torch.softmax(logits.detach().cpu().double() / self._temperature, -1)
+        if self._top_p < 1:
+            shares = _most_likely(shares, self._top_p)
+        numbers = torch.tensor([[draw()] for draw in self._numbers], dtype=torch.float64)
         return _at(shares, numbers)
 
-    def keep(self, texts: Sequence[int]) -> NextTokens:
+    def keep(self, texts: Sequence[int]) -> Self:
         """The same, of the texts that go on."""
-        kept = NextTokens(self._options, [])
+        if self._temperature == 0:
+            return self
+        kept = copy(self)
         kept._numbers = [self._numbers[text] for text in texts]
         return kept
+
+
+class NextTokens(Chooser):
+    """Each text has random numbers of its own, one per token, that depend on the seed and its stream alone:
+    what is drawn is the same whatever other texts are written beside it, but where rounding moves a
+    probability across the number that was drawn."""
+
+    def __init__(self, options: GenerateOptions, streams: Sequence[Stream]) -> None:
+        numbers = [np.random.default_rng([options.seed, *stream]).random for stream in streams]
+        super().__init__(options.temperature, options.top_p, numbers)
 
 
 class OnlyChosen(LogitsProcessor):
     """For the library's own loop, which takes the likeliest token: leaves it but the one that was chosen."""
 
-    def __init__(self, tokens: NextTokens) -> None:
+    def __init__(self, tokens: Chooser) -> None:
         self._tokens = tokens
 
     def __call__(self, input_ids: LongTensor, scores: Tensor) -> Tensor:

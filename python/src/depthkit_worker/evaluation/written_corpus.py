@@ -4,23 +4,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from depthkit_worker.contract.wire import CorpusWriteOptions, WrittenInfo
 from depthkit_worker.data.corpus import Corpus, joined
 from depthkit_worker.data.tokens import tokeniser_of
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.evaluation.batched_writing import Writing, write_batches
 from depthkit_worker.evaluation.finished_items import FinishedItems
-from depthkit_worker.models.cancellable import cancellable
+from depthkit_worker.evaluation.next_tokens import Chooser
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.ending_tokens import ending_tokens
 from depthkit_worker.models.logits import Reader
-from depthkit_worker.models.stepper import Stepper, pad_left
 from depthkit_worker.session.job import Job
 
 SEQUENCE_STRIDE = 1_000_003
@@ -54,8 +52,16 @@ def write_corpus(
     )
     missing = finished.missing([range(1, options.new_tokens + 1)] * len(begun))
     done = len(begun) - len(missing)
-    for written in _batches(decoder, begun, missing, options, ends, job):
-        finished.add(list(written), [np.asarray(ids, dtype=np.float64) for ids in written.values()])
+    writing = Writing(
+        most=options.new_tokens,
+        batch_size=options.batch_size,
+        choosing=lambda places: _choosing(options, [missing[place] for place in places]),
+        ended=lambda written: written[-1] in ends,
+        reader=Reader("Writing a corpus", decoder.dtype, "sequence"),
+    )
+    for written in write_batches(decoder, [begun[place] for place in missing], writing, job):
+        ids = [np.asarray(text, dtype=np.float64) for text in written.values()]
+        finished.add([missing[place] for place in written], ids)
         done += len(written)
         job.report("writing", done, len(begun), "sequences")
     texts = [[int(token) for token in finished[place]] for place in range(len(begun))]
@@ -74,70 +80,14 @@ def write_corpus(
     return joined(prompts, rows, info, tuple(map(len, begun)), tokeniser.first(rows[0]))
 
 
-@dataclass
-class _Row:
-    place: int
-    draws: torch.Generator | None
-    """Of its own, so that what is drawn hangs on no other sequence; None: the likeliest token is taken."""
-    written: list[int] = field(default_factory=list)
-
-
-def _batches(
-    decoder: Decoder,
-    prompts: Sequence[list[int]],
-    places: Sequence[int],
-    options: CorpusWriteOptions,
-    ends: tuple[int, ...],
-    job: Job,
-) -> Iterator[dict[int, list[int]]]:
-    """The ids written behind the prompts at `places`, a batch of prompts of like length at a time."""
-    order = sorted(places, key=lambda place: -len(prompts[place]))
-    for first in range(0, len(order), options.batch_size):
-        rows = [_Row(place, _draws(options, place)) for place in order[first : first + options.batch_size]]
-        _write(decoder, [prompts[row.place] for row in rows], rows, options, ends, job)
-        yield {row.place: row.written for row in rows}
-
-
-def _draws(options: CorpusWriteOptions, place: int) -> torch.Generator | None:
+def _choosing(options: CorpusWriteOptions, sequences: Sequence[int]) -> Chooser:
+    """Each sequence draws by its own number, so that what is drawn depends on no other."""
     if options.temperature == 0:
-        return None
-    return torch.Generator().manual_seed((options.seed + SEQUENCE_STRIDE * place) % 2**63)
+        return Chooser(0, 1, [])
+    seeds = [(options.seed + SEQUENCE_STRIDE * sequence) % 2**63 for sequence in sequences]
+    return Chooser(options.temperature, 1, [_numbers(seed) for seed in seeds])
 
 
-def _write(
-    decoder: Decoder,
-    prompts: Sequence[list[int]],
-    rows: list[_Row],
-    options: CorpusWriteOptions,
-    ends: tuple[int, ...],
-    job: Job,
-) -> None:
-    stepper, reader = Stepper(decoder), Reader("Writing a corpus", decoder.dtype, "sequence")
-    with cancellable(decoder, job):
-        logits = stepper.begin(pad_left(prompts))
-    for step in range(options.new_tokens):
-        job.check()
-        reader.check(logits, [row.place for row in rows], step)
-        tokens = _chosen(logits, rows, options.temperature)
-        for row, token in zip(rows, tokens.tolist(), strict=True):
-            row.written.append(token)
-        going = [index for index, row in enumerate(rows) if row.written[-1] not in ends]
-        if not going or step + 1 == options.new_tokens:
-            return
-        if len(going) < len(rows):
-            kept = torch.tensor(going, device=tokens.device)
-            stepper.keep(kept)
-            rows, tokens = [rows[index] for index in going], tokens[kept]
-        logits = stepper.step(tokens)
-
-
-def _chosen(logits: Tensor, rows: Sequence[_Row], temperature: float) -> Tensor:
-    """The next token of each row, (batch,): the likeliest, or by inversion of the distribution."""
-    draws = [row.draws for row in rows if row.draws is not None]
-    if not draws:
-        return logits.argmax(-1)
-    uniform = torch.cat([torch.rand(1, generator=one, dtype=torch.float64) for one in draws])
-    # On the CPU in fp64: it is one row of logits, and what is drawn is then alike on all devices.
-    up_to = (logits.detach().cpu().double() / temperature).softmax(-1).cumsum(-1)
-    found = torch.searchsorted(up_to, uniform[:, None] * up_to[:, -1:], right=True).squeeze(1)
-    return found.clamp(max=logits.shape[-1] - 1).to(logits.device)
+def _numbers(seed: int) -> Callable[[], float]:
+    generator = torch.Generator().manual_seed(seed)
+    return lambda: float(torch.rand(1, generator=generator, dtype=torch.float64))

@@ -122,7 +122,7 @@ def _tokenizer(folder: Path, trust_remote_code: bool, job: Job) -> PreTrainedTok
 def _align(model: PreTrainedModel, job: Job) -> None:
     """Copy parameters that lie in the mapped file at odd addresses.
 
-    Matrix kernels take another path for those, and the last bits of a logit then hang on how a
+    Matrix kernels take another path for those, and the last bits of a logit then depend on how a
     checkpoint happens to be laid out. The copy also makes the model independent of the file.
     """
     threads = torch.get_num_threads()

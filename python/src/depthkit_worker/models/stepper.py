@@ -43,7 +43,7 @@ class Stepper:
 
     Positions count a row's own tokens, pads left out: families that take positions are told them, the
     others (Bloom, Falcon with alibi) read them off the mask. Where no attention is left there is nothing
-    to keep, and a token's logits hang on that token and its position alone.
+    to keep, and a token's logits depend on that token and its position alone.
     """
 
     def __init__(self, decoder: Decoder) -> None:

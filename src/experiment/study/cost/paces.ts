@@ -198,12 +198,12 @@ interface Sampled {
   readonly head: Span;
 }
 
-/** Once to warm up, then three times and more where that is quick. */
+/** Once to warm up, then twice, and more often where that is quick. */
 async function repeated(work: () => Promise<unknown>): Promise<Span> {
   await work();
   const measured: number[] = [];
   let spent = 0;
-  while (measured.length < 3 || (measured.length < 7 && spent < 1)) {
+  while (measured.length < 2 || (measured.length < 7 && spent < 1)) {
     const seconds = await timed(work);
     measured.push(seconds);
     spent += seconds;
