@@ -203,7 +203,7 @@ class Follower(nn.Module):
 
     def __init__(self, config, layer_idx, place):
         super().__init__()
-        if place.get("dense") is not None:  # What the feed-forward is hangs on the block's number.
+        if place.get("dense") is not None:  # What the feed-forward is depends on the block's number.
             config = copy.copy(config)
             config.update({DENSE_BLOCKS: dense_at(layer_idx) if place["dense"] else dense_at(None)})
         self.block = None

@@ -63,7 +63,6 @@ class Family:
     after_attention: str = "post_attention_layernorm"
     """Sequential wiring: the block's child whose input is x_l + a_l."""
     final_norm: str = "model.norm"
-<<<<<<< HEAD
     companions: Companions = Companions(("input_layernorm",), ("post_attention_layernorm",))
     """In sequential wiring. Those that a block lacks count for nothing."""
     companions_in_parallel: Companions = Companions()
@@ -72,11 +71,7 @@ class Family:
     """Whether a norm stands between a sublayer and the stream, so that no weight of the sublayer's own sets
     the size of its update."""
     parallel: Callable[[PreTrainedConfig], bool] = never
-    """Whether both sublayers read the block's input, which may hang on the configuration."""
-=======
-    parallel: Callable[[PreTrainedConfig], bool] = _never
     """Whether both sublayers read the block's input, which may depend on the configuration."""
->>>>>>> main
     block_returns: Literal["tensor", "tuple"] = "tensor"
     feed_forward_returns: Literal["tensor", "tuple"] = "tensor"
     attention_adds_residual: bool = False

@@ -24,7 +24,7 @@ _REFUSED: Mapping[str, str] = {
     "gemma4": "its last blocks read keys and values of earlier ones, so that none of those can go alone",
     "gpt_neo": "its windows follow a pattern by the block's number that no shorter model can have",
     "lfm2": "some of its blocks have a short convolution in attention's place, with a cache of its own",
-    "llama4": "which of its blocks see chunks, positions and experts hangs on their numbers in three lists",
+    "llama4": "which of its blocks see chunks, positions and experts depends on their numbers in three lists",
     "minimax": "it adds updates to the normed stream, and most of its attentions keep a state of their own",
     "qwen3_5": _LINEAR,
     "qwen3_next": _LINEAR,
