@@ -13,6 +13,8 @@ from depthkit_worker.models.decoder import Decoder
 from influence.builders import random_rows
 
 ROWS = random_rows(9, 6, 9)
+SHARP = ("opt", "nemotron", "persimmon")
+"""ReLU, or its square, and norms in the model's own dtype: slopes want a step that crosses few corners."""
 
 
 def loss_of(model: nn.Module, rows: list[list[int]] = ROWS) -> Tensor:
