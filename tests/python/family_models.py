@@ -166,7 +166,7 @@ FAMILY_MODELS: dict[str, Callable[[], PreTrainedConfig]] = {
     "ministral": lambda: MinistralConfig(**SHAPE, head_dim=8, sliding_window=5, layer_types=list(MIXED)),
     "ministral3": lambda: Ministral3Config(**SHAPE, head_dim=8, rope_parameters=dict(_YARN)),
     "gemma": lambda: GemmaConfig(**SHAPE, head_dim=8),
-    "olmo": lambda: OlmoConfig(**SHAPE, clip_qkv=0.8, tie_word_embeddings=True),
+    "olmo": lambda: OlmoConfig(**SHAPE, clip_qkv=3.0, tie_word_embeddings=True),
     "glm": lambda: GlmConfig(**SHAPE, head_dim=8, rope_parameters=_part(0.5)),
     "ernie4_5": lambda: Ernie4_5Config(**SHAPE, head_dim=8, use_bias=True),
     "hunyuan_v1_dense": lambda: HunYuanDenseV1Config(**SHAPE, head_dim=8, attention_bias=True),
@@ -181,10 +181,10 @@ FAMILY_MODELS: dict[str, Callable[[], PreTrainedConfig]] = {
         **SHAPE,
         num_local_experts=4,
         num_experts_per_tok=2,
-        residual_multiplier=0.4,
+        residual_multiplier=0.5,
         embedding_multiplier=2.0,
         logits_scaling=3.0,
-        attention_multiplier=0.2,
+        attention_multiplier=0.3,
     ),
     "gpt_oss": lambda: GptOssConfig(
         **SHAPE, head_dim=8, num_local_experts=4, num_experts_per_tok=2, sliding_window=5

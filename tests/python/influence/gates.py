@@ -13,8 +13,17 @@ from depthkit_worker.models.decoder import Decoder
 from influence.builders import random_rows
 
 ROWS = random_rows(9, 6, 9)
-SHARP = ("opt", "nemotron", "persimmon")
+_SHARP = ("opt", "nemotron", "persimmon")
 """ReLU, or its square, and norms in the model's own dtype: slopes want a step that crosses few corners."""
+CURVED = ("gemma", "ernie4_5", "arcee")
+"""Norms in fp32, and a loss that curves or has corners within the usual step."""
+
+
+def step_of(name: str) -> float:
+    """How far a gate is moved to find its slope in fp64."""
+    if name in _SHARP:
+        return 1e-5
+    return 0.005 if name in CURVED else 0.02
 
 
 def loss_of(model: nn.Module, rows: list[list[int]] = ROWS) -> Tensor:

@@ -26,7 +26,7 @@ from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from family_models import MIXTURES, NORMED
 from influence.builders import corpus_of, llama, random_rows, tiny
-from influence.gates import ROWS, SHARP, gated, loss_of, slope
+from influence.gates import CURVED, ROWS, gated, loss_of, slope, step_of
 from tiny import DEPTH, FAMILY_MODELS, SHAPE, random_model, tiny_model
 
 BLOCK, ATTENTION, FEED_FORWARD = range(3)
@@ -44,12 +44,9 @@ def test_gates_are_central_differences_of_the_loss(name: str) -> None:
     decoder = Decoder(random_model(FAMILY_MODELS[name](), dtype=torch.float64 if wide else torch.float32))
     influence = measure(decoder, corpus_of(ROWS))
     assert influence.loss == pytest.approx(float(loss_of(decoder.model)), rel=1e-6)
-    # Experts are chosen anew, and ReLU has corners: steps that cross few of either.
-    step = 0.02 if wide else 1e-3
-    step = 1e-5 if name in SHARP else step
+    step = step_of(name) if wide else 1e-3  # Experts are chosen anew: a step that crosses few turns.
     relative, absolute = (1e-3, 2e-5) if wide else (2e-2, 1e-3)
-    # Norms in fp32 ask for the wide step, and these curve within it, or have corners there.
-    relative = 5e-3 if name in ("gemma", "olmo", "arcee") else relative
+    relative = 5e-3 if name in CURVED else relative
     for number, kind in enumerate(UNIT_KINDS):
         if kind != "block" and name in NORMED:  # No hook on the sublayer is its gate.
             continue
