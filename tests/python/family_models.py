@@ -203,7 +203,6 @@ FAMILY_MODELS: dict[str, Callable[[], PreTrainedConfig]] = {
         **SHAPE,
         **ROUTED,
         first_k_dense_replace=2,
-        head_dim=8,
         use_qk_norm=True,
         attention_bias=True,
         rope_parameters=_part(0.5),

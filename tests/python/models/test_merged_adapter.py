@@ -91,6 +91,8 @@ def test_it_is_pruned_and_exported_merged(base: Path, tmp_path: Path) -> None:
     merged = decoder.model.get_parameter("model.layers.3.self_attn.q_proj.weight")
     assert torch.equal(model.get_parameter("model.layers.2.self_attn.q_proj.weight"), merged)
     assert not (tmp_path / "o" / CONFIG).exists()
+    name = json.loads((tmp_path / "o" / "depthkit.json").read_text())["source"]["name"]
+    assert name == "base with the adapter adapter merged"
 
 
 def test_a_head_of_its_own_unties(tmp_path: Path, smollm2_tokenizer: PreTrainedTokenizerBase) -> None:

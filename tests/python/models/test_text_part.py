@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import (
     AutoModelForImageTextToText,
+    AutoTokenizer,
     CLIPVisionConfig,
     Gemma3Config,
     LlavaConfig,
@@ -92,7 +93,7 @@ WHOLES: dict[str, Callable[[], PreTrainedConfig]] = {
     "llava": lambda: LlavaConfig(
         text_config=FAMILY_MODELS["mistral-sliding"](),
         vision_config=CLIPVisionConfig(**_TOWER),
-        image_token_id=90,
+        image_token_index=90,
     ),
     "mistral3": lambda: Mistral3Config(
         text_config=FAMILY_MODELS["ministral3"](),
@@ -162,6 +163,8 @@ def test_it_is_pruned_and_saved_by_itself(name: str, tmp_path: Path, words: PreT
         assert greedy(model, IDS[:1]) == greedy(model, IDS[:1], use_cache=False)
         content = saved_config(folder)
         assert not {"text_config", "vision_config"} & set(content)
+        text = "t3 t17 t90"
+        assert AutoTokenizer.from_pretrained(folder)(text).input_ids == words(text).input_ids
         assert content["num_hidden_layers"] == (4 if layout == "plain" else 5)
 
 

@@ -55,7 +55,9 @@ def test_slopes_are_central_differences_also_where_a_unit_is_gone(name: str) -> 
                     gates.enter_context(gated(decoder, unit.kind, unit.index, float(unit not in gone) + away))
                     return float(loss_of(decoder.model))
 
-            assert float(found[place]) == pytest.approx(slope(loss_at, step_of(name)), rel=5e-3, abs=5e-5), str(unit)
+            assert float(found[place]) == pytest.approx(slope(loss_at, step_of(name)), rel=5e-3, abs=5e-5), (
+                str(unit)
+            )
 
 
 def test_a_cancel_is_obeyed_between_blocks_and_leaves_nothing_behind() -> None:

@@ -65,7 +65,9 @@ def load_model(source: str, cache_folder: Path, options: ModelOptions, job: Job)
         _align(model, job)
         notes = (*adapter_notes(folder), *described.notes, *weight_notes)
         weights = digest.result() if adapter is None else adapter.digest(digest.result(), job.check)
-        loaded = Source(source, found.revision, folder, weights, described.stored.dtype, notes)
+        loaded = Source(
+            source, found.revision, folder, weights, described.stored.dtype, notes, options.adapter
+        )
     job.report(PHASE, 2, 2, "steps")
     return Decoder(model, tokenizer, loaded)
 

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from peft import LoraConfig, PeftConfig, PeftModel, set_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
@@ -78,8 +78,8 @@ def merge_adapter(model: PreTrainedModel, adapter: Adapter) -> tuple[str, ...]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # What they warn of is refused below.
             wrapped = PeftModel(model, adapter.config)
-            _refuse_tied(folder, wrapped, tied)
-            report = set_peft_model_state_dict(wrapped, tensors)
+            _refuse_tied(folder, model, tied)
+            report: Any = set_peft_model_state_dict(wrapped, tensors)
     except DepthkitError:
         raise
     except Exception as error:  # A module that is not there is a ValueError, another shape a RuntimeError.
@@ -101,9 +101,9 @@ def merge_adapter(model: PreTrainedModel, adapter: Adapter) -> tuple[str, ...]:
     )
 
 
-def _refuse_tied(folder: Path, wrapped: PeftModel, tied: bool) -> None:
+def _refuse_tied(folder: Path, model: PreTrainedModel, tied: bool) -> None:
     """One matrix would take what was meant for the head or for the embedding alone."""
-    ends = (wrapped.get_input_embeddings(), wrapped.base_model.model.get_output_embeddings())
+    ends = (model.get_input_embeddings(), model.get_output_embeddings())
     if tied and any(isinstance(end, BaseTunerLayer) for end in ends):
         _refuse(
             folder,
@@ -123,7 +123,7 @@ def _untied(model: PreTrainedModel, tied: bool) -> str:
 
 def _refuse(folder: Path, reason: str, code: str = "MODEL_INVALID") -> NoReturn:
     raise DepthkitError(
-        code,  # type: ignore[arg-type]
+        code,
         f"The adapter in {folder} cannot be merged: {reason}. An adapter is a folder with {CONFIG} and "
         f"{WEIGHTS}, as peft saves them, for the very model that is loaded.",
         folder=str(folder),

@@ -26,6 +26,8 @@ class Source:
     """The dtype most of the stored weights have, such as bfloat16."""
     notes: tuple[str, ...] = ()
     """What lies in the checkpoint and was not loaded, or not loaded as it says."""
+    adapter: str | None = None
+    """The adapter that was merged into the weights, as it was asked for."""
 
 
 IN_MEMORY = Source("in memory", None, None, "0" * 64, "float32")
