@@ -29,7 +29,14 @@ from depthkit_worker.export.card import model_card
 from depthkit_worker.export.casting import check_range, written_difference
 from depthkit_worker.export.generation_config import PassedOn, generation_settings
 from depthkit_worker.export.plain_config import write_fields
-from depthkit_worker.export.provenance import copy_licenses, provenance_of, write_provenance
+from depthkit_worker.export.provenance import (
+    Made,
+    copy_licenses,
+    provenance_beside,
+    provenance_of,
+    write_provenance,
+)
+from depthkit_worker.export.reference import reference_of, write_reference
 from depthkit_worker.export.shards import Written, write_shards
 from depthkit_worker.export.text_files import (
     write_generation_settings,
@@ -146,7 +153,9 @@ def _write(plan: _Plan, partial: Path, job: Job) -> ExportHuggingfaceResult:
     if plan.on_one_device:
         difference = written_difference(plan.subnetwork, plan.checkpoint, partial, plan.dtype, job)
     result = _result(plan, written, digest, difference)
-    provenance = provenance_of(plan.subnetwork, plan.options, result)
+    made = Made(result.removed, result.kept_blocks, result.layout, result.dtype, result.weights_digest)
+    provenance = provenance_of(plan.subnetwork, made, plan.options.note, provenance_beside(plan.decoder))
+    write_reference(reference_of(plan.subnetwork, job), partial)
     write_provenance(provenance, partial)
     copy_licenses(plan.decoder, partial)
     (partial / "README.md").write_text(_card(plan, result, provenance), encoding="utf-8")
