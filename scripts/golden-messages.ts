@@ -75,6 +75,8 @@ const evaluate = {
   batchSize: null,
   memoryBudget: null,
 };
+const read = { model: "model-3f9a12c4-1", data: "task-3f9a12c4-2", tokens: 32, boundary: 0, batchSize: 8 };
+const group = { units: ["attention.4", "feed-forward.4"], costs: [1, 2.5], amount: 2 };
 
 export const goldenMessages: GoldenMessage[] = [
   { type: "WorkerPingParams", valid: true, why: "plain", value: ping },
@@ -268,6 +270,17 @@ export const goldenMessages: GoldenMessage[] = [
   },
   { type: "Empty", valid: true, why: "nothing", value: {} },
   { type: "Empty", valid: false, why: "something", value: { a: 1 } },
+  { type: "RoutingReadParams", valid: true, why: "prompts of a task", value: read },
+  { type: "RoutingReadParams", valid: false, why: "a prompt of no tokens", value: { ...read, tokens: 0 } },
+  {
+    type: "RoutingReadParams",
+    valid: false,
+    why: "a repair is no data",
+    value: { ...read, data: "repair-3f9a12c4-2" },
+  },
+  { type: "GateGroup", valid: true, why: "both kinds under one cost", value: group },
+  { type: "GateGroup", valid: false, why: "a unit without a cost", value: { ...group, costs: [] } },
+  { type: "GateGroup", valid: false, why: "nothing goes", value: { ...group, amount: 0 } },
 ];
 
 /** JSON cannot write NaN and infinities; the packed form is what is decoded, the value is for people. */

@@ -149,6 +149,17 @@ export type {
   RepairReference,
   TrainingOptions,
 } from "./model/repair.ts";
+export type { MeanLoss, RouteMask, RoutesReport } from "./model/routes/content.ts";
+export type { RoutedText, RoutedTexts } from "./model/routes/generate.ts";
+export type { RoutesOptions, RoutesSplit } from "./model/routes/options.ts";
+export type { RoutePrompt } from "./model/routes/prompts.ts";
+export type {
+  EvaluateRoutesOptions,
+  Route,
+  RouteOptions,
+  Routes,
+  RoutesEvaluation,
+} from "./model/routes/routes.ts";
 export type {
   DrawnMethod,
   DrawResult,
@@ -210,6 +221,8 @@ export type { Measure } from "./protocol/subnetworks.ts";
 export type { TaskFormat, TaskInfo } from "./protocol/task.ts";
 export { checkUnits, parseUnit, type Unit } from "./protocol/units.ts";
 export type { WorkerStatus } from "./protocol/worker.ts";
+export type { Router } from "./routing/router.ts";
+export type { RoutingWorth, WayWorth } from "./routing/worth.ts";
 export type { CallOptions } from "./rpc/connection.ts";
 export type { KitEvent, Logger, WorkerEnd } from "./rpc/events.ts";
 export type { RestartLimit } from "./rpc/member.ts";

@@ -25,12 +25,17 @@ export interface GenerateOptions extends CallOptions, z.input<typeof generateOpt
 
 const checked = optionsOf(generateOptions, { ...workerCallChecks, onText: aFunction });
 
+/** @throws DepthkitError INVALID_ARGUMENT */
+export function checkGenerate(options: GenerateOptions): void {
+  checkArgument("generation.generate", "", options, checked);
+}
+
 export async function generateText(
   on: Subject,
   prompts: string | readonly string[],
   given: GenerateOptions,
 ): Promise<GenerateResult> {
-  checkArgument("generation.generate", "", given, checked);
+  checkGenerate(given);
   const { onText, ...options } = given;
   const texts = typeof prompts === "string" ? [prompts] : prompts;
   const subject = { ...followingParams(on), prompts: texts, stream: onText !== undefined };

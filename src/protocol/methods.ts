@@ -73,6 +73,7 @@ import {
   repairUnloadParams,
   trainingPoint,
 } from "./repair.ts";
+import { promptFeatures, routingPromptsParams, routingReadParams } from "./routing.ts";
 import {
   subnetworksEvaluateParams,
   subnetworksEvaluatePart,
@@ -113,6 +114,8 @@ export const methods = {
   "influence.gradients": { params: influenceGradientParams, result: influenceGradientResult },
   "influence.stream": { params: influenceStreamParams, result: influenceStreamResult },
   "gates.learn": { params: gatesLearnParams, result: gatesLearnResult },
+  "routing.read": { params: routingReadParams, result: promptFeatures },
+  "routing.prompts": { params: routingPromptsParams, result: promptFeatures },
   // An item is a chunk; its value the summed loss.
   "evaluation.perplexity": { params: evaluationPerplexityParams, part: itemValues, result: perplexityResult },
   // The values of a question are the log-likelihoods of its choices.

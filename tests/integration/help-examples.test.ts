@@ -23,6 +23,7 @@ const shorter: Readonly<Record<string, string>> = {
 
 /** What a line leaves in its folder. */
 const leaves: Readonly<Record<string, readonly string[]>> = {
+  routes: ["routes/routes.json"],
   repair: ["repaired"],
   export: ["exported/model.safetensors"],
   init: ["plan.yaml"],

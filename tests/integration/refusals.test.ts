@@ -19,12 +19,14 @@ let corpus: sdk.Corpus;
 let task: sdk.Task;
 let questions: sdk.GenerationTask;
 let policed: sdk.PolicySubnetwork;
+let routes: sdk.Routes<sdk.Subnetwork>;
 
 const texts = ["The quick brown fox jumps over the lazy dog, again and again and again. ".repeat(8)];
 const rows = [{ question: "Two and two?", choices: ["four", "five"], answer: 0 }];
 const template = { prompt: "{question}", choices: "choices", answer: "answer" };
 const game = shapley.gameFromFunction((coalition) => coalition.size, { players: 3 });
 const scores = [{ name: "cosine", scores: { "block.0": 1 } }];
+const split = { choose: 1, train: 2, report: 2, length: 16 };
 const way = { name: "greedy", results: [1, 2] };
 const plan: sdk.Plan = {
   model: { source: "smollm2-135m" },
@@ -49,6 +51,9 @@ beforeAll(async () => {
   task = await model.loadTask({ rows }, { format: template });
   policed = model.withPolicy({ kind: "feed-forward-skipping", start: 3, end: 28, threshold: 0.98, run: 1 });
   questions = await model.loadGenerationTask({ rows }, { prompt: "{question}" });
+  const numbers = { texts: [Array.from({ length: 200 }, (_, at) => at ** 2).join(" ")] };
+  const prompt = { tokens: 4 };
+  routes = await model.routes({ texts: { numbers }, split, prompt, strategy: "tail", budget: 1 });
 });
 afterAll(() => kit?.close());
 
@@ -95,6 +100,16 @@ const calls: readonly Call[] = [
     (o) =>
       model.searchDraws(withOptions({ texts: { own: { texts } }, split: { choose: 1 }, methods: {} }, o)),
   ],
+  [
+    "Model.routes",
+    "masks",
+    (o) => model.routes(withOptions({ texts: { own: { texts } }, split, budget: 1 }, o)),
+  ],
+  ["Model.loadRoutes", "signal", (o) => model.loadRoutes("nowhere", o)],
+  ["Routes.route", "chat", (o) => routes.route("x", o)],
+  ["Routes.evaluate", "measure", (o) => routes.evaluate(corpus, o)],
+  ["Routes.generate", "temperature", (o) => routes.generate("x", o)],
+  ["Routes.save", "signal", (o) => routes.save(join(temporaryFolder(), "x"), o)],
   ["Model.splitText", "report", (o) => model.splitText({ texts }, withOptions({ choose: 1 }, o))],
   [
     "Model.repairGaps",

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "a8ed8bc63820783b48c1b2d570f92c017c922d8dd165f36bde901a7a011de18d"
+CONTRACT_DIGEST = "3188d41f025c29acdb5babe6f7c291967dc2d116b53f7a5d053a41835782751c"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -215,6 +215,13 @@ class ProfileOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """For the random prompts."""
     text: Annotated[str, Meta(min_length=1)] | None = None
     """What is read, from its first token on, and continued; null: tokens by lot."""
+
+
+class PromptOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    tokens: Annotated[int, Meta(ge=1, le=65536)] = 32
+    """First tokens of a sequence that choose its route, a BOS token included; the rest is scored."""
+    boundary: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """They are read in the stream in front of this block; 0: as they are embedded."""
 
 
 class RepairFitOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -747,8 +754,10 @@ class GateGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
 
     units: Annotated[tuple[UnitName, ...], Meta(min_length=1)]
     """Each in one group, and no sublayer with its whole block."""
-    remove: Annotated[int, Meta(ge=1, le=9007199254740991)]
-    """How many of them go, at every step."""
+    costs: Annotated[tuple[Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)], ...], Meta(min_length=1)]
+    """What each of them costs; 1 each where units are counted."""
+    amount: Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)]
+    """At least so much of their cost goes at every step, and no unit without need."""
 
 
 class GateLora(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -760,6 +769,8 @@ class GateLora(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     """attention, feed-forward, or names of linear modules in a block."""
     rate: Annotated[float, Meta(gt=0, le=100)] = 0.0002
     """Learning rate of the first step; a cosine to 0 follows."""
+    orthogonality: Annotated[float, Meta(ge=0, le=1000000)] = 0.0
+    """Weight, beside the loss, of how far the directions that a change reads are from right angles and one length (docs/search.md); 0: they are left alone."""
 
 
 class GatesLearnParams(LearnGatesOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1466,6 +1477,11 @@ class Progress(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     """Since the call began."""
 
 
+class PromptFeatures(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    features: TensorRef
+    """float64 (prompts, hidden): the mean over a prompt's tokens of the stream, each token's at length 1."""
+
+
 class PromptSkipping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="prompt-skipping"):
     """Blocks that leave the stream of a prompt's tokens as it is, but for the last one, and keep keys and values of it; what is written has all of them (arXiv 2602.03295)."""
 
@@ -1601,6 +1617,23 @@ class RougeL(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rena
     """Words in common over words of the target, averaged over items."""
     standard_error: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
     """Of fMeasure, over items; null for a single one."""
+
+
+class RoutingPromptsParams(PromptOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    prompts: Annotated[tuple[str, ...], Meta(min_length=1)]
+    chat: bool
+    """Wrap each prompt as a user's turn in the model's chat template."""
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] = 8
+    """Prompts at a time; beyond rounding the values do not depend on it."""
+
+
+class RoutingReadParams(PromptOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    data: DataHandle
+    """A corpus, or a task, whose items' prompts are read without their choices."""
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] = 8
+    """Prompts at a time; beyond rounding the values do not depend on it."""
 
 
 class RowFiles(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="files"):
@@ -2001,6 +2034,8 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "influence.gradients": (InfluenceGradientParams, InfluenceGradientResult),
     "influence.stream": (InfluenceStreamParams, InfluenceStreamResult),
     "gates.learn": (GatesLearnParams, GatesLearnResult),
+    "routing.read": (RoutingReadParams, PromptFeatures),
+    "routing.prompts": (RoutingPromptsParams, PromptFeatures),
     "evaluation.perplexity": (EvaluationPerplexityParams, PerplexityResult),
     "evaluation.choices": (EvaluationChoicesParams, ChoicesResult),
     "evaluation.lastWord": (EvaluationLastWordParams, LastWordResult),

@@ -250,15 +250,7 @@ def _cut(writer: _Writer, written: Sequence[int]) -> tuple[str, FinishReason]:
 
 def _encode(writer: _Writer, prompt: str, place: str) -> Prompt:
     tokeniser, options = writer.tokeniser, writer.options
-    found = tokeniser.chat_prompt(prompt, place) if options.chat else tokeniser.prompt(prompt, place)
-    if not found.ids:
-        if tokeniser.bos_id is None:
-            raise DepthkitError(
-                "INVALID_ARGUMENT",
-                f"The prompt {prompt!r} has no tokens, and the tokenizer has no token to begin a text with.",
-                prompt=prompt,
-            )
-        found = Prompt([tokeniser.bos_id], False)
+    found = tokeniser.to_continue(prompt, place, chat=options.chat)
     tokeniser.limits.require_length(
         len(found.ids) + options.max_new_tokens,
         f"Writing {options.max_new_tokens:,} tokens (maxNewTokens) behind {place}, which has "

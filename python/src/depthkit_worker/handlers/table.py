@@ -27,6 +27,8 @@ HANDLERS = Handlers(
         "influence.gradients": "influence:gradients",
         "influence.stream": "influence:stream",
         "gates.learn": "gates:learn",
+        "routing.read": "routing:read",
+        "routing.prompts": "routing:prompts",
         "evaluation.perplexity": "evaluation:perplexity",
         "evaluation.choices": "evaluation:choices",
         "evaluation.lastWord": "evaluation:last_word",
