@@ -35,6 +35,15 @@ const perplexity = {
   known: { items: { tensor: 0 }, ends: { tensor: 1 }, values: { tensor: 2 } },
 };
 
+const skipping = {
+  kind: "feed-forward-skipping",
+  start: 3,
+  end: 28,
+  threshold: 0.98,
+  run: 1,
+  warmUp: 25,
+};
+
 const template = {
   prompt: "{question}",
   choices: ["no", "yes"],
@@ -186,6 +195,30 @@ export const goldenMessages: GoldenMessage[] = [
     valid: false,
     why: "a handle of no worker",
     value: { ...perplexity, model: "model-1" },
+  },
+  {
+    type: "EvaluationPerplexityParams",
+    valid: true,
+    why: "a policy",
+    value: { ...perplexity, policy: skipping },
+  },
+  {
+    type: "EvaluationPerplexityParams",
+    valid: false,
+    why: "a kind of policy that is none",
+    value: { ...perplexity, policy: { ...skipping, kind: "early-exit" } },
+  },
+  {
+    type: "EvaluationPerplexityParams",
+    valid: false,
+    why: "a threshold beyond 2",
+    value: { ...perplexity, policy: { ...skipping, threshold: 2.5 } },
+  },
+  {
+    type: "EvaluationPerplexityParams",
+    valid: false,
+    why: "an option of another policy",
+    value: { ...perplexity, policy: { ...skipping, share: 0.25 } },
   },
   { type: "TaskLoadParams", valid: true, why: "a template", value: task },
   {

@@ -102,6 +102,7 @@ export {
 } from "./experiment/trade-offs.ts";
 export type { ValueDefinition } from "./game/unit-game.ts";
 export { Journal, type JournalOptions } from "./journal/game-journal.ts";
+export type { ComparedPolicy, ComparePolicyOptions, PolicyComparison } from "./model/compare-policy.ts";
 export type { Corpus, LoadCorpusOptions } from "./model/corpus.ts";
 export {
   type CheckTargetOptions,
@@ -138,6 +139,7 @@ export type {
   Subnetwork,
 } from "./model/model.ts";
 export type { ModelGame, ModelGameOptions, PlayerName, Players, UnitGroup } from "./model/model-game.ts";
+export type { PolicyMeasureOptions, PolicyMeasures, PolicySubnetwork } from "./model/policy.ts";
 export type { Profile, ProfileOptions } from "./model/profile.ts";
 export type { ConnectOptions } from "./model/remote-line.ts";
 export type {
@@ -182,6 +184,7 @@ export type { ModelSearch } from "./model/search/search.ts";
 export type { SplitTextOptions, TextParts } from "./model/search/text-parts.ts";
 export type { UnitCost, UnitCosts, UnitCostsOptions } from "./model/search/unit-costs.ts";
 export type { PartResult } from "./model/search/worth.ts";
+export { proposeSkipWindow, type SkipWindow } from "./model/skip-window.ts";
 export type { AtBoundaries, StreamMeasureOptions, StreamMeasures } from "./model/stream.ts";
 export type { LoadTaskOptions, Task, TaskTemplate } from "./model/task.ts";
 export type { TaskData } from "./model/task-data.ts";
@@ -211,6 +214,7 @@ export type { HarnessMetric, HarnessResult, HarnessTask } from "./protocol/harne
 export type { GradientMetric, InfluenceMetric, RankedUnits } from "./protocol/influence.ts";
 export type { ModelInfo, ModelPattern } from "./protocol/model.ts";
 export { gradientMetrics, influenceMetrics, measures, taskFormats, unitKinds } from "./protocol/names.ts";
+export type { Policy, PolicyOptions, Skips } from "./protocol/policies.ts";
 export type { ModelProfile, ProfileMode, Speed, Spread } from "./protocol/profiling.ts";
 export type { RepairInfo, RepairReport, TrainingPoint } from "./protocol/repair.ts";
 export type { Measure } from "./protocol/subnetworks.ts";

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { type Subject, subjectParams } from "../evaluation/subject.ts";
+import { followingParams, type Subject } from "../evaluation/subject.ts";
 import { aFunction, checkArgument } from "../options.ts";
 import { type GenerateResult, generateOptions } from "../protocol/generation.ts";
 import type { Part } from "../protocol/methods.ts";
@@ -38,7 +38,7 @@ export async function generateText(
   checkGenerate(given);
   const { onText, ...options } = given;
   const texts = typeof prompts === "string" ? [prompts] : prompts;
-  const subject = { ...subjectParams(on), prompts: texts, stream: onText !== undefined };
+  const subject = { ...followingParams(on), prompts: texts, stream: onText !== undefined };
   const onPart = onText === undefined ? undefined : onlyNew(onText);
   return (await on.connection.request("generation.generate", subject, options, { onPart })).result;
 }

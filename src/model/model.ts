@@ -33,6 +33,7 @@ import type { GenerationScore } from "../protocol/generation-task.ts";
 import type { HarnessResult } from "../protocol/harness.ts";
 import type { ModelInfo, modelOptions } from "../protocol/model.ts";
 import { unitKinds } from "../protocol/names.ts";
+import type { PolicyOptions } from "../protocol/policies.ts";
 import type { RepairReport, repairSaveOptions } from "../protocol/repair.ts";
 import { checkUnits, unitsOf } from "../protocol/units.ts";
 import type { CallOptions } from "../rpc/connection.ts";
@@ -58,6 +59,7 @@ import {
   type PlayerName,
   type Players,
 } from "./model-game.ts";
+import { PolicySubnetwork } from "./policy.ts";
 import { type Profile, type ProfileOptions, profileSubnetwork } from "./profile.ts";
 import { fitRepair, heldRepairs, type Repair, type RepairOptions } from "./repair.ts";
 import { loadRoutes } from "./routes/load.ts";
@@ -143,6 +145,16 @@ export class Subnetwork implements AsyncDisposable {
   async repair(corpus: Corpus, options: RepairOptions): Promise<RepairedSubnetwork> {
     const { repairs, report } = await fitRepair(this.subject, corpus, options);
     return new RepairedSubnetwork(this.#model, this, repairs, report);
+  }
+
+  /**
+   * The same subnetwork under a policy, which decides while it runs what each token skips
+   * (docs/policies.md). Nothing is computed yet.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT
+   */
+  withPolicy(policy: PolicyOptions): PolicySubnetwork {
+    return new PolicySubnetwork(() => this.subject, policy);
   }
 
   /**

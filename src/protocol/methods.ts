@@ -56,6 +56,7 @@ import {
   modelUnloadParams,
   tokenizerInfo,
 } from "./model.ts";
+import { policiesMeasureParams, policiesMeasureResult } from "./policies.ts";
 import {
   profilingProfileParams,
   profilingProfileResult,
@@ -125,6 +126,7 @@ export const methods = {
   "repair.save": { params: repairSaveParams, result: repairSaveResult },
   "repair.load": { params: repairLoadParams, result: repairLoadResult },
   "repair.unload": { params: repairUnloadParams, result: empty },
+  "policies.measure": { params: policiesMeasureParams, result: policiesMeasureResult },
   "profiling.profile": { params: profilingProfileParams, result: profilingProfileResult },
   "profiling.unitCosts": { params: profilingUnitCostsParams, result: profilingUnitCostsResult },
   "generation.generate": {

@@ -36,6 +36,7 @@ HANDLERS = Handlers(
         "repair.save": "repair:save",
         "repair.load": "repair:load",
         "repair.unload": "repair:unload",
+        "policies.measure": "policies:measure",
         "profiling.profile": "profiling:profile",
         "profiling.unitCosts": "profiling:unit_costs",
         "generation.generate": "generation:generate",
