@@ -18,8 +18,8 @@ let model: sdk.Model;
 let corpus: sdk.Corpus;
 let task: sdk.Task;
 let questions: sdk.GenerationTask;
-let routes: sdk.Routes<sdk.Subnetwork>;
 let policed: sdk.PolicySubnetwork;
+let routes: sdk.Routes<sdk.Subnetwork>;
 
 const texts = ["The quick brown fox jumps over the lazy dog, again and again and again. ".repeat(8)];
 const rows = [{ question: "Two and two?", choices: ["four", "five"], answer: 0 }];
