@@ -3,7 +3,7 @@ import { subject, unitName } from "./common.ts";
 import { dtypeChoice } from "./model.ts";
 import { count, digest, extending, finite, list, named, path } from "./schema.ts";
 
-export const exportFormats = ["huggingface"] as const;
+export const exportFormats = ["huggingface", "gguf"] as const;
 
 export const exportOptions = named(
   "ExportOptions",
@@ -64,6 +64,28 @@ export const exportHuggingfaceResult = named(
   }),
 );
 
+export const exportCanExportParams = named(
+  "ExportCanExportParams",
+  z.strictObject({ ...subject, format: named("ExportFormat", z.enum(exportFormats)) }),
+);
+
+export const exportCanExportResult = named(
+  "ExportCanExportResult",
+  z.object({
+    possible: z.boolean().describe("Whether an export to this format can hold the subnetwork."),
+    reason: z.string().nullable().describe("Why not; null where it can."),
+    nearest: named(
+      "ExportNearest",
+      z.object({
+        removed: list(unitName).describe("The units that it is without."),
+        repairs: list(z.string()).describe("The methods of the repairs that stay, in their order."),
+      }),
+    )
+      .nullable()
+      .describe("The nearest subnetwork that can be exported; null where this one can, or none is known."),
+  }),
+);
+
 const exportStep = named(
   "ExportStep",
   z.object({
@@ -76,7 +98,7 @@ const exportStep = named(
     repairs: list(
       named("ExportedRepair", z.object({ method: z.string(), removed: list(unitName), digest: digest() })),
     ),
-    layout: exportLayout,
+    layout: z.enum(["plain", "depthkit", "gguf"]),
     dtype: z.string().describe("The dtype written."),
     weights: digest().describe("Digest of the weights written."),
     note: z.string().describe("How the units were chosen, as the export was told."),
@@ -102,3 +124,4 @@ export const exportProvenance = named(
 );
 export type ExportProvenance = z.infer<typeof exportProvenance>;
 export type ExportInfo = z.infer<typeof exportHuggingfaceResult>;
+export type CanExport = z.infer<typeof exportCanExportResult>;
