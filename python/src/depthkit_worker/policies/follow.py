@@ -19,6 +19,7 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.families import Family
 from depthkit_worker.models.listener import Tokens
+from depthkit_worker.models.recorders import in_form
 from depthkit_worker.models.split import split_block
 from depthkit_worker.models.units import Parts
 from depthkit_worker.policies.decisions import blocks_of, decisions_of, warm_up_of
@@ -92,13 +93,13 @@ class _OnSomeTokens(nn.Module):
         super().__init__()
         self._whole = whole
         self._follower = follower
-        self._adds_residual = family.sublayers_add_residual
+        self._adds_residual = family.feed_forward_adds_residual
+        self._returns = family.feed_forward_returns
 
-    def forward(self, hidden_states: Tensor, *positional: Tensor) -> Tensor:
+    def forward(self, hidden_states: Tensor, *positional: Tensor) -> Any:
         places = self._follower.places
         if places is None:
-            everywhere: Tensor = self._whole(hidden_states, *positional)
-            return everywhere
+            return self._whole(hidden_states, *positional)
         result = (
             positional[0].contiguous().clone()
             if self._adds_residual
@@ -106,8 +107,9 @@ class _OnSomeTokens(nn.Module):
         )
         if len(places):
             given = (_flat(one)[places][None] for one in (hidden_states, *positional))
-            _flat(result)[places] = self._whole(*given)[0]
-        return result
+            output = self._whole(*given)
+            _flat(result)[places] = (output[0] if isinstance(output, tuple) else output)[0]
+        return in_form(result, self._returns)
 
 
 def _flat(states: Tensor) -> Tensor:
