@@ -1,3 +1,3 @@
 /** What can be added to the worker's environment. */
-export const extraNames = ["lm-eval"] as const;
+export const extraNames = ["lm-eval", "parquet"] as const;
 export type ExtraName = (typeof extraNames)[number];

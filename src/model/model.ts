@@ -574,8 +574,13 @@ export async function loadModel(
   checkArgument("model.load", "source", source, aText);
   // A relative path means the caller's, where the caller's folders are the worker's: it runs in one of its
   // own.
-  const here = connection.remote === undefined && existsSync(source);
-  const subject = { source: here ? pathFor(connection, source) : source };
-  const { result } = await connection.request("model.load", subject, options);
+  const path = (name: string): string =>
+    connection.remote === undefined && existsSync(name) ? pathFor(connection, name) : name;
+  const { adapter } = options;
+  const { result } = await connection.request(
+    "model.load",
+    { source: path(source) },
+    typeof adapter === "string" ? { ...options, adapter: path(adapter) } : options,
+  );
   return new Model(connection, result.model, result.info);
 }

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "decbd7d06383709c46f2d9cde385393aac7dd4acbc514f13e4fc9e2ef2114daa"
+CONTRACT_DIGEST = "893bec9546e3ab36c91da6d8f2dc0d2bb5a84cdc37abc81cb62c1f329bb2f715"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -171,6 +171,8 @@ class LearnGatesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class ModelOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     revision: Annotated[str, Meta(min_length=1)] | None = None
     """Branch, tag or commit of a hub id; null: its main branch."""
+    adapter: Annotated[str, Meta(min_length=1)] | None = None
+    """Folder or hub id of a LoRA adapter for this model, merged into its weights; null: none."""
     dtype: DtypeChoice = "auto"
     """auto: the dtype the checkpoint is stored in."""
     device: Annotated[str, Meta(pattern="^(auto|cpu|mps|cuda(:[0-9]+)?)$(?!\\n)")] = "auto"
@@ -766,7 +768,7 @@ class FeedForwardSkipping(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 class FileSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="files"):
     files: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
-    """Paths of .txt, .jsonl or .jsonl.gz files."""
+    """Paths of .txt files, or of files of rows: .jsonl, .jsonl.gz, .json, .csv, .tsv, .parquet."""
     text_field: Annotated[str, Meta(min_length=1)] = "text"
     """The field of a JSON line that holds its text."""
     strict: bool = False
@@ -1769,7 +1771,7 @@ class RoutingReadParams(PromptOptions, frozen=True, kw_only=True, forbid_unknown
 
 class RowFiles(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="files"):
     files: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
-    """Paths of .jsonl or .jsonl.gz files, one object a line."""
+    """Paths of files of rows: .jsonl, .jsonl.gz, .json, .csv, .tsv, .parquet."""
 
 
 class ScaleOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="scale"):

@@ -39,6 +39,7 @@ from depthkit_worker.export.provenance import (
 from depthkit_worker.export.reference import reference_of, write_reference
 from depthkit_worker.export.shards import Written, write_shards
 from depthkit_worker.export.text_files import (
+    tokenizer_type,
     write_generation_settings,
     write_tokenizer,
     write_tokenizer_as_loaded,
@@ -143,7 +144,7 @@ def _write(plan: _Plan, partial: Path, job: Job) -> ExportHuggingfaceResult:
     for name, text in plan.checkpoint.code.items():
         (partial / name).write_text(text, encoding="utf-8")
     write_tokenizer(plan.decoder, partial)
-    if plan.checkpoint.config.model_type != plan.decoder.config.model_type:
+    if plan.checkpoint.config.model_type != tokenizer_type(plan.decoder):
         write_tokenizer_as_loaded(plan.decoder, partial)
     write_generation_settings(plan.generation, partial)
     add_legacy_keys(partial)

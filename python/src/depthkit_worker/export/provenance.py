@@ -117,7 +117,12 @@ def source_card(decoder: Decoder) -> dict[str, Any]:
 
 
 def public_name(source: Source) -> str:
-    """The source without the folders of this machine."""
+    """The source without the folders of this machine, and the adapter that was merged into it."""
+    merged = "" if source.adapter is None else f" with the adapter {Path(source.adapter).name} merged"
+    return _base_name(source) + merged
+
+
+def _base_name(source: Source) -> str:
     if source.revision is not None or source.folder is None or source.name in BUNDLED:
         return source.name
     return Path(source.name).name or source.folder.name
