@@ -18,6 +18,7 @@ const rowMode = named("RowMode", z.enum(rowModes));
 
 const everyItem = z.boolean().default(false).describe("Also give every item.");
 
+/** Options of perplexity: which rows of the text, cut how, in which windows. */
 export const perplexityOptions = named(
   "PerplexityOptions",
   z.strictObject({
@@ -91,6 +92,7 @@ const taskBatchSize = upTo(MOST_AT_A_TIME)
   .default(null)
   .describe("Items a batch, those behind the same examples as one; null: as many as pay and fit.");
 
+/** Options of the scoring of questions with choices. */
 export const choicesOptions = named(
   "ChoicesOptions",
   z.strictObject({
@@ -117,6 +119,7 @@ const rate = named(
     standardError: finite().nullable().describe("Of micro, over items; null with one item."),
   }),
 );
+/** A share of items, with its standard error. */
 export type Rate = z.infer<typeof rate>;
 
 const groupScore = named(
@@ -151,6 +154,7 @@ export const agreement = named(
   }),
 );
 
+/** What a subnetwork and the whole model answer alike and differently: stability and its counts. */
 export type Agreement = z.infer<typeof agreement>;
 
 const choiceItems = named(
@@ -187,6 +191,7 @@ export const choicesResult = named(
 
 export type ChoicesResult = z.infer<typeof choicesResult>;
 
+/** Options of the scoring of last words. */
 export const lastWordOptions = named(
   "LastWordOptions",
   z.strictObject({ batchSize: taskBatchSize, items: everyItem }),

@@ -3,8 +3,10 @@ import { subject, unitName } from "./common.ts";
 import { dtypeChoice } from "./model.ts";
 import { count, digest, extending, finite, list, named, path } from "./schema.ts";
 
+/** Formats of an export. */
 export const exportFormats = ["huggingface"] as const;
 
+/** Options of `export`. */
 export const exportOptions = named(
   "ExportOptions",
   z.strictObject({
@@ -100,5 +102,7 @@ export const exportProvenance = named(
     steps: list(exportStep).describe("One an export, the first one first."),
   }),
 );
+/** What an export says of where it came from, step by step. */
 export type ExportProvenance = z.infer<typeof exportProvenance>;
+/** What an export has written, and how far its logits are from those of the model in memory. */
 export type ExportInfo = z.infer<typeof exportHuggingfaceResult>;
