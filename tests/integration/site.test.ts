@@ -24,7 +24,7 @@ const types: Readonly<Record<string, string>> = {
 describeWithBrowser("the site", () => {
   let browser: Browser;
   beforeAll(async () => {
-    execFileSync(process.execPath, ["--import", "tsx", "scripts/docs.ts"], { cwd: root, stdio: "ignore" });
+    execFileSync(process.execPath, ["--import", "tsx", "scripts/docs.ts"], { cwd: root, stdio: "pipe" });
     mkdirSync(screenshots, { recursive: true });
     browser = await openBrowser();
   });
