@@ -1,5 +1,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { resolveWorkerPython } from "../src/environment/worker-python.ts";
 import { pythonReference } from "../src/index.ts";
 
 /** A file of the reference texts, which lie beside the project and not in it. */
@@ -15,3 +17,15 @@ export const heldOutTexts = async () => ({
   "Python reference": { texts: await pythonReference() },
   LAMBADA: { files: [sharedData("lambada_openai.jsonl")], textField: "context" },
 });
+
+const SOURCES = `
+import json, pathlib, sys, sysconfig
+files = sorted(pathlib.Path(sysconfig.get_path("stdlib")).glob("[a-h]*.py"))
+json.dump([file.read_text("utf-8") for file in files if file.stat().st_size > 4096], sys.stdout)
+`;
+
+/** Modules of the worker's Python, a text each: code that everyone has. */
+export async function standardLibrary(): Promise<string[]> {
+  const { python } = await resolveWorkerPython();
+  return JSON.parse((await execa(python, ["-I", "-X", "utf8", "-c", SOURCES])).stdout);
+}

@@ -54,6 +54,7 @@ const benches: Record<string, () => unknown> = {
   },
   blocks: () => typescript("bench/shapley/blocks.ts", "512", "300", "7", kept("blocks")),
   "coding-rate": () => typescript("bench/coding-rate.ts"),
+  routes: () => typescript("bench/routes.ts", kept("routes")),
   prune: () => typescript("bench/prune.ts", kept("prune")),
   repairs: () => typescript("bench/repairs.ts", kept("repairs")),
   "repairs-memory": () => typescript("bench/repairs.ts", kept("repairs"), "--memory"),

@@ -35,6 +35,15 @@ const perplexity = {
   known: { items: { tensor: 0 }, ends: { tensor: 1 }, values: { tensor: 2 } },
 };
 
+const skipping = {
+  kind: "feed-forward-skipping",
+  start: 3,
+  end: 28,
+  threshold: 0.98,
+  run: 1,
+  warmUp: 25,
+};
+
 const template = {
   prompt: "{question}",
   choices: ["no", "yes"],
@@ -66,6 +75,8 @@ const evaluate = {
   batchSize: null,
   memoryBudget: null,
 };
+const read = { model: "model-3f9a12c4-1", data: "task-3f9a12c4-2", tokens: 32, boundary: 0, batchSize: 8 };
+const group = { units: ["attention.4", "feed-forward.4"], costs: [1, 2.5], amount: 2 };
 
 export const goldenMessages: GoldenMessage[] = [
   { type: "WorkerPingParams", valid: true, why: "plain", value: ping },
@@ -185,6 +196,30 @@ export const goldenMessages: GoldenMessage[] = [
     why: "a handle of no worker",
     value: { ...perplexity, model: "model-1" },
   },
+  {
+    type: "EvaluationPerplexityParams",
+    valid: true,
+    why: "a policy",
+    value: { ...perplexity, policy: skipping },
+  },
+  {
+    type: "EvaluationPerplexityParams",
+    valid: false,
+    why: "a kind of policy that is none",
+    value: { ...perplexity, policy: { ...skipping, kind: "early-exit" } },
+  },
+  {
+    type: "EvaluationPerplexityParams",
+    valid: false,
+    why: "a threshold beyond 2",
+    value: { ...perplexity, policy: { ...skipping, threshold: 2.5 } },
+  },
+  {
+    type: "EvaluationPerplexityParams",
+    valid: false,
+    why: "an option of another policy",
+    value: { ...perplexity, policy: { ...skipping, share: 0.25 } },
+  },
   { type: "TaskLoadParams", valid: true, why: "a template", value: task },
   {
     type: "TaskLoadParams",
@@ -235,6 +270,17 @@ export const goldenMessages: GoldenMessage[] = [
   },
   { type: "Empty", valid: true, why: "nothing", value: {} },
   { type: "Empty", valid: false, why: "something", value: { a: 1 } },
+  { type: "RoutingReadParams", valid: true, why: "prompts of a task", value: read },
+  { type: "RoutingReadParams", valid: false, why: "a prompt of no tokens", value: { ...read, tokens: 0 } },
+  {
+    type: "RoutingReadParams",
+    valid: false,
+    why: "a repair is no data",
+    value: { ...read, data: "repair-3f9a12c4-2" },
+  },
+  { type: "GateGroup", valid: true, why: "both kinds under one cost", value: group },
+  { type: "GateGroup", valid: false, why: "a unit without a cost", value: { ...group, costs: [] } },
+  { type: "GateGroup", valid: false, why: "nothing goes", value: { ...group, amount: 0 } },
 ];
 
 /** JSON cannot write NaN and infinities; the packed form is what is decoded, the value is for people. */

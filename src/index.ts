@@ -102,6 +102,7 @@ export {
 } from "./experiment/trade-offs.ts";
 export type { ValueDefinition } from "./game/unit-game.ts";
 export { Journal, type JournalOptions } from "./journal/game-journal.ts";
+export type { ComparedPolicy, ComparePolicyOptions, PolicyComparison } from "./model/compare-policy.ts";
 export type { Corpus, LoadCorpusOptions } from "./model/corpus.ts";
 export {
   type CheckTargetOptions,
@@ -138,6 +139,7 @@ export type {
   Subnetwork,
 } from "./model/model.ts";
 export type { ModelGame, ModelGameOptions, PlayerName, Players, UnitGroup } from "./model/model-game.ts";
+export type { PolicyMeasureOptions, PolicyMeasures, PolicySubnetwork } from "./model/policy.ts";
 export type { Profile, ProfileOptions } from "./model/profile.ts";
 export type { ConnectOptions } from "./model/remote-line.ts";
 export type {
@@ -147,6 +149,17 @@ export type {
   RepairReference,
   TrainingOptions,
 } from "./model/repair.ts";
+export type { MeanLoss, RouteMask, RoutesReport } from "./model/routes/content.ts";
+export type { RoutedText, RoutedTexts } from "./model/routes/generate.ts";
+export type { RoutesOptions, RoutesSplit } from "./model/routes/options.ts";
+export type { RoutePrompt } from "./model/routes/prompts.ts";
+export type {
+  EvaluateRoutesOptions,
+  Route,
+  RouteOptions,
+  Routes,
+  RoutesEvaluation,
+} from "./model/routes/routes.ts";
 export type {
   DrawnMethod,
   DrawResult,
@@ -171,6 +184,7 @@ export type { ModelSearch } from "./model/search/search.ts";
 export type { SplitTextOptions, TextParts } from "./model/search/text-parts.ts";
 export type { UnitCost, UnitCosts, UnitCostsOptions } from "./model/search/unit-costs.ts";
 export type { PartResult } from "./model/search/worth.ts";
+export { proposeSkipWindow, type SkipWindow } from "./model/skip-window.ts";
 export type { AtBoundaries, StreamMeasureOptions, StreamMeasures } from "./model/stream.ts";
 export type { LoadTaskOptions, Task, TaskTemplate } from "./model/task.ts";
 export type { TaskData } from "./model/task-data.ts";
@@ -200,12 +214,15 @@ export type { HarnessMetric, HarnessResult, HarnessTask } from "./protocol/harne
 export type { GradientMetric, InfluenceMetric, RankedUnits } from "./protocol/influence.ts";
 export type { ModelInfo, ModelPattern } from "./protocol/model.ts";
 export { gradientMetrics, influenceMetrics, measures, taskFormats, unitKinds } from "./protocol/names.ts";
+export type { Policy, PolicyOptions, Skips } from "./protocol/policies.ts";
 export type { ModelProfile, ProfileMode, Speed, Spread } from "./protocol/profiling.ts";
 export type { RepairInfo, RepairReport, TrainingPoint } from "./protocol/repair.ts";
 export type { Measure } from "./protocol/subnetworks.ts";
 export type { TaskFormat, TaskInfo } from "./protocol/task.ts";
 export { checkUnits, parseUnit, type Unit } from "./protocol/units.ts";
 export type { WorkerStatus } from "./protocol/worker.ts";
+export type { Router } from "./routing/router.ts";
+export type { RoutingWorth, WayWorth } from "./routing/worth.ts";
 export type { CallOptions } from "./rpc/connection.ts";
 export type { KitEvent, Logger, WorkerEnd } from "./rpc/events.ts";
 export type { RestartLimit } from "./rpc/member.ts";

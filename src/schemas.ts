@@ -31,5 +31,6 @@ export {
   trainedMethods,
   trainingOptions,
 } from "./protocol/repair.ts";
+export { promptOptions } from "./protocol/routing.ts";
 export { engineOptions, measure, measuresOf } from "./protocol/subnetworks.ts";
 export { taskOptions, taskTemplate } from "./protocol/task.ts";

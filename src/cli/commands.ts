@@ -60,6 +60,16 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./search.ts")).registerSearch,
   },
   {
+    name: "routes",
+    description:
+      "Choose a mask for each kind of text and learn which prompt goes to which, and say what that is worth.",
+    examples: [
+      "npx depthkit routes --model smollm2-135m --texts prose=calibration.jsonl other=test.txt --length 128 " +
+        "--recipe shortgpt --budget 5 --save routes",
+    ],
+    load: async () => (await import("./routes.ts")).registerRoutes,
+  },
+  {
     name: "repair",
     description: "Put something cheap where units were removed, or heal the rest, and save what comes out.",
     examples: [

@@ -9,6 +9,7 @@ import {
   type EvaluationResult,
   type LastWordScores,
   type Model,
+  type PolicySubnetwork,
   type Subnetwork,
   type Task,
 } from "../index.ts";
@@ -22,11 +23,12 @@ import {
   type EvaluatedTask,
 } from "./evaluation-text.ts";
 import { addTokensFlag, type Tokenised, type TokensFlag, withTokens } from "./first-tokens.ts";
+import { addPolicyFlag, type PolicyFlag, underPolicy } from "./policy-flag.ts";
 import { withWorker } from "./remote.ts";
 import { addSchemaFlags, flagNames, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
-interface Flags extends SubjectFlags, TokensFlag, Omit<TextFlags, "data"> {
+interface Flags extends SubjectFlags, PolicyFlag, TokensFlag, Omit<TextFlags, "data"> {
   data?: string[];
   task: string[];
   shotsFrom?: string[];
@@ -46,7 +48,7 @@ const textStyles = {
 const taskStyles = { format: false, shotsFrom: false, bos: false } as const;
 
 export function registerEvaluate(command: Command): void {
-  addTokensFlag(addTextFlags(addSubjectFlags(command), { required: false }));
+  addTokensFlag(addTextFlags(addPolicyFlag(addSubjectFlags(command)), { required: false }));
   addSchemaFlags(command, perplexityOptions, textStyles);
   command.option(
     "--task <files...>",
@@ -70,12 +72,14 @@ export function registerEvaluate(command: Command): void {
           const { model, subnetwork: pruned } = await loadSubject(kit, flags, call);
           const tasks = await loadTasks(model, flags, call);
           const evaluations = evaluationsOf(flags, tasks);
-          const whole = pruned.removed.length + pruned.repairs.length === 0;
-          const score = (subject: Subnetwork) =>
+          const followed = underPolicy(pruned, flags);
+          const whole = followed === pruned && pruned.removed.length + pruned.repairs.length === 0;
+          const score = (subject: Subnetwork | PolicySubnetwork) =>
             subject.evaluate(evaluations, { journal: flags.journal, ...call });
           const dense = flags.dense && !whole ? await score(model) : undefined;
-          const scores = await score(pruned);
-          const result = resultOf(pruned, scores, tasks);
+          const scores = await score(followed);
+          const { policy } = flags;
+          const result = { ...resultOf(pruned, scores, tasks), ...(policy === undefined ? {} : { policy }) };
           const differences = dense === undefined ? [] : compareEvaluations(dense, scores);
           return {
             json: {

@@ -5,17 +5,21 @@ import type {
   FiniteOrInfinity,
   LastWordScores,
   Perplexity,
+  PolicyOptions,
   Subnetwork,
   TaskInfo,
 } from "../index.ts";
 import { formatCount, formatNumber, formatSeconds, renderTable } from "../report/index.ts";
 import { ownBos } from "./first-tokens.ts";
 import { noteLines } from "./notes.ts";
+import { skipRows } from "./policy-flag.ts";
 
 /** What `depthkit evaluate` says of one subnetwork. */
 export interface EvaluatedSubnetwork extends Pick<Subnetwork, "removed" | "repairs" | "keptBlocks"> {
   perplexity?: Omit<Perplexity, "perItem"> & Reused;
   tasks: EvaluatedTask[];
+  /** Under which it was scored. */
+  policy?: PolicyOptions;
 }
 
 interface Reused {
@@ -34,11 +38,13 @@ export function describeEvaluation({
   keptBlocks,
   perplexity,
   tasks,
+  policy,
 }: EvaluatedSubnetwork): string {
   const subject = [
     ["removed", removed.length === 0 ? "nothing" : removed.join(", ")],
     ["repaired by", [...new Set(repairs.map(({ method }) => method))].join(", ") || "nothing"],
     ["kept blocks", keptBlocks.join(", ")],
+    ...(policy === undefined ? [] : [["policy", JSON.stringify(policy)]]),
   ];
   const rows = perplexity === undefined ? subject : [...subject, ...perplexityRows(perplexity)];
   const first = renderTable(
@@ -46,9 +52,15 @@ export function describeEvaluation({
     rows,
   );
   const notes = noteLines(tasks.flatMap(({ scores }) => scores.notes)).join("\n");
-  return [first, ...(tasks.length === 0 ? [] : [tasksTable(tasks)]), ...(notes === "" ? [] : [notes])].join(
-    "\n\n",
+  const skipped = tasks.flatMap(({ info, scores }) =>
+    skipRows(scores.skips).map(([what, share]) => `${taskName(info)}: ${what} ${share}`),
   );
+  return [
+    first,
+    ...(tasks.length === 0 ? [] : [tasksTable(tasks)]),
+    ...skipped,
+    ...(notes === "" ? [] : [notes]),
+  ].join("\n\n");
 }
 
 /** The whole model, what is left of it, and the difference, in one table. */
@@ -93,6 +105,7 @@ function perplexityRows(perplexity: Omit<Perplexity, "perItem"> & Reused): strin
     ["perplexity", formatNumber(Number(perplexity.perplexity), 6)],
     ["loss", `${formatNumber(perplexity.loss, 6)} nats a token`],
     ["mean of sequences", formatNumber(Number(perplexity.meanOfSequences), 6)],
+    ...skipRows(perplexity.skips),
     ["word perplexity", optional(perplexity.wordPerplexity)],
     ["bits per byte", optional(perplexity.bitsPerByte)],
     [

@@ -4,19 +4,23 @@ import { formatBytes, formatSeconds } from "../report/index.ts";
 import { generateOptions } from "../schemas.ts";
 import { runCommand } from "./command.ts";
 import { addTokensFlag, type TokensFlag, withTokens } from "./first-tokens.ts";
+import { addPolicyFlag, type PolicyFlag, skipRows, underPolicy } from "./policy-flag.ts";
 import { withWorker } from "./remote.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 import { textStream } from "./terminal/text-stream.ts";
 
-interface Flags extends SubjectFlags, TokensFlag {
+interface Flags extends SubjectFlags, PolicyFlag, TokensFlag {
   prompt: string[];
 }
 
 const styles = { cache: { help: "compute every step anew, without a KV cache" } };
 
 export function registerGenerate(command: Command): void {
-  addTokensFlag(addSubjectFlags(command)).requiredOption("--prompt <texts...>", "what to continue");
+  addTokensFlag(addPolicyFlag(addSubjectFlags(command))).requiredOption(
+    "--prompt <texts...>",
+    "what to continue",
+  );
   addSchemaFlags(command, generateOptions, styles).action(async (flags: Flags) => {
     await runCommand(flags, ({ signal, progress }) =>
       withWorker(signal, async (kit) => {
@@ -28,7 +32,7 @@ export function registerGenerate(command: Command): void {
         if (live) progress.stop();
         const view = live ? textStream(process.stdout, flags.prompt) : undefined;
         const heard = view === undefined ? call : { signal, onText: view.write };
-        const result = await subnetwork
+        const result = await underPolicy(subnetwork, flags)
           .generate(flags.prompt, { ...options, ...heard })
           .finally(() => view?.end());
         const texts = result.generations.map((generation) =>
@@ -37,11 +41,12 @@ export function registerGenerate(command: Command): void {
             : ending(generation),
         );
         const kept = formatBytes(result.kvBytesPerToken);
+        const skipped = skipRows(result.skips).map((words) => words.join(" "));
         const cost = `KV cache ${kept} a token; ${formatSeconds(result.seconds)}`;
         return {
-          json: { model: model.info, removed: subnetwork.removed, ...result },
+          json: { model: model.info, removed: subnetwork.removed, policy: flags.policy, ...result },
           text: withTokens(
-            [...texts, cost].join("\n\n"),
+            [...texts, ...skipped, cost].join("\n\n"),
             flags,
             result.generations.map(({ firstTokens }, index) => ({
               name: `prompt ${index + 1}`,

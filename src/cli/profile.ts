@@ -3,27 +3,32 @@ import type { ModelProfile, Profile, Speed, UnitName } from "../index.ts";
 import { type Column, formatBytes, formatCount, formatSeconds, renderTable } from "../report/index.ts";
 import { profileOptions } from "../schemas.ts";
 import { runCommand } from "./command.ts";
+import { addPolicyFlag, type PolicyFlag, skipRows, underPolicy } from "./policy-flag.ts";
 import { withWorker } from "./remote.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
 const styles = { batchSizes: { commas: true }, modes: { commas: true } };
 
+interface Flags extends SubjectFlags, PolicyFlag {}
+
 export function registerProfile(command: Command): void {
-  addSchemaFlags(addSubjectFlags(command), profileOptions, styles).action(async (flags: SubjectFlags) => {
-    await runCommand(flags, ({ signal, progress }) =>
-      withWorker(signal, async (kit) => {
-        const call = { signal, onProgress: progress.update };
-        const { model, subnetwork } = await loadSubject(kit, flags, call);
-        const options = schemaOptions(profileOptions, flags, styles);
-        const profile = await subnetwork.profile({ ...options, ...call });
-        return {
-          json: { model: model.info, removed: subnetwork.removed, ...profile },
-          text: textOf(profile, subnetwork.removed),
-        };
-      }),
-    );
-  });
+  addSchemaFlags(addPolicyFlag(addSubjectFlags(command)), profileOptions, styles).action(
+    async (flags: Flags) => {
+      await runCommand(flags, ({ signal, progress }) =>
+        withWorker(signal, async (kit) => {
+          const call = { signal, onProgress: progress.update };
+          const { model, subnetwork } = await loadSubject(kit, flags, call);
+          const options = schemaOptions(profileOptions, flags, styles);
+          const profile = await underPolicy(subnetwork, flags).profile({ ...options, ...call });
+          return {
+            json: { model: model.info, removed: subnetwork.removed, policy: flags.policy, ...profile },
+            text: textOf(profile, subnetwork.removed),
+          };
+        }),
+      );
+    },
+  );
 }
 
 function textOf(profile: Profile, removed: readonly UnitName[]): string {
@@ -49,6 +54,7 @@ function textOf(profile: Profile, removed: readonly UnitName[]): string {
   return [
     `Removed: ${removed.join(", ") || "nothing"}`,
     renderTable(columns, rows),
+    ...skipRows(profile.skips).map((words) => words.join(" ")),
     `Medians of ${rounds} rounds (quartiles), and the ratio to dense of the same rounds; ${dtype} on ` +
       `${device}, ${threads} threads; ` +
       `${promptTokens} tokens read, ${newTokens} written behind ${contextTokens}. ${formatSeconds(seconds)}`,

@@ -14,12 +14,13 @@ import { generationTaskOptions, solveOptions } from "../schemas.ts";
 import { checkJournal, runCommand } from "./command.ts";
 import { fromJournal, share } from "./evaluation-text.ts";
 import { addTokensFlag, type TokensFlag, withTokens } from "./first-tokens.ts";
+import { addPolicyFlag, type PolicyFlag, skipRows, underPolicy } from "./policy-flag.ts";
 import { withWorker } from "./remote.ts";
 import { addSchemaFlags, readEscapes, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 import { wholeNumber } from "./values.ts";
 
-interface Flags extends SubjectFlags, TokensFlag {
+interface Flags extends SubjectFlags, PolicyFlag, TokensFlag {
   task?: string[];
   prompt?: string;
   probe?: ProbeName;
@@ -47,7 +48,7 @@ const solveStyles = {
 } as const;
 
 export function registerSolve(command: Command): void {
-  addTokensFlag(addSubjectFlags(command))
+  addTokensFlag(addPolicyFlag(addSubjectFlags(command)))
     .option("--task <files...>", "questions, one JSON object a line: .jsonl or .jsonl.gz")
     .option(
       "--prompt <template>",
@@ -72,13 +73,16 @@ export function registerSolve(command: Command): void {
           const { model, subnetwork } = await loadSubject(kit, flags, call);
           const task = await loadTask(model, flags, call);
           const options = { ...schemaOptions(solveOptions, flags, solveStyles), items: true };
-          const [{ scores, reused }] = await subnetwork.evaluate([{ kind: "solve", task, ...options }], {
-            journal: flags.journal,
-            ...call,
-          });
+          const [{ scores, reused }] = await underPolicy(subnetwork, flags).evaluate(
+            [{ kind: "solve", task, ...options }],
+            {
+              journal: flags.journal,
+              ...call,
+            },
+          );
           const { removed, repairs } = subnetwork;
           return {
-            json: { model: model.info, removed, repairs, ...scores, reused },
+            json: { model: model.info, removed, repairs, policy: flags.policy, ...scores, reused },
             text: withTokens(describe(scores, reused), flags, [
               { name: "the first prompt", firstTokens: scores.firstTokens },
             ]),
@@ -113,6 +117,7 @@ function describe(scores: GenerationScore, reused: number): string {
       ...scores.passAt.map(({ k, value, standardError }) => [`pass@${k}`, share(value, standardError)]),
       ...(scores.temperature === 0 ? [] : [["drawn", drawing(scores)]]),
       ["scored by", scores.score],
+      ...skipRows(scores.skips),
       ...(scores.rougeL === null
         ? []
         : [["ROUGE-L", share(scores.rougeL.fMeasure, scores.rougeL.standardError)]]),

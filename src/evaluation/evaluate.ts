@@ -184,6 +184,7 @@ async function headerOf(on: Subject, evaluation: Evaluation): Promise<JournalKey
     ...modelKey(on.info),
     removed: on.removed,
     repairs: on.repairs.map(({ digest }) => digest),
+    ...(on.policy === undefined ? {} : { policy: on.policy }),
     ...(await dataKey(on, evaluation)),
   };
 }

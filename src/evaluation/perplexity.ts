@@ -3,7 +3,7 @@ import { anOptionsObject } from "../options.ts";
 import type { PerplexityResult, perplexityOptions } from "../protocol/evaluation.ts";
 import type { CallOptions } from "../rpc/connection.ts";
 import { type ItemLog, unlogged } from "./item-log.ts";
-import { type Subject, subjectParams } from "./subject.ts";
+import { followingParams, type Subject } from "./subject.ts";
 import { type TextData, toDataSource } from "./text-data.ts";
 
 export interface PerplexityOptions extends CallOptions, z.input<typeof perplexityOptions> {}
@@ -30,7 +30,7 @@ export async function scorePerplexity(
 ): Promise<Perplexity> {
   const { known, ...resumed } =
     log?.resume(anOptionsObject("evaluation.perplexity", options).maxChunks ?? undefined) ?? unlogged;
-  const subject = { ...subjectParams(on), data: toDataSource(on.connection, data), known };
+  const subject = { ...followingParams(on), data: toDataSource(on.connection, data), known };
   const { result, tensor } = await on.connection.request("evaluation.perplexity", subject, options, resumed);
   const { perItem, ...scores } = result;
   if (perItem === null) return scores;

@@ -1,6 +1,7 @@
 import type { UnitName } from "../protocol/common.ts";
 import type { Params } from "../protocol/methods.ts";
 import type { ModelInfo } from "../protocol/model.ts";
+import type { Policy } from "../protocol/policies.ts";
 import type { Executor } from "../rpc/executor.ts";
 import type { Handle } from "../rpc/handle.ts";
 
@@ -22,6 +23,8 @@ export interface Subject {
   readonly handle: Handle;
   readonly removed: readonly UnitName[];
   readonly repairs: readonly HeldRepair[];
+  /** What it follows, for the calls that take one: `followingParams`. */
+  readonly policy?: Policy | undefined;
 }
 
 /** @throws DepthkitError CLOSED where the model or a repair is gone */
@@ -31,4 +34,9 @@ export function subjectParams({ connection, handle, removed, repairs }: Subject)
     removed,
     repairs: repairs.map((repair) => repair.on(connection)),
   };
+}
+
+/** The same of a call that follows a policy where there is one. */
+export function followingParams(subject: Subject): SubjectParams & { policy: Policy | null } {
+  return { ...subjectParams(subject), policy: subject.policy ?? null };
 }

@@ -11,7 +11,7 @@ import type { CallOptions } from "../rpc/connection.ts";
 import type { Executor } from "../rpc/executor.ts";
 import { heldBy } from "../rpc/handle.ts";
 import { type ItemLog, unlogged } from "./item-log.ts";
-import { type Subject, subjectParams } from "./subject.ts";
+import { followingParams, type Subject } from "./subject.ts";
 
 /** A multiple-choice or last-word task that a worker holds. */
 export interface HeldTask {
@@ -65,7 +65,7 @@ export async function scoreChoices(
 ): Promise<ChoiceScores> {
   const { known, ...resumed } = log?.resume() ?? unlogged;
   const held = heldBy(on.connection, "evaluation.choices", "task", task);
-  const subject = { ...subjectParams(on), task: held, known };
+  const subject = { ...followingParams(on), task: held, known };
   const { result, tensor } = await on.connection.request("evaluation.choices", subject, options, resumed);
   const { comparison, perItem, ...scores } = result;
   return {
@@ -94,7 +94,7 @@ export async function scoreLastWord(
 ): Promise<LastWordScores> {
   const { known, ...resumed } = log?.resume() ?? unlogged;
   const held = heldBy(on.connection, "evaluation.lastWord", "task", task);
-  const subject = { ...subjectParams(on), task: held, known };
+  const subject = { ...followingParams(on), task: held, known };
   const { result, tensor } = await on.connection.request("evaluation.lastWord", subject, options, resumed);
   const { perItem, ...scores } = result;
   if (perItem === null) return scores;

@@ -4,7 +4,7 @@ import type { CallOptions } from "../rpc/connection.ts";
 import type { Executor } from "../rpc/executor.ts";
 import { heldBy } from "../rpc/handle.ts";
 import { type ItemLog, unlogged } from "./item-log.ts";
-import { type Subject, subjectParams } from "./subject.ts";
+import { followingParams, type Subject } from "./subject.ts";
 
 /** A task of written answers that a worker holds. */
 export interface HeldGenerationTask {
@@ -22,6 +22,6 @@ export async function solveTask(
 ): Promise<GenerationScore> {
   const { known, ...resumed } = log?.resume() ?? unlogged;
   const held = heldBy(on.connection, "generation.solve", "task", task);
-  const subject = { ...subjectParams(on), task: held, known };
+  const subject = { ...followingParams(on), task: held, known };
   return (await on.connection.request("generation.solve", subject, options, resumed)).result;
 }

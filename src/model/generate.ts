@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { type Subject, subjectParams } from "../evaluation/subject.ts";
+import { followingParams, type Subject } from "../evaluation/subject.ts";
 import { aFunction, checkArgument } from "../options.ts";
 import { type GenerateResult, generateOptions } from "../protocol/generation.ts";
 import type { Part } from "../protocol/methods.ts";
@@ -25,15 +25,20 @@ export interface GenerateOptions extends CallOptions, z.input<typeof generateOpt
 
 const checked = optionsOf(generateOptions, { ...workerCallChecks, onText: aFunction });
 
+/** @throws DepthkitError INVALID_ARGUMENT */
+export function checkGenerate(options: GenerateOptions): void {
+  checkArgument("generation.generate", "", options, checked);
+}
+
 export async function generateText(
   on: Subject,
   prompts: string | readonly string[],
   given: GenerateOptions,
 ): Promise<GenerateResult> {
-  checkArgument("generation.generate", "", given, checked);
+  checkGenerate(given);
   const { onText, ...options } = given;
   const texts = typeof prompts === "string" ? [prompts] : prompts;
-  const subject = { ...subjectParams(on), prompts: texts, stream: onText !== undefined };
+  const subject = { ...followingParams(on), prompts: texts, stream: onText !== undefined };
   const onPart = onText === undefined ? undefined : onlyNew(onText);
   return (await on.connection.request("generation.generate", subject, options, { onPart })).result;
 }

@@ -33,6 +33,7 @@ import type { GenerationScore } from "../protocol/generation-task.ts";
 import type { HarnessResult } from "../protocol/harness.ts";
 import type { ModelInfo, modelOptions } from "../protocol/model.ts";
 import { unitKinds } from "../protocol/names.ts";
+import type { PolicyOptions } from "../protocol/policies.ts";
 import type { RepairReport, repairSaveOptions } from "../protocol/repair.ts";
 import { checkUnits, unitsOf } from "../protocol/units.ts";
 import type { CallOptions } from "../rpc/connection.ts";
@@ -58,8 +59,13 @@ import {
   type PlayerName,
   type Players,
 } from "./model-game.ts";
+import { PolicySubnetwork } from "./policy.ts";
 import { type Profile, type ProfileOptions, profileSubnetwork } from "./profile.ts";
 import { fitRepair, heldRepairs, type Repair, type RepairOptions } from "./repair.ts";
+import { loadRoutes } from "./routes/load.ts";
+import { makeRoutes, type Routable } from "./routes/make.ts";
+import type { RoutesOptions } from "./routes/options.ts";
+import type { Routes } from "./routes/routes.ts";
 import { type SearchDraws, type SearchDrawsOptions, searchDraws } from "./search/draws.ts";
 import type { FitInfluence } from "./search/fit-influence.ts";
 import { type GapRepairOptions, GapRepairs } from "./search/gap-repairs.ts";
@@ -140,6 +146,16 @@ export class Subnetwork implements AsyncDisposable {
   async repair(corpus: Corpus, options: RepairOptions): Promise<RepairedSubnetwork> {
     const { repairs, report } = await fitRepair(this.subject, corpus, options);
     return new RepairedSubnetwork(this.#model, this, repairs, report);
+  }
+
+  /**
+   * The same subnetwork under a policy, which decides while it runs what each token skips
+   * (docs/policies.md). Nothing is computed yet.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT
+   */
+  withPolicy(policy: PolicyOptions): PolicySubnetwork {
+    return new PolicySubnetwork(() => this.subject, policy);
   }
 
   /**
@@ -442,14 +458,28 @@ export class Model extends Subnetwork {
    * @throws DepthkitError INVALID_ARGUMENT, NOT_ENOUGH_TEXT, and what {@link search} throws
    */
   async searchDraws(options: SearchDrawsOptions): Promise<SearchDraws<Subnetwork>> {
-    return searchDraws<Subnetwork>(
-      {
-        subject: this.subject,
-        splitText: (data, split) => this.splitText(data, split),
-        search: (one, known) => this.#search(one, known),
-      },
-      options,
-    );
+    return searchDraws<Subnetwork>(this.#searchable, options);
+  }
+
+  /**
+   * A mask for each domain of text, all by the same search under one budget, and a router that sends a prompt
+   * to one of them by its first tokens; with what that is worth beside one mask for all, on text that decided
+   * nothing (docs/routes.md).
+   *
+   * @throws DepthkitError INVALID_ARGUMENT, NOT_ENOUGH_TEXT, and what {@link search} throws
+   */
+  async routes(options: RoutesOptions): Promise<Routes<Subnetwork>> {
+    return makeRoutes<Subnetwork>(this.#searchable, options);
+  }
+
+  /**
+   * The routes that {@link Routes.save} wrote, with the repairs of their masks.
+   *
+   * @throws DepthkitError FILE_NOT_FOUND, UNSUPPORTED_FORMAT, and INVALID_ARGUMENT where they were made for
+   * other weights
+   */
+  async loadRoutes(folder: string, call: CallOptions = {}): Promise<Routes<Subnetwork>> {
+    return loadRoutes<Subnetwork>(this.#searchable, folder, call);
   }
 
   /**
@@ -497,6 +527,16 @@ export class Model extends Subnetwork {
       return new RepairedSubnetwork(() => this, bare, made.repairs, made.report);
     };
     return searchModel(this.subject, options, make, known);
+  }
+
+  get #searchable(): Routable<Subnetwork> {
+    return {
+      subject: this.subject,
+      splitText: (data, split) => this.splitText(data, split),
+      search: (one, known) => this.#search(one, known),
+      without: (units) => this.without(units),
+      load: (folder, call) => this.loadSubnetwork(folder, call),
+    };
   }
 
   get #id(): string {

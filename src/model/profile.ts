@@ -1,5 +1,6 @@
 import type { z } from "zod";
-import { type Subject, subjectParams } from "../evaluation/subject.ts";
+import { followingParams, type Subject } from "../evaluation/subject.ts";
+import { anOptionsObject } from "../options.ts";
 import type { ModelProfile, ProfilingProfileResult, profileOptions } from "../protocol/profiling.ts";
 import type { CallOptions } from "../rpc/connection.ts";
 
@@ -16,8 +17,14 @@ export interface Profile extends Omit<ProfilingProfileResult, "models"> {
 }
 
 export async function profileSubnetwork(on: Subject, options: ProfileOptions): Promise<Profile> {
-  const { result } = await on.connection.request("profiling.profile", subjectParams(on), options);
+  // A policy has one mode, and no other is measured unasked.
+  const asked = on.policy === undefined ? options : withOneMode(options);
+  const { result } = await on.connection.request("profiling.profile", followingParams(on), asked);
   const { models, ...protocol } = result;
   const [dense, ...others] = models as [ModelProfile, ...ModelProfile[]];
   return { ...protocol, dense, ...Object.fromEntries(others.map((model) => [model.mode, model])) };
+}
+
+function withOneMode(options: ProfileOptions): ProfileOptions {
+  return { ...anOptionsObject("profiling.profile", options), modes: options.modes ?? ["masked"] };
 }

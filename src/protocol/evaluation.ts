@@ -9,6 +9,7 @@ import {
   taskHandle,
 } from "./common.ts";
 import { knownItems } from "./item-values.ts";
+import { followed, ownSkips } from "./policies.ts";
 import { count, digest, extending, finite, list, MOST_AT_A_TIME, named, share, upTo } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
@@ -45,6 +46,7 @@ export const perplexityOptions = named(
 
 export const evaluationPerplexityParams = extending("EvaluationPerplexityParams", perplexityOptions, {
   ...subject,
+  policy: followed,
   data: dataSource,
   known: knownItems,
 });
@@ -81,6 +83,7 @@ export const perplexityResult = named(
     tokensScored: count(1).describe("Tokens that the loss is a mean over."),
     tokensDropped: count().describe("Tokens behind the last whole chunk, or beyond maxChunks."),
     perItem: perplexityItems.nullable(),
+    skips: ownSkips,
     batchSize: count(1).describe("Chunks at a time."),
     seconds: finite().describe("Seconds it took."),
   }),
@@ -107,6 +110,7 @@ export const choicesOptions = named(
 
 export const evaluationChoicesParams = extending("EvaluationChoicesParams", choicesOptions, {
   ...subject,
+  policy: followed,
   task: taskHandle,
   known: knownItems,
 });
@@ -183,6 +187,7 @@ export const choicesResult = named(
     taskDigest: digest().describe("The task's digest."),
     comparison: agreement.nullable().describe("Beside the dense model, where asked for."),
     perItem: choiceItems.nullable(),
+    skips: ownSkips,
     batchSize: count().describe("Items in the largest batch; 0 where all were known."),
     notes: list(z.string()).describe("What did not go as planned, such as batches halved for memory."),
     seconds: finite().describe("Seconds it took."),
@@ -199,6 +204,7 @@ export const lastWordOptions = named(
 
 export const evaluationLastWordParams = extending("EvaluationLastWordParams", lastWordOptions, {
   ...subject,
+  policy: followed,
   task: taskHandle,
   known: knownItems,
 });
@@ -222,6 +228,7 @@ export const lastWordResult = named(
     items: count(1).describe("Items asked."),
     taskDigest: digest().describe("The task's digest."),
     perItem: lastWordItems.nullable(),
+    skips: ownSkips,
     batchSize: count().describe("Items in the largest batch; 0 where all were known."),
     notes: list(z.string()).describe("What did not go as planned, such as batches halved for memory."),
     seconds: finite().describe("Seconds it took."),

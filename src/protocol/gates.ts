@@ -23,6 +23,12 @@ const gateLora = named(
       .default(["feed-forward"])
       .describe("attention, feed-forward, or names of linear modules in a block."),
     rate: positive(100).default(2e-4).describe("Learning rate of the first step; a cosine to 0 follows."),
+    orthogonality: notNegative(1e6)
+      .default(0)
+      .describe(
+        "Weight, beside the loss, of how far the directions that a change reads are from right angles and " +
+          "one length (docs/search.md); 0: they are left alone.",
+      ),
   }),
 );
 
@@ -51,7 +57,10 @@ const gateGroup = named(
   z
     .strictObject({
       units: list(unitName, 1).describe("Each in one group, and no sublayer with its whole block."),
-      remove: count(1).describe("How many of them go, at every step."),
+      costs: list(positive(), 1).describe("What each of them costs; 1 each where units are counted."),
+      amount: positive().describe(
+        "At least so much of their cost goes at every step, and no unit without need.",
+      ),
     })
     .describe("Units that are chosen among."),
 );

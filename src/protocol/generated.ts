@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "b98c97547e097c00e161eb4d12bebd227e8afcf89f0712b0768fa29ffa0e11cb";
+export const contractDigest = "3188d41f025c29acdb5babe6f7c291967dc2d116b53f7a5d053a41835782751c";

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { firstTokens, modelHandle, rowSource, subject } from "./common.ts";
 import { finishReason, sampling } from "./generation.ts";
 import { knownItems } from "./item-values.ts";
+import { followed, ownSkips } from "./policies.ts";
 import { count, digest, extending, finite, handle, list, MOST_AT_A_TIME, named, upTo } from "./schema.ts";
 
 const generationTaskHandle = named("GenerationTaskHandle", handle("generation-task"));
@@ -106,6 +107,7 @@ export const solveOptions = named(
 
 export const generationSolveParams = extending("GenerationSolveParams", solveOptions, {
   ...subject,
+  policy: followed,
   task: generationTaskHandle,
   known: knownItems,
 });
@@ -178,6 +180,7 @@ export const generationSolveResult = named(
     perItem: list(generationAnswer)
       .nullable()
       .describe("Where `items` asked for them, in the task's order, an item's samples one after the other."),
+    skips: ownSkips,
     seconds: finite().describe("Seconds it took."),
   }),
 );

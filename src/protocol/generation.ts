@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { firstTokens, subject } from "./common.ts";
+import { followed, ownSkips } from "./policies.ts";
 import { count, extending, finite, list, MOST_AT_A_TIME, named, notNegative, upTo } from "./schema.ts";
 
 /** How the next token is chosen; the same for a text whatever others are written beside it. */
@@ -35,6 +36,7 @@ export const generateOptions = named(
 
 export const generationGenerateParams = extending("GenerationGenerateParams", generateOptions, {
   ...subject,
+  policy: followed,
   prompts: list(z.string(), 1),
   stream: z.boolean().default(false).describe("Tell of text as it is written."),
 });
@@ -73,6 +75,7 @@ export const generationGenerateResult = named(
   z.object({
     generations: list(generation).describe("One for each prompt, in their order."),
     kvBytesPerToken: count().describe("Bytes of KV cache that one token takes in this subnetwork."),
+    skips: ownSkips,
     seconds: finite().describe("Seconds it took."),
   }),
 );

@@ -56,6 +56,7 @@ import {
   modelUnloadParams,
   tokenizerInfo,
 } from "./model.ts";
+import { policiesMeasureParams, policiesMeasureResult } from "./policies.ts";
 import {
   profilingProfileParams,
   profilingProfileResult,
@@ -72,6 +73,7 @@ import {
   repairUnloadParams,
   trainingPoint,
 } from "./repair.ts";
+import { promptFeatures, routingPromptsParams, routingReadParams } from "./routing.ts";
 import {
   subnetworksEvaluateParams,
   subnetworksEvaluatePart,
@@ -112,6 +114,8 @@ export const methods = {
   "influence.gradients": { params: influenceGradientParams, result: influenceGradientResult },
   "influence.stream": { params: influenceStreamParams, result: influenceStreamResult },
   "gates.learn": { params: gatesLearnParams, result: gatesLearnResult },
+  "routing.read": { params: routingReadParams, result: promptFeatures },
+  "routing.prompts": { params: routingPromptsParams, result: promptFeatures },
   // An item is a chunk; its value the summed loss.
   "evaluation.perplexity": { params: evaluationPerplexityParams, part: itemValues, result: perplexityResult },
   // The values of a question are the log-likelihoods of its choices.
@@ -122,6 +126,7 @@ export const methods = {
   "repair.save": { params: repairSaveParams, result: repairSaveResult },
   "repair.load": { params: repairLoadParams, result: repairLoadResult },
   "repair.unload": { params: repairUnloadParams, result: empty },
+  "policies.measure": { params: policiesMeasureParams, result: policiesMeasureResult },
   "profiling.profile": { params: profilingProfileParams, result: profilingProfileResult },
   "profiling.unitCosts": { params: profilingUnitCostsParams, result: profilingUnitCostsResult },
   "generation.generate": {

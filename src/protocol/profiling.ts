@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { modelHandle, subject, unitKind } from "./common.ts";
+import { followed, ownSkips } from "./policies.ts";
 import { count, extending, finite, list, MOST_AT_A_TIME, named, upTo } from "./schema.ts";
 
 const profileModes = ["masked", "physical"] as const;
@@ -30,10 +31,19 @@ export const profileOptions = named(
     rounds: count(1).default(5).describe("Times every model is timed, in turn."),
     warmupRounds: count().default(1).describe("Rounds before these, not counted."),
     seed: count().default(0).describe("For the random prompts."),
+    text: z
+      .string()
+      .min(1)
+      .nullable()
+      .default(null)
+      .describe("What is read, from its first token on, and continued; null: tokens by lot."),
   }),
 );
 
-export const profilingProfileParams = extending("ProfilingProfileParams", profileOptions, subject);
+export const profilingProfileParams = extending("ProfilingProfileParams", profileOptions, {
+  ...subject,
+  policy: followed,
+});
 
 export const profilingUnitCostsParams = named(
   "ProfilingUnitCostsParams",
@@ -122,6 +132,7 @@ export const profilingProfileResult = named(
     rounds: count(1).describe("Times every model was timed."),
     warmupRounds: count().describe("Rounds before these, not counted."),
     seed: count().describe("Of the random prompts."),
+    skips: ownSkips,
     seconds: finite().describe("Seconds it took."),
   }),
 );

@@ -1,8 +1,16 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { tinyModel } from "./tiny-model.ts";
@@ -48,42 +56,46 @@ test("examples/paper runs on a small model, and its report ends with the paper's
   expect(readFileSync(join(out, "report/report.html"), "utf8")).toContain("The paper's claims");
 }, 300_000);
 
-test("the example of docs/studies.md runs as it stands there", async () => {
-  const folder = target("studies-example-run");
-  const { code, output } = await runDocumented("docs/studies.md", { "runs/first": folder });
-  expect({ code, output }).toMatchObject({ code: 0 });
-  expect(output).toContain("emulated-update");
-  rmSync(folder, { recursive: true });
-}, 300_000);
-
-/** Runs a document's first example as it stands there, but for the folders that it writes to. */
-async function runDocumented(document: string, folders: Readonly<Record<string, string>>) {
+/** A program as a document has it, but for the folders of `out` and `runs` that it writes to. */
+async function runDocumented(document: string) {
   const code = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(root, document), "utf8"))?.[1] ?? "";
-  for (const folder of Object.values(folders)) rmSync(folder, { recursive: true, force: true });
-  const file = join(root, ".depthkit", `${basename(document, ".md")}-example.ts`);
-  const own = Object.entries(folders).reduce((text, [name, folder]) => text.replace(name, folder), code);
-  writeFileSync(file, own);
-  return { lines: code.trim().split("\n").length, ...(await run(file)) };
+  const name = document.replace(/\W/g, "-");
+  const folder = join(root, ".depthkit", `${name}-example`);
+  rmSync(folder, { recursive: true, force: true });
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, "main.ts");
+  writeFileSync(file, code.replace(/"(?=(out|runs)\/)/g, `"${folder.replaceAll("\\", "/")}/`));
+  return { folder, lines: code.trim().split("\n").length, ...(await run(file)) };
 }
 
-const target = (name: string) => join(root, ".depthkit", name);
+/** What a document's program leaves in its folder, and a word of what it prints. */
+const documented: Readonly<Record<string, { readonly leaves?: readonly string[]; readonly says: string }>> = {
+  "README.md": { leaves: ["out/smaller/model.safetensors"], says: "block." },
+  "docs/studies.md": { leaves: ["runs/first/record.json"], says: "emulated-update" },
+  "docs/search.md": { leaves: ["out/smaller/config.json", "runs/search"], says: "part: 'report'" },
+  "docs/guide/first-steps.md": { says: "without nothing: perplexity" },
+  "docs/guide/choose.md": { says: "tail would take block.27, block.28" },
+  "docs/guide/repair.md": { says: "low-rank 32" },
+  "docs/guide/prove.md": { leaves: ["runs/prove"], says: "choice loss" },
+  "docs/guide/export-and-serve.md": { leaves: ["out/smaller/depthkit.json"], says: "blocks: 27 of 30" },
+  "docs/guide/studies.md": { leaves: ["runs/first/report/report.html"], says: "whole model, 0 removed" },
+  "docs/guide/embed.md": { says: "CANCELLED" },
+  "docs/guide/gpu-and-beyond.md": { says: "worker" },
+  "docs/guide/from-python-tools.md": { says: "block.13, block.14" },
+};
 
-test("the README's example runs as it stands there", async () => {
-  const smaller = target("readme-example-out");
-  const { lines, ...result } = await runDocumented("README.md", { "out/smaller": smaller });
-  expect(lines).toBeLessThanOrEqual(15);
-  expect(result).toMatchObject({ code: 0 });
-  expect(readdirSync(smaller)).toContain("model.safetensors");
-  rmSync(smaller, { recursive: true });
-}, 300_000);
+test.each(Object.entries(documented))("the example of %s runs as it stands there", async (document, left) => {
+  const { folder, lines, ...result } = await runDocumented(document);
+  expect(result).toMatchObject({ code: 0, output: expect.stringContaining(left.says) });
+  for (const path of left.leaves ?? []) expect(existsSync(join(folder, path)), path).toBe(true);
+  if (document === "README.md") expect(lines).toBeLessThanOrEqual(15);
+});
 
-test("the example of docs/search.md runs as it stands there", async () => {
-  const [smaller, journal] = [target("search-example-out"), target("search-example-journal")];
-  const folders = { "out/smaller": smaller, "runs/search": journal };
-  const { output, ...result } = await runDocumented("docs/search.md", folders);
-  expect({ output, ...result }).toMatchObject({ code: 0 });
-  expect(output).toContain("part: 'report'");
-  expect(readdirSync(smaller)).toContain("config.json");
-  expect(readdirSync(journal).length).toBeGreaterThan(0);
-  for (const folder of [smaller, journal]) rmSync(folder, { recursive: true });
-}, 600_000);
+test("every page of the guide has an example that is run, but for its lists", () => {
+  const pages = readdirSync(join(root, "docs/guide")).map((name) => `docs/guide/${name}`);
+  const lists = ["docs/guide/glossary.md", "docs/guide/index.md"];
+  expect(Object.keys(documented)).toEqual(
+    expect.arrayContaining(pages.filter((page) => !lists.includes(page))),
+  );
+});

@@ -1,6 +1,6 @@
 /** What each command's help ends with does what it says, line by line in the order of the commands. */
 import { execFile } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -12,11 +12,18 @@ import { tinyModel } from "./tiny-model.ts";
 const runBash = (line: string) => promisify(execFile)("bash", ["-c", line], { cwd: folder });
 
 /** They need another machine, an extra environment, or minutes, and have tests of their own. */
-const elsewhere: readonly string[] = ["demo", "fetch", "lm-eval", "worker"];
+const elsewhere: readonly string[] = ["demo", "fetch", "lm-eval", "prune", "worker"];
+
+/** What keeps some short: less text than a choice needs. */
+const shorter: Readonly<Record<string, string>> = {
+  shapley: "--sequences 2 --length 32",
+  search: "--fit 2 --choose 2 --report 2 --length 32",
+  routes: "--fit 2 --choose 2 --train 4 --report 4 --length 64",
+};
 
 /** What a line leaves in its folder. */
 const leaves: Readonly<Record<string, readonly string[]>> = {
-  prune: ["smaller/model.safetensors"],
+  routes: ["routes/routes.json"],
   repair: ["repaired"],
   export: ["exported/model.safetensors"],
   init: ["plan.yaml"],
@@ -34,7 +41,7 @@ beforeAll(async () => {
   model = await tinyModel(folder, "", { blocks: 30, positions: 512 });
   const line = (seed: number) =>
     `Line ${seed} tells of ${seed * 7} boats that left port in year ${seed * 13}.`;
-  const text = (from: number) => Array.from({ length: 2000 }, (_, at) => line(from + at));
+  const text = (lines: number, from: number) => Array.from({ length: lines }, (_, at) => line(from + at));
   const rows = (list: readonly object[]) => list.map((row) => `${JSON.stringify(row)}\n`).join("");
   const asked = Array.from({ length: 8 }, (_, at) => ({
     task: "arc_easy",
@@ -42,8 +49,8 @@ beforeAll(async () => {
     choices: [String(at), String(at + at)],
     answer: 1,
   }));
-  writeFileSync(join(folder, "calibration.jsonl"), rows(text(0).map((words) => ({ text: words }))));
-  writeFileSync(join(folder, "test.txt"), text(5000).join("\n"));
+  writeFileSync(join(folder, "calibration.jsonl"), rows(text(1000, 0).map((words) => ({ text: words }))));
+  writeFileSync(join(folder, "test.txt"), text(400, 5000).join("\n"));
   writeFileSync(join(folder, "arc_easy.jsonl"), rows(asked));
   const written = asked.map(({ question, answer }) => ({ question, answer: String(answer) }));
   writeFileSync(join(folder, "gsm8k.jsonl"), rows(written));
@@ -55,15 +62,23 @@ test("every command has an example", () => {
 });
 
 test.each(commands.filter(({ name }) => !elsewhere.includes(name)))("$name", async ({ name, examples }) => {
+  if (name === "plan") shorten(join(folder, "plan.yaml"));
   if (name === "compare")
     cpSync(join(folder, "runs/first"), join(folder, "runs/second"), { recursive: true });
   for (const example of examples) {
     const words = [process.execPath, ...cli].map((word) => `'${word}'`).join(" ");
     const line = example.replace(/(npx )?depthkit /, `${words} `).replaceAll("smollm2-135m", model);
-    await runBash(line);
+    await runBash(`${line} ${shorter[name] ?? ""}`);
   }
   for (const file of leaves[name] ?? []) expect(existsSync(join(folder, file)), file).toBe(true);
 });
+
+function shorten(plan: string): void {
+  const text = readFileSync(plan, "utf8")
+    .replace("sequences: 16, length: 512", "sequences: 4, length: 32")
+    .replace("chunk: 512, maxChunks: 16", "chunk: 32, maxChunks: 2");
+  writeFileSync(plan, text);
+}
 
 test("a help ends with its examples", async () => {
   const { stdout } = await promisify(execFile)(process.execPath, [...cli, "evaluate", "--help"]);

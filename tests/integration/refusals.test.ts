@@ -18,12 +18,15 @@ let model: sdk.Model;
 let corpus: sdk.Corpus;
 let task: sdk.Task;
 let questions: sdk.GenerationTask;
+let policed: sdk.PolicySubnetwork;
+let routes: sdk.Routes<sdk.Subnetwork>;
 
 const texts = ["The quick brown fox jumps over the lazy dog, again and again and again. ".repeat(8)];
 const rows = [{ question: "Two and two?", choices: ["four", "five"], answer: 0 }];
 const template = { prompt: "{question}", choices: "choices", answer: "answer" };
 const game = shapley.gameFromFunction((coalition) => coalition.size, { players: 3 });
 const scores = [{ name: "cosine", scores: { "block.0": 1 } }];
+const split = { choose: 1, train: 2, report: 2, length: 16 };
 const way = { name: "greedy", results: [1, 2] };
 const plan: sdk.Plan = {
   model: { source: "smollm2-135m" },
@@ -46,7 +49,11 @@ beforeAll(async () => {
   model = await kit.loadModel("smollm2-135m");
   corpus = await model.loadCorpus({ texts }, { length: 16 });
   task = await model.loadTask({ rows }, { format: template });
+  policed = model.withPolicy({ kind: "feed-forward-skipping", start: 3, end: 28, threshold: 0.98, run: 1 });
   questions = await model.loadGenerationTask({ rows }, { prompt: "{question}" });
+  const numbers = { texts: [Array.from({ length: 200 }, (_, at) => at ** 2).join(" ")] };
+  const prompt = { tokens: 4 };
+  routes = await model.routes({ texts: { numbers }, split, prompt, strategy: "tail", budget: 1 });
 });
 afterAll(() => kit?.close());
 
@@ -93,6 +100,16 @@ const calls: readonly Call[] = [
     (o) =>
       model.searchDraws(withOptions({ texts: { own: { texts } }, split: { choose: 1 }, methods: {} }, o)),
   ],
+  [
+    "Model.routes",
+    "masks",
+    (o) => model.routes(withOptions({ texts: { own: { texts } }, split, budget: 1 }, o)),
+  ],
+  ["Model.loadRoutes", "signal", (o) => model.loadRoutes("nowhere", o)],
+  ["Routes.route", "chat", (o) => routes.route("x", o)],
+  ["Routes.evaluate", "measure", (o) => routes.evaluate(corpus, o)],
+  ["Routes.generate", "temperature", (o) => routes.generate("x", o)],
+  ["Routes.save", "signal", (o) => routes.save(join(temporaryFolder(), "x"), o)],
   ["Model.splitText", "report", (o) => model.splitText({ texts }, withOptions({ choose: 1 }, o))],
   [
     "Model.repairGaps",
@@ -123,6 +140,15 @@ const calls: readonly Call[] = [
   ["Subnetwork.evaluate", "journal", (o) => model.evaluate([], o)],
   ["Subnetwork.stream", "skipFirstTokens", (o) => model.stream(corpus, o)],
   ["Subnetwork.profile", "rounds", (o) => model.profile(o)],
+  ["PolicySubnetwork.perplexity", "stride", (o) => policed.perplexity({ texts }, o)],
+  ["PolicySubnetwork.choices", "items", (o) => policed.choices(task, o)],
+  ["PolicySubnetwork.lastWord", "items", (o) => policed.lastWord(task, o)],
+  ["PolicySubnetwork.solve", "maxNewTokens", (o) => policed.solve(questions, o)],
+  ["PolicySubnetwork.generate", "temperature", (o) => policed.generate("x", o)],
+  ["PolicySubnetwork.evaluate", "journal", (o) => policed.evaluate([], o)],
+  ["PolicySubnetwork.profile", "rounds", (o) => policed.profile(o)],
+  ["PolicySubnetwork.measure", "batchSize", (o) => policed.measure(corpus, o)],
+  ["PolicySubnetwork.compare", "seeds", (o) => policed.compare({ texts }, o)],
   ["doctor", "timeoutMs", (o) => sdk.doctor(o)],
   ["setup", "force", (o) => sdk.setup(o)],
   ["openPython", "verbose", (o) => openPython(o)],
@@ -247,6 +273,16 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
   ["stop", () => model.solve(questions, { stop: "Question:" as Anything })],
   ["tasks", () => model.lmEval({ tasks: "piqa" as Anything })],
   ["batchSizes", () => model.profile({ batchSizes: "18" as Anything })],
+  ["modes", () => policed.profile({ modes: "masked" as Anything })],
+  ["seeds", () => policed.compare({ texts }, { seeds: "012" as Anything })],
+  ["order", () => policed.compare({ texts }, { order: "feed-forward.3" as Anything })],
+  ["profile.rounds", () => policed.compare({ texts }, { profile: { rounds: 0 } })],
+  ["measures", () => policed.measure(corpus, { measures: "loss" as Anything })],
+  ["corpus", () => policed.measure("corpus" as Anything)],
+  ["kind", async () => model.withPolicy({ kind: "skip" } as Anything)],
+  ["threshold", async () => model.withPolicy({ ...policed.policy, threshold: Number.NaN } as Anything)],
+  ["blocks", async () => model.withPolicy({ kind: "fixed-skipping", blocks: "3" as Anything })],
+  ["influence", async () => sdk.proposeSkipWindow("cosine" as Anything)],
   ["modes", () => model.profile({ modes: "masked" as Anything })],
   // More at a time than could be meant.
   ["batchSize", () => model.perplexity({ texts }, { batchSize: 65_537 })],

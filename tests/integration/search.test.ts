@@ -215,6 +215,23 @@ describe("gates that are learned", () => {
     for (const { repaired, removed } of found.parts) expect(repaired).not.toBe(removed);
   });
 
+  test("one budget over both kinds is weighed by cost, and the set is the one LoRA learned for", async () => {
+    const found = await model.search({
+      ...options(),
+      strategy: { ...gates, lora: { rank: 2, orthogonality: 1 } },
+      players: ["attention", "feed-forward"],
+      candidates: ["attention.12", "attention.14", "feed-forward.12", "feed-forward.15"],
+      budget: { cost: "parameters", share: 0.02 },
+    });
+    const { units, model: whole } = await model.unitCosts();
+    const costs = found.removed.map((unit) => units[unit]?.parameters ?? Number.NaN);
+    const sum = costs.reduce((a, b) => a + b, 0);
+    expect(sum).toBeGreaterThanOrEqual(0.02 * whole.parameters);
+    expect(sum - Math.min(...costs)).toBeLessThan(0.02 * whole.parameters);
+    expect(found.subnetwork.repairs.map(({ removed }) => removed)).toEqual([found.removed]);
+    expect(found.repair?.notes.join()).toContain("departs from right angles by");
+  });
+
   test("a cancel ends the learning", async () => {
     const stop = new AbortController();
     const search = model.search({
@@ -258,10 +275,13 @@ describe("what a search refuses", () => {
     await expect(search).rejects.toThrow(words);
   });
 
-  test("a budget of costs for gates, which keep a count", async () => {
-    const budget = { cost: "parameters", share: 0.1 };
+  test("several costs at once for gates, which learn under one", async () => {
+    const budget = [
+      { cost: "parameters", share: 0.1 },
+      { cost: "bytes", share: 0.1 },
+    ];
     const search = model.search({ budget, strategy: "learned-gates", fit: parts.fit, choose: last() });
-    await expect(search).rejects.toThrow('"learned-gates" removes a count of units');
+    await expect(search).rejects.toThrow("block.0 counts for several; ask for one cost");
   });
 
   test("LoRA along with gates beside another repair", async () => {

@@ -82,7 +82,7 @@ def task_info(kind: TaskKind, items: int) -> TaskInfo:
 def scores_of(
     log_likelihoods: Sequence[NDArray[np.float64]], greedy: Sequence[NDArray[np.float64]] = ()
 ) -> Scores:
-    return Scores(tuple(log_likelihoods), tuple(greedy), 1, (), 0.0)
+    return Scores(tuple(log_likelihoods), tuple(greedy), 1, None, (), 0.0)
 
 
 def result_of(

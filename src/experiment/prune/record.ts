@@ -67,9 +67,9 @@ export type PrunePlan = z.infer<typeof prunePlanSchema>;
 
 // Comparisons and single items are not asked for, so they have no place here.
 const scores = z.union([
-  perplexityResult.omit({ perItem: true }),
-  choicesResult.omit({ comparison: true, perItem: true }),
-  lastWordResult.omit({ perItem: true }),
+  perplexityResult.omit({ perItem: true, skips: true }),
+  choicesResult.omit({ comparison: true, perItem: true, skips: true }),
+  lastWordResult.omit({ perItem: true, skips: true }),
 ]);
 
 export const proofSchema = z.object({

@@ -99,7 +99,7 @@ const environmentSchema = z.object({
 
 const cost = z.partialRecord(z.enum(costNames), z.number());
 export const costsSchema = z.object({ units: z.record(z.string(), cost), model: cost });
-export const writtenSchema = generationGenerateResult.omit({ seconds: true });
+export const writtenSchema = generationGenerateResult.omit({ seconds: true, skips: true });
 export type Written = z.output<typeof writtenSchema>;
 
 /** The record of a study. */

@@ -186,8 +186,18 @@ function faultsAcross(plan: SettledPlan): Fault[] {
     ...evaluations.map(({ where }, at) => ({ where, path: `evaluations.${at}.where` })),
     { where: texts?.where, path: "texts.where" },
   ];
-  return [...twice, ...wheres.flatMap(({ where, path }) => strangersIn(where, path, known))];
+  const strangers = wheres.flatMap(({ where, path }) => strangersIn(where, path, known));
+  return [...twice, ...strangers, ...repairs.flatMap(ownFolders)];
 }
+
+/** One folder for all subnetworks: each would find the checkpoints of the one before it. */
+const ownFolders = ({ steps }: SettledPlan["repairs"][number], at: number): Fault[] =>
+  steps.flatMap((step) => {
+    const folder = "training" in step ? step.training?.folder : undefined;
+    if (folder === undefined || folder === null) return [];
+    const words = `${folder} would be shared by all subnetworks. Leave it out: a study keeps checkpoints itself.`;
+    return [{ path: `repairs.${at}.training.folder`, words }];
+  });
 
 function twiceNamed(path: string, list: readonly { readonly name: string }[]): Fault[] {
   const names = list.map(({ name }) => name);

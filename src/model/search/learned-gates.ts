@@ -4,18 +4,19 @@ import type { Subject } from "../../evaluation/subject.ts";
 import { checkArgument } from "../../options.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import { learnGatesOptions } from "../../protocol/gates.ts";
+import type { Params } from "../../protocol/methods.ts";
 import type { RepairReport } from "../../protocol/repair.ts";
 import type { CallOptions } from "../../rpc/connection.ts";
 import { heldBy } from "../../rpc/handle.ts";
 import { optionsOf } from "../../rpc/parse-params.ts";
-import type { Budget } from "../../selection/budget.ts";
+import type { Budget, Part } from "../../selection/budget.ts";
 import { spaceOf } from "../../selection/space-of.ts";
 import type { Corpus } from "../corpus.ts";
 import { heldRepairs, type Repair } from "../repair.ts";
 import { refuse } from "./refuse.ts";
 
 /**
- * Gates of units, learned by gradients on `fit` while the asked count is exact at every step (E3-Pruner,
+ * Gates of units, learned by gradients on `fit` while the asked amount is met at every step (E3-Pruner,
  * arXiv 2511.17205); with `lora` what stays learns along (PAT, arXiv 2408.14721).
  */
 export interface LearnedGatesChoice extends z.input<typeof learnGatesOptions> {
@@ -34,7 +35,11 @@ export interface GateSearch {
   readonly candidates: readonly UnitName[] | undefined;
   readonly protect: readonly UnitName[];
   readonly budget: Budget;
+  /** What players cost, where the budget is of a cost. */
+  readonly parts: Readonly<Record<string, Part>> | undefined;
 }
+
+type GateGroup = Params<"gates.learn">["groups"][number];
 
 /** @throws DepthkitError INVALID_ARGUMENT for settings that it does not have */
 export function checkLearnedGates({ name: _, ...settings }: LearnedGatesChoice): void {
@@ -61,16 +66,23 @@ export async function learnGates(
   };
 }
 
-/** Of which units how many go: of all together, or of each kind by itself. */
-function groupsOf(search: GateSearch): { units: UnitName[]; remove: number }[] {
+/** Of which units how much goes: of all together, or of each kind by itself. */
+function groupsOf(search: GateSearch): GateGroup[] {
   const { candidates, constraints } = spaceOf(search, search);
-  if (!constraints.every(({ exact }) => exact)) {
-    refuse('"learned-gates" removes a count of units; give one, or one a kind, or choose another strategy');
+  const asked = constraints.filter(({ amount }) => amount > 0);
+  for (const place of candidates) {
+    if (asked.filter(({ costs }) => item(costs, place) > 0).length === 1) continue;
+    refuse(
+      `"learned-gates" removes so many units, or so much of one cost, and ${item(search.players, place)} counts ` +
+        "for several; ask for one cost, or choose another strategy",
+    );
   }
-  return constraints
-    .filter(({ amount }) => amount > 0)
-    .map(({ costs, amount }) => ({
-      units: candidates.filter((place) => item(costs, place) > 0).map((place) => item(search.players, place)),
-      remove: amount,
-    }));
+  return asked.map(({ costs, amount }) => {
+    const own = candidates.filter((place) => item(costs, place) > 0);
+    return {
+      units: own.map((place) => item(search.players, place)),
+      costs: own.map((place) => item(costs, place)),
+      amount,
+    };
+  });
 }

@@ -104,7 +104,11 @@ const mostShared = 0.01;
 export interface NamedPart {
   readonly name: string;
   readonly data: Corpus | Task;
+  /** Whose part it is, where there are several texts. */
+  readonly domain?: string | undefined;
 }
+
+const called = ({ name, domain }: NamedPart) => `\`${name}\`${domain === undefined ? "" : ` of ${domain}`}`;
 
 /**
  * Refuses parts that share text, whatever files and lengths of sequence they come from: what was chosen on a
@@ -128,7 +132,7 @@ export async function checkPartsApart(
       } else if (JSON.stringify(first.data.key) === JSON.stringify(second.data.key)) {
         throw new DepthkitError(
           "INVALID_ARGUMENT",
-          `Searching: \`${first.name}\` and \`${second.name}\` are the same questions. A choice looks ` +
+          `Searching: ${called(first)} and ${called(second)} are the same questions. A choice looks ` +
             "better on what it was made on; report on others.",
         );
       }
@@ -158,8 +162,8 @@ function words(
   { shared, stretches, stretch, example }: CorpusOverlap,
 ): string {
   return (
-    `${shared} of the ${stretches} stretches of ${stretch} tokens of \`${second.name}\` stand in ` +
-    `\`${first.name}\` too, the first of them ${JSON.stringify(example)}.`
+    `${shared} of the ${stretches} stretches of ${stretch} tokens of ${called(second)} stand in ` +
+    `${called(first)} too, the first of them ${JSON.stringify(example)}.`
   );
 }
 

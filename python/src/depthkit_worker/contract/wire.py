@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "b98c97547e097c00e161eb4d12bebd227e8afcf89f0712b0768fa29ffa0e11cb"
+CONTRACT_DIGEST = "3188d41f025c29acdb5babe6f7c291967dc2d116b53f7a5d053a41835782751c"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -189,6 +189,13 @@ class PerplexityOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Also give every item."""
 
 
+class PolicyMeasureOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    measures: Annotated[tuple[Measure, ...], Meta(min_length=1)] = ("loss",)
+    """loss, kl and logit-distance, each once; the last two against the whole model."""
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] = 8
+    """Sequences a batch."""
+
+
 class ProfileOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     modes: Annotated[tuple[ProfileMode, ...], Meta(min_length=1)] = ("masked", "physical",)
     """What is compared with the whole model, each once."""
@@ -206,6 +213,15 @@ class ProfileOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Rounds before these, not counted."""
     seed: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
     """For the random prompts."""
+    text: Annotated[str, Meta(min_length=1)] | None = None
+    """What is read, from its first token on, and continued; null: tokens by lot."""
+
+
+class PromptOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    tokens: Annotated[int, Meta(ge=1, le=65536)] = 32
+    """First tokens of a sequence that choose its route, a BOS token included; the rest is scored."""
+    boundary: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """They are read in the stream in front of this block; 0: as they are embedded."""
 
 
 class RepairFitOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -340,6 +356,8 @@ class ChoicesResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     comparison: Agreement | None
     """Beside the dense model, where asked for."""
     per_item: ChoiceItems | None
+    skips: Skips | None
+    """What the policy skipped; null without one."""
     batch_size: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Items in the largest batch; 0 where all were known."""
     notes: tuple[str, ...]
@@ -469,6 +487,8 @@ class EvaluationChoicesParams(ChoicesOptions, frozen=True, kw_only=True, forbid_
     removed: tuple[UnitName, ...]
     repairs: tuple[RepairHandle, ...]
     """In the order they were made."""
+    policy: Policy | None = None
+    """What it follows; null: all units run."""
     task: TaskHandle
     known: ItemValues | None = None
     """Items known from before; where it is given, though empty, others are sent as they are finished."""
@@ -479,6 +499,8 @@ class EvaluationLastWordParams(LastWordOptions, frozen=True, kw_only=True, forbi
     removed: tuple[UnitName, ...]
     repairs: tuple[RepairHandle, ...]
     """In the order they were made."""
+    policy: Policy | None = None
+    """What it follows; null: all units run."""
     task: TaskHandle
     known: ItemValues | None = None
     """Items known from before; where it is given, though empty, others are sent as they are finished."""
@@ -489,6 +511,8 @@ class EvaluationPerplexityParams(PerplexityOptions, frozen=True, kw_only=True, f
     removed: tuple[UnitName, ...]
     repairs: tuple[RepairHandle, ...]
     """In the order they were made."""
+    policy: Policy | None = None
+    """What it follows; null: all units run."""
     data: DataSource
     known: ItemValues | None = None
     """Items known from before; where it is given, though empty, others are sent as they are finished."""
@@ -594,6 +618,21 @@ class ExportedRepair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
 
 
+class FeedForwardSkipping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="feed-forward-skipping"):
+    """A token whose stream a feed-forward hardly turned skips those behind it (arXiv 2404.03865)."""
+
+    start: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """The first block it is about: those before it always run (the cold start)."""
+    end: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """The first block behind these: from here on all run again (the cold end)."""
+    threshold: Annotated[float, Meta(ge=-1, le=2)]
+    """Least cosine of the stream in front of a feed-forward and behind it that lets the next be skipped; above 1 none are."""
+    run: Annotated[int, Meta(ge=1, le=65536)]
+    """Feed-forwards that a token skips in a row."""
+    warm_up: Annotated[int, Meta(ge=0, le=9007199254740991)] = 25
+    """Tokens at a text's beginning for which everything runs."""
+
+
 class FileSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="files"):
     files: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
     """Paths of .txt, .jsonl or .jsonl.gz files."""
@@ -641,6 +680,15 @@ class FirstToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """The token's number in the vocabulary."""
     piece: str
     """As the tokenizer's vocabulary writes it."""
+
+
+class FixedSkipping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="fixed-skipping"):
+    """The control that looks at nothing: every token skips the same feed-forwards."""
+
+    blocks: Annotated[tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...], Meta(min_length=1)]
+    """Whose feed-forwards are skipped, each once."""
+    warm_up: Annotated[int, Meta(ge=0, le=9007199254740991)] = 25
+    """Tokens at a text's beginning for which everything runs."""
 
 
 class FoldDescent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -706,8 +754,10 @@ class GateGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
 
     units: Annotated[tuple[UnitName, ...], Meta(min_length=1)]
     """Each in one group, and no sublayer with its whole block."""
-    remove: Annotated[int, Meta(ge=1, le=9007199254740991)]
-    """How many of them go, at every step."""
+    costs: Annotated[tuple[Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)], ...], Meta(min_length=1)]
+    """What each of them costs; 1 each where units are counted."""
+    amount: Annotated[float, Meta(gt=0, le=1.7976931348623157e+308)]
+    """At least so much of their cost goes at every step, and no unit without need."""
 
 
 class GateLora(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -719,6 +769,8 @@ class GateLora(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     """attention, feed-forward, or names of linear modules in a block."""
     rate: Annotated[float, Meta(gt=0, le=100)] = 0.0002
     """Learning rate of the first step; a cosine to 0 follows."""
+    orthogonality: Annotated[float, Meta(ge=0, le=1000000)] = 0.0
+    """Weight, beside the loss, of how far the directions that a change reads are from right angles and one length (docs/search.md); 0: they are left alone."""
 
 
 class GatesLearnParams(LearnGatesOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -787,6 +839,8 @@ class GenerationGenerateParams(GenerateOptions, frozen=True, kw_only=True, forbi
     removed: tuple[UnitName, ...]
     repairs: tuple[RepairHandle, ...]
     """In the order they were made."""
+    policy: Policy | None = None
+    """What it follows; null: all units run."""
     prompts: Annotated[tuple[str, ...], Meta(min_length=1)]
     stream: bool = False
     """Tell of text as it is written."""
@@ -797,6 +851,8 @@ class GenerationGenerateResult(Struct, frozen=True, kw_only=True, forbid_unknown
     """One for each prompt, in their order."""
     kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Bytes of KV cache that one token takes in this subnetwork."""
+    skips: Skips | None
+    """What the policy skipped; null without one."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """Seconds it took."""
 
@@ -825,6 +881,8 @@ class GenerationSolveParams(SolveOptions, frozen=True, kw_only=True, forbid_unkn
     removed: tuple[UnitName, ...]
     repairs: tuple[RepairHandle, ...]
     """In the order they were made."""
+    policy: Policy | None = None
+    """What it follows; null: all units run."""
     task: GenerationTaskHandle
     known: ItemValues | None = None
     """Items known from before; where it is given, though empty, others are sent as they are finished."""
@@ -873,6 +931,8 @@ class GenerationSolveResult(Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Items at a time."""
     per_item: tuple[GenerationAnswer, ...] | None
     """Where `items` asked for them, in the task's order, an item's samples one after the other."""
+    skips: Skips | None
+    """What the policy skipped; null without one."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """Seconds it took."""
 
@@ -1097,6 +1157,8 @@ class LastWordResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     task_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
     """The task's digest."""
     per_item: LastWordItems | None
+    skips: Skips | None
+    """What the policy skipped; null without one."""
     batch_size: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Items in the largest batch; 0 where all were known."""
     notes: tuple[str, ...]
@@ -1322,8 +1384,29 @@ class PerplexityResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tokens_dropped: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Tokens behind the last whole chunk, or beyond maxChunks."""
     per_item: PerplexityItems | None
+    skips: Skips | None
+    """What the policy skipped; null without one."""
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Chunks at a time."""
+    seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Seconds it took."""
+
+
+class PoliciesMeasureParams(PolicyMeasureOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    removed: tuple[UnitName, ...]
+    repairs: tuple[RepairHandle, ...]
+    """In the order they were made."""
+    policy: Policy
+    corpus: CorpusHandle
+
+
+class PoliciesMeasureResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    values: tuple[Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)], ...]
+    """Of each measure that was asked for, a mean over positions."""
+    counts: tuple[Annotated[int, Meta(ge=1, le=9007199254740991)], ...]
+    """How many positions these are."""
+    skips: Skips
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """Seconds it took."""
 
@@ -1333,6 +1416,8 @@ class ProfilingProfileParams(ProfileOptions, frozen=True, kw_only=True, forbid_u
     removed: tuple[UnitName, ...]
     repairs: tuple[RepairHandle, ...]
     """In the order they were made."""
+    policy: Policy | None = None
+    """What it follows; null: all units run."""
 
 
 class ProfilingProfileResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1362,6 +1447,8 @@ class ProfilingProfileResult(Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Rounds before these, not counted."""
     seed: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Of the random prompts."""
+    skips: Skips | None
+    """What the policy skipped; null without one."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """Seconds it took."""
 
@@ -1388,6 +1475,35 @@ class Progress(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     """What is counted, such as tokens or bytes; empty for plain steps."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """Since the call began."""
+
+
+class PromptFeatures(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    features: TensorRef
+    """float64 (prompts, hidden): the mean over a prompt's tokens of the stream, each token's at length 1."""
+
+
+class PromptSkipping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="prompt-skipping"):
+    """Blocks that leave the stream of a prompt's tokens as it is, but for the last one, and keep keys and values of it; what is written has all of them (arXiv 2602.03295)."""
+
+    start: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """The first block it is about: those before it always run (the cold start)."""
+    end: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """The first block behind these: from here on all run again (the cold end)."""
+
+
+class RandomSkipping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="random-skipping"):
+    """The control that looks at nothing: feed-forwards drawn by lot."""
+
+    start: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """The first block it is about: those before it always run (the cold start)."""
+    end: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """The first block behind these: from here on all run again (the cold end)."""
+    share: Annotated[float, Meta(ge=0, le=1)]
+    """How likely each of these feed-forwards is skipped, for every token anew."""
+    seed: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
+    """What is drawn hangs on it, the block and the token's place alone."""
+    warm_up: Annotated[int, Meta(ge=0, le=9007199254740991)] = 25
+    """Tokens at a text's beginning for which everything runs."""
 
 
 class Rate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1503,6 +1619,23 @@ class RougeL(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rena
     """Of fMeasure, over items; null for a single one."""
 
 
+class RoutingPromptsParams(PromptOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    prompts: Annotated[tuple[str, ...], Meta(min_length=1)]
+    chat: bool
+    """Wrap each prompt as a user's turn in the model's chat template."""
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] = 8
+    """Prompts at a time; beyond rounding the values do not depend on it."""
+
+
+class RoutingReadParams(PromptOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    data: DataHandle
+    """A corpus, or a task, whose items' prompts are read without their choices."""
+    batch_size: Annotated[int, Meta(ge=1, le=65536)] = 8
+    """Prompts at a time; beyond rounding the values do not depend on it."""
+
+
 class RowFiles(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="files"):
     files: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
     """Paths of .jsonl or .jsonl.gz files, one object a line."""
@@ -1520,6 +1653,19 @@ class ScoredPositions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The k-th, 2k-th, ... position of each sequence; 1: all."""
     last: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
     """Only the last k positions; null: all."""
+
+
+class Skips(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    share: Annotated[float, Meta(ge=0, le=1)] | None
+    """Of all feed-forwards of all tokens; null where no token was run."""
+    share_of_candidates: Annotated[float, Meta(ge=0, le=1)] | None
+    """Of those that the policy is about, past the warm-up; null where there were none."""
+    by_block: tuple[Annotated[float, Meta(ge=0, le=1)], ...]
+    """Of each block's tokens."""
+    by_position: tuple[Annotated[float, Meta(ge=0, le=1)], ...]
+    """Of the feed-forwards of the tokens at each place of a text, from 0."""
+    tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Tokens that were run in this call, fillers left out; an item that was known before has none."""
 
 
 class Speed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1849,6 +1995,7 @@ Measure: TypeAlias = Literal["loss", "kl", "logit-distance", "accuracy", "choice
 MemoryCountedBy: TypeAlias = Literal["allocator", "tensors"]
 ModelHandle: TypeAlias = Annotated[str, Meta(pattern="^model-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 Packing: TypeAlias = Literal["pack", "none"]
+Policy: TypeAlias = FeedForwardSkipping | FixedSkipping | RandomSkipping | PromptSkipping
 ProfileMode: TypeAlias = Literal["masked", "physical"]
 ProfiledMode: TypeAlias = Literal["dense", "masked", "physical"]
 RepairHandle: TypeAlias = Annotated[str, Meta(pattern="^repair-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
@@ -1887,6 +2034,8 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "influence.gradients": (InfluenceGradientParams, InfluenceGradientResult),
     "influence.stream": (InfluenceStreamParams, InfluenceStreamResult),
     "gates.learn": (GatesLearnParams, GatesLearnResult),
+    "routing.read": (RoutingReadParams, PromptFeatures),
+    "routing.prompts": (RoutingPromptsParams, PromptFeatures),
     "evaluation.perplexity": (EvaluationPerplexityParams, PerplexityResult),
     "evaluation.choices": (EvaluationChoicesParams, ChoicesResult),
     "evaluation.lastWord": (EvaluationLastWordParams, LastWordResult),
@@ -1894,6 +2043,7 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "repair.save": (RepairSaveParams, RepairSaveResult),
     "repair.load": (RepairLoadParams, RepairLoadResult),
     "repair.unload": (RepairUnloadParams, Empty),
+    "policies.measure": (PoliciesMeasureParams, PoliciesMeasureResult),
     "profiling.profile": (ProfilingProfileParams, ProfilingProfileResult),
     "profiling.unitCosts": (ProfilingUnitCostsParams, ProfilingUnitCostsResult),
     "generation.generate": (GenerationGenerateParams, GenerationGenerateResult),

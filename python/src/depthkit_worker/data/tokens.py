@@ -120,6 +120,19 @@ class Tokeniser:
         (ids,) = self.encode([whole], lambda _: place)
         return Prompt(ids, in_text)
 
+    def to_continue(self, text: str, place: str, *, chat: bool) -> Prompt:
+        """What a model gets to write behind `text`, or to answer it with `chat`: never nothing."""
+        found = self.chat_prompt(text, place) if chat else self.prompt(text, place)
+        if found.ids:
+            return found
+        if self.bos_id is None:
+            raise DepthkitError(
+                "INVALID_ARGUMENT",
+                f"The prompt {text!r} has no tokens, and the tokenizer has no token to begin a text with.",
+                prompt=text,
+            )
+        return Prompt([self.bos_id], False)
+
     def first(self, ids: Sequence[int] | Ids) -> tuple[FirstToken, ...]:
         """The first of `ids` with their pieces of the vocabulary, for people to look at."""
         shown = [int(token) for token in ids[:SHOWN]]

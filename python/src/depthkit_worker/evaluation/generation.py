@@ -19,7 +19,13 @@ from transformers import (
     StoppingCriteriaList,
 )
 
-from depthkit_worker.contract.wire import FinishReason, GenerateOptions, Generation, GenerationGenerateResult
+from depthkit_worker.contract.wire import (
+    FinishReason,
+    GenerateOptions,
+    Generation,
+    GenerationGenerateResult,
+    Policy,
+)
 from depthkit_worker.data.tokens import Prompt, Tokeniser, tokeniser_of
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.batched_writing import Grow, Writing, write_batches
@@ -31,8 +37,8 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.ending_tokens import ending_tokens
 from depthkit_worker.models.kv_cache import cache_keyword, empty_cache, kv_bytes_per_token
 from depthkit_worker.models.logits import Reader
+from depthkit_worker.policies.follow import following
 from depthkit_worker.session.job import Job
-from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 Texts = Generator[dict[int, list[int]]]
@@ -62,17 +68,19 @@ def generate(
     options: GenerateOptions,
     job: Job,
     *,
+    policy: Policy | None = None,
     finished: FinishedItems | None = None,
     places: Sequence[str] | None = None,
     streams: Sequence[Stream] | None = None,
     tell: Tell | None = None,
 ) -> GenerationGenerateResult:
-    """What `subnetwork` writes after each of `prompts`. The values of an item of `finished` are
-    the ids written after a prompt. `places` names the prompts in messages; None: by their numbers.
+    """What `subnetwork` writes after each of `prompts`, under `policy`. The values of an item of `finished`
+    are the ids written after a prompt. `places` names the prompts in messages; None: by their numbers.
     `streams` are the random numbers of their texts; None: those of the prompts' numbers.
     `tell` hears of text as it is written."""
     started = time.monotonic()
     check_options(options)
+    _check_policy(policy, options)
     decoder = subnetwork.decoder
     writer = _Writer(decoder, tokeniser_of(decoder), options, ending_tokens(decoder))
     named = [f"prompt {number + 1}" for number in range(len(prompts))] if places is None else places
@@ -82,9 +90,10 @@ def generate(
     missing = finished.missing([range(1, options.max_new_tokens + 1)] * len(prompts))
     left = [encoded[place].ids for place in missing]
     drawn = [(place, 0) if streams is None else streams[place] for place in missing]
-    with removed(subnetwork), torch.no_grad():
+    with following(subnetwork, policy) as follower, torch.no_grad():
         kv_bytes = kv_bytes_per_token(decoder)
-        if options.batch_size > 1:
+        # The library's own loop says of no token where it stands.
+        if options.batch_size > 1 or follower is not None:
             texts = _write_batches(writer, left, drawn, job, _grow(told, missing))
         else:
             cached = options.cache and kv_bytes > 0
@@ -101,7 +110,10 @@ def generate(
         for place, prompt in enumerate(prompts)
     )
     return GenerationGenerateResult(
-        generations=generations, kv_bytes_per_token=kv_bytes, seconds=time.monotonic() - started
+        generations=generations,
+        kv_bytes_per_token=kv_bytes,
+        skips=None if follower is None else follower.skips(),
+        seconds=time.monotonic() - started,
     )
 
 
@@ -238,15 +250,7 @@ def _cut(writer: _Writer, written: Sequence[int]) -> tuple[str, FinishReason]:
 
 def _encode(writer: _Writer, prompt: str, place: str) -> Prompt:
     tokeniser, options = writer.tokeniser, writer.options
-    found = tokeniser.chat_prompt(prompt, place) if options.chat else tokeniser.prompt(prompt, place)
-    if not found.ids:
-        if tokeniser.bos_id is None:
-            raise DepthkitError(
-                "INVALID_ARGUMENT",
-                f"The prompt {prompt!r} has no tokens, and the tokenizer has no token to begin a text with.",
-                prompt=prompt,
-            )
-        found = Prompt([tokeniser.bos_id], False)
+    found = tokeniser.to_continue(prompt, place, chat=options.chat)
     tokeniser.limits.require_length(
         len(found.ids) + options.max_new_tokens,
         f"Writing {options.max_new_tokens:,} tokens (maxNewTokens) behind {place}, which has "
@@ -277,6 +281,16 @@ def _generation_config(writer: _Writer, cached: bool) -> GenerationConfig:
         use_cache=cached,
         do_sample=False,  # What is drawn is drawn before: see `OnlyChosen`.
     )
+
+
+def _check_policy(policy: Policy | None, options: GenerateOptions) -> None:
+    if policy is not None and not options.cache:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            "Text under a policy was asked for without a cache. A policy is followed with one: leave the "
+            "option cache out.",
+            cache=False,
+        )
 
 
 def check_options(options: GenerateOptions) -> None:

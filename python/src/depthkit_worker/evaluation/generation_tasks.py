@@ -14,6 +14,7 @@ from depthkit_worker.contract.wire import (
     GenerationScoreRule,
     GenerationSolveResult,
     PassAt,
+    Policy,
     RougeL,
     SolveOptions,
 )
@@ -34,10 +35,11 @@ def solve(
     options: SolveOptions,
     job: Job,
     *,
+    policy: Policy | None = None,
     finished: FinishedItems | None = None,
 ) -> GenerationSolveResult:
-    """Let `subnetwork` answer every item, greedily or in samples, and compare with the targets; `finished`
-    as in `generate`, sample after sample of an item."""
+    """Let `subnetwork`, under `policy`, answer every item, greedily or in samples, and compare with the
+    targets; `finished` as in `generate`, sample after sample of an item."""
     started = time.monotonic()
     _check_samples(task, options)
     stop = (task.info.separator,) if options.stop is None else options.stop
@@ -58,6 +60,7 @@ def solve(
         [item.prompt for item, _, _ in asked],
         writing,
         job,
+        policy=policy,
         finished=finished,
         places=[f"the prompt of {item.place}" for item, _, _ in asked],
         streams=[(place, sample) for _, place, sample in asked],
@@ -91,6 +94,7 @@ def solve(
         stop=stop,
         batch_size=options.batch_size,
         per_item=answers if options.items else None,
+        skips=result.skips,
         seconds=time.monotonic() - started,
     )
 

@@ -15,6 +15,7 @@ from depthkit_worker.contract.wire import (
     PerplexityItems,
     PerplexityOptions,
     PerplexityResult,
+    Policy,
 )
 from depthkit_worker.data.stream import TextStream
 from depthkit_worker.data.tokens import leading, tokeniser_of
@@ -23,8 +24,8 @@ from depthkit_worker.evaluation.finished_items import FinishedItems, exactly
 from depthkit_worker.evaluation.finite import exponential, finite
 from depthkit_worker.evaluation.token_losses import token_losses
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.policies.follow import following, require_teacher_forced
 from depthkit_worker.session.job import Job
-from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.head import Head
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
@@ -38,17 +39,18 @@ def perplexity(
     options: PerplexityOptions,
     job: Job,
     *,
+    policy: Policy | None = None,
     finished: FinishedItems | None = None,
     each: Each | None = None,
 ) -> PerplexityResult:
-    """Perplexity of `subnetwork` on `stream`, made with the same options. An item of `finished` is a chunk,
-    its value the summed loss.
-    `each` makes what the result says of single chunks.
+    """Perplexity of `subnetwork` on `stream`, made with the same options, under `policy`. An item of
+    `finished` is a chunk, its value the summed loss. `each` makes what the result says of single chunks.
 
     The stream is cut in chunks; each token is scored once, in the first chunk that holds it, given the
     tokens before it in that chunk; a chunk's first token is not scored unless BOS stands before it.
     """
     started = time.monotonic()
+    require_teacher_forced(policy, "Measuring perplexity")
     decoder = subnetwork.decoder
     tokeniser = tokeniser_of(decoder)
     bos = tokeniser.bos(options.bos)
@@ -60,7 +62,7 @@ def perplexity(
         len(stream.ids), options, limit=decoder.context_length, bos=bos is not None, own=own
     )
     finished = finished or FinishedItems()
-    with removed(subnetwork):
+    with following(subnetwork, policy) as follower:
         _score_chunks(decoder, stream, windows, bos, options.batch_size, job, finished)
     losses = np.array([finished[chunk][0] for chunk in range(len(windows.chunks))])
     scored = np.array([window.end - window.scored_from for window in windows.chunks])
@@ -88,6 +90,7 @@ def perplexity(
         tokens_scored=tokens,
         tokens_dropped=windows.dropped,
         per_item=None if each is None else each(losses, scored),
+        skips=None if follower is None else follower.skips(),
         batch_size=options.batch_size,
         seconds=time.monotonic() - started,
     )
@@ -111,12 +114,14 @@ def _score_chunks(
         batch = [windows.chunks[place] for place in places]
         input_ids = torch.full((len(batch), front + windows.chunk), bos or 0)
         scored = torch.zeros_like(input_ids, dtype=torch.bool)
+        counted = torch.zeros_like(scored)
         for row, window in enumerate(batch):
             ids = _row(stream, window, bos)
             input_ids[row, : len(ids)] = torch.from_numpy(ids)
+            counted[row, : len(ids)] = True
             scored[row, len(ids) - (window.end - window.scored_from) : len(ids)] = True
-        sums = token_losses(decoder, head, input_ids, scored, places, job).sum(1, keepdim=True).numpy()
-        finished.add(places, list(sums))
+        losses = token_losses(decoder, head, input_ids, scored, places, job, counted)
+        finished.add(places, list(losses.sum(1, keepdim=True).numpy()))
         job.report("perplexity", done + first + len(batch), len(windows.chunks), "chunks")
 
 

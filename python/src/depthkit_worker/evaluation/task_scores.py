@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from depthkit_worker.contract.wire import Policy, Skips
 from depthkit_worker.data.tasks import Task
 from depthkit_worker.evaluation.finished_items import Array, FinishedItems, exactly
 from depthkit_worker.models.logits import Reader
+from depthkit_worker.policies.follow import following, require_teacher_forced
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.executor import Evaluation, LocalExecutor
-from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.plan import make_plan
 from depthkit_worker.subnetworks.positions import ALL_POSITIONS
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -30,6 +31,8 @@ class Scores:
     """1 where every token of the choice is the likeliest; NaN in multiple choice, where nobody asks."""
     batch_size: int
     """Items, in the largest batch; 0 where none was left to do."""
+    skips: Skips | None
+    """What the policy skipped, if there is one."""
     notes: tuple[str, ...]
     """What did not go as planned: batches that had to be halved."""
     seconds: float
@@ -61,21 +64,23 @@ def task_scores(
     task: Task,
     job: Job,
     *,
+    policy: Policy | None = None,
     batch_size: int | None = None,
     phase: str = "choices",
     finished: FinishedItems | None = None,
 ) -> Scores:
-    """Scores of `subnetwork`; `batch_size` in items, None: as many as pay. The values of an item of
-    `finished` are its log-likelihoods; a last word's second one says whether it is greedy."""
+    """Scores of `subnetwork` under `policy`; `batch_size` in items, None: as many as pay. The values of
+    an item of `finished` are its log-likelihoods; a last word's second one says whether it is greedy."""
     started = time.monotonic()
+    require_teacher_forced(policy, f"Scoring a {task.kind} task")
     decoder, finished = subnetwork.decoder, finished or FinishedItems()
     last_word = task.kind == "last-word"
     missing = finished.missing([exactly(len(item.tails) + last_word) for item in task.items])
     watch = _Watch(job, phase, len(task.items) - len(missing), len(task.items))
     reader = Reader(f"Scoring a {task.kind} task", decoder.dtype)
     size = 0
-    if missing:
-        with removed(subnetwork):
+    with following(subnetwork, policy) as follower:
+        if missing:
             rows = TaskRows(
                 replace(task, items=tuple(task.items[place] for place in missing)), decoder, each=True
             )
@@ -99,6 +104,7 @@ def task_scores(
         log_likelihoods=tuple(values[:1] if last_word else values for values in found),
         greedy=tuple(values[1:] if last_word else np.full(len(values), np.nan) for values in found),
         batch_size=size,
+        skips=None if follower is None else follower.skips(),
         notes=tuple(watch.notes),
         seconds=time.monotonic() - started,
     )

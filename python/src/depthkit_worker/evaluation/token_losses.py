@@ -19,12 +19,18 @@ from depthkit_worker.subnetworks.scoring import READABLE, Scorer
 
 @torch.no_grad()
 def token_losses(
-    decoder: Decoder, head: Head, input_ids: Tensor, scored: Tensor, items: Sequence[int], job: Job
+    decoder: Decoder,
+    head: Head,
+    input_ids: Tensor,
+    scored: Tensor,
+    items: Sequence[int],
+    job: Job,
+    counted: Tensor | None = None,
 ) -> Tensor:
     """Cross entropy in nats of those tokens of `input_ids` (batch, sequence) that are `scored`, each given
     the ones before it: fp64 (batch, sequence) on CPU, 0 elsewhere. A row's first token is never scored.
-    `items`: which of all the rows these are, for messages."""
-    replay = decoder.begin(cast("LongTensor", input_ids.to(decoder.device)))
+    `items`: which of all the rows these are, for messages; `counted`, bool: what is no padding, None: all."""
+    replay = decoder.begin(cast("LongTensor", input_ids.to(decoder.device)), counted=counted)
     hidden = replay.hidden
     for index in range(decoder.depth):
         job.check()

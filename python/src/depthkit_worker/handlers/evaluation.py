@@ -50,6 +50,7 @@ def perplexity(session: Session, params: EvaluationPerplexityParams, call: Call)
         stream,
         params,
         call,
+        policy=params.policy,
         finished=finished_items(params.known, call),
         each=each if params.items else None,
     )
@@ -98,7 +99,9 @@ def _scores(
 ) -> Scores:
     finished = finished_items(params.known, call)
     subnetwork = subnetwork_of(session, params)
-    return task_scores(subnetwork, task, call, batch_size=params.batch_size, finished=finished)
+    return task_scores(
+        subnetwork, task, call, policy=params.policy, batch_size=params.batch_size, finished=finished
+    )
 
 
 def _dense(session: Session, params: EvaluationChoicesParams, task: Task, call: Call) -> Scores:

@@ -41,7 +41,7 @@ def learn(session: Session, params: GatesLearnParams, call: Call) -> GatesLearnR
             skip_tokens=0,
             weights_unchanged=weights_checksum(decoder) == before,
             peak_bytes=memory.bytes(),
-            notes=("LoRA learned along with the gates, while other units came and went",),
+            notes=("LoRA learned along with the gates, while other units came and went", *_angles(learned)),
             seconds=seconds,
         )
     )
@@ -59,3 +59,10 @@ def learn(session: Session, params: GatesLearnParams, call: Call) -> GatesLearnR
 def _repair(decoder: Decoder, learned: LearnedGates, lora: GateLora) -> Repair:
     edits = {index: BlockEdit(weights=weights) for index, weights in learned.changes.items()}
     return make_repair(decoder, "lora", learned.removed, edits, json.dumps({"gates": to_builtins(lora)}))
+
+
+def _angles(learned: LearnedGates) -> tuple[str, ...]:
+    if learned.departures is None:
+        return ()
+    before, after = learned.departures
+    return (f"what LoRA reads departs from right angles by {after:.3g}, by {before:.3g} before it learned",)

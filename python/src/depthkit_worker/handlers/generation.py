@@ -24,7 +24,8 @@ def generate(session: Session, params: GenerationGenerateParams, call: Call) -> 
         call.part(GenerationPart(prompt=prompt, at=at, text=text))
 
     told = tell if params.stream else None
-    return generation.generate(subnetwork_of(session, params), params.prompts, params, call, tell=told)
+    subnetwork = subnetwork_of(session, params)
+    return generation.generate(subnetwork, params.prompts, params, call, policy=params.policy, tell=told)
 
 
 def load_task(session: Session, params: GenerationLoadTaskParams, call: Call) -> GenerationLoadTaskResult:
@@ -41,4 +42,5 @@ def unload_task(session: Session, params: GenerationUnloadTaskParams, call: Call
 def solve(session: Session, params: GenerationSolveParams, call: Call) -> GenerationSolveResult:
     task = session.generation_tasks.get(params.task)
     finished = finished_items(params.known, call)
-    return generation_tasks.solve(subnetwork_of(session, params), task, params, call, finished=finished)
+    subnetwork = subnetwork_of(session, params)
+    return generation_tasks.solve(subnetwork, task, params, call, policy=params.policy, finished=finished)

@@ -14,7 +14,7 @@ from depthkit_worker.session.session import Session
 
 
 def profile(session: Session, params: ProfilingProfileParams, call: Call) -> ProfilingProfileResult:
-    return profiles.profile(subnetwork_of(session, params), params, call)
+    return profiles.profile(subnetwork_of(session, params), params, call, policy=params.policy)
 
 
 def unit_costs(session: Session, params: ProfilingUnitCostsParams, call: Call) -> ProfilingUnitCostsResult:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from depthkit_worker.data.corpus import Corpus
+from depthkit_worker.data.tasks import Task
 from depthkit_worker.data.tokens import tokenizer_digest
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
@@ -32,6 +34,11 @@ def subnetwork_of(session: Session, params: SubnetworkParams) -> Subnetwork:
     """The subnetwork a call works on."""
     repairs = tuple(session.repairs.get(handle) for handle in params.repairs)
     return Subnetwork(session.models.get(params.model), parse_units(params.removed), repairs)
+
+
+def data_of(session: Session, handle: str) -> Corpus | Task:
+    """What a handle of either kind names."""
+    return session.tasks.get(handle) if handle.startswith("task-") else session.corpora.get(handle)
 
 
 class Tokenised(Protocol):

@@ -8,7 +8,7 @@ from depthkit_worker.contract.wire import (
     SubnetworksEvaluatePart,
     SubnetworksEvaluateResult,
 )
-from depthkit_worker.handlers.sources import check_readable, parse_units
+from depthkit_worker.handlers.sources import check_readable, data_of, parse_units
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
 from depthkit_worker.subnetworks.engine import evaluate_subnetworks
@@ -17,11 +17,7 @@ from depthkit_worker.subnetworks.masks import Subnetworks, by_unit, unpack_masks
 
 def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) -> SubnetworksEvaluateResult:
     decoder = session.models.get(params.model)
-    data = (
-        session.tasks.get(params.data)
-        if params.data.startswith("task-")
-        else session.corpora.get(params.data)
-    )
+    data = data_of(session, params.data)
     check_readable(data, decoder)
     kept = unpack_masks(call.array(params.kept, "uint8"), len(params.players))
     units, kept = by_unit([parse_units(names) for names in params.players], kept)

@@ -21,6 +21,7 @@ from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.families import Family, family_of
 from depthkit_worker.models.limits import Limits, limits_of
+from depthkit_worker.models.listener import Listener, Tokens
 from depthkit_worker.models.pattern import Pattern, pattern_of
 from depthkit_worker.models.recorders import Recorded, Recorder, Replacement
 from depthkit_worker.models.source import IN_MEMORY, Source
@@ -73,6 +74,7 @@ class Decoder:
         self.depth = len(self.blocks)
         self.parallel = self.family.parallel(model.config)
         self._forward_options = _forward_options(model.config)
+        self._listener: Listener | None = None
 
     @property
     def config(self) -> PreTrainedConfig:
@@ -149,8 +151,30 @@ class Decoder:
             and (self._window is None or longest <= self._window)
         )
 
-    def begin(self, input_ids: LongTensor, branching: Branching | None = None) -> Replay:
-        """Embed `input_ids`, (batch, sequence), and learn what each block is called with."""
+    @contextmanager
+    def heard_by(self, listener: Listener) -> Iterator[None]:
+        """Inside, `listener` hears of every pass."""
+        assert self._listener is None, "a decoder has one listener at a time"
+        self._listener = listener
+        try:
+            yield
+        finally:
+            self._listener = None
+
+    def announce(self, tokens: Tokens) -> None:
+        """What runs the model otherwise than by `begin` says so before."""
+        if self._listener is not None:
+            self._listener.begin(tokens)
+
+    def begin(
+        self, input_ids: LongTensor, branching: Branching | None = None, counted: Tensor | None = None
+    ) -> Replay:
+        """Embed `input_ids`, (batch, sequence), and learn what each block is called with. `counted`, bool:
+        the tokens that fill no shorter row; None: all."""
+        if self._listener is not None:
+            plain = torch.arange(input_ids.shape[1], device=self.device).expand(input_ids.shape)
+            positions = plain if branching is None else branching.position_ids.to(self.device)
+            self._listener.begin(Tokens.text(positions, counted))
         recorders = [Recorder(self.family.block_returns) for _ in range(self.depth)]
         inputs = {} if branching is None else branching.inputs(self.device, self.dtype)
         with self._in_place_of_blocks(recorders):

@@ -10,6 +10,7 @@ from transformers import DynamicCache
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.listener import Tokens
 
 
 def empty_cache() -> DynamicCache:
@@ -42,6 +43,7 @@ def kv_bytes_per_attention(decoder: Decoder) -> tuple[int, ...]:
     """
     cache = empty_cache()
     first = torch.zeros((1, 1), dtype=torch.long, device=decoder.device)
+    decoder.announce(Tokens.text(first, counted=torch.zeros_like(first, dtype=torch.bool)))
     with torch.no_grad():
         model = decoder.model.base_model
         model(input_ids=first, use_cache=True, **{cache_keyword(model): cache})

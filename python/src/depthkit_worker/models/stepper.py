@@ -12,6 +12,7 @@ from torch import LongTensor, Tensor
 
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import cache_keyword, empty_cache
+from depthkit_worker.models.listener import Tokens
 
 PAD = 0
 """Stands in front of shorter texts; the mask hides it, so any id of the vocabulary will do."""
@@ -47,6 +48,7 @@ class Stepper:
     """
 
     def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
         self._model = decoder.model
         self._device = decoder.device
         self.cache = empty_cache()
@@ -63,12 +65,14 @@ class Stepper:
     def begin(self, batch: PaddedBatch) -> Tensor:
         """What comes after each row: logits (batch, vocabulary)."""
         self._mask = batch.mask.to(self._device)
+        self._decoder.announce(Tokens.padded(self._mask, batch.input_ids.shape[1], reading=True))
         return self._forward(batch.input_ids.to(self._device), self._mask)
 
     @torch.no_grad()
     def step(self, tokens: Tensor) -> Tensor:
         """Append `tokens` (batch,), one a row: logits (batch, vocabulary) of what comes next."""
         self._mask = torch.nn.functional.pad(self._mask, (0, 1), value=1)
+        self._decoder.announce(Tokens.padded(self._mask, 1, reading=False))
         keeps = self.cache.get_seq_length() > 0
         return self._forward(tokens[:, None], self._mask if keeps else None)
 

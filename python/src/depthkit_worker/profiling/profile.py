@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from depthkit_worker.contract.wire import (
     ModelProfile,
+    Policy,
     ProfiledMode,
     ProfileOptions,
     ProfilingProfileResult,
@@ -24,6 +25,7 @@ from depthkit_worker.memory.peaks import counted_by, peak_beside
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.dtypes import dtype_name
 from depthkit_worker.models.kv_cache import kv_bytes_per_token
+from depthkit_worker.policies.follow import Follower, follower_of, led_by
 from depthkit_worker.profiling.spread import spread_of
 from depthkit_worker.profiling.workload import decode_seconds, prefill_seconds, prompt_of
 from depthkit_worker.session.job import Job
@@ -55,8 +57,10 @@ class _Work:
     """Do it once; gives the seconds it took."""
 
 
-def profile(subnetwork: Subnetwork, options: ProfileOptions, job: Job) -> ProfilingProfileResult:
-    """Profile `subnetwork` and the whole model.
+def profile(
+    subnetwork: Subnetwork, options: ProfileOptions, job: Job, *, policy: Policy | None = None
+) -> ProfilingProfileResult:
+    """Profile `subnetwork` under `policy`, and the whole model.
 
     Timings alternate (dense, pruned, dense, pruned, ...), so that a machine that slows down slows all of
     them; each is compared with the dense one of its own round.
@@ -65,6 +69,8 @@ def profile(subnetwork: Subnetwork, options: ProfileOptions, job: Job) -> Profil
     decoder = subnetwork.decoder
     lengths = lengths_of(decoder, options)
     _check(decoder, options, lengths)
+    _check_policy(policy, options)
+    follower = None if policy is None else follower_of(subnetwork, policy)
     modes: tuple[ProfiledMode, ...] = ("dense", *options.modes)
     works = _works(decoder, options, lengths, job)
     total = len(modes) * (1 + len(works) * (options.warmup_rounds + options.rounds))
@@ -72,7 +78,7 @@ def profile(subnetwork: Subnetwork, options: ProfileOptions, job: Job) -> Profil
     whole = list(decoder.model.modules())
     sizes = {}
     for mode in modes:
-        with _as(mode, subnetwork):
+        with _as(mode, subnetwork, follower):
             sizes[mode] = _size(decoder, works, _tensors(subnetwork, mode, whole))
         steps.advance()
     seconds: dict[tuple[ProfiledMode, str], list[float]] = {
@@ -80,7 +86,7 @@ def profile(subnetwork: Subnetwork, options: ProfileOptions, job: Job) -> Profil
     }
     for index in range(options.warmup_rounds + options.rounds):
         for work, mode in itertools.product(works, modes):
-            with _as(mode, subnetwork):
+            with _as(mode, subnetwork, follower):
                 took = work.run()
             if index >= options.warmup_rounds:
                 seconds[mode, work.name].append(took)
@@ -117,6 +123,7 @@ def profile(subnetwork: Subnetwork, options: ProfileOptions, job: Job) -> Profil
         rounds=options.rounds,
         warmup_rounds=options.warmup_rounds,
         seed=options.seed,
+        skips=None if follower is None else follower.skips(),
         seconds=time.monotonic() - started,
     )
 
@@ -133,9 +140,13 @@ def lengths_of(decoder: Decoder, options: ProfileOptions) -> Lengths:
     )
 
 
-def _as(mode: ProfiledMode, subnetwork: Subnetwork) -> AbstractContextManager[None]:
+def _as(
+    mode: ProfiledMode, subnetwork: Subnetwork, follower: Follower | None
+) -> AbstractContextManager[None]:
     if mode == "dense":
         return nullcontext()
+    if follower is not None:
+        return led_by(follower, subnetwork)
     return removed(subnetwork) if mode == "masked" else physical(subnetwork)
 
 
@@ -152,7 +163,7 @@ class _Steps:
 
 
 def _works(decoder: Decoder, options: ProfileOptions, lengths: Lengths, job: Job) -> list[_Work]:
-    prompt = prompt_of(decoder, 1, lengths.prompt, options.seed)
+    prompt = prompt_of(decoder, 1, lengths.prompt, options)
     prefill = _Work("prefill", 1, lengths.prompt, partial(prefill_seconds, decoder, prompt, job))
     decode = [
         _Work(
@@ -162,7 +173,7 @@ def _works(decoder: Decoder, options: ProfileOptions, lengths: Lengths, job: Job
             partial(
                 decode_seconds,
                 decoder,
-                prompt_of(decoder, size, lengths.context, options.seed),
+                prompt_of(decoder, size, lengths.context, options),
                 lengths.new,
                 job,
             ),
@@ -200,6 +211,16 @@ def _size(decoder: Decoder, works: Sequence[_Work], tensors: Sequence[Tensor]) -
     }
 
 
+def _check_policy(policy: Policy | None, options: ProfileOptions) -> None:
+    if policy is not None and options.modes != ("masked",):
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"Profiling a policy in the modes {', '.join(options.modes)}: a policy skips what is there for "
+            "other tokens, so that nothing can be taken out. Its only mode is masked.",
+            modes=list(options.modes),
+        )
+
+
 def _check(decoder: Decoder, options: ProfileOptions, lengths: Lengths) -> None:
     room = decoder.context_length
     longest = max(lengths.prompt, lengths.context + lengths.new)
@@ -210,6 +231,12 @@ def _check(decoder: Decoder, options: ProfileOptions, lengths: Lengths) -> None:
             "or for fewer context and new tokens.",
             tokens=longest,
             contextLength=room,
+        )
+    if options.text is not None and options.seed > 0:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"Profiling on a text with the seed {options.seed}, which is for prompts by lot: leave one out.",
+            seed=options.seed,
         )
     if len(set(options.modes)) < len(options.modes):
         raise DepthkitError(

@@ -8,16 +8,32 @@ from collections.abc import Callable
 import torch
 from torch import LongTensor
 
+from depthkit_worker.contract.wire import ProfileOptions
+from depthkit_worker.data.tokens import tokeniser_of
+from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.cancellable import cancellable
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.stepper import PaddedBatch, Stepper
+from depthkit_worker.models.stepper import PaddedBatch, Stepper, pad_left
 from depthkit_worker.session.job import Job
 
 
-def prompt_of(decoder: Decoder, batch: int, tokens: int, seed: int) -> PaddedBatch:
-    """Ids drawn from the whole vocabulary: what a token is has no part in what it costs, but for the
-    experts a mixture's router sends it to."""
-    generator = torch.Generator().manual_seed(seed)
+def prompt_of(decoder: Decoder, batch: int, tokens: int, options: ProfileOptions) -> PaddedBatch:
+    """The text's first tokens, the same in every row; without one ids drawn from the whole vocabulary: what
+    a token is has no part in what it costs, but for the experts a mixture's router sends it to, and for what
+    a policy skips."""
+    if options.text is not None:
+        ids = tokeniser_of(decoder).prompt(options.text, "The text of a profile").ids
+        if len(ids) < tokens:
+            raise DepthkitError(
+                "NOT_ENOUGH_TEXT",
+                f"Profiling on a text of {len(ids):,} tokens: {tokens:,} are read. Give a longer one, or ask "
+                "for fewer prompt and context tokens.",
+                have=len(ids),
+                need=tokens,
+                unit="tokens",
+            )
+        return pad_left([ids[:tokens]] * batch)
+    generator = torch.Generator().manual_seed(options.seed)
     input_ids = torch.randint(decoder.vocabulary_size, (batch, tokens), generator=generator)
     assert isinstance(input_ids, LongTensor)
     return PaddedBatch(input_ids, torch.ones_like(input_ids))

@@ -1,4 +1,4 @@
-"""Gates of units, learned by gradients while exactly as many as asked for are open at every step.
+"""Gates of units, learned by gradients while as much as asked for is gone at every step.
 
 Each unit has a logit; a step draws the units that stay by Gumbel top-k (E3-Pruner, arXiv 2511.17205), runs
 one batch on the model without the others, and moves the logits by the slope of the next-token loss in the
@@ -28,7 +28,8 @@ from depthkit_worker.repair.adapters import Adapter, adapted, places
 from depthkit_worker.repair.training.order import Order
 from depthkit_worker.repair.weight_changes import WeightChange
 from depthkit_worker.selection.gated_passes import GatedPasses
-from depthkit_worker.selection.top_k import Group, gumbel, top_k
+from depthkit_worker.selection.orthogonality import mean_departure, pulls
+from depthkit_worker.selection.top_k import ROUNDING, Group, gumbel, top_k
 from depthkit_worker.session.job import Job
 
 PHASE = "learning gates"
@@ -49,6 +50,8 @@ class LearnedGates:
     """Of the whole corpus under what was learned, in nats."""
     changes: Changes
     """What LoRA learned, by block and weight; only of what stays."""
+    departures: tuple[float, float] | None
+    """Of what LoRA's changes read from right angles, before and after; None without LoRA."""
 
 
 def learn_gates(
@@ -56,28 +59,38 @@ def learn_gates(
 ) -> LearnedGates:
     """On `corpus`, all its sequences in turn. The model is left as it was."""
     units, groups = _groups(asked, decoder.depth)
+    if options.lora is not None and options.lora.rank == 1 and options.lora.orthogonality > 0:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"Learning gates: LoRA of rank 1 reads one direction, which an orthogonality of "
+            f"{options.lora.orthogonality:g} says nothing of. Ask for a larger rank, or for none of it.",
+            rank=1,
+        )
     passes = GatedPasses(decoder, corpus, units, job)
     with _beside(decoder, options) as adapters:
+        before = mean_departure(adapters) if adapters else None
         logits, losses = _learn(passes, corpus, units, groups, adapters, options, job)
         removed = _removed(units, top_k(logits, groups, options.temperature))
         loss = passes.loss(removed, options.batch_size)
         changes = _changes(decoder, adapters, removed)
-    return LearnedGates(logits.numpy(), removed, np.array(losses), loss, changes)
+        departures = None if before is None else (before, mean_departure(adapters))
+    return LearnedGates(logits.numpy(), removed, np.array(losses), loss, changes, departures)
 
 
 def _groups(asked: Sequence[GateGroup], depth: int) -> tuple[list[Unit], list[Group]]:
     units: list[Unit] = []
     groups: list[Group] = []
     for group in asked:
-        if group.remove > len(group.units):
+        most = sum(group.costs)
+        if len(group.costs) != len(group.units) or group.amount * (1 - ROUNDING) > most:
             raise DepthkitError(
                 "INVALID_ARGUMENT",
-                f"Learning gates: {group.remove} of {len(group.units)} units were to go. Ask for as many at "
-                f"most.",
+                f"Learning gates: {group.amount:g} of {most:g}, which {len(group.units)} units of "
+                f"{len(group.costs)} costs have together, was to go. Ask for as much at most.",
                 units=group.units,
-                remove=group.remove,
+                amount=group.amount,
             )
-        groups.append(Group(len(units), len(group.units), group.remove))
+        groups.append(Group(len(units), group.costs, group.amount))
         units += [Unit.parse(name) for name in group.units]
     check_units(units, depth)
     blocks = {unit.index for unit in units if unit.kind == "block"}
@@ -107,6 +120,8 @@ def _learn(
     optimiser = AdamW(parameters, lr=0.0, weight_decay=0.0) if parameters else None
     logits = torch.zeros(len(units), dtype=torch.float64)
     descent = _Descent(groups)
+    # What a unit is worth counts by what it costs: where units are counted, as it is.
+    weights = torch.cat([_relative(group) for group in groups])
     losses: list[float] = []
     job.report(PHASE, 0, options.steps, "steps")
     for step in range(options.steps):
@@ -118,15 +133,23 @@ def _learn(
         losses.append(found.loss)
         factor = 0.5 * (1 + math.cos(math.pi * step / options.steps))
         if mask.requires_grad:
-            (slope,) = torch.autograd.grad(mask, open_logits, found.slopes)
+            (slope,) = torch.autograd.grad(mask, open_logits, found.slopes / weights)
             logits -= options.rate * factor * descent.direction(slope)
         if optimiser is not None and options.lora is not None:
+            pull = pulls(adapters, options.lora.orthogonality) if options.lora.orthogonality > 0 else {}
             for parameter in parameters:
-                parameter.grad = found.gradients.get(parameter)
+                slopes = [own[parameter] for own in (found.gradients, pull) if parameter in own]
+                parameter.grad = sum(slopes) if slopes else None
             optimiser.param_groups[0]["lr"] = options.lora.rate * factor
             optimiser.step()
         job.report(PHASE, step + 1, options.steps, "steps")
     return logits, losses
+
+
+def _relative(group: Group) -> Tensor:
+    """Of its units the costs by their mean."""
+    costs = torch.tensor(group.costs, dtype=torch.float64)
+    return costs / costs.mean()
 
 
 class _Descent:

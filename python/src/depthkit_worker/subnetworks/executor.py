@@ -159,7 +159,7 @@ class LocalExecutor:
         batch = self._data.batch(piece.first, piece.end, evaluation.positions, evaluation.measures)
         input_ids = cast("LongTensor", batch.input_ids.to(self._decoder.device))
         progress.check()
-        replay = self._decoder.begin(input_ids, batch.branching)
+        replay = self._decoder.begin(input_ids, batch.branching, batch.counted)
         progress.check()
         at = batch.scored
         trie, wanted = _trie(evaluation, piece)

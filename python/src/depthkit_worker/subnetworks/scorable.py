@@ -63,6 +63,8 @@ class Rows:
     """int64 (batch, sequence), the end of shorter rows padded."""
     scored: ScoredRows
     branching: Branching | None = None
+    counted: Tensor | None = None
+    """bool (batch, sequence): what is no padding; None where nobody asks."""
 
 
 class Scorable(Protocol):

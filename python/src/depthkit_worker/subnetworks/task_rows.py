@@ -174,9 +174,9 @@ class TaskRows:
         for place, row in enumerate(rows):
             ids[place, : row.width] = row.ids
         mask = branching(rows, width) if any(row.branches for row in rows) else None
-        return Rows(
-            torch.from_numpy(ids), self._scored(self.order[first:end], layouts, width, measures), mask
-        )
+        scored = self._scored(self.order[first:end], layouts, width, measures)
+        counted = np.arange(width) < np.array([[row.width] for row in rows])
+        return Rows(torch.from_numpy(ids), scored, mask, torch.from_numpy(counted))
 
     def _layouts_of(self, first: int, end: int) -> list[Layout]:
         """Of the sequences `first` to `end`: where these are half a batch, of some of the items of a row."""

@@ -88,4 +88,8 @@ test("all faults are told, each once, and none of what is right", () => {
   const strangers = settlePlan({ ...plan, texts: { prompts: ["x"], where } }).faults;
   expect(strangers.map(({ path }) => path)).toEqual(["texts.where.rankings", "texts.where.counts"]);
   expect(strangers[0]?.words).toContain('did you mean "cosine"');
+  const shared = { method: "lora", training: { folder: "checkpoints" } };
+  expect(paths({ ...plan, repairs: [shared] })).toEqual(["repairs.0.training.folder"]);
+  const alone = settlePlan({ ...plan, repairs: [{ method: "lora", where }] }).faults;
+  expect(alone.map(({ words }) => words)).toEqual([expect.stringContaining("Write { name, where, steps")]);
 });
