@@ -41,7 +41,7 @@ export function siteLink(link: string, file: string): string {
 /** Pages in the order in which a reader meets them, by path in docs/; those not named follow by their titles. */
 const order = [
   ...["setup", "models", "prune", "search", "shapley", "repair", "training", "evaluation", "tasks"],
-  ...["studies", "export", "embedding", "remote", "reliability", "security", "python"],
+  ...["studies", "export", "embedding", "remote", "reliability", "security", "python", "policies", "routes"],
   ...["methods", "architecture", "engine", "protocol", "errors"],
   ...["index", "first-steps", "choose", "prove", "export-and-serve", "embed", "gpu-and-beyond"],
   ...["from-python-tools", "command-line", "api", "schemas", "glossary"],
