@@ -33,6 +33,7 @@ const benches: Record<string, () => unknown> = {
   report: () => typescript("bench/report.ts"),
   bridge: () => typescript("bench/bridge.ts"),
   endings: () => typescript("bench/endings.ts"),
+  "llama-cpp": () => typescript("bench/llama-cpp.ts"),
   fuzz: () => typescript("bench/fuzz.ts"),
   soak: () => typescript("bench/soak.ts"),
   engine: () => inPython("bench/engine.py", model.folder, texts, "--threads", "2", "--seconds", "60"),

@@ -15,6 +15,7 @@ const ping = { value: 1.5, integer: 7, text: "", tensors: [] };
 const load = {
   source: "smollm2-135m",
   revision: null,
+  adapter: null,
   dtype: "auto",
   device: "cuda:1",
   attention: "auto",

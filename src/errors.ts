@@ -27,6 +27,7 @@ export const errorCodes = [
   "MODEL_INVALID", // a checkpoint with missing or unexpected tensors, or a damaged file
   "DEVICE_UNAVAILABLE", // the device asked for is not there
   "EXPORT_UNSUPPORTED", // the target format cannot hold this subnetwork
+  "EXPORT_DIFFERS", // what was written answers otherwise in the software that it is for
   "OUT_OF_MEMORY", // the device ran out of memory
   "NOT_MEASURABLE", // a result would be NaN or infinite
   // Bridge

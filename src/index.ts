@@ -102,6 +102,7 @@ export {
 } from "./experiment/trade-offs.ts";
 export type { ValueDefinition } from "./game/unit-game.ts";
 export { Journal, type JournalOptions } from "./journal/game-journal.ts";
+export type { CheckExportOptions, ExportCheck } from "./model/check-export.ts";
 export type { ComparedPolicy, ComparePolicyOptions, PolicyComparison } from "./model/compare-policy.ts";
 export type { Corpus, LoadCorpusOptions } from "./model/corpus.ts";
 export {
@@ -111,7 +112,13 @@ export {
   type PoolOptions,
   type StartOptions,
 } from "./model/depthkit.ts";
-export type { ExportOptions } from "./model/export.ts";
+export type {
+  CanExportOptions,
+  Exported,
+  ExportOptions,
+  GgufExport,
+  HuggingfaceExport,
+} from "./model/export.ts";
 export type { FetchedFolder } from "./model/fetch.ts";
 export type { GenerateOptions, WrittenText } from "./model/generate.ts";
 export type { GenerationTask, LoadGenerationTaskOptions } from "./model/generation-task.ts";
@@ -202,7 +209,9 @@ export type {
 export type { CorpusInfo } from "./protocol/corpus.ts";
 export type { WorkerEnvironment } from "./protocol/environment.ts";
 export type { Agreement, Rate } from "./protocol/evaluation.ts";
-export type { ExportInfo, ExportProvenance } from "./protocol/export.ts";
+export type { CanExport, ExportInfo, ExportProvenance } from "./protocol/export.ts";
+export type { RuntimeCheck } from "./protocol/export-check.ts";
+export type { GgufInfo } from "./protocol/export-gguf.ts";
 export type { GenerateResult, Generation } from "./protocol/generation.ts";
 export type {
   GenerationAnswer,

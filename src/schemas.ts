@@ -12,6 +12,8 @@ export { corpusOptions } from "./protocol/corpus.ts";
 export { type ErrorDocument, errorDocument } from "./protocol/error-document.ts";
 export { choicesOptions, lastWordOptions, perplexityOptions } from "./protocol/evaluation.ts";
 export { exportFormats, exportOptions, exportProvenance } from "./protocol/export.ts";
+export { exportReference } from "./protocol/export-check.ts";
+export { ggufOptions } from "./protocol/export-gguf.ts";
 export { generateOptions } from "./protocol/generation.ts";
 export { generationTaskOptions, solveOptions } from "./protocol/generation-task.ts";
 export { harnessOptions } from "./protocol/harness.ts";

@@ -120,8 +120,17 @@ export const commands: readonly CommandEntry[] = [
   {
     name: "export",
     description: "Save the model without some units as a checkpoint that other software loads.",
-    examples: ["npx depthkit export --model smollm2-135m --subnetwork repaired --out exported"],
+    examples: [
+      "npx depthkit export --model smollm2-135m --subnetwork repaired --out exported",
+      "npx depthkit export --model smollm2-135m --remove 5,attention.17 --format gguf --out smaller.gguf",
+    ],
     load: async () => (await import("./export.ts")).registerExport,
+  },
+  {
+    name: "check",
+    description: "Load an exported folder or GGUF file in the software that it is for, and compare answers.",
+    examples: ["npx depthkit check exported"],
+    load: async () => (await import("./check.ts")).registerCheck,
   },
   {
     name: "init",

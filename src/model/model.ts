@@ -27,7 +27,8 @@ import type { TextData } from "../evaluation/text-data.ts";
 import { type SolveOptions, solveTask } from "../evaluation/written-answers.ts";
 import { anInstance, anyOf, aText, checkArgument, either, listOf } from "../options.ts";
 import type { UnitKind, UnitName } from "../protocol/common.ts";
-import type { ExportInfo } from "../protocol/export.ts";
+import type { CanExport, ExportInfo } from "../protocol/export.ts";
+import type { GgufInfo } from "../protocol/export-gguf.ts";
 import type { GenerateResult } from "../protocol/generation.ts";
 import type { GenerationScore } from "../protocol/generation-task.ts";
 import type { HarnessResult } from "../protocol/harness.ts";
@@ -40,7 +41,15 @@ import type { CallOptions } from "../rpc/connection.ts";
 import type { Executor } from "../rpc/executor.ts";
 import { Handle } from "../rpc/handle.ts";
 import { type Corpus, type LoadCorpusOptions, loadCorpus } from "./corpus.ts";
-import { type ExportOptions, exportSubnetwork } from "./export.ts";
+import {
+  type CanExportOptions,
+  canExport,
+  type Exported,
+  type ExportOptions,
+  exportSubnetwork,
+  type GgufExport,
+  type HuggingfaceExport,
+} from "./export.ts";
 import { type GenerateOptions, generateText } from "./generate.ts";
 import {
   type GenerationTask,
@@ -265,12 +274,27 @@ export class Subnetwork implements AsyncDisposable {
   }
 
   /**
-   * Saves it as a checkpoint of its own, in a folder that appears whole or not at all.
+   * Saves it as a checkpoint of its own: a folder, or with `format: "gguf"` a file, that appears whole or not
+   * at all. With `check` it is loaded in the software that it is for, beside the whole model.
    *
-   * @throws DepthkitError TARGET_NOT_EMPTY, EXPORT_UNSUPPORTED, DISK_FULL, CANCELLED
+   * @throws DepthkitError TARGET_NOT_EMPTY, EXPORT_UNSUPPORTED, EXPORT_DIFFERS, FILE_NOT_FOUND (the base of a
+   * GGUF), MODULE_MISSING, DISK_FULL, CANCELLED
    */
-  async export(folder: string, options: ExportOptions): Promise<ExportInfo> {
-    return exportSubnetwork(this.subject, folder, options);
+  async export(folder: string, options: HuggingfaceExport): Promise<Exported<ExportInfo>>;
+  async export(file: string, options: GgufExport): Promise<Exported<GgufInfo>>;
+  async export(path: string, options: ExportOptions): Promise<Exported<ExportInfo | GgufInfo>>;
+  async export(path: string, options: ExportOptions): Promise<Exported<ExportInfo | GgufInfo>> {
+    return exportSubnetwork(this.subject, path, options);
+  }
+
+  /**
+   * Whether an export to a format can hold it, before any work: yes, or why not and the nearest subnetwork of
+   * which it can. What `export` refuses is refused here, by the same code.
+   *
+   * @throws DepthkitError INVALID_ARGUMENT
+   */
+  async canExport(options: CanExportOptions): Promise<CanExport> {
+    return canExport(this.subject, options);
   }
 
   /** Gives back what the worker holds for it alone: the repairs that it made. Others keep theirs. */
@@ -552,8 +576,13 @@ export async function loadModel(
   checkArgument("model.load", "source", source, aText);
   // A relative path means the caller's, where the caller's folders are the worker's: it runs in one of its
   // own.
-  const here = connection.remote === undefined && existsSync(source);
-  const subject = { source: here ? pathFor(connection, source) : source };
-  const { result } = await connection.request("model.load", subject, options);
+  const path = (name: string): string =>
+    connection.remote === undefined && existsSync(name) ? pathFor(connection, name) : name;
+  const { adapter } = options;
+  const { result } = await connection.request(
+    "model.load",
+    { source: path(source) },
+    typeof adapter === "string" ? { ...options, adapter: path(adapter) } : options,
+  );
   return new Model(connection, result.model, result.info);
 }

@@ -4,7 +4,10 @@ import { isObject, refusal, shown } from "../options.ts";
 import type { rowSource } from "../protocol/common.ts";
 import type { Executor } from "../rpc/executor.ts";
 
-/** A task's rows: `.jsonl` or `.jsonl.gz` files, one JSON object a line, or the objects themselves. */
+/**
+ * A task's rows: files (`.jsonl` or `.jsonl.gz`, a JSON object a line; `.json`, a list of them; `.csv`, `.tsv`
+ * and `.parquet`), or the objects themselves.
+ */
 export type TaskData =
   | string
   | readonly string[]

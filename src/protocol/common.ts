@@ -47,7 +47,9 @@ export const fileSource = named(
   "FileSource",
   z.strictObject({
     kind: z.literal("files"),
-    files: list(path(), 1).describe("Paths of .txt, .jsonl or .jsonl.gz files."),
+    files: list(path(), 1).describe(
+      "Paths of .txt files, or of files of rows: .jsonl, .jsonl.gz, .json, .csv, .tsv, .parquet.",
+    ),
     textField: z.string().min(1).default("text").describe("The field of a JSON line that holds its text."),
     strict: z
       .boolean()
@@ -95,7 +97,9 @@ const rowFiles = named(
   "RowFiles",
   z.strictObject({
     kind: z.literal("files"),
-    files: list(path(), 1).describe("Paths of .jsonl or .jsonl.gz files, one object a line."),
+    files: list(path(), 1).describe(
+      "Paths of files of rows: .jsonl, .jsonl.gz, .json, .csv, .tsv, .parquet.",
+    ),
   }),
 );
 const ownRows = named(

@@ -4,7 +4,7 @@ import { dtypeChoice } from "./model.ts";
 import { count, digest, extending, finite, list, named, path } from "./schema.ts";
 
 /** Formats of an export. */
-export const exportFormats = ["huggingface"] as const;
+export const exportFormats = ["huggingface", "gguf"] as const;
 
 /** Options of `export`. */
 export const exportOptions = named(
@@ -66,6 +66,28 @@ export const exportHuggingfaceResult = named(
   }),
 );
 
+export const exportCanExportParams = named(
+  "ExportCanExportParams",
+  z.strictObject({ ...subject, format: named("ExportFormat", z.enum(exportFormats)) }),
+);
+
+export const exportCanExportResult = named(
+  "ExportCanExportResult",
+  z.object({
+    possible: z.boolean().describe("Whether an export to this format can hold the subnetwork."),
+    reason: z.string().nullable().describe("Why not; null where it can."),
+    nearest: named(
+      "ExportNearest",
+      z.object({
+        removed: list(unitName).describe("The units that it is without."),
+        repairs: list(z.string()).describe("The methods of the repairs that stay, in their order."),
+      }),
+    )
+      .nullable()
+      .describe("The nearest subnetwork that can be exported; null where this one can, or none is known."),
+  }),
+);
+
 const exportStep = named(
   "ExportStep",
   z.object({
@@ -78,7 +100,7 @@ const exportStep = named(
     repairs: list(
       named("ExportedRepair", z.object({ method: z.string(), removed: list(unitName), digest: digest() })),
     ),
-    layout: exportLayout,
+    layout: z.enum(["plain", "depthkit", "gguf"]),
     dtype: z.string().describe("The dtype written."),
     weights: digest().describe("Digest of the weights written."),
     note: z.string().describe("How the units were chosen, as the export was told."),
@@ -106,3 +128,5 @@ export const exportProvenance = named(
 export type ExportProvenance = z.infer<typeof exportProvenance>;
 /** What an export has written, and how far its logits are from those of the model in memory. */
 export type ExportInfo = z.infer<typeof exportHuggingfaceResult>;
+/** Whether a format can hold a subnetwork, and why not. */
+export type CanExport = z.infer<typeof exportCanExportResult>;

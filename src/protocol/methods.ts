@@ -21,7 +21,14 @@ import {
   lastWordResult,
   perplexityResult,
 } from "./evaluation.ts";
-import { exportHuggingfaceParams, exportHuggingfaceResult } from "./export.ts";
+import {
+  exportCanExportParams,
+  exportCanExportResult,
+  exportHuggingfaceParams,
+  exportHuggingfaceResult,
+} from "./export.ts";
+import { exportCheckParams, exportCheckResult } from "./export-check.ts";
+import { exportGgufParams, exportGgufResult } from "./export-gguf.ts";
 import {
   filesDigestParams,
   filesDigestResult,
@@ -140,6 +147,9 @@ export const methods = {
   "generation.solve": { params: generationSolveParams, part: itemValues, result: generationSolveResult },
   "harness.run": { params: harnessRunParams, result: harnessRunResult },
   "export.huggingface": { params: exportHuggingfaceParams, result: exportHuggingfaceResult },
+  "export.gguf": { params: exportGgufParams, result: exportGgufResult },
+  "export.canExport": { params: exportCanExportParams, result: exportCanExportResult },
+  "export.check": { params: exportCheckParams, result: exportCheckResult },
   "files.digest": { params: filesDigestParams, result: filesDigestResult },
   "files.list": { params: filesListParams, result: filesListResult },
   "files.read": { params: filesReadParams, result: filesReadResult },

@@ -19,6 +19,12 @@ export const modelOptions = named(
       .nullable()
       .default(null)
       .describe("Branch, tag or commit of a hub id; null: its main branch."),
+    adapter: z
+      .string()
+      .min(1)
+      .nullable()
+      .default(null)
+      .describe("Folder or hub id of a LoRA adapter for this model, merged into its weights; null: none."),
     dtype: dtypeChoice.default("auto").describe("auto: the dtype the checkpoint is stored in."),
     device: (
       z.string().regex(/^(auto|cpu|mps|cuda(:[0-9]+)?)$(?!\n)/, {

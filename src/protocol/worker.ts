@@ -20,8 +20,8 @@ export const workerPingResult = named(
 export const workerSleepParams = named("WorkerSleepParams", z.strictObject({ seconds: finite() }));
 export const workerSleepResult = named("WorkerSleepResult", z.object({ seconds: finite() }));
 
-const targetKinds = ["export", "repair", "files"] as const;
-/** Kinds of what is written: an exported model, a saved repair, or files that are added to a folder. */
+const targetKinds = ["export", "gguf", "repair", "files"] as const;
+/** Kinds of what is written: an exported model, a GGUF file, a saved repair, or files added to a folder. */
 export const targetOptions = named(
   "TargetOptions",
   z.strictObject({

@@ -25,7 +25,7 @@ const shorter: Readonly<Record<string, string>> = {
 const leaves: Readonly<Record<string, readonly string[]>> = {
   routes: ["routes/routes.json"],
   repair: ["repaired"],
-  export: ["exported/model.safetensors"],
+  export: ["exported/model.safetensors", "smaller.gguf"],
   init: ["plan.yaml"],
   run: ["runs/first/record.json"],
   report: ["runs/first/report/report.html"],

@@ -1,6 +1,6 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   Depthkit,
@@ -58,6 +58,17 @@ describe("loading", () => {
       message: expect.stringMatching(
         /'cuda:7' is not there.* sees .*cpu: take one of them, or name a Python/,
       ),
+    });
+  });
+
+  test("an adapter is a folder of the caller's, or refused before the weights are read", async () => {
+    const adapter = relative(process.cwd(), folder);
+    await expect(kit.loadModel("smollm2-135m", { device: "cpu", adapter })).rejects.toMatchObject({
+      code: "MODEL_INVALID",
+      message: expect.stringMatching(/^The adapter in .+ cannot be merged: it has no adapter_config\.json/),
+    });
+    await expect(kit.loadModel("smollm2-135m", { adapter: join(folder, "none") })).rejects.toMatchObject({
+      code: "MODEL_NOT_FOUND",
     });
   });
 

@@ -1,5 +1,5 @@
 import { someText, type TextData } from "../../evaluation/text-data.ts";
-import type { ExportOptions } from "../../model/export.ts";
+import type { HuggingfaceExport } from "../../model/export.ts";
 import type { LoadModelOptions } from "../../model/model.ts";
 import { type RepairOptions, repairOptions } from "../../model/repair.ts";
 import { type GapRepairOptions, gapRepairOptions } from "../../model/search/gap-repairs.ts";
@@ -59,7 +59,7 @@ export interface PruneOptions extends CallOptions {
   /** Where the smaller model goes. */
   out: string;
   /** How it is saved. */
-  export?: Own<Omit<ExportOptions, "note" | "format">> | undefined;
+  export?: Own<Omit<HuggingfaceExport, "note" | "format" | "check">> | undefined;
   /** Where journals and the record go; the same call goes on from them. Default: `out` with `.run` behind. */
   folder?: string | undefined;
   /** Who plays, as in a search. Default `block`. */

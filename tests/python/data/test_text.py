@@ -89,8 +89,8 @@ def test_dat5_only_the_field_asked_for_is_read(tmp_path: Path) -> None:
 
 
 def test_dat5_unknown_suffix_lists_the_known_ones(tmp_path: Path) -> None:
-    (tmp_path / "f.csv").write_text("a")
-    error = refused(tmp_path / "f.csv")
+    (tmp_path / "f.xlsx").write_text("a")
+    error = refused(tmp_path / "f.xlsx")
     assert error.code == "UNSUPPORTED_FORMAT"
     assert all(suffix in error.message for suffix in (".txt", ".jsonl", ".jsonl.gz"))
 

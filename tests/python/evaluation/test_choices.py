@@ -28,7 +28,18 @@ from depthkit_worker.subnetworks.task_rows import TaskRows
 from task_items import by_forward, random_task, result_of, scores_of
 from tiny import FAMILY_MODELS, random_model, t_llama, tiny_model
 
-ONE_ROW_A_CHOICE = {"bloom", "falcon-alibi", "mistral-sliding", "qwen2-sliding", "gemma2", "gemma3_text"}
+WINDOWED = [
+    "mistral-sliding",
+    "ministral",
+    "qwen2-sliding",
+    "gemma2",
+    "gemma3_text",
+    "olmo3",
+    "exaone4",
+    "cohere2",
+    "gpt_oss",
+]
+ONE_ROW_A_CHOICE = {"bloom", "mpt", "falcon-alibi", *WINDOWED}
 
 
 @dataclass(frozen=True)
@@ -165,7 +176,7 @@ def test_shared_prompts_give_what_a_plain_forward_gives_each_choice(name: str, s
         assert scores[0] == pytest.approx(expected, abs=1e-5) and greedy[0] == right
 
 
-@pytest.mark.parametrize("name", ["mistral-sliding", "qwen2-sliding", "gemma2", "gemma3_text"])
+@pytest.mark.parametrize("name", WINDOWED)
 def test_a_window_as_long_as_the_longest_choice_shares_the_prompt(name: str) -> None:
     task = random_task()
     longest = max(item.longest for item in task.items)

@@ -59,7 +59,8 @@ def greedy(
     model: PreTrainedModel, ids: Tensor, cache: DynamicCache | None = None, **options: Any
 ) -> list[int]:
     if cache is not None:
-        options[cache_keyword(model)] = cache
+        # MPT's configuration has it off, and generate would then read every token anew behind the kept ones.
+        options |= {cache_keyword(model): cache, "use_cache": True}
     output = model.generate(  # type: ignore[operator]
         ids,
         attention_mask=torch.ones_like(ids),
@@ -85,7 +86,7 @@ def block_numbers(folder: Path) -> set[int]:
     return {
         int(match[1])
         for name in tensor_names(folder)
-        if (match := re.search(r"\.(?:h|layers)\.(\d+)\.", name))
+        if (match := re.search(r"\.(?:h|layers|blocks)\.(\d+)\.", name))
     }
 
 

@@ -29,10 +29,11 @@ WITH_BIAS = [
     for name in FAMILY_MODELS
     if name.split("-")[0]
     in {"llama", "smollm3", "granite", "starcoder2", "gpt2", "gpt_neox", "falcon", "bloom", "opt"}
+    | {"nemotron", "arcee", "seed_oss", "helium", "ernie4_5", "gpt_bigcode", "gptj", "phi", "persimmon"}
 ]
 AS_LLAMA = ["mistral", "qwen2", "phi3"]
 """Written as Llama for its bias."""
-SCALED = ["gemma2", "gemma3_text"]
+SCALED = ["gemma", "gemma2", "gemma3_text"]
 BLOCKS = (Unit("block", 0), Unit("block", 3), Unit("block", 4))
 """The first block and a run: a constant in front of all that is left, and one in the middle."""
 

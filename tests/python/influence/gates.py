@@ -13,6 +13,17 @@ from depthkit_worker.models.decoder import Decoder
 from influence.builders import random_rows
 
 ROWS = random_rows(9, 6, 9)
+_SHARP = ("opt", "nemotron", "persimmon")
+"""ReLU, or its square, and norms in the model's own dtype: slopes want a step that crosses few corners."""
+CURVED = ("gemma", "ernie4_5", "arcee")
+"""Norms in fp32, and a loss that curves or has corners within the usual step."""
+
+
+def step_of(name: str) -> float:
+    """How far a gate is moved to find its slope in fp64."""
+    if name in _SHARP:
+        return 1e-5
+    return 0.005 if name in CURVED else 0.02
 
 
 def loss_of(model: nn.Module, rows: list[list[int]] = ROWS) -> Tensor:
@@ -40,7 +51,7 @@ def gated(decoder: Decoder, kind: str, index: int, gate: float) -> Iterator[None
         before: Any = 0.0
         if kind == "block":
             before = seen["x"]
-        elif family.sublayers_add_residual:
+        elif family.attention_adds_residual if kind == "attention" else family.feed_forward_adds_residual:
             before = positional[1]
         result = before + gate * (update - before)
         return (result, *output[1:]) if isinstance(output, tuple) else result
@@ -62,9 +73,3 @@ def slope(value_at: Callable[[float], float], step: float) -> float:
     drowns."""
     one, two = (value_at(near) - value_at(-near) for near in (step, 2 * step))
     return (8 * one - two) / (12 * step)
-
-
-EXPERTS = ("mixtral", "qwen2_moe", "qwen3_moe")
-"""The library multiplies by experts in fp32 at most."""
-POST_NORM = ("gemma2", "gemma3_text", "olmo2")
-"""What a sublayer gives is normed before it is added there, so no hook on the sublayer is its gate."""

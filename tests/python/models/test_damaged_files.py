@@ -21,7 +21,7 @@ from transformers import PreTrainedTokenizerBase
 
 from depthkit_worker.contract.wire import EmulatedUpdateOptions, RepairSaveOptions
 from depthkit_worker.data import unpacking
-from depthkit_worker.data.files import read_jsonl
+from depthkit_worker.data.files import read_records
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.repair.methods import fit_repairs
@@ -454,14 +454,14 @@ def test_a_gzip_that_unpacks_without_end_is_bounded(
         for _ in range(24):
             file.write(line)
     with pytest.raises(DepthkitError) as failure:
-        read_jsonl(path, Unattended(), text_field="text", strict=True)
+        read_records(path, Unattended(), text_field="text", strict=True)
     is_told(failure.value, "UNSUPPORTED_FORMAT", [str(path), "unpack to more than", "100 times as many"])
 
 
 def test_a_gzip_that_packs_well_is_read(tmp_path: Path) -> None:
     path = tmp_path / "same.jsonl.gz"
     path.write_bytes(gzip.compress(b'{"text": "a"}\n' * 100_000))
-    assert len(read_jsonl(path, Unattended(), text_field="text", strict=True)[0]) == 100_000
+    assert len(read_records(path, Unattended(), text_field="text", strict=True)[0]) == 100_000
 
 
 def test_the_checkpoint_that_all_this_is_done_to_is_whole(source: Path, tmp_path: Path) -> None:

@@ -19,13 +19,12 @@ from depthkit_worker.repair.fold import fit_fold
 from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.repair.weight_changes import Product
 from depthkit_worker.session.job import Unattended
+from family_models import MIXTURES, NORMED
 from influence.builders import llama
 from repair.builders import Array, base_of, block_states, gap_states, logits, many_rows, repairs_of
 from tiny import FAMILY_MODELS
 
-NORMED = {"gemma2", "gemma3_text", "olmo2"}
-EXPERTS = {"mixtral", "qwen2_moe", "qwen3_moe"}
-FOLDED = sorted(FAMILY_MODELS.keys() - NORMED - EXPERTS)
+FOLDED = sorted(FAMILY_MODELS.keys() - set(NORMED) - set(MIXTURES))
 
 
 def fit(base: Base, ridge: float | None = 0.0, reference: str = "dense") -> Fitted:
@@ -135,11 +134,11 @@ def test_a_norm_behind_the_feed_forward_is_refused(family: str) -> None:
     assert f"{family} norms what" in refused(base_of(family, "block.2"))
 
 
-@pytest.mark.parametrize(("family", "unit"), [("mixtral", 2), ("qwen2_moe", 3), ("qwen3_moe", 2)])
+@pytest.mark.parametrize(("family", "unit"), [(name, {"qwen2_moe": 3}.get(name, 4)) for name in MIXTURES])
 def test_experts_are_refused_and_their_dense_blocks_are_not(family: str, unit: int) -> None:
     assert "mixture of experts" in refused(base_of(family, f"block.{unit}"))
-    if family != "mixtral":
-        dense = {"qwen2_moe": 2, "qwen3_moe": 3}[family]
+    dense = {"qwen2_moe": 2, "qwen3_moe": 3, "deepseek_v3": 3, "glm4_moe": 2}.get(family)
+    if dense is not None:
         assert fit(base_of(family, f"block.{dense}")).fills
 
 

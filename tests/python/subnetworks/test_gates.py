@@ -23,8 +23,23 @@ ATTENTION_OUTPUTS = (
     "attn.c_proj",
     "attention.dense",
     "self_attention.dense",
+    "attn.out_proj",
 )
-FEED_FORWARD_OUTPUTS = ("mlp.down_proj", "mlp.c_proj", "mlp.dense_4h_to_h", "fc2")
+FEED_FORWARD_OUTPUTS = (
+    "mlp.down_proj",
+    "mlp.c_proj",
+    "mlp.dense_4h_to_h",
+    "fc2",
+    "mlp.fc_out",
+    "mlp.fc2",
+    "ffn.down_proj",
+)
+EXPERT_OUTPUTS = (
+    "mlp.experts.down",
+    "mlp.shared_expert.down",
+    "mlp.shared_experts.down",
+    "block_sparse_moe.experts.down",
+)
 
 
 def logits(decoder: Decoder) -> Tensor:
@@ -47,10 +62,7 @@ def zero_outputs(block: nn.Module, projections: tuple[str, ...]) -> None:
         parameter
         for name, parameter in block.named_parameters()
         if any(name.startswith((f"{projection}.", "self_attn.out_proj.")) for projection in projections)
-        or (
-            projections is FEED_FORWARD_OUTPUTS
-            and name.startswith(("mlp.experts.down", "mlp.shared_expert.down"))
-        )
+        or (projections is FEED_FORWARD_OUTPUTS and name.startswith(EXPERT_OUTPUTS))
     ]
     if projections is FEED_FORWARD_OUTPUTS:
         found = [parameter for parameter in found if parameter not in set(block_attention(block))]

@@ -61,5 +61,7 @@ test("an extra is pinned, and pins nothing of the worker's to another version", 
 
 test("an extra there is not is refused", async () => {
   const extras = ["lm-evil"] as unknown as ExtraName[];
-  await expect(setup({ with: extras })).rejects.toThrow(/with\.0: expected one of lm-eval; got "lm-evil"/);
+  await expect(setup({ with: extras })).rejects.toThrow(
+    /with\.0: expected one of lm-eval, parquet; got "lm-evil"/,
+  );
 });

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "3188d41f025c29acdb5babe6f7c291967dc2d116b53f7a5d053a41835782751c"
+CONTRACT_DIGEST = "893bec9546e3ab36c91da6d8f2dc0d2bb5a84cdc37abc81cb62c1f329bb2f715"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -102,6 +102,17 @@ class GenerationTaskOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Ask the first so many rows; null: all."""
 
 
+class GgufOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    overwrite: bool = False
+    """Replace a GGUF file that depthkit wrote; any other file is refused."""
+    dtype: GgufDtype = "auto"
+    """auto: a base file's tensors as they are, else the dtype the source is stored in."""
+    base: Annotated[str, Meta(min_length=1)] | None = None
+    """The GGUF file that the model was loaded from, where it is no longer in its place."""
+    note: str = ""
+    """How the units were chosen, for the file's metadata."""
+
+
 class HarnessOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     tasks: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
     """Tasks, groups or tags of lm-eval, or patterns such as mmlu_*."""
@@ -160,6 +171,8 @@ class LearnGatesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class ModelOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     revision: Annotated[str, Meta(min_length=1)] | None = None
     """Branch, tag or commit of a hub id; null: its main branch."""
+    adapter: Annotated[str, Meta(min_length=1)] | None = None
+    """Folder or hub id of a LoRA adapter for this model, merged into its weights; null: none."""
     dtype: DtypeChoice = "auto"
     """auto: the dtype the checkpoint is stored in."""
     device: Annotated[str, Meta(pattern="^(auto|cpu|mps|cuda(:[0-9]+)?)$(?!\\n)")] = "auto"
@@ -518,6 +531,97 @@ class EvaluationPerplexityParams(PerplexityOptions, frozen=True, kw_only=True, f
     """Items known from before; where it is given, though empty, others are sent as they are finished."""
 
 
+class ExportCanExportParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    removed: tuple[UnitName, ...]
+    repairs: tuple[RepairHandle, ...]
+    """In the order they were made."""
+    format: ExportFormat
+
+
+class ExportCanExportResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    possible: bool
+    """Whether an export to this format can hold the subnetwork."""
+    reason: str | None
+    """Why not; null where it can."""
+    nearest: ExportNearest | None
+    """The nearest subnetwork that can be exported; null where this one can, or none is known."""
+
+
+class ExportCheckParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    folder: Annotated[str, Meta(min_length=1)]
+    """A checkpoint that depthkit wrote."""
+    trust_remote_code: bool = False
+    """Run the modelling file that lies in it."""
+
+
+class ExportCheckResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    runtime: str
+    """The software that loaded it, with its version."""
+    largest_difference: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)]
+    """Of log-probabilities: those of the reference's likeliest tokens, at every place of every prompt."""
+    agreement: Annotated[float, Meta(ge=0, le=1)]
+    """How many of the likeliest next tokens are the reference's."""
+    written: Annotated[float, Meta(ge=0, le=1)]
+    """How many of the tokens written after the prompts are the reference's, up to the first other one."""
+    cached: Annotated[float, Meta(ge=0, le=1)]
+    """How many of them are the same with and without a cache."""
+    same_tokens: bool | None
+    """Whether it splits the prompts' text into the same tokens; null where they have no text."""
+    kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
+    """Of its cache, as it holds it; null where it does not say."""
+    seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Seconds it took."""
+
+
+class ExportGgufParams(GgufOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    removed: tuple[UnitName, ...]
+    repairs: tuple[RepairHandle, ...]
+    """In the order they were made."""
+    target: Annotated[str, Meta(min_length=1)]
+    """The file to write."""
+
+
+class ExportGgufResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    file: str
+    """Where it was written."""
+    architecture: str
+    """What llama.cpp reads it as; deci: Llama's shape, where a layer may lack a sublayer."""
+    removed: tuple[UnitName, ...]
+    """The units that were removed."""
+    kept_blocks: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
+    """Blocks of which at least one sublayer stays."""
+    layers: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Layers of the file."""
+    bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of the file."""
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """Of the file."""
+    weights_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """sha256 over the tensors' bytes, in their order."""
+    base: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")] | None
+    """sha256 of the GGUF file that metadata and tensors were copied from; null: converted."""
+    parameters_before: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of the whole model."""
+    parameters_after: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of what was written, zeros that stand for removed parts included."""
+    weight_bytes_after: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Bytes of the tensors written."""
+    kv_bytes_per_token_before: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """llama.cpp's KV cache of the whole model, for each token, in fp16."""
+    kv_bytes_per_token_after: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """The same of what was written."""
+    dtype: str
+    """What most of the weights are written as."""
+    notes: tuple[str, ...]
+    """What was folded or written how."""
+    warnings: tuple[str, ...]
+    """What a user of the file should look at."""
+    seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Seconds it took."""
+
+
 class ExportHuggingfaceParams(ExportOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     model: ModelHandle
     removed: tuple[UnitName, ...]
@@ -564,6 +668,13 @@ class ExportHuggingfaceResult(Struct, frozen=True, kw_only=True, forbid_unknown_
     """Seconds it took."""
 
 
+class ExportNearest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    removed: tuple[UnitName, ...]
+    """The units that it is without."""
+    repairs: tuple[str, ...]
+    """The methods of the repairs that stay, in their order."""
+
+
 class ExportOrigin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     name: str
     """A hub id, a bundled name, or the last part of a path."""
@@ -584,6 +695,28 @@ class ExportProvenance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """One an export, the first one first."""
 
 
+class ExportReference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    version: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of this form: 1."""
+    prompts: Annotated[tuple[ExportReferencePrompt, ...], Meta(min_length=1)]
+    """Computed from the subnetwork in memory."""
+    kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of the live model's cache, in its dtype."""
+
+
+class ExportReferencePrompt(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    text: str | None
+    """The prompt; null where its tokens are cut to what the model reads, or were made up."""
+    ids: Annotated[tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...], Meta(min_length=1)]
+    """Its tokens, as the model gets them."""
+    likeliest: Annotated[tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...], Meta(min_length=1)]
+    """Behind each token, the likeliest next one."""
+    log_probabilities: Annotated[tuple[Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)], ...], Meta(min_length=1)]
+    """Natural, of the likeliest next tokens."""
+    written: Annotated[tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...], Meta(min_length=1)]
+    """What greedy generation writes: 16 tokens, or as many as the model has room for."""
+
+
 class ExportStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     depthkit: str
     """The version that wrote it."""
@@ -594,7 +727,7 @@ class ExportStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     kept_blocks: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
     """Blocks of which at least one sublayer stayed."""
     repairs: tuple[ExportedRepair, ...]
-    layout: Literal["plain", "depthkit"]
+    layout: Literal["plain", "depthkit", "gguf"]
     dtype: str
     """The dtype written."""
     weights: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
@@ -635,7 +768,7 @@ class FeedForwardSkipping(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 class FileSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="files"):
     files: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
-    """Paths of .txt, .jsonl or .jsonl.gz files."""
+    """Paths of .txt files, or of files of rows: .jsonl, .jsonl.gz, .json, .csv, .tsv, .parquet."""
     text_field: Annotated[str, Meta(min_length=1)] = "text"
     """The field of a JSON line that holds its text."""
     strict: bool = False
@@ -1638,7 +1771,7 @@ class RoutingReadParams(PromptOptions, frozen=True, kw_only=True, forbid_unknown
 
 class RowFiles(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="files"):
     files: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
-    """Paths of .jsonl or .jsonl.gz files, one object a line."""
+    """Paths of files of rows: .jsonl, .jsonl.gz, .json, .csv, .tsv, .parquet."""
 
 
 class ScaleOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="scale"):
@@ -1984,11 +2117,13 @@ CorpusHandle: TypeAlias = Annotated[str, Meta(pattern="^corpus-[0-9a-f]{8}-[0-9]
 DataHandle: TypeAlias = Annotated[str, Meta(pattern="^(corpus|task)-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 DataSource: TypeAlias = FileSource | TextSource
 DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
+ExportFormat: TypeAlias = Literal["huggingface", "gguf"]
 FinishReason: TypeAlias = Literal["length", "end-of-text", "stop"]
 FiniteOrInfinity: TypeAlias = Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | Literal["Infinity"]
 FoldObjective: TypeAlias = Literal["least-squares", "cosine", "stream-cosine"]
 GenerationScoreRule: TypeAlias = Literal["exact", "number", "rouge-l"]
 GenerationTaskHandle: TypeAlias = Annotated[str, Meta(pattern="^generation-task-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
+GgufDtype: TypeAlias = Literal["auto", "float32", "float16", "bfloat16", "q8_0"]
 GradientMetric: TypeAlias = Literal["taylor", "gate"]
 InfluenceMetric: TypeAlias = Literal["cosine", "l1", "l2", "relative-l1", "relative-l2"]
 Measure: TypeAlias = Literal["loss", "kl", "logit-distance", "accuracy", "choice-loss"]
@@ -2006,7 +2141,7 @@ RowMode: TypeAlias = Literal["raw", "wikitext"]
 RowSource: TypeAlias = RowFiles | OwnRows
 ScaleRatio: TypeAlias = Literal["mean", "median", "least-squares"]
 StreamMeasure: TypeAlias = Literal["variance", "coding-rate"]
-TargetKind: TypeAlias = Literal["export", "repair", "files"]
+TargetKind: TypeAlias = Literal["export", "gguf", "repair", "files"]
 TaskFormat: TypeAlias = Literal["mmlu", "arc_easy", "arc_challenge", "openbookqa", "piqa", "boolq", "hellaswag", "winogrande", "lambada"]
 TaskHandle: TypeAlias = Annotated[str, Meta(pattern="^task-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 TaskKind: TypeAlias = Literal["choices", "last-word"]
@@ -2052,6 +2187,9 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "generation.solve": (GenerationSolveParams, GenerationSolveResult),
     "harness.run": (HarnessRunParams, HarnessRunResult),
     "export.huggingface": (ExportHuggingfaceParams, ExportHuggingfaceResult),
+    "export.gguf": (ExportGgufParams, ExportGgufResult),
+    "export.canExport": (ExportCanExportParams, ExportCanExportResult),
+    "export.check": (ExportCheckParams, ExportCheckResult),
     "files.digest": (FilesDigestParams, FilesDigestResult),
     "files.list": (FilesListParams, FilesListResult),
     "files.read": (FilesReadParams, FilesReadResult),

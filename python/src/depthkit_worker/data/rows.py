@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from depthkit_worker.contract.wire import OwnRows, RowSource
-from depthkit_worker.data.files import Place, check_rows_file, json_object, read_rows
+from depthkit_worker.data.encoding import Place, json_object
+from depthkit_worker.data.files import check_rows_file, read_rows
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.session.job import Job
 

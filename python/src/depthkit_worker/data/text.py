@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from depthkit_worker.contract.wire import DataInfo, DataSource, FileSource
-from depthkit_worker.data.files import read_jsonl, read_txt, suffix_of
+from depthkit_worker.data.files import read_records, read_txt, suffix_of
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.session.job import Job
 
@@ -49,8 +49,8 @@ def texts_from_strings(strings: Sequence[str]) -> Texts:
 
 
 def _texts_from_files(source: FileSource, job: Job) -> Texts:
-    """The texts of `.txt`, `.jsonl` and `.jsonl.gz` files, in the order given. Of a JSON line only the text
-    field is looked at; those where it is missing, null, not a string or empty hold no text."""
+    """The texts of files, in the order given. Of a row only the text field is looked at; those where it is
+    missing, null, not a string or empty hold no text."""
     files = [Path(path) for path in source.files]
     # Before any work: a wrong name at the end of a list should not cost the reading of the rest.
     suffixes = [suffix_of(path) for path in files]
@@ -62,7 +62,7 @@ def _texts_from_files(source: FileSource, job: Job) -> Texts:
             records += sum(len(lines_of(text)) for text in found)
             skipped += 1 - len(found)
         else:
-            found, without = read_jsonl(path, job, text_field=source.text_field, strict=source.strict)
+            found, without = read_records(path, job, text_field=source.text_field, strict=source.strict)
             records += len(found)
             skipped += without
         texts += found

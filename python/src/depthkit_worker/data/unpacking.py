@@ -18,6 +18,23 @@ fiftieth."""
 BUFFER = 1 << 20
 
 
+def most_of(packed: int) -> int:
+    """Bytes that a file of `packed` bytes may unpack to."""
+    return max(ALWAYS_READ, MOST_TIMES * packed)
+
+
+def too_much(path: Path, packed: int) -> DepthkitError:
+    most = most_of(packed)
+    return DepthkitError(
+        "UNSUPPORTED_FORMAT",
+        f"Cannot unpack {path}: its {packed:,} bytes unpack to more than {most:,}, over {MOST_TIMES} times "
+        "as many. Unpack it by hand if it is what it should be.",
+        path=str(path),
+        bytes=packed,
+        most=most,
+    )
+
+
 def open_gzip(path: Path, job: Job) -> IO[bytes]:
     """The unpacked bytes of `path`; unpacking beyond the bound is refused, and looks for a cancel."""
     return cast("IO[bytes]", io.BufferedReader(_Bounded(path, job), BUFFER))
@@ -28,7 +45,7 @@ class _Bounded(io.RawIOBase):
         super().__init__()
         self._path, self._job = path, job
         self._packed = path.stat().st_size
-        self._most = max(ALWAYS_READ, MOST_TIMES * self._packed)
+        self._most = most_of(self._packed)
         self._file = gzip.GzipFile(path, "rb")
         self._read = 0
 
@@ -40,14 +57,7 @@ class _Bounded(io.RawIOBase):
         count = self._file.readinto(buffer)
         self._read += count
         if self._read > self._most:
-            raise DepthkitError(
-                "UNSUPPORTED_FORMAT",
-                f"Cannot unpack {self._path}: its {self._packed:,} bytes unpack to more than {self._most:,}, "
-                f"over {MOST_TIMES} times as many. Unpack it by hand if it is what it should be.",
-                path=str(self._path),
-                bytes=self._packed,
-                most=self._most,
-            )
+            raise too_much(self._path, self._packed)
         return count
 
     def close(self) -> None:

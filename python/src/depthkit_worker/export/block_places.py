@@ -35,6 +35,10 @@ class Place:
         return Parts.ATTENTION not in self.lost
 
     @property
+    def has_feed_forward(self) -> bool:
+        return Parts.FEED_FORWARD not in self.lost
+
+    @property
     def whole(self) -> bool:
         return self.lost is Parts.NONE
 
@@ -43,10 +47,14 @@ class Place:
         not change share memory with the live model."""
         if self.block is None:
             return {}
-        state: dict[str, Tensor] = dict(self.block.state_dict())
-        for name, change in self.weights.items():
-            state[name] = change(state[name].detach())
-        return state
+        return {name: self.tensor(name) for name in self.block.state_dict()}
+
+    def tensor(self, name: str) -> Tensor:
+        """One of them."""
+        assert self.block is not None
+        own = self.block.state_dict()[name]
+        assert isinstance(own, Tensor)
+        return self.weights[name](own.detach()) if name in self.weights else own
 
 
 def head_of(subnetwork: Subnetwork) -> Tensor | None:

@@ -22,7 +22,17 @@ from depthkit_worker.repair.stream_updates import Constant, Scale
 
 SLOTS: tuple[Slot, ...] = get_args(Slot)
 """In the order they run."""
-WRITERS = {"o_proj", "out_proj", "c_proj", "dense", "down_proj", "dense_4h_to_h", "fc2"}
+WRITERS = {
+    "o_proj",
+    "out_proj",
+    "c_proj",
+    "dense",
+    "down_proj",
+    "down_proj_bias",
+    "dense_4h_to_h",
+    "fc2",
+    "fc_out",
+}
 """What families call the modules, or tensors of experts, whose output is added to the stream."""
 
 
@@ -79,9 +89,7 @@ def stream_of(places: Sequence[Place]) -> Stream | str:
                     stream.multiply(update.factor)
                 case update:
                     kind = getattr(update, "kind", type(update).__name__)
-                    return (
-                        f"the {kind} update at block {place.index} depends on the token, so no bias can hold it"
-                    )
+                    return f"the {kind} update at block {place.index} depends on the token, so no bias can hold it"
     return stream
 
 

@@ -22,7 +22,7 @@ from depthkit_worker.export.block_places import Place
 from depthkit_worker.export.library_versions import oldest, run_with
 from depthkit_worker.export.plain_config import is_dense
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.families import Family
+from depthkit_worker.models.families import Companions, Family
 from depthkit_worker.models.units import Parts
 from depthkit_worker.repair.stream_updates import Constant, FeedForward, Linear, LowRank, Scale, SwiGlu
 
@@ -132,38 +132,15 @@ def _update(module: nn.Module) -> dict[str, Any]:
     )
 
 
-@dataclass(frozen=True)
-class _Companions:
-    """Children of a block that serve one sublayer alone and go with it."""
-
-    attention: tuple[str, ...]
-    feed_forward: tuple[str, ...]
-
-
-def _companions(decoder: Decoder) -> _Companions:
-    model_type, parallel = decoder.family.model_type, decoder.parallel
-    match model_type:
-        case "gemma2" | "gemma3_text":
-            return _Companions(
-                ("input_layernorm", "post_attention_layernorm"),
-                ("pre_feedforward_layernorm", "post_feedforward_layernorm"),
-            )
-        case "olmo2":
-            return _Companions(("post_attention_layernorm",), ("post_feedforward_layernorm",))
-        case "gpt2":
-            return _Companions(("ln_1",), ("ln_2",))
-        case "opt":
-            return _Companions(("self_attn_layer_norm",), ("fc1", "activation_fn", "final_layer_norm"))
-        case "falcon" if (
-            decoder.config.new_decoder_architecture and decoder.config.num_ln_in_parallel_attn == 2
-        ):
-            return _Companions(("ln_attn",), ("ln_mlp",))
-        case "gpt_neox":
-            return _Companions(("input_layernorm",), ("post_attention_layernorm",))
-        case _ if parallel:  # One norm that both sublayers read.
-            return _Companions((), ())
-        case _:
-            return _Companions(("input_layernorm",), ("post_attention_layernorm",))
+def _companions(decoder: Decoder) -> Companions:
+    """What goes with each sublayer, as far as blocks of this model have it."""
+    family = decoder.family
+    found = family.companions_in_parallel if decoder.parallel else family.companions
+    there = {name for block in decoder.blocks for name, _ in block.named_children()}
+    return Companions(
+        tuple(name for name in found.attention if name in there),
+        tuple(name for name in (*family.feed_forward[:-1], *found.feed_forward) if name in there),
+    )
 
 
 def _gone_children(place: Place, decoder: Decoder) -> list[str]:
@@ -172,7 +149,7 @@ def _gone_children(place: Place, decoder: Decoder) -> list[str]:
     if Parts.ATTENTION in place.lost:
         gone += [decoder.family.attention, *companions.attention]
     if Parts.FEED_FORWARD in place.lost:
-        gone += [*decoder.family.feed_forward, *companions.feed_forward]
+        gone += [decoder.family.feed_forward[-1], *companions.feed_forward]
     return gone
 
 
@@ -218,7 +195,11 @@ def modelling_text(decoder: Decoder) -> str:
         "# Goes with the attention, or the feed-forward, when that is removed.",
         f"WITH_ATTENTION: tuple[str, ...] = {_literal(companions.attention)}",
         f"WITH_FEED_FORWARD: tuple[str, ...] = {_literal(companions.feed_forward)}",
-        f"SUBLAYERS_ADD_RESIDUAL = {family.sublayers_add_residual}",
+        f"ATTENTION_ADDS_RESIDUAL = {family.attention_adds_residual}",
+        f"FEED_FORWARD_ADDS_RESIDUAL = {family.feed_forward_adds_residual}",
+        f"FEED_FORWARD_RETURNS_TUPLE = {family.feed_forward_returns == 'tuple'}",
+        "# Mixture of experts: what says which blocks' feed-forward is dense.",
+        f'DENSE_BLOCKS = "{family.dense_blocks or ""}"',
         "# end names",
         "",
     ]

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
 
 from depthkit_worker.export.as_llama import not_llama
 from depthkit_worker.export.block_places import Place
@@ -31,8 +33,17 @@ _BIASES: Mapping[str, _Bias] = {
     "llama": _Bias("mlp.down_proj.bias", "mlp_bias"),
     "smollm3": _Bias("mlp.down_proj.bias", "mlp_bias"),
     "granite": _Bias("mlp.down_proj.bias", "mlp_bias"),
+    "nemotron": _Bias("mlp.down_proj.bias", "mlp_bias"),
+    "arcee": _Bias("mlp.down_proj.bias", "mlp_bias"),
+    "seed_oss": _Bias("mlp.down_proj.bias", "mlp_bias"),
+    "helium": _Bias("mlp.down_proj.bias", "mlp_bias"),
+    "ernie4_5": _Bias("mlp.down_proj.bias", "use_bias"),
     "starcoder2": _Bias("mlp.c_proj.bias", "use_bias"),
     "gpt2": _Bias("mlp.c_proj.bias"),
+    "gpt_bigcode": _Bias("mlp.c_proj.bias"),
+    "gptj": _Bias("mlp.fc_out.bias"),
+    "phi": _Bias("mlp.fc2.bias"),
+    "persimmon": _Bias("mlp.dense_4h_to_h.bias"),
     "gpt_neox": _Bias("mlp.dense_4h_to_h.bias"),
     "falcon": _Bias("mlp.dense_4h_to_h.bias", "bias"),
     "bloom": _Bias("mlp.dense_4h_to_h.bias"),
@@ -42,6 +53,7 @@ _BIASES: Mapping[str, _Bias] = {
 # Added to every token in front of the first block besides its embedding, so that the head can stay tied.
 _ENTRIES: Mapping[str, str] = {
     "gpt2": "transformer.wpe.weight",
+    "gpt_bigcode": "transformer.wpe.weight",
     "opt": "model.decoder.embed_positions.weight",
     "bloom": "transformer.word_embeddings_layernorm.bias",
 }
@@ -49,14 +61,24 @@ _ENTRIES: Mapping[str, str] = {
 # there.
 _SCALED_ENTRIES: Mapping[str, tuple[str, ...]] = {
     "gpt2": ("transformer.wte.weight", "transformer.wpe.weight"),
+    "gpt_bigcode": ("transformer.wte.weight", "transformer.wpe.weight"),
     "opt": ("model.decoder.embed_tokens.weight", "model.decoder.embed_positions.weight"),
     "bloom": ("transformer.word_embeddings_layernorm.weight", "transformer.word_embeddings_layernorm.bias"),
 }
 # Multiplied by a number that each dtype rounds in its own way before the first block.
-_SCALED_ENTRY = ("gemma2", "gemma3_text")
+_SCALED_ENTRY = ("gemma", "gemma2", "gemma3_text")
 
 UNTIED = {"tie_word_embeddings": False}
-_UNREAD_BY_LLAMA_CPP = ("smollm3", "falcon")
+_UNREAD_BY_LLAMA_CPP = (
+    "smollm3",
+    "falcon",
+    "arcee",
+    "ernie4_5",
+    "seed_oss",
+    "helium",
+    "gptj",
+    "persimmon",
+)
 
 
 @dataclass(frozen=True)
@@ -119,23 +141,48 @@ def _with_factors(decoder: Decoder, stream: Stream, folds: Folds | str) -> Folds
             f"norm takes that out."
         )
     around: dict[str, float] = {}
+    settings = folds.settings
     if stream.entry_factor != 1:
         embedding = _embedding_name(decoder)
         names = _SCALED_ENTRIES.get(decoder.family.model_type, (embedding,))
         around = dict.fromkeys(names, stream.entry_factor)
-        tied = bool(decoder.config.tie_word_embeddings) and "tie_word_embeddings" not in folds.settings
-        if embedding in names and tied:
-            # The head reads the same rows; what it reads them with makes up for it.
+        also = ""
+        if (
+            embedding in names
+            and decoder.config.tie_word_embeddings
+            and "tie_word_embeddings" not in settings
+        ):
+            # The head reads the same rows; what it reads them with makes up for it, where that can.
             norm = decoder.model.get_submodule(decoder.family.final_norm)
-            for name, _ in norm.named_parameters():
-                around[f"{decoder.family.final_norm}.{name}"] = 1 / stream.entry_factor
-        divided = len(around) > len(names)
-        also = "; the final norm is divided by it, since the head is tied" if divided else ""
+            if _is_linear_in_its_parameters(norm, decoder.hidden_size):
+                for name, _ in norm.named_parameters():
+                    around[f"{decoder.family.final_norm}.{name}"] = 1 / stream.entry_factor
+                also = "; the final norm is divided by it, since the head is tied"
+            else:
+                settings = {**settings, **UNTIED}
+                also = "; the head was untied first"
         notes.append(
             f"The factor in front of the first block, {stream.entry_factor:.6g}, was folded into "
             f"{' and '.join(names)}{also}."
         )
-    return replace(folds, block_factors=stream.factors, around=around, notes=(*folds.notes, *notes))
+    return replace(
+        folds,
+        block_factors=stream.factors,
+        around=around,
+        settings=settings,
+        notes=(*folds.notes, *notes),
+    )
+
+
+def _is_linear_in_its_parameters(norm: nn.Module, width: int) -> bool:
+    """Not where there are none (OLMo), or where one is added to the weight (Gemma, Nemotron)."""
+    parameters = dict(norm.named_parameters())
+    if not parameters:
+        return False
+    some = next(iter(parameters.values()))
+    probe = torch.arange(1, width + 1, device=some.device, dtype=some.dtype)[None]
+    doubled = functional_call(norm, {name: 2 * tensor for name, tensor in parameters.items()}, (probe,))
+    return torch.equal(doubled, 2 * norm(probe))
 
 
 def _carried(decoder: Decoder) -> tuple[str, ...]:

@@ -29,9 +29,17 @@ from depthkit_worker.export.card import model_card
 from depthkit_worker.export.casting import check_range, written_difference
 from depthkit_worker.export.generation_config import PassedOn, generation_settings
 from depthkit_worker.export.plain_config import write_fields
-from depthkit_worker.export.provenance import copy_licenses, provenance_of, write_provenance
+from depthkit_worker.export.provenance import (
+    Made,
+    copy_licenses,
+    provenance_beside,
+    provenance_of,
+    write_provenance,
+)
+from depthkit_worker.export.reference import reference_of, write_reference
 from depthkit_worker.export.shards import Written, write_shards
 from depthkit_worker.export.text_files import (
+    tokenizer_type,
     write_generation_settings,
     write_tokenizer,
     write_tokenizer_as_loaded,
@@ -136,7 +144,7 @@ def _write(plan: _Plan, partial: Path, job: Job) -> ExportHuggingfaceResult:
     for name, text in plan.checkpoint.code.items():
         (partial / name).write_text(text, encoding="utf-8")
     write_tokenizer(plan.decoder, partial)
-    if plan.checkpoint.config.model_type != plan.decoder.config.model_type:
+    if plan.checkpoint.config.model_type != tokenizer_type(plan.decoder):
         write_tokenizer_as_loaded(plan.decoder, partial)
     write_generation_settings(plan.generation, partial)
     add_legacy_keys(partial)
@@ -146,7 +154,9 @@ def _write(plan: _Plan, partial: Path, job: Job) -> ExportHuggingfaceResult:
     if plan.on_one_device:
         difference = written_difference(plan.subnetwork, plan.checkpoint, partial, plan.dtype, job)
     result = _result(plan, written, digest, difference)
-    provenance = provenance_of(plan.subnetwork, plan.options, result)
+    made = Made(result.removed, result.kept_blocks, result.layout, result.dtype, result.weights_digest)
+    provenance = provenance_of(plan.subnetwork, made, plan.options.note, provenance_beside(plan.decoder))
+    write_reference(reference_of(plan.subnetwork, job), partial)
     write_provenance(provenance, partial)
     copy_licenses(plan.decoder, partial)
     (partial / "README.md").write_text(_card(plan, result, provenance), encoding="utf-8")

@@ -58,6 +58,8 @@ def cut_config(config: PreTrainedConfig, family: Family, kept: Sequence[int], de
 
 def is_dense(config: PreTrainedConfig, key: str, index: int) -> bool:
     """Mixture of experts: whether the feed-forward of block `index` has no experts."""
+    if key == "first_k_dense_replace":
+        return index < int(getattr(config, key))
     listed, step = getattr(config, key) or (), int(config.decoder_sparse_step)
     return index in listed or config.num_experts == 0 or (index + 1) % step != 0
 
@@ -66,9 +68,12 @@ def _dense_blocks(config: PreTrainedConfig, key: str, kept: Sequence[int]) -> di
     """Which of the kept blocks have a dense feed-forward, by their new numbers.
 
     The original rule (every `decoder_sparse_step`th block has experts) counts from the old numbers, so
-    the dense blocks are listed one by one and the rule is switched off.
+    the dense blocks are listed one by one and the rule is switched off. Where it is a number of blocks from
+    the first on, they still come first.
     """
     dense = [new for new, old in enumerate(kept) if is_dense(config, key, old)]
+    if key == "first_k_dense_replace":
+        return {key: len(dense)}
     return {key: dense, "decoder_sparse_step": 1}
 
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from huggingface_hub.repocard import metadata_load
 
 from depthkit_worker.contract.json_files import from_json, to_json
 from depthkit_worker.contract.wire import (
     ExportedRepair,
-    ExportHuggingfaceResult,
-    ExportOptions,
     ExportOrigin,
     ExportProvenance,
     ExportStep,
@@ -33,30 +32,37 @@ KEPT_IN_CARD = ("license", "license_name", "license_link", "language", "base_mod
 """What of a source's front matter holds for what is made from it as well."""
 
 
+@dataclass(frozen=True)
+class Made:
+    """What an export wrote."""
+
+    removed: tuple[str, ...]
+    kept_blocks: tuple[int, ...]
+    layout: Literal["plain", "depthkit", "gguf"]
+    dtype: str
+    weights: str
+    """Digest."""
+
+
 def provenance_of(
-    subnetwork: Subnetwork, options: ExportOptions, result: ExportHuggingfaceResult
+    subnetwork: Subnetwork, made: Made, note: str, before: ExportProvenance | None
 ) -> ExportProvenance:
-    """The source's own, with one step more."""
+    """That of the source, `before`, with one step more."""
     source = subnetwork.decoder.source
-    before = (
-        _read(source.folder / FILE)
-        if source.folder is not None and (source.folder / FILE).is_file()
-        else None
-    )
     license_ = source_card(subnetwork.decoder).get("license")
     step = ExportStep(
         depthkit=_version(),
         from_weights=source.weights_digest,
-        removed=result.removed,
-        kept_blocks=result.kept_blocks,
+        removed=made.removed,
+        kept_blocks=made.kept_blocks,
         repairs=tuple(
             ExportedRepair(method=one.method, removed=tuple(map(str, one.removed)), digest=one.digest)
             for one in subnetwork.repairs
         ),
-        layout=result.layout,
-        dtype=result.dtype,
-        weights=result.weights_digest,
-        note=options.note,
+        layout=made.layout,
+        dtype=made.dtype,
+        weights=made.weights,
+        note=note,
     )
     origin = ExportOrigin(
         name=public_name(source),
@@ -69,6 +75,14 @@ def provenance_of(
         source=origin if before is None else before.source,
         steps=(*(() if before is None else before.steps), step),
     )
+
+
+def provenance_beside(decoder: Decoder) -> ExportProvenance | None:
+    """What the source's folder says of itself; None where nothing."""
+    folder = decoder.source.folder
+    if folder is None or not (folder / FILE).is_file():
+        return None
+    return read_provenance((folder / FILE).read_bytes(), folder / FILE)
 
 
 def write_provenance(provenance: ExportProvenance, folder: Path) -> None:
@@ -103,15 +117,21 @@ def source_card(decoder: Decoder) -> dict[str, Any]:
 
 
 def public_name(source: Source) -> str:
-    """The source without the folders of this machine."""
+    """The source without the folders of this machine, and the adapter that was merged into it."""
+    merged = "" if source.adapter is None else f" with the adapter {Path(source.adapter).name} merged"
+    return _base_name(source) + merged
+
+
+def _base_name(source: Source) -> str:
     if source.revision is not None or source.folder is None or source.name in BUNDLED:
         return source.name
     return Path(source.name).name or source.folder.name
 
 
-def _read(path: Path) -> ExportProvenance:
+def read_provenance(content: bytes, path: Path) -> ExportProvenance:
+    """`content`, found at `path`."""
     try:
-        found = from_json(path.read_bytes(), ExportProvenance)
+        found = from_json(content, ExportProvenance)
         if found.version != VERSION:
             raise ValueError(f"its version is {found.version}, not {VERSION}")
         return found

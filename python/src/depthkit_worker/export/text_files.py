@@ -8,6 +8,7 @@ from pathlib import Path
 
 from depthkit_worker.export.generation_config import FILE, PassedOn
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.json_files import read_json_object
 
 TEMPLATES = "additional_chat_templates"
 """The folder of chat templates beside the default one, a file each."""
@@ -40,6 +41,15 @@ def write_tokenizer(decoder: Decoder, folder: Path) -> None:
             shutil.copyfile(decoder.source.folder / name, folder / name)
     if (decoder.source.folder / TEMPLATES).is_dir():
         shutil.copytree(decoder.source.folder / TEMPLATES, folder / TEMPLATES)
+
+
+def tokenizer_type(decoder: Decoder) -> str:
+    """The `model_type` by which the library chose the class of the source's tokenizer. A language model that
+    was loaded out of a larger checkpoint has another one itself."""
+    folder = decoder.source.folder
+    if folder is None:
+        return str(decoder.config.model_type)
+    return str(read_json_object(folder / "config.json")["model_type"])
 
 
 def write_tokenizer_as_loaded(decoder: Decoder, folder: Path) -> None:

@@ -2,9 +2,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from depthkit_worker.contract.wire import ExportHuggingfaceParams, ExportHuggingfaceResult
+from depthkit_worker.contract.wire import (
+    ExportCanExportParams,
+    ExportCanExportResult,
+    ExportCheckParams,
+    ExportCheckResult,
+    ExportGgufParams,
+    ExportGgufResult,
+    ExportHuggingfaceParams,
+    ExportHuggingfaceResult,
+)
+from depthkit_worker.export import can_export as asking
+from depthkit_worker.export.check_huggingface import check_huggingface
+from depthkit_worker.export.gguf.export_gguf import export_gguf
 from depthkit_worker.export.huggingface import export_huggingface
-from depthkit_worker.handlers.files import note_written
+from depthkit_worker.handlers.files import note_file_written, note_written
 from depthkit_worker.handlers.sources import subnetwork_of
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
@@ -14,3 +26,17 @@ def huggingface(session: Session, params: ExportHuggingfaceParams, call: Call) -
     result = export_huggingface(subnetwork_of(session, params), Path(params.target), params, call)
     note_written(session, Path(params.target))
     return result
+
+
+def gguf(session: Session, params: ExportGgufParams, call: Call) -> ExportGgufResult:
+    result = export_gguf(subnetwork_of(session, params), Path(params.target), params, call)
+    note_file_written(session, Path(params.target))
+    return result
+
+
+def can_export(session: Session, params: ExportCanExportParams, call: Call) -> ExportCanExportResult:
+    return asking.can_export(subnetwork_of(session, params), params.format)
+
+
+def check(session: Session, params: ExportCheckParams, call: Call) -> ExportCheckResult:
+    return check_huggingface(params, call)

@@ -27,6 +27,13 @@ def note_written(session: Session, folder: Path) -> None:
     session.written[str(whole)] = tuple(name for name, path in files_in(whole) if not path.is_symlink())
 
 
+def note_file_written(session: Session, file: Path) -> None:
+    """From now on `file` can be fetched by the name of its folder, beside other files written there."""
+    whole = file.resolve()
+    folder = str(whole.parent)
+    session.written[folder] = tuple(sorted({*session.written.get(folder, ()), whole.name}))
+
+
 def digest(session: Session, params: FilesDigestParams, call: Call) -> FilesDigestResult:
     return FilesDigestResult(digests=tuple(_digest(Path(file), call) for file in params.files))
 

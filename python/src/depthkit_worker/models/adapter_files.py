@@ -1,7 +1,8 @@
-"""Adapters (LoRA and its kin) that lie in a folder: named, and never applied.
+"""Adapters (LoRA and its kin) that lie in a model's folder: named, and never applied.
 
 transformers applies an adapter that lies beside the weights without a word. Figures would be those of another
-model than the weights' digest names, so only the plain weights are loaded, and a note says so.
+model than the weights' digest names, so only the plain weights are loaded, and a note says so. What is asked
+for as an adapter is merged (merged_adapter.py).
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ def adapter_notes(folder: Path) -> tuple[str, ...]:
         return ()
     return (
         f"{folder} holds an adapter beside the model's weights ({', '.join(found)}), and it was not applied: "
-        f"all figures are those of the weights without it. To measure the model with it, "
-        f"{_how_to_merge(folder)}",
+        f"all figures are those of the weights without it. To merge it, give the folder as `adapter` "
+        "(--adapter) too.",
     )
 
 
@@ -41,7 +42,7 @@ def refuse_adapter_alone(folder: Path) -> None:
     raise DepthkitError(
         "MODEL_INVALID",
         f"{folder} holds no model but an adapter for one ({', '.join(found)}): {kind} of {base}. Load that "
-        f"model to work without the adapter; to work with it, {_how_to_merge(folder)}",
+        "model, and give this folder as `adapter` (--adapter) to have it merged.",
         folder=str(folder),
         base=base,
     )
@@ -60,13 +61,4 @@ def _described(folder: Path) -> tuple[str, str]:
     return (
         f"a {kind} adapter" if isinstance(kind, str) and kind else "an adapter",
         base if isinstance(base, str) and base else "a model that it does not name",
-    )
-
-
-def _how_to_merge(folder: Path) -> str:
-    _, base = _described(folder)
-    return (
-        "merge it into a folder of its own first, in Python: "
-        f"PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained({base!r}), {str(folder)!r})"
-        '.merge_and_unload().save_pretrained("merged"), and save the tokenizer there too.'
     )

@@ -24,3 +24,8 @@ DIGEST_LETTERS = 12
 def bundled_folder(name: str, cache_folder: Path) -> Path:
     """Where set-up puts the bundled model `name`."""
     return cache_folder / "models" / f"{name}-{BUNDLED[name][:DIGEST_LETTERS]}"
+
+
+def bundled_gguf(folder: Path) -> Path:
+    """The GGUF file that the bundled model in `folder` was made from; set-up keeps it beside that."""
+    return folder.with_name(f"{folder.name}.gguf")

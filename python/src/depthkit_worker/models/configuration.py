@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -10,16 +11,29 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.checkpoint import read_config
-from depthkit_worker.models.families import FAMILIES, Family, family_of
+from depthkit_worker.models.families import FAMILIES, Family, family_of, unknown
 from depthkit_worker.models.first_line import first_line
 from depthkit_worker.models.stored_weights import StoredWeights
+from depthkit_worker.models.text_part import WHOLES, text_config, text_note, text_tensors
 
 EXACT = 2**53 - 1
 """Whole numbers beyond it are not the same in every program."""
 TOO_LARGE = 2
 """How many times the stored numbers a configuration may ask for before it is refused as it stands. What is
 less far off is told tensor by tensor."""
-DEPTH_KEYS = ("num_hidden_layers", "n_layer")
+DEPTH_KEYS = ("num_hidden_layers", "n_layer", "n_layers")
+
+
+@dataclass(frozen=True)
+class Described:
+    """A model before its weights are read."""
+
+    config: PreTrainedConfig
+    stored: StoredWeights
+    """Its tensors, as the model calls them or older releases of the library did."""
+    outside: frozenset[str]
+    """Tensors of the files that are no part of it, as the files call them."""
+    notes: tuple[str, ...]
 
 
 def check_described(folder: Path) -> dict[str, Any]:
@@ -32,12 +46,17 @@ def check_described(folder: Path) -> dict[str, Any]:
 
 def load_config(
     folder: Path, content: dict[str, Any], stored: StoredWeights, trust_remote_code: bool
-) -> tuple[PreTrainedConfig, tuple[str, ...]]:
-    """The configuration of `content`, which fits what is stored, and what to know of it."""
-    blocks = stored.blocks
-    for key in DEPTH_KEYS:  # Before the library reads it: it may make a list of that length.
-        if key in content:
-            _check_depth(folder, content[key], blocks)
+) -> Described:
+    """The configuration of `content`, which fits what is stored, and what to know of it. Of a checkpoint that
+    reads images too it is the language model's."""
+    whole = content["model_type"] if content["model_type"] in WHOLES else None
+    stored, outside = text_tensors(stored) if whole else (stored, frozenset())
+    blocks, text = stored.blocks, content.get("text_config")
+    # Before the library reads it: it may make a list of that length.
+    for part in (content, text if whole and isinstance(text, dict) else {}):
+        for key in DEPTH_KEYS:
+            if key in part:
+                _check_depth(folder, part[key], blocks)
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
     except Exception as error:  # Validation raises whatever the configuration class likes.
@@ -48,16 +67,19 @@ def load_config(
             folder=str(folder),
         ) from error
     assert isinstance(config, PreTrainedConfig)
+    notes: tuple[str, ...] = ()
+    if whole:
+        config = text_config(folder, config)
+        notes = (text_note(folder, whole, config, outside),)
     family = family_of(config)
     _check_depth(folder, config.num_hidden_layers, blocks)
-    notes = _cut_lists(folder, config, family)
+    notes += _cut_lists(folder, config, family)
     _check_size(folder, config, stored, trust_remote_code)
-    return config, notes
+    return Described(config, stored, outside, notes)
 
 
 def _check_family(folder: Path, model_type: object) -> None:
-    known = sorted(FAMILIES)
-    if isinstance(model_type, str) and model_type in FAMILIES:
+    if isinstance(model_type, str) and (model_type in FAMILIES or model_type in WHOLES):
         return
     hint = ""
     if isinstance(model_type, str) and model_type.startswith("depthkit_"):
@@ -65,13 +87,7 @@ def _check_family(folder: Path, model_type: object) -> None:
             " It is a pruned model in depthkit's own form: transformers loads it with trust_remote_code. To "
             "go on from it here, load the model it was made from and remove the units that its README lists."
         )
-    raise DepthkitError(
-        "MODEL_UNSUPPORTED",
-        f"{folder} has the architecture {model_type!r}, which depthkit does not know. It knows "
-        f"{', '.join(known)}.{hint}",
-        modelType=model_type,
-        known=known,
-    )
+    raise unknown(f"{folder} has", model_type, hint)
 
 
 def _check_content(folder: Path, content: dict[str, Any]) -> None:

@@ -56,6 +56,20 @@ def find_model(source: str, cache_folder: Path, options: ModelOptions, job: Job)
     return Found(folder, folder.name)
 
 
+def find_adapter(source: str, job: Job) -> Path:
+    """The folder of an adapter: a folder, or a hub id (fetched)."""
+    path = Path(source)
+    if path.is_dir():
+        return path.resolve()
+    if path.exists() or _HUB_ID.fullmatch(source) is None:
+        raise DepthkitError(
+            "MODEL_NOT_FOUND",
+            f"There is no folder {source} with an adapter. An adapter is a folder, or a hub id.",
+            source=source,
+        )
+    return fetch_in_child(HubModel(source, None, with_code=False), job)
+
+
 def _bundled(source: str, cache_folder: Path) -> Path:
     folder = bundled_folder(source, cache_folder)
     manifest = read_manifest(folder)

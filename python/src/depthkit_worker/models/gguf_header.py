@@ -43,16 +43,29 @@ LICENCE_KEYS = {
 """What a model card calls them, and a GGUF."""
 
 
+PROVENANCE = "depthkit.provenance"
+"""The key that an export has, and no other file."""
+
+
 def gguf_licence(path: Path) -> dict[str, str]:
     """What a whole GGUF file says of its licence, by the names of a model card."""
+    texts = _texts(path)
+    found = {name: texts.get(key, b"").decode(errors="replace").strip() for name, key in LICENCE_KEYS.items()}
+    return {name: text for name, text in found.items() if text}
+
+
+def wrote_gguf(path: Path) -> bool:
+    """Whether depthkit wrote this whole GGUF file."""
+    return PROVENANCE.encode() in _texts(path)
+
+
+def _texts(path: Path) -> dict[bytes, bytes]:
+    """A whole file's texts, by key."""
     with path.open("rb") as file:
         file.seek(8)
         walk = _Walk(file, path.stat().st_size)
         walk.fault()
-    found = {
-        name: walk.texts.get(key, b"").decode(errors="replace").strip() for name, key in LICENCE_KEYS.items()
-    }
-    return {name: text for name, text in found.items() if text}
+    return walk.texts
 
 
 def gguf_fault(path: Path) -> str | None:

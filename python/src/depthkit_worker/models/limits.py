@@ -61,7 +61,7 @@ def longest_sequence(config: PreTrainedConfig) -> int | None:
     "longrope" and "llama3" have the length they reach in the configuration, as have rotary positions that
     differ from layer to layer.
     """
-    length = getattr(config, "max_position_embeddings", None)
+    length = getattr(config, "max_position_embeddings", None) or getattr(config, "max_seq_len", None)
     if length is None:
         return None
     rope = getattr(config, "rope_parameters", None) or {}

@@ -24,8 +24,9 @@ from depthkit_worker.models.checkpoint import require_tokenizer, unreadable_toke
 from depthkit_worker.models.configuration import check_described, load_config
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.devices import choose_device
-from depthkit_worker.models.find import find_model
+from depthkit_worker.models.find import find_adapter, find_model
 from depthkit_worker.models.folders import sha256_of_files
+from depthkit_worker.models.merged_adapter import merge_adapter, read_adapter
 from depthkit_worker.models.quiet import quiet_transformers
 from depthkit_worker.models.source import Source
 from depthkit_worker.models.stored_weights import read_stored
@@ -49,18 +50,24 @@ def load_model(source: str, cache_folder: Path, options: ModelOptions, job: Job)
     folder = found.folder
     content = check_described(folder)
     stored = read_stored(folder)
-    config, config_notes = load_config(folder, content, stored, options.trust_remote_code)
+    described = load_config(folder, content, stored, options.trust_remote_code)
+    adapter = None if options.adapter is None else read_adapter(find_adapter(options.adapter, job))
     dtype = getattr(torch, stored.dtype if options.dtype == "auto" else options.dtype)
     job.check()
     job.report(PHASE, 0, 2, "steps")
     # First, as it is loaded in a thread, which would obey as well and leave its imports half done.
     tokenizer = _tokenizer(folder, options.trust_remote_code, job)
     with making_obeys(job), _digest_beside(stored.files, job) as digest:
-        model, weight_notes = load_weights(folder, config, stored, dtype, device, options)
+        model, weight_notes = load_weights(folder, described, dtype, device, options)
+        if adapter is not None:
+            weight_notes += merge_adapter(model, adapter)
         job.report(PHASE, 1, 2, "steps")
         _align(model, job)
-        notes = (*adapter_notes(folder), *config_notes, *weight_notes)
-        loaded = Source(source, found.revision, folder, digest.result(), stored.dtype, notes)
+        notes = (*adapter_notes(folder), *described.notes, *weight_notes)
+        weights = digest.result() if adapter is None else adapter.digest(digest.result(), job.check)
+        loaded = Source(
+            source, found.revision, folder, weights, described.stored.dtype, notes, options.adapter
+        )
     job.report(PHASE, 2, 2, "steps")
     return Decoder(model, tokenizer, loaded)
 

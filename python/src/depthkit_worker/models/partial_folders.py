@@ -62,6 +62,12 @@ class PartialFolder:
             raise
         flush_entries(self.target.parent)
 
+    def put_file_in_place(self, file: Path, job: Job) -> None:
+        """Make `file`, the one thing in `new`, once it is safe on disk, the file `target`."""
+        flush_folder(self.new, job)
+        file.replace(self.target)
+        flush_entries(self.target.parent)
+
 
 @contextmanager
 def partial_folder(target: Path) -> Iterator[PartialFolder]:

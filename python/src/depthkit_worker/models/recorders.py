@@ -29,7 +29,7 @@ class Recorder(nn.Module):
     def forward(self, hidden_states: Tensor, *positional: Any, **keywords: Any) -> Any:
         self.hidden = hidden_states
         self._recorded = Recorded(positional, keywords)
-        return as_block_output(hidden_states, self._returns)
+        return in_form(hidden_states, self._returns)
 
     def recorded(self) -> Recorded:
         assert self._recorded is not None, "the model's forward did not call this block"
@@ -45,9 +45,9 @@ class Replacement(nn.Module):
         self._returns = returns
 
     def forward(self, *_positional: Any, **_keywords: Any) -> Any:
-        return as_block_output(self._hidden, self._returns)
+        return in_form(self._hidden, self._returns)
 
 
-def as_block_output(hidden: Tensor, returns: Literal["tensor", "tuple"]) -> Any:
-    """`hidden` in the form the family's blocks return it: alone, or with attention weights (none)."""
+def in_form(hidden: Tensor, returns: Literal["tensor", "tuple"]) -> Any:
+    """`hidden` in the form the family's modules return it: alone, or in front of something nobody reads."""
     return (hidden, None) if returns == "tuple" else hidden

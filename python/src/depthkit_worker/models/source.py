@@ -11,7 +11,8 @@ class Source:
     """A loaded checkpoint.
 
     `weights_digest` is the sha256 over the bytes of the weight files, one after the other in the order
-    of their names. The same tensors in other shards have another digest.
+    of their names. The same tensors in other shards have another digest. Where an adapter was merged, it is
+    taken over that digest and the adapter's.
     """
 
     name: str
@@ -25,6 +26,8 @@ class Source:
     """The dtype most of the stored weights have, such as bfloat16."""
     notes: tuple[str, ...] = ()
     """What lies in the checkpoint and was not loaded, or not loaded as it says."""
+    adapter: str | None = None
+    """The adapter that was merged into the weights, as it was asked for."""
 
 
 IN_MEMORY = Source("in memory", None, None, "0" * 64, "float32")

@@ -28,8 +28,8 @@ _SINGLE_AND_INDEX = (
     ("pytorch_model.bin", "pytorch_model.bin.index.json"),
 )
 
-_BLOCK = re.compile(r"(?:^|\.)(?:layers|h)\.([0-9]{1,9})\.", re.ASCII)
-"""Every family calls its list of blocks one of the two."""
+_BLOCK = re.compile(r"(?:^|\.)(?:layers|h|blocks)\.([0-9]{1,9})\.", re.ASCII)
+"""Every family calls its list of blocks one of the three."""
 
 _DISTRIBUTED = re.compile(r"shard-[0-9]{5}-model-[0-9]{5}-of-[0-9]{5}\.safetensors")
 

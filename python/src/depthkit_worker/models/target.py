@@ -11,6 +11,7 @@ from typing import Any
 
 from depthkit_worker.contract.wire import TargetKind
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.models.gguf_header import gguf_fault, wrote_gguf
 
 NAMED = 3
 """Entries of a folder that a message names."""
@@ -35,6 +36,7 @@ _KNOWN: dict[TargetKind, _Known] = {
     "repair": _Known("saved repair", "repair.json", ("format", "version", "repairs"), ()),
 }
 _CALLED: dict[TargetKind, str] = {
+    "gguf": "The export's target",
     "export": "The export's target",
     "repair": "The repair's folder",
     "files": "The folder",
@@ -44,6 +46,8 @@ _CALLED: dict[TargetKind, str] = {
 def check_target(target: Path, kind: TargetKind, overwrite: bool, source_folder: Path | None = None) -> Path:
     """`target` in full, when something of `kind`, made from the model in `source_folder`, may be written
     there."""
+    if kind == "gguf":
+        return _check_gguf(target, overwrite)
     target = target.resolve()
     try:
         target.exists()
@@ -73,6 +77,27 @@ def check_target(target: Path, kind: TargetKind, overwrite: bool, source_folder:
             why = f"is not empty: it holds the {known.what} of an earlier run"
             remedy = "Name another folder, or ask to overwrite: then everything in it is replaced."
             raise _refused(kind, target, why, remedy, "TARGET_NOT_EMPTY")
+    return target
+
+
+def _check_gguf(target: Path, overwrite: bool) -> Path:
+    """The same for a file. Only one whose metadata say that depthkit wrote it may be replaced."""
+    target = target.resolve()
+    elsewhere = "Name another file."
+    if target.suffix != ".gguf":
+        raise _refused("gguf", target, "has no name that ends in .gguf", elsewhere, "INVALID_ARGUMENT")
+    if target.is_dir():
+        raise _refused("gguf", target, "is a folder", elsewhere, "INVALID_ARGUMENT")
+    _check_writable(target.parent, "files")
+    if not target.exists():
+        return target
+    if gguf_fault(target) is not None or not wrote_gguf(target):
+        asked = " even when asked to" if overwrite else ""
+        why = f"is there and no GGUF file that depthkit wrote, so it is not replaced{asked}"
+        raise _refused("gguf", target, why, elsewhere, "TARGET_NOT_EMPTY")
+    if not overwrite:
+        why = "is the GGUF file of an earlier run"
+        raise _refused("gguf", target, why, f"{elsewhere[:-1]}, or ask to overwrite.", "TARGET_NOT_EMPTY")
     return target
 
 

@@ -12,10 +12,12 @@ from depthkit_worker.contract.wire import ModelOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.memory.out_of_memory import is_out_of_memory
 from depthkit_worker.models.adapter_files import NOT_APPLIED
+from depthkit_worker.models.configuration import Described
 from depthkit_worker.models.families import family_of
 from depthkit_worker.models.first_line import first_line
 from depthkit_worker.models.leftovers import is_old_buffer, prediction_layers, stored_as
 from depthkit_worker.models.stored_weights import StoredWeights, block_of
+from depthkit_worker.models.text_part import RENAMED
 
 NAMED = 20
 """Tensors of a kind that a message names; all are in its details."""
@@ -23,13 +25,13 @@ NAMED = 20
 
 def load_weights(
     folder: Path,
-    config: PreTrainedConfig,
-    stored: StoredWeights,
+    described: Described,
     dtype: torch.dtype,
     device: torch.device,
     options: ModelOptions,
 ) -> tuple[PreTrainedModel, tuple[str, ...]]:
     """The model, and what to know of the tensors it has no place for."""
+    config = described.config
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
@@ -40,6 +42,7 @@ def load_weights(
             trust_remote_code=options.trust_remote_code,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # Reported below, with the other faults.
+            key_mapping=dict(RENAMED) if described.outside else None,
             **NOT_APPLIED,
         )
     except DepthkitError:
@@ -65,8 +68,12 @@ def load_weights(
             architecture=type(model).__name__,
         )
     assert isinstance(model, PreTrainedModel)
+    if described.outside:
+        # The library would save it by the names that it was read by.
+        del model._weight_conversions
     notes = _prediction_notes(folder, config, report) + _untied(folder, model)
-    _refuse_faults(folder, config, stored, report)
+    report["unexpected_keys"] = [name for name in report["unexpected_keys"] if name not in described.outside]
+    _refuse_faults(folder, config, described.stored, report)
     model.eval()
     model.requires_grad_(False)
     return model, notes

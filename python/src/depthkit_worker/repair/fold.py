@@ -47,9 +47,8 @@ from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.repair.weight_changes import Product
 from depthkit_worker.session.job import Job
 
-PROJECTIONS = ("down_proj", "c_proj", "dense_4h_to_h")
+PROJECTIONS = ("down_proj", "c_proj", "dense_4h_to_h", "fc2", "fc_out")
 """What families call the matrix that ends a feed-forward."""
-OUTPUT_NORM = "post_feedforward_layernorm"
 
 
 @dataclass(frozen=True)
@@ -185,7 +184,7 @@ def _places(base: Base, gaps: Sequence[Gap], reference: RepairReference) -> dict
 def _projection(decoder: Decoder, index: int, gap: Gap) -> tuple[str, nn.Module]:
     """The matrix whose output the block adds to the stream, by its name in the block."""
     block, last = decoder.blocks[index], decoder.family.feed_forward[-1]
-    if hasattr(block, OUTPUT_NORM):
+    if decoder.family.norms_updates:
         _refuse(gap, f"{decoder.family.model_type} norms what a feed-forward gives before it is added")
     module = block.get_submodule(last)
     candidates = [(last, module), *((f"{last}.{name}", getattr(module, name, None)) for name in PROJECTIONS)]

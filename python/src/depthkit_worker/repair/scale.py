@@ -18,7 +18,6 @@ from depthkit_worker.contract.wire import ScaleOptions, ScaleRatio
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.repair.fitting import Base, Fill, Fitted
-from depthkit_worker.repair.fold import OUTPUT_NORM
 from depthkit_worker.repair.gap_filling import fill_gap, first_token_notes, update_of
 from depthkit_worker.repair.gap_streams import Tokens, fit_gaps
 from depthkit_worker.repair.gaps import Gap, require_gaps
@@ -114,7 +113,7 @@ def _median(values: Tensor) -> Tensor:
 
 def _check_foldable(decoder: Decoder) -> None:
     """Refuse families that norm a sublayer's output: no weight of theirs takes the factor."""
-    if any(hasattr(block, OUTPUT_NORM) for block in decoder.blocks):
+    if decoder.family.norms_updates:
         model_type = decoder.family.model_type
         raise DepthkitError(
             "INVALID_ARGUMENT",

@@ -1,7 +1,7 @@
 """How far the directions that low-rank changes read are from a right angle to each other.
 
-That updates learned beside gates are held to orthogonality is an idea of PAT (arXiv 2408.14721). Here the rows
-of A are held to right angles and one length, whatever that is; B scales.
+That updates learned beside gates are held to orthogonality is an idea of PAT (arXiv 2408.14721). Here the
+rows of A are held to right angles and one length, whatever that is; B scales.
 """
 
 from __future__ import annotations

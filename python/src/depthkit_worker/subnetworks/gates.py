@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from depthkit_worker.models.decoder import Decoder, edited_module
 from depthkit_worker.models.families import Family
-from depthkit_worker.models.recorders import as_block_output
+from depthkit_worker.models.recorders import in_form
 from depthkit_worker.models.units import Parts
 from depthkit_worker.repair.repair import BlockEdit
 from depthkit_worker.repair.weight_changes import WeightChange
@@ -33,7 +33,7 @@ class PassThrough(nn.Module):
         self._returns = family.block_returns
 
     def forward(self, hidden_states: Tensor, *_positional: Any, **_keywords: Any) -> Any:
-        return as_block_output(hidden_states, self._returns)
+        return in_form(hidden_states, self._returns)
 
 
 class NoAttention(nn.Module):
@@ -41,7 +41,7 @@ class NoAttention(nn.Module):
 
     def __init__(self, family: Family) -> None:
         super().__init__()
-        self._adds_residual = family.sublayers_add_residual
+        self._adds_residual = family.attention_adds_residual
 
     def forward(self, hidden_states: Tensor, *positional: Any, **_keywords: Any) -> tuple[Tensor, None]:
         return (positional[0] if self._adds_residual else torch.zeros_like(hidden_states)), None
@@ -52,11 +52,12 @@ class NoFeedForward(nn.Module):
 
     def __init__(self, family: Family) -> None:
         super().__init__()
-        self._adds_residual = family.sublayers_add_residual
+        self._adds_residual = family.feed_forward_adds_residual
+        self._returns = family.feed_forward_returns
 
-    def forward(self, hidden_states: Tensor, *positional: Any) -> Tensor:
+    def forward(self, hidden_states: Tensor, *positional: Any) -> Any:
         residual: Tensor = positional[0] if self._adds_residual else torch.zeros_like(hidden_states)
-        return residual
+        return in_form(residual, self._returns)
 
 
 @contextmanager

@@ -43,8 +43,8 @@ class Head:
         self._norm = decoder.model.get_submodule(decoder.family.final_norm)
         self._weight: Tensor = head.weight
         self._bias: Tensor | None = head.bias
-        config = decoder.config
-        self._multiplier = getattr(config, "logit_scale", None) if config.model_type == "cohere" else None
+        config, multiplier = decoder.config, decoder.family.logit_multiplier
+        self._multiplier = getattr(config, multiplier) if multiplier else None
         self._divisor = getattr(config, "logits_scaling", None)
         self._softcap = getattr(config, "final_logit_softcapping", None)
         _check(self, decoder)

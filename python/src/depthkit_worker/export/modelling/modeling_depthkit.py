@@ -47,7 +47,11 @@ ATTENTION, FEED_FORWARD = "self_attn", "mlp"
 # Goes with the attention, or the feed-forward, when that is removed.
 WITH_ATTENTION: tuple[str, ...] = ("input_layernorm",)
 WITH_FEED_FORWARD: tuple[str, ...] = ("post_attention_layernorm",)
-SUBLAYERS_ADD_RESIDUAL = False
+ATTENTION_ADDS_RESIDUAL = False
+FEED_FORWARD_ADDS_RESIDUAL = False
+FEED_FORWARD_RETURNS_TUPLE = False
+# Mixture of experts: what says which blocks' feed-forward is dense.
+DENSE_BLOCKS = ""
 # end names
 
 
@@ -62,12 +66,13 @@ class NoAttention(nn.Module):
     )
 
     def forward(self, hidden_states, *args, **kwargs):
-        return (args[0] if SUBLAYERS_ADD_RESIDUAL else torch.zeros_like(hidden_states)), None
+        return (args[0] if ATTENTION_ADDS_RESIDUAL else torch.zeros_like(hidden_states)), None
 
 
 class NoFeedForward(nn.Module):
     def forward(self, hidden_states, *args):
-        return args[0] if SUBLAYERS_ADD_RESIDUAL else torch.zeros_like(hidden_states)
+        residual = args[0] if FEED_FORWARD_ADDS_RESIDUAL else torch.zeros_like(hidden_states)
+        return (residual, None) if FEED_FORWARD_RETURNS_TUPLE else residual
 
 
 class Constant(nn.Module):
@@ -186,14 +191,21 @@ def run(block, updates, x, args, kwargs):
     return (y, *output[1:]) if isinstance(output, tuple) else y
 
 
+def dense_at(number):
+    """The field's value by which the layer of that number is dense; None: by which no layer is."""
+    if DENSE_BLOCKS == "first_k_dense_replace":
+        return 0 if number is None else number + 1
+    return [] if number is None else [number]
+
+
 class Follower(nn.Module):
     """A block without attention, or only the updates in a removed block's place."""
 
     def __init__(self, config, layer_idx, place):
         super().__init__()
-        if place.get("dense") is not None:  # Mixture of experts: what the feed-forward is hangs on this list.
+        if place.get("dense") is not None:  # What the feed-forward is depends on the block's number.
             config = copy.copy(config)
-            config.mlp_only_layers = [layer_idx] if place["dense"] else []
+            config.update({DENSE_BLOCKS: dense_at(layer_idx) if place["dense"] else dense_at(None)})
         self.block = None
         if "feed-forward" not in place["without"]:
             self.block = BaseLayer(config, layer_idx)

@@ -9,7 +9,7 @@ from typing import Literal
 from transformers import PreTrainedConfig
 
 
-def _never(_config: PreTrainedConfig) -> bool:
+def never(_config: PreTrainedConfig) -> bool:
     return False
 
 
@@ -40,6 +40,14 @@ class Periodic:
 
 
 @dataclass(frozen=True)
+class Companions:
+    """Children of a block that serve one sublayer alone and go with it."""
+
+    attention: tuple[str, ...] = ()
+    feed_forward: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Family:
     """One architecture. Module names are relative to the model (dotted) or to one of its blocks."""
 
@@ -55,24 +63,36 @@ class Family:
     after_attention: str = "post_attention_layernorm"
     """Sequential wiring: the block's child whose input is x_l + a_l."""
     final_norm: str = "model.norm"
-    parallel: Callable[[PreTrainedConfig], bool] = _never
+    companions: Companions = Companions(("input_layernorm",), ("post_attention_layernorm",))
+    """In sequential wiring. Those that a block lacks count for nothing."""
+    companions_in_parallel: Companions = Companions()
+    """In parallel wiring, where most families have one norm that both sublayers read."""
+    norms_updates: bool = False
+    """Whether a norm stands between a sublayer and the stream, so that no weight of the sublayer's own sets
+    the size of its update."""
+    parallel: Callable[[PreTrainedConfig], bool] = never
     """Whether both sublayers read the block's input, which may depend on the configuration."""
     block_returns: Literal["tensor", "tuple"] = "tensor"
-    sublayers_add_residual: bool = False
-    """Whether the sublayers take the residual as their second argument and return the sum."""
+    feed_forward_returns: Literal["tensor", "tuple"] = "tensor"
+    attention_adds_residual: bool = False
+    """Whether the sublayer takes the residual as its second argument and returns the sum."""
+    feed_forward_adds_residual: bool = False
     update_multiplier: str | None = None
     """The configuration field that scales a_l and f_l before they are added."""
+    logit_multiplier: str | None = None
+    """The configuration field that the head's output is multiplied by."""
     depth_key: str = "num_hidden_layers"
     """The configuration file's key for the number of blocks."""
     layer_lists: tuple[str, ...] = ("layer_types",)
     """Configuration lists with one entry a block."""
     periodic: Periodic | None = None
     """Where blocks are of two kinds by their numbers."""
-    dense_blocks: str | None = None
-    """Mixture of experts: the configuration list of the blocks whose feed-forward is dense."""
-    branching: Callable[[PreTrainedConfig], bool] = _never
+    dense_blocks: Literal["mlp_only_layers", "first_k_dense_replace"] | None = None
+    """Mixture of experts: the configuration field of the blocks whose feed-forward is dense, a list of them
+    or how many come first."""
+    branching: Callable[[PreTrainedConfig], bool] = always
     """Whether the model takes position ids and a 4-D attention mask, so that several continuations may
-    stand behind one prompt in a row, each blind to the others. Said of those that were tried; not where
-    the distance between places in the row counts (alibi)."""
+    stand behind one prompt in a row, each blind to the others. All that were not found to fail at it; not
+    where the distance between places in the row counts (alibi)."""
     unsupported: Callable[[PreTrainedConfig], str | None] = _supported
     """Why a configuration of this family is outside what depthkit describes; None where it is not."""

@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
-from depthkit_worker.models.families.family import Family, always
+from depthkit_worker.models.families.family import Family, Periodic
 
-MIXTRAL = Family("mixtral", "MixtralForCausalLM", branching=always)
-QWEN2_MOE = Family("qwen2_moe", "Qwen2MoeForCausalLM", branching=always, dense_blocks="mlp_only_layers")
-QWEN3_MOE = Family("qwen3_moe", "Qwen3MoeForCausalLM", branching=always, dense_blocks="mlp_only_layers")
+# Its feed-forward returns the router's scores beside what it adds. Windows alternate by the block's number.
+GPT_OSS = Family(
+    "gpt_oss",
+    "GptOssForCausalLM",
+    feed_forward_returns="tuple",
+    periodic=Periodic(
+        2,
+        "layer_types",
+        (("sliding_attention", "sliding"), ("full_attention", "full")),
+        ("llama.cpp",),
+        "sliding_window_pattern",
+    ),
+)
+GRANITE_MOE = Family(
+    "granitemoe",
+    "GraniteMoeForCausalLM",
+    feed_forward=("block_sparse_moe",),
+    update_multiplier="residual_multiplier",
+)
 
-FAMILIES = (MIXTRAL, QWEN2_MOE, QWEN3_MOE)
+FAMILIES = (
+    Family("mixtral", "MixtralForCausalLM"),
+    Family("qwen2_moe", "Qwen2MoeForCausalLM", dense_blocks="mlp_only_layers"),
+    Family("qwen3_moe", "Qwen3MoeForCausalLM", dense_blocks="mlp_only_layers"),
+    Family("olmoe", "OlmoeForCausalLM"),
+    Family("deepseek_v3", "DeepseekV3ForCausalLM", dense_blocks="first_k_dense_replace"),
+    Family("glm4_moe", "Glm4MoeForCausalLM", dense_blocks="first_k_dense_replace"),
+    GRANITE_MOE,
+    GPT_OSS,
+)

@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from depthkit_worker.models.families.family import Family, Periodic, always
-
-LLAMA = Family("llama", "LlamaForCausalLM", branching=always)
-MISTRAL = Family("mistral", "MistralForCausalLM", branching=always)
-QWEN2 = Family("qwen2", "Qwen2ForCausalLM", branching=always)
-QWEN3 = Family("qwen3", "Qwen3ForCausalLM", branching=always)
-PHI3 = Family("phi3", "Phi3ForCausalLM", branching=always)
-STARCODER2 = Family("starcoder2", "Starcoder2ForCausalLM", branching=always)
+from depthkit_worker.models.families.family import Companions, Family, Periodic
 
 SMOLLM3 = Family(
     "smollm3",
     "SmolLM3ForCausalLM",
-    branching=always,
     layer_lists=("layer_types", "no_rope_layers"),
     periodic=Periodic(
         4, "no_rope_layers", ((1, "rope"), (0, "no-rope")), ("llama.cpp",), "no_rope_layer_interval"
     ),
 )
-GRANITE = Family("granite", "GraniteForCausalLM", branching=always, update_multiplier="residual_multiplier")
+APERTUS = Family(
+    "apertus",
+    "ApertusForCausalLM",
+    after_attention="feedforward_layernorm",
+    companions=Companions(("attention_layernorm",), ("feedforward_layernorm",)),
+)
 
-FAMILIES = (LLAMA, SMOLLM3, GRANITE, MISTRAL, QWEN2, QWEN3, PHI3, STARCODER2)
+FAMILIES = (
+    Family("llama", "LlamaForCausalLM"),
+    SMOLLM3,
+    Family("granite", "GraniteForCausalLM", update_multiplier="residual_multiplier"),
+    Family("mistral", "MistralForCausalLM"),
+    Family("ministral", "MinistralForCausalLM"),
+    Family("ministral3", "Ministral3ForCausalLM"),
+    Family("qwen2", "Qwen2ForCausalLM"),
+    Family("qwen3", "Qwen3ForCausalLM"),
+    Family("phi3", "Phi3ForCausalLM"),
+    Family("starcoder2", "Starcoder2ForCausalLM"),
+    Family("gemma", "GemmaForCausalLM"),
+    Family("olmo", "OlmoForCausalLM"),
+    Family("glm", "GlmForCausalLM"),
+    Family("ernie4_5", "Ernie4_5ForCausalLM"),
+    Family("hunyuan_v1_dense", "HunYuanDenseV1ForCausalLM"),
+    Family("nemotron", "NemotronForCausalLM"),
+    Family("seed_oss", "SeedOssForCausalLM"),
+    Family("arcee", "ArceeForCausalLM"),
+    Family("helium", "HeliumForCausalLM"),
+    Family("persimmon", "PersimmonForCausalLM", final_norm="model.final_layernorm"),
+    APERTUS,
+)

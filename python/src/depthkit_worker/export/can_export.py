@@ -1,0 +1,83 @@
+"""Whether a subnetwork can be exported, and which one nearby can: the same answers as the exports' own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from depthkit_worker.contract.wire import ExportCanExportResult, ExportFormat, ExportNearest
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.export.block_places import places_of
+from depthkit_worker.export.depthkit_form import layers_of, modelling_text
+from depthkit_worker.export.folding import plan_folds
+from depthkit_worker.export.gguf.plan import plan_gguf
+from depthkit_worker.models.units import Parts, Unit, units_of
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
+
+Fault = Callable[[Subnetwork], str | None]
+
+
+def can_export(subnetwork: Subnetwork, format_: ExportFormat) -> ExportCanExportResult:
+    fault: Fault = {"huggingface": huggingface_fault, "gguf": gguf_fault}[format_]
+    reason = fault(subnetwork)
+    if reason is None:
+        return ExportCanExportResult(possible=True, reason=None, nearest=None)
+    near = next((one for one in _near(subnetwork) if fault(one) is None), None)
+    nearest = (
+        None
+        if near is None
+        else ExportNearest(
+            removed=tuple(map(str, near.shortest_units)), repairs=tuple(one.method for one in near.repairs)
+        )
+    )
+    return ExportCanExportResult(possible=False, reason=reason, nearest=nearest)
+
+
+def gguf_fault(subnetwork: Subnetwork) -> str | None:
+    plan = plan_gguf(subnetwork)
+    return plan if isinstance(plan, str) else None
+
+
+def huggingface_fault(subnetwork: Subnetwork) -> str | None:
+    """Why neither a plain checkpoint nor depthkit's own form holds `subnetwork`."""
+    decoder, places = subnetwork.decoder, places_of(subnetwork)
+    if not any(place.block is not None for place in places):
+        return "every block is removed: there is no model left to export"
+    if not isinstance(plan_folds(decoder, places), str):
+        return None
+    try:
+        layers_of(places)
+        modelling_text(decoder)
+    except DepthkitError as error:
+        return error.message
+    return None
+
+
+def _near(subnetwork: Subnetwork) -> Iterator[Subnetwork]:
+    """Subnetworks like it, the most alike first."""
+    yield from _with_fewer_repairs(subnetwork, subnetwork.units)
+    lost, depth = subnetwork.lost, subnetwork.decoder.depth
+    attentions = [index for index in range(depth) if Parts.ATTENTION in lost[index]]
+    if len(attentions) == depth:
+        kept = [part & ~Parts.ATTENTION if index == depth - 1 else part for index, part in enumerate(lost)]
+        yield from _with_fewer_repairs(subnetwork, units_of(kept))
+    blocks = [index for index in range(depth) if lost[index] is Parts.BOTH]
+    yield from _with_fewer_repairs(subnetwork, _units(blocks))
+    pattern = subnetwork.decoder.pattern
+    for removed in [] if pattern is None else pattern.nearest(blocks, 1):
+        yield from _with_fewer_repairs(subnetwork, _units(removed))
+    yield Subnetwork(subnetwork.decoder)
+
+
+def _with_fewer_repairs(subnetwork: Subnetwork, units: tuple[Unit, ...]) -> Iterator[Subnetwork]:
+    """Without `units`: with all repairs that can stay, then without one of them, then without any."""
+    repairs = subnetwork.repairs
+    without_one = [(*repairs[:at], *repairs[at + 1 :]) for at in range(len(repairs))]
+    for left in dict.fromkeys([repairs, *without_one, ()]):
+        try:
+            yield Subnetwork(subnetwork.decoder, units, left)
+        except DepthkitError:  # A repair of what is not removed any more.
+            continue
+
+
+def _units(blocks: list[int] | tuple[int, ...]) -> tuple[Unit, ...]:
+    return tuple(Unit("block", index) for index in blocks)

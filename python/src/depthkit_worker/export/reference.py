@@ -1,0 +1,112 @@
+"""What an exported model should answer, kept in it, so that a check in the software that it is for needs
+neither the source nor the model in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+
+from depthkit_worker.contract.json_files import from_json, to_json
+from depthkit_worker.contract.wire import ExportReference, ExportReferencePrompt
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.export.verify import fixed_batch
+from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.kv_cache import cache_keyword, empty_cache, kv_bytes_per_token
+from depthkit_worker.models.logits import Reader
+from depthkit_worker.session.job import Job
+from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
+
+FILE = "depthkit-reference.json"
+VERSION = 1
+TEXTS = (
+    "The library of the small town was built in the last century, and its readers",
+    "To boil an egg, fill a pot with water and wait until",
+)
+WRITTEN = 16
+"""Tokens that are generated after each prompt."""
+
+
+def reference_of(subnetwork: Subnetwork, job: Job) -> ExportReference:
+    """The answers of `subnetwork` in memory."""
+    decoder = subnetwork.decoder
+    with removed(subnetwork):
+        prompts = tuple(_prompt(decoder, ids, text, job) for ids, text in _prompts(decoder))
+        kv_bytes = kv_bytes_per_token(decoder)
+    return ExportReference(version=VERSION, prompts=prompts, kv_bytes_per_token=kv_bytes)
+
+
+def write_reference(reference: ExportReference, folder: Path) -> None:
+    (folder / FILE).write_bytes(to_json(reference))
+
+
+def read_reference(folder: Path) -> ExportReference:
+    path = folder / FILE
+    if not path.is_file():
+        raise DepthkitError(
+            "FILE_NOT_FOUND",
+            f"Checking {folder}: it has no {FILE}, which every export of this depthkit carries. Export the "
+            "model again, or name the folder of an export.",
+            path=str(path),
+        )
+    try:
+        found = from_json(path.read_bytes(), ExportReference)
+        if found.version != VERSION:
+            raise ValueError(f"its version is {found.version}, not {VERSION}")
+        return found
+    except ValueError as error:
+        raise DepthkitError(
+            "MODEL_INVALID",
+            f"{path} should say what the model answers, and is not what this depthkit writes: {error}. "
+            "Export the model again.",
+            path=str(path),
+        ) from error
+
+
+def _prompts(decoder: Decoder) -> list[tuple[list[int], str | None]]:
+    """Tokens of each prompt, and the text that they are all of."""
+    if decoder.tokenizer is None:
+        found: list[tuple[list[int], str | None]] = [(row.tolist(), None) for row in fixed_batch(decoder)]
+    else:
+        found = [(decoder.tokenizer.encode(text), text) for text in TEXTS]
+    room = _room(decoder)
+    return [(ids, text) if len(ids) <= room else (ids[:room], None) for ids, text in found]
+
+
+def _room(decoder: Decoder) -> int:
+    """The most tokens of a prompt, at least one, behind which there is room to write."""
+    longest = decoder.context_length
+    return 1024 if longest is None else max(1, longest - WRITTEN)
+
+
+def _prompt(decoder: Decoder, ids: list[int], text: str | None, job: Job) -> ExportReferencePrompt:
+    cache = {cache_keyword(decoder.model): empty_cache()}
+    scores = _log_probabilities(decoder, ids, cache)
+    likeliest = scores.argmax(-1)
+    written = [int(likeliest[-1])]
+    longest = decoder.context_length
+    count = WRITTEN if longest is None else max(1, min(WRITTEN, longest - len(ids)))
+    while len(written) < count:
+        job.check()
+        written.append(int(_log_probabilities(decoder, written[-1:], cache)[-1].argmax()))
+    return ExportReferencePrompt(
+        text=text,
+        ids=tuple(ids),
+        likeliest=tuple(likeliest.tolist()),
+        log_probabilities=tuple(scores.gather(-1, likeliest[:, None])[:, 0].tolist()),
+        written=tuple(written),
+    )
+
+
+@torch.no_grad()
+def _log_probabilities(decoder: Decoder, ids: list[int], cache: Mapping[str, DynamicCache]) -> Tensor:
+    """(sequence, vocabulary), in fp32, behind each of `ids`, which follow what is in `cache`."""
+    batch = torch.tensor([ids], device=decoder.device)
+    logits = decoder.model(input_ids=batch, use_cache=True, **cache).logits.float()
+    Reader("Computing what the export should answer", decoder.dtype, "prompt").check(logits, range(1))
+    scores: Tensor = logits[0].log_softmax(-1)
+    return scores
