@@ -520,7 +520,10 @@ test("every public call is among these", () => {
   const walked = new Set(calls.map(([name]) => name));
   // Calls that take no options; what they take is among the lists above, or is a number.
   const without = new Set([
-    ..."Depthkit.close Model.units Model.close Subnetwork.without Subnetwork.close".split(" "),
+    ..."Depthkit.close Model.units Model.close Subnetwork.without Subnetwork.withPolicy Subnetwork.close".split(
+      " ",
+    ),
+    "proposeSkipWindow",
     ..."checkUnits parseUnit isErrorCode packageVersion pythonReference compareScores compareEvaluations compareStudies".split(
       " ",
     ),
@@ -552,6 +555,7 @@ test("every public call is among these", () => {
     "Depthkit.pool",
     ...methodsOf("Model", modelPrototype),
     ...methodsOf("Subnetwork", Object.getPrototypeOf(modelPrototype) as object),
+    ...methodsOf("PolicySubnetwork", Object.getPrototypeOf(policed) as object),
   ];
   expect(found.filter((name) => !walked.has(name) && !without.has(name))).toEqual([]);
   expect(Influence.prototype.by).toBeTypeOf("function");

@@ -89,7 +89,10 @@ def stream_of(places: Sequence[Place]) -> Stream | str:
                     stream.multiply(update.factor)
                 case update:
                     kind = getattr(update, "kind", type(update).__name__)
-                    return f"the {kind} update at block {place.index} depends on the token, so no bias can hold it"
+                    return (
+                        f"the {kind} update at block {place.index} depends on the token, so no bias can hold "
+                        "it"
+                    )
     return stream
 
 

@@ -139,7 +139,7 @@ def _learn(
             pull = pulls(adapters, options.lora.orthogonality) if options.lora.orthogonality > 0 else {}
             for parameter in parameters:
                 slopes = [own[parameter] for own in (found.gradients, pull) if parameter in own]
-                parameter.grad = sum(slopes) if slopes else None
+                parameter.grad = torch.stack(slopes).sum(0) if slopes else None
             optimiser.param_groups[0]["lr"] = options.lora.rate * factor
             optimiser.step()
         job.report(PHASE, step + 1, options.steps, "steps")
