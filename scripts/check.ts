@@ -1,4 +1,5 @@
 /** `npm run check`: everything that is wrong without running the product. */
+import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { pythonTools } from "./python-tools.ts";
 import { root, runStep } from "./steps.ts";
@@ -8,7 +9,15 @@ runStep(bin("biome"), ["check", "--error-on-warnings", "."]);
 runStep(bin("tsc"), ["-p", "."]);
 runStep(bin("depcruise"), ["--config", ".dependency-cruiser.cjs", "src"]);
 runStep(bin("knip"), []);
-runStep(process.execPath, ["--import", "tsx", "scripts/generate-contract.ts", "--check"]);
+for (const name of ["generate-contract", "generate-command-line", "api-reference"])
+  runStep(process.execPath, ["--import", "tsx", `scripts/${name}.ts`, "--check"]);
+// Files and headings that Markdown links to.
+const pages = execFileSync("git", ["ls-files", "-co", "--exclude-standard", "*.md"], {
+  cwd: root,
+  encoding: "utf8",
+});
+const links = ["--use", "remark-validate-links=repository:false", "--frail", "--quiet", "--no-stdout"];
+runStep(bin("remark"), [...links, ...pages.trim().split("\n")]);
 
 const { python, env } = await pythonTools();
 const cwd = join(root, "python");

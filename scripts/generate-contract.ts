@@ -4,8 +4,6 @@
  * `--check` it writes nothing and fails where a file differs.
  */
 import { createHash } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { pruneRecordSchema } from "../src/experiment/prune/record.ts";
 import { studyCostSchema } from "../src/experiment/study/cost/schema.ts";
@@ -15,9 +13,8 @@ import { errorDocument } from "../src/protocol/error-document.ts";
 import { methods } from "../src/protocol/methods.ts";
 import { contract } from "../src/protocol/schema.ts";
 import { emitPython, type JsonSchema } from "./emit-python.ts";
+import { writeGenerated } from "./generated-files.ts";
 import { goldenMessagesJson } from "./golden-messages.ts";
-
-const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** Names the options whose fields a call's params take over: their type in Python is one of its kind. */
 function baseOf(id: string): JsonSchema {
@@ -64,7 +61,7 @@ function fileSchema(form: z.ZodType, io: "input" | "output" = "output"): string 
 const schema = wireSchema();
 const schemaText = `${JSON.stringify(schema, null, 2)}\n`;
 const digest = createHash("sha256").update(schemaText).digest("hex");
-const outputs: Record<string, string> = {
+writeGenerated({
   "schemas/wire.schema.json": schemaText,
   "schemas/plan.schema.json": fileSchema(planSchema, "input"),
   "schemas/record.schema.json": fileSchema(recordSchema),
@@ -74,20 +71,4 @@ const outputs: Record<string, string> = {
   "schemas/golden-messages.json": goldenMessagesJson(),
   "src/protocol/generated.ts": `// Written by \`npm run generate\`; do not edit.\n/** sha256 of \`schemas/wire.schema.json\`: both sides must have the same. */\nexport const contractDigest = "${digest}";\n`,
   "python/src/depthkit_worker/contract/wire.py": emitPython(schema, digest),
-};
-
-const check = process.argv.includes("--check");
-const stale = Object.entries(outputs).filter(([path, text]) => {
-  let current = "";
-  try {
-    current = readFileSync(root + path, "utf8");
-  } catch {
-    // A file that is not there yet counts as different.
-  }
-  return current !== text;
 });
-if (check && stale.length > 0) {
-  console.error(`Out of date: ${stale.map(([path]) => path).join(", ")}. Run: npm run generate`);
-  process.exit(1);
-}
-for (const [path, text] of stale) writeFileSync(root + path, text);

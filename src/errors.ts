@@ -47,6 +47,7 @@ export const errorCodes = [
   "INTERNAL", // a fault in depthkit itself
 ] as const;
 
+/** What went wrong, of a closed set: docs/errors.md. */
 export type ErrorCode = (typeof errorCodes)[number];
 
 /**
@@ -95,6 +96,7 @@ interface DetailsByCode {
 export type ErrorDetails<C extends ErrorCode = ErrorCode> = Readonly<Record<string, unknown>> &
   (C extends keyof DetailsByCode ? Readonly<Partial<DetailsByCode[C]>> : unknown);
 
+/** What an error carries beside its code and its words. */
 export interface DepthkitErrorOptions {
   cause?: unknown;
   /** Machine-readable facts behind the message: the offending value, what is allowed. */
@@ -117,11 +119,13 @@ export class DepthkitError<C extends ErrorCode = ErrorCode> extends Error {
     this.details = (options.details ?? {}) as ErrorDetails<C>;
   }
 
+  /** Whether it has this code; its details are then typed by it. */
   is<K extends ErrorCode>(code: K): this is DepthkitError<K> {
     return (this.code as ErrorCode) === code;
   }
 }
 
+/** Whether a value is a code that an error of depthkit may have. */
 export function isErrorCode(value: unknown): value is ErrorCode {
   return (errorCodes as readonly unknown[]).includes(value);
 }

@@ -1,30 +1,18 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from "commander";
-import { packageVersion } from "../platform/package-root.ts";
+import { CommanderError } from "commander";
 import type { ErrorDocument } from "../schemas.ts";
 import { commands } from "./commands.ts";
 import { printJson, reportError } from "./error-report.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { addRemoteFlags } from "./remote-flags.ts";
+import { addCommand, completeCommand, makeProgram } from "./program.ts";
 
-const program = new Command("depthkit")
-  .description("Take Hugging Face LLMs apart along their depth: measure, remove, compare, save.")
-  .version(packageVersion())
-  .showHelpAfterError("(depthkit <command> --help lists what it takes)")
-  .addHelpText("after", "\nExit codes: 0 done, 1 failed, 2 wrong arguments, 3 set-up needed, 130 cancelled.")
-  .exitOverride();
-
-addRemoteFlags(program);
+const program = makeProgram();
 const words = process.argv.slice(2);
 
-// Subcommands copy the settings above when they are made. Some are named as a flag's value too: loaded for
-// nothing then.
-for (const { name, description, examples, load } of commands) {
-  const command = program.command(name).description(description);
-  if (!words.includes(name)) continue;
-  (await load())(command);
-  const title = examples.length === 1 ? "Example" : "Examples";
-  command.addHelpText("after", ["", `${title}:`, ...examples.map((line) => `  ${line}`)].join("\n"));
+// Some are named as a flag's value too: completed for nothing then.
+for (const entry of commands) {
+  const command = addCommand(program, entry);
+  if (words.includes(entry.name)) await completeCommand(command, entry);
 }
 
 // A reader that has seen enough (`| head`) is no failure.

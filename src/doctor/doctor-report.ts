@@ -100,4 +100,5 @@ export const doctorReport = z.object({
   problems: z.array(problem).describe("All that is wrong."),
   healthy: z.boolean().describe("Whether no problem is an error."),
 });
+/** What a worker would use, and what is wrong with it. */
 export type DoctorReport = z.infer<typeof doctorReport>;

@@ -15,6 +15,7 @@ import { cacheProblems, inspectionProblems, leftoverProblems, problemOf } from "
 import { type DoctorReport, doctorReport, type Problem } from "./doctor-report.ts";
 import { type Inspection, inspectPython } from "./inspect-python.ts";
 
+/** What `doctor` takes. */
 export interface DoctorOptions {
   /** Aborting ends the inspection; it rejects with CANCELLED. */
   signal?: AbortSignal | undefined;

@@ -11,6 +11,7 @@ import { progressOfSteps, type SetupProgress } from "./setup-progress.ts";
 import { type TorchChoice, torchChoices } from "./torch-names.ts";
 import { verifyModules } from "./verify-modules.ts";
 
+/** What `setup` takes. */
 export interface SetupOptions {
   /** Aborting ends what is running, removes what is half done and rejects with CANCELLED. */
   signal?: AbortSignal | undefined;
@@ -38,6 +39,7 @@ const setupChecks: Checks<SetupOptions> = {
   with: listOf(anyOf(...extraNames)),
 };
 
+/** What is ready now. */
 export interface SetupResult {
   /** The interpreter that a worker starts with. */
   python: string;

@@ -31,6 +31,7 @@ export interface SubnetworkScore {
   bySequence?: Readonly<Partial<Record<Measure, Float64Array>>>;
 }
 
+/** The measures of many subnetworks, in the order in which they were asked for. */
 export interface SubnetworkScores {
   measures: readonly Measure[];
   /** One entry a subnetwork, in the order asked for. */
@@ -74,6 +75,7 @@ export class SubnetworkEvaluation implements AsyncIterable<SubnetworkScore> {
     this.result.then(end, end);
   }
 
+  /** Each subnetwork as it is measured. */
   async *[Symbol.asyncIterator](): AsyncIterator<SubnetworkScore> {
     for (let next = 0; ; next += 1) {
       while (next >= this.#finished.length && !this.#ended) {

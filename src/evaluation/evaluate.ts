@@ -52,6 +52,7 @@ interface ScoresByKind {
   solve: GenerationScore;
 }
 
+/** The scores of one evaluation, under the name it was given. */
 export interface EvaluationResult<K extends Evaluation["kind"] = Evaluation["kind"]> {
   kind: K;
   name: string;

@@ -35,6 +35,7 @@ export interface ChoiceItem {
   answer: number;
 }
 
+/** How the model did on one text's last word. */
 export interface LastWordItem {
   /** Of the target, in nats. */
   logLikelihood: number;
@@ -50,6 +51,7 @@ export interface ChoiceScores extends Omit<ChoicesResult, "perItem" | "compariso
   perItem?: ChoiceItem[];
 }
 
+/** How often the last word is the likeliest. */
 export interface LastWordScores extends Omit<LastWordResult, "perItem"> {
   /** Where `items` asked for them, in the task's order. */
   perItem?: LastWordItem[];

@@ -37,6 +37,7 @@ export interface CompareRepairsOptions extends CallOptions {
   onRow?: ((row: RepairRow) => void) | undefined;
 }
 
+/** What one repair is worth, or why it could not be made. */
 export interface RepairRow {
   /** The repair's name. */
   name: string;
@@ -54,6 +55,7 @@ export interface RepairRow {
   peakBytes: number;
 }
 
+/** Repairs of the same gap beside each other. */
 export interface RepairComparison {
   /** Scores of the whole model. */
   dense: Scores;

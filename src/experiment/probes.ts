@@ -6,9 +6,12 @@ import { item } from "../arrays.ts";
 import { anyOf, aWhole, type Checks, checkArgument, checkOptions } from "../options.ts";
 import { type Random, randomStream } from "../shapley/random.ts";
 
+/** Small tasks that are made, not read: docs/tasks.md. */
 export const probeNames = ["sums", "brackets", "copying", "sorting", "lookup"] as const;
+/** A probe by its name. */
 export type ProbeName = (typeof probeNames)[number];
 
+/** What `probe` takes. */
 export interface ProbeOptions {
   /** Questions, at most 1,000; default 100. */
   items?: number | undefined;

@@ -35,6 +35,7 @@ export interface UnitOrder {
   order: readonly string[];
 }
 
+/** How far lists of scores agree, pair by pair. */
 export interface TradeOffs {
   names: string[];
   /** The units all lists score, in the first list's order. */
@@ -66,6 +67,7 @@ export function compareScores(lists: readonly UnitScores[]): TradeOffs {
   };
 }
 
+/** What a subnetwork measures without so many units of one list. */
 export interface RemovalCost {
   /** The list whose lowest or first units were removed. */
   by: string;
@@ -76,6 +78,7 @@ export interface RemovalCost {
   changes: Readonly<Record<string, number>>;
 }
 
+/** What removing units by several lists costs. */
 export interface RemovalCosts {
   /** The whole model's. */
   whole: Readonly<Record<string, number>>;
@@ -88,6 +91,7 @@ export interface RemovalCosts {
 /** Measures a subnetwork, given the units it is without, under every value of interest. */
 export type MeasureRemoval = (removed: readonly string[]) => Promise<Readonly<Record<string, number>>>;
 
+/** What `measureRemovalCosts` takes. */
 export interface RemovalCostOptions {
   /** How many units to remove. */
   counts: readonly number[];

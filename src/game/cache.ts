@@ -27,6 +27,7 @@ export class CachedGame<Player extends string = string> implements Game<Player> 
     if (cost !== undefined) this.costOf = cost;
   }
 
+  /** What it was asked for, and what it knew. */
   get counts(): Readonly<CacheCounts> {
     return this.#rows.counts;
   }
@@ -36,6 +37,7 @@ export class CachedGame<Player extends string = string> implements Game<Player> 
     return this.#rows.known;
   }
 
+  /** The game's values; what is known, or under way for another call, is not computed again. */
   async evaluate(coalitions: readonly Coalition[], options: EvaluateOptions = {}): Promise<Float64Array> {
     const compute: ComputeRows = async (keys, found) => {
       const batch = sortByDepth(keys.map((key) => Coalition.fromKey(this.players.length, key)));

@@ -19,10 +19,12 @@ export class Coalition implements Iterable<number> {
     this.#words = words;
   }
 
+  /** Nobody. */
   static empty(players: number): Coalition {
     return new Coalition(players, allocate(players));
   }
 
+  /** Every player. */
   static full(players: number): Coalition {
     const words = allocate(players).fill(0xffffffff);
     const rest = players & 31;
@@ -91,10 +93,12 @@ export class Coalition implements Iterable<number> {
     return this.#size;
   }
 
+  /** Whether this player is in it. */
   has(player: number): boolean {
     return (((this.#words[player >>> 5] ?? 0) >>> (player & 31)) & 1) === 1;
   }
 
+  /** This coalition and this player. */
   with(player: number): Coalition {
     checkMember(this.players, player);
     const words = this.#words.slice();
@@ -102,6 +106,7 @@ export class Coalition implements Iterable<number> {
     return new Coalition(this.players, words);
   }
 
+  /** This coalition and not this player. */
   without(player: number): Coalition {
     checkMember(this.players, player);
     const words = this.#words.slice();
@@ -109,12 +114,14 @@ export class Coalition implements Iterable<number> {
     return new Coalition(this.players, words);
   }
 
+  /** The players that are not in it. */
   complement(): Coalition {
     const words = Coalition.full(this.players).#words;
     for (let i = 0; i < words.length; i++) words[i] = whole(words, i) & ~whole(this.#words, i);
     return new Coalition(this.players, words);
   }
 
+  /** Whether both hold the same players of as many. */
   equals(other: Coalition): boolean {
     return this.players === other.players && this.key === other.key;
   }
@@ -137,6 +144,7 @@ export class Coalition implements Iterable<number> {
     return size;
   }
 
+  /** The numbers of its players, in order. */
   *[Symbol.iterator](): Generator<number, void, undefined> {
     for (let i = 0; i < this.#words.length; i++) {
       let word = whole(this.#words, i);

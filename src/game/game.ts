@@ -16,6 +16,7 @@ import {
 } from "../options.ts";
 import { type Coalition, maxPlayers } from "./coalition.ts";
 
+/** What an evaluation takes beside its coalitions. */
 export interface EvaluateOptions {
   readonly signal?: AbortSignal | undefined;
 }
@@ -33,6 +34,7 @@ export interface Game<Player extends string = string> {
   readonly players: readonly Player[];
   /** The names of the values, the matrix's columns. */
   readonly values: readonly string[];
+  /** Values of coalitions, row by row: as many numbers each as the game has values. */
   evaluate(coalitions: readonly Coalition[], options?: EvaluateOptions): Promise<Float64Array>;
   /** What a batch costs, in block evaluations; samplers may use it, and a cost budget needs it. */
   costOf?(coalitions: readonly Coalition[]): number;
@@ -43,14 +45,17 @@ export interface Game<Player extends string = string> {
   readonly caps?: Readonly<Record<string, number>>;
 }
 
+/** The value or values of a coalition. */
 export type ValueOf = (coalition: Coalition) => number | readonly number[];
 
+/** Who plays a game that is a function, and what its values are called. */
 export interface FunctionGameOptions<Player extends string = string> {
   /** Labels, or how many players. */
   readonly players: number | readonly Player[];
   /** Default `["value"]`. */
   readonly values?: readonly string[] | undefined;
   readonly caps?: Readonly<Record<string, number>> | undefined;
+  /** What a batch costs, as `Game.costOf`. */
   readonly costOf?: ((coalitions: readonly Coalition[]) => number) | undefined;
 }
 

@@ -12,9 +12,11 @@ export interface StoredRow {
 export interface RowStore {
   /** What it held when it was opened. */
   entries(): Iterable<StoredRow>;
+  /** Keeps rows for later runs. */
   append(rows: readonly StoredRow[]): Promise<void>;
 }
 
+/** What a cache was asked for, and what it knew. */
 export interface CacheCounts {
   /** Rows asked for, repeats included. */
   asked: number;

@@ -17,6 +17,7 @@ export interface MeasureSource {
 export interface ValueDefinition {
   readonly name: string;
   readonly measures: readonly string[];
+  /** Its value from the measures, by their names. */
   readonly compute: (measures: Readonly<Record<string, number>>) => number;
   /** For a negated loss: the loss from which on it is capped. */
   readonly cap?: number | undefined;

@@ -2,6 +2,7 @@ import { aNumberAbove, aText, type Checks, checkOptions, listOf, required } from
 import { isJournalKey, type JournalKey } from "./key.ts";
 import { openValuesFile, type StoredValue, type ValuesFile } from "./values-file.ts";
 
+/** Where a journal of values is, and what its values depend on. */
 export interface JournalOptions {
   /** Holds one file a key; made when absent. */
   readonly directory: string;
@@ -32,6 +33,10 @@ export class Journal implements AsyncDisposable {
     this.#file = file;
   }
 
+  /**
+   * Opens the file of this key, and makes it where there is none.
+   * @throws DepthkitError INVALID_ARGUMENT
+   */
   static async open(options: JournalOptions): Promise<Journal> {
     checkOptions("Journal.open", options, checks);
     const { directory, key, players, values, syncEveryMs } = options;
@@ -39,6 +44,7 @@ export class Journal implements AsyncDisposable {
     return new Journal(await openValuesFile({ directory, header, width: values.length, syncEveryMs }));
   }
 
+  /** The file that it appends to. */
   get path(): string {
     return this.#file.path;
   }
@@ -53,6 +59,7 @@ export class Journal implements AsyncDisposable {
     return this.#file.entries();
   }
 
+  /** Adds values at the end of the file. */
   append(entries: readonly StoredValue[]): Promise<void> {
     return this.#file.append(entries);
   }
@@ -62,6 +69,7 @@ export class Journal implements AsyncDisposable {
     return this.#file.close();
   }
 
+  /** `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

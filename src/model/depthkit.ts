@@ -31,6 +31,7 @@ import { type KitOptions, kitChecks } from "./kit-options.ts";
 import type { LoadModelOptions, Model } from "./model.ts";
 import type { ConnectOptions } from "./remote-line.ts";
 
+/** What `Depthkit.start` takes. */
 export interface StartOptions extends LaunchOptions, KitOptions {
   /**
    * `on-crash`: a new worker is started where one crashes. What handles name is made there again when a call
@@ -43,6 +44,7 @@ export interface StartOptions extends LaunchOptions, KitOptions {
   restartLimit?: RestartLimit | undefined;
 }
 
+/** What `Depthkit.pool` takes. */
 export interface PoolOptions extends StartOptions {
   /**
    * A worker for each, which loads its models there. Devices of one kind: a call may be answered by any of
@@ -221,6 +223,7 @@ export class Depthkit {
     return this.connection.close();
   }
 
+  /** `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

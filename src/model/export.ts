@@ -31,6 +31,7 @@ export interface GgufExport extends CallOptions, z.input<typeof ggufOptions>, Ch
   format: "gguf";
 }
 
+/** What `export` takes: a format with its options. */
 export type ExportOptions = HuggingfaceExport | GgufExport;
 
 /** What an export wrote, with its check where one was asked for. */

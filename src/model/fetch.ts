@@ -23,6 +23,7 @@ const listingSchema = z.strictObject({ from: z.string(), files: z.array(exported
 type Listing = z.infer<typeof listingSchema>;
 type FetchedFile = Listing["files"][number];
 
+/** A folder that was copied from a worker's machine. */
 export interface FetchedFolder {
   /** The folder of this machine. */
   readonly folder: string;

@@ -18,6 +18,7 @@ export interface GradientInfluenceOptions extends CallOptions, z.input<typeof in
 /** One number for every kind, metric and block. */
 export type GradientTable<T = number> = Record<UnitKind, Record<GradientMetric, T[]>>;
 
+/** Influence by gradients as data. */
 export interface GradientInfluenceData {
   /** Blocks of the model. */
   depth: number;
@@ -101,6 +102,7 @@ export class GradientInfluence {
       .map(({ unit }) => unit);
   }
 
+  /** The same as data, for a file. */
   toJSON(): GradientInfluenceData {
     return this.data;
   }

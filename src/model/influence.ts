@@ -16,6 +16,7 @@ export interface InfluenceOptions
 /** One number for every kind, metric and block. */
 export type InfluenceTable<T = number> = Record<UnitKind, Record<InfluenceMetric, T[]>>;
 
+/** Influence as data. */
 export interface InfluenceData {
   /** Blocks of the model. */
   depth: number;
@@ -42,6 +43,7 @@ export interface InfluenceData {
   seconds: number;
 }
 
+/** A unit and its influence. */
 export interface RankedUnit {
   /** Its name, such as `attention.7`. */
   unit: UnitName;
@@ -127,6 +129,7 @@ export class Influence {
     return { ...span, units: Array.from({ length }, (_, offset) => `block.${span.start + offset}` as const) };
   }
 
+  /** The same as data, for a file. */
   toJSON(): InfluenceData {
     return this.data;
   }

@@ -3,6 +3,7 @@ import { aFunction, type Check, type Checks, isObject } from "../options.ts";
 import type { KitEvent, Logger } from "../rpc/events.ts";
 import { aDuration } from "../rpc/time-limit.ts";
 
+/** What every kit takes, of whichever worker. */
 export interface KitOptions {
   /** A limit in milliseconds for each call that names none of its own. Default: none. */
   timeoutMs?: number | undefined;

@@ -49,6 +49,7 @@ export type PlayerName<P extends Players> = P extends UnitKind
     ? P[number] | UnitGroup
     : UnitGroup;
 
+/** Who plays, for which values, and how they are computed. */
 export interface ModelGameOptions<P extends Players = Players> extends EngineOptions {
   /** Who plays. Default `block`. */
   players?: P | undefined;
@@ -109,6 +110,7 @@ export class ModelGame<Player extends string = string> implements Game<Player>, 
     return this.#evaluator.effort.blockEvaluations;
   }
 
+  /** The values of these coalitions, row by row, from the journal where they are known. */
   evaluate(coalitions: readonly Coalition[], options?: EvaluateOptions): Promise<Float64Array> {
     return this.#game.evaluate(coalitions, options);
   }
@@ -126,6 +128,7 @@ export class ModelGame<Player extends string = string> implements Game<Player>, 
     return this.#evaluator.close();
   }
 
+  /** `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

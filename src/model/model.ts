@@ -91,6 +91,7 @@ export interface LoadModelOptions extends CallOptions, z.input<typeof modelOptio
 
 export interface SaveOptions extends CallOptions, z.input<typeof repairSaveOptions> {}
 
+/** What `evaluateSubnetworks` takes: measures, and how the worker computes them. */
 export interface EvaluateSubnetworksOptions extends Omit<EvaluateSubnetworksParams, "repairs"> {
   /**
    * Repairs to put in place wherever their units are removed, such as those of emulated updates of many
@@ -299,6 +300,7 @@ export class Subnetwork implements AsyncDisposable {
   /** Gives back what the worker holds for it alone: the repairs that it made. Others keep theirs. */
   async close(): Promise<void> {}
 
+  /** `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

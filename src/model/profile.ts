@@ -6,6 +6,7 @@ import type { CallOptions } from "../rpc/connection.ts";
 
 export interface ProfileOptions extends CallOptions, z.input<typeof profileOptions> {}
 
+/** What the model costs whole and without the removed units. */
 export interface Profile extends Omit<ProfilingProfileResult, "models"> {
   /** The whole model, measured in turn with the others. */
   dense: ModelProfile;

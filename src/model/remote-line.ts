@@ -21,6 +21,7 @@ import { readKeys } from "../worker/keys.ts";
 import { checkAddress } from "../worker/remote-address.ts";
 import { type KitOptions, kitChecks } from "./kit-options.ts";
 
+/** What `Depthkit.connect` takes. */
 export interface ConnectOptions extends KitOptions {
   /**
    * The key file of this client, which trusts the worker's public key and no other: `depthkit keys` makes it.

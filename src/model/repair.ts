@@ -28,6 +28,7 @@ export interface TrainingOptions extends z.input<typeof trainingOptions> {}
 /** The repair methods (docs/repair.md) and their settings. */
 export type RepairMethodOptions = z.input<typeof repairMethod>;
 
+/** What `repair` takes: a method with its settings, and how it is fitted. */
 export type RepairOptions = RepairMethodOptions &
   z.input<typeof repairFitOptions> &
   CallOptions & {
@@ -80,6 +81,7 @@ export class Repair extends Handle implements RepairInfo {
     collected.register(this, release);
   }
 
+  /** What a record keeps of it. */
   toJSON(): RepairInfo {
     const { method, removed, parameters, digest, base } = this;
     return { method, removed, parameters, digest, base };

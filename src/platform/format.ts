@@ -7,10 +7,12 @@ export function formatNumber(value: number, digits = 4): string {
     : Number(value.toPrecision(digits)).toString();
 }
 
+/** A whole number with commas between thousands: `1,000,000`. */
 export function formatCount(value: number): string {
   return value.toLocaleString("en-US");
 }
 
+/** Bytes for people, in powers of 1000: `1.5 GB`. */
 export function formatBytes(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let size = bytes;
@@ -22,6 +24,7 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? size : size.toFixed(1)} ${units[unit]}`;
 }
 
+/** A time for people: `4.2 s`, or minutes and seconds. */
 export function formatSeconds(seconds: number): string {
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);

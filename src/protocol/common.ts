@@ -13,7 +13,9 @@ export const taskHandle = named("TaskHandle", handle("task"));
 export const dataHandle = named("DataHandle", handle("(corpus|task)"));
 export const repairHandle = named("RepairHandle", handle("repair"));
 
+/** A kind of unit: `block`, `attention` or `feed-forward`. */
 export const unitKind = named("UnitKind", z.enum(unitKinds));
+/** A kind of unit: `block`, `attention` or `feed-forward`. */
 export type UnitKind = (typeof unitKinds)[number];
 
 /** A removable part of the model: its kind and its block's number, from 0. */
@@ -32,11 +34,13 @@ export const subject = {
 
 /** What grows as the exponential of a loss: JSON has no infinity, and `Number` reads the word as one. */
 export const finiteOrInfinity = named("FiniteOrInfinity", z.union([finite(), z.enum(["Infinity"])]));
+/** A number, or the word for an infinite one, which JSON has no number for. */
 export type FiniteOrInfinity = z.infer<typeof finiteOrInfinity>;
 
 const bosPolicies = ["auto", "always", "never"] as const;
 /** `auto`: what the tokeniser itself adds; `always` refuses a tokeniser that has no BOS token. */
 export const bosPolicy = named("BosPolicy", z.enum(bosPolicies));
+/** Whether a BOS token begins each sequence. */
 export type BosPolicy = (typeof bosPolicies)[number];
 
 export const fileSource = named(
@@ -72,6 +76,7 @@ export const dataInfo = named(
     bytes: count().describe("Bytes of the text in UTF-8."),
   }),
 );
+/** What was read: the digest of the data, and how much of it there was. */
 export type DataInfo = z.infer<typeof dataInfo>;
 
 const firstToken = named(
@@ -81,6 +86,7 @@ const firstToken = named(
     piece: z.string().describe("As the tokenizer's vocabulary writes it."),
   }),
 );
+/** A token of the text as the model gets it, for people to look at. */
 export type FirstToken = z.infer<typeof firstToken>;
 
 /** What text became, for people to look at. */

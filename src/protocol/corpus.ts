@@ -7,6 +7,7 @@ const packings = ["pack", "none"] as const;
 /** `pack`: one stream cut to equal length; `none`: one sequence a text, cut at the length. */
 const packing = named("Packing", z.enum(packings));
 
+/** Options of `loadCorpus`: how text becomes sequences of tokens. */
 export const corpusOptions = named(
   "CorpusOptions",
   z.strictObject({
@@ -71,6 +72,7 @@ export const corpusInfo = named(
       .describe("Where a model wrote all but the beginnings of the sequences: which, and how."),
   }),
 );
+/** What a corpus holds: sequences, tokens, and what was left out. */
 export type CorpusInfo = z.infer<typeof corpusInfo>;
 
 export const corpusLoadResult = named(

@@ -31,4 +31,5 @@ export const environmentReadResult = named(
     accelerators: list(accelerator).describe("CUDA devices."),
   }),
 );
+/** Versions, machine and accelerators of a worker. */
 export type WorkerEnvironment = z.infer<typeof environmentReadResult>;

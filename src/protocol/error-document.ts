@@ -19,4 +19,5 @@ export const errorDocument = z.object({
       .nullable(),
   }),
 });
+/** What a command with `--json` prints where it fails. */
 export type ErrorDocument = z.infer<typeof errorDocument>;

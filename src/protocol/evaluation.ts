@@ -19,6 +19,7 @@ const rowMode = named("RowMode", z.enum(rowModes));
 
 const everyItem = z.boolean().default(false).describe("Also give every item.");
 
+/** Options of perplexity: which rows of the text, cut how, in which windows. */
 export const perplexityOptions = named(
   "PerplexityOptions",
   z.strictObject({
@@ -94,6 +95,7 @@ const taskBatchSize = upTo(MOST_AT_A_TIME)
   .default(null)
   .describe("Items a batch, those behind the same examples as one; null: as many as pay and fit.");
 
+/** Options of the scoring of questions with choices. */
 export const choicesOptions = named(
   "ChoicesOptions",
   z.strictObject({
@@ -121,6 +123,7 @@ const rate = named(
     standardError: finite().nullable().describe("Of micro, over items; null with one item."),
   }),
 );
+/** A share of items, with its standard error. */
 export type Rate = z.infer<typeof rate>;
 
 const groupScore = named(
@@ -155,6 +158,7 @@ export const agreement = named(
   }),
 );
 
+/** What a subnetwork and the whole model answer alike and differently: stability and its counts. */
 export type Agreement = z.infer<typeof agreement>;
 
 const choiceItems = named(
@@ -192,6 +196,7 @@ export const choicesResult = named(
 
 export type ChoicesResult = z.infer<typeof choicesResult>;
 
+/** Options of the scoring of last words. */
 export const lastWordOptions = named(
   "LastWordOptions",
   z.strictObject({ batchSize: taskBatchSize, items: everyItem }),

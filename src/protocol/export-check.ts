@@ -60,4 +60,5 @@ export const exportCheckResult = named(
     seconds: finite().describe("Seconds it took."),
   }),
 );
+/** What a runtime made of a file, beside what the model in memory says. */
 export type RuntimeCheck = z.infer<typeof exportCheckResult>;

@@ -5,6 +5,7 @@ import { count, digest, extending, finite, list, named, path } from "./schema.ts
 /** What a GGUF file's matrices can be written as. */
 const ggufDtypes = ["auto", "float32", "float16", "bfloat16", "q8_0"] as const;
 
+/** Options of an export to GGUF. */
 export const ggufOptions = named(
   "GgufOptions",
   z.strictObject({
@@ -57,4 +58,5 @@ export const exportGgufResult = named(
     seconds: finite().describe("Seconds it took."),
   }),
 );
+/** What an export to GGUF has written. */
 export type GgufInfo = z.infer<typeof exportGgufResult>;

@@ -3,8 +3,10 @@ import { subject, unitName } from "./common.ts";
 import { dtypeChoice } from "./model.ts";
 import { count, digest, extending, finite, list, named, path } from "./schema.ts";
 
+/** Formats of an export. */
 export const exportFormats = ["huggingface", "gguf"] as const;
 
+/** Options of `export`. */
 export const exportOptions = named(
   "ExportOptions",
   z.strictObject({
@@ -122,6 +124,9 @@ export const exportProvenance = named(
     steps: list(exportStep).describe("One an export, the first one first."),
   }),
 );
+/** What an export says of where it came from, step by step. */
 export type ExportProvenance = z.infer<typeof exportProvenance>;
+/** What an export has written, and how far its logits are from those of the model in memory. */
 export type ExportInfo = z.infer<typeof exportHuggingfaceResult>;
+/** Whether a format can hold a subnetwork, and why not. */
 export type CanExport = z.infer<typeof exportCanExportResult>;

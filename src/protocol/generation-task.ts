@@ -13,8 +13,10 @@ const generationScores = ["exact", "number", "rouge-l"] as const;
  * target's words the text has in their order.
  */
 const generationScoreRule = named("GenerationScoreRule", z.enum(generationScores));
+/** The rule by which a written answer counts as right. */
 export type GenerationScoreRule = (typeof generationScores)[number];
 
+/** Options of `loadGenerationTask`. */
 export const generationTaskOptions = named(
   "GenerationTaskOptions",
   z.strictObject({
@@ -65,6 +67,7 @@ export const generationTaskInfo = named(
     firstTarget: z.string().describe("The first item's right answer, the first of several."),
   }),
 );
+/** What a task of written answers holds. */
 export type GenerationTaskInfo = z.infer<typeof generationTaskInfo>;
 
 export const generationLoadTaskResult = named(
@@ -77,6 +80,7 @@ export const generationUnloadTaskParams = named(
   z.strictObject({ task: generationTaskHandle }),
 );
 
+/** Options of `solve`. */
 export const solveOptions = named(
   "SolveOptions",
   z.strictObject({
@@ -124,6 +128,7 @@ const generationAnswer = named(
     finish: finishReason.describe("Why it ended."),
   }),
 );
+/** A written answer, what was read from it, and whether it is right. */
 export type GenerationAnswer = z.infer<typeof generationAnswer>;
 
 const rougeL = named(
@@ -179,4 +184,5 @@ export const generationSolveResult = named(
     seconds: finite().describe("Seconds it took."),
   }),
 );
+/** How many written answers are right, with standard errors. */
 export type GenerationScore = z.infer<typeof generationSolveResult>;

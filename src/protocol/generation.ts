@@ -15,6 +15,7 @@ export const sampling = {
   seed: count().default(0).describe("For sampling."),
 };
 
+/** Options of `generate`. */
 export const generateOptions = named(
   "GenerateOptions",
   z.strictObject({
@@ -66,6 +67,7 @@ const generation = named(
     finish: finishReason.describe("Why it ended."),
   }),
 );
+/** What a model wrote after one prompt, and why it ended. */
 export type Generation = z.infer<typeof generation>;
 
 export const generationGenerateResult = named(
@@ -77,4 +79,5 @@ export const generationGenerateResult = named(
     seconds: finite().describe("Seconds it took."),
   }),
 );
+/** What a model wrote, prompt by prompt. */
 export type GenerateResult = z.infer<typeof generationGenerateResult>;

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { firstTokens, subject } from "./common.ts";
 import { count, digest, extending, finite, list, MOST_AT_A_TIME, named, path, upTo } from "./schema.ts";
 
+/** Options of `lmEval`. */
 export const harnessOptions = named(
   "HarnessOptions",
   z.strictObject({
@@ -38,6 +39,7 @@ const harnessMetric = named(
       .describe("Whether more of it is better; null where the task does not say."),
   }),
 );
+/** A metric that lm-evaluation-harness gave, with its standard error. */
 export type HarnessMetric = z.infer<typeof harnessMetric>;
 
 const harnessTask = named(
@@ -51,6 +53,7 @@ const harnessTask = named(
     metrics: list(harnessMetric).describe("Its scores."),
   }),
 );
+/** A task of lm-evaluation-harness, with its version and its metrics. */
 export type HarnessTask = z.infer<typeof harnessTask>;
 
 export const harnessRunResult = named(
@@ -66,4 +69,5 @@ export const harnessRunResult = named(
     seconds: finite().describe("Seconds it took."),
   }),
 );
+/** What lm-evaluation-harness gave, task by task. */
 export type HarnessResult = z.infer<typeof harnessRunResult>;

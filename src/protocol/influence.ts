@@ -5,10 +5,12 @@ import { count, extending, finite, list, MOST_AT_A_TIME, named, upTo } from "./s
 import { tensorRef } from "./tensor.ts";
 
 const influenceMetric = named("InfluenceMetric", z.enum(influenceMetrics));
+/** A metric of influence by movement of the residual stream. */
 export type InfluenceMetric = (typeof influenceMetrics)[number];
 
 const angularTokens = named("AngularTokens", z.enum(["last", "all"]));
 
+/** Options of influence by movement of the residual stream. */
 export const influenceOptions = named(
   "InfluenceOptions",
   z.strictObject({
@@ -32,8 +34,10 @@ export const influenceOptions = named(
 );
 
 const gradientMetric = named("GradientMetric", z.enum(gradientMetrics));
+/** A metric of influence by gradients. */
 export type GradientMetric = (typeof gradientMetrics)[number];
 
+/** Options of influence by gradients. */
 export const influenceGradientOptions = named(
   "InfluenceGradientOptions",
   z.strictObject({
@@ -67,6 +71,7 @@ export const influenceGradientResult = named(
   }),
 );
 
+/** Which units are ranked: one kind, or several together. */
 export type RankedUnits = (typeof rankedUnits)[number];
 
 /** What `influence` takes: the metric says which way it is measured. */

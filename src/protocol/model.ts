@@ -9,6 +9,7 @@ const attentionChoice = named("AttentionChoice", z.enum(attentionChoices));
 
 export type Device = "auto" | "cpu" | "mps" | "cuda" | `cuda:${number}`;
 
+/** Options of `loadModel`. */
 export const modelOptions = named(
   "ModelOptions",
   z.strictObject({
@@ -52,6 +53,7 @@ const modelPattern = named(
     software: list(z.string()).describe("What takes a block's kind from its number alone."),
   }),
 );
+/** The order of two kinds of blocks in a model that has both. */
 export type ModelPattern = z.infer<typeof modelPattern>;
 
 export const modelInfo = named(
@@ -79,6 +81,7 @@ export const modelInfo = named(
     loadSeconds: finite().describe("Seconds that loading took."),
   }),
 );
+/** What a model is: its architecture, sizes and device, and where it came from. */
 export type ModelInfo = z.infer<typeof modelInfo>;
 
 export const modelLoadResult = named(

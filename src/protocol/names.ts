@@ -4,6 +4,7 @@
  */
 export const unitKinds = ["block", "attention", "feed-forward"] as const;
 
+/** Influence by movement of the residual stream. */
 export const influenceMetrics = ["cosine", "l1", "l2", "relative-l1", "relative-l2"] as const;
 
 /** Influence by gradients. */
@@ -15,6 +16,7 @@ export const rankedUnits = [...unitKinds, "sublayers"] as const;
 /** How an influence is seen by default. */
 export const influenceDefaults = { units: "block", metric: "cosine" } as const;
 
+/** What is measured of subnetworks; docs/engine.md says what each is. */
 export const measures = ["loss", "kl", "logit-distance", "accuracy", "choice-loss"] as const;
 
 /** Measures of which less is better: as the value of a game they enter negated. */

@@ -69,7 +69,9 @@ export const policy = named(
   "Policy",
   z.discriminatedUnion("kind", [feedForwardSkipping, fixedSkipping, randomSkipping, promptSkipping]),
 );
+/** From what a token or a sequence has seen so far to the units that run. */
 export type Policy = z.output<typeof policy>;
+/** A policy as a caller writes it: what has a default may be left out. */
 export type PolicyOptions = z.input<typeof policy>;
 
 /** Of a call that follows a policy where it is given one. */
@@ -89,6 +91,7 @@ export const skips = named(
     ),
   }),
 );
+/** What a policy left out, as shares of the feed-forwards. */
 export type Skips = z.output<typeof skips>;
 
 /** Beside a result: null without a policy. */

@@ -6,8 +6,10 @@ import { count, extending, finite, list, MOST_AT_A_TIME, named, upTo } from "./s
 const profileModes = ["masked", "physical"] as const;
 /** `masked`: the live model with units gated; `physical`: without the removed units' modules. */
 const profileMode = named("ProfileMode", z.enum(profileModes));
+/** How the smaller model is timed: with its units gated, or rebuilt without them. */
 export type ProfileMode = (typeof profileModes)[number];
 
+/** Options of `profile`. */
 export const profileOptions = named(
   "ProfileOptions",
   z.strictObject({
@@ -80,6 +82,7 @@ const spread = named(
     samples: list(finite()).describe("In the order they were taken."),
   }),
 );
+/** The middle and the spread of repeated timings. */
 export type Spread = z.infer<typeof spread>;
 
 export const speed = named(
@@ -90,6 +93,7 @@ export const speed = named(
     againstDense: spread.describe("The same divided by the dense model's in the same round."),
   }),
 );
+/** How fast text is read and written. */
 export type Speed = z.infer<typeof speed>;
 
 export const modelProfile = named(
@@ -107,6 +111,7 @@ export const modelProfile = named(
     decode: list(speed).describe("One entry a batch size."),
   }),
 );
+/** What a model costs to store and to run. */
 export type ModelProfile = z.infer<typeof modelProfile>;
 
 export const profilingProfileResult = named(

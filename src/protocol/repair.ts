@@ -28,6 +28,7 @@ const objective = named(
     .describe("Weights of the sum that training lowers."),
 );
 
+/** Options of trained repairs. */
 export const trainingOptions = named(
   "TrainingOptions",
   z.strictObject({
@@ -259,6 +260,7 @@ const partialOptions = named(
   }),
 );
 
+/** A method of repair with its settings. */
 export const repairMethod = named(
   "RepairMethod",
   z.discriminatedUnion("method", [
@@ -282,6 +284,7 @@ export const trainedMethods = repairMethod.options
   .filter(({ shape }) => "training" in shape && shape.training.parse(undefined) !== null)
   .map(({ shape }) => shape.method.value);
 
+/** Options of the fit of a repair. */
 export const repairFitOptions = named(
   "RepairFitOptions",
   z.strictObject({
@@ -316,6 +319,7 @@ export const repairInfo = named(
     base: list(digest()).describe("Digests of the repairs it was made on top of."),
   }),
 );
+/** What a repair is: its method, its place and its size. */
 export type RepairInfo = z.infer<typeof repairInfo>;
 
 const foldDescentReport = named(
@@ -367,6 +371,7 @@ export const trainingPoint = named(
       .describe("Until the last step, by the speed so far; null before the first step."),
   }),
 );
+/** A step of training, and what it came to. */
 export type TrainingPoint = z.infer<typeof trainingPoint>;
 
 const trainingReport = named(
@@ -401,6 +406,7 @@ export const repairReport = named(
     seconds: finite().describe("Seconds it took."),
   }),
 );
+/** How the fit of a repair went. */
 export type RepairReport = z.infer<typeof repairReport>;
 
 export const repairFitResult = named(
@@ -411,6 +417,7 @@ export const repairFitResult = named(
   }),
 );
 
+/** Options of saving repairs. */
 export const repairSaveOptions = named(
   "RepairSaveOptions",
   z.strictObject({

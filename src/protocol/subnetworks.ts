@@ -10,7 +10,9 @@ export const measuresOf = {
   choices: ["accuracy", "choice-loss"],
   "last-word": ["accuracy", "loss"],
 } as const;
+/** What is measured of subnetworks; docs/engine.md says what each is. */
 export const measure = named("Measure", z.enum(measures));
+/** What is measured of subnetworks; docs/engine.md says what each is. */
 export type Measure = (typeof measures)[number];
 
 const scoredPositions = named(
@@ -21,6 +23,7 @@ const scoredPositions = named(
   }),
 );
 
+/** Options of the engine that measures many subnetworks. */
 export const engineOptions = named(
   "EngineOptions",
   z.strictObject({

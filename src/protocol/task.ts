@@ -4,6 +4,7 @@ import { taskFormats } from "./names.ts";
 import { count, digest, extending, list, named } from "./schema.ts";
 
 const taskFormat = named("TaskFormat", z.enum(taskFormats));
+/** A known format of questions. */
 export type TaskFormat = (typeof taskFormats)[number];
 
 const taskKinds = ["choices", "last-word"] as const;
@@ -33,6 +34,7 @@ export const taskTemplate = named(
   }),
 );
 
+/** Options of `loadTask`. */
 export const taskOptions = named(
   "TaskOptions",
   z.strictObject({
@@ -98,6 +100,7 @@ export const taskInfo = named(
     tokensCut: count().describe("Tokens cut from such items, in all."),
   }),
 );
+/** What a task holds: its items, its digest and its rules. */
 export type TaskInfo = z.infer<typeof taskInfo>;
 
 export const taskLoadResult = named("TaskLoadResult", z.object({ task: taskHandle, info: taskInfo }));

@@ -3,6 +3,7 @@ import { aText, aWhole, checkArgument, listOf } from "../options.ts";
 import type { UnitKind, UnitName } from "./common.ts";
 import { unitKinds } from "./names.ts";
 
+/** A removable part of the model, as a kind and a number. */
 export interface Unit {
   /** A block, or a sublayer of one. */
   kind: UnitKind;

@@ -50,4 +50,5 @@ export const workerStatusResult = named(
     peakResidentBytes: count().describe("The most it ever took."),
   }),
 );
+/** What a worker is at: its calls, models and memory. */
 export type WorkerStatus = z.infer<typeof workerStatusResult>;

@@ -7,6 +7,7 @@ import { startPython } from "./start-python.ts";
 
 export type { Python, PythonObject } from "./python.ts";
 
+/** What `openPython` takes. */
 export interface OpenPythonOptions {
   /** An interpreter of the caller's own, in place of the managed environment and DEPTHKIT_PYTHON. */
   python?: string | undefined;
@@ -22,6 +23,8 @@ const checks: Checks<OpenPythonOptions> = { python: aText, signal: aSignal, verb
  * Opens the worker's Python environment to a script:
  *
  * ```ts
+ * import { openPython } from "depthkit/python";
+ *
  * await using py = await openPython();
  * const np = await py("numpy");
  * const sum = await py.value(py`${np}.arange(10).sum()`); // 45

@@ -12,6 +12,7 @@ import {
 
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
+/** A bar of a chart in text. */
 export interface Bar {
   /** Stands in front of it. */
   label: string;

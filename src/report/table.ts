@@ -1,5 +1,6 @@
 import { anyOf, aString, type Checks, checkArgument, listOf, objectOf, required } from "../options.ts";
 
+/** A column of a table in text. */
 export interface Column {
   /** Its heading. */
   title: string;

@@ -27,6 +27,7 @@ export interface WayWorth {
   readonly gains: boolean;
 }
 
+/** What routing is worth beside one subnetwork for all. */
 export interface RoutingWorth {
   /** The same mask for all: the one that was best on the text that the router learned on. */
   readonly single: WayWorth;

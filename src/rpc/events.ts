@@ -19,6 +19,7 @@ interface OfWorker {
   readonly pid: number;
 }
 
+/** What happens to workers and to the calls they hold. */
 export type KitEvent =
   | ({ readonly type: "start" } & OfWorker)
   | ({ readonly type: "exit" } & OfWorker & WorkerEnd)

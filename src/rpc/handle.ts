@@ -79,6 +79,7 @@ export class Handle implements AsyncDisposable {
     return this.#closing;
   }
 
+  /** `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

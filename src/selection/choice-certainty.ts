@@ -16,6 +16,7 @@ export interface ChoiceDraws<Player extends string = string> {
   readonly results?: readonly number[] | undefined;
 }
 
+/** How often a player was chosen over draws of the text. */
 export interface PlayerCertainty<Player extends string = string> {
   readonly player: Player;
   /** In how many draws it was chosen. */
@@ -25,6 +26,7 @@ export interface PlayerCertainty<Player extends string = string> {
   readonly interval: readonly [number, number];
 }
 
+/** How far draws of the text agree on a choice. */
 export interface ChoiceCertainty<Player extends string = string> {
   readonly draws: number;
   /** Of every player, the most often chosen first. */

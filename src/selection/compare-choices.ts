@@ -18,6 +18,7 @@ export interface ChoiceResults {
   readonly results: readonly number[];
 }
 
+/** Two ways to choose on the same draws, and whether they differ beyond their noise. */
 export interface ChoiceComparison {
   readonly draws: number;
   /** The mean over draws of how much more the first is worth than the second. */

@@ -34,6 +34,7 @@ export interface SearchProgress extends Progress {
   readonly cost: number;
 }
 
+/** What `search` takes over a game of one's own. */
 export interface SearchOptions<Player extends string = string> {
   readonly strategy: StrategyChoice;
   readonly budget: Budget;
@@ -62,6 +63,7 @@ export interface SearchOptions<Player extends string = string> {
   /** From 0 to 2^53 - 1; default 0. */
   readonly seed?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Hears of the search as it goes on. */
   readonly onProgress?: ((progress: SearchProgress) => void) | undefined;
 }
 

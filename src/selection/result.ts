@@ -4,6 +4,7 @@ import type { ArchivedSet } from "./archive.ts";
 import type { SearchRun } from "./run.ts";
 import type { StrategyName } from "./strategy-choice.ts";
 
+/** One step of a search: what it looked at, and what it settled on. */
 export interface TraceStep<Player extends string = string> {
   /** What this step looked at, by the players that were gone. */
   readonly tried: readonly (readonly Player[])[];

@@ -5,6 +5,7 @@ import type { SearchRun } from "./run.ts";
 /** A number a player: in the game's order, by label, or as `toScores()` names them. The lowest go first. */
 export type Scores = readonly number[] | Readonly<Record<string, number>> | NamedScores;
 
+/** Scores of players under a name. */
 export interface NamedScores {
   /** What was scored. */
   readonly name: string;

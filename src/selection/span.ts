@@ -1,5 +1,6 @@
 import { DepthkitError } from "../errors.ts";
 
+/** A run of consecutive blocks, and how far it turns the residual stream. */
 export interface Span {
   /** The first block of the run. */
   start: number;

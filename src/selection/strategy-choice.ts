@@ -12,6 +12,7 @@ import { span } from "./strategies/span.ts";
 import { tail } from "./strategies/tail.ts";
 import type { Strategy } from "./strategy.ts";
 
+/** Strategies of a search over any game. */
 export const strategies = [
   "lowest",
   "iterative",
@@ -27,6 +28,7 @@ export const strategies = [
   "surrogate",
 ] as const;
 
+/** A strategy by its name. */
 export type StrategyName = (typeof strategies)[number];
 
 /** A strategy by its name, or with settings of its own. */

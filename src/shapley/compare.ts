@@ -4,6 +4,7 @@ import { anInstance, checkArgument } from "../options.ts";
 import { correlation, ranking, sharedFirst, spearman } from "../ranks.ts";
 import { ShapleyEstimate } from "./estimate.ts";
 
+/** How far two estimates agree. */
 export interface Comparison {
   /** Spearman's rank correlation; NaN where all of one side's values are equal. */
   readonly rankCorrelation: number;

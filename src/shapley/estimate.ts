@@ -28,6 +28,7 @@ export interface PairEstimate<Player extends string = string> extends Omit<Playe
   readonly players: readonly [Player, Player];
 }
 
+/** Where an estimate stood after so many evaluations. */
 export interface TracePoint {
   /** Evaluations spent by then. */
   readonly evaluations: number;
@@ -41,6 +42,7 @@ export interface TracePoint {
   >;
 }
 
+/** What was estimated, how, and what it took. */
 export interface EstimateInfo<Player extends string = string> {
   /** How many there are. */
   readonly players: readonly Player[];

@@ -5,6 +5,7 @@ import type { Session } from "./session.ts";
 import { describeTarget, type Target } from "./target.ts";
 import type { Leverages } from "./unseen.ts";
 
+/** Names of all estimators; docs/shapley.md says what each is for. */
 export const methods = [
   "exact",
   "leave-one-out",
@@ -15,6 +16,7 @@ export const methods = [
   "regression",
 ] as const;
 
+/** An estimator by its name. */
 export type Method = (typeof methods)[number];
 
 /** What an estimator's numbers are, whatever the game. */

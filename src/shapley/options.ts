@@ -45,6 +45,7 @@ export interface StopRule {
   readonly value?: string | undefined;
 }
 
+/** What `estimateShapley` takes beside a game. */
 export interface EstimateOptions {
   /** Default "regression". */
   readonly method?: MethodChoice | undefined;
@@ -80,6 +81,7 @@ export interface EstimateOptions {
   /** Coalitions in one call of the game at most, but for `cost`; has no effect on the result. Default 256. */
   readonly batchSize?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Hears of the estimate as it goes on. */
   readonly onProgress?: ((progress: EstimateProgress) => void) | undefined;
 }
 

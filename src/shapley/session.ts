@@ -12,6 +12,7 @@ export interface Budget {
   readonly cost?: number | undefined;
 }
 
+/** Why an estimate ended. */
 export type StopReason = "evaluations" | "seconds" | "cost" | "settled" | "complete";
 
 export interface SessionOptions {

@@ -13,11 +13,13 @@ const key = z.string().regex(/^[0-9a-zA-Z.\-:+=^!/*?&<>()[\]{}@%$#]{40}$(?!\n)/)
 const keyFile = z.strictObject({ public: key, secret: key, trusted: z.record(z.string().min(1), key) });
 export type KeyFile = z.infer<typeof keyFile>;
 
+/** What `makeKeys` takes. */
 export interface MakeKeysOptions {
   /** Files with public keys, as this function writes them beside each key file. */
   trust?: readonly string[] | undefined;
 }
 
+/** The files that `makeKeys` wrote. */
 export interface MadeKeys {
   /** The key file: it holds the secret, and only its owner may read it. */
   readonly file: string;

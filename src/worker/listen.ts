@@ -5,6 +5,7 @@ import { readKeys } from "./keys.ts";
 import { type LaunchOptions, launchWorker } from "./launch.ts";
 import { checkAddress } from "./remote-address.ts";
 
+/** What `listenWorker` takes. */
 export interface ListenOptions extends LaunchOptions {
   /** Where: `tcp://host:port`. Port `*` is any that is free, host `*` every network of this machine. */
   listen: string;

@@ -96,6 +96,31 @@ test.each([
   expect({ stdout, status }).toEqual({ stdout: "", status: 0 });
 });
 
+test("programs in its comments compile", () => {
+  const comments = readdirSync(join(installed, "dist"), { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".d.ts"))
+    .flatMap(
+      (path) => readFileSync(join(installed, "dist", path), "utf8").match(/\/\*\*[\s\S]*?\*\//g) ?? [],
+    );
+  const programs = comments.flatMap((comment) =>
+    [...comment.replaceAll(/^ *\* ?/gm, "").matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = ""]) => code),
+  );
+  expect(programs.length).toBeGreaterThan(0);
+  const files = programs.map((_, at) => `comment-${at}.ts`);
+  for (const [at, file] of files.entries()) writeFileSync(join(app, file), programs[at] ?? "");
+  const compilerOptions = {
+    strict: true,
+    noEmit: true,
+    target: "es2022",
+    module: "nodenext",
+    types: ["node"],
+  };
+  writeFileSync(join(app, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
+  const tsc = join(root, "node_modules/typescript/lib/tsc.js");
+  const { stdout, status } = spawnSync(process.execPath, [tsc, "-p", app], { encoding: "utf8" });
+  expect({ stdout, status }).toEqual({ stdout: "", status: 0 });
+});
+
 test("its declarations have no generic typed arrays, which TypeScript before 5.7 refuses", () => {
   const declarations = readdirSync(join(installed, "dist"), { recursive: true, encoding: "utf8" }).filter(
     (path) => path.endsWith(".d.ts"),

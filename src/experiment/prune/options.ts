@@ -100,6 +100,7 @@ export interface PruneOptions extends CallOptions {
   onEvent?: ((event: PruneEvent) => void) | undefined;
 }
 
+/** What the sets are compared on. */
 export interface PruneEvaluations {
   /** Held-out text by name: perplexity, in chunks of the text's length. */
   texts?: Readonly<Record<string, TextData>> | undefined;

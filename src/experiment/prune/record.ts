@@ -41,6 +41,7 @@ export const contenderSchema = choiceSchema.extend({
   repairedLoss: z.number().nullable().describe("The same with the repair; null where none was asked for."),
   againstShipped: difference.nullable().describe("Null until a model is shipped, and of its own set."),
 });
+/** A set that was compared, with its scores on text that no set has seen. */
 export type PruneContender = z.infer<typeof contenderSchema>;
 
 export const prunePlanSchema = z.object({
@@ -61,6 +62,7 @@ export const prunePlanSchema = z.object({
     .describe("What takes long, in its order."),
   notes: z.array(z.string()).describe("What is left out, and why."),
 });
+/** What a pruning will do, told before it begins. */
 export type PrunePlan = z.infer<typeof prunePlanSchema>;
 
 // Comparisons and single items are not asked for, so they have no place here.
@@ -114,4 +116,5 @@ export const pruneRecordSchema = z.object({
   export: exportHuggingfaceResult.describe("What was saved."),
   notes: z.array(z.string()).describe("What the plan and the searches have to add."),
 });
+/** All that a pruning leaves: what was asked, the sets compared, and what was saved. */
 export type PruneRecord = z.infer<typeof pruneRecordSchema>;

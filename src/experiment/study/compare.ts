@@ -19,6 +19,7 @@ export interface ProtocolDifference {
   readonly fields: readonly { readonly field: string; readonly one: unknown; readonly other: unknown }[];
 }
 
+/** Two studies row by row, and in what they differ otherwise. */
 export interface StudyComparison {
   readonly rows: readonly ComparedRow[];
   readonly protocols: readonly ProtocolDifference[];

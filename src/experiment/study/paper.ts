@@ -7,6 +7,7 @@ import type { TaskData } from "../../model/task-data.ts";
 import { aFlag, aText, aWhole, type Check, type Checks, checkOptions, required } from "../../options.ts";
 import type { Plan } from "./plan.ts";
 
+/** What `paperPlan` takes. */
 export interface PaperPlanOptions {
   /** A bundled name, a folder, a `.gguf` file or a hub id. */
   model: string;

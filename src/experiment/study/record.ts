@@ -102,6 +102,7 @@ export const costsSchema = z.object({ units: z.record(z.string(), cost), model: 
 export const writtenSchema = generationGenerateResult.omit({ seconds: true, skips: true });
 export type Written = z.output<typeof writtenSchema>;
 
+/** The record of a study. */
 export const recordSchema = z.object({
   recordVersion: z.literal(3).describe("2 and before knew one metric, one model and perplexity."),
   depthkitVersion: z.string().describe("The version that ran it."),
@@ -210,4 +211,5 @@ export const recordSchema = z.object({
     })
     .describe("All that another run of the same plan may have otherwise."),
 });
+/** All that a study leaves: what was asked, what was measured, and on what. */
 export type StudyRecord = z.output<typeof recordSchema>;

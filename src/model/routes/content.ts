@@ -18,6 +18,7 @@ export interface RouteMask<S> {
   readonly subnetwork: S;
 }
 
+/** A mean loss with its standard error. */
 export interface MeanLoss {
   /** In nats a token behind the prompt. */
   readonly mean: number;

@@ -9,6 +9,7 @@ export interface RoutedText extends Generation {
   readonly mask: string;
 }
 
+/** What was written along routes, and what each token ran. */
 export interface RoutedTexts {
   /** One for each prompt, in their order. */
   readonly generations: readonly RoutedText[];

@@ -166,6 +166,7 @@ export class Routes<S extends RoutedSubnetwork> implements AsyncDisposable {
     await Promise.all(this.masks.map(({ subnetwork }) => subnetwork[Symbol.asyncDispose]()));
   }
 
+  /** `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -38,12 +38,14 @@ export interface DrawResult<S> {
   readonly reported: number;
 }
 
+/** What one method found on each draw of the text. */
 export interface MethodDraws<S> {
   readonly results: readonly DrawResult<S>[];
   /** How often each unit went, what draws have in common, and how far the reported measure spreads. */
   readonly certainty: ChoiceCertainty<UnitName>;
 }
 
+/** What several methods found on the same draws of the text. */
 export interface SearchDraws<S> {
   readonly methods: Readonly<Record<string, MethodDraws<S>>>;
   /** The first method beside each other one, on the same draws: whether they differ beyond their noise. */

@@ -10,6 +10,7 @@ import { withTimeLimit } from "../../rpc/time-limit.ts";
 import type { Corpus } from "../corpus.ts";
 import { fitRepair, type Repair, type RepairOptions, repairOptionsWith } from "../repair.ts";
 
+/** How the repairs of a search's gaps are made. */
 export type GapRepairOptions = RepairOptions & {
   /** Runs of up to so many neighbouring blocks get a repair of their own; default 2. */
   runs?: number | undefined;
@@ -103,6 +104,7 @@ export class GapRepairs implements AsyncDisposable {
     await Promise.all(this.repairs.map((repair) => repair.close()));
   }
 
+  /** `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -118,7 +118,9 @@ export const recipes = {
   },
 } as const satisfies Readonly<Record<string, Recipe>>;
 
+/** A published recipe of a search, by its name. */
 export type RecipeName = keyof typeof recipes;
+/** Names of all recipes. */
 export const recipeNames = Object.keys(recipes) as RecipeName[];
 
 /** The budget as the recipe means it. */

@@ -10,6 +10,7 @@ import { withTimeLimit, workerCallChecks } from "../../rpc/time-limit.ts";
 import { Corpus, type LoadCorpusOptions, loadCorpus } from "../corpus.ts";
 import type { Task } from "../task.ts";
 
+/** How a text is split into parts that share nothing. */
 export interface SplitTextOptions extends Omit<LoadCorpusOptions, "sequences" | "skip"> {
   /** Sequences that scores and repairs are fitted to; 0 for none. Default 0. */
   fit?: number | undefined;
@@ -34,11 +35,13 @@ export class TextParts implements AsyncDisposable {
     this.report = report;
   }
 
+  /** Gives the corpora of all parts back. */
   async close(): Promise<void> {
     const all = [this.fit, ...this.choose, this.report];
     await Promise.all(all.map((corpus) => corpus?.close()));
   }
 
+  /** `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -19,6 +19,7 @@ export interface UnitCost {
   readonly seconds?: number | undefined;
 }
 
+/** What each unit of a model costs, and the whole model. */
 export interface UnitCosts {
   readonly units: Readonly<Record<UnitName, UnitCost>>;
   /** Of the whole model: embedding, head and all. */

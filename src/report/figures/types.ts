@@ -159,6 +159,7 @@ export interface PanelsFigure extends FigureBase {
   band?: string;
 }
 
+/** One of several small charts in a figure. */
 export type Panel = LinesPanel | BarsPanel | IntervalsPanel;
 
 /** A small chart of lines. */
@@ -228,6 +229,7 @@ export interface MapAxis {
   entries: readonly string[];
 }
 
+/** How a map tells values by colour. */
 export type MapShading = OneHue | TwoHues;
 
 /** One hue; its strength tells the value. */
@@ -362,6 +364,7 @@ export interface WrittenText {
   tone?: Tone;
 }
 
+/** A figure of a report. */
 export type Figure =
   | LinesFigure
   | PanelsFigure
@@ -374,6 +377,7 @@ export type Figure =
 /** Words, some of them strong, some of them links. All of it is escaped. */
 export type Prose = string | readonly Inline[];
 
+/** A part of a sentence. */
 export type Inline =
   | string
   /** Bold. */

@@ -8,6 +8,7 @@ import { evaluateRequired } from "../required.ts";
 import type { Session, Unit } from "../session.ts";
 import { randomWindows, windowsOf } from "../windows.ts";
 
+/** Settings of estimates from random orders of the players. */
 export interface PermutationOptions {
   readonly name: "permutation";
   /**

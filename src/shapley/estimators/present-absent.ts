@@ -10,6 +10,7 @@ import type { Session, Unit } from "../session.ts";
 import { choose, reachOf } from "../target.ts";
 import { randomWindows } from "../windows.ts";
 
+/** Settings of the difference between coalitions with and without a player. */
 export interface PresentAbsentOptions {
   readonly name: "present-absent";
   /** The share of the players that stay, rounded down to a number of them; default 0.9, as in the paper. */

@@ -10,6 +10,7 @@ import { foldCount, RemovalSample } from "../removal-sample.ts";
 import { evaluateRequired } from "../required.ts";
 import { coalitionsWithin } from "../target.ts";
 
+/** Settings of estimates by regression on coalitions. */
 export interface RegressionOptions {
   readonly name: "regression";
   /**

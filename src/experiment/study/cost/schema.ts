@@ -37,6 +37,7 @@ const costRow = z.object({
 });
 export type CostRow = z.output<typeof costRow>;
 
+/** What a study will do and how long it takes. */
 export const studyCostSchema = z.object({
   costVersion: z.literal(1).describe("Of this form."),
   depthkitVersion: z.string().describe("The version that told it."),
@@ -59,6 +60,7 @@ export const studyCostSchema = z.object({
     .describe("The same with what is done already: what a record says was planned."),
   untold: z.array(z.string()).describe("What has no seconds."),
 });
+/** What a study will do and how long it takes. */
 export type StudyCost = z.output<typeof studyCostSchema>;
 
 /** What the journal keeps of it, for the record to say how far off it was. */
