@@ -38,15 +38,36 @@ export function siteLink(link: string, file: string): string {
   return `${repository}/${folder ? "tree" : "blob"}/main/${path}${end}`;
 }
 
-/** Pages in the order in which a reader meets them, by path in docs/; those not named follow by their titles. */
-const order = [
-  ...["setup", "models", "prune", "search", "shapley", "repair", "training", "evaluation", "tasks"],
-  ...["studies", "export", "embedding", "remote", "reliability", "security", "python", "policies", "routes"],
-  ...["methods", "architecture", "engine", "protocol", "errors"],
-  ...["index", "first-steps", "choose", "prove", "export-and-serve", "embed", "gpu-and-beyond"],
-  ...["from-python-tools", "command-line", "api", "schemas", "glossary"],
-];
-const place = (name: string) => (order.includes(name) ? order.indexOf(name) : order.length);
+/** Pages of a folder of `docs/` in the order in which a reader meets them; those not named follow by their titles. */
+const orders: Readonly<Record<string, readonly string[]>> = {
+  "": [
+    ...[
+      "setup",
+      "models",
+      "prune",
+      "search",
+      "shapley",
+      "repair",
+      "training",
+      "evaluation",
+      "studies",
+      "export",
+    ],
+    ...["gguf", "policies", "routes", "embedding", "remote", "python", "reliability", "security"],
+    ...["architecture", "engine", "methods", "tasks", "protocol", "errors"],
+  ],
+  guide: [
+    ...["index", "first-steps", "choose", "repair", "prove", "export-and-serve", "studies", "embed"],
+    ...["gpu-and-beyond", "from-python-tools"],
+  ],
+  reference: ["command-line", "api", "schemas"],
+  measurements: ["index"],
+};
+
+function placeIn(folder: string, name: string): number {
+  const order = orders[folder] ?? [];
+  return order.includes(name) ? order.indexOf(name) : order.length;
+}
 
 /** Pages of `docs/` that are looked up rather than read. */
 const reference = ["methods", "tasks", "errors", "protocol"];
@@ -79,7 +100,10 @@ function itemsOf(folder: string): DefaultTheme.SidebarItem[] {
   });
   return named
     .map(({ name, file, link }) => ({ name, text: titleOf(file), link }))
-    .sort((one, other) => place(one.name) - place(other.name) || one.text.localeCompare(other.text))
+    .sort(
+      (one, other) =>
+        placeIn(folder, one.name) - placeIn(folder, other.name) || one.text.localeCompare(other.text),
+    )
     .map(({ text, link }) => ({ text, link }));
 }
 
