@@ -25,7 +25,7 @@ import {
 } from "../evaluation/task-scores.ts";
 import type { TextData } from "../evaluation/text-data.ts";
 import { type SolveOptions, solveTask } from "../evaluation/written-answers.ts";
-import { anInstance, anyOf, aText, checkArgument, either, listOf } from "../options.ts";
+import { anInstance, anyOf, aText, checkArgument, either, isObject, listOf } from "../options.ts";
 import type { UnitKind, UnitName } from "../protocol/common.ts";
 import type { CanExport, ExportInfo } from "../protocol/export.ts";
 import type { GgufInfo } from "../protocol/export-gguf.ts";
@@ -578,11 +578,9 @@ export async function loadModel(
   // own.
   const path = (name: string): string =>
     connection.remote === undefined && existsSync(name) ? pathFor(connection, name) : name;
-  const { adapter } = options;
-  const { result } = await connection.request(
-    "model.load",
-    { source: path(source) },
-    typeof adapter === "string" ? { ...options, adapter: path(adapter) } : options,
-  );
+  // What the options are is looked at with the call.
+  const adapter = isObject(options) ? options.adapter : undefined;
+  const asked = typeof adapter === "string" ? { ...options, adapter: path(adapter) } : options;
+  const { result } = await connection.request("model.load", { source: path(source) }, asked);
   return new Model(connection, result.model, result.info);
 }

@@ -56,6 +56,26 @@ test("examples/paper runs on a small model, and its report ends with the paper's
   expect(readFileSync(join(out, "report/report.html"), "utf8")).toContain("The paper's claims");
 }, 300_000);
 
+test("examples/neighbours runs on a small model, each claim beside its controls", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "depthkit-neighbours-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const tiny = await tinyModel(folder);
+  const out = join(folder, "out");
+  const { code, output } = await run("examples/neighbours/main.ts", "--quick", "--model", tiny, "--out", out);
+  expect({ code, output }).toMatchObject({ code: 0 });
+  for (const claim of [
+    "learned gates chooses",
+    "swiglu in the gap",
+    "beats a static mask",
+    "beats one mask",
+  ]) {
+    expect(output).toMatch(new RegExp(`^(held|did-not-hold|cannot-be-told) +.*${claim}`, "m"));
+  }
+  const page = readFileSync(join(out, "report/report.html"), "utf8");
+  expect(page).toContain("What the neighbours claim");
+  expect(page).not.toMatch(/NaN|undefined/);
+}, 300_000);
+
 /** A program as a document has it, but for the folders of `out` and `runs` that it writes to. */
 async function runDocumented(document: string) {
   const code = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(root, document), "utf8"))?.[1] ?? "";

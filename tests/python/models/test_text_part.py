@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import (
     AutoModelForImageTextToText,
-    AutoTokenizer,
     CLIPVisionConfig,
     Gemma3Config,
     LlavaConfig,
@@ -164,7 +164,8 @@ def test_it_is_pruned_and_saved_by_itself(name: str, tmp_path: Path, words: PreT
         content = saved_config(folder)
         assert not {"text_config", "vision_config"} & set(content)
         text = "t3 t17 t90"
-        assert AutoTokenizer.from_pretrained(folder)(text).input_ids == words(text).input_ids
+        # By itself: the library takes Qwen2's own tokenizer for that family, which this one is not of.
+        assert Tokenizer.from_file(str(folder / "tokenizer.json")).encode(text).ids == words(text).input_ids
         assert content["num_hidden_layers"] == (4 if layout == "plain" else 5)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch import LongTensor
+from torch import LongTensor, Tensor
 
 from depthkit_worker.contract.wire import EngineOptions, Measure, ScoredPositions
 from depthkit_worker.data.tasks import Item, Task
@@ -107,10 +107,15 @@ def test_out_of_memory_halves_the_items_and_says_so(monkeypatch: pytest.MonkeyPa
     expected = task_scores(Subnetwork.dense(decoder), task, Unattended())
     begin = Decoder.begin
 
-    def short_of_memory(self: Decoder, input_ids: LongTensor, branching: Branching | None = None) -> Replay:
+    def short_of_memory(
+        self: Decoder,
+        input_ids: LongTensor,
+        branching: Branching | None = None,
+        counted: Tensor | None = None,
+    ) -> Replay:
         if input_ids.shape[0] > 3 and branching is not None:
             raise MemoryError("no more")
-        return begin(self, input_ids, branching)
+        return begin(self, input_ids, branching, counted)
 
     monkeypatch.setattr(Decoder, "begin", short_of_memory)
     found = task_scores(Subnetwork.dense(decoder), task, Unattended(), batch_size=9)

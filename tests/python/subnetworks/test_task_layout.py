@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from torch import LongTensor
+from torch import LongTensor, Tensor
 
 from depthkit_worker.data.tasks import Item, Task
 from depthkit_worker.evaluation.task_scores import task_scores
@@ -91,11 +91,16 @@ def test_a_half_of_a_batch_lays_out_what_it_has(monkeypatch: pytest.MonkeyPatch)
     model = tiny_model("llama")
     task, begin, widths = random_task(8, shots=100), Decoder.begin, []
 
-    def short_of_memory(self: Decoder, input_ids: LongTensor, branching: Branching | None = None) -> Replay:
+    def short_of_memory(
+        self: Decoder,
+        input_ids: LongTensor,
+        branching: Branching | None = None,
+        counted: Tensor | None = None,
+    ) -> Replay:
         if input_ids.numel() > 160:
             raise MemoryError("no more")
         widths.append(input_ids.shape[1])
-        return begin(self, input_ids, branching)
+        return begin(self, input_ids, branching, counted)
 
     monkeypatch.setattr(Decoder, "begin", short_of_memory)
     found = task_scores(Subnetwork.dense(Decoder(model)), task, Unattended(), batch_size=2)

@@ -16,6 +16,7 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.verify import fixed_batch
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import cache_keyword, empty_cache, kv_bytes_per_token
+from depthkit_worker.models.limits import limits_of
 from depthkit_worker.models.logits import Reader
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
@@ -68,11 +69,16 @@ def read_reference(folder: Path) -> ExportReference:
 
 
 def _prompts(decoder: Decoder) -> list[tuple[list[int], str | None]]:
-    """Tokens of each prompt, and the text that they are all of."""
-    if decoder.tokenizer is None:
-        found: list[tuple[list[int], str | None]] = [(row.tolist(), None) for row in fixed_batch(decoder)]
+    """Tokens of each prompt, and the text that they are all of; None where the model reads no text."""
+    texts = [] if decoder.tokenizer is None else [(decoder.tokenizer.encode(text), text) for text in TEXTS]
+    rows = limits_of(decoder.model).rows
+    # An old tokenizer beside the weights may have tokens that the model has no row for.
+    readable = rows is None or all(token < rows for ids, _ in texts for token in ids)
+    found: list[tuple[list[int], str | None]] = []
+    if texts and readable and all(ids for ids, _ in texts):
+        found.extend(texts)
     else:
-        found = [(decoder.tokenizer.encode(text), text) for text in TEXTS]
+        found.extend((row.tolist(), None) for row in fixed_batch(decoder))
     room = _room(decoder)
     return [(ids, text) if len(ids) <= room else (ids[:room], None) for ids, text in found]
 

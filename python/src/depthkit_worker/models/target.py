@@ -11,7 +11,6 @@ from typing import Any
 
 from depthkit_worker.contract.wire import TargetKind
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.models.gguf_header import gguf_fault, wrote_gguf
 
 NAMED = 3
 """Entries of a folder that a message names."""
@@ -91,6 +90,9 @@ def _check_gguf(target: Path, overwrite: bool) -> Path:
     _check_writable(target.parent, "files")
     if not target.exists():
         return target
+    # Its library brings NumPy, which a worker has no use for before its first model.
+    from depthkit_worker.models.gguf_header import gguf_fault, wrote_gguf
+
     if gguf_fault(target) is not None or not wrote_gguf(target):
         asked = " even when asked to" if overwrite else ""
         why = f"is there and no GGUF file that depthkit wrote, so it is not replaced{asked}"

@@ -1,0 +1,69 @@
+/** A mask for each text and a router on prompts (after arXiv 2410.19123 and 2502.04348), beside one mask for all. */
+import type { Model, TextData, WayWorth } from "depthkit";
+import type { ReportSection, Verdict } from "depthkit/report";
+import { verdictOf } from "./verdict.ts";
+
+const id = "routing";
+
+export async function routesOf(
+  model: Model,
+  texts: Readonly<Record<string, TextData>>,
+  quick: boolean,
+  journal: string,
+): Promise<{ section: ReportSection; claims: Verdict[] }> {
+  const budget = Math.max(1, Math.round(model.depth / 10));
+  const split = quick
+    ? { fit: 4, choose: 4, train: 8, report: 8, length: 64 }
+    : { fit: 16, choose: 16, train: 64, report: 64, length: 128 };
+  await using routes = await model.routes({
+    texts,
+    split,
+    prompt: { tokens: 16 },
+    strategy: "lowest",
+    budget,
+    candidates: 3 * budget,
+    journal,
+  });
+  const { worth } = routes.report;
+  const ways: [string, WayWorth | null][] = [
+    ["one mask for all", worth.single],
+    ["the router", worth.router],
+    ["each text's own mask", worth.byDomain],
+    ["the oracle", worth.oracle],
+  ];
+  const measured = (way: WayWorth) => [
+    { text: "all texts", difference: way.gain, standardError: way.gainStandardError },
+  ];
+  return {
+    section: {
+      id: "routes",
+      heading: "A mask for each kind of text",
+      paragraphs: [worth.sentence],
+      figures: [
+        {
+          kind: "table",
+          id,
+          title: `What routing is worth without ${budget} blocks`,
+          subtitle: "Loss in nats behind the first 16 tokens, and what is gained over one mask for all",
+          caption:
+            "The oracle knows each sequence's best mask afterwards: no router does better, and it never loses.",
+          protocols: [],
+          description:
+            "Loss, gain and standard error of one mask, the router, each text's own mask and the oracle.",
+          columns: [{ title: "way" }, { title: "loss" }, { title: "gain" }, { title: "standard error" }],
+          rows: ways.flatMap(([name, way]) =>
+            way === null ? [] : [[name, way.value, way.gain, way.gainStandardError]],
+          ),
+        },
+      ],
+    },
+    claims: [
+      verdictOf(
+        "A router on prompts beats one mask for all.",
+        "Loss of the best single mask less the router's, sequence by sequence, on text that decided nothing.",
+        measured(worth.router),
+        id,
+      ),
+    ],
+  };
+}
