@@ -25,7 +25,7 @@ import {
 } from "../evaluation/task-scores.ts";
 import type { TextData } from "../evaluation/text-data.ts";
 import { type SolveOptions, solveTask } from "../evaluation/written-answers.ts";
-import { anInstance, anyOf, aText, checkArgument, either, isObject, listOf } from "../options.ts";
+import { anInstance, anyOf, aText, checkArgument, either, listOf } from "../options.ts";
 import type { UnitKind, UnitName } from "../protocol/common.ts";
 import type { CanExport, ExportInfo } from "../protocol/export.ts";
 import type { GgufInfo } from "../protocol/export-gguf.ts";
@@ -579,7 +579,8 @@ export async function loadModel(
   const path = (name: string): string =>
     connection.remote === undefined && existsSync(name) ? pathFor(connection, name) : name;
   // What the options are is looked at with the call.
-  const adapter = isObject(options) ? options.adapter : undefined;
+  const given: LoadModelOptions | null | undefined = options;
+  const adapter = given?.adapter;
   const asked = typeof adapter === "string" ? { ...options, adapter: path(adapter) } : options;
   const { result } = await connection.request("model.load", { source: path(source) }, asked);
   return new Model(connection, result.model, result.info);

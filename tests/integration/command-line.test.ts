@@ -410,7 +410,7 @@ test.each([
   [["evaluate", ...model, "--task", "rows.jsonl", "--chunk", "64"], "--chunk"],
   [["evaluate", ...model, "--data", "text.txt", "--shots", "1"], "--shots"],
   [["influense"], "Did you mean influence"],
-  [["export", ...model, "--out", "x", "--format", "gguf"], "Allowed choices are huggingface"],
+  [["export", ...model, "--out", "x", "--format", "onnx"], "Allowed choices are huggingface, gguf"],
 ])("wrong arguments end with 2 and say what is allowed: %j", async (args, words) => {
   const { code, stdout, stderr } = await run(args);
   expect(code).toBe(2);

@@ -102,8 +102,8 @@ describe("corpora", () => {
 
   test("a file that is not there and a format that is none", async () => {
     await expect(model.loadCorpus(join(folder, "no.txt"))).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
-    writeFileSync(join(folder, "a.csv"), "a,b\n");
-    await expect(model.loadCorpus(join(folder, "a.csv"))).rejects.toMatchObject({
+    writeFileSync(join(folder, "a.docx"), "a,b\n");
+    await expect(model.loadCorpus(join(folder, "a.docx"))).rejects.toMatchObject({
       code: "UNSUPPORTED_FORMAT",
     });
   });
