@@ -41,6 +41,7 @@ const model = await kit.loadModel(given.model);
 const texts = await readTexts();
 const [calibration] = Object.values(texts);
 if (calibration === undefined) throw new Error("Give at least one --text NAME=FILE.");
+const half = Math.ceil(model.depth / 2);
 const tenth = Math.max(1, Math.round(model.depth / 10));
 const training = { steps: quick ? 8 : 100, batchSize: 2, validation: 0 };
 const plan = definePlan({
@@ -53,12 +54,10 @@ const plan = definePlan({
     { by: "influence", name: "gate", metric: "gate" },
     { by: "search", recipe: "xmerge" },
     { by: "search", recipe: "lorp" },
-    {
-      by: "search",
-      name: "learned gates",
-      strategy: "learned-gates",
-      candidates: Math.ceil(model.depth / 2),
-    },
+    // A hundred batches with gradients.
+    ...(quick
+      ? []
+      : [{ by: "search", name: "learned gates", strategy: "learned-gates", candidates: half } as const]),
     { by: "search", recipe: "tail" },
     { by: "search", name: "random", strategy: "random", protect: "ends" },
   ],

@@ -29,8 +29,8 @@ async function run(file: string, ...args: readonly string[]) {
   return { code, output };
 }
 
-// A server that is never done is tested by what it serves (backend.test.ts), and the paper's study is too long.
-const others = ["backend", "paper"];
+// A server that is never done is tested by what it serves (backend.test.ts), and these studies are too long.
+const others = ["backend", "neighbours", "paper"];
 test.each(readdirSync(join(root, "examples")).filter((name) => !others.includes(name)))(
   "examples/%s ends with 0",
   async (name) => {
@@ -63,12 +63,7 @@ test("examples/neighbours runs on a small model, each claim beside its controls"
   const out = join(folder, "out");
   const { code, output } = await run("examples/neighbours/main.ts", "--quick", "--model", tiny, "--out", out);
   expect({ code, output }).toMatchObject({ code: 0 });
-  for (const claim of [
-    "learned gates chooses",
-    "swiglu in the gap",
-    "beats a static mask",
-    "beats one mask",
-  ]) {
+  for (const claim of ["lorp chooses", "swiglu in the gap", "beats a static mask", "beats one mask"]) {
     expect(output).toMatch(new RegExp(`^(held|did-not-hold|cannot-be-told) +.*${claim}`, "m"));
   }
   const page = readFileSync(join(out, "report/report.html"), "utf8");
