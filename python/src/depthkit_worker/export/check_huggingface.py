@@ -68,7 +68,8 @@ def _measure(
         model = transformers.AutoModelForCausalLM.from_pretrained(
             folder, dtype="auto", trust_remote_code=trust_remote_code
         )
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        # Not said at all, the library would ask on standard input, which is the worker's.
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
     except Exception as error:  # Whatever the library raises at what it does not read.
         raise DepthkitError(
             "MODEL_INVALID",
