@@ -98,5 +98,5 @@ describeWithBrowser("the site", () => {
   });
 });
 
-const hasWords = async (page: Page, words: RegExp) =>
-  expect(await page.locator("main").textContent()).toMatch(words);
+/** The address changes before the page does. */
+const hasWords = (page: Page, words: RegExp) => page.locator("main", { hasText: words }).first().waitFor();
