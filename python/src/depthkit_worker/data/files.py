@@ -18,7 +18,7 @@ from depthkit_worker.data.encoding import (
     json_object,
 )
 from depthkit_worker.data.parquet import read_parquet
-from depthkit_worker.data.tables import read_csv, read_json
+from depthkit_worker.data.tables import ROWS_BETWEEN_CHECKS, read_csv, read_json
 from depthkit_worker.data.unpacking import open_gzip
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.file_kinds import lfs_pointer
@@ -27,7 +27,6 @@ from depthkit_worker.session.job import Job
 ROWS = (".jsonl", ".jsonl.gz", ".json", ".csv", ".tsv", ".parquet")
 SUFFIXES = (".txt", *ROWS)
 
-LINES_BETWEEN_CHECKS = 1000
 DIGEST_BLOCK = 1 << 22
 
 
@@ -118,7 +117,7 @@ def read_rows(path: Path, job: Job) -> Iterator[tuple[Place, dict[str, object]]]
 
 def _read_jsonl(path: Path, job: Job) -> Iterator[tuple[Place, dict[str, object]]]:
     for number, (offset, line) in enumerate(_lines(path, job), start=1):
-        if number % LINES_BETWEEN_CHECKS == 0:
+        if number % ROWS_BETWEEN_CHECKS == 0:
             job.check()
         if line.strip():
             place = Place(number, path)

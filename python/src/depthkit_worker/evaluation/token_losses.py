@@ -31,10 +31,7 @@ def token_losses(
     the ones before it: fp64 (batch, sequence) on CPU, 0 elsewhere. A row's first token is never scored.
     `items`: which of all the rows these are, for messages; `counted`, bool: what is no padding, None: all."""
     replay = decoder.begin(cast("LongTensor", input_ids.to(decoder.device)), counted=counted)
-    hidden = replay.hidden
-    for index in range(decoder.depth):
-        job.check()
-        hidden = decoder.run_block(index, hidden, replay)
+    hidden = decoder.stream(replay, decoder.depth, job.check)
     losses = torch.zeros(input_ids.shape, dtype=torch.float64)
     tokens = scored.flatten().nonzero()[:, 0]
     # Only what is scored goes through the head: with a small stride most tokens are not.

@@ -61,10 +61,15 @@ def llama_config(config: PreTrainedConfig) -> LlamaConfig:
     )
 
 
+def head_size(config: PreTrainedConfig) -> int:
+    """Numbers in a query, a key or a value of one head."""
+    return int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
+
+
 def llama_tensors(tensors: Mapping[str, Tensor], config: PreTrainedConfig) -> dict[str, Tensor]:
     """Phi-3's joined matrices taken apart: views of the same memory. Other names are the same."""
     heads, groups = config.num_attention_heads, config.num_key_value_heads
-    width = getattr(config, "head_dim", None) or config.hidden_size // heads
+    width = head_size(config)
     renamed: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         if name.endswith("qkv_proj.weight"):

@@ -47,13 +47,14 @@ class Place:
         not change share memory with the live model."""
         if self.block is None:
             return {}
-        return {name: self.tensor(name) for name in self.block.state_dict()}
+        return {name: self._written(name, own) for name, own in self.block.state_dict().items()}
 
     def tensor(self, name: str) -> Tensor:
         """One of them."""
         assert self.block is not None
-        own = self.block.state_dict()[name]
-        assert isinstance(own, Tensor)
+        return self._written(name, self.block.state_dict()[name])
+
+    def _written(self, name: str, own: Tensor) -> Tensor:
         return self.weights[name](own.detach()) if name in self.weights else own
 
 

@@ -17,7 +17,7 @@ Fault = Callable[[Subnetwork], str | None]
 
 
 def can_export(subnetwork: Subnetwork, format_: ExportFormat) -> ExportCanExportResult:
-    fault: Fault = {"huggingface": huggingface_fault, "gguf": gguf_fault}[format_]
+    fault: Fault = {"huggingface": _huggingface_fault, "gguf": _gguf_fault}[format_]
     reason = fault(subnetwork)
     if reason is None:
         return ExportCanExportResult(possible=True, reason=None, nearest=None)
@@ -32,12 +32,12 @@ def can_export(subnetwork: Subnetwork, format_: ExportFormat) -> ExportCanExport
     return ExportCanExportResult(possible=False, reason=reason, nearest=nearest)
 
 
-def gguf_fault(subnetwork: Subnetwork) -> str | None:
+def _gguf_fault(subnetwork: Subnetwork) -> str | None:
     plan = plan_gguf(subnetwork)
     return plan if isinstance(plan, str) else None
 
 
-def huggingface_fault(subnetwork: Subnetwork) -> str | None:
+def _huggingface_fault(subnetwork: Subnetwork) -> str | None:
     """Why neither a plain checkpoint nor depthkit's own form holds `subnetwork`."""
     decoder, places = subnetwork.decoder, places_of(subnetwork)
     if not any(place.block is not None for place in places):

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import torch
 from msgspec.structs import replace
-from safetensors import SafetensorError
 
 from depthkit_worker.contract.wire import (
     ExportedFile,
@@ -21,7 +20,6 @@ from depthkit_worker.contract.wire import (
     ExportOptions,
     ExportProvenance,
 )
-from depthkit_worker.disk_full import disk_full
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.block_places import Place, head_of, places_of
 from depthkit_worker.export.build_checkpoint import Checkpoint, build_checkpoint
@@ -51,7 +49,7 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.dtypes import dtype_name
 from depthkit_worker.models.folders import files_in, sha256_of_files
 from depthkit_worker.models.kv_cache import kv_bytes_per_attention
-from depthkit_worker.models.partial_folders import partial_folder
+from depthkit_worker.models.partial_folders import partial_folder, told_when_full
 from depthkit_worker.models.target import check_room, check_target
 from depthkit_worker.models.units import Parts
 from depthkit_worker.session.job import Job
@@ -96,17 +94,10 @@ def export_huggingface(
     started = time.monotonic()
     with calls_obey(job):
         plan = _plan(subnetwork, target, options, max_shard_bytes, job)
-    try:
-        with partial_folder(plan.target) as prepared:
-            with calls_obey(job):
-                result = _write(plan, prepared.new, job)
-            prepared.put_in_place(job)
-    except (OSError, SafetensorError) as error:
-        if (why := disk_full(error)) is None:
-            raise
-        raise DepthkitError(
-            "DISK_FULL", f"Writing {plan.target} failed: {why}. Nothing is left of it."
-        ) from error
+    with told_when_full(f"Writing {plan.target}"), partial_folder(plan.target) as prepared:
+        with calls_obey(job):
+            result = _write(plan, prepared.new, job)
+        prepared.put_in_place(job)
     return replace(result, seconds=time.monotonic() - started)
 
 

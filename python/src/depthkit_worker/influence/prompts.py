@@ -51,10 +51,7 @@ def prompt_features(
         for place, row in enumerate(batch):
             ids[place, : len(row)] = row
         replay = decoder.begin(cast("LongTensor", torch.from_numpy(ids).to(decoder.device)))
-        hidden = replay.hidden
-        for index in range(boundary):
-            job.check()
-            hidden = decoder.run_block(index, hidden, replay)
+        hidden = decoder.stream(replay, boundary, job.check)
         found += [_mean_direction(hidden[place, : len(row)]) for place, row in enumerate(batch)]
         job.report("prompts", len(found), len(rows), "prompts")
     features = torch.stack(found)

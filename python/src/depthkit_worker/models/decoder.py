@@ -8,7 +8,7 @@ subnetworks. Running them all and then the head gives the model's own logits, bi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -197,6 +197,15 @@ class Decoder:
         result = output[0] if isinstance(output, tuple) else output
         assert isinstance(result, Tensor)
         return result
+
+    def stream(self, replay: Replay, boundary: int, check: Callable[[], None] = lambda: None) -> Tensor:
+        """The stream in front of block `boundary`, `depth` being behind the last one: (batch, sequence,
+        hidden). `check` is called before each block."""
+        hidden = replay.hidden
+        for index in range(boundary):
+            check()
+            hidden = self.run_block(index, hidden, replay)
+        return hidden
 
     def run_block_split(self, index: int, hidden: Tensor, replay: Replay) -> BlockStates:
         """The same, with what stands on the residual stream between the sublayers."""

@@ -81,8 +81,4 @@ def _check(measures: tuple[Measure, ...]) -> None:
 def _final(decoder: Decoder, input_ids: Tensor, counted: Tensor, job: Job) -> Tensor:
     """The stream behind the last block."""
     replay = decoder.begin(cast("LongTensor", input_ids.to(decoder.device)), counted=counted)
-    hidden = replay.hidden
-    for index in range(decoder.depth):
-        job.check()
-        hidden = decoder.run_block(index, hidden, replay)
-    return hidden
+    return decoder.stream(replay, decoder.depth, job.check)

@@ -128,10 +128,7 @@ def _probe(base: Base) -> LongTensor:
 @torch.no_grad()
 def _logits(decoder: Decoder, ids: LongTensor) -> Tensor:
     replay = decoder.begin(ids)
-    hidden = replay.hidden
-    for index in range(decoder.depth):
-        hidden = decoder.run_block(index, hidden, replay)
-    logits = decoder.logits(hidden, replay).float()
+    logits = decoder.logits(decoder.stream(replay, decoder.depth), replay).float()
     Reader("Comparing merged LoRA weights with the adapter", decoder.dtype, "sequence").check(logits, [0])
     return logits
 

@@ -21,12 +21,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from depthkit_worker.contract.wire import RepairSaveOptions
-from depthkit_worker.disk_full import disk_full
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder, edited_module
 from depthkit_worker.models.file_kinds import not_what_it_says
 from depthkit_worker.models.first_line import first_line
-from depthkit_worker.models.partial_folders import partial_folder
+from depthkit_worker.models.partial_folders import partial_folder, told_when_full
 from depthkit_worker.models.target import check_target
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.repair import BlockEdit, Repair
@@ -164,18 +163,11 @@ def save_repairs(subnetwork: Subnetwork, folder: Path, options: RepairSaveOption
         "removed": [str(unit) for unit in subnetwork.shortest_units],
         "repairs": entries,
     }
-    try:
-        with partial_folder(folder) as prepared:
-            save_file(tensors, prepared.new / "repair.safetensors")
-            (prepared.new / "repair.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-            size = sum(path.stat().st_size for path in prepared.new.iterdir())
-            prepared.put_in_place(job)
-    except (OSError, SafetensorError) as error:
-        if (why := disk_full(error)) is None:
-            raise
-        raise DepthkitError(
-            "DISK_FULL", f"Saving the repair to {folder} failed: {why}. Nothing is left of it."
-        ) from error
+    with told_when_full(f"Saving the repair to {folder}"), partial_folder(folder) as prepared:
+        save_file(tensors, prepared.new / "repair.safetensors")
+        (prepared.new / "repair.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        size = sum(path.stat().st_size for path in prepared.new.iterdir())
+        prepared.put_in_place(job)
     return size
 
 

@@ -20,7 +20,6 @@ from msgspec.structs import replace
 
 from depthkit_worker.contract.json_files import to_json
 from depthkit_worker.contract.wire import ExportGgufResult, ExportProvenance, GgufOptions
-from depthkit_worker.disk_full import disk_full
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.gguf.architectures import DECI
 from depthkit_worker.export.gguf.base import find_base, open_base
@@ -36,7 +35,7 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.folders import sha256_of_files
 from depthkit_worker.models.gguf_header import PROVENANCE
 from depthkit_worker.models.kv_cache import kv_bytes_per_attention
-from depthkit_worker.models.partial_folders import partial_folder
+from depthkit_worker.models.partial_folders import partial_folder, told_when_full
 from depthkit_worker.models.target import check_room, check_target
 from depthkit_worker.models.units import Parts
 from depthkit_worker.session.job import Job
@@ -64,17 +63,10 @@ def export_gguf(subnetwork: Subnetwork, target: Path, options: GgufOptions, job:
     """Write `subnetwork` to the file `target`, whole or not at all. The live model is not touched."""
     started = time.monotonic()
     settled = _settle(subnetwork, target, options, job)
-    try:
-        with partial_folder(settled.target) as prepared:
-            file = prepared.new / settled.target.name
-            result = _write(settled, file, job)
-            prepared.put_file_in_place(file, job)
-    except OSError as error:
-        if (why := disk_full(error)) is None:
-            raise
-        raise DepthkitError(
-            "DISK_FULL", f"Writing {settled.target} failed: {why}. Nothing is left of it."
-        ) from error
+    with told_when_full(f"Writing {settled.target}"), partial_folder(settled.target) as prepared:
+        file = prepared.new / settled.target.name
+        result = _write(settled, file, job)
+        prepared.put_file_in_place(file, job)
     return replace(result, seconds=time.monotonic() - started)
 
 
@@ -225,7 +217,7 @@ def _warnings(settled: _Settled) -> tuple[str, ...]:
         changed = [
             name
             for name, one in settled.tensors.items()
-            if one.raw is None and not one.fixed and one.kind not in (Kind.F32,)
+            if one.raw is None and not one.fixed and one.kind is not Kind.F32
         ]
         if changed:
             return (

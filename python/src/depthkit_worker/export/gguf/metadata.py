@@ -10,6 +10,7 @@ import gguf
 from gguf import GGUFValueType as Type
 
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.export.as_llama import head_size
 from depthkit_worker.export.block_places import Place
 from depthkit_worker.export.gguf.architectures import DECI
 from depthkit_worker.export.gguf.plan import GgufPlan
@@ -132,7 +133,7 @@ def _drawn(decoder: Decoder, name: str) -> Metadata:
     """For a checkpoint of Llama's shape that did not come from a GGUF file."""
     config = decoder.config
     heads = int(config.num_attention_heads)
-    size = int(getattr(config, "head_dim", None) or config.hidden_size // heads)
+    size = head_size(config)
     rope = config.rope_parameters
     card = source_card(decoder)
     values: dict[str, Any] = {

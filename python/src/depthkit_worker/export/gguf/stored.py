@@ -15,6 +15,7 @@ from gguf import GGMLQuantizationType as Kind
 from numpy.typing import NDArray
 from torch import Tensor
 
+from depthkit_worker.export.as_llama import head_size
 from depthkit_worker.export.block_places import Place
 from depthkit_worker.export.gguf.architectures import LLAMA_TENSORS
 from depthkit_worker.models.decoder import Decoder
@@ -140,7 +141,7 @@ def _rope_factors(decoder: Decoder) -> Stored | None:
     config, rope = decoder.config, decoder.config.rope_parameters
     if rope["rope_type"] != "llama3":
         return None
-    size = int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
+    size = head_size(config)
     waves = 2 * math.pi * float(rope["rope_theta"]) ** (np.arange(0, size, 2) / size)
     turns = float(rope["original_max_position_embeddings"]) / waves
     low, high = float(rope["low_freq_factor"]), float(rope["high_freq_factor"])
