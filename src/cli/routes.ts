@@ -1,37 +1,20 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
-import {
-  type Budget,
-  type ModelStrategyName,
-  modelStrategies,
-  type RecipeName,
-  type Routes,
-  recipeNames,
-  type Subnetwork,
-  type TextData,
-  type UnitName,
-  unitKinds,
-} from "../index.ts";
+import { type Command, InvalidArgumentError } from "commander";
+import type { Routes, Subnetwork, TextData } from "../index.ts";
 import { formatNumber, renderTable } from "../report/index.ts";
 import { corpusOptions, promptOptions } from "../schemas.ts";
-import { parseBudget } from "./budget-flag.ts";
 import { checkJournal, runCommand } from "./command.ts";
 import { addModelFlags, type ModelFlags } from "./data-flags.ts";
 import { noteLines } from "./notes.ts";
 import { withWorker } from "./remote.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
+import { addSetFlags, type SetFlags } from "./set-flags.ts";
 import { loadModel } from "./subject.ts";
-import { growing, parseProtected, wholeNumber } from "./values.ts";
+import { growing, wholeNumber } from "./values.ts";
 
-interface Flags extends ModelFlags {
+interface Flags extends ModelFlags, SetFlags {
   texts: Readonly<Record<string, readonly string[]>>;
   textField?: string;
   strict?: boolean;
-  budget: Budget;
-  recipe?: RecipeName;
-  strategy?: ModelStrategyName;
-  units?: (typeof unitKinds)[number][];
-  candidates?: number;
-  protect?: UnitName[] | "ends";
   fit: number;
   choose?: readonly number[];
   train: number;
@@ -112,23 +95,7 @@ function parseText(
 }
 
 function addOwnFlags(command: Command): void {
-  command
-    .requiredOption(
-      "--budget <amount>",
-      "what each mask removes: 5 units, attention:3,feed-forward:2, 25% of the parameters, or kv-bytes:30%",
-      parseBudget,
-    )
-    .addOption(
-      new Option("--recipe <name>", "a published way to choose")
-        .choices(recipeNames)
-        .conflicts(["strategy", "units"]),
-    )
-    .addOption(
-      new Option("--strategy <name>", "how sets are looked at (default: greedy)").choices(modelStrategies),
-    )
-    .addOption(new Option("--units <kinds...>", "who may go (default: block)").choices(unitKinds))
-    .option("--candidates <n>", "only the n units of least cosine influence may go", wholeNumber(1))
-    .option("--protect <units>", "units that stay, or `ends`: the first block and the last", parseProtected)
+  addSetFlags(command, "what each mask removes")
     .option("--fit <n>", "sequences of each domain to measure influence on", wholeNumber(0), 32)
     .option(
       "--choose <n...>",

@@ -1,6 +1,5 @@
 import { type Command, Option } from "commander";
 import {
-  type Budget,
   type CallOptions,
   type Corpus,
   DepthkitError,
@@ -11,35 +10,24 @@ import {
   type Model,
   type ModelSearch,
   type ModelSearchOptions,
-  type ModelStrategyName,
   measures,
-  modelStrategies,
   type RecipeName,
-  recipeNames,
   recipes,
   type Subnetwork,
-  type UnitName,
-  unitKinds,
 } from "../index.ts";
 import { formatCount, formatNumber, renderTable } from "../report/index.ts";
 import { corpusOptions, gapRepairMethods, repairFitOptions } from "../schemas.ts";
-import { parseBudget } from "./budget-flag.ts";
 import { checkJournal, runCommand } from "./command.ts";
 import { addModelFlags, addTextFlags, type ModelFlags, type TextFlags, textDataOf } from "./data-flags.ts";
 import { noteLines } from "./notes.ts";
 import { withWorker } from "./remote.ts";
 import { addRepairSettings, type ClosedForm, closedFormOf, settingsGiven } from "./repair-flags.ts";
 import { addSchemaFlags, flagNames, schemaOptions } from "./schema-flags.ts";
+import { addSetFlags, type SetFlags } from "./set-flags.ts";
 import { loadModel } from "./subject.ts";
-import { growing, parseProtected, wholeNumber } from "./values.ts";
+import { growing, wholeNumber } from "./values.ts";
 
-interface Flags extends ModelFlags, TextFlags {
-  budget: Budget;
-  recipe?: RecipeName;
-  strategy?: ModelStrategyName;
-  units?: (typeof unitKinds)[number][];
-  candidates?: number;
-  protect?: UnitName[] | "ends";
+interface Flags extends ModelFlags, TextFlags, SetFlags {
   scores?: InfluenceScoreName;
   fit: number;
   choose?: readonly number[];
@@ -86,23 +74,7 @@ export function registerSearch(command: Command): void {
 }
 
 function addOwnFlags(command: Command): void {
-  command
-    .requiredOption(
-      "--budget <amount>",
-      "what goes: 5 units, attention:3,feed-forward:2, 25% of the parameters, or kv-bytes:30%",
-      parseBudget,
-    )
-    .addOption(
-      new Option("--recipe <name>", "a published way to choose")
-        .choices(recipeNames)
-        .conflicts(["strategy", "units", "scores"]),
-    )
-    .addOption(
-      new Option("--strategy <name>", "how sets are looked at (default: greedy)").choices(modelStrategies),
-    )
-    .addOption(new Option("--units <kinds...>", "who may go (default: block)").choices(unitKinds))
-    .option("--candidates <n>", "only the n units of least cosine influence may go", wholeNumber(1))
-    .option("--protect <units>", "units that stay, or `ends`: the first block and the last", parseProtected)
+  addSetFlags(command, "what goes", ["scores"])
     .addOption(
       new Option(
         "--scores <metric>",
