@@ -1,7 +1,7 @@
 /**
- * What removing units gains where a model is served: decode tokens per second in llama.cpp of the bundled model
- * whole, without 8 blocks and without 10 attentions, one after the other in each round, and bytes of cache per
- * token. Medians, with the spread of the rounds.
+ * What removing units gains where a model is served: decode tokens per second in llama.cpp of the bundled
+ * model whole, without 8 blocks and without 10 attentions, one after the other in each round, and bytes of
+ * cache per token. Medians, with the spread of the rounds.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

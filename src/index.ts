@@ -232,7 +232,7 @@ export { checkUnits, parseUnit, type Unit } from "./protocol/units.ts";
 export type { WorkerStatus } from "./protocol/worker.ts";
 export type { Router } from "./routing/router.ts";
 export type { RoutingWorth, WayWorth } from "./routing/worth.ts";
-export type { CallOptions } from "./rpc/connection.ts";
+export type { CallOptions } from "./rpc/call-options.ts";
 export type { KitEvent, Logger, WorkerEnd } from "./rpc/events.ts";
 export type { RestartLimit } from "./rpc/member.ts";
 export type { ArchivedSet } from "./selection/archive.ts";

@@ -2,7 +2,7 @@ import { DepthkitError } from "../errors.ts";
 import { aFlag, anyOf, aText, checkArgument, listOf } from "../options.ts";
 import type { UnitName } from "../protocol/common.ts";
 import { engineOptions, type Measure } from "../protocol/subnetworks.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
 import { aHandle } from "../rpc/handle.ts";
 import { checkCallOptions } from "../rpc/parse-params.ts";
 import { workerCallChecks } from "../rpc/time-limit.ts";

@@ -17,7 +17,7 @@ import {
 } from "../options.ts";
 import { choicesOptions, lastWordOptions, perplexityOptions } from "../protocol/evaluation.ts";
 import { type GenerationScore, solveOptions } from "../protocol/generation-task.ts";
-import type { CallOptions, Own } from "../rpc/connection.ts";
+import type { CallOptions, Own } from "../rpc/call-options.ts";
 import { aHandle } from "../rpc/handle.ts";
 import { optionsOf } from "../rpc/parse-params.ts";
 import { withTimeLimit, workerCallChecks } from "../rpc/time-limit.ts";

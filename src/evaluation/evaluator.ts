@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { DepthkitError } from "../errors.ts";
 import { type CacheCounts, RowCache } from "../game/row-cache.ts";
 import type { Measure } from "../protocol/subnetworks.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
 import { modelKey } from "./keys.ts";
 import { MeasureStore } from "./measure-store.ts";
 import type { Scorable } from "./scorable.ts";

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { anOptionsObject } from "../options.ts";
 import type { PerplexityResult, perplexityOptions } from "../protocol/evaluation.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
 import { type ItemLog, unlogged } from "./item-log.ts";
 import { followingParams, type Subject } from "./subject.ts";
 import { type TextData, toDataSource } from "./text-data.ts";

@@ -1,7 +1,7 @@
 import type { UnitName } from "../protocol/common.ts";
 import type { Params, Result } from "../protocol/methods.ts";
 import type { Tensor } from "../protocol/tensor.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
 import type { Scorable } from "./scorable.ts";
 import { type HeldRepair, type Subject, subjectParams } from "./subject.ts";
 

@@ -7,7 +7,7 @@ import type {
   lastWordOptions,
 } from "../protocol/evaluation.ts";
 import type { TaskInfo } from "../protocol/task.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
 import type { Executor } from "../rpc/executor.ts";
 import { heldBy } from "../rpc/handle.ts";
 import { type ItemLog, unlogged } from "./item-log.ts";

@@ -7,9 +7,9 @@ import { fits } from "../rpc/parse-params.ts";
 import { pathsFor } from "./paths.ts";
 
 /**
- * Text to work on: the path of a file, several files, or texts at hand. `.txt` is one stream whose
- * bytes are kept; files of rows (`.jsonl`, `.jsonl.gz`, `.json`, `.csv`, `.tsv`, `.parquet`) hold one text a row,
- * in `textField` ("text" by default).
+ * Text to work on: the path of a file, several files, or texts at hand. `.txt` is one stream whose bytes are
+ * kept; files of rows (`.jsonl`, `.jsonl.gz`, `.json`, `.csv`, `.tsv`, `.parquet`) hold one text a row, in
+ * `textField` ("text" by default).
  */
 export type TextData =
   | string

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { GenerationScore, GenerationTaskInfo, solveOptions } from "../protocol/generation-task.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
 import type { Executor } from "../rpc/executor.ts";
 import { heldBy } from "../rpc/handle.ts";
 import { type ItemLog, unlogged } from "./item-log.ts";

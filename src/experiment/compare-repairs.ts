@@ -13,7 +13,7 @@ import {
   objectOf,
   required,
 } from "../options.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
 import { withTimeLimit, workerCallChecks } from "../rpc/time-limit.ts";
 import { isItsOwn } from "./own-fault.ts";
 

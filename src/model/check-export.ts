@@ -3,7 +3,7 @@ import { DepthkitError } from "../errors.ts";
 import { pathFor } from "../evaluation/paths.ts";
 import { aFlag, checkOptions } from "../options.ts";
 import type { RuntimeCheck } from "../protocol/export-check.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
 import type { Executor } from "../rpc/executor.ts";
 import { workerCallChecks } from "../rpc/time-limit.ts";
 

@@ -3,7 +3,7 @@ import type { Scorable } from "../evaluation/scorable.ts";
 import { type TextData, toDataSource } from "../evaluation/text-data.ts";
 import type { CorpusInfo, corpusOptions } from "../protocol/corpus.ts";
 import { measuresOf } from "../protocol/subnetworks.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
 import type { Executor } from "../rpc/executor.ts";
 import { Handle } from "../rpc/handle.ts";
 

@@ -18,7 +18,7 @@ import type { WorkerEnvironment } from "../protocol/environment.ts";
 import type { RuntimeCheck } from "../protocol/export-check.ts";
 import type { Device } from "../protocol/model.ts";
 import type { targetOptions, WorkerStatus } from "../protocol/worker.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
 import { teller, type WorkerEnd } from "../rpc/events.ts";
 import type { Executor } from "../rpc/executor.ts";
 import type { RestartLimit } from "../rpc/member.ts";

@@ -1,13 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { z } from "zod";
+import { DepthkitError } from "../errors.ts";
 import { pathFor } from "../evaluation/paths.ts";
 import { type Subject, subjectParams } from "../evaluation/subject.ts";
 import { aFlag, anOptionsObject, anyOf, checkArgument } from "../options.ts";
 import { type CanExport, type ExportInfo, exportFormats, type exportOptions } from "../protocol/export.ts";
 import type { RuntimeCheck } from "../protocol/export-check.ts";
 import type { GgufInfo, ggufOptions } from "../protocol/export-gguf.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import { type CallOptions, callOf } from "../rpc/call-options.ts";
 import { checkPath, type ExportCheck, judge } from "./check-export.ts";
 
 interface Checked {
@@ -50,6 +51,14 @@ export async function exportSubnetwork(
   const { format, check = false, ...options } = anOptionsObject("export", given);
   checkArgument("export", "format", format, anyOf(...exportFormats));
   checkArgument("export", "check", check, aFlag);
+  if (check && on.connection.remote !== undefined) {
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      `Exporting ${path} with a check: the whole model is written beside it for that and removed again, which ` +
+        `this program cannot do on the machine of the worker at ${on.connection.remote}. Export without, and ` +
+        "check what was written by kit.checkExport.",
+    );
+  }
   const method = `export.${format}` as const;
   const write = async (subject: Subject, to: string, as: object) => {
     const params = { ...subjectParams(subject), target: pathFor(on.connection, to) };
@@ -87,9 +96,3 @@ export async function canExport(on: Subject, given: CanExportOptions): Promise<C
 }
 
 const isWhole = ({ removed, repairs }: Subject) => removed.length === 0 && repairs.length === 0;
-
-const callOf = ({ signal, onProgress, timeoutMs }: CallOptions): CallOptions => ({
-  signal,
-  onProgress,
-  timeoutMs,
-});

@@ -10,7 +10,7 @@ import { asFileError } from "../platform/file-error.ts";
 import { readJson, writeJson } from "../platform/json.ts";
 import { exportedFile } from "../protocol/export.ts";
 import { CHUNK_BYTES } from "../protocol/files.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
 import type { Executor } from "../rpc/executor.ts";
 import { withTimeLimit, workerCallChecks } from "../rpc/time-limit.ts";
 

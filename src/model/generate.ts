@@ -3,7 +3,7 @@ import { followingParams, type Subject } from "../evaluation/subject.ts";
 import { aFunction, checkArgument } from "../options.ts";
 import { type GenerateResult, generateOptions } from "../protocol/generation.ts";
 import type { Part } from "../protocol/methods.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
 import { optionsOf } from "../rpc/parse-params.ts";
 import { workerCallChecks } from "../rpc/time-limit.ts";
 

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { anOptionsObject } from "../options.ts";
 import type { GenerationTaskInfo, generationTaskOptions } from "../protocol/generation-task.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
 import type { Executor } from "../rpc/executor.ts";
 import { Handle } from "../rpc/handle.ts";
 import { type ShotsFrom, type TaskData, toRowSource, toShotsFrom } from "./task-data.ts";

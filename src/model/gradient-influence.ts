@@ -4,7 +4,7 @@ import { anyOf, aWhole, checkArgument } from "../options.ts";
 import type { UnitKind, UnitName } from "../protocol/common.ts";
 import type { GradientMetric, influenceGradientOptions, RankedUnits } from "../protocol/influence.ts";
 import { gradientMetrics, influenceDefaults, rankedUnits } from "../protocol/names.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
 import { ranking } from "../selection/rank.ts";
 import type { RankedUnit } from "./influence.ts";
 

@@ -3,7 +3,7 @@ import { pathFor } from "../evaluation/paths.ts";
 import { type Subject, subjectParams } from "../evaluation/subject.ts";
 import { anOptionsObject } from "../options.ts";
 import type { HarnessResult, harnessOptions } from "../protocol/harness.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
 
 export interface LmEvalOptions extends CallOptions, z.input<typeof harnessOptions> {}
 

@@ -4,7 +4,7 @@ import { anyOf, aWhole, checkArgument } from "../options.ts";
 import type { UnitKind, UnitName } from "../protocol/common.ts";
 import type { InfluenceMetric, influenceOptions, influenceView } from "../protocol/influence.ts";
 import { influenceDefaults, influenceMetrics, unitKinds } from "../protocol/names.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
 import { lowest, ranking } from "../selection/rank.ts";
 import { leastSpan, type Span } from "../selection/span.ts";
 

@@ -8,7 +8,8 @@ import { parseJson } from "../platform/json.ts";
 import { packageRoot } from "../platform/package-root.ts";
 import { exitText, lastLines, runChild } from "../platform/run-child.ts";
 import { exportReference, type RuntimeCheck } from "../protocol/export-check.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
+import { withTimeLimit } from "../rpc/time-limit.ts";
 
 /** The release that tests run, an optional peer dependency in package.json. */
 const VERSION = "3.22.1";
@@ -36,9 +37,13 @@ const refused = z.object({ refused: z.string() });
  *
  * @throws DepthkitError MODULE_MISSING, MODEL_INVALID, TIMEOUT, CANCELLED
  */
-export async function checkGguf(file: string, options: CallOptions): Promise<RuntimeCheck> {
-  const started = performance.now();
+export function checkGguf(file: string, options: CallOptions): Promise<RuntimeCheck> {
   const what = `Checking ${file} in llama.cpp`;
+  return withTimeLimit(what, options, (signal) => check(what, file, { ...options, signal }));
+}
+
+async function check(what: string, file: string, options: CallOptions): Promise<RuntimeCheck> {
+  const started = performance.now();
   options.onProgress?.({ phase: "checking", done: 0, total: null, unit: "", seconds: 0 });
   let found: z.infer<typeof measured> | undefined;
   let reason: string | undefined;
@@ -47,7 +52,6 @@ export async function checkGguf(file: string, options: CallOptions): Promise<Run
     [join(packageRoot(), "bin", "llama-cpp-check.mjs"), llamaCpp(), file],
     {
       signal: options.signal,
-      timeoutMs: options.timeoutMs,
       onLine: (line, stream) => {
         if (stream !== "stdout") return;
         found = parseJson(line, measured) ?? found;
@@ -56,12 +60,6 @@ export async function checkGguf(file: string, options: CallOptions): Promise<Run
     },
   );
   throwIfCancelled(options.signal, what);
-  if (result.timedOut) {
-    throw new DepthkitError(
-      "TIMEOUT",
-      `${what} took longer than ${options.timeoutMs} ms, the limit it was given.`,
-    );
-  }
   if (found === undefined) {
     const said = lastLines(result.lines).map((line) => `  ${line}`);
     throw new DepthkitError(

@@ -37,7 +37,7 @@ import { unitKinds } from "../protocol/names.ts";
 import type { PolicyOptions } from "../protocol/policies.ts";
 import type { RepairReport, repairSaveOptions } from "../protocol/repair.ts";
 import { checkUnits, unitsOf } from "../protocol/units.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
 import type { Executor } from "../rpc/executor.ts";
 import { Handle } from "../rpc/handle.ts";
 import { type Corpus, type LoadCorpusOptions, loadCorpus } from "./corpus.ts";

@@ -29,7 +29,7 @@ import {
   type Skips,
 } from "../protocol/policies.ts";
 import type { Measure } from "../protocol/subnetworks.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
 import { heldBy } from "../rpc/handle.ts";
 import { parseParams } from "../rpc/parse-params.ts";
 import { type ComparePolicyOptions, comparePolicy, type PolicyComparison } from "./compare-policy.ts";

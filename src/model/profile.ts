@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { followingParams, type Subject } from "../evaluation/subject.ts";
 import { anOptionsObject } from "../options.ts";
 import type { ModelProfile, ProfilingProfileResult, profileOptions } from "../protocol/profiling.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
 
 export interface ProfileOptions extends CallOptions, z.input<typeof profileOptions> {}
 

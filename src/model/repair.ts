@@ -12,7 +12,7 @@ import {
   type TrainingPoint,
   type trainingOptions,
 } from "../protocol/repair.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
 import type { Executor } from "../rpc/executor.ts";
 import { Handle, heldBy } from "../rpc/handle.ts";
 import { fits, optionsOf } from "../rpc/parse-params.ts";

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { type Subject, subjectParams } from "../evaluation/subject.ts";
 import type { streamOptions } from "../protocol/influence.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
 import { heldBy } from "../rpc/handle.ts";
 import type { Corpus } from "./corpus.ts";
 

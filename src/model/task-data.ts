@@ -5,8 +5,8 @@ import type { rowSource } from "../protocol/common.ts";
 import type { Executor } from "../rpc/executor.ts";
 
 /**
- * A task's rows: files (`.jsonl` or `.jsonl.gz`, a JSON object a line; `.json`, a list of them; `.csv`, `.tsv`
- * and `.parquet`), or the objects themselves.
+ * A task's rows: files (`.jsonl` or `.jsonl.gz`, a JSON object a line; `.json`, a list of them; `.csv`,
+ * `.tsv` and `.parquet`), or the objects themselves.
  */
 export type TaskData =
   | string

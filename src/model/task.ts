@@ -3,7 +3,7 @@ import type { Scorable } from "../evaluation/scorable.ts";
 import { anOptionsObject } from "../options.ts";
 import { measuresOf } from "../protocol/subnetworks.ts";
 import type { TaskInfo, taskOptions, taskTemplate } from "../protocol/task.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
 import type { Executor } from "../rpc/executor.ts";
 import { Handle } from "../rpc/handle.ts";
 import { type ShotsFrom, type TaskData, toRowSource, toShotsFrom } from "./task-data.ts";

@@ -4,7 +4,7 @@ import type { Subject } from "../evaluation/subject.ts";
 import { withWrittenLog } from "../evaluation/written-sequences.ts";
 import { aText } from "../options.ts";
 import { corpusWriteOptions } from "../protocol/corpus.ts";
-import type { CallOptions } from "../rpc/connection.ts";
+import type { CallOptions } from "../rpc/call-options.ts";
 import { heldBy } from "../rpc/handle.ts";
 import { checkCallOptions } from "../rpc/parse-params.ts";
 import { workerCallChecks } from "../rpc/time-limit.ts";

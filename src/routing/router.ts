@@ -35,10 +35,10 @@ export const strengths: readonly number[] = Array.from({ length: 13 }, (_, at) =
  * Ridge regression of what each mask loses beyond the masks' mean on features of the prompt. What is common
  * to all masks, how hard a text is, decides no route and would drown what does.
  *
- * With X the standardised features and y one mask's column, both less their means, and X X' = U E U':
- * w = X' U / (E + r) U' y. The strength r is the one of least error on runs of prompts that are held out in
- * turn, the same for all masks; the residuals of a held-out run B are (I - H_BB)^-1 (y - H y)_B, H being the
- * hat matrix 1/n + U E / (E + r) U', which is what fitting again without B gives. Time goes as the cube of the
+ * With X the standardised features and y one mask's column, both less their means, and X X' = U E U': w = X'
+ * U / (E + r) U' y. The strength r is the one of least error on runs of prompts that are held out in turn,
+ * the same for all masks; the residuals of a held-out run B are (I - H_BB)^-1 (y - H y)_B, H being the hat
+ * matrix 1/n + U E / (E + r) U', which is what fitting again without B gives. Time goes as the cube of the
  * number of prompts.
  *
  * `features`: a row a prompt. `losses`: a row a prompt, a column a mask; lower is better. `runs`: of each

@@ -1,6 +1,7 @@
 import type { Progress } from "../progress.ts";
 import type { MethodName } from "../protocol/methods.ts";
-import type { CallOptions, CallRequest } from "./connection.ts";
+import type { CallOptions } from "./call-options.ts";
+import type { CallRequest } from "./connection.ts";
 import type { Line } from "./line.ts";
 
 /** A call in one worker: whether it was begun there, and what came of it. */

@@ -14,23 +14,8 @@ import {
 import { type MethodName, methods, type Params, type Part, type Result } from "../protocol/methods.ts";
 import { fromFrame, type Tensor, type TensorRef, toFrame } from "../protocol/tensor.ts";
 import type { Transport, TransportListener } from "../transport/transport.ts";
+import type { CallOptions } from "./call-options.ts";
 import { parseParams } from "./parse-params.ts";
-
-/** What every call that takes its time can be given. */
-export interface CallOptions {
-  /** Aborting rejects the call with CANCELLED at once; the worker stops at its next step. */
-  signal?: AbortSignal | undefined;
-  /** Hears of how far the call is. */
-  onProgress?: ((progress: Progress) => void) | undefined;
-  /**
-   * A limit in milliseconds, from asking to the answer: what waits its turn, and what is made again in a new
-   * worker, counts. The call then rejects with TIMEOUT, and the worker stops at its next step.
-   */
-  timeoutMs?: number | undefined;
-}
-
-/** Options without what every call takes: of a call that another makes. */
-export type Own<Options> = Omit<Options, keyof CallOptions>;
 
 export interface Answer<M extends MethodName> {
   result: Result<M>;

@@ -1,7 +1,8 @@
 import type { z } from "zod";
 import type { DepthkitError } from "../errors.ts";
 import { type MethodName, methods, type Params } from "../protocol/methods.ts";
-import type { Answer, CallOptions, CallRequest } from "./connection.ts";
+import type { CallOptions } from "./call-options.ts";
+import type { Answer, CallRequest } from "./connection.ts";
 import { checkCallOptions } from "./parse-params.ts";
 
 /**

@@ -1,7 +1,8 @@
 /** What handles name, and how each is made again in a worker that does not have it. */
 import { DepthkitError } from "../errors.ts";
 import type { MethodName, Params, Result } from "../protocol/methods.ts";
-import type { CallOptions, CallRequest } from "./connection.ts";
+import type { CallOptions } from "./call-options.ts";
+import type { CallRequest } from "./connection.ts";
 import { handlesIn, withHandles } from "./handle-fields.ts";
 import { type Line, onDevice } from "./line.ts";
 import { type Maker, makerOf, release } from "./makers.ts";

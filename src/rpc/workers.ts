@@ -1,7 +1,8 @@
 import { DepthkitError } from "../errors.ts";
 import type { MethodName, Params, Result } from "../protocol/methods.ts";
 import { Attempt } from "./attempt.ts";
-import type { Answer, CallOptions, CallRequest } from "./connection.ts";
+import type { CallOptions } from "./call-options.ts";
+import type { Answer, CallRequest } from "./connection.ts";
 import type { KitEvent, WorkerEnd } from "./events.ts";
 import { Executor } from "./executor.ts";
 import { type Line, onDevice } from "./line.ts";

@@ -9,7 +9,7 @@ import { Dealer } from "zeromq";
 import { resolveWorkerPython } from "../../src/environment/worker-python.ts";
 import { Depthkit } from "../../src/index.ts";
 import { encode } from "../../src/protocol/codec.ts";
-import type { CallOptions } from "../../src/rpc/connection.ts";
+import type { CallOptions } from "../../src/rpc/call-options.ts";
 import { launchWorker } from "../../src/worker/launch.ts";
 import { isAlive, until } from "../unit/platform/processes.ts";
 

@@ -15,8 +15,8 @@ const sentences = Array.from(
 );
 
 /**
- * package.json's overrides put an empty package in place of llama.cpp's builds for other systems and for GPUs,
- * which are large. Elsewhere these tests skip, and are counted as skipped.
+ * package.json's overrides put an empty package in place of llama.cpp's builds for other systems and for
+ * GPUs, which are large. Elsewhere these tests skip, and are counted as skipped.
  */
 const describeWithLlamaCpp = process.platform === "linux" ? describe : describe.skip;
 if (process.platform !== "linux") {

@@ -375,6 +375,19 @@ describe("whose files", () => {
     expect((await corpusOf(model)).info).toMatchObject({ sequences: 4 });
   });
 
+  test("an export with a check is refused before anything is written, with what to do instead", async () => {
+    const kit = await connect();
+    const pruned = (await kit.loadModel(tiny, { device: "cpu" })).without(["block.2"]);
+    const written = file("export-checked");
+    for (const format of ["huggingface", "gguf"] as const) {
+      await expect(pruned.export(written, { format, check: true })).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+        message: expect.stringContaining(`the worker at ${worker.endpoint}`),
+      });
+    }
+    expect(existsSync(written)).toBe(false);
+  });
+
   test("an export is fetched back byte by byte, and goes on where it was cut off", async () => {
     const proxy = await proxyTo(worker.endpoint);
     const kit = await connect(proxy.url);

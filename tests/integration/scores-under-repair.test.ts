@@ -1,4 +1,6 @@
-/** A model in which block 1 makes the stream three times as long, so that what follows weighs little in it. */
+/**
+ * A model in which block 1 makes the stream three times as long, so that what follows weighs little in it.
+ */
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { pruneRecipes } from "../../src/experiment/prune/recipes.ts";

@@ -1,4 +1,6 @@
-/** The site of the documentation as `npm run docs` builds it, in Chromium. Nothing beyond it can be reached. */
+/**
+ * The site of the documentation as `npm run docs` builds it, in Chromium. Nothing beyond it can be reached.
+ */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { extname, join } from "node:path";

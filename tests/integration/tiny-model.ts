@@ -11,7 +11,8 @@ torch.manual_seed(0)
 tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
 config = LlamaConfig(
     vocab_size=len(tokenizer), hidden_size=32, intermediate_size=48, num_hidden_layers=int(sys.argv[4]),
-    num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=int(sys.argv[5]), bos_token_id=0, eos_token_id=0, tie_word_embeddings=True,
+    num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=int(sys.argv[5]),
+    bos_token_id=0, eos_token_id=0, tie_word_embeddings=True,
 )
 model = LlamaForCausalLM(config)
 exec(sys.argv[3])

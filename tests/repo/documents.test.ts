@@ -1,4 +1,7 @@
-/** Programs and commands in documents mean what the sources say: they compile, strictly, and their flags exist. */
+/**
+ * Programs and commands in documents mean what the sources say: they compile, strictly, and their flags
+ * exist.
+ */
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +21,9 @@ const documents = execFileSync("git", ["ls-files", "README.md", "CONTRIBUTING.md
   .filter((path) => path.endsWith(".md"))
   .map((path) => [path, readFileSync(join(root, path), "utf8")] as const);
 
-/** Every whole program: what begins with its imports. Shorter pieces speak of what the text around them names. */
+/**
+ * Every whole program: what begins with its imports. Shorter pieces speak of what the text around them names.
+ */
 const programs = documents
   .flatMap(([path, text]) =>
     [...text.matchAll(/```ts\n(import [\s\S]*?)```/g)].map(

@@ -25,7 +25,7 @@ import {
 } from "../../options.ts";
 import { exportOptions } from "../../protocol/export.ts";
 import { modelOptions } from "../../protocol/model.ts";
-import type { CallOptions, Own } from "../../rpc/connection.ts";
+import type { CallOptions, Own } from "../../rpc/call-options.ts";
 import { optionsOf } from "../../rpc/parse-params.ts";
 import { workerCallChecks } from "../../rpc/time-limit.ts";
 import type { Budget } from "../../selection/budget.ts";

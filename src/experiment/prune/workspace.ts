@@ -13,7 +13,7 @@ import { playersOf } from "../../model/search/settle.ts";
 import { checkPartsApart } from "../../model/search/text-parts.ts";
 import type { UnitCosts } from "../../model/search/unit-costs.ts";
 import { type UnitName, unitName } from "../../protocol/common.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
+import type { CallOptions } from "../../rpc/call-options.ts";
 import type { PruneOptions } from "./options.ts";
 import { mostChunks, type Repairs, repairsOf, textOf } from "./settle.ts";
 

@@ -1,11 +1,17 @@
-/** Curves of a study: what each ranking costs at each removal, with intervals, over draws where there are some. */
+/**
+ * Curves of a study: what each ranking costs at each removal, with intervals, over draws where there are
+ * some.
+ */
 import { groupBy } from "../../arrays.ts";
 import { lowerIsBetter } from "../../protocol/names.ts";
 import { deviationOf, meanOf } from "../../selection/choice-certainty.ts";
 import { tQuantile } from "../../shapley/student-t.ts";
 import type { StudyRecord } from "./record.ts";
 
-/** Whether less of a figure is better: of what is measured here, and of lm-evaluation-harness's metrics by name. */
+/**
+ * Whether less of a figure is better: of what is measured here, and of lm-evaluation-harness's metrics by
+ * name.
+ */
 export const isLowerBetter = (measure: string): boolean =>
   lowerIsBetter.has(measure) || /perplexity|bits_per_byte/.test(measure);
 

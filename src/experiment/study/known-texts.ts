@@ -24,8 +24,8 @@ export function otherBytes(files: Readonly<Record<string, string>>): string[] {
       .filter(({ named, digest: known }) => named.test(basename(file)) && digest !== known)
       .map(
         ({ title, digest: known }) =>
-          `${file} is called like ${title}, whose sha256 begins with ${known.slice(0, 12)}, and has other bytes ` +
-          `(${digest.slice(0, 12)}): its figures do not compare with published ones.`,
+          `${file} is called like ${title}, whose sha256 begins with ${known.slice(0, 12)}, and has other ` +
+          `bytes (${digest.slice(0, 12)}): its figures do not compare with published ones.`,
       ),
   );
 }

@@ -8,7 +8,7 @@ import type { Subnetwork } from "../../model/model.ts";
 import { Task } from "../../model/task.ts";
 import { solveOptions } from "../../protocol/generation-task.ts";
 import type { Measure } from "../../protocol/subnetworks.ts";
-import type { CallOptions, Own } from "../../rpc/connection.ts";
+import type { CallOptions, Own } from "../../rpc/call-options.ts";
 import { deviationOf, meanOf } from "../../selection/choice-certainty.ts";
 import type { OpenEvaluation } from "./open.ts";
 import type { SettledEvaluation } from "./plan.ts";

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { present } from "../../arrays.ts";
 import { objectDigest } from "../../journal/key.ts";
 import type { RepairedSubnetwork, Subnetwork } from "../../model/model.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
+import type { CallOptions } from "../../rpc/call-options.ts";
 import { trains, withCheckpoints } from "../checkpoints.ts";
 import { isLowerBetter } from "./curves.ts";
 import { evaluationKey, fitKey, textKey } from "./keys.ts";

@@ -11,7 +11,7 @@ import type { Task } from "../../model/task.ts";
 import type { TaskData } from "../../model/task-data.ts";
 import type { Fault } from "../../options.ts";
 import { checkUnits } from "../../protocol/units.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
+import type { CallOptions } from "../../rpc/call-options.ts";
 import { probe } from "../probes.ts";
 import type {
   SettledCalibration,

@@ -1,6 +1,7 @@
 /**
- * The study of "A deeper look at depth pruning of LLMs" (arXiv 2407.16286) as a plan: static and adaptive metrics
- * of blocks and sublayers, removals on text and on questions, and how cheaply the first ones are repaired.
+ * The study of "A deeper look at depth pruning of LLMs" (arXiv 2407.16286) as a plan: static and adaptive
+ * metrics of blocks and sublayers, removals on text and on questions, and how cheaply the first ones are
+ * repaired.
  */
 import type { TextData } from "../../evaluation/text-data.ts";
 import type { TaskData } from "../../model/task-data.ts";
@@ -17,7 +18,9 @@ export interface PaperPlanOptions {
   calibration: TextData;
   /** What perplexity is measured on, of another part or kind. */
   text: TextData;
-  /** Multiple choice, such as MMLU's: a share of it decides, all of it measures. Default: small written tasks. */
+  /**
+   * Multiple choice, such as MMLU's: a share of it decides, all of it measures. Default: small written tasks.
+   */
   questions?: TaskData | undefined;
   /** Examples in front of each question; default 5. */
   shots?: number | undefined;

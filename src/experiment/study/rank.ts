@@ -11,7 +11,7 @@ import type { Task } from "../../model/task.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import { checkUnits, parseUnit } from "../../protocol/units.ts";
 import { ranking as ranked } from "../../ranks.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
+import type { CallOptions } from "../../rpc/call-options.ts";
 import type { Budget } from "../../selection/budget.ts";
 import type { ShapleyEstimate } from "../../shapley/estimate.ts";
 import { estimateShapley } from "../../shapley/estimate-shapley.ts";

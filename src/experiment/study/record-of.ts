@@ -5,7 +5,7 @@ import type { Depthkit } from "../../model/depthkit.ts";
 import { packageVersion } from "../../platform/package-root.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import { parseUnit } from "../../protocol/units.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
+import type { CallOptions } from "../../rpc/call-options.ts";
 import type { Planned } from "./cost/schema.ts";
 import { otherBytes } from "./known-texts.ts";
 import { pairedAbove, type Taken } from "./measure.ts";

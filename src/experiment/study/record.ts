@@ -1,4 +1,6 @@
-/** What a study leaves: one JSON document that another run of the same plan and seed equals but for `timings`. */
+/**
+ * What a study leaves: one JSON document that another run of the same plan and seed equals but for `timings`.
+ */
 import { z } from "zod";
 import { errorCodes } from "../../errors.ts";
 import { costNames } from "../../model/search/names.ts";
@@ -191,7 +193,8 @@ export const recordSchema = z.object({
   warnings: z
     .array(z.string())
     .describe(
-      "What a reader of the figures must know: notes of the models and the rankings, files that are not what their name says.",
+      "What a reader of the figures must know: notes of the models and the rankings, files that are not what " +
+        "their name says.",
     ),
   timings: z
     .object({

@@ -14,7 +14,7 @@ import {
   refuse,
   required,
 } from "../../options.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
+import type { CallOptions } from "../../rpc/call-options.ts";
 import { withTimeLimit, workerCallChecks } from "../../rpc/time-limit.ts";
 import { writeRecord } from "../write-record.ts";
 import { plannedSchema } from "./cost/schema.ts";

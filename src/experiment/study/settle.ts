@@ -1,4 +1,6 @@
-/** A plan as it was written becomes a settled one: grids spelled out, defaults filled in, everything named. */
+/**
+ * A plan as it was written becomes a settled one: grids spelled out, defaults filled in, everything named.
+ */
 import type { z } from "zod";
 import { DepthkitError } from "../../errors.ts";
 import { didYouMean, type Fault, faultsOf, isObject } from "../../options.ts";
@@ -195,7 +197,7 @@ const ownFolders = ({ steps }: SettledPlan["repairs"][number], at: number): Faul
   steps.flatMap((step) => {
     const folder = "training" in step ? step.training?.folder : undefined;
     if (folder === undefined || folder === null) return [];
-    const words = `${folder} would be shared by all subnetworks. Leave it out: a study keeps checkpoints itself.`;
+    const words = `${folder} would be shared by all subnetworks. Leave it out: a study keeps its own.`;
     return [{ path: `repairs.${at}.training.folder`, words }];
   });
 

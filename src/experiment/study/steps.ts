@@ -1,7 +1,7 @@
 /** Steps by all that determines them: what was finished is in a journal, with the time it took. */
 import { z } from "zod";
 import type { StepsFile } from "../../journal/steps-file.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
+import type { CallOptions } from "../../rpc/call-options.ts";
 import { isItsOwn } from "../own-fault.ts";
 import type { Planned } from "./cost/schema.ts";
 import { type Failure, failureSchema } from "./record.ts";

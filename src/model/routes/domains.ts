@@ -1,6 +1,6 @@
 import { item, present } from "../../arrays.ts";
 import type { TextData } from "../../evaluation/text-data.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
+import type { CallOptions } from "../../rpc/call-options.ts";
 import { type Corpus, loadCorpus } from "../corpus.ts";
 import type { Searchable } from "../search/draws.ts";
 import type { NamedPart, TextParts } from "../search/text-parts.ts";

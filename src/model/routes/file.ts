@@ -10,7 +10,7 @@ import { parseJson, writeJson } from "../../platform/json.ts";
 import { unitName } from "../../protocol/common.ts";
 import { promptOptions } from "../../protocol/routing.ts";
 import { count, digest, finite, notNegative, positive } from "../../protocol/schema.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
+import type { CallOptions } from "../../rpc/call-options.ts";
 import type { RoutedSubnetwork, RoutesContent } from "./content.ts";
 
 const FILE = "routes.json";

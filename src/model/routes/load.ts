@@ -3,7 +3,7 @@ import { DepthkitError } from "../../errors.ts";
 import { checkOptions } from "../../options.ts";
 import { absolutePath } from "../../platform/absolute-path.ts";
 import { checkUnits } from "../../protocol/units.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
+import type { CallOptions } from "../../rpc/call-options.ts";
 import { withTimeLimit, workerCallChecks } from "../../rpc/time-limit.ts";
 import type { RoutedSubnetwork, RouteMask } from "./content.ts";
 import { readRoutes } from "./file.ts";

@@ -4,7 +4,7 @@ import { evaluateSubnetworks, type MeasuredSubnetwork } from "../../evaluation/e
 import type { Subject } from "../../evaluation/subject.ts";
 import type { EngineParams } from "../../evaluation/subnetworks.ts";
 import type { Measure } from "../../protocol/subnetworks.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
+import type { CallOptions } from "../../rpc/call-options.ts";
 import { Corpus } from "../corpus.ts";
 import type { Task } from "../task.ts";
 import type { RoutePrompt } from "./prompts.ts";

@@ -1,7 +1,7 @@
 import { item } from "../../arrays.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import { checkUnits } from "../../protocol/units.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
+import type { CallOptions } from "../../rpc/call-options.ts";
 import { withTimeLimit } from "../../rpc/time-limit.ts";
 import type { Searchable } from "../search/draws.ts";
 import { checkPartsApart } from "../search/text-parts.ts";

@@ -2,8 +2,7 @@ import { item } from "../../arrays.ts";
 import type { Subject } from "../../evaluation/subject.ts";
 import { type FittedRouter, fitRouter, least, predict } from "../../routing/router.ts";
 import { meanOverDomains, routingWorth } from "../../routing/worth.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
-import type { Corpus } from "../corpus.ts";
+import { type CallOptions, callOf } from "../../rpc/call-options.ts";
 import type { RoutedSubnetwork, RoutesReport } from "./content.ts";
 import type { Domain } from "./domains.ts";
 import { bySequence, type RoutingEngine } from "./losses.ts";
@@ -26,7 +25,7 @@ export async function learnRouter({ on, domains, subnetworks, options }: Routing
   const features: Rows[] = [];
   const losses: Rows[] = [];
   for (const { train } of domains) {
-    features.push(await featuresOn(on, train, options));
+    features.push(await featuresOf(on, train, options.prompt, callOf(options)));
     losses.push(await bySequence(on, train, subnetworks, { ...options, measure: "loss" }));
   }
   return fitRouter(features.flat(), losses.flat(), runsOf(losses));
@@ -43,7 +42,7 @@ export async function reportOn(
   const routes: number[][] = [];
   for (const { report } of domains) {
     measured.push(await bySequence(on, report, [...subnetworks, whole], { ...options, measure: "loss" }));
-    const features = await featuresOn(on, report, options);
+    const features = await featuresOf(on, report, options.prompt, callOf(options));
     routes.push(features.map((row) => least(predict(router, row))));
   }
   const losses = measured.map((rows) => rows.map((row) => row.slice(0, masks.length)));
@@ -62,11 +61,6 @@ export async function reportOn(
     routed: routes.map((own) => masks.map((mask) => own.filter((route) => route === mask).length)),
     worth: routingWorth(table, true),
   };
-}
-
-function featuresOn(on: Subject, corpus: Corpus, options: RoutingData["options"]): Promise<number[][]> {
-  const { prompt, signal, onProgress, timeoutMs } = options;
-  return featuresOf(on, corpus, prompt, { signal, onProgress, timeoutMs });
 }
 
 /** Of each sequence of each domain, the number of its run: those of a run follow each other in the text. */

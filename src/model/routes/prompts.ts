@@ -3,7 +3,7 @@ import type { Scorable } from "../../evaluation/scorable.ts";
 import type { Subject } from "../../evaluation/subject.ts";
 import type { promptOptions } from "../../protocol/routing.ts";
 import type { Tensor } from "../../protocol/tensor.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
+import type { CallOptions } from "../../rpc/call-options.ts";
 
 /** Which tokens choose a route, and where in the stream they are read. */
 export type RoutePrompt = Readonly<z.output<typeof promptOptions>>;

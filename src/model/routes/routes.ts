@@ -6,7 +6,7 @@ import { lowerIsBetter } from "../../protocol/names.ts";
 import { engineOptions, type Measure } from "../../protocol/subnetworks.ts";
 import { type FittedRouter, least, predict, type Router } from "../../routing/router.ts";
 import { type RoutingWorth, routingWorth } from "../../routing/worth.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
+import type { CallOptions } from "../../rpc/call-options.ts";
 import { aHandle } from "../../rpc/handle.ts";
 import { checkCallOptions } from "../../rpc/parse-params.ts";
 import { withTimeLimit, workerCallChecks } from "../../rpc/time-limit.ts";

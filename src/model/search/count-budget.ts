@@ -1,7 +1,7 @@
 import type { Subject } from "../../evaluation/subject.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import { parseUnit } from "../../protocol/units.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
+import type { CallOptions } from "../../rpc/call-options.ts";
 import type { Budget, CostBudget, Part } from "../../selection/budget.ts";
 import { type CostName, costNames } from "./names.ts";
 import { refuse } from "./refuse.ts";

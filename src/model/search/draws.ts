@@ -4,7 +4,7 @@ import type { TextData } from "../../evaluation/text-data.ts";
 import { anObject, aWhole, type Checks, checkOptions, required } from "../../options.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import { lowerIsBetter } from "../../protocol/names.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
+import { type CallOptions, callOf } from "../../rpc/call-options.ts";
 import { withTimeLimit, workerCallChecks } from "../../rpc/time-limit.ts";
 import { type ChoiceCertainty, choiceCertainty } from "../../selection/choice-certainty.ts";
 import { type ChoiceComparison, compareChoices } from "../../selection/compare-choices.ts";
@@ -84,8 +84,8 @@ async function drawAll<S extends AsyncDisposable>(
   model: Searchable<S>,
   options: SearchDrawsOptions,
 ): Promise<SearchDraws<S>> {
-  const { texts, split, draws = 5, methods, signal, onProgress, timeoutMs } = options;
-  const call = { signal, onProgress, timeoutMs };
+  const { texts, split, draws = 5, methods } = options;
+  const call = callOf(options);
   const names = Object.keys(methods);
   if (names.length === 0 || Object.keys(texts).length === 0) {
     refuse("draws need at least one text and one method");

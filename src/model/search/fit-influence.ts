@@ -1,6 +1,6 @@
 import type { Subject } from "../../evaluation/subject.ts";
 import type { UnitName } from "../../protocol/common.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
+import type { CallOptions } from "../../rpc/call-options.ts";
 import type { Corpus } from "../corpus.ts";
 import type { GradientInfluence } from "../gradient-influence.ts";
 import type { Influence } from "../influence.ts";

@@ -6,7 +6,7 @@ import type { UnitName } from "../../protocol/common.ts";
 import { learnGatesOptions } from "../../protocol/gates.ts";
 import type { Params } from "../../protocol/methods.ts";
 import type { RepairReport } from "../../protocol/repair.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
+import type { CallOptions } from "../../rpc/call-options.ts";
 import { heldBy } from "../../rpc/handle.ts";
 import { optionsOf } from "../../rpc/parse-params.ts";
 import type { Budget, Part } from "../../selection/budget.ts";

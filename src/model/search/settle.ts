@@ -4,7 +4,7 @@ import type { UnitKind, UnitName } from "../../protocol/common.ts";
 import { trainedMethods } from "../../protocol/repair.ts";
 import { checkUnits, parseUnit, unitsOf } from "../../protocol/units.ts";
 import { ranking } from "../../ranks.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
+import { type CallOptions, callOf } from "../../rpc/call-options.ts";
 import type { Budget } from "../../selection/budget.ts";
 import type { MeasureScores, Scores } from "../../selection/scores.ts";
 import {
@@ -37,7 +37,7 @@ export async function settle(
   known: FitInfluence | undefined,
 ): Promise<SettledSearch> {
   const { depth } = on.info;
-  const { signal, onProgress, timeoutMs, candidates } = given;
+  const { candidates } = given;
   const recipe: Partial<Recipe> = given.recipe === undefined ? {} : recipes[given.recipe];
   const players = playersOf(recipe.kinds ?? given.players ?? "block", depth);
   const scores = recipe.scores === undefined ? given.scores : { metric: recipe.scores };
@@ -46,7 +46,7 @@ export async function settle(
     measured ??= new FitInfluence(on, given.fit ?? refuse(`${what} ${needsFit}`));
     return measured;
   };
-  const fitted: Fitted = { players, depth, call: { signal, onProgress, timeoutMs }, influence };
+  const fitted: Fitted = { players, depth, call: callOf(given), influence };
   const strategy = await strategyOf(recipe.strategy ?? overGame(given.strategy), fitted);
   return {
     strategy,

@@ -3,7 +3,7 @@ import type { Subject } from "../../evaluation/subject.ts";
 import type { TextData } from "../../evaluation/text-data.ts";
 import { aWhole, either, listOf, required } from "../../options.ts";
 import { type CorpusOverlap, corpusOptions } from "../../protocol/corpus.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
+import type { CallOptions } from "../../rpc/call-options.ts";
 import { heldBy } from "../../rpc/handle.ts";
 import { checkCallOptions } from "../../rpc/parse-params.ts";
 import { withTimeLimit, workerCallChecks } from "../../rpc/time-limit.ts";

@@ -4,7 +4,7 @@ import { aFlag, type Checks, checkOptions } from "../../options.ts";
 import type { UnitKind, UnitName } from "../../protocol/common.ts";
 import { unitKinds } from "../../protocol/names.ts";
 import { unitsOf } from "../../protocol/units.ts";
-import type { CallOptions } from "../../rpc/connection.ts";
+import type { CallOptions } from "../../rpc/call-options.ts";
 import { withTimeLimit, workerCallChecks } from "../../rpc/time-limit.ts";
 import { profileSubnetwork } from "../profile.ts";
 

@@ -6,7 +6,9 @@ import type { CurveGroup } from "./curve-figures.ts";
 import { protocolsOf } from "./curve-figures.ts";
 import { drawn, kindOf, type Study, shown, shownName, slug, valueAxis } from "./study.ts";
 
-/** Against parameters and KV cache, and where it was timed against speed: what no other beats is the front. */
+/**
+ * Against parameters and KV cache, and where it was timed against speed: what no other beats is the front.
+ */
 export function costFigure(study: Study, group: CurveGroup): ScatterFigure | undefined {
   const curves = [...group.bare, ...group.repaired];
   const [first] = curves;

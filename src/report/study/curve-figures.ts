@@ -26,7 +26,9 @@ export interface CurveGroup {
   readonly model: string;
   readonly calibration: string;
   readonly evaluation: string;
-  /** What is removed: so many units of another kind are of another size, and stand in a group of their own. */
+  /**
+   * What is removed: so many units of another kind are of another size, and stand in a group of their own.
+   */
   readonly units: string;
   /** Nothing in place, a ranking each. */
   readonly bare: readonly Curve[];
@@ -147,7 +149,10 @@ export function removalFigure(study: Study, group: CurveGroup): LinesFigure | un
   };
 }
 
-/** Controls that are far worse than all else would press the others together: they leave the frame, and it is said. */
+/**
+ * Controls that are far worse than all else would press the others together: they leave the frame, and it is
+ * said.
+ */
 function frameOf(
   study: Study,
   curves: readonly Curve[],

@@ -2,7 +2,7 @@
 import type { Corpus } from "../../../model/corpus.ts";
 import type { UnitCosts } from "../../../model/search/unit-costs.ts";
 import { Task } from "../../../model/task.ts";
-import type { CallOptions } from "../../../rpc/connection.ts";
+import type { CallOptions } from "../../../rpc/call-options.ts";
 import { costsKey, influenceKey, rankingKey } from "../keys.ts";
 import { costsOf, influenceOf, knowing, on, type StaticInfluence } from "../model-study.ts";
 import type { Condition, OpenModel } from "../open.ts";

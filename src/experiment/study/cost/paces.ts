@@ -11,7 +11,7 @@ import type { Task } from "../../../model/task.ts";
 import type { TaskData } from "../../../model/task-data.ts";
 import type { UnitName } from "../../../protocol/common.ts";
 import { unitsOf } from "../../../protocol/units.ts";
-import type { CallOptions } from "../../../rpc/connection.ts";
+import type { CallOptions } from "../../../rpc/call-options.ts";
 import { measureAlone } from "../measure.ts";
 import { type Condition, type OpenEvaluation, type OpenModel, openEvaluation } from "../open.ts";
 import type { SettledEvaluation, SettledPlan, SettledRanking } from "../plan.ts";

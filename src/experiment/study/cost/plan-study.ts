@@ -5,7 +5,7 @@ import { StepsFile } from "../../../journal/steps-file.ts";
 import { Depthkit } from "../../../model/depthkit.ts";
 import { anInstance, aText, type Checks, checkArgument, checkOptions } from "../../../options.ts";
 import { packageVersion } from "../../../platform/package-root.ts";
-import type { CallOptions } from "../../../rpc/connection.ts";
+import type { CallOptions } from "../../../rpc/call-options.ts";
 import { withTimeLimit, workerCallChecks } from "../../../rpc/time-limit.ts";
 import { plannedKey } from "../keys.ts";
 import type { OpenModel } from "../open.ts";

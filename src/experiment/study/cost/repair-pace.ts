@@ -5,7 +5,7 @@ import type { RepairOptions } from "../../../model/repair.ts";
 import type { UnitName } from "../../../protocol/common.ts";
 import { trainingOptions } from "../../../protocol/repair.ts";
 import { parseUnit } from "../../../protocol/units.ts";
-import type { CallOptions } from "../../../rpc/connection.ts";
+import type { CallOptions } from "../../../rpc/call-options.ts";
 import { trains } from "../../checkpoints.ts";
 import type { Condition, OpenModel } from "../open.ts";
 import { isFailure, orFailure } from "../steps.ts";
