@@ -1,8 +1,8 @@
 /**
- * The pages of the API, from the comments of the public declarations: `docs/reference/api`, which git ignores.
- * It reads the built declarations, since only they have the words of the schemas' fields. With `--check` it
- * reads the sources, writes nothing, and fails where a public name or a method has no words, or a link in them
- * leads nowhere.
+ * The pages of the API, from the comments of the public declarations: `docs/reference/api`, which git
+ * ignores. It reads the built declarations, since only they have the words of the schemas' fields. With
+ * `--check` it reads the sources, writes nothing, and fails where a public name or a method has no words, or
+ * a link in them leads nowhere.
  */
 import { join } from "node:path";
 import { Application, type TypeDocOptions } from "typedoc";

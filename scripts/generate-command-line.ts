@@ -1,4 +1,6 @@
-/** Writes docs/reference/command-line.md: what each command's help says. `--check` as generate-contract.ts. */
+/**
+ * Writes docs/reference/command-line.md: what each command's help says. `--check` as generate-contract.ts.
+ */
 import type { Command } from "commander";
 import { commands } from "../src/cli/commands.ts";
 import { addCommand, completeCommand, makeProgram } from "../src/cli/program.ts";

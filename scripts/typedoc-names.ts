@@ -13,9 +13,9 @@ import ts from "typescript";
 type Typed = Reflection & { type?: SomeType | undefined };
 
 /**
- * TypeScript forgets the alias of what `z.infer` yields, and TypeDoc then spells every field out, wherever the
- * type is mentioned: a function of a record would be pages of its fields. So where a declaration names a type,
- * its name is taken.
+ * TypeScript forgets the alias of what `z.infer` yields, and TypeDoc then spells every field out, wherever
+ * the type is mentioned: a function of a record would be pages of its fields. So where a declaration names a
+ * type, its name is taken.
  */
 export function keepNames(app: Application): void {
   const keep = (context: Context, reflection: Typed, declaration?: ts.Node) => {

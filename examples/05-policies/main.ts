@@ -1,6 +1,6 @@
 /**
- * Skips feed-forwards of tokens whose stream they hardly turn, beside a static mask and random skips of the same
- * share. Ends with 1 where the results' own promises are not kept.
+ * Skips feed-forwards of tokens whose stream they hardly turn, beside a static mask and random skips of the
+ * same share. Ends with 1 where the results' own promises are not kept.
  */
 import { type ComparedPolicy, Depthkit, proposeSkipWindow, pythonReference } from "depthkit";
 

@@ -3,7 +3,10 @@ import type { StudyRecord } from "depthkit";
 import type { Verdict } from "depthkit/report";
 import { type Measured, verdictOf } from "./verdict.ts";
 
-/** The loss of the second less that of the first on every text, paired by chunk; negative: the second is better. */
+/**
+ * The loss of the second less that of the first on every text, paired by chunk; negative: the second is
+ * better.
+ */
 function beside(record: StudyRecord, one: Point, other: Point): Measured[] | undefined {
   const [first, second] = [subnetworkOf(record, one), subnetworkOf(record, other)];
   const found = record.plan.evaluations.map(({ name: text }) => {

@@ -1,12 +1,12 @@
 /**
- * What the neighbours of the paper add, each beside its controls on the bundled model: other ways to choose blocks,
- * small networks in place of spans, feed-forward skipping, and routes. Leaves a report that ends with their claims.
- * An interrupted study goes on.
+ * What the neighbours of the paper add, each beside its controls on the bundled model: other ways to choose
+ * blocks, small networks in place of spans, feed-forward skipping, and routes. Leaves a report that ends with
+ * their claims. An interrupted study goes on.
  *
  *   npx tsx examples/neighbours/main.ts [--quick] [--out FOLDER] [--model M] [--text NAME=FILE ...]
  *
- * Without `--text` three parts of the Python language reference are read, which needs no download; give three kinds
- * of text to learn something of routes.
+ * Without `--text` three parts of the Python language reference are read, which needs no download; give three
+ * kinds of text to learn something of routes.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -93,9 +93,9 @@ const files = await renderReport({
     introduction: "As far as this model and these texts can tell.",
     claims,
     rule:
-      "A claim held where its number is more than two standard errors on the claim's side of 0 on every text, did " +
-      "not hold where it is so on the other side on one, and cannot be told otherwise. With one draw of the " +
-      "calibration text nothing is said of draws.",
+      "A claim held where its number is more than two standard errors on the claim's side of 0 on every " +
+      "text, did not hold where it is so on the other side on one, and cannot be told otherwise. With one " +
+      "draw of the calibration text nothing is said of draws.",
   },
 });
 for (const [name, bytes] of files) {

@@ -1,4 +1,7 @@
-/** A mask for each text and a router on prompts (after arXiv 2410.19123 and 2502.04348), beside one mask for all. */
+/**
+ * A mask for each text and a router on prompts (after arXiv 2410.19123 and 2502.04348), beside one mask for
+ * all.
+ */
 import type { Model, TextData, WayWorth } from "depthkit";
 import type { ReportSection, Verdict } from "depthkit/report";
 import { verdictOf } from "./verdict.ts";

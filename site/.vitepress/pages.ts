@@ -12,7 +12,9 @@ export const excluded = readdirSync(root, { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && entry.name !== "docs")
   .map(({ name }) => `${name}/**`);
 
-/** A page's file in the site by its path in the repository: `docs/` is the site's root, README.md its start. */
+/**
+ * A page's file in the site by its path in the repository: `docs/` is the site's root, README.md its start.
+ */
 export function pageOf(path: string): string {
   if (path === "README.md") return "index.md";
   const inSite = path.replace(/^docs\//, "");
@@ -20,8 +22,8 @@ export function pageOf(path: string): string {
 }
 
 /**
- * Where a link leads in the site: to a page of it, or to the repository for what is none, as sources and examples
- * are. `file`: the absolute path of the page with the link.
+ * Where a link leads in the site: to a page of it, or to the repository for what is none, as sources and
+ * examples are. `file`: the absolute path of the page with the link.
  * @throws Error where the link leads nowhere
  */
 export function siteLink(link: string, file: string): string {
@@ -38,7 +40,10 @@ export function siteLink(link: string, file: string): string {
   return `${repository}/${folder ? "tree" : "blob"}/main/${path}${end}`;
 }
 
-/** Pages of a folder of `docs/` in the order in which a reader meets them; those not named follow by their titles. */
+/**
+ * Pages of a folder of `docs/` in the order in which a reader meets them; those not named follow by their
+ * titles.
+ */
 const orders: Readonly<Record<string, readonly string[]>> = {
   "": [
     ...[
