@@ -222,11 +222,18 @@ export type {
 export type { HarnessMetric, HarnessResult, HarnessTask } from "./protocol/harness.ts";
 export type { GradientMetric, InfluenceMetric, RankedUnits } from "./protocol/influence.ts";
 export type { ModelInfo, ModelPattern } from "./protocol/model.ts";
-export { gradientMetrics, influenceMetrics, measures, taskFormats, unitKinds } from "./protocol/names.ts";
+export {
+  gradientMetrics,
+  influenceMetrics,
+  measures,
+  precisions,
+  taskFormats,
+  unitKinds,
+} from "./protocol/names.ts";
 export type { Policy, PolicyOptions, Skips } from "./protocol/policies.ts";
 export type { ModelProfile, ProfileMode, Speed, Spread } from "./protocol/profiling.ts";
 export type { RepairInfo, RepairReport, TrainingPoint } from "./protocol/repair.ts";
-export type { Measure } from "./protocol/subnetworks.ts";
+export type { Measure, Precision } from "./protocol/subnetworks.ts";
 export type { TaskFormat, TaskInfo } from "./protocol/task.ts";
 export { checkUnits, parseUnit, type Unit } from "./protocol/units.ts";
 export type { WorkerStatus } from "./protocol/worker.ts";
@@ -247,7 +254,7 @@ export { type ChoiceComparison, type ChoiceResults, compareChoices } from "./sel
 export { searchGame } from "./selection/index.ts";
 export type { Fidelity, SearchOptions, SearchProgress } from "./selection/options.ts";
 export { type BlockPattern, keepsPattern, nearestKeepingPattern } from "./selection/pattern.ts";
-export type { SearchResult, TraceStep } from "./selection/result.ts";
+export type { FinalistsResult, SearchResult, TraceStep } from "./selection/result.ts";
 export type { MeasureScores, NamedScores, Scores as PlayerScores } from "./selection/scores.ts";
 export type { Span } from "./selection/span.ts";
 export { type StrategyChoice, type StrategyName, strategies } from "./selection/strategy-choice.ts";

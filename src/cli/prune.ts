@@ -42,9 +42,10 @@ import {
   settingsGiven,
 } from "./repair-flags.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
+import { addPrecisionFlag, type PrecisionFlag } from "./set-flags.ts";
 import { growing, parseProtected, realNumber, wholeNumber } from "./values.ts";
 
-interface Flags extends ModelFlags, TextFlags {
+interface Flags extends ModelFlags, TextFlags, PrecisionFlag {
   budget: Budget;
   out: string;
   folder?: string;
@@ -99,7 +100,8 @@ export function registerPrune(command: Command): void {
       ),
     )
     .option("--evaluations <n>", "sets that the search evaluates at most", wholeNumber(1))
-    .option("--minutes <n>", "what the searches may take, by the pace measured first", realNumber(0.01, 1e6))
+    .option("--minutes <n>", "what the searches may take, by the pace measured first", realNumber(0.01, 1e6));
+  addPrecisionFlag(command, "how searches score sets, but for the best")
     .addOption(
       new Option(
         "--compare <names...>",
@@ -175,6 +177,7 @@ function optionsOf(flags: Flags, call: CallOptions): PruneOptions {
     strategy,
     evaluations,
     minutes,
+    precision: flags.precision,
     seed,
     repair: repairOf(flags),
     heal: heal === undefined ? undefined : { method: "lora", training },

@@ -23,11 +23,11 @@ import { noteLines } from "./notes.ts";
 import { withWorker } from "./remote.ts";
 import { addRepairSettings, type ClosedForm, closedFormOf, settingsGiven } from "./repair-flags.ts";
 import { addSchemaFlags, flagNames, schemaOptions } from "./schema-flags.ts";
-import { addSetFlags, type SetFlags } from "./set-flags.ts";
+import { addPrecisionFlag, addSetFlags, type PrecisionFlag, type SetFlags } from "./set-flags.ts";
 import { loadModel } from "./subject.ts";
 import { growing, wholeNumber } from "./values.ts";
 
-interface Flags extends ModelFlags, TextFlags, SetFlags {
+interface Flags extends ModelFlags, TextFlags, SetFlags, PrecisionFlag {
   scores?: InfluenceScoreName;
   fit: number;
   choose?: readonly number[];
@@ -104,7 +104,8 @@ function addOwnFlags(command: Command): void {
       "with --repair: runs of up to n blocks get a repair of their own (default: 2)",
       wholeNumber(1),
     )
-    .option("--evaluations <n>", "sets to evaluate at most", wholeNumber(1))
+    .option("--evaluations <n>", "sets to evaluate at most", wholeNumber(1));
+  addPrecisionFlag(command, "how sets are scored, but for the best")
     .option("--seed <n>", "of strategies that draw", wholeNumber(0), 0)
     .option("--journal <folder>", "keep every evaluated set here; an interrupted search goes on from it")
     .option("--save <folder>", "save the winner, with its repairs, for --subnetwork of other commands");
@@ -147,6 +148,7 @@ async function search(
     value,
     repair,
     evaluations: flags.evaluations,
+    precision: flags.precision,
     seed: flags.seed,
     journal: flags.journal,
     ...call,

@@ -3,6 +3,8 @@ import {
   type Budget,
   type ModelStrategyName,
   modelStrategies,
+  type Precision,
+  precisions,
   type RecipeName,
   recipeNames,
   type UnitName,
@@ -19,6 +21,19 @@ export interface SetFlags {
   units?: (typeof unitKinds)[number][];
   candidates?: number;
   protect?: UnitName[] | "ends";
+}
+
+export interface PrecisionFlag {
+  precision?: Precision;
+}
+
+/** How exactly `what` is measured. */
+export function addPrecisionFlag(command: Command, what: string): Command {
+  return command.addOption(
+    new Option("--precision <name>", `${what}; screen: in bfloat16, faster (default: exact)`).choices(
+      precisions,
+    ),
+  );
 }
 
 /** `goes`: whose budget it is; `conflicts`: flags that a recipe has its own of, besides those here. */

@@ -15,10 +15,11 @@ import {
 import { corpusTokens, withTokens } from "./first-tokens.ts";
 import { noteLines } from "./notes.ts";
 import { withWorker } from "./remote.ts";
+import { addPrecisionFlag, type PrecisionFlag } from "./set-flags.ts";
 import { loadModel } from "./subject.ts";
 import { wholeNumber } from "./values.ts";
 
-interface Flags extends ModelFlags, CorpusFlags {
+interface Flags extends ModelFlags, CorpusFlags, PrecisionFlag {
   units: UnitKind;
   groups?: number;
   candidates?: number;
@@ -53,7 +54,8 @@ export function registerShapley(command: Command): void {
       "average over the last r removals; the number of players is the Shapley value (default: 0.4 of them)",
       wholeNumber(1),
     )
-    .option("--evaluations <n>", "subnetworks to evaluate at most (default: 20 a player)", wholeNumber(2))
+    .option("--evaluations <n>", "subnetworks to evaluate at most (default: 20 a player)", wholeNumber(2));
+  addPrecisionFlag(command, "how subnetworks are measured")
     .option("--seed <n>", "of the sample", wholeNumber(0), 0)
     .option("--journal <folder>", "keep every evaluated subnetwork here; an interrupted run goes on from it")
     .action(async (flags: Flags) => {
@@ -64,8 +66,8 @@ export function registerShapley(command: Command): void {
           const model = await loadModel(kit, flags, call);
           const corpus = await model.loadCorpus(textDataOf(flags), { ...corpusOptionsOf(flags), ...call });
           const players = await playersOf(model, corpus, flags, call);
-          const { method, horizon, evaluations, seed, value, groups, journal } = flags;
-          await using game = await model.game(corpus, { players, value, groups, journal });
+          const { method, horizon, evaluations, seed, value, groups, journal, precision } = flags;
+          await using game = await model.game(corpus, { players, value, groups, journal, precision });
           const all = game.players.length;
           const estimate = await estimateShapley(game, {
             method,
@@ -79,6 +81,8 @@ export function registerShapley(command: Command): void {
             json: {
               model: model.info,
               corpus: corpus.info,
+              precision: game.precision,
+              notes: game.notes,
               estimate: estimate.toJSON(),
               // What --remove from: reads.
               ...estimate.toScores(),

@@ -7,6 +7,7 @@ import { aHandle } from "../rpc/handle.ts";
 import { checkCallOptions } from "../rpc/parse-params.ts";
 import { workerCallChecks } from "../rpc/time-limit.ts";
 import { Evaluator } from "./evaluator.ts";
+import { productsOf } from "./precision.ts";
 import type { Scorable } from "./scorable.ts";
 import type { HeldRepair, Subject } from "./subject.ts";
 import { type EngineParams, measureSubnetworks, packBits, type Subnetworks } from "./subnetworks.ts";
@@ -151,6 +152,7 @@ async function run(
         "`bySequence` or `journal`.",
     );
   }
+  productsOf(model, engine.precision);
   const started = performance.now();
   const { players, kept } = keptMasks(subnetworks.map(({ removed }) => removed));
   const own = subnetworks.map(({ repairs }) => repairs);

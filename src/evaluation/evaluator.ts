@@ -5,6 +5,7 @@ import type { Measure } from "../protocol/subnetworks.ts";
 import type { CallOptions } from "../rpc/call-options.ts";
 import { modelKey } from "./keys.ts";
 import { MeasureStore } from "./measure-store.ts";
+import { productsOf } from "./precision.ts";
 import type { Scorable } from "./scorable.ts";
 import type { Subject } from "./subject.ts";
 import { sublayerKeys } from "./sublayers.ts";
@@ -88,7 +89,8 @@ export class Evaluator implements AsyncDisposable {
       );
     }
     const { every = 1, last = null } = engine.scoredPositions ?? {};
-    const key = { ...modelKey(model.info), data: data.key, positions: { every, last } };
+    const products = productsOf(model, engine.precision);
+    const key = { ...modelKey(model.info), products, data: data.key, positions: { every, last } };
     const store = journal === undefined ? undefined : await MeasureStore.open(journal, key, measures);
     return new Evaluator(model, data, options, store);
   }

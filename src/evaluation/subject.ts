@@ -1,6 +1,6 @@
 import type { UnitName } from "../protocol/common.ts";
 import type { Params } from "../protocol/methods.ts";
-import type { ModelInfo } from "../protocol/model.ts";
+import type { ModelInfo, Screening } from "../protocol/model.ts";
 import type { Policy } from "../protocol/policies.ts";
 import type { Executor } from "../rpc/executor.ts";
 import type { Handle } from "../rpc/handle.ts";
@@ -20,6 +20,8 @@ export interface HeldRepair {
 export interface Subject {
   readonly connection: Executor;
   readonly info: ModelInfo;
+  /** What the precision `screen` multiplies in; null where it has nothing to offer. */
+  readonly screening: Screening | null;
   readonly handle: Handle;
   readonly removed: readonly UnitName[];
   readonly repairs: readonly HeldRepair[];

@@ -21,7 +21,7 @@ export interface Subnetworks {
 
 export type EngineParams = Pick<
   Params<"subnetworks.evaluate">,
-  "scoredPositions" | "batchSize" | "memoryBudget"
+  "scoredPositions" | "batchSize" | "memoryBudget" | "precision"
 >;
 
 /**

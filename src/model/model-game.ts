@@ -2,6 +2,7 @@ import { item } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
 import type { EngineOptions } from "../evaluation/evaluate-subnetworks.ts";
 import { Evaluator } from "../evaluation/evaluator.ts";
+import { isScreened, screeningNotes } from "../evaluation/precision.ts";
 import type { Subject } from "../evaluation/subject.ts";
 import { playerCosts, sublayersOf } from "../evaluation/sublayers.ts";
 import { maskBytes } from "../evaluation/subnetworks.ts";
@@ -26,7 +27,7 @@ import {
 } from "../options.ts";
 import type { UnitKind, UnitName } from "../protocol/common.ts";
 import { lowerIsBetter, unitKinds } from "../protocol/names.ts";
-import { engineOptions, type Measure } from "../protocol/subnetworks.ts";
+import { engineOptions, type Measure, type Precision } from "../protocol/subnetworks.ts";
 import { checkUnits, parseUnit, unitsOf } from "../protocol/units.ts";
 import { aHandle } from "../rpc/handle.ts";
 import { checkCallOptions } from "../rpc/parse-params.ts";
@@ -70,6 +71,12 @@ export interface ModelGameOptions<P extends Players = Players> extends EngineOpt
   repair?: GapRepairs | undefined;
 }
 
+/** How a game's values are computed, and what that costs. */
+interface Computed {
+  readonly evaluator: Evaluator;
+  readonly costs: PlayerCosts;
+}
+
 /**
  * A game over a model's subnetworks. It keeps what was measured, in its journal too where it has one, and
  * computes values from that. Close it to close the journal.
@@ -78,6 +85,8 @@ export class ModelGame<Player extends string = string> implements Game<Player>, 
   readonly players: readonly Player[];
   readonly values: readonly string[];
   readonly caps: Readonly<Record<string, number>>;
+  /** Of its values: `screen` where they are near the model's own and are not those. */
+  readonly precision: Precision;
   /** What must be known of it beside its values, such as repairs that no player calls for. */
   readonly notes: readonly string[];
   readonly #game: Game<Player>;
@@ -85,11 +94,15 @@ export class ModelGame<Player extends string = string> implements Game<Player>, 
   readonly #costs: PlayerCosts;
 
   /** @internal */
-  constructor(game: Game<Player>, evaluator: Evaluator, costs: PlayerCosts, notes: readonly string[]) {
+  constructor(
+    game: Game<Player>,
+    { evaluator, costs, ...facts }: Pick<ModelGame, "precision" | "notes"> & Computed,
+  ) {
     this.players = game.players;
     this.values = game.values;
     this.caps = game.caps ?? {};
-    this.notes = notes;
+    this.precision = facts.precision;
+    this.notes = facts.notes;
     this.#game = game;
     this.#evaluator = evaluator;
     this.#costs = costs;
@@ -208,8 +221,12 @@ export async function modelGame<P extends Players>(
       },
     },
   });
-  const costs = playerCosts(units, depth);
-  return new ModelGame(game, evaluator, costs, notesOn(repairs, units));
+  return new ModelGame(game, {
+    evaluator,
+    costs: playerCosts(units, depth),
+    precision: isScreened(model, engine.precision) ? "screen" : "exact",
+    notes: [...screeningNotes(model, engine.precision), ...notesOn(repairs, units)],
+  });
 }
 
 function playersOf(players: Players, groups: number | undefined, depth: number): UnitName[][] {

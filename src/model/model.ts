@@ -32,7 +32,8 @@ import type { GgufInfo } from "../protocol/export-gguf.ts";
 import type { GenerateResult } from "../protocol/generation.ts";
 import type { GenerationScore } from "../protocol/generation-task.ts";
 import type { HarnessResult } from "../protocol/harness.ts";
-import type { ModelInfo, modelOptions } from "../protocol/model.ts";
+import type { Result } from "../protocol/methods.ts";
+import type { ModelInfo, modelOptions, Screening } from "../protocol/model.ts";
 import { unitKinds } from "../protocol/names.ts";
 import type { PolicyOptions } from "../protocol/policies.ts";
 import type { RepairReport, repairSaveOptions } from "../protocol/repair.ts";
@@ -307,8 +308,8 @@ export class Subnetwork implements AsyncDisposable {
 
   /** @internal */
   get subject(): Subject {
-    const { connection, info, handle } = this.model;
-    return { connection, info, handle, removed: this.removed, repairs: this.repairs };
+    const { connection, info, screening, handle } = this.model;
+    return { connection, info, screening, handle, removed: this.removed, repairs: this.repairs };
   }
 }
 
@@ -330,18 +331,26 @@ export class RepairedSubnetwork extends Subnetwork {
   }
 }
 
+type Loaded = Pick<Result<"model.load">, "model" | "info" | "screening">;
+
 /** A model in the worker's memory: the subnetwork that nothing is removed from. */
 export class Model extends Subnetwork {
   readonly info: ModelInfo;
+  /**
+   * What the precision `screen` multiplies in on this device: `bfloat16`; `float32`, where there are no fast
+   * instructions for it; null, where the model is not loaded in float32 and nothing is to be gained.
+   */
+  readonly screening: Screening | null;
   /** @internal */
   readonly connection: Executor;
   /** @internal */
   readonly handle: Handle;
 
   /** @internal */
-  constructor(connection: Executor, model: string, info: ModelInfo) {
+  constructor(connection: Executor, { model, info, screening }: Loaded) {
     super(() => this, [], []);
     this.info = info;
+    this.screening = screening;
     this.connection = connection;
     this.handle = new Handle(connection, "model", model, () => connection.call("model.unload", { model }));
   }
@@ -583,5 +592,5 @@ export async function loadModel(
   const adapter = given?.adapter;
   const asked = typeof adapter === "string" ? { ...options, adapter: path(adapter) } : options;
   const { result } = await connection.request("model.load", { source: path(source) }, asked);
-  return new Model(connection, result.model, result.info);
+  return new Model(connection, result);
 }

@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "893bec9546e3ab36c91da6d8f2dc0d2bb5a84cdc37abc81cb62c1f329bb2f715";
+export const contractDigest = "d02d11802c30fa4be53deb95c0c9cf9218d8cb0987e96e3331a08b6d07adc240";

@@ -84,12 +84,22 @@ export const modelInfo = named(
 /** What a model is: its architecture, sizes and device, and where it came from. */
 export type ModelInfo = z.infer<typeof modelInfo>;
 
+const screening = named("Screening", z.enum(["bfloat16", "float32"]));
+/** What the precision `screen` multiplies in. */
+export type Screening = z.infer<typeof screening>;
+
 export const modelLoadResult = named(
   "ModelLoadResult",
   z.object({
     model: modelHandle,
     info: modelInfo,
     digest: digest().describe("sha256 over weights, configuration, tokenizer, dtype and attention."),
+    screening: screening
+      .nullable()
+      .describe(
+        "What the precision `screen` multiplies in; float32 where the device has no fast instructions for " +
+          "bfloat16; null where the model is not loaded in float32, and nothing is to be gained.",
+      ),
   }),
 );
 

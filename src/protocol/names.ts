@@ -19,6 +19,9 @@ export const influenceDefaults = { units: "block", metric: "cosine" } as const;
 /** What is measured of subnetworks; docs/engine.md says what each is. */
 export const measures = ["loss", "kl", "logit-distance", "accuracy", "choice-loss"] as const;
 
+/** How exactly subnetworks are measured: docs/engine.md. */
+export const precisions = ["exact", "screen"] as const;
+
 /** Measures of which less is better: as the value of a game they enter negated. */
 export const lowerIsBetter: ReadonlySet<string> = new Set(["loss", "kl", "logit-distance", "choice-loss"]);
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { dataHandle, modelHandle, repairHandle, unitName } from "./common.ts";
-import { measures } from "./names.ts";
+import { measures, precisions } from "./names.ts";
 import { count, extending, finite, list, MOST_AT_A_TIME, named, upTo } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
 
@@ -23,6 +23,10 @@ const scoredPositions = named(
   }),
 );
 
+const precision = named("Precision", z.enum(precisions));
+/** How exactly subnetworks are measured: docs/engine.md. */
+export type Precision = (typeof precisions)[number];
+
 /** Options of the engine that measures many subnetworks. */
 export const engineOptions = named(
   "EngineOptions",
@@ -41,6 +45,12 @@ export const engineOptions = named(
       .nullable()
       .default(null)
       .describe("Bytes the evaluation may take beside the model; null: chosen for the device."),
+    precision: precision
+      .default("exact")
+      .describe(
+        "exact: in the dtype the model is loaded in. screen: products of a float32 model in bfloat16, for " +
+          "looking at many sets; docs/engine.md says how far off that is.",
+      ),
   }),
 );
 

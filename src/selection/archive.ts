@@ -11,11 +11,10 @@ interface Scored {
   readonly value: number;
 }
 
-/** How many sets of each size are kept. */
-const depth = 8;
-
 /** The best sets of each size that a search has seen. */
 export class Archive {
+  /** How many sets of each size are kept. */
+  readonly depth = 8;
   readonly #bySize = new Map<number, Scored[]>();
 
   offer(kept: Coalition, value: number): void {
@@ -24,7 +23,12 @@ export class Archive {
     best.push({ kept, value });
     // Equal values in the order of their keys, so that the order of evaluation decides nothing.
     best.sort((a, b) => b.value - a.value || (a.kept.key < b.kept.key ? -1 : 1));
-    this.#bySize.set(size, best.slice(0, depth));
+    this.#bySize.set(size, best.slice(0, this.depth));
+  }
+
+  /** Those without so many players, best first. */
+  ofSize(removed: number): Coalition[] {
+    return (this.#bySize.get(removed) ?? []).map(({ kept }) => kept);
   }
 
   /** By size, best first. */

@@ -1,6 +1,7 @@
 import { item } from "../arrays.ts";
 import { Coalition } from "../game/coalition.ts";
 import type { Game } from "../game/game.ts";
+import { scoreFinalists } from "./finalists.ts";
 import { Ledger } from "./ledger.ts";
 import { checkOptions, checkStart, checkTypes, placesOf, type SearchOptions } from "./options.ts";
 import { resultOf, type SearchResult } from "./result.ts";
@@ -62,5 +63,7 @@ export async function searchGame<Player extends string>(
   const kept = Coalition.without(game.players.length, removed);
   await run.evaluate([kept]);
   if (run.steps.at(-1)?.kept.equals(kept) !== true) run.step([kept], kept);
-  return resultOf(game.players, run, { strategy: strategy.name, seed, valueName, kept });
+  const finalists =
+    options.exact && (await scoreFinalists(run, kept, new Ledger(options.exact, valueName, 1)));
+  return resultOf(game.players, run, { strategy: strategy.name, seed, valueName, kept, finalists });
 }

@@ -58,6 +58,11 @@ export interface SearchOptions<Player extends string = string> {
   readonly evaluations?: number | undefined;
   /** For `greedy`, `beam` and `evolutionary`: cheaper games that new sets meet first, the cheapest first. */
   readonly fidelities?: readonly Fidelity[] | undefined;
+  /**
+   * Where `game` is only near it: the game whose values count, with the same players and value. The best sets
+   * are scored by it at the end, eight at most, and the best of them is the choice.
+   */
+  readonly exact?: Game | undefined;
   /** Sets to start from, such as another search's archive; their values are measured anew. */
   readonly start?: readonly { readonly removed: readonly Player[] }[] | undefined;
   /** From 0 to 2^53 - 1; default 0. */
@@ -101,6 +106,7 @@ const searchChecks: Checks<SearchOptions> = {
   fidelities: listOf(
     objectOf({ game: required(anObject), weight: required(aNumber) } satisfies Checks<Fidelity>),
   ),
+  exact: anObject,
   start: listOf(aSet),
   seed: aWhole(0),
   ...callChecks,
@@ -129,17 +135,22 @@ export function checkOptions(game: Game, strategy: NamedStrategy, options: Searc
   if (value !== undefined && !game.values.includes(value)) {
     refuse(`got the value "${value}"; the game's values are ${game.values.join(", ")}`);
   }
+  const valueName = value ?? game.values[0] ?? "";
+  if (options.exact !== undefined) checkAlike(game, options.exact, "the game `exact`", valueName);
   for (const { game: cheaper, weight } of options.fidelities ?? []) {
-    if (cheaper.players.join("\n") !== game.players.join("\n")) {
-      refuse("a game of `fidelities` has other players than the game that is searched");
-    }
-    if (!cheaper.values.includes(value ?? game.values[0] ?? "")) {
-      refuse(`a game of \`fidelities\` has no value "${value ?? game.values[0]}"`);
-    }
+    checkAlike(game, cheaper, "a game of `fidelities`", valueName);
     if (!(weight > 0 && weight < 1)) {
       refuse(`a game of \`fidelities\` has the weight ${weight}; it is a number between 0 and 1`);
     }
   }
+}
+
+function checkAlike(game: Game, other: Game, what: string, value: string): void {
+  checkGame(other);
+  if (other.players.join("\n") !== game.players.join("\n")) {
+    refuse(`${what} has other players than the game that is searched`);
+  }
+  if (!other.values.includes(value)) refuse(`${what} has no value "${value}"`);
 }
 
 /** The places of these players in the game. */

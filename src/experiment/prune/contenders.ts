@@ -19,7 +19,8 @@ export interface Chosen {
 export async function choose(work: Workspace, name: ContenderName, plan?: PrunePlan): Promise<Chosen> {
   const { model, options, costs, fit, chooseOn, steps, call } = work;
   const { budget, protect } = options;
-  const search = { budget, costs, protect, ...searchOf(name, work, plan) };
+  const { precision } = options;
+  const search = { budget, costs, protect, precision, ...searchOf(name, work, plan) };
   let made: Subnetwork | undefined;
   const choice = await steps.step({ step: "choose", search, of: work.key }, choiceSchema, async () => {
     const started = performance.now();

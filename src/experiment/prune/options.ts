@@ -25,6 +25,8 @@ import {
 } from "../../options.ts";
 import { exportOptions } from "../../protocol/export.ts";
 import { modelOptions } from "../../protocol/model.ts";
+import { precisions } from "../../protocol/names.ts";
+import type { Precision } from "../../protocol/subnetworks.ts";
 import type { CallOptions, Own } from "../../rpc/call-options.ts";
 import { optionsOf } from "../../rpc/parse-params.ts";
 import { workerCallChecks } from "../../rpc/time-limit.ts";
@@ -76,6 +78,8 @@ export interface PruneOptions extends CallOptions {
   evaluations?: number | undefined;
   /** What the searches may take together, by the pace that was measured first; this or `evaluations`. */
   minutes?: number | undefined;
+  /** How the searches score sets: `screen` in bfloat16, the best of them exactly. Default `exact`. */
+  precision?: Precision | undefined;
   seed?: number | undefined;
   /**
    * What every contender gets in place of what it lost, fitted to `fit`. Default: low-rank, rank 32; null:
@@ -147,6 +151,7 @@ const checks: Checks<PruneOptions> = {
   strategy,
   evaluations: aWhole(1),
   minutes: aNumberAbove(0),
+  precision: anyOf(...precisions),
   seed,
   repair: either(repairOptions, nothing),
   scoring: gapRepairOptions,

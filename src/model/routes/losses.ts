@@ -10,7 +10,7 @@ import type { Task } from "../task.ts";
 import type { RoutePrompt } from "./prompts.ts";
 
 /** How the engine works on it. */
-export type RoutingEngine = Omit<EngineParams, "scoredPositions">;
+export type RoutingEngine = Omit<EngineParams, "scoredPositions" | "precision">;
 
 /**
  * What each mask gets on every sequence of a corpus behind the tokens that choose its route, or on every item

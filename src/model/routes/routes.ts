@@ -105,7 +105,7 @@ export class Routes<S extends RoutedSubnetwork> implements AsyncDisposable {
    */
   async evaluate(data: Corpus | Task, options: EvaluateRoutesOptions = {}): Promise<RoutesEvaluation> {
     checkArgument("evaluate routes", "data", data, aHandle("a corpus or a task"));
-    const engine = engineOptions.omit({ scoredPositions: true });
+    const engine = engineOptions.omit({ scoredPositions: true, precision: true });
     const own = { ...workerCallChecks, measure: anyOf(...data.measures) };
     checkCallOptions("evaluate routes", options, engine, own);
     return withTimeLimit("evaluate routes", options, async (signal) => {

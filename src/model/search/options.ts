@@ -78,7 +78,7 @@ export interface ModelSearchOptions extends Omit<EngineOptions, "onProgress"> {
    * emulated-update, low-rank or patch.
    */
   repair?: GapRepairOptions | undefined;
-  /** At most this many evaluations of `choose`. */
+  /** At most this many evaluations of `choose`; with `precision: "screen"` up to eight exact ones follow. */
   evaluations?: number | undefined;
   /** Sets to start from, such as another search's archive. */
   start?: readonly { readonly removed: readonly UnitName[] }[] | undefined;

@@ -1,11 +1,13 @@
 import { item } from "../../arrays.ts";
+import { isScreened, screeningNotes } from "../../evaluation/precision.ts";
 import type { Subject } from "../../evaluation/subject.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import type { RepairReport } from "../../protocol/repair.ts";
+import type { Precision } from "../../protocol/subnetworks.ts";
 import { withTimeLimit } from "../../rpc/time-limit.ts";
 import { searchGame } from "../../selection/index.ts";
 import type { Fidelity } from "../../selection/options.ts";
-import type { SearchResult } from "../../selection/result.ts";
+import type { FinalistsResult, SearchResult } from "../../selection/result.ts";
 import { namedStrategy, needsOf } from "../../selection/strategy-choice.ts";
 import type { Corpus } from "../corpus.ts";
 import { type ModelGame, modelGame } from "../model-game.ts";
@@ -70,7 +72,8 @@ async function search<S>(
   known: FitInfluence | undefined,
 ): Promise<ModelSearch<S>> {
   const { fit, evaluations, start, seed, journal, signal, onProgress, timeoutMs } = options;
-  const { scoredPositions, batchSize, memoryBudget } = options;
+  const { scoredPositions, batchSize, memoryBudget, precision } = options;
+  const screened = isScreened(on, precision);
   const call = { signal, onProgress, timeoutMs };
   const engine = { journal, scoredPositions, batchSize, memoryBudget, ...call };
   const given = listOf(options.choose);
@@ -93,16 +96,28 @@ async function search<S>(
   const games: ModelGame<UnitName>[] = [];
   await using gaps =
     repair && (await GapRepairs.fit(on, repair.fit, players, { ...repair.options, ...call }));
+  const gameOn = async (data: Corpus | Task, at: Precision | undefined) =>
+    (await modelGame(on, data, {
+      players,
+      value,
+      repair: gaps,
+      precision: at,
+      ...engine,
+    })) as ModelGame<UnitName>;
   try {
     for (const data of levels) {
-      const game = await modelGame(on, data, { players, value, repair: gaps, ...engine });
-      games.push(game as ModelGame<UnitName>);
+      games.push(await gameOn(data, precision));
     }
-    const found = await searchGame(item(games, games.length - 1), {
+    const searched = item(games, games.length - 1);
+    const cheap = games.length === 1 ? undefined : cheaper(games, levels);
+    const exact = screened ? await gameOn(deciding, "exact") : undefined;
+    if (exact !== undefined) games.push(exact);
+    const found = await searchGame(searched, {
       ...settled,
       ...counted,
       ...(learned === undefined ? {} : { scores: learned.scores }),
-      fidelities: games.length === 1 ? undefined : cheaper(games, levels),
+      fidelities: cheap,
+      exact,
       evaluations,
       start,
       seed,
@@ -125,7 +140,12 @@ async function search<S>(
       parts,
       repair: made?.report ?? null,
       blockEvaluations: games.reduce((sum, game) => sum + game.blockEvaluations, 0),
-      notes: [...notes, ...lengthNotes(deciding, reportOn), ...(gaps === undefined ? [] : [approximation])],
+      notes: [
+        ...notes,
+        ...lengthNotes(deciding, reportOn),
+        ...(gaps === undefined ? [] : [approximation]),
+        ...(found.finalists === null ? screeningNotes(on, precision) : finalistsNotes(found.finalists)),
+      ],
     };
   } catch (error) {
     await Promise.allSettled(learned?.lora?.repairs.map((one) => one.close()) ?? []);
@@ -133,6 +153,20 @@ async function search<S>(
   } finally {
     await Promise.all(games.map((game) => game.close()));
   }
+}
+
+function finalistsNotes({ sets, error, open }: FinalistsResult): string[] {
+  const many = sets.length === 1 ? "The choice was" : `The best ${sets.length} sets were`;
+  return [
+    `Sets were screened, with products in bfloat16. ${many} scored again exactly, and values of the choice ` +
+      "are exact.",
+    ...(open
+      ? [
+          `Screened values of those erred by up to ${error.toPrecision(2)} from each other, and sets that ` +
+            "were not scored again are as near: one of them may be as good.",
+        ]
+      : []),
+  ];
 }
 
 function listOf<T>(given: T | readonly T[]): readonly T[] {

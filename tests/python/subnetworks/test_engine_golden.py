@@ -20,7 +20,7 @@ from depthkit_worker.data.corpus import Corpus, make_corpus
 from depthkit_worker.data.text import texts_from_strings
 from depthkit_worker.data.tokens import tokeniser_of
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.units import Unit
+from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.engine import evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks
@@ -90,6 +90,27 @@ def test_coalitions_of_the_game_of_ten(decoder: Decoder) -> None:
     )
     expected = [[game[key][index] for key in ("loss", "kl")] for index in coalitions]
     np.testing.assert_allclose(result.values, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_screened_values_are_near_and_in_order(decoder: Decoder) -> None:
+    asked = one_removed([*BLOCKS[2:30:4], *(Unit(kind, 24) for kind in UNIT_KINDS[1:])])
+    exact, screened = (
+        evaluate_subnetworks(
+            decoder,
+            corpus(decoder, 2),
+            asked,
+            ("loss", "kl"),
+            EngineOptions(precision=precision),
+            Unattended(),
+            fast=lambda _: True,
+        ).values
+        for precision in ("exact", "screen")
+    )
+    off = np.abs(screened - exact)
+    assert off.max() < 0.05
+    assert off[:, 0].mean() < 0.02
+    # As far apart as these are, none changes its place.
+    np.testing.assert_array_equal(screened[:, 0].argsort(), exact[:, 0].argsort())
 
 
 @torch.inference_mode()

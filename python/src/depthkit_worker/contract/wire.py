@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "893bec9546e3ab36c91da6d8f2dc0d2bb5a84cdc37abc81cb62c1f329bb2f715"
+CONTRACT_DIGEST = "d02d11802c30fa4be53deb95c0c9cf9218d8cb0987e96e3331a08b6d07adc240"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -53,6 +53,8 @@ class EngineOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Sequences, or items of a task, a batch; items behind the same examples are one; null: as many as pay and fit."""
     memory_budget: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
     """Bytes the evaluation may take beside the model; null: chosen for the device."""
+    precision: Precision = "exact"
+    """exact: in the dtype the model is loaded in. screen: products of a float32 model in bfloat16, for looking at many sets; docs/engine.md says how far off that is."""
 
 
 class ExportOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1381,6 +1383,8 @@ class ModelLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     info: ModelInfo
     digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
     """sha256 over weights, configuration, tokenizer, dtype and attention."""
+    screening: Screening | None
+    """What the precision `screen` multiplies in; float32 where the device has no fast instructions for bfloat16; null where the model is not loaded in float32, and nothing is to be gained."""
 
 
 class ModelPattern(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -2131,6 +2135,7 @@ MemoryCountedBy: TypeAlias = Literal["allocator", "tensors"]
 ModelHandle: TypeAlias = Annotated[str, Meta(pattern="^model-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 Packing: TypeAlias = Literal["pack", "none"]
 Policy: TypeAlias = FeedForwardSkipping | FixedSkipping | RandomSkipping | PromptSkipping
+Precision: TypeAlias = Literal["exact", "screen"]
 ProfileMode: TypeAlias = Literal["masked", "physical"]
 ProfiledMode: TypeAlias = Literal["dense", "masked", "physical"]
 RepairHandle: TypeAlias = Annotated[str, Meta(pattern="^repair-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
@@ -2140,6 +2145,7 @@ ReplacementKind: TypeAlias = Literal["block", "feed-forward", "swiglu"]
 RowMode: TypeAlias = Literal["raw", "wikitext"]
 RowSource: TypeAlias = RowFiles | OwnRows
 ScaleRatio: TypeAlias = Literal["mean", "median", "least-squares"]
+Screening: TypeAlias = Literal["bfloat16", "float32"]
 StreamMeasure: TypeAlias = Literal["variance", "coding-rate"]
 TargetKind: TypeAlias = Literal["export", "gguf", "repair", "files"]
 TaskFormat: TypeAlias = Literal["mmlu", "arc_easy", "arc_challenge", "openbookqa", "piqa", "boolq", "hellaswag", "winogrande", "lambada"]

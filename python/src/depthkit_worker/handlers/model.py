@@ -24,6 +24,7 @@ from depthkit_worker.models.load import load_model
 from depthkit_worker.models.pattern import Pattern
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
+from depthkit_worker.subnetworks.screening import screening_of
 
 
 def load(session: Session, params: ModelLoadParams, call: Call) -> ModelLoadResult:
@@ -47,7 +48,12 @@ def load(session: Session, params: ModelLoadParams, call: Call) -> ModelLoadResu
         notes=decoder.source.notes,
         load_seconds=time.monotonic() - started,
     )
-    return ModelLoadResult(model=session.models.add(decoder), info=info, digest=_digest(decoder, info))
+    return ModelLoadResult(
+        model=session.models.add(decoder),
+        info=info,
+        digest=_digest(decoder, info),
+        screening=screening_of(decoder),
+    )
 
 
 def _digest(decoder: Decoder, info: ModelInfo) -> str:

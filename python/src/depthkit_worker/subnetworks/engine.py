@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from depthkit_worker.contract.wire import EngineOptions, Measure, ScoredPositions
@@ -27,6 +28,7 @@ from depthkit_worker.subnetworks.masks import Subnetworks, block_codes
 from depthkit_worker.subnetworks.plan import Plan, make_plan
 from depthkit_worker.subnetworks.positions import ALL_POSITIONS
 from depthkit_worker.subnetworks.scorable import Scorable
+from depthkit_worker.subnetworks.screening import fast_bfloat16, screening_asked, screening_note
 from depthkit_worker.subnetworks.steps import StepCost, step_cost
 
 PHASE = "subnetworks"
@@ -102,18 +104,22 @@ def evaluate_subnetworks(
     on_values: OnValues | None = None,
     executor: Executor | None = None,
     by_sequence: bool = False,
+    fast: Callable[[torch.device], bool] = fast_bfloat16,
 ) -> EngineResult:
     """`measures` of every one of `subnetworks` of `decoder`, as it stands, on `data`: a corpus or a task.
 
     A head run counts in the progress as the block evaluations it is worth, so that time left is time
-    so far times work left by work done.
+    so far times work left by work done. `fast`: whether bfloat16 is on a device, for the precision `screen`.
     """
     started = time.monotonic()
     data = rows_of(data, decoder)
     _check(measures, options, data)
+    screening = screening_asked(decoder, options, fast)
     coded = block_codes(subnetworks, decoder.depth, decoder.family)
     codes, to_distinct = np.unique(coded.codes, axis=0, return_inverse=True)
-    evaluation = Evaluation(codes, measures, options.scored_positions, coded.variants, by_sequence)
+    evaluation = Evaluation(
+        codes, measures, options.scored_positions, coded.variants, by_sequence, screening == "bfloat16"
+    )
     plan = make_plan(decoder, data, evaluation, options.batch_size, options.memory_budget)
     watch = _Watch(step_cost(decoder, coded.variants), plan, job)
     answers = _groups(to_distinct.reshape(-1), len(codes))
@@ -153,7 +159,12 @@ def evaluate_subnetworks(
         block_evaluations=watch.blocks,
         batch_size=plan.batch_size,
         states=plan.states,
-        notes=(*map(_idle_note, coded.idle), *broken.notes, *watch.notes),
+        notes=(
+            *((screening_note(decoder.device),) if screening == "float32" else ()),
+            *map(_idle_note, coded.idle),
+            *broken.notes,
+            *watch.notes,
+        ),
         seconds=time.monotonic() - started,
     )
 

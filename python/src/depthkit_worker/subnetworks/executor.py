@@ -28,6 +28,7 @@ from depthkit_worker.subnetworks.masks import FIRST_VARIANT, Variants
 from depthkit_worker.subnetworks.positions import COMPARING
 from depthkit_worker.subnetworks.scorable import Scorable, ScoredRows
 from depthkit_worker.subnetworks.scoring import READABLE, Scorer
+from depthkit_worker.subnetworks.screening import own_products, screened_products
 from depthkit_worker.subnetworks.steps import Stepper
 from depthkit_worker.subnetworks.trie import Trie, walk
 
@@ -47,6 +48,8 @@ class Evaluation:
     variants: Variants = ()
     by_sequence: bool = False
     """Whether every sequence's own values are wanted too."""
+    screened: bool = False
+    """Whether products are in bfloat16."""
 
     @property
     def compares(self) -> bool:
@@ -164,16 +167,17 @@ class LocalExecutor:
         at = batch.scored
         trie, wanted = _trie(evaluation, piece)
         depth = self._decoder.depth
-        stepper = Stepper(self._decoder, evaluation.variants)
+        products = screened_products(self._decoder.device) if evaluation.screened else own_products
+        stepper = Stepper(self._decoder, evaluation.variants, products)
         scorer: Scorer | None = None
         if trie.reference is None:
-            scorer = Scorer(self._head, at, None, progress.check)
+            scorer = Scorer(self._head, at, None, progress.check, products)
         group: list[_Ready] = []
         shared_by = SHARED_BY if evaluation.compares else 1
         ends = walk(trie, stepper, replay, lambda index, codes: progress.step(index, codes, piece.sequences))
         for place, state in ends:
             if scorer is None:  # the dense model comes first
-                scorer = Scorer(self._head, at, state, progress.check)
+                scorer = Scorer(self._head, at, state, progress.check, products)
             if wanted[place] >= 0:
                 weight = (
                     self._head_weight(evaluation, int(trie.codes[place, -1])) if trie.depth > depth else None

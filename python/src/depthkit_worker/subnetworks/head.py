@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.subnetworks.screening import Products, own_products
 
 TILE_BYTES = {"cpu": 2 << 20, "cuda": 256 << 20}
 """fp32 logits at a time. On CPU a core's share of the cache; measured in docs/engine.md."""
@@ -75,9 +76,11 @@ class Head:
             part = slice(first, min(first + columns, self.vocabulary))
             yield Tile(part, self._weight[part], None if self._bias is None else self._bias[part])
 
-    def logits(self, normed: Tensor, tile: Tile) -> Tensor:
+    def logits(self, normed: Tensor, tile: Tile, products: Products = own_products) -> Tensor:
         """fp32 (rows, columns): the caller's to write to."""
-        logits = nn.functional.linear(normed, tile.weight, tile.bias)
+        with products():
+            logits = nn.functional.linear(normed, tile.weight, tile.bias)
+        logits = logits.to(normed.dtype)
         # In the model's dtype, as the model does it, and in the order the families have it.
         if self._multiplier is not None:
             logits *= self._multiplier

@@ -18,6 +18,7 @@ from torch import Tensor
 from depthkit_worker.models.devices import in_fp64
 from depthkit_worker.subnetworks.head import Head, Tile
 from depthkit_worker.subnetworks.scorable import ScoredRows
+from depthkit_worker.subnetworks.screening import Products, own_products
 
 READABLE = "readable"
 LEAST_EXPONENT = -80.0
@@ -46,10 +47,16 @@ class Scorer:
     """Scores final states of one batch, several at a time."""
 
     def __init__(
-        self, head: Head, scored: ScoredRows, reference: Tensor | None, check: Callable[[], None]
+        self,
+        head: Head,
+        scored: ScoredRows,
+        reference: Tensor | None,
+        check: Callable[[], None],
+        products: Products = own_products,
     ) -> None:
         """`reference`: the dense model's final state (batch, sequence, hidden), where a measure needs it."""
         self._head = head
+        self._products = products
         self._scored = scored
         self._quantities = scored.quantities
         self._rows = scored.rows
@@ -77,14 +84,15 @@ class Scorer:
             z = shifted = None
             if self._reference is not None:
                 self._check()
-                z = self._head.logits(self._reference, tile)
+                z = self._head.logits(self._reference, tile, self._products)
                 if "kl" in self._quantities:
                     shifted = z.clone()
                     _add_exponentials(dense, shifted)
             for state, tally, weight in zip(states, tallies, weights or [None] * len(states), strict=True):
                 self._check()
                 own = tile if weight is None else replace(tile, weight=weight[tile.columns])
-                self._add(tally, self._head.logits(state, own), tile, z, shifted)
+                y = self._head.logits(state, own, self._products)
+                self._add(tally, y, tile, z, shifted)
         return [self._values(tally, dense) for tally in tallies]
 
     def _add(self, tally: _Tally, y: Tensor, tile: Tile, z: Tensor | None, p: Tensor | None) -> None:

@@ -19,6 +19,7 @@ from depthkit_worker.subnetworks.masks import (
     Variant,
     Variants,
 )
+from depthkit_worker.subnetworks.screening import Products, own_products
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,10 @@ def _sorted_out(
 class Stepper:
     """Takes states through blocks of `decoder`, as it stands."""
 
-    def __init__(self, decoder: Decoder, variants: Variants = ()) -> None:
+    def __init__(self, decoder: Decoder, variants: Variants = (), products: Products = own_products) -> None:
         self._decoder = decoder
         self._variants = variants
+        self._products = products
 
     def run(self, index: int, x: Tensor, codes: Collection[int], replay: Replay) -> dict[int, Tensor]:
         """The state behind block `index` for each of `codes`, all (batch, sequence, hidden). States may
@@ -104,6 +106,10 @@ class Stepper:
         subnetworks have different ones, is the scorer's: here states pass it by."""
         if index == self._decoder.depth:
             return dict.fromkeys(codes, x)
+        with self._products():
+            return self._run(index, x, codes, replay)
+
+    def _run(self, index: int, x: Tensor, codes: Collection[int], replay: Replay) -> dict[int, Tensor]:
         if not self._variants:
             return self._plain(index, x, codes, replay)
         plain, alone = _sorted_out(index, codes, self._variants)
