@@ -38,6 +38,7 @@ const benches: Record<string, () => unknown> = {
   soak: () => typescript("bench/soak.ts"),
   engine: () => inPython("bench/engine.py", model.folder, texts, "--threads", "2", "--seconds", "60"),
   remote: () => typescript("bench/remote.ts"),
+  screen: () => inPython("bench/screen.py", model.folder, texts, "--threads", "1"),
   "engine-blocks": () => inPython("bench/engine_blocks.py", model.folder),
   "golden-perplexities": () => inPython("bench/golden_perplexities.py", model.folder, shared),
   "engine-memory": () => inPython("bench/engine_memory.py"),

@@ -75,6 +75,8 @@ const evaluate = {
   scoredPositions: { every: 1, last: null },
   batchSize: null,
   memoryBudget: null,
+  precision: "exact",
+  screening: null,
 };
 const read = { model: "model-3f9a12c4-1", data: "task-3f9a12c4-2", tokens: 32, boundary: 0, batchSize: 8 };
 const group = { units: ["attention.4", "feed-forward.4"], costs: [1, 2.5], amount: 2 };
@@ -262,6 +264,12 @@ export const goldenMessages: GoldenMessage[] = [
     valid: true,
     why: "on a corpus",
     value: { ...evaluate, data: "corpus-3f9a12c4-1" },
+  },
+  {
+    type: "SubnetworksEvaluateParams",
+    valid: true,
+    why: "screened",
+    value: { ...evaluate, precision: "screen", screening: "bfloat16" },
   },
   {
     type: "SubnetworksEvaluateParams",

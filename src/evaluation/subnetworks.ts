@@ -77,6 +77,7 @@ export async function measureSubnetworks(
     repaired: subnetworks.repaired === undefined ? null : { tensor: 1 },
     measures,
     bySequence,
+    screening: model.screening,
   };
   const { result } = await model.connection.call("subnetworks.evaluate", params, {
     ...call,

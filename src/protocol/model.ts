@@ -84,7 +84,7 @@ export const modelInfo = named(
 /** What a model is: its architecture, sizes and device, and where it came from. */
 export type ModelInfo = z.infer<typeof modelInfo>;
 
-const screening = named("Screening", z.enum(["bfloat16", "float32"]));
+export const screening = named("Screening", z.enum(["bfloat16", "float32"]));
 /** What the precision `screen` multiplies in. */
 export type Screening = z.infer<typeof screening>;
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { dataHandle, modelHandle, repairHandle, unitName } from "./common.ts";
+import { screening } from "./model.ts";
 import { measures, precisions } from "./names.ts";
 import { count, extending, finite, list, MOST_AT_A_TIME, named, upTo } from "./schema.ts";
 import { tensorRef } from "./tensor.ts";
@@ -73,6 +74,9 @@ export const subnetworksEvaluateParams = extending("SubnetworksEvaluateParams", 
   bySequence: z
     .boolean()
     .describe("Also give what every sequence of a corpus, or item of a task, has alone."),
+  screening: screening
+    .nullable()
+    .describe("What the caller takes `screen` to multiply in: a worker on another device may differ."),
 });
 
 export const subnetworksEvaluatePart = named(

@@ -63,10 +63,11 @@ from depthkit_worker.session.job import Job, Unattended
 from depthkit_worker.subnetworks.engine import evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks
 from depthkit_worker.subnetworks.positions import MEASURES
+from depthkit_worker.subnetworks.screening import fast_bfloat16
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from influence.builders import corpus_of, random_rows
 from repair.builders import many_rows, repairs_of
-from subnetworks.physical import random_masks
+from subnetworks.physical import one_removed, random_masks
 from task_items import random_task
 from tiny import DEPTH, FAMILY_MODELS, SHAPE, random_model, tiny_model
 from training.builders import ALL, SHORT, CancelAfter, curve, ignore
@@ -126,6 +127,21 @@ def test_the_engine(name: str) -> None:
 
     for here, there in zip(*both(work), strict=True):
         np.testing.assert_allclose(there, here, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.skipif(not fast_bfloat16(DEVICE), reason="a device with instructions for bfloat16")
+@pytest.mark.parametrize("name", FAMILY_MODELS)
+def test_screened_values_are_near_and_are_others(name: str) -> None:
+    units = tuple(Unit(kind, index) for index in range(DEPTH) for kind in UNIT_KINDS)
+    decoder, corpus = on(DEVICE, name), corpus_of(random_rows(13, 13, 9, 13))
+    exact, screened = (
+        evaluate_subnetworks(
+            decoder, corpus, one_removed(units), MEASURES, EngineOptions(precision=precision), Unattended()
+        ).values
+        for precision in ("exact", "screen")
+    )
+    assert (screened != exact).any(0).all()
+    assert (np.abs(screened - exact).max(0) < [0.1, 0.03, 0.2]).all()
 
 
 @pytest.mark.parametrize("name", FAMILY_MODELS)

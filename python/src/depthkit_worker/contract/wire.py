@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "d02d11802c30fa4be53deb95c0c9cf9218d8cb0987e96e3331a08b6d07adc240"
+CONTRACT_DIGEST = "d029cbca161cfaf012d1e954cd9a87f97ed5fc1e808eb3c50844f1a7ca8ffb9a"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1844,6 +1844,8 @@ class SubnetworksEvaluateParams(EngineOptions, frozen=True, kw_only=True, forbid
     measures: Annotated[tuple[Measure, ...], Meta(min_length=1)]
     by_sequence: bool
     """Also give what every sequence of a corpus, or item of a task, has alone."""
+    screening: Screening | None
+    """What the caller takes `screen` to multiply in: a worker on another device may differ."""
 
 
 class SubnetworksEvaluatePart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):

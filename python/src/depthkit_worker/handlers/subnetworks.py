@@ -8,15 +8,33 @@ from depthkit_worker.contract.wire import (
     SubnetworksEvaluatePart,
     SubnetworksEvaluateResult,
 )
+from depthkit_worker.errors import DepthkitError
 from depthkit_worker.handlers.sources import check_readable, data_of, parse_units
+from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
 from depthkit_worker.subnetworks.engine import evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks, by_unit, unpack_masks
+from depthkit_worker.subnetworks.screening import screening_of
+
+
+def _check_screening(params: SubnetworksEvaluateParams, decoder: Decoder) -> None:
+    """The caller files values by what `screen` multiplies in."""
+    there = screening_of(decoder)
+    if params.precision == "exact" or params.screening == there:
+        return
+    raise DepthkitError(
+        "INVALID_ARGUMENT",
+        f"Screening: products would be in {there} on {decoder.device}, and in {params.screening} on the "
+        "device that the model was first loaded on. Screen with workers on devices of one kind.",
+        device=str(decoder.device),
+        screening=there,
+    )
 
 
 def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) -> SubnetworksEvaluateResult:
     decoder = session.models.get(params.model)
+    _check_screening(params, decoder)
     data = data_of(session, params.data)
     check_readable(data, decoder)
     kept = unpack_masks(call.array(params.kept, "uint8"), len(params.players))
