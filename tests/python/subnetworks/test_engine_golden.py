@@ -111,7 +111,7 @@ def test_screened_values_are_near_and_in_order(decoder: Decoder) -> None:
     assert off.max() < 0.05
     assert off[:, 0].mean() < 0.02
     ranks = [losses.argsort().argsort() for losses in (screened[:, 0], exact[:, 0])]
-    assert np.corrcoef(ranks)[0, 1] > 0.9
+    assert np.corrcoef(np.array(ranks)).min() > 0.9
 
 
 @torch.inference_mode()

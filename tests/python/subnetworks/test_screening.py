@@ -21,7 +21,7 @@ from depthkit_worker.subnetworks.positions import MEASURES
 from depthkit_worker.subnetworks.screening import screened_products, screening_of
 from depthkit_worker.subnetworks.steps import Stepper
 from subnetworks.physical import corpus_of, one_removed
-from tiny import DEPTH, FAMILY_MODELS, tiny_model, token_ids
+from tiny import DEPTH, FAMILY_MODELS, random_model, tiny_model, token_ids
 
 IDS = token_ids(2, 11)
 EXACT, SCREEN = EngineOptions(), EngineOptions(precision="screen")
@@ -98,7 +98,7 @@ def test_without_instructions_for_bfloat16_it_is_exact_and_says_so() -> None:
 
 
 def test_a_model_in_bfloat16_has_nothing_to_gain() -> None:
-    decoder = Decoder(tiny_model("llama").to(torch.bfloat16))
+    decoder = Decoder(random_model(FAMILY_MODELS["llama"](), dtype=torch.bfloat16))
     assert screening_of(decoder, able) is None
     with pytest.raises(DepthkitError, match="is loaded in bfloat16") as raised:
         evaluate(decoder, SCREEN)
