@@ -3,9 +3,9 @@ its peak memory beside what arithmetic says it needs: the weights, one batch in 
 
     PYTHONPATH=python/src python bench/gpu/eight_billion.py [--device cuda] [--shape tiny] [--only LoRA]
 
-Needs no network and no pyzmq: PyTorch, transformers, accelerate, peft, safetensors, msgspec, and gguf to load
-the export again. A step that fails prints its error and the rest goes on; what is left at `--seconds` is given
-up. The export keeps `--export-blocks` of the blocks, since a gigabyte takes seconds to write, digest and read.
+Needs no network and no pyzmq: PyTorch, transformers, accelerate, peft, safetensors, msgspec, and gguf for
+loading the export again. A step that fails prints its error and the rest goes on; what is left at `--seconds`
+is given up. The export keeps `--export-blocks` blocks, since a gigabyte takes seconds to write and digest.
 """
 
 from __future__ import annotations
@@ -132,7 +132,8 @@ class Bench:
         """Weights and a batch in a block: its feed-forward's three products, and the stream four times."""
         config = self.decoder.config
         numbers = 3 * config.intermediate_size + 4 * config.hidden_size
-        return self.weights + numbers * (tokens or self.corpus.tokens) * self.decoder.dtype.itemsize
+        batch = int(numbers) * (tokens or self.corpus.tokens) * self.decoder.dtype.itemsize
+        return self.weights + batch
 
     @property
     def tile(self) -> int:
