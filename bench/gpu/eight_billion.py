@@ -64,6 +64,7 @@ from depthkit_worker.profiling.workload import synchronize
 from depthkit_worker.repair.fitting import Base, Fill
 from depthkit_worker.repair.gap_streams import STATES, fit_gaps
 from depthkit_worker.repair.gaps import Gap
+from depthkit_worker.repair.host_sums import host_sums
 from depthkit_worker.repair.least_squares import GapRegression
 from depthkit_worker.repair.methods import fit_repairs
 from depthkit_worker.repair.stream_updates import root_mean_square_norm
@@ -203,14 +204,17 @@ def emulated_updates(bench: Bench) -> tuple[int, str]:
 def statistics(bench: Bench) -> tuple[int, str]:
     """Second moments of all gaps in one pass, with those that would choose the ridge."""
 
+    base = bench.base(apart=bench.gaps)
+    host = host_sums(base, len(bench.gaps), choosing=True)
+
     def watch(gap: Gap) -> GapRegression:
-        return GapRegression(gap, lambda x: root_mean_square_norm(x, 1e-5), choosing=True)
+        return GapRegression(gap, lambda x: root_mean_square_norm(x, 1e-5), choosing=True, host=host)
 
     def fill(gap: Gap, regression: GapRegression) -> Fill:
         assert bool(regression.rest.dd.isfinite())
         return Fill(gap.units, {})
 
-    made = fit_gaps(bench.base(apart=bench.gaps), bench.gaps, "dense", watch, fill, bench.job)
+    made = fit_gaps(base, bench.gaps, "dense", watch, fill, bench.job)
     # Two products of one gap at a time are all that has to be there.
     return bench.one_batch() + STATES * bench.state + 2 * bench.matrix, f"{len(made)} gaps"
 
