@@ -16,23 +16,18 @@ values() {
     ../tests/python/subnetworks/test_head_kernel.py 2>&1 | tail -15)
 }
 head() { "$python" bench/gpu/head.py; }
-engine() {
+engine() { against_forwards "128x128" "30 blocks;40 removal;60 sublayers"; }
+little() { against_forwards "4x128 32x128" "30 blocks;60 sublayers"; }
+against_forwards() {
+  [ -e "$model/config.json" ] || "$python" bench/gpu/make_model.py "$model"
   for dtype in float32 bfloat16; do
-    for work in "leave-one-out, 30" "40 removal" "60 sublayers"; do
-      "$python" bench/engine.py "$model" --device cuda --shape 128x128 --dtype $dtype --seconds 4 --only "$work"
-    done
-  done
-}
-little() {
-  for dtype in float32 bfloat16; do
-    for shape in 4x128 32x128; do
-      "$python" bench/engine.py "$model" --device cuda --shape $shape --dtype $dtype --seconds 3 --only "30 blocks"
+    for shape in $1; do
+      "$python" bench/engine.py "$model" --device cuda --shape "$shape" --dtype $dtype --seconds 4 --only "$2"
     done
   done
 }
 large() { "$python" bench/gpu/eight_billion.py --seconds 150; }
 
-"$python" bench/gpu/make_model.py "$model"
 for part in "${@:-values head engine little large}"; do
   for one in $part; do
     echo "== $one"
