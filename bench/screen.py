@@ -89,7 +89,7 @@ def main() -> None:
     given = parser.parse_args()
     threads = given.threads or torch.get_num_threads()
     torch.set_num_threads(threads)
-    decoder = load(given.model, given.device)
+    decoder = load(given.model, given.device, torch.float32)
     sequences, length = map(int, given.shape.split("x"))
     corpus = read_corpus(decoder, given.texts, sequences, length)
     print(
