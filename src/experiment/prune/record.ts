@@ -4,6 +4,7 @@ import { unitName } from "../../protocol/common.ts";
 import { corpusInfo } from "../../protocol/corpus.ts";
 import { choicesResult, lastWordResult, perplexityResult } from "../../protocol/evaluation.ts";
 import { exportHuggingfaceResult } from "../../protocol/export.ts";
+import { exportGgufResult } from "../../protocol/export-gguf.ts";
 import { modelInfo } from "../../protocol/model.ts";
 import { repairReport } from "../../protocol/repair.ts";
 import { contenderNames } from "./names.ts";
@@ -99,7 +100,7 @@ export const pruneRecordSchema = z.object({
   contenders: z.array(contenderSchema).describe("In the order in which they were made."),
   leftOut: z
     .array(z.object({ name: contenderName, code: z.enum(errorCodes), why: z.string() }))
-    .describe("Contenders whose set or repair could not be made, each with its error."),
+    .describe("Contenders that could not be made or saved, each with its error."),
   shipped: z
     .object({
       contender: contenderName.describe("Whose set was shipped: the least loss on the held-out part."),
@@ -113,7 +114,7 @@ export const pruneRecordSchema = z.object({
     .nullable()
     .describe("What healing gave, against the model before it; null where none was asked for."),
   proof: z.array(proofSchema).describe("On the other texts and tasks that were asked for."),
-  export: exportHuggingfaceResult.describe("What was saved."),
+  export: z.union([exportHuggingfaceResult, exportGgufResult]).describe("What was saved."),
   notes: z.array(z.string()).describe("What the plan and the searches have to add."),
 });
 /** All that a pruning leaves: what was asked, the sets compared, and what was saved. */
