@@ -390,6 +390,7 @@ const fold = ["repair", ...model, "--data", "text.txt", "--remove", "3", "--save
 
 test.each([
   [["influence", "--data", "text.txt"], "required option '--model"],
+  [["influence", "--modle", "smollm2-135m"], "unknown option '--modle'\n(Did you mean --model?)"],
   [["evaluate", ...model, "--data", "text.txt", "--remove", "2:4"], "first-last"],
   [["evaluate", ...model], "--task"],
   [["solve", ...model, "--task", "text.txt", "--prompt", "{question}"], ".jsonl"],
