@@ -34,7 +34,7 @@ export interface SubnetworkScore {
 /** The measures of many subnetworks, in the order in which they were asked for. */
 export interface SubnetworkScores {
   measures: readonly Measure[];
-  /** One entry a subnetwork, in the order asked for. */
+  /** One entry per subnetwork, in the order asked for. */
   scores: SubnetworkScore[];
   /** Positions or items each measure is a mean over. */
   counts: readonly number[];

@@ -15,7 +15,7 @@ export const corpusOptions = named(
     skip: count()
       .default(0)
       .describe("Sequences at the front to leave out, so that one text gives parts that share nothing."),
-    length: count(2).default(512).describe("Tokens a sequence."),
+    length: count(2).default(512).describe("Tokens per sequence."),
     packing: packing
       .default("pack")
       .describe("pack: one stream cut to equal length; none: one sequence a text, cut at the length."),
@@ -53,7 +53,7 @@ export const corpusInfo = named(
       "sha256 of the token ids as little-endian int32, sequence after sequence.",
     ),
     sequences: count(1).describe("Sequences held."),
-    length: count(2).describe("Tokens a sequence, at most."),
+    length: count(2).describe("Tokens per sequence, at most."),
     tokens: count().describe("Tokens held."),
     tokensTotal: count().describe("Tokens in the text as a whole."),
     tokensDropped: count().describe("Tokens left out, in front and at the end."),

@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "893bec9546e3ab36c91da6d8f2dc0d2bb5a84cdc37abc81cb62c1f329bb2f715";
+export const contractDigest = "d5449238d0dd5cdaa1f0f8d586543853b940d6a6ecb48e67c7b47cbd9823fca9";

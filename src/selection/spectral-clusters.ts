@@ -22,7 +22,7 @@ export function spectralClusters(affinity: readonly (readonly number[])[], clust
   return byFirstPoint(best?.labels ?? []);
 }
 
-/** A row of coordinates a point. */
+/** A row of coordinates per point. */
 function embed(affinity: readonly (readonly number[])[], dimensions: number): number[][] {
   const size = affinity.length;
   const roots = affinity.map((row, i) => Math.sqrt(row.reduce((sum, a, j) => (i === j ? sum : sum + a), 0)));

@@ -241,7 +241,7 @@ test("solve asks a probe's questions", async () => {
   expect({ code: drawn.code, stderr: drawn.stderr }).toMatchObject({ code: 0 });
   expect(drawn.stdout).toMatch(/^right +\d of 6$/m);
   expect(drawn.stdout).toMatch(/^pass@3 +[01]\.\d{4} \+- \d/m);
-  expect(drawn.stdout).toMatch(/^drawn +3 an item at temperature 0.8, seed 7$/m);
+  expect(drawn.stdout).toMatch(/^drawn +3 per item at temperature 0.8, seed 7$/m);
   const greedy = await run([...args, "--samples", "3"]);
   expect({ code: greedy.code, stderr: greedy.stderr }).toMatchObject({
     code: 2,

@@ -6,12 +6,12 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "893bec9546e3ab36c91da6d8f2dc0d2bb5a84cdc37abc81cb62c1f329bb2f715"
+CONTRACT_DIGEST = "d5449238d0dd5cdaa1f0f8d586543853b940d6a6ecb48e67c7b47cbd9823fca9"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     batch_size: Annotated[int, Meta(ge=1, le=65536)] | None = None
-    """Items a batch, those behind the same examples as one; null: as many as pay and fit."""
+    """Items per batch, those behind the same examples as one; null: as many as pay and fit."""
     items: bool = False
     """Also give every item."""
     compare_to_dense: bool = False
@@ -24,7 +24,7 @@ class CorpusOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     skip: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
     """Sequences at the front to leave out, so that one text gives parts that share nothing."""
     length: Annotated[int, Meta(ge=2, le=9007199254740991)] = 512
-    """Tokens a sequence."""
+    """Tokens per sequence."""
     packing: Packing = "pack"
     """pack: one stream cut to equal length; none: one sequence a text, cut at the length."""
     separator: str = "\n\n"
@@ -146,7 +146,7 @@ class InfluenceOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class LastWordOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     batch_size: Annotated[int, Meta(ge=1, le=65536)] | None = None
-    """Items a batch, those behind the same examples as one; null: as many as pay and fit."""
+    """Items per batch, those behind the same examples as one; null: as many as pay and fit."""
     items: bool = False
     """Also give every item."""
 
@@ -155,7 +155,7 @@ class LearnGatesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     steps: Annotated[int, Meta(ge=1, le=9007199254740991)] = 100
     """Steps, each on one batch under one draw of the gates."""
     batch_size: Annotated[int, Meta(ge=1, le=65536)] = 4
-    """Sequences a step."""
+    """Sequences per step."""
     rate: Annotated[float, Meta(gt=0, le=100)] = 0.3
     """How far the logits of the first step go, in the mean; a cosine to 0 follows."""
     noise: Annotated[float, Meta(ge=0, le=100)] = 1.0
@@ -189,7 +189,7 @@ class PerplexityOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     separator: str = "\n\n"
     """Stands between two texts."""
     chunk: Annotated[int, Meta(ge=2, le=9007199254740991)] | None = None
-    """Tokens a chunk; null: 2,048, or the model's limit where that is less."""
+    """Tokens per chunk; null: 2,048, or the model's limit where that is less."""
     stride: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
     """Tokens from one chunk's start to the next, each scored once; null: the chunk."""
     max_chunks: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
@@ -206,7 +206,7 @@ class PolicyMeasureOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fie
     measures: Annotated[tuple[Measure, ...], Meta(min_length=1)] = ("loss",)
     """loss, kl and logit-distance, each once; the last two against the whole model."""
     batch_size: Annotated[int, Meta(ge=1, le=65536)] = 8
-    """Sequences a batch."""
+    """Sequences per batch."""
 
 
 class ProfileOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -387,7 +387,7 @@ class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     sequences: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Sequences held."""
     length: Annotated[int, Meta(ge=2, le=9007199254740991)]
-    """Tokens a sequence, at most."""
+    """Tokens per sequence, at most."""
     tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Tokens held."""
     tokens_total: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -830,7 +830,7 @@ class FoldDescent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     learning_rate: Annotated[float, Meta(gt=0, le=100)] = 0.0001
     """At the first step; it falls to 0 in a straight line."""
     batch_tokens: Annotated[int, Meta(ge=1, le=1000000)] = 1024
-    """Tokens a step."""
+    """Tokens per step."""
     tokens: Annotated[int, Meta(ge=1, le=100000000)] = 32768
     """Tokens of the corpus to keep the stream of, drawn by the seed where there are more."""
     seed: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
@@ -1128,7 +1128,7 @@ class HarnessRunParams(HarnessOptions, frozen=True, kw_only=True, forbid_unknown
 
 class HarnessRunResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     tasks: tuple[HarnessTask, ...]
-    """One entry a task."""
+    """One entry per task."""
     bos_in_text: bool
     """Whether texts among the requests begin with a BOS token of their own."""
     first_tokens: tuple[FirstToken, ...]
@@ -1385,7 +1385,7 @@ class ModelLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 class ModelPattern(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     kinds: tuple[str, ...]
-    """One entry a block: sliding or full, rope or no-rope."""
+    """One entry per block: sliding or full, rope or no-rope."""
     period: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Every block whose number from 1 is a multiple of it is of the kind `last`."""
     last: str
@@ -1414,7 +1414,7 @@ class ModelProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     prefill: Speed
     """How fast a prompt is read."""
     decode: tuple[Speed, ...]
-    """One entry a batch size."""
+    """One entry per batch size."""
 
 
 class ModelTokenizerParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1497,7 +1497,7 @@ class PerplexityResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     separator: str
     """What stands between two texts."""
     chunk: Annotated[int, Meta(ge=2, le=9007199254740991)]
-    """Tokens a chunk."""
+    """Tokens per chunk."""
     stride: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Tokens from one chunk's start to the next."""
     chunks: Annotated[int, Meta(ge=1, le=9007199254740991)]
@@ -1634,7 +1634,7 @@ class RandomSkipping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     share: Annotated[float, Meta(ge=0, le=1)]
     """How likely each of these feed-forwards is skipped, for every token anew."""
     seed: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
-    """What is drawn hangs on it, the block and the token's place alone."""
+    """What is drawn depends on it, the block and the token's place alone."""
     warm_up: Annotated[int, Meta(ge=0, le=9007199254740991)] = 25
     """Tokens at a text's beginning for which everything runs."""
 
@@ -1693,7 +1693,7 @@ class RepairLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class RepairReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     repairs: tuple[RepairInfo, ...]
-    """One a gap, from the bottom up, or one for the model as a whole."""
+    """One per gap, from the bottom up, or one for the model as a whole."""
     gaps: tuple[GapError, ...]
     """Where the method fits the stream behind each gap."""
     training: TrainingReport | None

@@ -150,7 +150,7 @@ class LocalExecutor:
             # Outside the except clause: the error holds the frames, and with them the tensors.
             release(self._decoder.device)
             most = max(1, piece.sequences // 2)
-            progress.note(f"out of memory with {piece.sequences} sequences a batch; went on with {most}")
+            progress.note(f"out of memory with {piece.sequences} sequences per batch; went on with {most}")
             rest = np.array([row for row in piece.rows if int(row) not in scored], dtype=np.int64)
             waiting.extendleft(reversed(_halves(replace(piece, rows=rest))))
 

@@ -37,7 +37,7 @@ class Wanted:
     """What is kept of the dense model's output."""
 
     top: int
-    """Logits a position; 0: none."""
+    """Logits per position; 0: none."""
     streams: tuple[int, ...]
     """Blocks, in order, whose output is kept."""
 
