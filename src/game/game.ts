@@ -28,7 +28,7 @@ export interface EvaluateOptions {
  */
 export interface Game<Player extends string = string> {
   /**
-   * A label a player; player i is the i-th in depth order, so that coalitions alike up to i share their
+   * A label per player; player i is the i-th in depth order, so that coalitions alike up to i share their
    * beginning.
    */
   readonly players: readonly Player[];

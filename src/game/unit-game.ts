@@ -24,7 +24,7 @@ export interface ValueDefinition {
 }
 
 export interface UnitGameOptions<Player extends string> {
-  /** A name a player, players in depth order. */
+  /** A name per player, players in depth order. */
   readonly players: readonly Player[];
   readonly values: readonly ValueDefinition[];
   readonly source: MeasureSource;

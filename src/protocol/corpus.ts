@@ -4,7 +4,7 @@ import { knownItems } from "./item-values.ts";
 import { count, digest, extending, finite, MOST_AT_A_TIME, named, notNegative, upTo } from "./schema.ts";
 
 const packings = ["pack", "none"] as const;
-/** `pack`: one stream cut to equal length; `none`: one sequence a text, cut at the length. */
+/** `pack`: one stream cut to equal length; `none`: one sequence per text, cut at the length. */
 const packing = named("Packing", z.enum(packings));
 
 /** Options of `loadCorpus`: how text becomes sequences of tokens. */
@@ -18,7 +18,7 @@ export const corpusOptions = named(
     length: count(2).default(512).describe("Tokens per sequence."),
     packing: packing
       .default("pack")
-      .describe("pack: one stream cut to equal length; none: one sequence a text, cut at the length."),
+      .describe("pack: one stream cut to equal length; none: one sequence per text, cut at the length."),
     separator: z.string().default("\n\n").describe("Stands between two texts of a packed stream."),
     bos: bosPolicy
       .default("auto")

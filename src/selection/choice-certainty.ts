@@ -7,9 +7,9 @@ import { lowest } from "./rank.ts";
 export interface ChoiceDraws<Player extends string = string> {
   /** Who could have been chosen. */
   readonly players: readonly Player[];
-  /** What went, a set a draw; this or `scores`. */
+  /** What went, a set per draw; this or `scores`. */
   readonly choices?: readonly (readonly Player[])[] | undefined;
-  /** A score a player, a list per draw; the `lowest` of each are its choice. */
+  /** A score per player, a list per draw; the `lowest` of each are its choice. */
   readonly scores?: readonly (readonly number[])[] | undefined;
   readonly lowest?: number | undefined;
   /** What each draw's choice was worth on text that it had not seen. */

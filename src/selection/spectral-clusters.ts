@@ -8,7 +8,7 @@ import { item } from "../arrays.ts";
  * next centre being the point farthest from those there are, and the least sum of squares is taken, of equal
  * ones the first.
  *
- * `affinity`: symmetric, from 0 on; its diagonal is not read. Returns a label a point, clusters numbered by
+ * `affinity`: symmetric, from 0 on; its diagonal is not read. Returns a label per point, clusters numbered by
  * their first points.
  */
 export function spectralClusters(affinity: readonly (readonly number[])[], clusters: number): number[] {

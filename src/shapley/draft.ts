@@ -12,7 +12,7 @@ export interface ValueDraft {
   readonly units: number;
 }
 
-/** What an estimator hands over: one draft a value, in the game's order. */
+/** What an estimator hands over: one draft per value, in the game's order. */
 export interface Draft {
   readonly values: readonly ValueDraft[];
   /** Walks, pairs or coalitions drawn, repeats included. */

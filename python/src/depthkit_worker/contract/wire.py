@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "d5449238d0dd5cdaa1f0f8d586543853b940d6a6ecb48e67c7b47cbd9823fca9"
+CONTRACT_DIGEST = "313a46840adc5449619c4cd2b436d059afcbf65c9dc44dece23ef7c3612f82b8"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -26,7 +26,7 @@ class CorpusOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     length: Annotated[int, Meta(ge=2, le=9007199254740991)] = 512
     """Tokens per sequence."""
     packing: Packing = "pack"
-    """pack: one stream cut to equal length; none: one sequence a text, cut at the length."""
+    """pack: one stream cut to equal length; none: one sequence per text, cut at the length."""
     separator: str = "\n\n"
     """Stands between two texts of a packed stream."""
     bos: BosPolicy = "auto"
@@ -635,7 +635,7 @@ class ExportHuggingfaceResult(Struct, frozen=True, kw_only=True, forbid_unknown_
     folder: str
     """Where it was written."""
     layout: Literal["plain", "depthkit"]
-    """plain: any software that reads the architecture; depthkit: one layer a kept attention, with code of its own."""
+    """plain: any software that reads the architecture; depthkit: one layer per kept attention, with code of its own."""
     removed: tuple[UnitName, ...]
     """The units that were removed."""
     kept_blocks: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]

@@ -94,7 +94,7 @@ def by_unit(
 
 
 def block_codes(subnetworks: Subnetworks, depth: int, family: Family) -> Coded:
-    """What each subnetwork makes of each block, one code a block."""
+    """What each subnetwork makes of each block, one code per block."""
     check_units(subnetworks.units, depth)
     _check_shape(subnetworks)
     head = any(depth in repair.edits for repair in subnetworks.repairs)

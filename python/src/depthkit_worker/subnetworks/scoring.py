@@ -27,7 +27,7 @@ it takes ten times as long on a CPU. Subnetworks that lost much give such logits
 
 @dataclass
 class _Tally:
-    """Sums of one model's logits, one entry a tile, each (rows,) fp32."""
+    """Sums of one model's logits, one entry per tile, each (rows,) fp32."""
 
     highest: list[Tensor] = field(default_factory=list)
     exponentials: list[Tensor] = field(default_factory=list)
