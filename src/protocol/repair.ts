@@ -164,8 +164,8 @@ const foldOptions = named(
     objective: foldObjective
       .default("least-squares")
       .describe(
-        "least-squares: in closed form; cosine: 1 - cos(F T + b, x_out - x_in + F), a token, which is the " +
-          "paper's; stream-cosine: 1 - cos of the stream behind the gap. Both start from least squares.",
+        "least-squares: in closed form; cosine: 1 - cos(F T + b, x_out - x_in + F), per token, which is " +
+          "the paper's; stream-cosine: 1 - cos of the stream behind the gap. Both start from least squares.",
       ),
     descent: foldDescent
       .nullable()

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "313a46840adc5449619c4cd2b436d059afcbf65c9dc44dece23ef7c3612f82b8"
+CONTRACT_DIGEST = "7889420092d5c0b499d911b00bd093cb0e106cbb14f03203abfe7a308c69c0de"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -50,7 +50,7 @@ class EngineOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     scored_positions: ScoredPositions = field(default_factory=lambda: ScoredPositions())
     """Positions of each sequence of a corpus that are scored."""
     batch_size: Annotated[int, Meta(ge=1, le=65536)] | None = None
-    """Sequences, or items of a task, a batch; items behind the same examples are one; null: as many as pay and fit."""
+    """Sequences, or items of a task, per batch; items behind the same examples are one; null: as many as pay and fit."""
     memory_budget: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
     """Bytes the evaluation may take beside the model; null: chosen for the device."""
 
@@ -854,7 +854,7 @@ class FoldOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     ridge: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] | Literal["auto"] | None = 0.1
     """Towards the identity, in units of the input's mean square; auto: the one that held-out tokens choose; null: infinite, a bias alone."""
     objective: FoldObjective = "least-squares"
-    """least-squares: in closed form; cosine: 1 - cos(F T + b, x_out - x_in + F), a token, which is the paper's; stream-cosine: 1 - cos of the stream behind the gap. Both start from least squares."""
+    """least-squares: in closed form; cosine: 1 - cos(F T + b, x_out - x_in + F), per token, which is the paper's; stream-cosine: 1 - cos of the stream behind the gap. Both start from least squares."""
     descent: FoldDescent | None = None
     """How a cosine objective is lowered; null: by the defaults. Not for least squares."""
 
