@@ -9,8 +9,9 @@ import pytest
 from transformers import AutoTokenizer, LlamaConfig, Qwen2Config
 
 from data.builders import LLAMA3_SPLIT, byte_level, sentence_piece
-from depthkit_worker.contract.wire import ModelOptions
+from depthkit_worker.contract.wire import ExportCheckParams, ModelOptions
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.export.check_huggingface import check_huggingface
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.load import load_model
 from depthkit_worker.models.tokenizer_probes import TEXTS
@@ -89,6 +90,17 @@ def test_a_tokenizer_with_code_of_its_own_arrives_with_it(tmp_path: Path) -> Non
         AutoTokenizer.from_pretrained(folder, trust_remote_code=True) for folder in (source, tmp_path / "o")
     )
     assert written.encode("LOUD") == own.encode("LOUD") == own.encode("loud")
+
+
+def test_a_check_hears_of_a_tokenizer_that_reads_words_alike_and_accents_otherwise(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "o"
+    random_model(LlamaConfig(**{**SHAPE, "vocab_size": 1000})).save_pretrained(source)
+    byte_level().save_pretrained(source)
+    save(load_model(str(source), tmp_path, ModelOptions(device="cpu"), Unattended()), UNITS, target)
+    assert check_huggingface(ExportCheckParams(folder=str(target)), Unattended()).same_tokens
+    content = json.loads((target / "tokenizer.json").read_text())
+    (target / "tokenizer.json").write_text(json.dumps({**content, "normalizer": {"type": "NFC"}}))
+    assert not check_huggingface(ExportCheckParams(folder=str(target)), Unattended()).same_tokens
 
 
 def _qwen2_files(folder: Path) -> Path:

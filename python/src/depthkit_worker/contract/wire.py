@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "7889420092d5c0b499d911b00bd093cb0e106cbb14f03203abfe7a308c69c0de"
+CONTRACT_DIGEST = "132fe7dc9cd83e14f983fe96163cdd0fb03ec419b3839e053e88a00d4ca3ba25"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -567,7 +567,7 @@ class ExportCheckResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     cached: Annotated[float, Meta(ge=0, le=1)]
     """How many of them are the same with and without a cache."""
     same_tokens: bool | None
-    """Whether it splits the prompts' text into the same tokens; null where they have no text."""
+    """Whether it splits the reference's prompts and texts into the same tokens; null where there is none."""
     kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
     """Of its cache, as it holds it; null where it does not say."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
@@ -700,6 +700,8 @@ class ExportReference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Of this form: 1."""
     prompts: Annotated[tuple[ExportReferencePrompt, ...], Meta(min_length=1)]
     """Computed from the subnetwork in memory."""
+    texts: tuple[ExportReferenceText, ...]
+    """For the tokenizer alone; empty without one."""
     kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Of the live model's cache, in its dtype."""
 
@@ -715,6 +717,13 @@ class ExportReferencePrompt(Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Natural, of the likeliest next tokens."""
     written: Annotated[tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...], Meta(min_length=1)]
     """What greedy generation writes: 16 tokens, or as many as the model has room for."""
+
+
+class ExportReferenceText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    text: str
+    """Spaces, accents, digits and signs, where tokenizers differ."""
+    ids: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
+    """What the model's own tokenizer makes of it."""
 
 
 class ExportStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):

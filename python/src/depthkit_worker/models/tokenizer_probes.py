@@ -40,6 +40,12 @@ def tokenizer_difference(expected: PreTrainedTokenizerBase, found: PreTrainedTok
     return None
 
 
+def readings(tokenizer: PreTrainedTokenizerBase) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """The texts with their tokens; without those that it cannot read."""
+    found = ((text, _read(tokenizer, text)) for text in TEXTS if text)
+    return tuple((text, tuple(read[0])) for text, read in found if isinstance(read, tuple))
+
+
 def overruled_note(folder: Path, tokenizer: PreTrainedTokenizerBase) -> str | None:
     """What to know of `tokenizer`, which the library made of `folder`, where its class is not the one that
     the files name and tokenizer.json would split text otherwise."""
