@@ -74,7 +74,7 @@ function describeFolder(info: ExportInfo): string {
     changes([
       ["parameters", info.parametersBefore, info.parametersAfter, formatCount],
       ["weights", info.weightBytesBefore, info.weightBytesAfter, formatBytes],
-      ["KV cache a token", info.kvBytesPerTokenBefore, info.kvBytesPerTokenAfter, formatBytes],
+      ["KV cache per token", info.kvBytesPerTokenBefore, info.kvBytesPerTokenAfter, formatBytes],
     ]),
     info.maxLogitDifference === null
       ? "logits were not compared with the model in memory"

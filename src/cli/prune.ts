@@ -247,7 +247,7 @@ function describeRecord(record: PruneRecord, folder: string): string {
   return [
     describeExport(record.export),
     "",
-    `Loss in nats a token on ${sequences} x ${length} held-out tokens; the whole model's is ` +
+    `Loss in nats per token on ${sequences} x ${length} held-out tokens; the whole model's is ` +
       `${formatNumber(wholeLoss)}.`,
     "",
     renderTable(

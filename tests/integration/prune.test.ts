@@ -95,6 +95,12 @@ test("every contender has the budget's size and the same repair, and the best on
   expect(record.shipped.loss).toBeCloseTo(scores[1]?.values.loss ?? Number.NaN, 6);
 });
 
+test("a run whose text is not there leaves nothing behind", async () => {
+  const wrong = { ...asked, data: at("no-such.txt"), out: at("nothing") };
+  await expect(prune(kit, wrong)).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
+  expect(readdirSync(folder).filter((name) => name.startsWith("nothing"))).toEqual([]);
+});
+
 test("a second run refuses what lies there; with overwrite it searches nothing again", async () => {
   await prune(kit, { ...asked, baselines: ["tail"], out: at("twice") });
   const again = { ...asked, baselines: ["tail"] as const, out: at("twice") };

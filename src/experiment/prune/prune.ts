@@ -12,6 +12,7 @@ import { withTimeLimit } from "../../rpc/time-limit.ts";
 import { meanOf, pairedDifference } from "../../selection/choice-certainty.ts";
 import { withCheckpoints } from "../checkpoints.ts";
 import { isItsOwn } from "../own-fault.ts";
+import { checkOwnFolder } from "../own-folder.ts";
 import { writeRecord } from "../write-record.ts";
 import { choose, judge, repaired, repairOf } from "./contenders.ts";
 import { heldOutLosses, wholeLosses } from "./judge.ts";
@@ -110,10 +111,12 @@ async function withWorkspace<T>(
   checkArgument(call, "kit", kit, anInstance(Depthkit, "a Depthkit, as Depthkit.start() gives it"));
   checkPruneOptions(call, options);
   return await withTimeLimit(call, options, async (signal) => {
-    await using steps = await StepsFile.open(join(folderOf(options), "steps.jsonl"));
+    const { timeoutMs } = options;
+    const folder = folderOf(options);
+    await checkOwnFolder(kit, folder, { signal, timeoutMs });
+    await using steps = await StepsFile.open(join(folder, "steps.jsonl"));
     const overwrite = mayReplace(options, steps);
-    const { out, timeoutMs } = options;
-    await kit.checkTarget(out, { kind: kindOf(options), overwrite, signal, timeoutMs });
+    await kit.checkTarget(options.out, { kind: kindOf(options), overwrite, signal, timeoutMs });
     const work = await openWorkspace(kit, { ...options, signal }, steps);
     await using _ = work.model;
     return await body(work);

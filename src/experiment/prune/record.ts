@@ -28,9 +28,9 @@ const difference = z.object({
   standardError: z.number().describe("Of that mean, over the same sequences."),
 });
 
-/** Losses on the held-out part, a number a sequence. */
+/** Losses on the held-out part, a number per sequence. */
 export const verdictSchema = z.object({
-  removed: z.array(z.number()).describe("With nothing in the place of the units, nats a token."),
+  removed: z.array(z.number()).describe("With nothing in the place of the units, nats per token."),
   repaired: z.array(z.number()).nullable().describe("With the repair; null where none was asked for."),
 });
 export type Verdict = z.infer<typeof verdictSchema>;
@@ -38,7 +38,9 @@ export type Verdict = z.infer<typeof verdictSchema>;
 export const contenderSchema = choiceSchema.extend({
   name: contenderName.describe("Which of them it is."),
   repair: z.string().nullable().describe("The method that was put in place; null where none was asked for."),
-  removedLoss: z.number().describe("On the held-out part, nothing in the place of the units, nats a token."),
+  removedLoss: z
+    .number()
+    .describe("On the held-out part, nothing in the place of the units, nats per token."),
   repairedLoss: z.number().nullable().describe("The same with the repair; null where none was asked for."),
   againstShipped: difference.nullable().describe("Null until a model is shipped, and of its own set."),
 });
@@ -96,7 +98,7 @@ export const pruneRecordSchema = z.object({
     .object({ fit: corpusInfo, choose: z.array(corpusInfo), heldOut: corpusInfo })
     .describe("What repairs were fitted to, what sets were chosen on, and the held-out text."),
   plan: prunePlanSchema.describe("What was planned, before the long work."),
-  wholeLoss: z.number().describe("Of the whole model on the held-out part, nats a token."),
+  wholeLoss: z.number().describe("Of the whole model on the held-out part, nats per token."),
   contenders: z.array(contenderSchema).describe("In the order in which they were made."),
   leftOut: z
     .array(z.object({ name: contenderName, code: z.enum(errorCodes), why: z.string() }))
@@ -104,7 +106,7 @@ export const pruneRecordSchema = z.object({
   shipped: z
     .object({
       contender: contenderName.describe("Whose set was shipped: the least loss on the held-out part."),
-      loss: z.number().describe("Of the shipped model on the held-out part, nats a token."),
+      loss: z.number().describe("Of the shipped model on the held-out part, nats per token."),
       healed: z.boolean().describe("Whether the healing is in it."),
       repairs: z.array(repairReport).describe("Of what was put in place, in the order it was made."),
     })
