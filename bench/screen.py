@@ -91,7 +91,7 @@ def main() -> None:
     torch.set_num_threads(threads)
     decoder = load(given.model, given.device, torch.float32)
     sequences, length = map(int, given.shape.split("x"))
-    corpus = read_corpus(decoder, given.texts, sequences, length)
+    corpus = read_corpus(given.model, decoder, given.texts, sequences, length)
     print(
         f"{given.shape} tokens, {given.device}, {threads} threads, torch {torch.__version__}, products in "
         f"{screening_of(decoder)}",
