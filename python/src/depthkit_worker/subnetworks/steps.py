@@ -104,6 +104,7 @@ class Stepper:
         subnetworks have different ones, is the scorer's: here states pass it by."""
         if index == self._decoder.depth:
             return dict.fromkeys(codes, x)
+        x = self._decoder.at(index, x)
         if not self._variants:
             return self._plain(index, x, codes, replay)
         plain, alone = _sorted_out(index, codes, self._variants)
