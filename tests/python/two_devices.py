@@ -12,8 +12,15 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 FIRST, SECOND = torch.device("cpu", 1), torch.device("cpu", 2)
+_GRADIENT: Any = vars(torch._C.TensorBase)["grad"].__get__
 _INDEXING = (Tensor.__getitem__, Tensor.__setitem__)
-_BETWEEN_DEVICES = (Tensor.copy_, torch.autograd.grad, torch.autograd.backward, Tensor.register_hook)
+_BETWEEN_DEVICES = (
+    Tensor.copy_,
+    torch._has_compatible_shallow_copy_type,
+    torch.autograd.grad,
+    torch.autograd.backward,
+    Tensor.register_hook,
+)
 
 
 class TwoDevices(TorchFunctionMode):
@@ -25,6 +32,25 @@ class TwoDevices(TorchFunctionMode):
         self.moves = 0
         """Tensors brought from one of the two to the other."""
 
+    def __enter__(self) -> TwoDevices:
+        # A module's own `to` reads its arguments where no mode sees them, and forgets a processor's number.
+        plain = nn.Module.to
+
+        def to(module: nn.Module, *args: Any, **kwargs: Any) -> nn.Module:
+            args, device = _without_device(args)
+            device = kwargs.pop("device", None) or device
+            moved = module if device is None else module._apply(lambda tensor: tensor.to(device))  # type: ignore[no-untyped-call]
+            return plain(moved, *args, **kwargs) if args or kwargs else moved
+
+        self._restore = plain
+        nn.Module.to = to  # type: ignore[assignment,method-assign]
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(self, *failure: Any) -> None:
+        super().__exit__(*failure)  # type: ignore[no-untyped-call]
+        nn.Module.to = self._restore  # type: ignore[method-assign]
+
     def put(self, module: nn.Module, device: torch.device) -> None:
         """`module`, with all it holds, on `device`."""
         for tensor in (*module.parameters(), *module.buffers()):
@@ -34,14 +60,18 @@ class TwoDevices(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = dict(kwargs or {})
-        if func == Tensor.device.__get__:  # type: ignore[attr-defined]
+        if func == Tensor.device.__get__:
             return self._place(args[0])
-        if func is torch.device or func == Tensor.data.__set__:  # type: ignore[attr-defined]
+        if func is torch.device or func == Tensor.data.__set__:
             return func(*args)
+        if getattr(func, "__name__", "").startswith("_foreach"):  # PyTorch sorts these by the real device
+            results = func(*args, **kwargs)
+            self._mark_like(results or (), list(args[0]) if results else [])
+            return results
         if func in (Tensor.numpy, Tensor.__array__) and self._place(args[0]).index is not None:
             raise RuntimeError(f"{self._place(args[0])} tensor taken for one of NumPy's")
         args, asked = _without_device(args)
-        if kwargs.get("device") is not None:
+        if _processor(kwargs.get("device")):
             asked = torch.device(kwargs.pop("device"))
         if func is Tensor.cpu:
             asked = torch.device("cpu")
@@ -55,7 +85,7 @@ class TwoDevices(TorchFunctionMode):
         if func is torch.autograd.grad:
             inputs = kwargs.get("inputs", args[1] if len(args) > 1 else ())
             self._mark_like(result, [inputs] if isinstance(inputs, Tensor) else list(inputs))
-        elif func == Tensor.grad.__get__:  # type: ignore[attr-defined]
+        elif func == _GRADIENT:
             self._mark_like([result], [args[0]])
         elif asked is not None or place is not None:
             for leaf in tree_leaves(result):
@@ -66,7 +96,7 @@ class TwoDevices(TorchFunctionMode):
     def _moved(self, func: Any, args: Any, kwargs: Any, asked: torch.device | None) -> Tensor:
         before = self._place(args[0])
         result: Tensor = func(*args, **kwargs)
-        after = before if asked is None else asked
+        after = (asked or before) if result.device.type == "cpu" else result.device
         if after != before and result.untyped_storage()._cdata == args[0].untyped_storage()._cdata:
             result = result.clone()
         self.moves += {before, after} == {FIRST, SECOND}
@@ -90,6 +120,8 @@ class TwoDevices(TorchFunctionMode):
         return tensor.untyped_storage()._cdata in self._places
 
     def _place(self, tensor: Tensor) -> torch.device:
+        if tensor.device.type != "cpu":
+            return tensor.device
         return self._places.get(tensor.untyped_storage()._cdata, torch.device("cpu"))
 
     def _mark_like(self, results: Any, models: list[Any]) -> None:
@@ -104,11 +136,16 @@ class TwoDevices(TorchFunctionMode):
         self._places[storage._cdata] = device
 
 
+def _processor(value: Any) -> bool:
+    return (isinstance(value, torch.device) and value.type == "cpu") or (
+        isinstance(value, str) and value == "cpu"
+    )
+
+
 def _without_device(args: tuple[Any, ...]) -> tuple[tuple[Any, ...], torch.device | None]:
-    """`args` but for a device among them."""
-    found = [one for one in args if isinstance(one, torch.device) or (isinstance(one, str) and one == "cpu")]
-    kept = tuple(one for one in args if not isinstance(one, torch.device) and not (isinstance(one, str) and one == "cpu"))
-    return kept, torch.device(found[0]) if found else None
+    """`args` but for a device of ours among them."""
+    found = [one for one in args if _processor(one)]
+    return tuple(one for one in args if not _processor(one)), torch.device(found[0]) if found else None
 
 
 def spread(mode: TwoDevices, model: nn.Module, blocks: nn.ModuleList, first: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
@@ -30,7 +31,7 @@ def test_the_models_own_logits_and_their_replay(name: str) -> None:
     with TwoDevices() as mode:
         decoder = spread_decoder(mode, name)
         assert decoder.placement == f"cpu:1={FIRST},cpu:2={DEPTH - FIRST}"
-        ids = ids.to(decoder.device)
+        ids = cast("torch.LongTensor", ids.to(decoder.device))
         replay = decoder.begin(ids)
         final = decoder.stream(replay, decoder.depth)
         assert final.device == SECOND and replay.hidden.device == FIRST_DEVICE
