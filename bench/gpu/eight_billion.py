@@ -1,7 +1,7 @@
 """A model of Llama-3.1-8B's shape with random weights on one device: how long each kind of work takes, and
 its peak memory beside what arithmetic says it needs: the weights, one batch in a block, the states kept.
 
-    PYTHONPATH=python/src python bench/gpu/eight_billion.py [--device cuda] [--shape tiny] [--only LoRA]
+    PYTHONPATH=python/src:bench python bench/gpu/eight_billion.py [--device cuda] [--shape tiny] [--only LoRA]
 
 Needs no network and no pyzmq: PyTorch, transformers, accelerate, peft, safetensors, msgspec, and gguf for
 loading the export again. A step that fails prints its error and the rest goes on; what is left at `--seconds`
@@ -30,7 +30,6 @@ from torch import LongTensor
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
 
 from depthkit_worker.contract.wire import (
-    CorpusInfo,
     EmulatedUpdateOptions,
     EngineOptions,
     ExportOptions,
@@ -74,6 +73,7 @@ from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.head import TILE_BYTES
 from depthkit_worker.subnetworks.masks import Subnetworks
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
+from random_corpus import random_corpus
 
 SHAPES: dict[str, dict[str, Any]] = {
     "8b": {
@@ -327,27 +327,6 @@ def build(shape: dict[str, Any], device: torch.device) -> Decoder:
     words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="t0")
     return Decoder(model, tokenizer, Source("random weights", None, None, "0" * 64, "bfloat16"))
-
-
-def random_corpus(vocabulary: int, sequences: int, length: int) -> Corpus:
-    tokens = sequences * length
-    ids = np.random.default_rng(0).integers(3, vocabulary, tokens).astype(np.int32)
-    info = CorpusInfo(
-        data=texts_from_strings(["random ids"]).info,
-        tokens_digest="0" * 64,
-        sequences=sequences,
-        length=length,
-        tokens=tokens,
-        tokens_total=tokens,
-        tokens_dropped=0,
-        packing="pack",
-        separator="",
-        bos="never",
-        bos_added=False,
-        bos_in_text=0,
-        first_tokens=(),
-    )
-    return Corpus(ids, tuple(range(0, tokens + 1, length)), info, "0" * 64)
 
 
 def run(name: str, work: Callable[[], tuple[int, str]], device: torch.device) -> str:

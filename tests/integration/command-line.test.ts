@@ -241,7 +241,7 @@ test("solve asks a probe's questions", async () => {
   expect({ code: drawn.code, stderr: drawn.stderr }).toMatchObject({ code: 0 });
   expect(drawn.stdout).toMatch(/^right +\d of 6$/m);
   expect(drawn.stdout).toMatch(/^pass@3 +[01]\.\d{4} \+- \d/m);
-  expect(drawn.stdout).toMatch(/^drawn +3 an item at temperature 0.8, seed 7$/m);
+  expect(drawn.stdout).toMatch(/^drawn +3 per item at temperature 0.8, seed 7$/m);
   const greedy = await run([...args, "--samples", "3"]);
   expect({ code: greedy.code, stderr: greedy.stderr }).toMatchObject({
     code: 2,
@@ -390,6 +390,7 @@ const fold = ["repair", ...model, "--data", "text.txt", "--remove", "3", "--save
 
 test.each([
   [["influence", "--data", "text.txt"], "required option '--model"],
+  [["influence", "--modle", "smollm2-135m"], "unknown option '--modle'\n(Did you mean --model?)"],
   [["evaluate", ...model, "--data", "text.txt", "--remove", "2:4"], "first-last"],
   [["evaluate", ...model], "--task"],
   [["solve", ...model, "--task", "text.txt", "--prompt", "{question}"], ".jsonl"],

@@ -62,7 +62,7 @@ class TwoDevices(TorchFunctionMode):
         kwargs = dict(kwargs or {})
         if func == Tensor.device.__get__:
             return self._place(args[0])
-        if func is torch.device or func == Tensor.data.__set__:
+        if func is torch.device or func == Tensor.data.__set__:  # type: ignore[attr-defined]
             return func(*args)
         if getattr(func, "__name__", "").startswith("_foreach"):  # PyTorch sorts these by the real device
             results = func(*args, **kwargs)
