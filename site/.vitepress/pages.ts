@@ -59,7 +59,7 @@ const orders: Readonly<Record<string, readonly string[]>> = {
       "export",
     ],
     ...["gguf", "policies", "routes", "embedding", "remote", "python", "reliability", "security"],
-    ...["architecture", "engine", "methods", "tasks", "protocol", "errors"],
+    ...["architecture", "engine", "scale", "methods", "tasks", "protocol", "errors"],
   ],
   guide: [
     ...["index", "first-steps", "choose", "repair", "prove", "export-and-serve", "studies", "embed"],

@@ -76,9 +76,7 @@ function describeFolder(info: ExportInfo): string {
       ["weights", info.weightBytesBefore, info.weightBytesAfter, formatBytes],
       ["KV cache per token", info.kvBytesPerTokenBefore, info.kvBytesPerTokenAfter, formatBytes],
     ]),
-    info.maxLogitDifference === null
-      ? "logits were not compared with the model in memory"
-      : `largest logit difference to the model in memory: ${info.maxLogitDifference.toPrecision(3)}`,
+    `largest logit difference to the model in memory: ${info.maxLogitDifference.toPrecision(3)}`,
     ...noteLines([...info.notes, ...info.warnings]),
   ].join("\n");
 }

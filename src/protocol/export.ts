@@ -54,12 +54,10 @@ export const exportHuggingfaceResult = named(
     kvBytesPerTokenBefore: count().describe("KV cache of the whole model, for each token."),
     kvBytesPerTokenAfter: count().describe("KV cache of what was written, for each token."),
     dtype: z.string().describe("The dtype written."),
-    maxLogitDifference: finite()
-      .nullable()
-      .describe(
-        "Of the written files to the subnetwork in memory, computed in the loaded dtype, over every token " +
-          "of a fixed batch; null over several devices.",
-      ),
+    maxLogitDifference: finite().describe(
+      "Of the written files to the subnetwork in memory, computed in the loaded dtype, over every token " +
+        "of a fixed batch.",
+    ),
     notes: list(z.string()).describe("What was folded where, why this layout, and which software reads it."),
     warnings: list(z.string()).describe("What a user of the checkpoint should look at."),
     seconds: finite().describe("Seconds it took."),

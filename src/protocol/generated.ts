@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "c358b0475ddb7d42582c8e7d25f9ff188f11ddfd4e84380069ef4989b997a837";
+export const contractDigest = "2b452c498fe4b5c4557ac390401216a73983a782396a954ea17a4a980e8e02fb";

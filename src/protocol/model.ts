@@ -7,6 +7,9 @@ export const dtypeChoice = named("DtypeChoice", z.enum(dtypeChoices));
 const attentionChoices = ["auto", "eager", "sdpa", "flash_attention_2"] as const;
 const attentionChoice = named("AttentionChoice", z.enum(attentionChoices));
 
+const deviceMapForm =
+  /^(auto|(cpu|mps|cuda:[0-9]+)(=[0-9]{1,6})?(,(cpu|mps|cuda:[0-9]+)(=[0-9]{1,6})?)*)$(?!\n)/;
+
 export type Device = "auto" | "cpu" | "mps" | "cuda" | `cuda:${number}`;
 
 /** Options of `loadModel`. */
@@ -33,6 +36,19 @@ export const modelOptions = named(
     )
       .default("auto")
       .describe("auto: the first CUDA device, else MPS, else the CPU; or cpu, cuda, cuda:N, mps."),
+    deviceMap: z
+      .string()
+      .regex(deviceMapForm, {
+        error: ({ input }) =>
+          `deviceMap ${JSON.stringify(input)} is neither auto, nor devices such as cuda:0,cuda:1, nor ` +
+          "devices each with its number of blocks, such as cuda:0=20,cuda:1=12.",
+      })
+      .nullable()
+      .default(null)
+      .describe(
+        "Spread the blocks over several devices: auto (all CUDA devices), cuda:0,cuda:1 (by the memory they " +
+          "have free) or cuda:0=20,cuda:1=12 (so many blocks each); null: all on one device.",
+      ),
     attention: attentionChoice
       .default("auto")
       .describe("The attention implementation; auto: the library's choice."),
@@ -75,7 +91,9 @@ export const modelInfo = named(
         "The order of two kinds of blocks that some software expects; null where all blocks are of one kind.",
       ),
     dtype: z.string().describe("The dtype it is loaded in."),
-    device: z.string().describe("The device it is on."),
+    device: z
+      .string()
+      .describe("The device it is on; over several, each with its blocks: cuda:0=20,cuda:1=12."),
     attention: z.string().describe("The attention implementation."),
     notes: list(z.string()).describe("What lies in the checkpoint and was not loaded, or not as it says."),
     loadSeconds: finite().describe("Seconds that loading took."),

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "c358b0475ddb7d42582c8e7d25f9ff188f11ddfd4e84380069ef4989b997a837"
+CONTRACT_DIGEST = "2b452c498fe4b5c4557ac390401216a73983a782396a954ea17a4a980e8e02fb"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -179,6 +179,8 @@ class ModelOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """auto: the dtype the checkpoint is stored in."""
     device: Annotated[str, Meta(pattern="^(auto|cpu|mps|cuda(:[0-9]+)?)$(?!\\n)")] = "auto"
     """auto: the first CUDA device, else MPS, else the CPU; or cpu, cuda, cuda:N, mps."""
+    device_map: Annotated[str, Meta(pattern="^(auto|(cpu|mps|cuda:[0-9]+)(=[0-9]{1,6})?(,(cpu|mps|cuda:[0-9]+)(=[0-9]{1,6})?)*)$(?!\\n)")] | None = None
+    """Spread the blocks over several devices: auto (all CUDA devices), cuda:0,cuda:1 (by the memory they have free) or cuda:0=20,cuda:1=12 (so many blocks each); null: all on one device."""
     attention: AttentionChoice = "auto"
     """The attention implementation; auto: the library's choice."""
     trust_remote_code: bool = False
@@ -660,8 +662,8 @@ class ExportHuggingfaceResult(Struct, frozen=True, kw_only=True, forbid_unknown_
     """KV cache of what was written, for each token."""
     dtype: str
     """The dtype written."""
-    max_logit_difference: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | None
-    """Of the written files to the subnetwork in memory, computed in the loaded dtype, over every token of a fixed batch; null over several devices."""
+    max_logit_difference: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Of the written files to the subnetwork in memory, computed in the loaded dtype, over every token of a fixed batch."""
     notes: tuple[str, ...]
     """What was folded where, why this layout, and which software reads it."""
     warnings: tuple[str, ...]
@@ -1373,7 +1375,7 @@ class ModelInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
     dtype: str
     """The dtype it is loaded in."""
     device: str
-    """The device it is on."""
+    """The device it is on; over several, each with its blocks: cuda:0=20,cuda:1=12."""
     attention: str
     """The attention implementation."""
     notes: tuple[str, ...]

@@ -258,9 +258,9 @@ def _digest(settings: Mapping[str, Any]) -> str:
 def _own_randomness(decoder: Decoder) -> Iterator[None]:
     """The harness seeds every generator there is; others get theirs back."""
     plain, array = random.getstate(), np.random.get_state()
-    device = decoder.device
+    cuda = [device for device in decoder.devices if device.type == "cuda"]
     try:
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        with torch.random.fork_rng(devices=cuda):
             yield
     finally:
         random.setstate(plain)

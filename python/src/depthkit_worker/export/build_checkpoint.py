@@ -38,6 +38,7 @@ from depthkit_worker.export.plain_weights import (
 )
 from depthkit_worker.export.positions import position_fields, position_notes
 from depthkit_worker.models.decoder import Decoder, edited_module
+from depthkit_worker.models.placement import bring_inputs, gather_blocks
 
 Layout = Literal["plain", "depthkit"]
 
@@ -180,6 +181,9 @@ def _fill(model: PreTrainedModel, tensors: Mapping[str, Tensor]) -> None:
     for module in model.modules():
         for name, buffer in module.named_buffers(recurse=False):
             setattr(module, name, buffer.to(device))
+    if len({parameter.device for parameter in model.parameters()}) > 1:
+        gather_blocks(model)
+        bring_inputs(model)
     model.requires_grad_(False)
     model.eval()
 

@@ -44,7 +44,7 @@ def model_card(
         ("Weights are stored as", result.dtype),
         ("These weights (sha256)", f"`{result.weights_digest}`"),
         ("Form", result.layout),
-        ("Largest logit difference to the model in memory", _difference(result.max_logit_difference)),
+        ("Largest logit difference to the model in memory", f"{result.max_logit_difference:.3g}"),
     ]
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
     method = steps[-1].note.strip() or "Not recorded."
@@ -84,7 +84,3 @@ def _loading(result: ExportHuggingfaceResult) -> str:
 def _repair(repair: Repair) -> str:
     units = ", ".join(str(unit) for unit in repair.removed)
     return f"{repair.method} for {units} (`{repair.digest[:12]}`)"
-
-
-def _difference(value: float | None) -> str:
-    return "not compared" if value is None else f"{value:.3g}"

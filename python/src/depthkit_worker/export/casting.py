@@ -76,7 +76,7 @@ def written_difference(
         expected = [logits_of(decoder.model, rows) for rows in ids]
     job.check()
     with making_obeys(job):
-        written = _read_back(checkpoint, folder)
+        written = _read_back(checkpoint, folder, decoder.device)
     with _as(written, lambda tensor: tensor.to(decoder.device, decoder.dtype, copy=True)):
         found = [logits_of(written, rows) for rows in ids]
     job.check()
@@ -112,8 +112,9 @@ def _rounds(loaded: torch.dtype, stored: torch.dtype) -> bool:
     return torch.promote_types(loaded, stored) is not stored
 
 
-def _read_back(checkpoint: Checkpoint, folder: Path) -> PreTrainedModel:
-    """The model of the files, in the dtype they have; its tensors lie in the mapped files."""
+def _read_back(checkpoint: Checkpoint, folder: Path, device: torch.device) -> PreTrainedModel:
+    """The model of the files, in the dtype they have; its tensors lie in the mapped files, and what is in no
+    file on `device`."""
     loaded: Any = type(checkpoint.model).from_pretrained(
         folder,
         dtype=checkpoint.config.dtype,
@@ -132,7 +133,7 @@ def _read_back(checkpoint: Checkpoint, folder: Path) -> PreTrainedModel:
     # Buffers come from the configuration, not from files; in a narrow dtype some are computed otherwise.
     for name, module in checkpoint.model.named_modules():
         for key, buffer in module.named_buffers(recurse=False):
-            setattr(model.get_submodule(name), key, buffer)
+            setattr(model.get_submodule(name), key, buffer.to(device))
     model.eval()
     model.requires_grad_(False)
     return model
@@ -161,12 +162,15 @@ def _rounding(
     """The largest difference of logits when every weight is moved by up to half a unit in the last place of
     `dtype`, the most that the cast rounds it by. No more is drawn once it is `enough`."""
     exact = [logits_of(model, rows) for rows in ids]
-    generator = torch.Generator(next(model.parameters()).device).manual_seed(0)
+    generators = {
+        device: torch.Generator(device).manual_seed(0)
+        for device in {parameter.device for parameter in model.parameters()}
+    }
     half = torch.finfo(dtype).eps / 2
 
     def moved(tensor: Tensor) -> Tensor:
         by = torch.empty(tensor.shape, dtype=torch.float32, device=tensor.device)
-        return (tensor * (1 + by.uniform_(-half, half, generator=generator))).to(tensor.dtype)
+        return (tensor * (1 + by.uniform_(-half, half, generator=generators[tensor.device]))).to(tensor.dtype)
 
     largest = 0.0
     for _ in range(DRAWS):

@@ -72,11 +72,6 @@ class _Plan:
     max_shard_bytes: int
 
     @property
-    def on_one_device(self) -> bool:
-        """Otherwise logits are not compared."""
-        return len({parameter.device for parameter in self.decoder.model.parameters()}) == 1
-
-    @property
     def decoder(self) -> Decoder:
         return self.subnetwork.decoder
 
@@ -120,8 +115,7 @@ def _plan(
         options=options,
         max_shard_bytes=max_shard_bytes,
     )
-    if plan.on_one_device:
-        check_built(subnetwork, checkpoint.model)
+    check_built(subnetwork, checkpoint.model)
     check_range(checkpoint.tensors, plan.dtype, job)
     check_room(plan.target, _parameters_after(plan) * plan.dtype.itemsize)
     return plan
@@ -139,9 +133,7 @@ def _write(plan: _Plan, partial: Path, job: Job) -> ExportHuggingfaceResult:
     notes = settle_tokenizer(plan.decoder, partial, plan.checkpoint.config.model_type)
     written = write_shards(plan.checkpoint.tensors, partial, plan.dtype, plan.max_shard_bytes, job)
     digest = sha256_of_files(written.files, job.check)
-    difference = None
-    if plan.on_one_device:
-        difference = written_difference(plan.subnetwork, plan.checkpoint, partial, plan.dtype, job)
+    difference = written_difference(plan.subnetwork, plan.checkpoint, partial, plan.dtype, job)
     result = _result(plan, written, digest, difference)
     result = replace(result, notes=(*result.notes, *notes))
     made = Made(result.removed, result.kept_blocks, result.layout, result.dtype, result.weights_digest)
@@ -153,7 +145,7 @@ def _write(plan: _Plan, partial: Path, job: Job) -> ExportHuggingfaceResult:
     return _with_files(result, partial, job)
 
 
-def _result(plan: _Plan, written: Written, digest: str, difference: float | None) -> ExportHuggingfaceResult:
+def _result(plan: _Plan, written: Written, digest: str, difference: float) -> ExportHuggingfaceResult:
     decoder = plan.decoder
     kv_bytes = kv_bytes_per_attention(decoder)
     scale = plan.dtype.itemsize / decoder.dtype.itemsize
@@ -179,7 +171,6 @@ def _result(plan: _Plan, written: Written, digest: str, difference: float | None
             *plan.checkpoint.warnings,
             *plan.generation.warnings,
             *_dtype_warnings(plan),
-            *_unverified(plan),
         ),
         seconds=0.0,
     )
@@ -214,13 +205,4 @@ def _dtype_warnings(plan: _Plan) -> tuple[str, ...]:
     return (
         f"The model was loaded as {loaded} and is written as {plan.dtype}: the weights have only the "
         f"precision of {loaded}. Load it as {plan.stored} to keep all of the source's.",
-    )
-
-
-def _unverified(plan: _Plan) -> tuple[str, ...]:
-    if plan.on_one_device:
-        return ()
-    return (
-        "The model is spread over several devices, so the checkpoint's logits were not compared with those "
-        "in memory.",
     )

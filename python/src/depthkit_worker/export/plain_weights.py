@@ -43,9 +43,7 @@ def plain_tensors(decoder: Decoder, blocks: Sequence[Place], folds: Folds) -> di
             tensors[f"{decoder.family.blocks}.{number}.{name}"] = tensor
     for number, vector in folds.block_vectors.items():
         name = f"{decoder.family.blocks}.{number}.{folds.bias}"
-        tensors[name] = (
-            grown(tensors[name], vector) if name in tensors else vector.to(decoder.device, decoder.dtype)
-        )
+        tensors[name] = grown(tensors[name], vector) if name in tensors else vector.to(decoder.dtype)
     if folds.entry is not None and folds.entry_vector is not None:
         tensors[folds.entry] = grown(tensors[folds.entry], folds.entry_vector)
     return tensors

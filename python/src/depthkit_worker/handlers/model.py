@@ -43,7 +43,7 @@ def load(session: Session, params: ModelLoadParams, call: Call) -> ModelLoadResu
         parallel=decoder.parallel,
         pattern=_pattern(decoder.pattern),
         dtype=dtype_name(decoder.dtype),
-        device=str(decoder.device),
+        device=decoder.placement,
         attention=decoder.attention_implementation,
         notes=decoder.source.notes,
         load_seconds=time.monotonic() - started,
@@ -76,15 +76,18 @@ def tokenizer(session: Session, params: ModelTokenizerParams, call: Call) -> Tok
 
 
 def unload(session: Session, params: ModelUnloadParams, call: Call) -> Empty:
-    device = session.close_model(params.model).device
-    release(device)
+    devices = session.close_model(params.model).devices
+    for device in devices:
+        release(device)
     return Empty()
 
 
 def forget_everything(session: Session) -> None:
     """All that the session holds, for when its client is gone for good. What has a handle is known as
     closed."""
-    devices = [session.close_model(handle).device for handle in session.models.handles()]
+    devices = [
+        device for handle in session.models.handles() for device in session.close_model(handle).devices
+    ]
     for registry in (session.corpora, session.tasks, session.generation_tasks, session.repairs):
         registry.clear()
     session.dense_scores.clear()

@@ -27,6 +27,7 @@ def head_gradient(
     """The summed loss of a batch, and its gradient for `final`, the stream behind the last block, (batch,
     sequence, hidden). `targets`, (batch, sequence): what each position predicts; `sequences`: numbers for
     errors."""
+    at, final = final.device, final.to(decoder.device)  # where the head is
     gradient = torch.zeros_like(final)
     targets, loss = targets.to(final.device), 0.0
     width = slice_width(decoder, final)
@@ -41,7 +42,7 @@ def head_gradient(
             value = cross_entropy(logits, logits.logsumexp(-1), targets[:, part]).sum()
             (gradient[:, part],) = torch.autograd.grad(value, states)
         loss += float(value.detach())
-    return loss, gradient
+    return loss, gradient.to(at)
 
 
 @contextmanager

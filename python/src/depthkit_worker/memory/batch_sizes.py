@@ -34,7 +34,7 @@ def fitting_rows(decoder: Decoder, length: int, states: int, budget: int | None)
     cpu = decoder.device.type == "cpu"
     tokens = CPU_TOKENS if cpu else GPU_TOKENS
     if budget is None:
-        budget = CPU_BYTES if cpu else _free_bytes(decoder.device)
+        budget = CPU_BYTES if cpu else min(map(_free_bytes, decoder.devices))
     fitting = budget // (length * bytes_per_token(decoder, states))
     return max(1, min(fitting, -(-tokens // length)))
 

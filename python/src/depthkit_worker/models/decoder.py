@@ -23,6 +23,7 @@ from depthkit_worker.models.families import Family, family_of
 from depthkit_worker.models.limits import Limits, limits_of
 from depthkit_worker.models.listener import Listener, Tokens
 from depthkit_worker.models.pattern import Pattern, pattern_of
+from depthkit_worker.models.placement import bring_inputs, moved, told
 from depthkit_worker.models.recorders import Recorded, Recorder, Replacement
 from depthkit_worker.models.source import IN_MEMORY, Source
 from depthkit_worker.models.split import BlockStates, split_block
@@ -75,6 +76,9 @@ class Decoder:
         self.parallel = self.family.parallel(model.config)
         self._forward_options = _forward_options(model.config)
         self._listener: Listener | None = None
+        self._places = _places(self.blocks, self.device)
+        if len(self.devices) > 1:
+            bring_inputs(model)
 
     @property
     def config(self) -> PreTrainedConfig:
@@ -82,10 +86,28 @@ class Decoder:
 
     @property
     def device(self) -> torch.device:
-        """Where token ids go; with several devices, the first one's."""
+        """Where token ids go and logits come from; with several devices, the first one's."""
         weight = self.model.get_input_embeddings().weight
         assert isinstance(weight, Tensor)
         return weight.device
+
+    @property
+    def devices(self) -> tuple[torch.device, ...]:
+        """All that its weights are on, the first one's first."""
+        return tuple(dict.fromkeys((self.device, *self._places)))
+
+    @property
+    def placement(self) -> str:
+        """The device, or which block is on which: cuda:0=20,cuda:1=12."""
+        return str(self.device) if len(self.devices) == 1 else told(self._places)
+
+    def block_device(self, index: int) -> torch.device:
+        """Where block `index` is, and what stands in its place; behind the last one, the head."""
+        return self._places[index] if index < self.depth else self.device
+
+    def at(self, index: int, hidden: Tensor) -> Tensor:
+        """`hidden` where block `index` is."""
+        return hidden.to(self.block_device(index))
 
     @property
     def dtype(self) -> torch.dtype:
@@ -182,7 +204,10 @@ class Decoder:
             self.model.base_model(input_ids=input_ids, **inputs, **self._forward_options)
         first = recorders[0].hidden
         assert first is not None
-        recorded = tuple(recorder.recorded() for recorder in recorders)
+        recorded = tuple(
+            _recorded_at(recorder.recorded(), place)
+            for recorder, place in zip(recorders, self._places, strict=True)
+        )
         if branching is not None:
             _check_masked(recorded, inputs["attention_mask"], self.config.model_type)
         return Replay(input_ids, first, recorded)
@@ -192,7 +217,7 @@ class Decoder:
         runs in the place of block `index`, called as that one is."""
         recorded = replay.arguments[index]
         output = (self.blocks[index] if block is None else block)(
-            hidden, *recorded.positional, **recorded.keywords
+            self.at(index, hidden), *recorded.positional, **recorded.keywords
         )
         result = output[0] if isinstance(output, tuple) else output
         assert isinstance(result, Tensor)
@@ -209,6 +234,7 @@ class Decoder:
 
     def run_block_split(self, index: int, hidden: Tensor, replay: Replay) -> BlockStates:
         """The same, with what stands on the residual stream between the sublayers."""
+        hidden = self.at(index, hidden)
         with split_block(self.blocks[index], self.family, self.parallel, hidden) as observed:
             x_out = self.run_block(index, hidden, replay)
         return observed.states(x_out)
@@ -248,8 +274,17 @@ def edited_module(decoder: Decoder, index: int) -> nn.Module:
     return head
 
 
+def _places(blocks: nn.ModuleList, first: torch.device) -> tuple[torch.device, ...]:
+    weights = (next(block.parameters(), None) for block in blocks)
+    return tuple(first if weight is None else weight.device for weight in weights)
+
+
+def _recorded_at(recorded: Recorded, device: torch.device) -> Recorded:
+    return Recorded(moved(recorded.positional, device), moved(recorded.keywords, device))
+
+
 def _same(one: Tensor, other: Tensor) -> bool:
-    return one.shape == other.shape and torch.equal(one, other)
+    return one.shape == other.shape and torch.equal(one.to(other.device), other)
 
 
 def _check_masked(recorded: Sequence[Recorded], mask: Tensor, model_type: str) -> None:

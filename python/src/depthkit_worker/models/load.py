@@ -27,9 +27,10 @@ from depthkit_worker.models.devices import choose_device
 from depthkit_worker.models.find import find_adapter, find_model
 from depthkit_worker.models.folders import sha256_of_files
 from depthkit_worker.models.merged_adapter import merge_adapter, read_adapter
+from depthkit_worker.models.placement import mapped_devices, plan_blocks
 from depthkit_worker.models.quiet import quiet_transformers
 from depthkit_worker.models.source import Source
-from depthkit_worker.models.stored_weights import read_stored
+from depthkit_worker.models.stored_weights import StoredWeights, read_stored
 from depthkit_worker.models.tokenizer_probes import overruled_note
 from depthkit_worker.models.weights import load_weights
 from depthkit_worker.session.job import Job, attended, cancelled
@@ -45,8 +46,7 @@ def load_model(source: str, cache_folder: Path, options: ModelOptions, job: Job)
     tensor, has one too many or one of another shape: a model that is partly random answers, only wrongly."""
     quiet_transformers()
     _require_transformers()
-    device = choose_device(options.device)
-    _check_attention(options.attention, device)
+    _check_devices(options)
     found = find_model(source, cache_folder, options, job)
     folder = found.folder
     content = check_described(folder)
@@ -54,12 +54,13 @@ def load_model(source: str, cache_folder: Path, options: ModelOptions, job: Job)
     described = load_config(folder, content, stored, options.trust_remote_code)
     adapter = None if options.adapter is None else read_adapter(find_adapter(options.adapter, job))
     dtype = getattr(torch, stored.dtype if options.dtype == "auto" else options.dtype)
+    places = _places(options, stored, described.config.num_hidden_layers, dtype)
     job.check()
     job.report(PHASE, 0, 2, "steps")
     # First, as it is loaded in a thread, which would obey as well and leave its imports half done.
     tokenizer = _tokenizer(folder, options.trust_remote_code, job)
     with making_obeys(job), _digest_beside(stored.files, job) as digest:
-        model, weight_notes = load_weights(folder, described, dtype, device, options)
+        model, weight_notes = load_weights(folder, described, dtype, places, options)
         if adapter is not None:
             weight_notes += merge_adapter(model, adapter)
         job.report(PHASE, 1, 2, "steps")
@@ -144,6 +145,32 @@ def _align(model: PreTrainedModel, job: Job) -> None:
 
 def _unaligned(parameters: Iterable[torch.nn.Parameter]) -> list[torch.nn.Parameter]:
     return [one for one in parameters if one.device.type == "cpu" and one.data_ptr() % ALIGNMENT_BYTES]
+
+
+def _check_devices(options: ModelOptions) -> None:
+    """Refuse what needs no look at the model. Devices that are not there are refused here too."""
+    if options.device_map is None:
+        _check_attention(options.attention, choose_device(options.device))
+        return
+    if options.device != "auto":
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"The model was to go to {options.device} and to be spread over {options.device_map}. Give one "
+            "of device and deviceMap.",
+            device=options.device,
+            deviceMap=options.device_map,
+        )
+    for device in mapped_devices(options.device_map):
+        _check_attention(options.attention, device)
+
+
+def _places(
+    options: ModelOptions, stored: StoredWeights, depth: int, dtype: torch.dtype
+) -> list[torch.device]:
+    """The device of every block."""
+    if options.device_map is None:
+        return [choose_device(options.device)] * depth
+    return plan_blocks(options.device_map, stored, depth, dtype)
 
 
 def _check_attention(attention: AttentionChoice, device: torch.device) -> None:

@@ -80,7 +80,8 @@ class Stepper:
         """Go on with these rows only."""
         self._mask = self._mask[rows]
         if self.cache.get_seq_length() > 0:
-            self.cache.batch_select_indices(rows)
+            # On the CPU they index a cache on any device.
+            self.cache.batch_select_indices(rows if len(self._decoder.devices) == 1 else rows.cpu())
 
     def _forward(self, input_ids: Tensor, mask: Tensor | None) -> Tensor:
         options = dict(self._options)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.hooks import remove_hook_from_submodules  # type: ignore[import-untyped]
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
 from depthkit_worker.contract.wire import ModelOptions
@@ -16,6 +18,7 @@ from depthkit_worker.models.configuration import Described
 from depthkit_worker.models.families import family_of
 from depthkit_worker.models.first_line import first_line
 from depthkit_worker.models.leftovers import is_old_buffer, prediction_layers, stored_as
+from depthkit_worker.models.placement import library_map, told
 from depthkit_worker.models.stored_weights import StoredWeights, block_of
 from depthkit_worker.models.text_part import RENAMED
 
@@ -27,17 +30,18 @@ def load_weights(
     folder: Path,
     described: Described,
     dtype: torch.dtype,
-    device: torch.device,
+    places: Sequence[torch.device],
     options: ModelOptions,
 ) -> tuple[PreTrainedModel, tuple[str, ...]]:
-    """The model, and what to know of the tensors it has no place for."""
+    """The model, its blocks on the devices `places`, and what to know of the tensors it has no place for."""
     config = described.config
+    devices = list(dict.fromkeys(places))
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             config=config,
             dtype=dtype,
-            device_map={"": device} if device.type != "cpu" else None,
+            device_map=_library_map(places, config),
             attn_implementation=None if options.attention == "auto" else options.attention,
             trust_remote_code=options.trust_remote_code,
             output_loading_info=True,
@@ -51,8 +55,8 @@ def load_weights(
         if is_out_of_memory(error):
             raise DepthkitError(
                 "OUT_OF_MEMORY",
-                f"{folder} does not fit into the memory of {device}: {error}",
-                device=str(device),
+                f"{folder} does not fit into the memory of {told(places)}: {error}",
+                device=str(devices[0]),
             ) from error
         raise DepthkitError(
             "MODEL_INVALID",
@@ -68,6 +72,9 @@ def load_weights(
             architecture=type(model).__name__,
         )
     assert isinstance(model, PreTrainedModel)
+    if len(devices) > 1:
+        # They fetch what lies on a CPU beside a GPU anew each time, and replace every module's forward.
+        remove_hook_from_submodules(model)
     if described.outside:
         # The library would save it by the names that it was read by.
         del model._weight_conversions
@@ -77,6 +84,12 @@ def load_weights(
     model.eval()
     model.requires_grad_(False)
     return model, notes
+
+
+def _library_map(places: Sequence[torch.device], config: PreTrainedConfig) -> dict[str, torch.device] | None:
+    if all(place.type == "cpu" for place in places):
+        return None  # Without one, tensors are not copied out of the mapped files twice.
+    return library_map(places, family_of(config).blocks)
 
 
 def _untied(folder: Path, model: PreTrainedModel) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ def fit_fold(options: FoldOptions, base: Base, job: Job) -> Fitted:
             weights = {
                 f"{place.name}.{name}": turn for name, _ in place.projection.named_parameters(recurse=False)
             }
-        bias = Constant(regression.cast(update.bias))
+        bias = Constant(base.decoder.at(place.block, regression.cast(update.bias)))
         return Fill(gap.units, {place.block: BlockEdit(after=bias, weights=weights)})
 
     def fit(regression: GapRegression) -> Affine:
@@ -102,7 +102,7 @@ def fit_fold(options: FoldOptions, base: Base, job: Job) -> Fitted:
 
         def watch(gap: Gap) -> GapRegression:
             def read(x: Tensor) -> Tensor:
-                return outputs[places[gap].block].view(x.shape)
+                return outputs[places[gap].block].to(x.device).view(x.shape)
 
             if kept is None:
                 return GapRegression(gap, read, choosing, host)

@@ -97,6 +97,7 @@ def _climb(
     runs = [gap for gap in watched if gap.kind == "block"]
     for index in range(max(gap.last for gap in watched) + 1):
         job.check()
+        hidden = decoder.at(index, hidden)
         if any(gap.first == index for gap in runs):
             fronts[index] = hidden
         attention = sublayers.get(("attention", index))
@@ -112,7 +113,8 @@ def _climb(
             hidden = decoder.run_block(index, hidden, replay)
         for gap in runs:
             if gap.last == index:
-                watched[gap].add(fronts[gap.first], hidden, tokens)
+                front = fronts[gap.first]
+                watched[gap].add(front, hidden.to(front.device), tokens)
         for first in [
             first for first in fronts if not any(gap.first == first and gap.last > index for gap in runs)
         ]:

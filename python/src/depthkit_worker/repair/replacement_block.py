@@ -92,7 +92,7 @@ def _network(options: ReplacementBlockOptions, base: Base, gap: Gap) -> Fill:
     swiglu = options.kind == "swiglu"
     width = options.width or (8 * hidden // 3 if swiglu else 4 * hidden)
     generator = torch.Generator().manual_seed((options.training.seed + GAP_STRIDE * gap.first) % 2**63)
-    device = next(base.decoder.blocks[gap.first].parameters()).device
+    device = base.decoder.block_device(gap.first)
 
     def drawn(inputs: int, *shape: int) -> Tensor:
         values: Tensor = (2 * torch.rand(shape, generator=generator) - 1) / inputs**0.5

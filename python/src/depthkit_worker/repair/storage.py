@@ -236,7 +236,7 @@ def _try_out(decoder: Decoder, edits: Mapping[int, BlockEdit]) -> None:
     stream = torch.zeros(1, 1, decoder.hidden_size, dtype=decoder.dtype, device=decoder.device)
     for index, edit in edits.items():
         for slot, update in edit.updates.items():
-            if update(stream).shape != stream.shape:
+            if update(decoder.at(index, stream)).shape != stream.shape:
                 raise ValueError(f"what stands {slot} block {index} does not fit its stream")
         block = edited_module(decoder, index) if edit.replacement is None else edit.replacement
         for name, change in edit.weights.items():
@@ -247,7 +247,7 @@ def _try_out(decoder: Decoder, edits: Mapping[int, BlockEdit]) -> None:
 
 def _update(edit: dict[str, Any], where: str, tensors: Mapping[str, Tensor], decoder: Decoder) -> nn.Module:
     def get(name: str) -> Tensor:
-        return tensors[where + name].to(decoder.device)
+        return decoder.at(edit["block"], tensors[where + name])
 
     bias = get("bias") if f"{where}bias" in tensors else None
     match edit["kind"]:

@@ -189,7 +189,7 @@ def _beside(decoder: Decoder, options: LearnGatesOptions) -> Iterator[list[Adapt
         return
     lora = _lora_options(options.lora)
     where = places(decoder, range(decoder.depth), lora.targets)
-    cuda = [decoder.device] if decoder.device.type == "cuda" else []
+    cuda = [device for device in decoder.devices if device.type == "cuda"]
     with torch.random.fork_rng(devices=cuda):
         torch.manual_seed(options.seed)
         with adapted(decoder, where, lora, lora.alpha or 2.0 * lora.rank) as adapters:

@@ -26,14 +26,21 @@ from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
 class PassThrough(nn.Module):
-    """In the place of a removed block."""
+    """In the place of a removed block, on its device: repairs may stand beside it there."""
 
-    def __init__(self, family: Family) -> None:
+    def __init__(self, family: Family, device: torch.device) -> None:
         super().__init__()
         self._returns = family.block_returns
+        self._device = device
+        self.register_forward_pre_hook(self._bring, with_kwargs=True)
 
     def forward(self, hidden_states: Tensor, *_positional: Any, **_keywords: Any) -> Any:
         return in_form(hidden_states, self._returns)
+
+    def _bring(self, _module: nn.Module, positional: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        if positional:
+            return (positional[0].to(self._device), *positional[1:]), keywords
+        return (), {**keywords, "hidden_states": keywords["hidden_states"].to(self._device)}
 
 
 class NoAttention(nn.Module):
@@ -73,7 +80,7 @@ def removed(subnetwork: Subnetwork) -> Iterator[None]:
         for index, removed_here in enumerate(subnetwork.lost):
             block = decoder.blocks[index]
             if removed_here is Parts.BOTH:
-                _swap(decoder.blocks, str(index), PassThrough(decoder.family), restore)
+                _swap(decoder.blocks, str(index), _pass_through(decoder, index), restore)
             elif removed_here and not isinstance(block, PassThrough):
                 _gate_sublayer(block, removed_here, decoder.family, restore)
         for index, edit in subnetwork.edits.items():
@@ -90,6 +97,10 @@ def gated_block(block: nn.Module, part: Parts, family: Family) -> Iterator[None]
         if not isinstance(block, PassThrough):
             _gate_sublayer(block, part, family, restore)
         yield
+
+
+def _pass_through(decoder: Decoder, index: int) -> PassThrough:
+    return PassThrough(decoder.family, decoder.block_device(index))
 
 
 def _gate_sublayer(block: nn.Module, part: Parts, family: Family, restore: ExitStack) -> None:

@@ -110,6 +110,7 @@ class Stepper:
             return self._run(index, x, codes, replay)
 
     def _run(self, index: int, x: Tensor, codes: Collection[int], replay: Replay) -> dict[int, Tensor]:
+        x = self._decoder.at(index, x)
         if not self._variants:
             return self._plain(index, x, codes, replay)
         plain, alone = _sorted_out(index, codes, self._variants)

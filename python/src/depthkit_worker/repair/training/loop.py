@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -67,7 +67,7 @@ def train(
         stack.enter_context(_as_an_error(options))
         stack.enter_context(freed_memory_kept(base.decoder.device))
         stack.enter_context(_frozen(base))
-        stack.enter_context(_own_random_numbers(base.decoder.device, options.seed))
+        stack.enter_context(_own_random_numbers(base.decoder.devices, options.seed))
         # The dense model answers before anything is done to it.
         sequences = [] if finished else sorted(used.union(held_out))
         teacher = stack.enter_context(
@@ -90,7 +90,7 @@ def train(
             options.written_only,
         )
         masters = Masters(trained.parameters)
-        state = State(masters, options, base.decoder.device)
+        state = State(masters, options, base.decoder.devices)
         resumed = Resumed(None, ()) if checkpoints is None else checkpoints.resume(state)
         run = _Run(passes, state, order, held_out, options, checkpoints, job, on_point)
         run.go()
@@ -363,9 +363,8 @@ def _learning(trained: Trained) -> Iterator[None]:
 
 
 @contextmanager
-def _own_random_numbers(device: torch.device, seed: int) -> Iterator[None]:
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+def _own_random_numbers(devices: Sequence[torch.device], seed: int) -> Iterator[None]:
+    with torch.random.fork_rng(devices=[device for device in devices if device.type == "cuda"]):
         torch.manual_seed(min(seed, MOST_SEED))
         yield
 

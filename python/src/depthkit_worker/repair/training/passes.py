@@ -163,9 +163,10 @@ class Passes:
             if index in taught.streams:
                 relative = relative_error(hidden, taught.streams[index].to(hidden.device))
                 error = relative.masked_fill(~counted.to(hidden.device), 0.0).sum()
-                error = error * (self._weights.hidden / max(1, counts.hidden))
+                error = (error * (self._weights.hidden / max(1, counts.hidden))).to(decoder.device)
                 errors = error if errors is None else errors + error
-        return hidden, errors
+        # Where the head is.
+        return hidden.to(decoder.device), errors
 
     def _block(self, index: int, hidden: Tensor, replay: Replay) -> Tensor:
         decoder = self._decoder

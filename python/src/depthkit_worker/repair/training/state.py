@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -65,6 +65,10 @@ class Masters:
             master.copy_(values[name])
         self.publish()
 
+    def placed(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """`values`, each where its master is."""
+        return {name: value.to(self._masters[name].device) for name, value in values.items()}
+
     def finite(self) -> bool:
         return all(bool(torch.isfinite(master).all()) for master in self._masters.values())
 
@@ -111,12 +115,17 @@ def _master(parameter: nn.Parameter) -> Tensor:
     return parameter.detach().float().requires_grad_(True)
 
 
+def _generator(place: int) -> str:
+    """The name in checkpoints of the generator of a model's first GPU, its second, ..."""
+    return "cuda" if place == 0 else f"cuda.{place}"
+
+
 class State:
     """Parameters, optimiser, schedule, random numbers, place in the data, the best so far and the curve."""
 
-    def __init__(self, masters: Masters, options: SettledTraining, device: torch.device) -> None:
+    def __init__(self, masters: Masters, options: SettledTraining, devices: Sequence[torch.device]) -> None:
         self.masters = masters
-        self._device = device
+        self._gpus = [device for device in devices if device.type == "cuda"]
         self.optimiser = AdamW(masters.tensors, lr=options.learning_rate, weight_decay=options.weight_decay)
         self.scheduler = LambdaLR(
             self.optimiser, lambda taken: learning_rate_factor(taken, options.steps, options.warmup)
@@ -139,8 +148,8 @@ class State:
     def keep_random(self) -> None:
         """Where the generators stand between two steps; a step that is given up half-way does not count."""
         self.random = {"cpu": torch.get_rng_state()}
-        if self._device.type == "cuda":
-            self.random["cuda"] = torch.cuda.get_rng_state(self._device)
+        for place, gpu in enumerate(self._gpus):
+            self.random[_generator(place)] = torch.cuda.get_rng_state(gpu)
 
     def improved(self, value: float) -> None:
         self.best_step, self.best_value, self.without_improvement = self.step, value, 0
@@ -181,11 +190,12 @@ class State:
 
         self.masters.put(under("parameters."))
         best = under("best.")
-        self.best = {name: value.to(self._device) for name, value in best.items()} or None
+        self.best = self.masters.placed(best) or None
         self.random = under("random.")
         torch.set_rng_state(self.random["cpu"])
-        if "cuda" in self.random:
-            torch.cuda.set_rng_state(self.random["cuda"], self._device)
+        for place, gpu in enumerate(self._gpus):
+            if _generator(place) in self.random:
+                torch.cuda.set_rng_state(self.random[_generator(place)], gpu)
         entries: dict[int, dict[str, Tensor]] = {}
         for name, value in under("optimiser.").items():
             number, _, key = name.partition(".")
