@@ -5,8 +5,11 @@ positions and the loss from them, once a subnetwork, in a process of its own. Li
 evaluations times the time of one, plus distinct heads times the time of one. Plain forwards and single
 blocks and heads run between the engine's own steps, so that a busy machine slows all of them alike.
 
-    PYTHONPATH=python/src python bench/engine.py MODEL_FOLDER TEXTS.jsonl [--shape 4x128] [--seconds 60] \\
-        [--device cuda]
+    PYTHONPATH=python/src python bench/engine.py MODEL_FOLDER [TEXTS.jsonl] [--shape 4x128] [--seconds 60] \\
+        [--device cuda] [--dtype bfloat16] [--only "30 blocks;halves"]
+
+Without texts, which need a tokenizer, the tokens are drawn. On a GPU each line ends with what the same blocks
+and heads would cost in a full batch, 32,768 tokens at a time: what the arithmetic allows little text.
 
 `--seconds` stops a workload after that much engine time; the rest is then put down at the speed so
 far, by the work the plan says is left, and the table shows the share that was run.
@@ -38,9 +41,10 @@ from depthkit_worker.data.corpus import Corpus, make_corpus
 from depthkit_worker.data.text import texts_from_strings
 from depthkit_worker.data.tokens import tokeniser_of
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.memory.batch_sizes import GPU_TOKENS
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import UNIT_KINDS, Unit
-from depthkit_worker.profiling.workload import synchronize
+from depthkit_worker.profiling.workload import synchronize, timed
 from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.engine import EngineResult, evaluate_subnetworks
 from depthkit_worker.subnetworks.executor import Evaluation
@@ -51,6 +55,7 @@ from depthkit_worker.subnetworks.plan import make_plan
 from depthkit_worker.subnetworks.positions import ALL_POSITIONS, scored_rows
 from depthkit_worker.subnetworks.scoring import Scorer
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
+from random_corpus import random_corpus
 
 LOSS: tuple[Measure, ...] = ("loss",)
 SAMPLES = 20
@@ -147,12 +152,12 @@ def workloads(depth: int) -> dict[str, Workload]:
     }
 
 
-def load(folder: Path, device: torch.device) -> Decoder:
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval().to(device)
-    return Decoder(model, AutoTokenizer.from_pretrained(folder))
+def load(folder: Path, device: torch.device, dtype: torch.dtype) -> Decoder:
+    return Decoder(AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval().to(device))
 
 
-def read_corpus(decoder: Decoder, path: Path, sequences: int, length: int) -> Corpus:
+def read_corpus(folder: Path, decoder: Decoder, path: Path, sequences: int, length: int) -> Corpus:
+    decoder.tokenizer = AutoTokenizer.from_pretrained(folder)
     texts = [json.loads(line)["text"] for line in path.read_text().splitlines()[:2000]]
     options = CorpusOptions(length=length, sequences=sequences)
     return make_corpus(tokeniser_of(decoder), texts_from_strings(texts), options, Unattended())
@@ -160,12 +165,17 @@ def read_corpus(decoder: Decoder, path: Path, sequences: int, length: int) -> Co
 
 @torch.inference_mode()
 def plain_forwards(
-    folder: Path, threads: int, device: torch.device, ids: LongTensor, requests: Connection
+    folder: Path,
+    threads: int,
+    device: torch.device,
+    dtype: torch.dtype,
+    ids: LongTensor,
+    requests: Connection,
 ) -> None:
     """The published way, in a process that nothing of the engine has touched: for each list of units that
     comes in, the loss of one forward with them removed, and its wall and processor seconds."""
     torch.set_num_threads(threads)
-    decoder = load(folder, device)
+    decoder = load(folder, device, dtype)
     layers = decoder.blocks
     ids = cast("LongTensor", ids.to(device))
     while True:
@@ -219,9 +229,40 @@ class Yardsticks:
         self.decoder.run_block(index, self._states[index], self._replay)
 
 
+@dataclass(frozen=True)
+class FullBatch:
+    """Seconds for one token where a GPU has enough of them."""
+
+    block: float
+    head: float
+
+
+@torch.inference_mode()
+def full_batch(decoder: Decoder) -> FullBatch:
+    corpus = random_corpus(decoder.vocabulary_size, GPU_TOKENS // 128, 128)
+    batch = next(corpus.batches(corpus.sequences))
+    replay = decoder.begin(cast("LongTensor", batch.input_ids.to(decoder.device)))
+    scorer = Scorer(Head(decoder), scored_rows(batch, ALL_POSITIONS, LOSS), None, lambda: None)
+    places = itertools.cycle(range(decoder.depth))
+    block, head = (
+        statistics.median([timed(decoder.device, work) for _ in range(12)][2:]) / corpus.tokens
+        for work in (
+            lambda: decoder.run_block(next(places), replay.hidden, replay),
+            lambda: scorer.score([scorer.read(replay.hidden)]),
+        )
+    )
+    return FullBatch(block, head)
+
+
 @torch.inference_mode()
 def run(
-    decoder: Decoder, corpus: Corpus, name: str, work: Workload, plain: Connection, seconds: float
+    decoder: Decoder,
+    corpus: Corpus,
+    name: str,
+    work: Workload,
+    plain: Connection,
+    seconds: float,
+    full: FullBatch | None,
 ) -> None:
     subnetworks, goal = work
     options = EngineOptions(batch_size=corpus.sequences)
@@ -270,6 +311,9 @@ def run(
             f" (engine {engine:.1f} s, published {published:.1f} s, block {block * 1e3:.1f} ms,"
             f" head {head / block:.1f} blocks)"
         )
+    if full is not None:
+        allowed = (plan.evaluations * full.block + plan.heads * full.head) * corpus.tokens
+        line.append(f"x{sum(watch.engine.wall) / share / allowed:.2f} of what a full batch's pace allows")
     line.append(
         f"goal x{goal} | {len(subnetworks.kept)} asked, {plan.heads:.0f} distinct, {plan.evaluations:.1f} "
         f"blocks, {plan.states} states, run {share:.0%}, {len(sticks.plain.wall)} plain, worst loss "
@@ -281,30 +325,36 @@ def run(
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("model", type=Path)
-    parser.add_argument("texts", type=Path)
+    parser.add_argument("texts", type=Path, nargs="?")
     parser.add_argument("--shape", default="4x128")
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--only", default="")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
+    parser.add_argument("--dtype", default="float32")
     given = parser.parse_args()
+    dtype: torch.dtype = getattr(torch, given.dtype)
     threads = given.threads or torch.get_num_threads()
     torch.set_num_threads(threads)
-    decoder = load(given.model, given.device)
+    decoder = load(given.model, given.device, dtype)
     sequences, length = map(int, given.shape.split("x"))
-    corpus = read_corpus(decoder, given.texts, sequences, length)
+    if given.texts is None:
+        corpus = random_corpus(decoder.vocabulary_size, sequences, length)
+    else:
+        corpus = read_corpus(given.model, decoder, given.texts, sequences, length)
     where = torch.cuda.get_device_name(given.device) if given.device.type == "cuda" else f"{threads} threads"
-    print(f"{given.shape} tokens, {where}, torch {torch.__version__}", flush=True)
+    print(f"{given.shape} tokens, {dtype}, {where}, torch {torch.__version__}", flush=True)
     ids = next(corpus.batches(sequences)).input_ids
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     child = context.Process(
-        target=plain_forwards, args=(given.model, threads, given.device, ids, there), daemon=True
+        target=plain_forwards, args=(given.model, threads, given.device, dtype, ids, there), daemon=True
     )
     child.start()
+    full = full_batch(decoder) if given.device.type == "cuda" else None
     for name, work in workloads(decoder.depth).items():
-        if given.only in name:
-            run(decoder, corpus, name, work, here, given.seconds)
+        if any(part in name for part in given.only.split(";")):
+            run(decoder, corpus, name, work, here, given.seconds, full)
     child.terminate()
     child.join()
 

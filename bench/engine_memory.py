@@ -53,6 +53,8 @@ def made() -> tuple[Decoder, Corpus]:
         separator="",
         bos="never",
         bos_added=False,
+        bos_in_text=0,
+        first_tokens=(),
     )
     corpus = Corpus(ids, (0, TOKENS), info, "0" * 64)
     return Decoder(AutoModelForCausalLM.from_config(config).eval()), corpus

@@ -41,6 +41,9 @@ def main() -> None:
     # one that is waited for does not get one: a forward pass then takes ten times as long. Asleep they
     # cost microseconds. Read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Where Triton keeps the kernels it compiles.
+    if "DEPTHKIT_CACHE_FOLDER" in os.environ:
+        os.environ.setdefault("TRITON_CACHE_DIR", str(Path(os.environ["DEPTHKIT_CACHE_FOLDER"], "triton")))
     # Libraries print to standard output; the ready line must not be lost among it.
     ready_line = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

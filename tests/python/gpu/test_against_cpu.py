@@ -49,6 +49,7 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.load import load_model
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.profiling.profile import profile
+from depthkit_worker.repair import host_sums
 from depthkit_worker.repair.bias import fit_bias
 from depthkit_worker.repair.emulated_update import fit_emulated_update
 from depthkit_worker.repair.fitting import Base, Fitted
@@ -229,6 +230,22 @@ def test_repairs(name: str, method: str) -> None:
     tolerance = 2e-3 if method in ("bias", "low-rank, trained", "replacement-block", "lora") else 1e-4
     for one, other in zip(here, there, strict=True):
         np.testing.assert_allclose(other, one, rtol=tolerance, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["low-rank", "fold", "patch"])
+def test_sums_added_up_in_main_memory(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where there are many wide gaps."""
+    units, fit = FITS[method]
+    base = base_on(DEVICE, "llama", units)
+    beside = fit(base)
+    monkeypatch.setattr(host_sums, "DEVICE_BYTES", 0)
+    assert DEVICE.type == "cpu" or host_sums.host_sums(base, len(units)) is not None
+    apart = fit(base)
+    for one, other in zip(beside.gaps, apart.gaps, strict=True):
+        assert other.repaired_error == pytest.approx(one.repaired_error, rel=1e-6)
+    np.testing.assert_allclose(
+        scores(base, repairs_of(base, apart)), scores(base, repairs_of(base, beside)), rtol=1e-5
+    )
 
 
 def test_repairs_travel_between_devices(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ CPU_TOKENS = 512
 """A batch that keeps two to eight cores busy; larger ones leave the cache (docs/engine.md)."""
 GPU_TOKENS = 32_768
 """From here on a GPU gains little (docs/engine.md)."""
+STACKED_TOKENS = GPU_TOKENS // 4
+"""Below so many a batch is little text for a GPU: several states go through a block together."""
 GPU_SHARE = 0.8
 """Of the memory that is free beside the model."""
 BLOCK_STATES = 12
@@ -35,6 +37,17 @@ def fitting_rows(decoder: Decoder, length: int, states: int, budget: int | None)
         budget = CPU_BYTES if cpu else _free_bytes(decoder.device)
     fitting = budget // (length * bytes_per_token(decoder, states))
     return max(1, min(fitting, -(-tokens // length)))
+
+
+def stacked_states(decoder: Decoder, tokens: int, kept: int, budget: int | None) -> int:
+    """States of a batch of `tokens` tokens that go through a block together, where up to `kept` of them
+    have to be kept for that; 1: one by one."""
+    if decoder.device.type != "cuda" or tokens > STACKED_TOKENS:
+        return 1
+    state = tokens * decoder.hidden_size * decoder.dtype.itemsize
+    needed = kept * state + GPU_TOKENS * bytes_per_token(decoder, 0)
+    fits = needed <= (_free_bytes(decoder.device) if budget is None else budget)
+    return GPU_TOKENS // tokens if fits else 1
 
 
 def batch_sequences(decoder: Decoder, corpus: Corpus, states: int, budget: int | None) -> int:

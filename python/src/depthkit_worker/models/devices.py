@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import re
+import shutil
 
 import torch
 from torch import Tensor
@@ -41,6 +44,25 @@ def choose_device(asked: str) -> torch.device:
             available=devices,
         )
     return torch.device(name)
+
+
+LEAST_CAPABILITY = (8, 0)
+"""Of NVIDIA's GPUs, those that multiply bf16 numbers."""
+
+
+def missing_for_kernels(device: torch.device) -> str | None:
+    """What the worker's own GPU kernels need and is not there; empty where `device` is none of NVIDIA's GPUs,
+    and None where nothing is missing."""
+    if device.type != "cuda" or torch.version.cuda is None:
+        return ""
+    if torch.cuda.get_device_capability(device) < LEAST_CAPABILITY:
+        return f"{torch.cuda.get_device_name(device)} does not multiply bf16 numbers"
+    if importlib.util.find_spec("triton") is None:
+        return "Triton is not installed beside torch"
+    # Triton compiles the code that launches a kernel.
+    if "CC" not in os.environ and not any(map(shutil.which, ("cc", "gcc", "clang"))):
+        return "there is no C compiler (cc, gcc, clang, or another one named in CC)"
+    return None
 
 
 def where_fp64_is(values: Tensor) -> Tensor:

@@ -40,6 +40,7 @@ from depthkit_worker.repair.fold_descent import KeptStreams, descend, kept_token
 from depthkit_worker.repair.gap_filling import first_token_notes
 from depthkit_worker.repair.gap_streams import fit_gaps
 from depthkit_worker.repair.gaps import Gap, require_gaps
+from depthkit_worker.repair.host_sums import host_sums
 from depthkit_worker.repair.least_squares import GapRegression
 from depthkit_worker.repair.repair import BlockEdit
 from depthkit_worker.repair.ridge_regression import Affine
@@ -95,16 +96,17 @@ def fit_fold(options: FoldOptions, base: Base, job: Job) -> Fitted:
         found, descents[regression.gap] = descend(regression, solved, descent, job)
         return found
 
+    choosing = options.ridge == "auto"
+    host = host_sums(base, len(gaps), choosing)
     with _outputs(base.decoder, places.values()) as outputs:
 
         def watch(gap: Gap) -> GapRegression:
             def read(x: Tensor) -> Tensor:
                 return outputs[places[gap].block].view(x.shape)
 
-            choosing = options.ridge == "auto"
             if kept is None:
-                return GapRegression(gap, read, choosing)
-            return KeptStreams(gap, read, choosing, options.objective, kept)
+                return GapRegression(gap, read, choosing, host)
+            return KeptStreams(gap, read, choosing, host, options.objective, kept)
 
         fitted = fit_gaps(base, gaps, options.reference, watch, fill, job)
     errors = tuple(

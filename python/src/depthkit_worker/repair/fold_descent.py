@@ -19,6 +19,7 @@ from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.repair.gap_streams import Tokens
 from depthkit_worker.repair.gaps import Gap
+from depthkit_worker.repair.host_sums import HostSums
 from depthkit_worker.repair.least_squares import GapRegression, Read
 from depthkit_worker.repair.ridge_regression import Affine
 from depthkit_worker.repair.training.order import Order
@@ -64,8 +65,16 @@ def cosine_objective(streams: Streams, turn: Tensor, bias: Tensor) -> Tensor:
 class KeptStreams(GapRegression):
     """The sums of a gap, for its start and its errors, and the streams of the tokens kept."""
 
-    def __init__(self, gap: Gap, read: Read, choosing: bool, objective: FoldObjective, kept: Tensor) -> None:
-        super().__init__(gap, read, choosing)
+    def __init__(
+        self,
+        gap: Gap,
+        read: Read,
+        choosing: bool,
+        host: HostSums | None,
+        objective: FoldObjective,
+        kept: Tensor,
+    ) -> None:
+        super().__init__(gap, read, choosing, host)
         self._reads = read
         self._along_stream = objective == "stream-cosine"
         self._kept = kept

@@ -13,6 +13,7 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.devices import in_fp64
 from depthkit_worker.repair.gap_streams import Tokens
 from depthkit_worker.repair.gaps import Gap
+from depthkit_worker.repair.host_sums import HostSums
 from depthkit_worker.repair.ridge_regression import Affine, RidgeChoice, Solver, Sums, choose_ridge
 from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
 
@@ -24,17 +25,20 @@ HELD_OUT = 4
 
 class GapRegression:
     """The sums of one gap, first tokens apart, and the fits to them. Without `read`, sums of the update
-    alone. `choosing`: whether held-out tokens are to choose the ridge, every `HELD_OUT`-th sequence's."""
+    alone. `choosing`: whether held-out tokens are to choose the ridge, every `HELD_OUT`-th sequence's. `host`
+    as `Sums` has it."""
 
-    def __init__(self, gap: Gap, read: Read | None = None, choosing: bool = False) -> None:
+    def __init__(
+        self, gap: Gap, read: Read | None = None, choosing: bool = False, host: HostSums | None = None
+    ) -> None:
         self.gap = gap
-        self.rest, self.first = Sums(), Sums()
+        self.rest, self.first = Sums(host), Sums(host)
         self.device = torch.device("cpu")
         self.dtype = torch.float32
         """Of the stream at the gap."""
         self.choice: RidgeChoice | None = None
         self._read = read
-        self._held_out = Sums() if choosing else None
+        self._held_out = Sums(host) if choosing else None
         """Of the tokens in `rest`."""
         self._sequences = 0
 

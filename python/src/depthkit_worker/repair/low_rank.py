@@ -14,6 +14,7 @@ from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.gap_filling import fill_gap, finish
 from depthkit_worker.repair.gap_streams import fit_gaps
 from depthkit_worker.repair.gaps import Gap, require_gaps
+from depthkit_worker.repair.host_sums import host_sums
 from depthkit_worker.repair.least_squares import GapRegression
 from depthkit_worker.repair.stream_updates import LowRank, root_mean_square_norm
 from depthkit_worker.repair.training.report import OnPoint
@@ -45,8 +46,11 @@ def fit_low_rank(options: LowRankOptions, on_point: OnPoint, base: Base, job: Jo
         down, up, bias = map(regression.cast, solved)
         return fill_gap(base, gap, LowRank(down, up, bias if options.constant else None, options.input, eps))
 
+    choosing = options.ridge == "auto"
+    host = host_sums(base, len(gaps), choosing)
+
     def watch(gap: Gap) -> GapRegression:
-        return GapRegression(gap, read, choosing=options.ridge == "auto")
+        return GapRegression(gap, read, choosing, host)
 
     fitted = fit_gaps(base, gaps, options.reference, watch, fill, job)
     return finish(base, fitted, options, on_point, job)

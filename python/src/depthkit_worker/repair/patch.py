@@ -15,6 +15,7 @@ from depthkit_worker.repair.gap_filling import fill_gap, finish
 from depthkit_worker.repair.gap_streams import Tokens, fit_gaps
 from depthkit_worker.repair.gaps import Gap, require_gaps
 from depthkit_worker.repair.hadamard import hadamard
+from depthkit_worker.repair.host_sums import HostSums, host_sums
 from depthkit_worker.repair.least_squares import GapRegression, wide
 from depthkit_worker.repair.stream_updates import Linear
 from depthkit_worker.repair.training.report import OnPoint
@@ -33,15 +34,16 @@ def fit_patch(options: PatchOptions, on_point: OnPoint, base: Base, job: Job) ->
         identity = torch.eye(hidden, dtype=patch.dtype, device=patch.device)
         return fill_gap(base, gap, Linear(sizes.regression.cast(patch - identity)))
 
-    fitted = fit_gaps(base, gaps, "dense", lambda gap: _Sizes(gap, H), fill, job)
+    host = host_sums(base, len(gaps))
+    fitted = fit_gaps(base, gaps, "dense", lambda gap: _Sizes(gap, H, host), fill, job)
     return finish(base, [(made, sizes.regression) for made, sizes in fitted], options, on_point, job)
 
 
 class _Sizes:
     """Summed absolute activations in front of a gap and behind it, in the turned basis: fp64 (hidden,)."""
 
-    def __init__(self, gap: Gap, H: Tensor) -> None:  # noqa: N803
-        self.regression = GapRegression(gap, lambda x: x)
+    def __init__(self, gap: Gap, H: Tensor, host: HostSums | None) -> None:  # noqa: N803
+        self.regression = GapRegression(gap, lambda x: x, host=host)
         self.front = torch.zeros(len(H), dtype=torch.float64)
         self.behind = torch.zeros(len(H), dtype=torch.float64)
         self._turn = H

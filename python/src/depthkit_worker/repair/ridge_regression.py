@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from depthkit_worker.repair.host_sums import HostSums
+
 GRID = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 10.0)
 """The ridges that are tried."""
 
@@ -23,9 +25,11 @@ class Affine:
 
 
 class Sums:
-    """Sums over tokens of z and of the update d = x_out - x_in."""
+    """Sums over tokens of z and of the update d = x_out - x_in. `host`: what adds up products elsewhere
+    than where they are computed."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: HostSums | None = None) -> None:
+        self._host = host
         self.count = 0
         self.d = torch.zeros((), dtype=torch.float64)
         """(hidden,), as soon as there is a token."""
@@ -42,12 +46,23 @@ class Sums:
         self.dd = self.dd.to(d.device) + d.square().sum()
         if z is None:
             return
-        if self.z is None or self.zz is None or self.zd is None:
-            self.z, self.zz, self.zd = z.sum(0), z.T @ z, z.T @ d
-            return
-        self.z += z.sum(0)
-        self.zz.addmm_(z.T, z)
-        self.zd.addmm_(z.T, d)
+        self.z = z.sum(0) if self.z is None else self.z + z.sum(0)
+        self.zz = self._added(self.zz, z, z)
+        self.zd = self._added(self.zd, z, d)
+
+    def _added(self, total: Tensor | None, z: Tensor, other: Tensor) -> Tensor:
+        """`total` + z' other, in place."""
+        if total is None:
+            return z.T @ other if self._host is None else self._host.begin(z.T @ other)
+        if self._host is None:
+            return total.addmm_(z.T, other)
+        self._host.add(total, z.T @ other)
+        return total
+
+    def products(self) -> tuple[Tensor, Tensor]:
+        """zz and zd, where z is."""
+        assert self.z is not None and self.zz is not None and self.zd is not None
+        return self.zz.to(self.z.device), self.zd.to(self.z.device)
 
     def minus(self, part: Sums) -> Sums:
         """Over the tokens that are not in `part`, which is a part of these."""
@@ -66,9 +81,10 @@ class Sums:
         b = update.bias.to(self.d.device)
         total = self.dd - 2 * (b @ self.d) + self.count * (b @ b)
         if update.matrix is not None:
-            assert self.z is not None and self.zz is not None and self.zd is not None
+            assert self.z is not None
+            zz, zd = self.products()
             M = update.matrix.to(self.d.device)
-            total = total - 2 * (M * self.zd).sum() + (M * (self.zz @ M)).sum() + 2 * (self.z @ M @ b)
+            total = total - 2 * (M * zd).sum() + (M * (zz @ M)).sum() + 2 * (self.z @ M @ b)
         # A perfect fit leaves rounding, of either sign.
         return max(float(total), 0.0)
 
@@ -81,14 +97,15 @@ class Solver:
     """
 
     def __init__(self, sums: Sums, constant: bool = True) -> None:
-        assert sums.z is not None and sums.zz is not None and sums.zd is not None
+        assert sums.z is not None
         self._sums, self._constant = sums, constant
+        zz, zd = sums.products()
         mean = sums.z / sums.count if constant else torch.zeros_like(sums.z)
-        spread = sums.zz - torch.outer(mean, sums.z)
-        self._cross = sums.zd - torch.outer(mean, sums.d)
+        spread = zz - torch.outer(mean, sums.z)
+        self._cross = zd - torch.outer(mean, sums.d)
         values, self._vectors = torch.linalg.eigh((spread + spread.T) / 2)
         self._values = values.clamp(min=0)
-        self._unit = sums.zz.diagonal().mean()
+        self._unit = zz.diagonal().mean()
 
     def whole(self, ridge: float) -> Affine:
         return self._with_bias(self._solve(ridge))

@@ -22,8 +22,10 @@ from depthkit_worker.memory.allocator import freed_memory_kept, release
 from depthkit_worker.memory.out_of_memory import is_out_of_memory
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.logits import Unreadable, unreadable
+from depthkit_worker.models.stacked_replay import StackedReplay, stacked_replay
 from depthkit_worker.subnetworks.data_rows import Data, rows_of
 from depthkit_worker.subnetworks.head import Head
+from depthkit_worker.subnetworks.levels import walk_levels
 from depthkit_worker.subnetworks.masks import FIRST_VARIANT, Variants
 from depthkit_worker.subnetworks.positions import COMPARING
 from depthkit_worker.subnetworks.scorable import Scorable, ScoredRows
@@ -61,6 +63,8 @@ class Piece:
     first: int
     end: int
     """The sequences `first` to `end`, which run as one batch."""
+    stacked: int = 1
+    """States that go through a block together, level by level of the trie; 1: one by one, depth first."""
 
     @property
     def sequences(self) -> int:
@@ -123,6 +127,8 @@ class LocalExecutor:
         self._head = Head(decoder)
 
     def run(self, evaluation: Evaluation, pieces: Iterable[Piece], progress: Progress) -> Iterator[RowSums]:
+        if self._head.without_kernel:
+            progress.note(f"the output head took several times as long: {self._head.without_kernel}")
         with freed_memory_kept(self._decoder.device):
             yield from self._run(evaluation, pieces, progress)
 
@@ -145,13 +151,17 @@ class LocalExecutor:
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                if piece.sequences == 1:
+                if piece.sequences == 1 and piece.stacked == 1:
                     raise _too_small(self._data.longest, error) from error
             # Outside the except clause: the error holds the frames, and with them the tensors.
             release(self._decoder.device)
+            rest = np.array([row for row in piece.rows if int(row) not in scored], dtype=np.int64)
+            if piece.stacked > 1:
+                progress.note(f"out of memory with {piece.stacked} subnetworks at once; went on one by one")
+                waiting = deque(replace(later, stacked=1) for later in (replace(piece, rows=rest), *waiting))
+                continue
             most = max(1, piece.sequences // 2)
             progress.note(f"out of memory with {piece.sequences} sequences a batch; went on with {most}")
-            rest = np.array([row for row in piece.rows if int(row) not in scored], dtype=np.int64)
             waiting.extendleft(reversed(_halves(replace(piece, rows=rest))))
 
     @torch.inference_mode()
@@ -169,8 +179,17 @@ class LocalExecutor:
         if trie.reference is None:
             scorer = Scorer(self._head, at, None, progress.check)
         group: list[_Ready] = []
-        shared_by = SHARED_BY if evaluation.compares else 1
-        ends = walk(trie, stepper, replay, lambda index, codes: progress.step(index, codes, piece.sequences))
+        shared_by = max(piece.stacked, SHARED_BY if evaluation.compares else 1)
+
+        def spend(index: int, codes: Collection[int]) -> None:
+            progress.step(index, codes, piece.sequences)
+
+        stack: StackedReplay | None = None
+        if piece.stacked > 1:
+            stack = stacked_replay(self._decoder, replay, piece.stacked, batch.branching, batch.counted)
+        ends = (
+            walk(trie, stepper, replay, spend) if stack is None else walk_levels(trie, stepper, stack, spend)
+        )
         for place, state in ends:
             if scorer is None:  # the dense model comes first
                 scorer = Scorer(self._head, at, state, progress.check)

@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.devices import missing_for_kernels
+
+if TYPE_CHECKING:
+    from depthkit_worker.subnetworks.head_kernel import HeadKernel
 
 TILE_BYTES = {"cpu": 2 << 20, "cuda": 256 << 20}
 """fp32 logits at a time. On CPU a core's share of the cache; measured in docs/engine.md."""
@@ -33,6 +39,15 @@ class Tile:
     bias: Tensor | None
 
 
+@dataclass(frozen=True)
+class LogitChanges:
+    """What a model does to its logits, in its dtype and in this order; None: nothing."""
+
+    multiplier: float | None
+    divisor: float | None
+    softcap: float | None
+
+
 class Head:
     """Final norm, head and what the model does to its logits, taken apart."""
 
@@ -44,10 +59,31 @@ class Head:
         self._weight: Tensor = head.weight
         self._bias: Tensor | None = head.bias
         config, multiplier = decoder.config, decoder.family.logit_multiplier
-        self._multiplier = getattr(config, multiplier) if multiplier else None
-        self._divisor = getattr(config, "logits_scaling", None)
-        self._softcap = getattr(config, "final_logit_softcapping", None)
+        self.changes = LogitChanges(
+            getattr(config, multiplier) if multiplier else None,
+            getattr(config, "logits_scaling", None),
+            getattr(config, "final_logit_softcapping", None),
+        )
         _check(self, decoder)
+
+    @property
+    def kernel(self) -> HeadKernel | None:
+        """What takes the place of `tiles` and `logits` on a GPU; None where there is none that works."""
+        return None if isinstance(self._kernel, str) else self._kernel
+
+    @property
+    def without_kernel(self) -> str:
+        """Why there is no kernel on this GPU; empty where there is one, or no GPU."""
+        return self._kernel if isinstance(self._kernel, str) else ""
+
+    @cached_property
+    def _kernel(self) -> HeadKernel | str:
+        missing = missing_for_kernels(self.device)
+        if missing is not None:
+            return missing
+        from depthkit_worker.subnetworks.head_kernel import HeadKernel  # what it imports is on such machines
+
+        return HeadKernel.checked(self)
 
     @property
     def vocabulary(self) -> int:
@@ -61,6 +97,11 @@ class Head:
     def weight(self) -> Tensor:
         """(vocabulary, hidden)"""
         return self._weight
+
+    @property
+    def bias(self) -> Tensor | None:
+        """(vocabulary,)"""
+        return self._bias
 
     def read(self, hidden: Tensor) -> Tensor:
         """What the head multiplies, (rows, hidden), from final states (rows, hidden)."""
@@ -78,13 +119,13 @@ class Head:
     def logits(self, normed: Tensor, tile: Tile) -> Tensor:
         """fp32 (rows, columns): the caller's to write to."""
         logits = nn.functional.linear(normed, tile.weight, tile.bias)
-        # In the model's dtype, as the model does it, and in the order the families have it.
-        if self._multiplier is not None:
-            logits *= self._multiplier
-        if self._divisor is not None:
-            logits /= self._divisor
-        if self._softcap is not None:
-            logits = (logits / self._softcap).tanh_() * self._softcap
+        changes = self.changes
+        if changes.multiplier is not None:
+            logits *= changes.multiplier
+        if changes.divisor is not None:
+            logits /= changes.divisor
+        if changes.softcap is not None:
+            logits = (logits / changes.softcap).tanh_() * changes.softcap
         return logits.float()
 
 

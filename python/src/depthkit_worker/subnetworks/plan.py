@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from depthkit_worker.memory.batch_sizes import fitting_rows
+from depthkit_worker.memory.batch_sizes import fitting_rows, stacked_states
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.subnetworks.data_rows import Data, rows_of
 from depthkit_worker.subnetworks.executor import SHARED_BY, Evaluation, Piece
@@ -54,8 +54,13 @@ def make_plan(
     shares = data.shares(batch_size, lambda length: fitting_rows(decoder, length, states, budget))
     size = max(end - first for first, end in shares)
     batches = data.sequences / size
-    stretches = [np.arange(len(evaluation.codes))] if len(shares) == 1 else _stretches(evaluation.codes)
-    pieces = tuple(Piece(rows, first, end) for rows in stretches for first, end in shares)
+    # A level of a stretch's trie, and the next one that is made of it.
+    levels = 2 * min(MOST_ROWS, len(evaluation.codes))
+    stacked = stacked_states(decoder, size * data.longest, levels, budget)
+    states = states if stacked == 1 else levels
+    at_once = len(shares) == 1 and stacked == 1
+    stretches = [np.arange(len(evaluation.codes))] if at_once else _stretches(evaluation.codes)
+    pieces = tuple(Piece(rows, first, end, stacked) for rows in stretches for first, end in shares)
     evaluations = sum(_cost(decoder, evaluation, rows).evaluations for rows in stretches) * batches
     heads = len(evaluation.codes) * batches
     return Plan(pieces, size, evaluations, heads, _head_cost(decoder, data, evaluation), states)

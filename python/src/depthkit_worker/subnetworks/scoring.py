@@ -3,21 +3,27 @@
 With z the dense model's logits and y a subnetwork's, at one position:
 loss = log sum exp(y) - y[target]; kl = sum p (z - y) - log sum exp(z) + log sum exp(y), p = softmax(z);
 logit-distance = sqrt(sum (z - y)^2); greedy = whether no token has a higher logit than the target, nor a
-lower id with the same. Each is a sum over the vocabulary, taken tile by tile: exponentials
-in fp32 relative to the tile's own highest logit, tiles put together in fp64.
+lower id with the same. Each is a sum over the vocabulary, taken tile by tile: exponentials in fp32 relative
+to the tile's own highest logit, tiles put together in fp64. On a GPU a kernel takes the sums where it can
+(`head_kernel.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from depthkit_worker.models.devices import in_fp64
 from depthkit_worker.subnetworks.head import Head, Tile
+from depthkit_worker.subnetworks.head_sums import Sums, divergence
 from depthkit_worker.subnetworks.scorable import ScoredRows
+
+if TYPE_CHECKING:
+    from depthkit_worker.subnetworks.head_kernel import HeadKernel
 
 READABLE = "readable"
 LEAST_EXPONENT = -80.0
@@ -27,19 +33,25 @@ it takes ten times as long on a CPU. Subnetworks that lost much give such logits
 
 @dataclass
 class _Tally:
-    """Sums of one model's logits, one entry a tile, each (rows,) fp32."""
+    """`Sums` that grow by a tile at a time."""
 
     highest: list[Tensor] = field(default_factory=list)
     exponentials: list[Tensor] = field(default_factory=list)
-    """Relative to `highest`."""
     target: Tensor | None = None
-    """(targets,)"""
     best: tuple[Tensor, Tensor] | None = None
     """The highest logit so far and its token, the lowest of equal ones."""
     differences: list[Tensor] = field(default_factory=list)
-    """sum of exp(z - highest of z) (z - y)"""
     squares: list[Tensor] = field(default_factory=list)
-    """sum of (z - y)^2"""
+
+    def sums(self) -> Sums:
+        return Sums(
+            highest=_stacked(self.highest),
+            exponentials=_stacked(self.exponentials),
+            target=self.target,
+            best=None if self.best is None else self.best[1],
+            differences=_stacked(self.differences),
+            squares=_stacked(self.squares),
+        )
 
 
 class Scorer:
@@ -71,6 +83,30 @@ class Scorer:
         """For each of what `read` gave, under the head's own weight or another in its place, every quantity:
         fp64 on CPU, (targets,) where it is about targets and (rows,) where it compares; and under `READABLE`
         which rows' logits are neither NaN nor infinite."""
+        weights = weights or [None] * len(states)
+        kernel = self._head.kernel
+        # The kernel reads one target a row, off logits of the model's own head.
+        if kernel is not None and self._picks is None and all(weight is None for weight in weights):
+            return self._by_kernel(kernel, states)
+        return self._by_tiles(states, weights)
+
+    def _by_kernel(self, kernel: HeadKernel, states: Sequence[Tensor]) -> list[dict[str, Tensor]]:
+        dense = [] if self._reference is None else [self._reference]
+        parts: list[list[dict[str, Tensor]]] = []
+        for rows in kernel.shares(len(self._rows), len(dense) + len(states)):
+            self._check()
+            targets = self._targets[rows]
+            stacked = torch.stack([state[rows] for state in (*dense, *states)])
+            sums = kernel.sums(stacked, targets, compare=bool(dense))
+            parts.append([self._values(one, sums[0], targets) for one in sums[len(dense) :]])
+        return [
+            {name: torch.cat([values[name] for values in of_state]) for name in of_state[0]}
+            for of_state in zip(*parts, strict=True)
+        ]
+
+    def _by_tiles(
+        self, states: Sequence[Tensor], weights: Sequence[Tensor | None]
+    ) -> list[dict[str, Tensor]]:
         tallies = [_Tally() for _ in states]
         dense = _Tally()
         for tile in self._head.tiles(len(self._rows)):
@@ -81,11 +117,12 @@ class Scorer:
                 if "kl" in self._quantities:
                     shifted = z.clone()
                     _add_exponentials(dense, shifted)
-            for state, tally, weight in zip(states, tallies, weights or [None] * len(states), strict=True):
+            for state, tally, weight in zip(states, tallies, weights, strict=True):
                 self._check()
                 own = tile if weight is None else replace(tile, weight=weight[tile.columns])
                 self._add(tally, self._head.logits(state, own), tile, z, shifted)
-        return [self._values(tally, dense) for tally in tallies]
+        of_dense = dense.sums()
+        return [self._values(tally.sums(), of_dense, self._targets) for tally in tallies]
 
     def _add(self, tally: _Tally, y: Tensor, tile: Tile, z: Tensor | None, p: Tensor | None) -> None:
         if "loss" in self._quantities:
@@ -114,23 +151,25 @@ class Scorer:
         sums += [] if log_sum is None else [log_sum]
         return torch.stack([one.isfinite() for one in sums]).all(0)
 
-    def _values(self, tally: _Tally, dense: _Tally) -> dict[str, Tensor]:
+    def _values(self, sums: Sums, dense: Sums, targets: Tensor) -> dict[str, Tensor]:
         values: dict[str, Tensor] = {}
-        log_sum = _log_sum(tally)[0] if tally.exponentials else None
-        if tally.target is not None and log_sum is not None:
+        log_sum = None if sums.highest is None else sums.log_sum()
+        if "loss" in self._quantities and log_sum is not None and sums.target is not None:
             of_targets = log_sum if self._picks is None else log_sum[self._picks.to(log_sum.device)]
-            values["loss"] = of_targets - in_fp64(tally.target)
-        if tally.best is not None:
-            best = tally.best[1] if self._picks is None else tally.best[1][self._picks]
-            values["greedy"] = in_fp64(best == self._targets)
-        if tally.differences and log_sum is not None:
-            dense_log_sum, scale = _log_sum(dense)
-            weighted = (scale * in_fp64(torch.stack(tally.differences))).sum(0)
-            values["kl"] = weighted - dense_log_sum + log_sum
-        if tally.squares:
-            values["logit-distance"] = in_fp64(torch.stack(tally.squares)).sum(0).sqrt()
+            values["loss"] = of_targets - in_fp64(sums.target)
+        if sums.best is not None:
+            best = sums.best if self._picks is None else sums.best[self._picks]
+            values["greedy"] = in_fp64(best == targets)
+        if "kl" in self._quantities and log_sum is not None:
+            values["kl"] = divergence(sums, dense, log_sum)
+        if "logit-distance" in self._quantities and sums.squares is not None:
+            values["logit-distance"] = in_fp64(sums.squares).sum(0).sqrt()
         values[READABLE] = self._readable(values, log_sum)
         return {name: value.cpu() for name, value in values.items()}
+
+
+def _stacked(tiles: list[Tensor]) -> Tensor | None:
+    return torch.stack(tiles) if tiles else None
 
 
 def _take_best(tally: _Tally, logits: Tensor, tile: Tile) -> None:
@@ -153,12 +192,3 @@ def _add_exponentials(tally: _Tally, logits: Tensor) -> None:
     if logits.device.type == "cpu":
         logits.clamp_(min=LEAST_EXPONENT)
     tally.exponentials.append(logits.exp_().sum(1))
-
-
-def _log_sum(tally: _Tally) -> tuple[Tensor, Tensor]:
-    """fp64: log sum exp over all tiles (rows,), and what turns a tile's exponentials into
-    probabilities (tiles, rows)."""
-    highest = in_fp64(torch.stack(tally.highest))
-    log_sums = highest + in_fp64(torch.stack(tally.exponentials)).log()
-    log_sum = log_sums.logsumexp(0)
-    return log_sum, (highest - log_sum).exp()
