@@ -116,7 +116,7 @@ try {
     "1.02x",
   );
   note(
-    "cancel of an evaluation, 512 tokens a step",
+    "cancel of an evaluation, 512 tokens per step",
     show(await cancelTimes(kit, loaded), "s"),
     "under 0.2 s",
   );

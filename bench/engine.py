@@ -1,7 +1,7 @@
 """The engine against one plain forward a subnetwork, and against the limit, in one run.
 
 Published way: transformers' own forward with the removed units out of the model, logits of all
-positions and the loss from them, once a subnetwork, in a process of its own. Limit: distinct block
+positions and the loss from them, once per subnetwork, in a process of its own. Limit: distinct block
 evaluations times the time of one, plus distinct heads times the time of one. Plain forwards and single
 blocks and heads run between the engine's own steps, so that a busy machine slows all of them alike.
 

@@ -73,12 +73,13 @@ async function written(ids, count, cached) {
 
 const { bos, shouldPrependBosToken } = model.tokens;
 const begin = shouldPrependBosToken && bos !== null ? [bos] : [];
+const tokensOf = (text) => [...begin, ...model.tokenize(text, false)];
 const prompts = [];
 for (const { text, ids, likeliest, written: expected } of reference.prompts) {
   await sequence.clearHistory();
   const scores = await logits(ids, true);
   prompts.push({
-    ids: text === null ? [] : [...begin, ...model.tokenize(text, false)],
+    ids: text === null ? [] : tokensOf(text),
     likeliest: scores.map(likeliestOf),
     logProbabilities: scores.map((row, at) => logProbability(row, likeliest[at])),
     cached: await written(ids, expected.length, true),
@@ -87,7 +88,8 @@ for (const { text, ids, likeliest, written: expected } of reference.prompts) {
 }
 const { version } = JSON.parse(readFileSync(fileURLToPath(new URL("../package.json", module)), "utf8"));
 await context.dispose();
-say({ version, reference, prompts, kvBytesPerToken: await bytesPerToken() });
+const texts = reference.texts.map(({ text }) => tokensOf(text));
+say({ version, reference, prompts, texts, kvBytesPerToken: await bytesPerToken() });
 process.exit(0);
 
 /** What one more token adds to the state of a context as it comes: its cache, and a few bytes to find it. */

@@ -6,14 +6,12 @@ import { DepthkitError } from "./errors.ts";
  * keeps what it has seen of arrays by function.
  */
 
-/** The item at a place of a list. */
 export function item<T>(list: readonly T[], index: number): T {
   const found = list[index];
   if (found === undefined) throw absent(list.length, index);
   return found;
 }
 
-/** The number at a place of a vector. */
 export function real(vector: Float64Array, index: number): number {
   const number = vector[index];
   if (number === undefined) throw absent(vector.length, index);
@@ -74,7 +72,6 @@ export function present<T>(value: T | undefined, what: string): T {
   return value;
 }
 
-/** What a map holds for a key. */
 export function entry<K, V>(map: ReadonlyMap<K, V>, key: K): V {
   const value = map.get(key);
   if (value === undefined) {

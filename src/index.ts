@@ -70,7 +70,12 @@ export {
   type PruneRecipeName,
   pruneRecipeNames,
 } from "./experiment/prune/names.ts";
-export type { PruneEvaluations, PruneEvent, PruneOptions } from "./experiment/prune/options.ts";
+export type {
+  PruneEvaluations,
+  PruneEvent,
+  PruneExport,
+  PruneOptions,
+} from "./experiment/prune/options.ts";
 export { type PruneRecipe, pruneRecipes } from "./experiment/prune/recipes.ts";
 export type { PruneContender, PrunePlan, PruneRecord } from "./experiment/prune/record.ts";
 export { type RankedFile, readRanking } from "./experiment/ranking-file.ts";

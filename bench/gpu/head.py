@@ -26,13 +26,12 @@ DEVICE = torch.device("cuda")
 UNIT = 512
 """Times are for so many rows."""
 TILES = (
-    # rows, columns, step, warps, stages
-    (128, 128, 64, 8, 3),
-    (128, 128, 64, 4, 3),
-    (128, 256, 64, 8, 3),
-    (128, 128, 64, 8, 4),
-    (256, 128, 64, 8, 3),
-    (128, 128, 32, 8, 4),
+    # rows, columns, columns where it compares, step, warps, stages
+    (128, 128, 64, 64, 8, 3),
+    (128, 128, 64, 64, 8, 4),
+    (128, 256, 128, 64, 8, 3),
+    (128, 64, 32, 64, 4, 4),
+    (64, 128, 64, 64, 4, 4),
 )
 
 
@@ -72,6 +71,7 @@ def measure(dtype: torch.dtype, rows: int, hidden: int, vocabulary: int) -> None
                 (
                     head_kernel.ROWS,
                     head_kernel.COLUMNS,
+                    head_kernel.COMPARED_COLUMNS,
                     head_kernel.STEP,
                     head_kernel.WARPS,
                     head_kernel.STAGES,

@@ -48,7 +48,7 @@ from lm_eval_tasks import STOCK, Clock, LmEvalScores, LocalTask, lm_eval_scores
 BOUND = 1e-4
 """Nats of a whole choice: what is left to the order of additions in fp32 forwards."""
 BIAS = 4e-5
-"""Nats a token, at most, that torch's fp32 log-softmax is off on CPU with 49,152 words: see docs/tasks.md."""
+"""Nats per token, at most, that torch's fp32 log-softmax is off on CPU at 49,152 words: docs/tasks.md."""
 
 Array = NDArray[np.float64]
 
@@ -64,7 +64,7 @@ class OwnScores:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One entry a choice, over all items."""
+    """One entry per choice, over all items."""
 
     away: Array
     """lm-eval's log-likelihoods less one's own."""
@@ -219,7 +219,7 @@ def show(row: dict[str, Any]) -> None:
         f"acc lm-eval {row['acc'][0]:.4f}, own {row['acc'][1]:.4f}, prompts "
         f"{'same' if row['samePrompts'] else 'DIFFERENT'}, verdicts "
         f"{'same' if row['sameVerdicts'] else 'DIFFERENT'}\n  log-likelihoods differ by at most "
-        f"{row['farthest']:.1e} ({row['byToken']:+.1e} a token)"
+        f"{row['farthest']:.1e} ({row['byToken']:+.1e} per token)"
         + ("" if precise is None else f", by {precise:.1e} with lm-eval's softmax in fp64")
         + f"\n  seconds, lm-eval and own: {wall[0]:.1f}, {wall[1]:.1f} ({wall[2]:.2f}x); "
         f"processor {processor[0]:.1f}, {processor[1]:.1f} ({processor[2]:.2f}x)",
@@ -241,7 +241,7 @@ def main() -> int:
     parser.add_argument("--items", type=int, default=100)
     parser.add_argument("--batch-sizes", nargs="+", type=int, default=[1, 8])
     parser.add_argument(
-        "--exact", type=int, default=3, help="choices a task that fp64 is asked about; 0: none"
+        "--exact", type=int, default=3, help="choices per task that fp64 is asked about; 0: none"
     )
     parser.add_argument("--remove", nargs="+", default=[])
     parser.add_argument("--device", default="cpu")

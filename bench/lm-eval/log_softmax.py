@@ -2,7 +2,7 @@
 
     PYTHONPATH=python/src python bench/lm-eval/log_softmax.py MODEL SHARED [--positions 384]
 
-The kernel for CPU keeps one running fp32 sum of exponentials a vector lane: 8 with AVX2, 16 with AVX-512.
+The kernel for CPU keeps one running fp32 sum of exponentials per vector lane: 8 with AVX2, 16 with AVX-512.
 Written out, such sums are off by what the kernel is off, position by position. Takes seconds.
 """
 

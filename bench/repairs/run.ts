@@ -64,7 +64,7 @@ export class RepairBench {
   }
 
   /**
-   * The loss of each subnetwork at each place, all in one evaluation a place, so that they share what they
+   * The loss of each subnetwork at each place, all in one evaluation per place, so that they share what they
    * can.
    */
   score(key: unknown, subnetworks: () => Promise<readonly Subnetwork[]>): Promise<number[][]> {

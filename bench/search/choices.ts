@@ -89,7 +89,7 @@ async function compare(title: string, budget: number, ways: Readonly<Record<stri
       const key = { title, budget, draw, name, way };
       found.get(name)?.push(await steps.step(key, outcome, () => choose(model, { ...way, budget }, draw)));
     }
-    console.log(`\nWithout ${title}, ${draw + 1} draws; loss in nats a token\n\n${table(found)}`);
+    console.log(`\nWithout ${title}, ${draw + 1} draws; loss in nats per token\n\n${table(found)}`);
   }
 }
 

@@ -37,7 +37,7 @@ console.log(
   `${players} players, ${evaluations} evaluations; block evaluations: of those without sharing, with ` +
     `prefix sharing`,
 );
-console.log("| method | target | CPU seconds | of a run of 50 ms an evaluation | shared | memory, GB |");
+console.log("| method | target | CPU seconds | of a run of 50 ms per evaluation | shared | memory, GB |");
 console.log("|---|---|---|---|---|---|");
 const targets: [string, Target][] = [
   ["shapley", "shapley"],

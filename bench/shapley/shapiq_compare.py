@@ -3,9 +3,9 @@ bench/shapley/golden-game.ts.
 
     python bench/shapley/shapiq_compare.py TABLE.json SEEDS BUDGET,BUDGET,...
 
-Needs `pip install shapiq lightgbm` (read with shapiq 1.4.1). Prints one JSON object a method and budget:
+Needs `pip install shapiq lightgbm` (read with shapiq 1.4.1). Prints one JSON object per method and budget:
 root-mean-square error of the Shapley values of -min(loss, ln 49152) over seeds and players, and the regret of
-the ranking. ProxySPEX fits boosted trees and takes seconds a run, so it gets at most 20 seeds.
+the ranking. ProxySPEX fits boosted trees and takes seconds per run, so it gets at most 20 seeds.
 """
 
 import json

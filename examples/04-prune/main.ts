@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { Depthkit, prune, pythonReference } from "depthkit";
 
 const folder = mkdtempSync(join(tmpdir(), "depthkit-example-"));
+const out = join(folder, "smaller");
 const kit = await Depthkit.start();
 try {
   const record = await prune(kit, {
@@ -16,7 +17,7 @@ try {
     data: { texts: await pythonReference() },
     text: { length: 64, fit: 6, choose: [1, 2], report: 5 },
     candidates: 4,
-    out: join(folder, "smaller"),
+    out,
     onEvent: (event) => {
       if (event.kind === "plan") {
         const seconds = event.plan.steps.reduce((sum, step) => sum + step.seconds, 0);
@@ -29,10 +30,10 @@ try {
   });
   const { contender, loss } = record.shipped;
   console.log(
-    `saved the set of ${contender}, ${record.export.layout} layout; whole model ${record.wholeLoss.toFixed(3)}`,
+    `saved the set of ${contender}: loss ${loss.toFixed(3)}, the whole model's ${record.wholeLoss.toFixed(3)}`,
   );
   const losses = record.contenders.map(({ repairedLoss }) => repairedLoss ?? Number.NaN);
-  const config = JSON.parse(readFileSync(join(record.export.folder, "config.json"), "utf8"));
+  const config = JSON.parse(readFileSync(join(out, "config.json"), "utf8"));
   const right = loss === Math.min(...losses) && config.num_hidden_layers === 28;
   process.exitCode = right ? 0 : 1;
 } finally {

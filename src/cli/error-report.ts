@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { DepthkitError } from "../index.ts";
 import type { ErrorDocument } from "../schemas.ts";
@@ -13,9 +14,9 @@ export interface Told {
 /** Says what went wrong: to people on standard error, and where asked for to programs on standard output. */
 export function reportError(error: unknown, { json, journal }: Told): void {
   const known = error instanceof DepthkitError;
-  // A command that was refused would be refused again.
+  // A command that was refused would be refused again, and one that has kept nothing begins anew.
   const resume =
-    journal === undefined || exitCodeOf(error) === exitCodes.usage
+    journal === undefined || exitCodeOf(error) === exitCodes.usage || !existsSync(journal)
       ? null
       : { journal: resolve(journal), command: shellCommand(process.argv.slice(2)) };
   if (json) {

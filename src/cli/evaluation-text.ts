@@ -103,7 +103,7 @@ function perplexityRows(perplexity: Omit<Perplexity, "perItem"> & Reused): strin
     value === null ? "not defined here" : formatNumber(Number(value));
   return [
     ["perplexity", formatNumber(Number(perplexity.perplexity), 6)],
-    ["loss", `${formatNumber(perplexity.loss, 6)} nats a token`],
+    ["loss", `${formatNumber(perplexity.loss, 6)} nats per token`],
     ["mean of sequences", formatNumber(Number(perplexity.meanOfSequences), 6)],
     ...skipRows(perplexity.skips),
     ["word perplexity", optional(perplexity.wordPerplexity)],
@@ -156,7 +156,7 @@ function tasksTable(tasks: readonly EvaluatedTask[]): string {
             scores.acc.macro === null ? "" : share(scores.acc.macro),
             `${formatNumber(scores.choiceLoss)} a choice`,
           ]
-        : [share(scores.acc, scores.standardError), "", "", "", `${formatNumber(scores.loss)} a token`]),
+        : [share(scores.acc, scores.standardError), "", "", "", `${formatNumber(scores.loss)} per token`]),
       `${formatSeconds(scores.seconds)}${fromJournal({ reused })}`,
     ]),
   );

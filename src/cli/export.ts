@@ -1,54 +1,38 @@
-import { type Command, Option } from "commander";
-import { type CanExport, DepthkitError, type ExportInfo, type GgufInfo } from "../index.ts";
+import type { Command } from "commander";
+import type { CanExport, ExportInfo, GgufInfo } from "../index.ts";
 import { formatBytes, formatCount, formatSeconds, renderTable } from "../report/index.ts";
-import { exportFormats, exportOptions, ggufOptions } from "../schemas.ts";
+import { exportOptions } from "../schemas.ts";
 import { checkTable } from "./check.ts";
 import { runCommand } from "./command.ts";
+import { addFormatFlags, type FormatFlags, formatOptionsOf } from "./format-flags.ts";
 import { noteLines } from "./notes.ts";
 import { withWorker } from "./remote.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { addSubjectFlags, loadSubject, type SubjectFlags } from "./subject.ts";
 
-interface Flags extends SubjectFlags {
+interface Flags extends SubjectFlags, FormatFlags {
   out: string;
-  format: (typeof exportFormats)[number];
   check: boolean;
   dryRun: boolean;
-  base?: string;
 }
 
-// `--dtype` is the one the model is loaded in.
-const dtypes = [
-  ...new Set([...exportOptions.shape.dtype.unwrap().options, ...ggufOptions.shape.dtype.unwrap().options]),
-];
 const styles = { dtype: false } as const;
 
 export function registerExport(command: Command): void {
-  addSubjectFlags(command)
-    .requiredOption("--out <path>", "the folder, or GGUF file, to write; it appears whole or not at all")
-    .addOption(new Option("--format <format>").choices(exportFormats).default(exportFormats[0]))
-    .addOption(
-      new Option(
-        "--save-dtype <name>",
-        "what weights are written as; q8_0 for gguf alone (default: auto)",
-      ).choices(dtypes),
-    )
-    .option("--base <file>", "gguf: the file that the model was loaded from, where it is not in its place")
+  addSubjectFlags(command).requiredOption(
+    "--out <path>",
+    "the folder, or GGUF file, to write; it appears whole or not at all",
+  );
+  addFormatFlags(command)
     .option("--check", "load what was written in the software that it is for, beside the whole model", false)
     .option("--dry-run", "only say whether it can be exported, or what is nearest that can", false);
-  addSchemaFlags(command, exportOptions, styles).action(async (flags: Flags & { saveDtype?: string }) => {
+  addSchemaFlags(command, exportOptions, styles).action(async (flags: Flags) => {
     await runCommand(flags, ({ signal, progress }) =>
       withWorker(signal, async (kit) => {
         const call = { signal, onProgress: progress.update };
-        const { format, check, base } = flags;
-        const dtype = flags.saveDtype === undefined ? {} : { dtype: flags.saveDtype as never };
-        const options = { ...schemaOptions(exportOptions, flags, styles), ...dtype };
-        if (base !== undefined && format !== "gguf") {
-          throw new DepthkitError(
-            "INVALID_ARGUMENT",
-            "--base is the file that a GGUF is made from: it does nothing without --format gguf.",
-          );
-        }
+        const saved = formatOptionsOf(flags);
+        const { format } = saved;
+        const options = { ...schemaOptions(exportOptions, flags, styles), check: flags.check };
         if (!flags.dryRun) {
           const kind = format === "gguf" ? "gguf" : "export";
           await kit.checkTarget(flags.out, { kind, overwrite: options.overwrite, signal });
@@ -59,17 +43,11 @@ export function registerExport(command: Command): void {
           return { json: { model: model.info, canExport: answer }, text: describeAnswer(answer, format) };
         }
         const info =
-          format === "gguf"
-            ? await subnetwork.export(flags.out, {
-                format,
-                check,
-                ...options,
-                ...(base && { base }),
-                ...call,
-              })
-            : await subnetwork.export(flags.out, { format, check, ...options, ...call });
+          saved.format === "gguf"
+            ? await subnetwork.export(flags.out, { ...options, ...saved, ...call })
+            : await subnetwork.export(flags.out, { ...options, ...saved, ...call });
         const table = info.check === undefined ? [] : ["", checkTable(info.check.written, info.check.whole)];
-        const text = [describe(info), ...table].join("\n");
+        const text = [describeExport(info), ...table].join("\n");
         return { json: { model: model.info, export: info }, text };
       }),
     );
@@ -84,18 +62,19 @@ function describeAnswer({ possible, reason, nearest }: CanExport, format: string
   return [`${format} cannot hold it: ${reason}.`, ...near].join("\n");
 }
 
-function describe(info: ExportInfo | GgufInfo): string {
-  return "folder" in info ? describeExport(info) : describeGguf(info);
+/** What an export wrote. */
+export function describeExport(info: ExportInfo | GgufInfo): string {
+  return "folder" in info ? describeFolder(info) : describeGguf(info);
 }
 
-export function describeExport(info: ExportInfo): string {
+function describeFolder(info: ExportInfo): string {
   return [
     `Wrote ${info.folder} (${info.layout} layout, ${info.dtype}, ${formatSeconds(info.seconds)})`,
     ...removal(info),
     changes([
       ["parameters", info.parametersBefore, info.parametersAfter, formatCount],
       ["weights", info.weightBytesBefore, info.weightBytesAfter, formatBytes],
-      ["KV cache a token", info.kvBytesPerTokenBefore, info.kvBytesPerTokenAfter, formatBytes],
+      ["KV cache per token", info.kvBytesPerTokenBefore, info.kvBytesPerTokenAfter, formatBytes],
     ]),
     info.maxLogitDifference === null
       ? "logits were not compared with the model in memory"

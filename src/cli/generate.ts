@@ -42,7 +42,7 @@ export function registerGenerate(command: Command): void {
         );
         const kept = formatBytes(result.kvBytesPerToken);
         const skipped = skipRows(result.skips).map((words) => words.join(" "));
-        const cost = `KV cache ${kept} a token; ${formatSeconds(result.seconds)}`;
+        const cost = `KV cache ${kept} per token; ${formatSeconds(result.seconds)}`;
         return {
           json: { model: model.info, removed: subnetwork.removed, policy: flags.policy, ...result },
           text: withTokens(

@@ -43,7 +43,7 @@ function textOf(profile: Profile, removed: readonly UnitName[]): string {
     row("blocks", ({ blocks }) => formatCount(blocks)),
     row("parameters", ({ parameters }) => formatCount(parameters)),
     row(`stored, ${profile.storedDtype}`, ({ storedBytes }) => formatBytes(storedBytes)),
-    row("KV cache a token", ({ kvBytesPerToken }) => formatBytes(kvBytesPerToken)),
+    row("KV cache per token", ({ kvBytesPerToken }) => formatBytes(kvBytesPerToken)),
     row("peak memory", ({ peakBytes }) => formatBytes(peakBytes)),
     row("reading, tokens/s", ({ prefill }) => speedOf(prefill)),
     ...dense.decode.map(({ batchSize }, index) =>

@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, type Option } from "commander";
 import { packageVersion } from "../platform/package-root.ts";
 import type { CommandEntry } from "./commands.ts";
 import { addRemoteFlags } from "./remote-flags.ts";
@@ -24,7 +24,19 @@ export const addCommand = (program: Command, { name, description }: CommandEntry
 
 /** Gives a command its flags, its action and the examples of its help. */
 export async function completeCommand(command: Command, { examples, load }: CommandEntry): Promise<void> {
-  (await load())(command);
+  const required: Option[] = [];
+  const give = await load();
+  // Before the hooks of the command's own flags.
+  command.hook("preAction", () => {
+    const missing = required.find((option) => command.getOptionValue(option.attributeName()) === undefined);
+    if (missing !== undefined) command.error(`error: required option '${missing.flags}' not specified`);
+  });
+  give(command);
+  // commander asks for what is missing before it looks for what it does not know, which is often the missing
+  // flag with a letter too many. Its hooks run after both.
+  for (const option of command.options.filter(({ mandatory }) => mandatory)) {
+    required.push(option.makeOptionMandatory(false));
+  }
   const title = examples.length === 1 ? "Example" : "Examples";
   command.addHelpText("after", ["", `${title}:`, ...examples.map((line) => `  ${line}`)].join("\n"));
 }

@@ -32,6 +32,7 @@ import {
   textDataOf,
 } from "./data-flags.ts";
 import { describeExport } from "./export.ts";
+import { addFormatFlags, type FormatFlags, formatOptionsOf } from "./format-flags.ts";
 import { noteLines } from "./notes.ts";
 import { withWorker } from "./remote.ts";
 import {
@@ -44,7 +45,7 @@ import {
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
 import { growing, parseProtected, realNumber, wholeNumber } from "./values.ts";
 
-interface Flags extends ModelFlags, TextFlags {
+interface Flags extends ModelFlags, TextFlags, FormatFlags {
   budget: Budget;
   out: string;
   folder?: string;
@@ -70,7 +71,7 @@ interface Flags extends ModelFlags, TextFlags {
 
 /** Of the parts' corpora; how many sequences each has is said by the parts' own flags. */
 const textStyles = { sequences: false, skip: false, separator: { escaped: true } } as const;
-const exportStyles = { dtype: { name: "saveDtype" }, note: false } as const;
+const exportStyles = { dtype: false, note: false } as const;
 
 export function registerPrune(command: Command): void {
   addTextFlags(addModelFlags(command))
@@ -79,7 +80,10 @@ export function registerPrune(command: Command): void {
       "what goes: 25% of the parameters, kv-bytes:30%, 5 units, or attention:3,feed-forward:2",
       parseBudget,
     )
-    .requiredOption("--out <folder>", "where the smaller model goes; it appears whole or not at all")
+    .requiredOption(
+      "--out <path>",
+      "the folder, or GGUF file, of the smaller model; it appears whole or not at all",
+    )
     .option(
       "--folder <folder>",
       "for journals and the record; the same command goes on from it (default: --out with .run behind)",
@@ -131,7 +135,7 @@ export function registerPrune(command: Command): void {
     .option("--task <files...>", "questions: accuracy (docs/tasks.md)")
     .option("--shots <n>", "examples in front of each question (default: 5)", wholeNumber(0))
     .optionsGroup("What is saved:");
-  addSchemaFlags(command, exportOptions, exportStyles).action(async (flags: Flags) => {
+  addSchemaFlags(addFormatFlags(command), exportOptions, exportStyles).action(async (flags: Flags) => {
     const folder = flags.folder ?? `${flags.out}.run`;
     await runCommand({ ...flags, journal: flags.plan ? undefined : folder }, (context) =>
       run(flags, folder, context),
@@ -168,7 +172,7 @@ function optionsOf(flags: Flags, call: CallOptions): PruneOptions {
     data: textDataOf(flags),
     text: { ...schemaOptions(corpusOptions, flags, textStyles), ...given({ fit, choose, report, draw }) },
     out,
-    export: schemaOptions(exportOptions, flags, exportStyles),
+    export: { ...schemaOptions(exportOptions, flags, exportStyles), ...formatOptionsOf(flags) },
     players: units,
     candidates,
     protect,
@@ -243,7 +247,7 @@ function describeRecord(record: PruneRecord, folder: string): string {
   return [
     describeExport(record.export),
     "",
-    `Loss in nats a token on ${sequences} x ${length} held-out tokens; the whole model's is ` +
+    `Loss in nats per token on ${sequences} x ${length} held-out tokens; the whole model's is ` +
       `${formatNumber(wholeLoss)}.`,
     "",
     renderTable(

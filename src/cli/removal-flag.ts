@@ -40,7 +40,7 @@ export function addRemovalFlags(command: Command): Command {
       "text that lowest: and span: are measured on: .txt, or rows as --data takes them",
     )
     .option("--calibration-sequences <n>", `sequences of it (default: ${DEFAULT_SEQUENCES})`, wholeNumber(1))
-    .option("--calibration-length <n>", `tokens a sequence (default: ${DEFAULT_LENGTH})`, wholeNumber(2))
+    .option("--calibration-length <n>", `tokens per sequence (default: ${DEFAULT_LENGTH})`, wholeNumber(2))
     .hook("preAction", (_, action) => {
       const fault = faultOf(action.opts<RemovalFlags>());
       if (fault !== undefined) action.error(`error: ${fault}`);

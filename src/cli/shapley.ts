@@ -53,7 +53,7 @@ export function registerShapley(command: Command): void {
       "average over the last r removals; the number of players is the Shapley value (default: 0.4 of them)",
       wholeNumber(1),
     )
-    .option("--evaluations <n>", "subnetworks to evaluate at most (default: 20 a player)", wholeNumber(2))
+    .option("--evaluations <n>", "subnetworks to evaluate at most (default: 20 per player)", wholeNumber(2))
     .option("--seed <n>", "of the sample", wholeNumber(0), 0)
     .option("--journal <folder>", "keep every evaluated subnetwork here; an interrupted run goes on from it")
     .action(async (flags: Flags) => {

@@ -42,14 +42,14 @@ const solveStyles = {
   seed: { name: "sampling-seed" },
   passAt: {
     help:
-      "of several samples an item, how likely one of so many is right: pass@k for each of these, " +
+      "of several samples per item, how likely one of so many is right: pass@k for each of these, " +
       "by the task's own score (no code is run)",
   },
 } as const;
 
 export function registerSolve(command: Command): void {
   addTokensFlag(addPolicyFlag(addSubjectFlags(command)))
-    .option("--task <files...>", "questions, one a row: .jsonl, .jsonl.gz, .json, .csv, .tsv, .parquet")
+    .option("--task <files...>", "questions, one per row: .jsonl, .jsonl.gz, .json, .csv, .tsv, .parquet")
     .option(
       "--prompt <template>",
       'with fields in braces, such as "Question: {question}\\nAnswer:" (\\n is a line break)',
@@ -134,5 +134,5 @@ function describe(scores: GenerationScore, reused: number): string {
 
 function drawing({ samples, temperature, topP, seed }: GenerationScore): string {
   const held = topP < 1 ? `, top p ${topP}` : "";
-  return `${samples} an item at temperature ${temperature}${held}, seed ${seed}`;
+  return `${samples} per item at temperature ${temperature}${held}, seed ${seed}`;
 }

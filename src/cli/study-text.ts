@@ -54,7 +54,7 @@ function protocolLines({ evaluations }: StudyRecord): string[] {
   });
 }
 
-/** A row a point, a column an evaluation: its first measure. */
+/** A row per point, a column per evaluation: its first measure. */
 function tableOf(record: StudyRecord): string {
   const measured = studyRows(record);
   const evaluations = record.evaluations.filter(

@@ -34,7 +34,7 @@ export interface SubnetworkScore {
 /** The measures of many subnetworks, in the order in which they were asked for. */
 export interface SubnetworkScores {
   measures: readonly Measure[];
-  /** One entry a subnetwork, in the order asked for. */
+  /** One entry per subnetwork, in the order asked for. */
   scores: SubnetworkScore[];
   /** Positions or items each measure is a mean over. */
   counts: readonly number[];
@@ -201,7 +201,7 @@ async function run(
 const columnOf = (rows: ArrayLike<number>, column: number, width: number): Float64Array =>
   Float64Array.from({ length: rows.length / width }, (_, row) => rows[row * width + column] ?? Number.NaN);
 
-/** One bit a unit and subnetwork, over the units that any of them removes. */
+/** One bit per unit and subnetwork, over the units that any of them removes. */
 function keptMasks(removed: readonly (readonly UnitName[])[]): Pick<Subnetworks, "players" | "kept"> {
   // A subnetwork that removes nothing needs a column too.
   const units = [...new Set(removed.flat())];

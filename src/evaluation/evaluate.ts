@@ -63,7 +63,7 @@ export interface EvaluationResult<K extends Evaluation["kind"] = Evaluation["kin
   reused: number;
 }
 
-/** One result an evaluation, in their order. */
+/** One result per evaluation, in their order. */
 export type EvaluationResults<E extends readonly Evaluation[]> = {
   -readonly [I in keyof E]: EvaluationResult<E[I]["kind"]>;
 };

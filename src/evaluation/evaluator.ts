@@ -28,7 +28,7 @@ export interface EvaluatorOptions {
 
 /** Of the subnetworks asked for; `count` is over how many positions or items each measure is a mean. */
 export interface Measured {
-  /** Row-major: a row a subnetwork, in their order, a column a measure. NaN or infinite where they are. */
+  /** Row-major: a row per subnetwork, in order, a column per measure. NaN or infinite where they are. */
   readonly values: Float64Array;
   readonly counts: readonly number[];
 }

@@ -10,7 +10,7 @@ export interface Subnetworks {
   /** Units that stay or go together, in the order of the masks' bits. */
   readonly players: readonly (readonly UnitName[])[];
   /**
-   * A row a subnetwork, `maskBytes(players)` wide: bit p % 8 of byte p // 8, lowest first, where player p
+   * A row per subnetwork, `maskBytes(players)` wide: bit p % 8 of byte p // 8, lowest first, where player p
    * stays.
    */
   readonly kept: Uint8Array;

@@ -8,7 +8,7 @@ import { pathsFor } from "./paths.ts";
 
 /**
  * Text to work on: the path of a file, several files, or texts at hand. `.txt` is one stream whose bytes are
- * kept; files of rows (`.jsonl`, `.jsonl.gz`, `.json`, `.csv`, `.tsv`, `.parquet`) hold one text a row, in
+ * kept; files of rows (`.jsonl`, `.jsonl.gz`, `.json`, `.csv`, `.tsv`, `.parquet`) hold one text per row, in
  * `textField` ("text" by default).
  */
 export type TextData =

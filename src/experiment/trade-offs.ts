@@ -82,7 +82,7 @@ export interface RemovalCost {
 export interface RemovalCosts {
   /** The whole model's. */
   whole: Readonly<Record<string, number>>;
-  /** One entry a list and count, counts within a list. */
+  /** One entry per list and count, counts within a list. */
   costs: RemovalCost[];
   /** Subnetworks measured; lists that remove the same units share one. */
   measured: number;

@@ -23,12 +23,12 @@ export interface EvaluateOptions {
 
 /**
  * A cooperative game with one or more values. `evaluate` answers a batch of coalitions with a row-major
- * matrix, a row a coalition in the order asked, a column a value. **Higher is better**: a loss or a
+ * matrix, a row per coalition in the order asked, a column per value. **Higher is better**: a loss or a
  * divergence enters negated, so that a player's value is what it contributes and the lowest go first.
  */
 export interface Game<Player extends string = string> {
   /**
-   * A label a player; player i is the i-th in depth order, so that coalitions alike up to i share their
+   * A label per player; player i is the i-th in depth order, so that coalitions alike up to i share their
    * beginning.
    */
   readonly players: readonly Player[];
@@ -147,7 +147,7 @@ export function checkMatrix(game: Game, coalitions: readonly Coalition[], matrix
     throw new DepthkitError(
       "INTERNAL",
       `Evaluating ${coalitions.length} coalitions: the game answered with ${matrix.length} numbers in ` +
-        `place of ${expected} (${game.values.length} values a coalition).`,
+        `place of ${expected} (${game.values.length} values per coalition).`,
     );
   }
   const bad = matrix.findIndex((value) => !Number.isFinite(value));

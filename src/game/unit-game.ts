@@ -9,7 +9,7 @@ import { checkGame, type EvaluateOptions, type Game, throwIfCancelled } from "./
 export interface MeasureSource {
   /** What `measure` gives of each subnetwork, by name. */
   readonly measures: readonly string[];
-  /** Of the subnetworks that these coalitions keep: row-major, a row a coalition, a column a measure. */
+  /** Of the subnetworks that these coalitions keep: row-major, a row per coalition, a column per measure. */
   measure(coalitions: readonly Coalition[], options: EvaluateOptions): Promise<Float64Array>;
 }
 
@@ -24,7 +24,7 @@ export interface ValueDefinition {
 }
 
 export interface UnitGameOptions<Player extends string> {
-  /** A name a player, players in depth order. */
+  /** A name per player, players in depth order. */
   readonly players: readonly Player[];
   readonly values: readonly ValueDefinition[];
   readonly source: MeasureSource;

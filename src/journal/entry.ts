@@ -13,7 +13,7 @@ export interface Codec<T> {
   decode(json: string): T | undefined;
 }
 
-/** One entry a line: its key, its value, a checksum of the two. */
+/** One entry per line: its key, its value, a checksum of the two. */
 export function encodeLine<T>({ key, value }: Entry<T>, codec: Codec<T>): string {
   const body = `"${key}",${codec.encode(value)}`;
   return `[${body},"${checksum(body)}"]\n`;

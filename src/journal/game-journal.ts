@@ -4,7 +4,7 @@ import { openValuesFile, type StoredValue, type ValuesFile } from "./values-file
 
 /** Where a journal of values is, and what its values depend on. */
 export interface JournalOptions {
-  /** Holds one file a key; made when absent. */
+  /** Holds one file per key; made when absent. */
   readonly directory: string;
   /** Everything that determines the values: weights, data, measure, dtype, engine version, ... */
   readonly key: JournalKey;

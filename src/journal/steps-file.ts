@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { z } from "zod";
 import { JournalFile } from "./journal-file.ts";
 import { objectDigest } from "./key.ts";
@@ -9,24 +10,30 @@ const anyJson = {
   decode: (json: string): unknown => JSON.parse(json),
 };
 
-/** The finished steps of a run, each on disk before the next one begins. */
-export class StepsFile implements AsyncDisposable {
-  readonly #file: JournalFile<unknown>;
-  readonly #known: Map<string, unknown>;
+const openFile = (path: string): Promise<JournalFile<unknown>> =>
+  JournalFile.open({ path, header, codec: anyJson, syncEveryMs: 0 });
 
-  private constructor(file: JournalFile<unknown>) {
-    this.#file = file;
-    this.#known = new Map([...file.entries()].map(({ key, value }) => [key, value]));
+/**
+ * The finished steps of a run, each on disk before the next one begins. The file is made with the first of
+ * them: a run that is refused before leaves nothing behind.
+ */
+export class StepsFile implements AsyncDisposable {
+  readonly #path: string;
+  readonly #known: Map<string, unknown>;
+  /** Lines that were skipped on opening: their steps are done again. */
+  readonly damaged: number;
+  #file: Promise<JournalFile<unknown>> | undefined;
+
+  private constructor(path: string, file: JournalFile<unknown> | undefined) {
+    this.#path = path;
+    this.#known = new Map([...(file?.entries() ?? [])].map(({ key, value }) => [key, value]));
+    this.damaged = file?.damaged ?? 0;
+    this.#file = file && Promise.resolve(file);
   }
 
   /** @throws DepthkitError INVALID_ARGUMENT, DISK_FULL, UNSUPPORTED_FORMAT */
   static async open(path: string): Promise<StepsFile> {
-    return new StepsFile(await JournalFile.open({ path, header, codec: anyJson, syncEveryMs: 0 }));
-  }
-
-  /** Lines that were skipped on opening: their steps are done again. */
-  get damaged(): number {
-    return this.#file.damaged;
+    return new StepsFile(path, existsSync(path) ? await openFile(path) : undefined);
   }
 
   /**
@@ -49,7 +56,9 @@ export class StepsFile implements AsyncDisposable {
   /** Writes what a step gave. */
   async keep(key: object, value: unknown): Promise<void> {
     const digest = objectDigest(key);
-    await this.#file.append([{ key: digest, value }]);
+    this.#file ??= openFile(this.#path);
+    const file = await this.#file;
+    await file.append([{ key: digest, value }]);
     this.#known.set(digest, value);
   }
 
@@ -64,8 +73,9 @@ export class StepsFile implements AsyncDisposable {
   }
 
   /** Safe to call twice. */
-  close(): Promise<void> {
-    return this.#file.close();
+  async close(): Promise<void> {
+    const file = await this.#file?.catch(() => undefined);
+    await file?.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -10,7 +10,7 @@ export type StoredValue = Entry<Float64Array>;
 export type ValuesFile = JournalFile<Float64Array>;
 
 export interface ValuesFileOptions {
-  /** Holds one file a header, named by its digest: whatever differs in anything is another file. */
+  /** Holds one file per header, named by its digest: whatever differs in anything is another file. */
   readonly directory: string;
   readonly header: JournalKey;
   /** How many values an entry has. Default: any number. */

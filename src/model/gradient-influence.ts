@@ -41,7 +41,7 @@ export interface GradientInfluenceData {
 /**
  * What the next-token loss would gain without each unit, to first order. Low means: remove first. `taylor` is
  * the sum of |weight x gradient| over the unit's weights (Shortened LLaMA, arXiv 2402.02834), `gate` minus
- * the gradient of a gate that multiplies its update, at 1. One backward pass a batch serves all units.
+ * the gradient of a gate that multiplies its update, at 1. One backward pass per batch serves all units.
  */
 export class GradientInfluence {
   readonly data: GradientInfluenceData;

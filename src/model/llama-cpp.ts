@@ -27,6 +27,7 @@ const measured = z.object({
       uncached: z.array(z.int()),
     }),
   ),
+  texts: z.array(z.array(z.int())),
   kvBytesPerToken: z.int().nonnegative(),
 });
 const refused = z.object({ refused: z.string() });
@@ -71,7 +72,7 @@ async function check(what: string, file: string, options: CallOptions): Promise<
   return { ...compare(found), seconds: (performance.now() - started) / 1000 };
 }
 
-function compare({ version, reference, prompts, kvBytesPerToken }: z.infer<typeof measured>) {
+function compare({ version, reference, prompts, texts, kvBytesPerToken }: z.infer<typeof measured>) {
   const pairs = reference.prompts.map((right, index) => {
     const mine = prompts[index];
     if (mine === undefined) throw new DepthkitError("INTERNAL", "llama.cpp was not asked every prompt.");
@@ -86,15 +87,17 @@ function compare({ version, reference, prompts, kvBytesPerToken }: z.infer<typeo
     })),
   );
   const total = sum(pairs.map(({ right }) => right.written.length));
-  const texts = pairs.filter(({ right }) => right.text !== null);
+  const split = [
+    ...pairs.filter(({ right }) => right.text !== null).map(({ right, mine }) => [right.ids, mine.ids]),
+    ...reference.texts.map(({ ids }, index) => [ids, texts[index]]),
+  ];
   return {
     runtime: `llama.cpp (node-llama-cpp ${version})`,
     largestDifference: Math.max(...places.map(({ difference }) => difference)),
     agreement: places.filter(({ same }) => same).length / places.length,
     written: sum(pairs.map(({ right, mine }) => inCommon(mine.cached, right.written))) / total,
     cached: sum(pairs.map(({ mine }) => inCommon(mine.cached, mine.uncached))) / total,
-    sameTokens:
-      texts.length === 0 ? null : texts.every(({ right, mine }) => String(mine.ids) === String(right.ids)),
+    sameTokens: split.length === 0 ? null : split.every(([right, mine]) => String(mine) === String(right)),
     kvBytesPerToken,
   };
 }

@@ -32,7 +32,7 @@ export type RepairMethodOptions = z.input<typeof repairMethod>;
 export type RepairOptions = RepairMethodOptions &
   z.input<typeof repairFitOptions> &
   CallOptions & {
-    /** Hears of each training step: objective, validation, tokens a second, time left. */
+    /** Hears of each training step: objective, validation, tokens per second, time left. */
     onTraining?: ((point: TrainingPoint) => void) | undefined;
   };
 

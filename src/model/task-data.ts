@@ -5,7 +5,7 @@ import type { rowSource } from "../protocol/common.ts";
 import type { Executor } from "../rpc/executor.ts";
 
 /**
- * A task's rows: files (`.jsonl` or `.jsonl.gz`, a JSON object a line; `.json`, a list of them; `.csv`,
+ * A task's rows: files (`.jsonl` or `.jsonl.gz`, a JSON object per line; `.json`, a list of them; `.csv`,
  * `.tsv` and `.parquet`), or the objects themselves.
  */
 export type TaskData =

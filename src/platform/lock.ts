@@ -17,7 +17,7 @@ export interface LockOptions {
 }
 
 /**
- * Runs `work` while holding a lock folder. The folder holds one file an owner, `owner-<n>`; the highest
+ * Runs `work` while holding a lock folder. The folder holds one file per owner, `owner-<n>`; the highest
  * owns it. Whoever finds that owner gone creates the next file, which only one process can.
  */
 export async function withLock<T>(folder: string, options: LockOptions, work: () => Promise<T>): Promise<T> {

@@ -4,7 +4,7 @@ import { knownItems } from "./item-values.ts";
 import { count, digest, extending, finite, MOST_AT_A_TIME, named, notNegative, upTo } from "./schema.ts";
 
 const packings = ["pack", "none"] as const;
-/** `pack`: one stream cut to equal length; `none`: one sequence a text, cut at the length. */
+/** `pack`: one stream cut to equal length; `none`: one sequence per text, cut at the length. */
 const packing = named("Packing", z.enum(packings));
 
 /** Options of `loadCorpus`: how text becomes sequences of tokens. */
@@ -15,10 +15,10 @@ export const corpusOptions = named(
     skip: count()
       .default(0)
       .describe("Sequences at the front to leave out, so that one text gives parts that share nothing."),
-    length: count(2).default(512).describe("Tokens a sequence."),
+    length: count(2).default(512).describe("Tokens per sequence."),
     packing: packing
       .default("pack")
-      .describe("pack: one stream cut to equal length; none: one sequence a text, cut at the length."),
+      .describe("pack: one stream cut to equal length; none: one sequence per text, cut at the length."),
     separator: z.string().default("\n\n").describe("Stands between two texts of a packed stream."),
     bos: bosPolicy
       .default("auto")
@@ -53,7 +53,7 @@ export const corpusInfo = named(
       "sha256 of the token ids as little-endian int32, sequence after sequence.",
     ),
     sequences: count(1).describe("Sequences held."),
-    length: count(2).describe("Tokens a sequence, at most."),
+    length: count(2).describe("Tokens per sequence, at most."),
     tokens: count().describe("Tokens held."),
     tokensTotal: count().describe("Tokens in the text as a whole."),
     tokensDropped: count().describe("Tokens left out, in front and at the end."),

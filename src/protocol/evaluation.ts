@@ -30,7 +30,7 @@ export const perplexityOptions = named(
     chunk: count(2)
       .nullable()
       .default(null)
-      .describe("Tokens a chunk; null: 2,048, or the model's limit where that is less."),
+      .describe("Tokens per chunk; null: 2,048, or the model's limit where that is less."),
     stride: count(1)
       .nullable()
       .default(null)
@@ -70,7 +70,7 @@ export const perplexityResult = named(
     data: dataInfo.describe("What was read."),
     rows: rowMode.describe("How the text became rows."),
     separator: z.string().describe("What stands between two texts."),
-    chunk: count(2).describe("Tokens a chunk."),
+    chunk: count(2).describe("Tokens per chunk."),
     stride: count(1).describe("Tokens from one chunk's start to the next."),
     chunks: count(1).describe("Chunks scored."),
     bos: bosPolicy.describe("The policy asked for."),
@@ -93,7 +93,7 @@ export type PerplexityResult = z.infer<typeof perplexityResult>;
 const taskBatchSize = upTo(MOST_AT_A_TIME)
   .nullable()
   .default(null)
-  .describe("Items a batch, those behind the same examples as one; null: as many as pay and fit.");
+  .describe("Items per batch, those behind the same examples as one; null: as many as pay and fit.");
 
 /** Options of the scoring of questions with choices. */
 export const choicesOptions = named(

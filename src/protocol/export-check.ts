@@ -24,6 +24,15 @@ export const exportReference = named(
       ),
       1,
     ).describe("Computed from the subnetwork in memory."),
+    texts: list(
+      named(
+        "ExportReferenceText",
+        z.object({
+          text: z.string().describe("Spaces, accents, digits and signs, where tokenizers differ."),
+          ids: list(count()).describe("What the model's own tokenizer makes of it."),
+        }),
+      ),
+    ).describe("For the tokenizer alone; empty without one."),
     kvBytesPerToken: count().describe("Of the live model's cache, in its dtype."),
   }),
 );
@@ -40,7 +49,9 @@ const checkSide = z.object({
   sameTokens: z
     .boolean()
     .nullable()
-    .describe("Whether it splits the prompts' text into the same tokens; null where they have no text."),
+    .describe(
+      "Whether it splits the reference's prompts and texts into the same tokens; null where there is none.",
+    ),
   kvBytesPerToken: count().nullable().describe("Of its cache, as it holds it; null where it does not say."),
 });
 

@@ -40,7 +40,7 @@ export const exportHuggingfaceResult = named(
   z.object({
     folder: z.string().describe("Where it was written."),
     layout: exportLayout.describe(
-      "plain: any software that reads the architecture; depthkit: one layer a kept attention, with code " +
+      "plain: any software that reads the architecture; depthkit: one layer per kept attention, with code " +
         "of its own.",
     ),
     removed: list(unitName).describe("The units that were removed."),

@@ -36,7 +36,7 @@ export const learnGatesOptions = named(
   "LearnGatesOptions",
   z.strictObject({
     steps: count(1).default(100).describe("Steps, each on one batch under one draw of the gates."),
-    batchSize: upTo(MOST_AT_A_TIME).default(4).describe("Sequences a step."),
+    batchSize: upTo(MOST_AT_A_TIME).default(4).describe("Sequences per step."),
     rate: positive(100)
       .default(0.3)
       .describe("How far the logits of the first step go, in the mean; a cosine to 0 follows."),

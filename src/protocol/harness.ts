@@ -59,7 +59,7 @@ export type HarnessTask = z.infer<typeof harnessTask>;
 export const harnessRunResult = named(
   "HarnessRunResult",
   z.object({
-    tasks: list(harnessTask).describe("One entry a task."),
+    tasks: list(harnessTask).describe("One entry per task."),
     bosInText: z.boolean().describe("Whether texts among the requests begin with a BOS token of their own."),
     firstTokens,
     lmEvalVersion: z.string().describe("The version of lm-eval."),

@@ -47,7 +47,7 @@ export const modelLoadParams = extending("ModelLoadParams", modelOptions, {
 const modelPattern = named(
   "ModelPattern",
   z.object({
-    kinds: list(z.string()).describe("One entry a block: sliding or full, rope or no-rope."),
+    kinds: list(z.string()).describe("One entry per block: sliding or full, rope or no-rope."),
     period: count(1).describe("Every block whose number from 1 is a multiple of it is of the kind `last`."),
     last: z.string().describe("The kind of the last block of each period."),
     software: list(z.string()).describe("What takes a block's kind from its number alone."),

@@ -49,7 +49,9 @@ const randomSkipping = named(
       kind: z.literal("random-skipping"),
       ...window,
       share: share().describe("How likely each of these feed-forwards is skipped, for every token anew."),
-      seed: count().default(0).describe("What is drawn hangs on it, the block and the token's place alone."),
+      seed: count()
+        .default(0)
+        .describe("What is drawn depends on it, the block and the token's place alone."),
       warmUp,
     })
     .describe("The control that looks at nothing: feed-forwards drawn by lot."),
@@ -103,7 +105,7 @@ export const policyMeasureOptions = named(
     measures: list(measure, 1)
       .default(["loss"])
       .describe("loss, kl and logit-distance, each once; the last two against the whole model."),
-    batchSize: upTo(MOST_AT_A_TIME).default(8).describe("Sequences a batch."),
+    batchSize: upTo(MOST_AT_A_TIME).default(8).describe("Sequences per batch."),
   }),
 );
 

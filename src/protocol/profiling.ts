@@ -108,7 +108,7 @@ export const modelProfile = named(
     workingBytes: count().describe("The most held beside the weights, KV cache included."),
     peakBytes: count().describe("Weights and working memory together."),
     prefill: speed.describe("How fast a prompt is read."),
-    decode: list(speed).describe("One entry a batch size."),
+    decode: list(speed).describe("One entry per batch size."),
   }),
 );
 /** What a model costs to store and to run. */

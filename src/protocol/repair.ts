@@ -140,7 +140,7 @@ const foldDescent = named(
     learningRate: positive(100)
       .default(1e-4)
       .describe("At the first step; it falls to 0 in a straight line."),
-    batchTokens: upTo(1_000_000).default(1024).describe("Tokens a step."),
+    batchTokens: upTo(1_000_000).default(1024).describe("Tokens per step."),
     tokens: upTo(100_000_000)
       .default(32_768)
       .describe("Tokens of the corpus to keep the stream of, drawn by the seed where there are more."),
@@ -164,8 +164,8 @@ const foldOptions = named(
     objective: foldObjective
       .default("least-squares")
       .describe(
-        "least-squares: in closed form; cosine: 1 - cos(F T + b, x_out - x_in + F), a token, which is the " +
-          "paper's; stream-cosine: 1 - cos of the stream behind the gap. Both start from least squares.",
+        "least-squares: in closed form; cosine: 1 - cos(F T + b, x_out - x_in + F), per token, which is " +
+          "the paper's; stream-cosine: 1 - cos of the stream behind the gap. Both start from least squares.",
       ),
     descent: foldDescent
       .nullable()
@@ -394,7 +394,7 @@ const trainingReport = named(
 export const repairReport = named(
   "RepairReport",
   z.object({
-    repairs: list(repairInfo).describe("One a gap, from the bottom up, or one for the model as a whole."),
+    repairs: list(repairInfo).describe("One per gap, from the bottom up, or one for the model as a whole."),
     gaps: list(gapError).describe("Where the method fits the stream behind each gap."),
     training: trainingReport.nullable().describe("How it was trained; null where it was not."),
     sequences: count(1).describe("Sequences measured on."),

@@ -34,8 +34,8 @@ export const engineOptions = named(
       .nullable()
       .default(null)
       .describe(
-        "Sequences, or items of a task, a batch; items behind the same examples are one; null: as many as " +
-          "pay and fit.",
+        "Sequences, or items of a task, per batch; items behind the same examples are one; null: as many " +
+          "as pay and fit.",
       ),
     memoryBudget: count(1)
       .nullable()

@@ -1,7 +1,7 @@
 /** Pictures of points from a drawing, with the report's own typeface and never the machine's. */
 import { withFontFiles } from "./fonts.ts";
 
-/** Two points a pixel: sharp on paper and on dense screens. */
+/** Two points per pixel: sharp on paper and on dense screens. */
 const ZOOM = 2;
 
 /** @param svgs drawings with no style sheet and no variables */

@@ -11,7 +11,7 @@ export interface Router {
   readonly deviations: readonly number[];
   /** A mask each: what it loses beyond the masks' mean, in the mean over the prompts. */
   readonly intercepts: readonly number[];
-  /** A row of weights a mask. */
+  /** A row of weights per mask. */
   readonly weights: readonly (readonly number[])[];
   /**
    * The ridge by the mean squared length of a standardised prompt, as held-out error chose it. null: no
@@ -41,7 +41,7 @@ export const strengths: readonly number[] = Array.from({ length: 13 }, (_, at) =
  * matrix 1/n + U E / (E + r) U', which is what fitting again without B gives. Time goes as the cube of the
  * number of prompts.
  *
- * `features`: a row a prompt. `losses`: a row a prompt, a column a mask; lower is better. `runs`: of each
+ * `features`: a row per prompt. `losses`: the same, a column per mask; lower is better. `runs`: of each
  * prompt the number of its run; at least two runs, so that neighbours do not vouch for each other.
  */
 export function fitRouter(features: Rows, losses: Rows, runs: readonly number[]): FittedRouter {

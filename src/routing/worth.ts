@@ -4,7 +4,7 @@ import { least } from "./router.ts";
 
 /** What masks did on sequences of held-out text, or on questions, and which a way to route took. */
 export interface RoutedTable {
-  /** A row a sequence, a column a mask. */
+  /** A row per sequence, a column per mask. */
   readonly values: readonly (readonly number[])[];
   /** Of each sequence the number of its domain; all 0 where domains are not known. */
   readonly domains: readonly number[];

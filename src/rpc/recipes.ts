@@ -190,7 +190,7 @@ export class Recipes {
     }
   }
 
-  /** Made once a worker, whoever asks, and used until its holder says otherwise. */
+  /** Made once per worker, whoever asks, and used until its holder says otherwise. */
   #hold(
     line: Line,
     recipe: Recipe,

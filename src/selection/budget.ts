@@ -5,7 +5,7 @@ import { DepthkitError } from "../errors.ts";
 export interface Part {
   /** Such as `attention`. */
   readonly kind: string;
-  /** What it costs where it stays, by name: parameters, bytes, KV bytes a token, seconds. */
+  /** What it costs where it stays, by name: parameters, bytes, KV bytes per token, seconds. */
   readonly costs?: Readonly<Record<string, number>> | undefined;
 }
 

@@ -7,9 +7,9 @@ import { lowest } from "./rank.ts";
 export interface ChoiceDraws<Player extends string = string> {
   /** Who could have been chosen. */
   readonly players: readonly Player[];
-  /** What went, a set a draw; this or `scores`. */
+  /** What went, a set per draw; this or `scores`. */
   readonly choices?: readonly (readonly Player[])[] | undefined;
-  /** A score a player, a list a draw; the `lowest` of each are its choice. */
+  /** A score per player, a list per draw; the `lowest` of each are its choice. */
   readonly scores?: readonly (readonly number[])[] | undefined;
   readonly lowest?: number | undefined;
   /** What each draw's choice was worth on text that it had not seen. */
@@ -56,7 +56,7 @@ export function choiceCertainty<Player extends string>(draws: ChoiceDraws<Player
   const stranger = choices.flat().find((player) => !players.includes(player));
   if (stranger !== undefined) refuse(`a draw chose "${stranger}", which is none of the players`);
   if (results !== undefined && results.length !== choices.length) {
-    refuse(`got ${results.length} results of ${choices.length} draws; give one a draw`);
+    refuse(`got ${results.length} results of ${choices.length} draws; give one per draw`);
   }
   const sets = choices.map((choice) => new Set<string>(choice));
   const overlaps = sets.flatMap((one, at) => sets.slice(at + 1).map((other) => inCommon(one, other)));

@@ -12,7 +12,7 @@ import {
 import { tQuantile } from "../shapley/student-t.ts";
 import { deviationOf, pairedDifference } from "./choice-certainty.ts";
 
-/** A way to choose, and what its choices were worth on unseen text, a number a draw; higher is better. */
+/** A way to choose, and what its choices were worth on unseen text, a number per draw; higher is better. */
 export interface ChoiceResults {
   readonly name: string;
   readonly results: readonly number[];

@@ -45,7 +45,7 @@ export interface SearchOptions<Player extends string = string> {
   /** Who stays, whatever the candidates. */
   readonly protect?: readonly Player[] | undefined;
   /**
-   * For `lowest`, `iterative` and `knapsack`: a number a player, lowest first to go; `iterative` takes a
+   * For `lowest`, `iterative` and `knapsack`: a number per player, lowest first to go; `iterative` takes a
    * function, which is asked again after each removal. Default: what the game loses without each.
    */
   readonly scores?: Scores | MeasureScores | undefined;

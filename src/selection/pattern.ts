@@ -3,7 +3,7 @@ import { aText, aWhole, type Check, checkArgument, listOf, required } from "../o
 
 /** Blocks of two kinds, and the order they have in their family: what `model.info.pattern` holds. */
 export interface BlockPattern {
-  /** One entry a block. */
+  /** One entry per block. */
   kinds: readonly string[];
   /** Every block whose number from 1 is a multiple of it is of the kind `last`, all others are not. */
   period: number;

@@ -2,7 +2,7 @@ import { item } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
 import type { SearchRun } from "./run.ts";
 
-/** A number a player: in the game's order, by label, or as `toScores()` names them. The lowest go first. */
+/** A number per player: in the game's order, by label, or as `toScores()` names them. The lowest go first. */
 export type Scores = readonly number[] | Readonly<Record<string, number>> | NamedScores;
 
 /** Scores of players under a name. */
@@ -58,7 +58,7 @@ function inOrder(scores: Scores, players: readonly string[], needed: readonly nu
   if (list.length !== players.length) {
     throw new DepthkitError(
       "INVALID_ARGUMENT",
-      `Searching: got ${list.length} scores for ${players.length} players; give one a player, or name them.`,
+      `Searching: got ${list.length} scores for ${players.length} players; give one each, or name them.`,
     );
   }
   const missing = needed.find((player) => !Number.isFinite(list[player]));

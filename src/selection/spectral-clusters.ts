@@ -8,7 +8,7 @@ import { item } from "../arrays.ts";
  * next centre being the point farthest from those there are, and the least sum of squares is taken, of equal
  * ones the first.
  *
- * `affinity`: symmetric, from 0 on; its diagonal is not read. Returns a label a point, clusters numbered by
+ * `affinity`: symmetric, from 0 on; its diagonal is not read. Returns a label per point, clusters numbered by
  * their first points.
  */
 export function spectralClusters(affinity: readonly (readonly number[])[], clusters: number): number[] {
@@ -22,7 +22,7 @@ export function spectralClusters(affinity: readonly (readonly number[])[], clust
   return byFirstPoint(best?.labels ?? []);
 }
 
-/** A row of coordinates a point. */
+/** A row of coordinates per point. */
 function embed(affinity: readonly (readonly number[])[], dimensions: number): number[][] {
   const size = affinity.length;
   const roots = affinity.map((row, i) => Math.sqrt(row.reduce((sum, a, j) => (i === j ? sum : sum + a), 0)));

@@ -60,7 +60,7 @@ export class SubsetStream {
     }
   }
 
-  /** Robert Floyd's sampling of a subset: one draw an element. */
+  /** Robert Floyd's sampling of a subset: one draw per element. */
   #draw(): number[] {
     const chosen = new Set<number>();
     for (let top = this.#items - this.#size; top < this.#items; top++) {

@@ -2,7 +2,7 @@ import { add, real } from "../arrays.ts";
 /** The state of an estimate for one value of the game. */
 export interface ValueDraft {
   readonly estimate: Float64Array;
-  /** The estimates' variances, one a player. */
+  /** The estimates' variances, one per player. */
   readonly variance: Float64Array;
   /** Rows d whose outer products d d' sum up to about the estimates' covariance matrix. */
   readonly factors: readonly Float64Array[];
@@ -12,7 +12,7 @@ export interface ValueDraft {
   readonly units: number;
 }
 
-/** What an estimator hands over: one draft a value, in the game's order. */
+/** What an estimator hands over: one draft per value, in the game's order. */
 export interface Draft {
   readonly values: readonly ValueDraft[];
   /** Walks, pairs or coalitions drawn, repeats included. */

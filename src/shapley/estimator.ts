@@ -31,7 +31,7 @@ export interface Outcome extends Partial<EstimatorTraits> {
   readonly draft: Draft;
   /** Estimates of the further linear maps that were asked for. */
   readonly extras?: readonly Draft[];
-  /** What the fitted models of the game found, one text a value, where the estimator has them. */
+  /** What the fitted models of the game found, one text per value, where the estimator has them. */
   readonly surrogates?: readonly string[];
 }
 

@@ -9,7 +9,7 @@ import { choose } from "./target.ts";
  */
 export interface Functional {
   readonly players: number;
-  /** How many numbers it gives: one a player, or one a pair. */
+  /** How many numbers it gives: one per player, or one per pair. */
   readonly size: number;
   /** The largest number of removed players with a weight. */
   readonly reach: number;

@@ -56,7 +56,7 @@ export interface EstimateOptions {
    * negative); `true` (the default) takes the game's own caps, `false` none.
    */
   readonly cap?: boolean | Readonly<Record<string, number>> | undefined;
-  /** At most this many coalitions are evaluated, v(all) and v(none) included; default 20 a player. */
+  /** At most this many coalitions are evaluated, v(all) and v(none) included; default 20 per player. */
   readonly evaluations?: number | undefined;
   /** No batch is started after this time. */
   readonly seconds?: number | undefined;

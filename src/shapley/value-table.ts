@@ -9,7 +9,7 @@ export class ValueTable {
   readonly #capped: number[];
   /** By number of removed players, how many coalitions have been evaluated. */
   readonly #without: number[] = [];
-  /** The least and the greatest value so far, a pair a value. */
+  /** The least and the greatest value so far, a pair per value. */
   readonly #ranges: Float64Array;
   #data: Float64Array;
 
@@ -28,7 +28,7 @@ export class ValueTable {
     return this.#rows.size;
   }
 
-  /** How many coalitions' values were lifted to the floor, one count a value. */
+  /** How many coalitions' values were lifted to the floor, one count per value. */
   get capped(): readonly number[] {
     return [...this.#capped];
   }

@@ -245,7 +245,7 @@ test("solve asks a probe's questions", async () => {
   expect({ code: drawn.code, stderr: drawn.stderr }).toMatchObject({ code: 0 });
   expect(drawn.stdout).toMatch(/^right +\d of 6$/m);
   expect(drawn.stdout).toMatch(/^pass@3 +[01]\.\d{4} \+- \d/m);
-  expect(drawn.stdout).toMatch(/^drawn +3 an item at temperature 0.8, seed 7$/m);
+  expect(drawn.stdout).toMatch(/^drawn +3 per item at temperature 0.8, seed 7$/m);
 });
 
 test("SEL1: evaluate prints what a run of removed blocks means, removed and kept", async () => {
@@ -372,6 +372,7 @@ const fold = ["repair", ...model, "--data", "text.txt", "--remove", "3", "--save
 
 test.each([
   [["influence", "--data", "text.txt"], "required option '--model"],
+  [["influence", "--modle", "smollm2-135m"], "unknown option '--modle'\n(Did you mean --model?)"],
   [["evaluate", ...model, "--data", "text.txt", "--remove", "2:4"], "first-last"],
   [["evaluate", ...model], "--task"],
   [["solve", ...model, "--task", "text.txt", "--prompt", "{question}"], ".jsonl"],

@@ -332,7 +332,8 @@ describe("a plan", () => {
           "evaluations.2.where.rankings",
           "evaluations.0",
           "evaluations.1",
-          "rankings.0",
+          // Both of the grid that is written second.
+          "rankings.1",
           "rankings.1",
         ],
       },

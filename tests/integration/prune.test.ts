@@ -1,14 +1,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   Depthkit,
+  type ExportInfo,
   type PruneEvent,
   type PruneOptions,
+  type PruneRecord,
   planPrune,
   prune,
   pruneRecipeNames,
@@ -54,6 +56,11 @@ afterAll(async () => {
 
 const at = (name: string) => join(folder, name);
 
+function asFolder(saved: PruneRecord["export"]): ExportInfo {
+  if (!("folder" in saved)) throw new Error("a GGUF file was saved, not a folder");
+  return saved;
+}
+
 test("every contender has the budget's size and the same repair, and the best on held-out text is shipped", async () => {
   const events: PruneEvent[] = [];
   const record = await prune(kit, { ...asked, out: at("all"), onEvent: (event) => events.push(event) });
@@ -72,7 +79,7 @@ test("every contender has the budget's size and the same repair, and the best on
       expect(one.againstShipped?.nats).toBeCloseTo((one.repairedLoss ?? Number.NaN) - record.shipped.loss, 9);
   }
   expect(record.export.removed).toEqual(winner?.removed);
-  expect(record.export.maxLogitDifference).toBeLessThan(1e-5);
+  expect(asFolder(record.export).maxLogitDifference).toBeLessThan(1e-5);
   expect(events.map(({ kind }) => kind)).toEqual(["plan", ...record.contenders.map(() => "contender")]);
   // What is said of the shipped set is what an evaluation of it on the same sequences says.
   await using model = await kit.loadModel(tiny, { device: "cpu" });
@@ -86,6 +93,12 @@ test("every contender has the budget's size and the same repair, and the best on
   const { scores } = await model.evaluateSubnetworks(heldOut, [model, repaired]).result;
   expect(record.wholeLoss).toBeCloseTo(scores[0]?.values.loss ?? Number.NaN, 6);
   expect(record.shipped.loss).toBeCloseTo(scores[1]?.values.loss ?? Number.NaN, 6);
+});
+
+test("a run whose text is not there leaves nothing behind", async () => {
+  const wrong = { ...asked, data: at("no-such.txt"), out: at("nothing") };
+  await expect(prune(kit, wrong)).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
+  expect(readdirSync(folder).filter((name) => name.startsWith("nothing"))).toEqual([]);
 });
 
 test("a second run refuses what lies there; with overwrite it searches nothing again", async () => {
@@ -166,6 +179,43 @@ test("where no contender can be made, the error says so", async () => {
   expect(existsSync(at("none"))).toBe(false);
 });
 
+test("a GGUF file is saved of what one can hold", async () => {
+  const toFile = { ...asked, baselines: ["tail"], export: { format: "gguf" } } as const;
+  const record = await prune(kit, { ...toFile, out: at("smaller.gguf") });
+  if (!("file" in record.export)) throw new Error("a folder was saved, not a GGUF file");
+  expect(record.export).toMatchObject({ architecture: "deci", file: at("smaller.gguf") });
+  expect(record.contenders.map(({ name }) => name)).toEqual(["tail", "search"]);
+  expect(statSync(at("smaller.gguf")).size).toBe(record.export.bytes);
+  // Known from the journal: nothing is fitted to ask again.
+  rmSync(at("smaller.gguf"));
+  rmSync(at("smaller.gguf.run/record.json"));
+  const again = await prune(kit, { ...toFile, out: at("smaller.gguf") });
+  expect(again.shipped).toMatchObject({ contender: record.shipped.contender, loss: record.shipped.loss });
+  expect(again.export).toMatchObject({ sha256: record.export.sha256 });
+});
+
+test("what a GGUF file cannot hold is said when the first set is made, and is no contender", async () => {
+  const toFile = { ...asked, export: { format: "gguf" } } as const;
+  const patched = prune(kit, { ...toFile, repair: { method: "patch" }, out: at("patched.gguf") });
+  await expect(patched).rejects.toMatchObject({
+    code: "EXPORT_UNSUPPORTED",
+    message: expect.stringContaining("with the repair patch"),
+  });
+  expect(existsSync(at("patched.gguf"))).toBe(false);
+  const baselines = ["tail", "linearpatch"] as const;
+  const { contenders, leftOut } = await prune(kit, { ...toFile, baselines, out: at("without.gguf") });
+  expect(contenders.map(({ name }) => name)).toEqual(["tail", "search"]);
+  expect(leftOut).toMatchObject([{ name: "linearpatch", code: "EXPORT_UNSUPPORTED" }]);
+});
+
+test("options that are not the format's are refused", async () => {
+  const options = { ...asked, out: at("x"), export: { format: "huggingface", base: "x.gguf" } } as object;
+  await expect(prune(kit, options as PruneOptions)).rejects.toMatchObject({
+    code: "INVALID_ARGUMENT",
+    message: expect.stringMatching(/export: there is no .*base/),
+  });
+});
+
 test("healing is kept where it helps on held-out text, and left out where it does not", async () => {
   const training = { steps: 6, learningRate: 0.02, objective: { kl: 0, loss: 1 } };
   const base = { ...asked, baselines: [], repair: null };
@@ -181,7 +231,7 @@ test("healing is kept where it helps on held-out text, and left out where it doe
   expect(hurt.healing?.against.nats).toBeGreaterThan(0);
   expect(hurt.shipped.loss).toBe(hurt.contenders[0]?.removedLoss);
   // Nothing was put in place, so the checkpoint is the model's own kind.
-  expect(hurt.export.layout).toBe("plain");
+  expect(asFolder(hurt.export).layout).toBe("plain");
 });
 
 test("other texts and questions are measured beside, and decide nothing", async () => {

@@ -10,18 +10,20 @@ import {
 } from "node:fs";
 import { connect as connectTcp, type Socket } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { Dealer } from "zeromq";
 import {
   type ConnectOptions,
   Depthkit,
   type DepthkitError,
+  definePlan,
   type LinkChange,
   type ListeningWorker,
   listenWorker,
   type Model,
   makeKeys,
+  runPlan,
 } from "../../src/index.ts";
 import { encode } from "../../src/protocol/codec.ts";
 import { portOf, proxyTo } from "./remote-proxy.ts";
@@ -373,6 +375,20 @@ describe("whose files", () => {
       details: { worker: worker.endpoint },
     });
     expect((await corpusOf(model)).info).toMatchObject({ sequences: 4 });
+  });
+
+  test("a study's journals and record lie on this machine, in a folder named from here", async () => {
+    const kit = await connect();
+    const out = file("study");
+    const plan = definePlan({
+      model: { source: tiny, device: "cpu" },
+      calibration: { data: { texts: [text] }, sequences: 2, length: 16 },
+      rankings: [{ by: "influence", metric: "cosine" }],
+      removals: [1],
+      evaluations: [{ kind: "perplexity", data: { texts: [text] }, chunk: 16, maxChunks: 2 }],
+    } as const);
+    await runPlan(kit, plan, { folder: relative(process.cwd(), out) });
+    expect(existsSync(join(out, "record.json"))).toBe(true);
   });
 
   test("an export with a check is refused before anything is written, with what to do instead", async () => {

@@ -341,7 +341,7 @@ describe("draws of text", () => {
     expect(comparison?.sentence).toContain("calibration noise");
   });
 
-  test("measure influence once a draw, whatever the number of methods that go by it", async () => {
+  test("measure influence once per draw, whatever the number of methods that go by it", async () => {
     let measured = 0;
     await model.searchDraws({
       texts: { made: texts },

@@ -1,4 +1,4 @@
-"""Small configurations of every family, one entry a wiring: a family whose configuration changes how blocks
+"""Small configurations of every family, one entry per wiring: a family whose configuration changes how blocks
 are wired or how attention sees positions appears once for each way."""
 
 from __future__ import annotations

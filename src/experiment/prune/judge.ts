@@ -3,7 +3,7 @@ import { DepthkitError } from "../../errors.ts";
 import type { Subnetwork } from "../../model/model.ts";
 import type { Workspace } from "./workspace.ts";
 
-/** Losses on the held-out part, a row a subnetwork, a number a sequence, in nats a token. */
+/** Losses on the held-out part, a row per subnetwork, a number per sequence, in nats per token. */
 export async function heldOutLosses(
   { model, sequences, call }: Workspace,
   subnetworks: readonly Subnetwork[],

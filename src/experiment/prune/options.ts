@@ -1,5 +1,5 @@
 import { someText, type TextData } from "../../evaluation/text-data.ts";
-import type { HuggingfaceExport } from "../../model/export.ts";
+import type { GgufExport, HuggingfaceExport } from "../../model/export.ts";
 import type { LoadModelOptions } from "../../model/model.ts";
 import { type RepairOptions, repairOptions } from "../../model/repair.ts";
 import { type GapRepairOptions, gapRepairOptions } from "../../model/search/gap-repairs.ts";
@@ -23,7 +23,8 @@ import {
   refusal,
   required,
 } from "../../options.ts";
-import { exportOptions } from "../../protocol/export.ts";
+import { exportFormats, exportOptions } from "../../protocol/export.ts";
+import { ggufOptions } from "../../protocol/export-gguf.ts";
 import { modelOptions } from "../../protocol/model.ts";
 import type { CallOptions, Own } from "../../rpc/call-options.ts";
 import { optionsOf } from "../../rpc/parse-params.ts";
@@ -58,8 +59,8 @@ export interface PruneOptions extends CallOptions {
   text?: Partial<Own<SplitTextOptions>> | undefined;
   /** Where the smaller model goes. */
   out: string;
-  /** How it is saved. */
-  export?: Own<Omit<HuggingfaceExport, "note" | "format" | "check">> | undefined;
+  /** How it is saved. What a format cannot hold is no contender. Default: a Hugging Face checkpoint. */
+  export?: PruneExport | undefined;
   /** Where journals and the record go; the same call goes on from them. Default: `out` with `.run` behind. */
   folder?: string | undefined;
   /** Who plays, as in a search. Default `block`. */
@@ -100,6 +101,13 @@ export interface PruneOptions extends CallOptions {
   onEvent?: ((event: PruneEvent) => void) | undefined;
 }
 
+type Saved<Format> = Own<Omit<Format, "note" | "check" | "format">>;
+
+/** How `prune` saves the smaller model: a folder that transformers loads, or a file for llama.cpp. */
+export type PruneExport =
+  | (Saved<HuggingfaceExport> & { format?: "huggingface" | undefined })
+  | (Saved<GgufExport> & { format: "gguf" });
+
 /** What the sets are compared on. */
 export interface PruneEvaluations {
   /** Held-out text by name: perplexity, in chunks of the text's length. */
@@ -131,6 +139,15 @@ const textChecks = { fit, choose: { ...choose, required: false }, report, draw }
 const { budget, players: some, candidates, protect, strategy, seed } = searchChecks;
 const nothing: Check = { allowed: "null", holds: (value) => value === null };
 
+const format = anyOf(...exportFormats);
+const asFolder = optionsOf(exportOptions.omit({ note: true }), { format });
+const asFile = optionsOf(ggufOptions.omit({ note: true }), { format });
+const saved: Check = {
+  ...asFolder,
+  faults: (value, path) =>
+    (formatOf({ export: value as PruneExport }) === "gguf" ? asFile : asFolder).faults?.(value, path) ?? [],
+};
+
 const checks: Checks<PruneOptions> = {
   ...workerCallChecks,
   model: required(aText),
@@ -139,7 +156,7 @@ const checks: Checks<PruneOptions> = {
   data: required(someText),
   text: optionsOf(splitCorpusOptions, textChecks),
   out: required(aText),
-  export: optionsOf(exportOptions.omit({ note: true }), {}),
+  export: saved,
   folder: aText,
   players: some,
   candidates,
@@ -155,6 +172,11 @@ const checks: Checks<PruneOptions> = {
   evaluate: objectOf(evaluationChecks),
   onEvent: aFunction,
 };
+
+/** What the smaller model is saved as. */
+export function formatOf(options: Pick<PruneOptions, "export">): (typeof exportFormats)[number] {
+  return options.export?.format ?? "huggingface";
+}
 
 /** @throws DepthkitError INVALID_ARGUMENT */
 export function checkPruneOptions(call: string, options: PruneOptions): void {

@@ -12,11 +12,12 @@ import { withTimeLimit } from "../../rpc/time-limit.ts";
 import { meanOf, pairedDifference } from "../../selection/choice-certainty.ts";
 import { withCheckpoints } from "../checkpoints.ts";
 import { isItsOwn } from "../own-fault.ts";
+import { checkOwnFolder } from "../own-folder.ts";
 import { writeRecord } from "../write-record.ts";
 import { choose, judge, repaired, repairOf } from "./contenders.ts";
 import { heldOutLosses, wholeLosses } from "./judge.ts";
 import { baselineNames, type ContenderName, contenderNames } from "./names.ts";
-import { checkPruneOptions, type PruneOptions } from "./options.ts";
+import { checkPruneOptions, formatOf, type PruneOptions } from "./options.ts";
 import { planWork } from "./plan.ts";
 import { type Beside, prove } from "./proof.ts";
 import {
@@ -27,6 +28,7 @@ import {
   pruneRecordSchema,
   type Verdict,
 } from "./record.ts";
+import { cannotBeSaved, checkFormat } from "./saving.ts";
 import { folderOf, openWorkspace, type Workspace } from "./workspace.ts";
 
 /** The entry point's call of this name: `src/calls.ts` says what it does. */
@@ -109,9 +111,12 @@ async function withWorkspace<T>(
   checkArgument(call, "kit", kit, anInstance(Depthkit, "a Depthkit, as Depthkit.start() gives it"));
   checkPruneOptions(call, options);
   return await withTimeLimit(call, options, async (signal) => {
-    await using steps = await StepsFile.open(join(folderOf(options), "steps.jsonl"));
+    const { timeoutMs } = options;
+    const folder = folderOf(options);
+    await checkOwnFolder(kit, folder, { signal, timeoutMs });
+    await using steps = await StepsFile.open(join(folder, "steps.jsonl"));
     const overwrite = mayReplace(options, steps);
-    await kit.checkTarget(options.out, { kind: "export", overwrite, signal, timeoutMs: options.timeoutMs });
+    await kit.checkTarget(options.out, { kind: kindOf(options), overwrite, signal, timeoutMs });
     const work = await openWorkspace(kit, { ...options, signal }, steps);
     await using _ = work.model;
     return await body(work);
@@ -128,6 +133,7 @@ function mayReplace(options: PruneOptions, steps: StepsFile): boolean {
 
 /** The cheapest baseline says how many units go. */
 async function planOf(work: Workspace): Promise<PrunePlan> {
+  await checkFormat(work);
   const { choice } = await choose(work, "tail");
   return await planWork(work, choice.removed);
 }
@@ -175,6 +181,11 @@ async function fare(work: Workspace, name: ContenderName, plan: PrunePlan) {
   try {
     const chosen = await choose(work, name, plan);
     const { verdict, subnetwork } = await judge(work, name, chosen);
+    const refused = await cannotBeSaved(work, name, chosen.choice.removed, subnetwork);
+    if (refused !== undefined) {
+      await subnetwork?.close();
+      return refused;
+    }
     return { contender: { name, choice: chosen.choice, verdict }, subnetwork };
   } catch (error) {
     if (isItsOwn(error)) return error;
@@ -223,14 +234,20 @@ async function exportShipped(kit: Depthkit, work: Workspace, shipped: Subnetwork
   const { options, steps, heldOut, call } = work;
   const { out } = options;
   const overwrite = mayReplace(options, steps);
-  await kit.checkTarget(out, { kind: "export", overwrite, signal: call.signal, timeoutMs: call.timeoutMs });
+  const { signal, timeoutMs } = call;
+  await kit.checkTarget(out, { kind: kindOf(options), overwrite, signal, timeoutMs });
   await steps.mark(exporting(options));
   const { sequences, length } = heldOut.info;
   const note =
     `Chosen by ${leader.choice.strategy}${leader.name === "search" ? " under repair" : ""}, the best of ` +
     `several sets of this size on ${sequences} x ${length} tokens of held-out text.`;
-  return await shipped.export(out, { format: "huggingface", ...options.export, overwrite, note, ...call });
+  const own = { overwrite, note, ...call };
+  return options.export?.format === "gguf"
+    ? await shipped.export(out, { ...options.export, ...own })
+    : await shipped.export(out, { ...options.export, format: "huggingface", ...own });
 }
+
+const kindOf = (options: PruneOptions) => (formatOf(options) === "gguf" ? "gguf" : "export");
 
 /** As the record has it: how much higher the one's losses are, over the same sequences. */
 function differenceOf(losses: readonly number[], than: readonly number[]) {

@@ -4,6 +4,7 @@ import { unitName } from "../../protocol/common.ts";
 import { corpusInfo } from "../../protocol/corpus.ts";
 import { choicesResult, lastWordResult, perplexityResult } from "../../protocol/evaluation.ts";
 import { exportHuggingfaceResult } from "../../protocol/export.ts";
+import { exportGgufResult } from "../../protocol/export-gguf.ts";
 import { modelInfo } from "../../protocol/model.ts";
 import { repairReport } from "../../protocol/repair.ts";
 import { contenderNames } from "./names.ts";
@@ -27,9 +28,9 @@ const difference = z.object({
   standardError: z.number().describe("Of that mean, over the same sequences."),
 });
 
-/** Losses on the held-out part, a number a sequence. */
+/** Losses on the held-out part, a number per sequence. */
 export const verdictSchema = z.object({
-  removed: z.array(z.number()).describe("With nothing in the place of the units, nats a token."),
+  removed: z.array(z.number()).describe("With nothing in the place of the units, nats per token."),
   repaired: z.array(z.number()).nullable().describe("With the repair; null where none was asked for."),
 });
 export type Verdict = z.infer<typeof verdictSchema>;
@@ -37,7 +38,9 @@ export type Verdict = z.infer<typeof verdictSchema>;
 export const contenderSchema = choiceSchema.extend({
   name: contenderName.describe("Which of them it is."),
   repair: z.string().nullable().describe("The method that was put in place; null where none was asked for."),
-  removedLoss: z.number().describe("On the held-out part, nothing in the place of the units, nats a token."),
+  removedLoss: z
+    .number()
+    .describe("On the held-out part, nothing in the place of the units, nats per token."),
   repairedLoss: z.number().nullable().describe("The same with the repair; null where none was asked for."),
   againstShipped: difference.nullable().describe("Null until a model is shipped, and of its own set."),
 });
@@ -95,15 +98,15 @@ export const pruneRecordSchema = z.object({
     .object({ fit: corpusInfo, choose: z.array(corpusInfo), heldOut: corpusInfo })
     .describe("What repairs were fitted to, what sets were chosen on, and the held-out text."),
   plan: prunePlanSchema.describe("What was planned, before the long work."),
-  wholeLoss: z.number().describe("Of the whole model on the held-out part, nats a token."),
+  wholeLoss: z.number().describe("Of the whole model on the held-out part, nats per token."),
   contenders: z.array(contenderSchema).describe("In the order in which they were made."),
   leftOut: z
     .array(z.object({ name: contenderName, code: z.enum(errorCodes), why: z.string() }))
-    .describe("Contenders whose set or repair could not be made, each with its error."),
+    .describe("Contenders that could not be made or saved, each with its error."),
   shipped: z
     .object({
       contender: contenderName.describe("Whose set was shipped: the least loss on the held-out part."),
-      loss: z.number().describe("Of the shipped model on the held-out part, nats a token."),
+      loss: z.number().describe("Of the shipped model on the held-out part, nats per token."),
       healed: z.boolean().describe("Whether the healing is in it."),
       repairs: z.array(repairReport).describe("Of what was put in place, in the order it was made."),
     })
@@ -113,7 +116,7 @@ export const pruneRecordSchema = z.object({
     .nullable()
     .describe("What healing gave, against the model before it; null where none was asked for."),
   proof: z.array(proofSchema).describe("On the other texts and tasks that were asked for."),
-  export: exportHuggingfaceResult.describe("What was saved."),
+  export: z.union([exportHuggingfaceResult, exportGgufResult]).describe("What was saved."),
   notes: z.array(z.string()).describe("What the plan and the searches have to add."),
 });
 /** All that a pruning leaves: what was asked, the sets compared, and what was saved. */

@@ -19,7 +19,7 @@ export const isLowerBetter = (measure: string): boolean =>
 export interface CurvePoint {
   /** As the plan has it: a number of units, or a share; 0 for the whole model. */
   readonly removal: number;
-  /** Units gone, of the model's parameters the share, of the cache a token the share; means over draws. */
+  /** Units gone, of the model's parameters the share, of the cache per token the share; means over draws. */
   readonly units: number;
   readonly parameterShare: number;
   readonly kvShare: number;
@@ -31,7 +31,7 @@ export interface CurvePoint {
   readonly high: number | null;
   /** What each draw has, in their order. */
   readonly draws: readonly (number | null)[];
-  /** Ids of the subnetworks, one a draw. */
+  /** Ids of the subnetworks, one per draw. */
   readonly subnetworks: readonly string[];
 }
 

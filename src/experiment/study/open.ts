@@ -20,6 +20,7 @@ import type {
   SettledPlan,
   SettledRanking,
 } from "./plan.ts";
+import type { Written } from "./settle.ts";
 
 /** A model with its text and its questions. Closing the model gives all of it back. */
 export interface OpenModel {
@@ -56,6 +57,16 @@ export interface OpenEvaluation {
 /** What opening found wrong, path by path: all of it is told at once. */
 export class FaultList {
   readonly faults: Fault[] = [];
+  readonly #written: Written;
+
+  constructor(written: Written) {
+    this.#written = written;
+  }
+
+  /** Where an entry was written. */
+  pathOf(entry: object): string {
+    return this.#written.get(entry) ?? "";
+  }
 
   /** What `open` gives; undefined where the plan is at fault, which is then noted. */
   async of<T>(path: string, open: () => Promise<T>): Promise<T | undefined> {
@@ -103,23 +114,22 @@ export async function openModel(
       }
     }
     const evaluations: OpenEvaluation[] = [];
-    for (const [at, evaluation] of plan.evaluations.entries()) {
-      const opened = await list.of(`evaluations.${at}`, () => openEvaluation(model, evaluation, call));
+    for (const evaluation of plan.evaluations) {
+      const opened = await list.of(list.pathOf(evaluation), () => openEvaluation(model, evaluation, call));
       if (opened !== undefined) evaluations.push(opened);
     }
     const deciding = new Map<string, Task>();
-    for (const [at, ranking] of plan.rankings.entries()) {
-      list.faults.push(...tooMany(plan, ranking, at, model.depth));
+    for (const ranking of plan.rankings) {
+      const path = list.pathOf(ranking);
+      list.faults.push(...tooMany(plan, ranking, path, model.depth));
       if (ranking.by === "order") {
         const { order } = ranking;
         const units = Array.isArray(order) ? order : Object.keys(order);
-        await list.of(`rankings.${at}.order`, async () => checkUnits(units, model.depth));
+        await list.of(`${path}.order`, async () => checkUnits(units, model.depth));
       }
       if (!("on" in ranking) || ranking.on === undefined) continue;
       const { data, ...asked } = ranking.on;
-      const task = await list.of(`rankings.${at}.on`, () =>
-        model.loadTask(data as TaskData, { ...asked, ...call }),
-      );
+      const task = await list.of(`${path}.on`, () => model.loadTask(data as TaskData, { ...asked, ...call }));
       if (task !== undefined) deciding.set(ranking.name, task);
     }
     const { result: tokenizer } = await model.connection.call("model.tokenizer", {
@@ -217,10 +227,9 @@ async function atMost(
 }
 
 /** Removals of more units than there are. */
-function tooMany({ removals }: SettledPlan, ranking: SettledRanking, at: number, depth: number): Fault[] {
+function tooMany({ removals }: SettledPlan, ranking: SettledRanking, path: string, depth: number): Fault[] {
   if (!Array.isArray(removals)) return [];
   const most = playersIn(ranking, depth);
-  const path = `rankings.${at}`;
   return removals
     .filter((count) => count > most)
     .map((count) => ({

@@ -89,7 +89,7 @@ const byValues = z
       .optional()
       .describe("Which average of marginal contributions; default: a horizon of 0.4 of the players."),
     method: z.enum(methods).default("regression").describe("The estimator."),
-    evaluations: whole(1).optional().describe("Subnetworks evaluated at most; default: 20 a player."),
+    evaluations: whole(1).optional().describe("Subnetworks evaluated at most; default: 20 per player."),
     interactions: z.boolean().default(false).describe("Also estimate what pairs do for each other."),
   })
   .describe("By Shapley or horizon values.");

@@ -1,4 +1,5 @@
 /** Runs a plan: refused whole or begun, each step done once, and one record at the end. */
+
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { StepsFile } from "../../journal/steps-file.ts";
@@ -16,6 +17,7 @@ import {
 } from "../../options.ts";
 import type { CallOptions } from "../../rpc/call-options.ts";
 import { withTimeLimit, workerCallChecks } from "../../rpc/time-limit.ts";
+import { checkOwnFolder } from "../own-folder.ts";
 import { writeRecord } from "../write-record.ts";
 import { plannedSchema } from "./cost/schema.ts";
 import { rankingSteps } from "./count-steps.ts";
@@ -48,7 +50,7 @@ async function run(kit: Depthkit, plan: Plan, options: RunOptions): Promise<Stud
   const { folder, signal, timeoutMs, onProgress } = options;
   const startedAt = new Date().toISOString();
   return await withOpenPlan(kit, plan, { signal, timeoutMs, onProgress }, async (settled, opened) => {
-    await kit.checkTarget(folder, { kind: "files", signal, timeoutMs });
+    await checkOwnFolder(kit, folder, { signal, timeoutMs });
     mkdirSync(folder, { recursive: true });
     await using file = await StepsFile.open(join(folder, "steps.jsonl"));
     const steps = new Steps(file, options);
@@ -85,8 +87,8 @@ export async function withOpenPlan<T>(
   call: CallOptions,
   work: (settled: SettledPlan, opened: readonly OpenModel[]) => Promise<T>,
 ): Promise<T> {
-  const { plan: settled, faults } = settlePlan(plan);
-  const list = new FaultList();
+  const { plan: settled, faults, written } = settlePlan(plan);
+  const list = new FaultList(written);
   const opened: OpenModel[] = [];
   try {
     // Entries without faults are opened all the same: what is wrong with the others is told along with these.

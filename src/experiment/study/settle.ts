@@ -26,7 +26,11 @@ export interface Settled {
   /** Entries with faults are left out. */
   readonly plan: SettledPlan;
   readonly faults: readonly Fault[];
+  readonly written: Written;
 }
+
+/** Where each entry of a settled plan was written: a grid is one entry there, and those with faults count. */
+export type Written = ReadonlyMap<object, string>;
 
 const entries = ["model", "calibration", "rankings", "repairs", "evaluations"] as const;
 
@@ -52,8 +56,16 @@ export function settlePlan(given: unknown): Settled {
     }
     return [];
   };
-  const read = <T>(path: string, value: unknown, as: (spelled: unknown, path: string) => T | undefined) =>
-    named(path, value, as, faults);
+  const written = new Map<object, string>();
+  const read = <T extends object>(
+    path: string,
+    value: unknown,
+    as: (spelled: unknown, path: string) => T | undefined,
+  ) => {
+    const found = named(path, value, as, faults);
+    for (const entry of found) written.set(entry, path);
+    return found;
+  };
 
   const settled: SettledPlan = {
     removals: parsed?.removals ?? [],
@@ -91,6 +103,9 @@ export function settlePlan(given: unknown): Settled {
         const found = one ? method && { steps: [method] } : parse(repairEntry, value, path, faults);
         if (found === undefined) return undefined;
         const whole: z.output<typeof repairEntry> = found;
+        for (const [place, step] of whole.steps.entries()) {
+          checkFolder(step, one ? path : `${path}.steps.${place}`, faults);
+        }
         return { ...whole, name: whole.name ?? repairName(whole.steps) };
       }),
     ),
@@ -101,7 +116,7 @@ export function settlePlan(given: unknown): Settled {
       }),
     ),
   };
-  return { plan: settled, faults: [...faults, ...faultsAcross(settled)] };
+  return { plan: settled, faults: [...faults, ...faultsAcross(settled, written)], written };
 }
 
 const isEntry = (key: string): boolean => entries.some((entry) => entry === key);
@@ -169,7 +184,7 @@ function named<T>(
 }
 
 /** What entries say of each other. */
-function faultsAcross(plan: SettledPlan): Fault[] {
+function faultsAcross(plan: SettledPlan, written: Written): Fault[] {
   const { rankings, repairs, evaluations, texts } = plan;
   const twice = [
     ...twiceNamed("model", plan.models),
@@ -184,22 +199,27 @@ function faultsAcross(plan: SettledPlan): Fault[] {
     counts: Array.isArray(plan.removals) ? [0, ...plan.removals] : undefined,
   };
   const wheres = [
-    ...repairs.map(({ where }, at) => ({ where, path: `repairs.${at}.where` })),
-    ...evaluations.map(({ where }, at) => ({ where, path: `evaluations.${at}.where` })),
+    ...[...repairs, ...evaluations].map((entry) => ({
+      where: entry.where,
+      path: `${written.get(entry)}.where`,
+    })),
     { where: texts?.where, path: "texts.where" },
   ];
   const strangers = wheres.flatMap(({ where, path }) => strangersIn(where, path, known));
-  return [...twice, ...strangers, ...repairs.flatMap(ownFolders)];
+  return [...twice, ...strangers];
 }
 
 /** One folder for all subnetworks: each would find the checkpoints of the one before it. */
-const ownFolders = ({ steps }: SettledPlan["repairs"][number], at: number): Fault[] =>
-  steps.flatMap((step) => {
-    const folder = "training" in step ? step.training?.folder : undefined;
-    if (folder === undefined || folder === null) return [];
-    const words = `${folder} would be shared by all subnetworks. Leave it out: a study keeps its own.`;
-    return [{ path: `repairs.${at}.training.folder`, words }];
-  });
+function checkFolder(
+  step: SettledPlan["repairs"][number]["steps"][number],
+  path: string,
+  faults: Fault[],
+): void {
+  const folder = "training" in step ? step.training?.folder : undefined;
+  if (folder === undefined || folder === null) return;
+  const words = `${folder} would be shared by all subnetworks. Leave it out: a study keeps its own.`;
+  faults.push({ path: `${path}.training.folder`, words });
+}
 
 function twiceNamed(path: string, list: readonly { readonly name: string }[]): Fault[] {
   const names = list.map(({ name }) => name);

@@ -20,7 +20,7 @@ export interface RouteMask<S> {
 
 /** A mean loss with its standard error. */
 export interface MeanLoss {
-  /** In nats a token behind the prompt. */
+  /** In nats per token behind the prompt. */
   readonly mean: number;
   /** Over sequences. */
   readonly standardError: number;
@@ -32,11 +32,11 @@ export interface RoutesReport {
   readonly domains: readonly string[];
   /** Of each domain. */
   readonly sequences: number;
-  /** A row a domain, a column a mask. */
+  /** A row per domain, a column per mask. */
   readonly matrix: readonly (readonly MeanLoss[])[];
   /** The model that nothing is removed from, a domain each. */
   readonly whole: readonly MeanLoss[];
-  /** How many sequences the router sent where: a row a domain, a column a mask. */
+  /** How many sequences the router sent where: a row per domain, a column per mask. */
   readonly routed: readonly (readonly number[])[];
   readonly worth: RoutingWorth;
 }

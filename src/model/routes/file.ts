@@ -164,7 +164,7 @@ export function readRoutes({ info }: Subject, given: string): RoutesFile {
   );
 }
 
-/** Whether all that has a row a mask, or a number a feature, has as many. */
+/** Whether all that has a row per mask, or a number per feature, has as many. */
 function fitsTogether({ masks, router, report }: RoutesFile): boolean {
   const { means, deviations, intercepts, weights } = router;
   const rows = [report.matrix, report.whole, report.routed];

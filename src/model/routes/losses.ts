@@ -14,7 +14,7 @@ export type RoutingEngine = Omit<EngineParams, "scoredPositions">;
 
 /**
  * What each mask gets on every sequence of a corpus behind the tokens that choose its route, or on every item
- * of a task: a row a sequence, a column a mask.
+ * of a task: a row per sequence, a column per mask.
  *
  * @throws DepthkitError INVALID_ARGUMENT where sequences are of different length, or all of them is prompt;
  * NOT_MEASURABLE

@@ -19,7 +19,7 @@ export interface RoutesSplit
   report: number;
 }
 
-/** How routes are made: a search a domain, all with the same budget and settings, then a router. */
+/** How routes are made: a search per domain, all with the same budget and settings, then a router. */
 export interface RoutesOptions extends Omit<ModelSearchOptions, "fit" | "choose" | "report"> {
   /** The domains' texts by name: letters, digits, `.`, `_` and `-`. */
   texts: Readonly<Record<string, TextData>>;

@@ -24,7 +24,7 @@ import { featuresOf, featuresOfTexts, type RoutePrompt } from "./prompts.ts";
 export interface Route {
   /** The name of the mask. */
   readonly mask: string;
-  /** By how many nats a token each mask is expected to lose more than the masks' mean, in their order. */
+  /** By how many nats per token each mask is expected to lose more than the masks' mean, in their order. */
   readonly expected: readonly number[];
 }
 

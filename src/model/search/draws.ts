@@ -97,7 +97,7 @@ async function drawAll<S extends AsyncDisposable>(
     for (let draw = 0; draw < draws; draw++) {
       await using parts = await model.splitText(data, { ...split, draw, ...call });
       const { fit, choose, report } = parts;
-      // All methods go by the same influence, so it is measured once a draw.
+      // All methods go by the same influence, so it is measured once per draw.
       const known = fit && new FitInfluence(model.subject, fit);
       for (const name of names) {
         const method = methods[name] as DrawnMethod;

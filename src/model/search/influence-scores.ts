@@ -23,10 +23,9 @@ export interface InfluenceScores {
   readonly repair?: RepairOptions | undefined;
 }
 
-/** A score of a unit by its kind and its block. */
 type ScoreOf = (kind: UnitKind, block: number) => number;
 
-/** A score a unit, lowest first to go; those of units that are gone mean nothing. */
+/** A score per unit, lowest first to go; those of units that are gone mean nothing. */
 export async function influenceScores(
   units: readonly UnitName[],
   influence: FitInfluence,

@@ -24,7 +24,7 @@ export interface LearnedGatesChoice extends z.input<typeof learnGatesOptions> {
 }
 
 export interface LearnedGates {
-  /** A logit a unit that may go; the lowest go. */
+  /** A logit per unit that may go; the lowest go. */
   readonly scores: Readonly<Record<UnitName, number>>;
   /** What LoRA learned along, and how; null where it did not. */
   readonly lora: { readonly repairs: readonly Repair[]; readonly report: RepairReport } | null;

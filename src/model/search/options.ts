@@ -45,8 +45,9 @@ export interface ModelSearchOptions extends Omit<EngineOptions, "onProgress"> {
    */
   strategy?: StrategyChoice | "learned-gates" | LearnedGatesChoice | undefined;
   /**
-   * How much goes. Costs that a budget can ask for: `parameters`, `bytes`, `kv-bytes` (of the cache, a token)
-   * and `seconds` (of writing a token, measured); their share is of the whole model's, unless `total` says.
+   * How much goes. Costs that a budget can ask for: `parameters`, `bytes`, `kv-bytes` (of the cache, per
+   * token) and `seconds` (of writing a token, measured). Their share is of the whole model's, unless `total`
+   * says.
    */
   budget: Budget;
   /** What units cost, as `unitCosts` gave it. Default: counted, and where it is asked for timed, anew. */

@@ -123,7 +123,6 @@ export type RecipeName = keyof typeof recipes;
 /** Names of all recipes. */
 export const recipeNames = Object.keys(recipes) as RecipeName[];
 
-/** The budget as the recipe means it. */
 export function budgetOf(name: RecipeName, budget: Budget): Budget {
   const { kinds, countEachKind = false }: Recipe = recipes[name];
   if (!countEachKind) return budget;

@@ -13,7 +13,7 @@ export interface UnitCost {
   readonly parameters: number;
   /** In the checkpoint's dtype. */
   readonly bytes: number;
-  /** Of the cache a token, in the loaded dtype. */
+  /** Of the cache per token, in the loaded dtype. */
   readonly "kv-bytes": number;
   /** Of writing a token, batch 1; there where it was measured. */
   readonly seconds?: number | undefined;

@@ -9,7 +9,7 @@ import type { IntervalGroup, Player } from "./types.ts";
 
 const FEW_PLAYERS = 16;
 
-/** A row a player: its name, its dot and interval, and the chance of being among the lowest k. */
+/** A row per player: its name, its dot and interval, and the chance of being among the lowest k. */
 export function drawIntervals(tools: Tools, group: IntervalGroup, width = 420): Picture {
   const { players } = group;
   const lowest = group.lowest?.k.length === 0 ? undefined : group.lowest;

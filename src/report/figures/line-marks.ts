@@ -213,7 +213,7 @@ export function drawReference(
   return { strip, words };
 }
 
-/** One tip a place on the x axis: every line's value there, the highest first. */
+/** One tip per place on the x axis: every line's value there, the highest first. */
 export function lineTips(
   series: readonly StyledSeries[],
   axes: { x: Axis; y: Axis; ruler: Ruler; whole?: ReferencePoint },

@@ -86,7 +86,7 @@ export function strengthOf(value: number, { weakest, strongest, scale }: OneHue)
   return Math.min(1, Math.max(0, share));
 }
 
-/** One path a shade: a map has hundreds of cells and two dozen shades. */
+/** One path per shade: a map has hundreds of cells and two dozen shades. */
 function shadeOne(cells: readonly Cell[], shading: OneHue, at: Places): string {
   const shades = new Map<string, string[]>();
   for (const cell of cells) {

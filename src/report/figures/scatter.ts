@@ -8,10 +8,9 @@ import { textWidth, widthOfNames } from "./text-width.ts";
 import { dotTip } from "./tips.ts";
 import type { Family, ScatterFigure, ScatterPanel, ScatterPoint } from "./types.ts";
 
-/** A point with both of its numbers. */
 type Placed = ScatterPoint & { readonly x: number; readonly y: number };
 
-/** Quality against each cost: one picture a panel. */
+/** Quality against each cost: one picture per panel. */
 export function drawScatter(tools: Tools, figure: ScatterFigure): Picture[] {
   const size = figure.panels.length >= 3 ? { width: 280, height: 270 } : { width: 420, height: 320 };
   return figure.panels.map((panel) => drawScatterPanel(tools, panel, figure.families, size));

@@ -70,7 +70,7 @@ export interface FigureBase {
   data?: DataRows;
 }
 
-/** A table of plain values, one line a row. */
+/** A table of plain values, one line per row. */
 export interface DataRows {
   /** The heading of each column. */
   columns: readonly string[];
@@ -174,7 +174,7 @@ export interface LinesPanel {
   labels?: boolean;
 }
 
-/** A small chart of upright bars, one a block. */
+/** A small chart of upright bars, one per block. */
 export interface BarsPanel {
   kind: "bars";
   title: string;
@@ -285,7 +285,7 @@ export interface Player {
 export interface LowestChances {
   /** Each a column. */
   k: readonly number[];
-  /** One row a player, as many chances from 0 to 1 as there are `k`; null where it is not told. */
+  /** One row per player, as many chances from 0 to 1 as there are `k`; null where it is not told. */
   players: readonly { name: string; chances: readonly (number | null)[] }[];
   /** That the whole set of k is right, for each of `k`. */
   together?: readonly (number | null)[];

@@ -52,7 +52,7 @@ export function costFigure(study: Study, group: CurveGroup): ScatterFigure | und
     families: group.repaired.length > 0 ? [...families, repaired] : families,
     panels: [
       panel("parameters", "parameters left", (c, p) => 1 - (at(c, p)?.parameterShare ?? 0)),
-      panel("KV cache a token", "KV bytes left", (c, p) => 1 - (at(c, p)?.kvShare ?? 0)),
+      panel("KV cache per token", "KV bytes left", (c, p) => 1 - (at(c, p)?.kvShare ?? 0)),
       ...(speeds.size === 0
         ? []
         : [

@@ -1,4 +1,4 @@
-/** The main figures: what is lost against what was removed, one line a ranking, then with repairs. */
+/** The main figures: what is lost against what was removed, one line per ranking, then with repairs. */
 import { groupBy, item } from "../../arrays.ts";
 import {
   type Curve,
@@ -99,7 +99,7 @@ function removalAxis({ record }: Study, units: string, curves: readonly Curve[])
   return { name: `removed ${units}`, ticks };
 }
 
-/** One line a ranking; emphasis on the best, and on the control that every ranking must beat. */
+/** One line per ranking; emphasis on the best, and on the control that every ranking must beat. */
 export function removalFigure(study: Study, group: CurveGroup): LinesFigure | undefined {
   const { bare, evaluation } = group;
   const [first] = bare;

@@ -30,7 +30,7 @@ function metricsIn({ record }: Study): (keyof Measured["data"]["values"]["block"
   return [...new Set(asked.length === 0 ? (["cosine"] as const) : asked)];
 }
 
-/** A panel a metric, a line a kind: the ends move the stream a hundred times as much, so the axis is a log one. */
+/** A panel per metric, a line per kind. The ends move the stream a hundred times as much: a log axis. */
 function byDepth(study: Study, { data, model, calibration }: Measured): PanelsFigure {
   const metrics = metricsIn(study);
   const [first = "cosine"] = metrics;
@@ -47,7 +47,7 @@ function byDepth(study: Study, { data, model, calibration }: Measured): PanelsFi
     subtitle: "Influence of every unit by depth (log scales); low means: remove first",
     caption: "A unit that does not move the stream at all has no place on a log axis; the table has it.",
     protocols: [study.calibrationProtocols.get(calibration) ?? ""].filter((id) => id !== ""),
-    description: `Line charts of influence against depth, one for each of ${metrics.length} metrics, a line a kind of unit.`,
+    description: `Line charts of influence against depth, one for each of ${metrics.length} metrics, a line per kind of unit.`,
     columns: metrics.length > 1 ? 3 : 2,
     families: kindFamilies,
     marked: "three lowest of each kind",

@@ -2,7 +2,7 @@ import { addScaled, lessProducts, real } from "../../arrays.ts";
 /**
  * Cholesky factors in one flat array, row-major, lower triangle. ml-matrix solves what is solved once; this
  * serves the fit's inner loop, which factors and inverts a small matrix a few hundred times and needs no
- * object a row.
+ * object per row.
  */
 export function choleskyInPlace(a: Float64Array, n: number): boolean {
   for (let j = 0; j < n; j++) {

@@ -34,7 +34,7 @@ def golden(name: str) -> Any:
 
 @functools.cache
 def smollm2(folder: Path) -> Decoder:
-    """The bundled model in fp32, loaded once a session."""
+    """The bundled model in fp32, loaded once per session."""
     options = ModelOptions(dtype="float32", device="cpu")
     return load_model(str(folder), folder.parent, options, Unattended())
 

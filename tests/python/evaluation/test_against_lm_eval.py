@@ -1,5 +1,5 @@
 """The scorer of choices against lm-eval itself on the bundled model: prompts, log-likelihoods and verdicts of
-short items, one by one. `bench/lm-eval/against_lm_eval.py` does a hundred items a task. Skipped where the
+short items, one by one. `bench/lm-eval/against_lm_eval.py` does a hundred items per task. Skipped where the
 extra is not installed."""
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def solved(
 
 def test_pass_at_k_of_samples_is_the_estimator_over_questions(words: PreTrainedTokenizerBase) -> None:
     subnetwork = Subnetwork(Decoder(tiny_model("llama"), words), UNITS)
-    # What is drawn does not hang on the targets: first the texts, then tasks that have some of them right.
+    # What is drawn does not depend on the targets: first the texts, then tasks that have some of them right.
     first = solved(subnetwork, task_of(["x"] * 5), 8, 6)
     assert first.per_item is not None
     assert first.correct == 0

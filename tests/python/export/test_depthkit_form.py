@@ -118,7 +118,7 @@ def test_sel3_removed_parts_have_no_parameters_and_no_cache(name: str, tmp_path:
 
 
 def _removed_parameters(decoder: Decoder, index: int, lost: Parts) -> int:
-    """Those of a block's children that the logits do not hang on once `lost` is gone."""
+    """Those of a block's children that the logits do not depend on once `lost` is gone."""
     block = decoder.blocks[index]
     if lost is Parts.BOTH:
         return sum(parameter.numel() for parameter in block.parameters())

@@ -335,7 +335,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on() -> None:
         little = evaluate_subnetworks(decoder, corpus, asked, ("loss", "kl"), options, Unattended())
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0, DEVICE)
-    assert whole.notes == () and little.notes[0].startswith("out of memory with 64 sequences a batch"), (
+    assert whole.notes == () and little.notes[0].startswith("out of memory with 64 sequences per batch"), (
         little.notes
     )
     np.testing.assert_allclose(little.values, whole.values, rtol=1e-5)

@@ -30,7 +30,7 @@ FITS: dict[str, Any] = {
 
 
 def made(fitted: Fitted) -> list[torch.Tensor]:
-    tensors = []
+    tensors: list[torch.Tensor] = []
     for fill in fitted.fills:
         for edit in fill.edits.values():
             tensors += [parameter for module in edit.modules.values() for parameter in module.parameters()]

@@ -1,4 +1,4 @@
-"""Prune&Comp: one factor a gap, by each ratio, in the engine and alone, and folded into plain checkpoints."""
+"""Prune&Comp: one factor per gap, by each ratio, in the engine, alone and folded into plain checkpoints."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on() -> None:
     assert run.returncode == 0, run.stderr[-2000:]
     whole, little = json.loads(run.stdout.splitlines()[-1])
     assert whole["notes"] == []
-    assert little["notes"][0].startswith("out of memory with 32 sequences a batch; went on with 16"), little
+    assert little["notes"][0].startswith("out of memory with 32 sequences per batch; went on with 16"), little
     assert little["counts"] == whole["counts"] == [32 * 127, 32 * 128]
     np.testing.assert_allclose(little["values"], whole["values"], rtol=1e-5)
 

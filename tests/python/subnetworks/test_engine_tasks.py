@@ -120,8 +120,8 @@ def test_out_of_memory_halves_the_items_and_says_so(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Decoder, "begin", short_of_memory)
     found = task_scores(Subnetwork.dense(decoder), task, Unattended(), batch_size=9)
     assert found.notes == (
-        "out of memory with 9 sequences a batch; went on with 4",
-        "out of memory with 4 sequences a batch; went on with 2",
+        "out of memory with 9 sequences per batch; went on with 4",
+        "out of memory with 4 sequences per batch; went on with 2",
     )
     for mine, theirs in zip(found.log_likelihoods, expected.log_likelihoods, strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-5)

@@ -29,7 +29,7 @@ UNITS = tuple(Unit(kind, index) for index in range(DEPTH) for kind in UNIT_KINDS
 
 
 class Stacking:
-    """The local executor, with `stacked` states a call, as on a GPU with little text."""
+    """The local executor, with `stacked` states per call, as on a GPU with little text."""
 
     def __init__(self, decoder: Decoder, data: Corpus | Task, stacked: int) -> None:
         self._local = LocalExecutor(decoder, data)

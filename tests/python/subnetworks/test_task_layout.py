@@ -104,7 +104,7 @@ def test_a_half_of_a_batch_lays_out_what_it_has(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(Decoder, "begin", short_of_memory)
     found = task_scores(Subnetwork.dense(Decoder(model)), task, Unattended(), batch_size=2)
-    assert found.notes[0] == "out of memory with 8 sequences a batch; went on with 4" and len(widths) > 2
+    assert found.notes[0] == "out of memory with 8 sequences per batch; went on with 4" and len(widths) > 2
     for item, scores in zip(task.items, found.log_likelihoods, strict=True):
         np.testing.assert_allclose(scores, [of for of, _ in by_forward(model, item)], rtol=0, atol=1e-5)
 

@@ -103,7 +103,7 @@ def ignore(_point: TrainingPoint) -> None:
 
 
 def curve(points: Iterable[TrainingPoint]) -> list[tuple[object, ...]]:
-    """All of a training's points that does not hang on the clock."""
+    """All of a training's points that does not depend on the clock."""
     return [(p.step, p.objective, p.validation, p.learning_rate, p.gradient_norm) for p in points]
 
 

@@ -395,5 +395,5 @@ def test_what_the_teacher_takes_on_disk_is_what_was_said(
     on = corpus(*[20] * 40)
     options = structs.replace(SHORT, objective=Objective(kl=1), validation=4, teacher_top=10)
     train_fills(base_of(decoder, on=on), [constant(decoder)], options, Measuring(), ignore)
-    # 6 steps of 2 sequences and 4 held-out ones, not all 40: 6 bytes a logit and 4 for the rest.
+    # 6 steps of 2 sequences and 4 held-out ones, not all 40: 6 bytes per logit and 4 for the rest.
     assert max(sizes) == (12 + 4) * 20 * (6 * 10 + 4)

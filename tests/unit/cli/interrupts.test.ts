@@ -54,7 +54,7 @@ onPosix("a command that does not stop is ended by the second, with its document"
     let now = 0;
     performance.now = () => now;
     setInterval(() => {}, 1000);
-    void runCommand({ json: true, journal: "kept" }, () => new Promise(() => {}));
+    void runCommand({ json: true, journal: "tests" }, () => new Promise(() => {}));
     const heard = new Promise((resolve) => process.once("SIGINT", resolve));
     process.kill(process.pid, "SIGINT");
     await heard;
@@ -65,7 +65,7 @@ onPosix("a command that does not stop is ended by the second, with its document"
   expect(error).toMatchObject({
     code: "CANCELLED",
     message: expect.stringContaining("A second signal (SIGINT)"),
-    resume: { journal: `${root}kept`, command: "npx depthkit --prompt 'it'\\''s one'" },
+    resume: { journal: `${root}tests`, command: "npx depthkit --prompt 'it'\\''s one'" },
   });
   expect(stderr).toContain("Stopping after the running step.");
   expect(stderr).toContain(error.resume?.command);
@@ -79,4 +79,16 @@ test("a command is written for the shell it is pasted into", () => {
   expect(shellCommand(args, "win32")).toBe(
     `npx depthkit solve --task "a b.jsonl" --prompt "{q} \\"x\\"\\n" --out c:/d`,
   );
+});
+
+test("a command that has kept nothing yet has nothing to go on from", async () => {
+  const { code, stdout, stderr } = await run(`
+    import { runCommand } from "./src/cli/command.ts";
+    import { DepthkitError } from "./src/index.ts";
+    await runCommand({ json: true, journal: "no such folder" }, async () => {
+      throw new DepthkitError("NETWORK", "Fetching: nothing answers.");
+    });`);
+  expect(code).toBe(3);
+  expect(errorDocument.parse(JSON.parse(stdout)).error).toMatchObject({ code: "NETWORK", resume: null });
+  expect(stderr).not.toContain("To go on");
 });

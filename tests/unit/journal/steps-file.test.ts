@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -74,8 +74,20 @@ test("a file of another kind is refused and left as it is", async () => {
 
 test("a folder that is a file is refused with its name", async () => {
   writeFileSync(join(folder, "taken"), "");
-  await expect(StepsFile.open(join(folder, "taken", "journal.jsonl"))).rejects.toMatchObject({
+  await using journal = await StepsFile.open(join(folder, "taken", "journal.jsonl"));
+  await expect(journal.keep({ step: 1 }, 5)).rejects.toMatchObject({
     code: "INVALID_ARGUMENT",
     message: expect.stringContaining("taken"),
   });
+});
+
+test("nothing is made before a step is finished", async () => {
+  const inner = join(folder, "run", "journal.jsonl");
+  await (await StepsFile.open(inner)).close();
+  expect(existsSync(join(folder, "run"))).toBe(false);
+  await using journal = await StepsFile.open(inner);
+  await Promise.all([1, 2].map((step) => journal.keep({ step }, step)));
+  await journal.close();
+  await using again = await StepsFile.open(inner);
+  expect([1, 2, 3].map((step) => again.knows({ step }))).toEqual([true, true, false]);
 });

@@ -24,7 +24,7 @@ beforeAll(async () => {
   tools = await loadTools();
 });
 
-test("there is a page, and three files a figure", () => {
+test("there is a page, and three files per figure", () => {
   const expected = figures.flatMap(({ id }) => ["svg", "png", "csv"].map((type) => `figures/${id}.${type}`));
   expect([...files.keys()].sort()).toEqual(["report.html", ...expected].sort());
   expect(new Set(figures.map(({ kind }) => kind)).size).toBe(7);

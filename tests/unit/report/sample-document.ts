@@ -62,7 +62,7 @@ const removal: Figure = {
   protocols: ["P1"],
   protocolNote: "perplexity on text that no ranking has seen",
   description:
-    "Line chart: perplexity on a logarithmic axis against 0 to 10 removed blocks, a line a ranking.",
+    "Line chart: perplexity on a logarithmic axis against 0 to 10 removed blocks, a line per ranking.",
   x: {
     name: "removed blocks",
     ticks: range(COUNTS + 1).map((at) => ({ at, below: at === 0 ? "whole" : `−${(at * 2.63).toFixed(1)}%` })),
@@ -114,7 +114,7 @@ const influence: Figure = {
   caption: "The three lowest of each kind are marked. The last panel removes each block alone.",
   protocols: ["P2"],
   description:
-    "Small line charts of influence by depth, one a metric, with a line each for three kinds of units.",
+    "Small line charts of influence by depth, one per metric, with a line each for three kinds of units.",
   columns: 3,
   families: [...kinds],
   marked: "three lowest of each kind",
@@ -165,7 +165,7 @@ const repairs: Figure = {
   subtitle: "Perplexity (log scale) by number of removed blocks",
   caption: "Solid lines are closed forms, dashed ones are trained.",
   protocols: ["P1", "P3"],
-  description: "Two line charts of perplexity against removed blocks, one line a repair.",
+  description: "Two line charts of perplexity against removed blocks, one line per repair.",
   columns: 2,
   families: [
     { name: "not repaired", tone: "ink" },
@@ -354,8 +354,8 @@ const cost: Figure = {
       })),
     },
     {
-      title: "KV cache, KiB a token",
-      x: { name: "cache", unit: "KiB a token" },
+      title: "KV cache, KiB per token",
+      x: { name: "cache", unit: "KiB per token" },
       y: { name: "perplexity", scale: "log", format: { digits: 1 } },
       better: { x: "lower", y: "lower" },
       points: choices.map(({ name, family, kv, ppl }) => ({ name, family, x: kv, y: ppl })),
@@ -503,7 +503,7 @@ export const sampleDocument: ReportDocument = {
     {
       id: "P4",
       name: "Game of ten groups",
-      description: "Three neighbouring blocks a group, 64 of 1,024 coalitions, seed 7.",
+      description: "Three neighbouring blocks per group, 64 of 1,024 coalitions, seed 7.",
     },
     {
       id: "P5",

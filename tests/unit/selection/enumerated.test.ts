@@ -7,7 +7,7 @@ import { depthGame, game10, lossesWithout } from "./depth-games.ts";
 
 const games = [1, 2, 3, 4].map(depthGame);
 const seeds = [1, 2, 3, 4, 5];
-/** A beam draws nothing, so one seed is all there is of it; a surrogate takes a second a run. */
+/** A beam draws nothing, so one seed is all there is of it; a surrogate takes a second per run. */
 const seedsOf = {
   beam: [0],
   evolutionary: [...seeds, 6, 7, 8, 9, 10],

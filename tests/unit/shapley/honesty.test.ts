@@ -25,7 +25,7 @@ const cases: Case[] = [
   { method: "kernel", target: "shapley", evaluations: 96, unbiased: false },
 ];
 
-/** The regression fits five models a run, so these are on a smaller game, or with fewer evaluations. */
+/** The regression fits five models per run, so these are on a smaller game, or with fewer evaluations. */
 const regressions: Case[] = [
   { method: "regression", target: "shapley", evaluations: 40, unbiased: true },
   { method: "regression", target: { horizon: 3 }, evaluations: 30, unbiased: true },

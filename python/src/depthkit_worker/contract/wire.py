@@ -6,12 +6,12 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "893bec9546e3ab36c91da6d8f2dc0d2bb5a84cdc37abc81cb62c1f329bb2f715"
+CONTRACT_DIGEST = "132fe7dc9cd83e14f983fe96163cdd0fb03ec419b3839e053e88a00d4ca3ba25"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     batch_size: Annotated[int, Meta(ge=1, le=65536)] | None = None
-    """Items a batch, those behind the same examples as one; null: as many as pay and fit."""
+    """Items per batch, those behind the same examples as one; null: as many as pay and fit."""
     items: bool = False
     """Also give every item."""
     compare_to_dense: bool = False
@@ -24,9 +24,9 @@ class CorpusOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     skip: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
     """Sequences at the front to leave out, so that one text gives parts that share nothing."""
     length: Annotated[int, Meta(ge=2, le=9007199254740991)] = 512
-    """Tokens a sequence."""
+    """Tokens per sequence."""
     packing: Packing = "pack"
-    """pack: one stream cut to equal length; none: one sequence a text, cut at the length."""
+    """pack: one stream cut to equal length; none: one sequence per text, cut at the length."""
     separator: str = "\n\n"
     """Stands between two texts of a packed stream."""
     bos: BosPolicy = "auto"
@@ -50,7 +50,7 @@ class EngineOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     scored_positions: ScoredPositions = field(default_factory=lambda: ScoredPositions())
     """Positions of each sequence of a corpus that are scored."""
     batch_size: Annotated[int, Meta(ge=1, le=65536)] | None = None
-    """Sequences, or items of a task, a batch; items behind the same examples are one; null: as many as pay and fit."""
+    """Sequences, or items of a task, per batch; items behind the same examples are one; null: as many as pay and fit."""
     memory_budget: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
     """Bytes the evaluation may take beside the model; null: chosen for the device."""
 
@@ -146,7 +146,7 @@ class InfluenceOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class LastWordOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     batch_size: Annotated[int, Meta(ge=1, le=65536)] | None = None
-    """Items a batch, those behind the same examples as one; null: as many as pay and fit."""
+    """Items per batch, those behind the same examples as one; null: as many as pay and fit."""
     items: bool = False
     """Also give every item."""
 
@@ -155,7 +155,7 @@ class LearnGatesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     steps: Annotated[int, Meta(ge=1, le=9007199254740991)] = 100
     """Steps, each on one batch under one draw of the gates."""
     batch_size: Annotated[int, Meta(ge=1, le=65536)] = 4
-    """Sequences a step."""
+    """Sequences per step."""
     rate: Annotated[float, Meta(gt=0, le=100)] = 0.3
     """How far the logits of the first step go, in the mean; a cosine to 0 follows."""
     noise: Annotated[float, Meta(ge=0, le=100)] = 1.0
@@ -189,7 +189,7 @@ class PerplexityOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     separator: str = "\n\n"
     """Stands between two texts."""
     chunk: Annotated[int, Meta(ge=2, le=9007199254740991)] | None = None
-    """Tokens a chunk; null: 2,048, or the model's limit where that is less."""
+    """Tokens per chunk; null: 2,048, or the model's limit where that is less."""
     stride: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
     """Tokens from one chunk's start to the next, each scored once; null: the chunk."""
     max_chunks: Annotated[int, Meta(ge=1, le=9007199254740991)] | None = None
@@ -206,7 +206,7 @@ class PolicyMeasureOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fie
     measures: Annotated[tuple[Measure, ...], Meta(min_length=1)] = ("loss",)
     """loss, kl and logit-distance, each once; the last two against the whole model."""
     batch_size: Annotated[int, Meta(ge=1, le=65536)] = 8
-    """Sequences a batch."""
+    """Sequences per batch."""
 
 
 class ProfileOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -387,7 +387,7 @@ class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     sequences: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Sequences held."""
     length: Annotated[int, Meta(ge=2, le=9007199254740991)]
-    """Tokens a sequence, at most."""
+    """Tokens per sequence, at most."""
     tokens: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Tokens held."""
     tokens_total: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -567,7 +567,7 @@ class ExportCheckResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     cached: Annotated[float, Meta(ge=0, le=1)]
     """How many of them are the same with and without a cache."""
     same_tokens: bool | None
-    """Whether it splits the prompts' text into the same tokens; null where they have no text."""
+    """Whether it splits the reference's prompts and texts into the same tokens; null where there is none."""
     kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
     """Of its cache, as it holds it; null where it does not say."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
@@ -635,7 +635,7 @@ class ExportHuggingfaceResult(Struct, frozen=True, kw_only=True, forbid_unknown_
     folder: str
     """Where it was written."""
     layout: Literal["plain", "depthkit"]
-    """plain: any software that reads the architecture; depthkit: one layer a kept attention, with code of its own."""
+    """plain: any software that reads the architecture; depthkit: one layer per kept attention, with code of its own."""
     removed: tuple[UnitName, ...]
     """The units that were removed."""
     kept_blocks: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
@@ -700,6 +700,8 @@ class ExportReference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Of this form: 1."""
     prompts: Annotated[tuple[ExportReferencePrompt, ...], Meta(min_length=1)]
     """Computed from the subnetwork in memory."""
+    texts: tuple[ExportReferenceText, ...]
+    """For the tokenizer alone; empty without one."""
     kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Of the live model's cache, in its dtype."""
 
@@ -715,6 +717,13 @@ class ExportReferencePrompt(Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Natural, of the likeliest next tokens."""
     written: Annotated[tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...], Meta(min_length=1)]
     """What greedy generation writes: 16 tokens, or as many as the model has room for."""
+
+
+class ExportReferenceText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    text: str
+    """Spaces, accents, digits and signs, where tokenizers differ."""
+    ids: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
+    """What the model's own tokenizer makes of it."""
 
 
 class ExportStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -830,7 +839,7 @@ class FoldDescent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     learning_rate: Annotated[float, Meta(gt=0, le=100)] = 0.0001
     """At the first step; it falls to 0 in a straight line."""
     batch_tokens: Annotated[int, Meta(ge=1, le=1000000)] = 1024
-    """Tokens a step."""
+    """Tokens per step."""
     tokens: Annotated[int, Meta(ge=1, le=100000000)] = 32768
     """Tokens of the corpus to keep the stream of, drawn by the seed where there are more."""
     seed: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
@@ -854,7 +863,7 @@ class FoldOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     ridge: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] | Literal["auto"] | None = 0.1
     """Towards the identity, in units of the input's mean square; auto: the one that held-out tokens choose; null: infinite, a bias alone."""
     objective: FoldObjective = "least-squares"
-    """least-squares: in closed form; cosine: 1 - cos(F T + b, x_out - x_in + F), a token, which is the paper's; stream-cosine: 1 - cos of the stream behind the gap. Both start from least squares."""
+    """least-squares: in closed form; cosine: 1 - cos(F T + b, x_out - x_in + F), per token, which is the paper's; stream-cosine: 1 - cos of the stream behind the gap. Both start from least squares."""
     descent: FoldDescent | None = None
     """How a cosine objective is lowered; null: by the defaults. Not for least squares."""
 
@@ -1128,7 +1137,7 @@ class HarnessRunParams(HarnessOptions, frozen=True, kw_only=True, forbid_unknown
 
 class HarnessRunResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     tasks: tuple[HarnessTask, ...]
-    """One entry a task."""
+    """One entry per task."""
     bos_in_text: bool
     """Whether texts among the requests begin with a BOS token of their own."""
     first_tokens: tuple[FirstToken, ...]
@@ -1385,7 +1394,7 @@ class ModelLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 class ModelPattern(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     kinds: tuple[str, ...]
-    """One entry a block: sliding or full, rope or no-rope."""
+    """One entry per block: sliding or full, rope or no-rope."""
     period: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Every block whose number from 1 is a multiple of it is of the kind `last`."""
     last: str
@@ -1414,7 +1423,7 @@ class ModelProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     prefill: Speed
     """How fast a prompt is read."""
     decode: tuple[Speed, ...]
-    """One entry a batch size."""
+    """One entry per batch size."""
 
 
 class ModelTokenizerParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1497,7 +1506,7 @@ class PerplexityResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     separator: str
     """What stands between two texts."""
     chunk: Annotated[int, Meta(ge=2, le=9007199254740991)]
-    """Tokens a chunk."""
+    """Tokens per chunk."""
     stride: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """Tokens from one chunk's start to the next."""
     chunks: Annotated[int, Meta(ge=1, le=9007199254740991)]
@@ -1634,7 +1643,7 @@ class RandomSkipping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     share: Annotated[float, Meta(ge=0, le=1)]
     """How likely each of these feed-forwards is skipped, for every token anew."""
     seed: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
-    """What is drawn hangs on it, the block and the token's place alone."""
+    """What is drawn depends on it, the block and the token's place alone."""
     warm_up: Annotated[int, Meta(ge=0, le=9007199254740991)] = 25
     """Tokens at a text's beginning for which everything runs."""
 
@@ -1693,7 +1702,7 @@ class RepairLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class RepairReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     repairs: tuple[RepairInfo, ...]
-    """One a gap, from the bottom up, or one for the model as a whole."""
+    """One per gap, from the bottom up, or one for the model as a whole."""
     gaps: tuple[GapError, ...]
     """Where the method fits the stream behind each gap."""
     training: TrainingReport | None

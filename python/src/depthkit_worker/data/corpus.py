@@ -102,7 +102,7 @@ def make_corpus(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, job:
     """Tokenise `texts` and cut them into sequences.
 
     Packed: the texts joined by the separator, tokenised as one stream, cut into consecutive sequences of
-    equal length, the short rest dropped. Unpacked: a sequence a text, cut at the length. With BOS each
+    equal length, the short rest dropped. Unpacked: a sequence per text, cut at the length. With BOS each
     sequence starts with it and so holds one token of text less; one that the text itself has there is that
     one, and no second.
     """

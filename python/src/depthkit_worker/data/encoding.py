@@ -104,6 +104,6 @@ def check_surrogates(text: str, place: Place) -> None:
 def bad_row(place: Place, reason: str) -> DepthkitError:
     return DepthkitError(
         "UNSUPPORTED_FORMAT",
-        f"Cannot read {place}: {reason}. A row is one JSON object; a .jsonl file has one a line.",
+        f"Cannot read {place}: {reason}. A row is one JSON object; a .jsonl file has one per line.",
         **place.details,
     )

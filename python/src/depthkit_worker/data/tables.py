@@ -34,7 +34,7 @@ def read_json(path: Path, job: Job) -> Iterator[tuple[Place, dict[str, object]]]
         hint = " Rows of one line each belong into a file named .jsonl." if "Extra data" in str(error) else ""
         raise _refused(path, f"it is not JSON ({error}).{hint}") from error
     if not isinstance(rows, list):
-        raise _refused(path, "it is JSON, but not a list of objects, one a row")
+        raise _refused(path, "it is JSON, but not a list of objects, one per row")
     for number, row in enumerate(rows, start=1):
         if number % ROWS_BETWEEN_CHECKS == 0:
             job.check()

@@ -39,7 +39,7 @@ class Item:
     trunk: Ids
     """int32 (tokens,): a BOS token first where there is one. Empty where the choices begin differently."""
     tails: tuple[Ids, ...]
-    """int32, one a choice, never empty: their last tokens are predicted and not read."""
+    """int32, one per choice, never empty: their last tokens are predicted and not read."""
     scored: tuple[int, ...]
     """How many of each sequence's last tokens are the choice's own; some may be in the trunk."""
     answer: int

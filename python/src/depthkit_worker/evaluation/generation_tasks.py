@@ -115,7 +115,7 @@ def _check_samples(task: GenerationTask, options: SolveOptions) -> None:
     if options.samples > 1 and options.temperature == 0:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"{options.samples} samples an item were asked for at temperature 0, where all of them are the "
+            f"{options.samples} samples per item were asked for at temperature 0, where all of them are the "
             "same. Set a temperature above 0 (0.8 is usual), or leave samples out.",
             samples=options.samples,
             temperature=options.temperature,
@@ -124,8 +124,8 @@ def _check_samples(task: GenerationTask, options: SolveOptions) -> None:
     if beyond:
         raise DepthkitError(
             "INVALID_ARGUMENT",
-            f"pass@{beyond[0]} was asked for from {options.samples} samples an item; k is at most the number "
-            "of samples. Ask for more samples, or for a smaller k.",
+            f"pass@{beyond[0]} was asked for from {options.samples} samples per item; k is at most that "
+            "number. Ask for more samples, or for a smaller k.",
             passAt=beyond[0],
             samples=options.samples,
         )

@@ -27,7 +27,7 @@ class Chooser:
         self._numbers = numbers
 
     def choose(self, logits: Tensor) -> list[int]:
-        """One token a text, from logits (texts, vocabulary)."""
+        """One token per text, from logits (texts, vocabulary)."""
         if self._temperature == 0:
             greedy: list[int] = logits.argmax(-1).tolist()
             return greedy

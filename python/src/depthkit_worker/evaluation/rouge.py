@@ -36,7 +36,7 @@ def _common(one: Sequence[str], other: Sequence[str]) -> int:
     """Length of the longest common subsequence.
 
     The rows of the usual table differ by 0 or 1 from column to column, so that a row fits into the bits of
-    one integer (Hyyro, 2004): a bit that is 0 is a step up. That is a few operations a word of `other`.
+    one integer (Hyyro, 2004): a bit that is 0 is a step up. That is a few operations per word of `other`.
     """
     places: dict[str, int] = {}
     for at, word in enumerate(one):

@@ -23,7 +23,7 @@ from depthkit_worker.subnetworks.task_rows import TaskRows
 
 @dataclass(frozen=True)
 class Scores:
-    """Of each item in the task's order, one number a choice."""
+    """Of each item in the task's order, one number per choice."""
 
     log_likelihoods: tuple[Array, ...]
     """In nats."""

@@ -38,8 +38,8 @@ def model_card(
         ("Parameters", f"{result.parameters_before:,} before, {result.parameters_after:,} now"),
         (
             "KV cache",
-            f"{result.kv_bytes_per_token_before:,} bytes a token before, {result.kv_bytes_per_token_after:,} "
-            f"now",
+            f"{result.kv_bytes_per_token_before:,} bytes per token before, "
+            f"{result.kv_bytes_per_token_after:,} now",
         ),
         ("Weights are stored as", result.dtype),
         ("These weights (sha256)", f"`{result.weights_digest}`"),

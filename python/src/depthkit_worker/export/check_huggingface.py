@@ -78,7 +78,7 @@ def _measure(
         ) from error
     model.eval()
     largest, agreed, places, same, cached, total, kv_bytes = 0.0, 0, 0, 0, 0, 0, 0
-    tokens: list[bool] = []
+    tokens = [tokenizer.encode(text.text) == list(text.ids) for text in reference.texts]
     for number, prompt in enumerate(reference.prompts):
         ids, likeliest = torch.tensor([prompt.ids]), torch.tensor(prompt.likeliest)
         with torch.no_grad():

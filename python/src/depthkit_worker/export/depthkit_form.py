@@ -1,4 +1,4 @@
-"""depthkit's own checkpoint form: one layer a kept attention, with a small modelling file beside it.
+"""depthkit's own checkpoint form: one layer per kept attention, with a small modelling file beside it.
 
 The file is `modelling/modeling_depthkit.py`, with the lines that name the architecture filled in.
 """

@@ -129,7 +129,6 @@ def _constants(decoder: Decoder, stream: Stream) -> Folds | str:
 
 
 def _with_factors(decoder: Decoder, stream: Stream, folds: Folds | str) -> Folds | str:
-    """`folds`, and the factors."""
     if isinstance(folds, str):
         return folds
     notes = []

@@ -37,10 +37,9 @@ from depthkit_worker.export.provenance import (
 from depthkit_worker.export.reference import reference_of, write_reference
 from depthkit_worker.export.shards import Written, write_shards
 from depthkit_worker.export.text_files import (
-    tokenizer_type,
+    settle_tokenizer,
     write_generation_settings,
     write_tokenizer,
-    write_tokenizer_as_loaded,
 )
 from depthkit_worker.export.verify import check_built
 from depthkit_worker.models.cancellable import calls_obey
@@ -135,16 +134,16 @@ def _write(plan: _Plan, partial: Path, job: Job) -> ExportHuggingfaceResult:
     for name, text in plan.checkpoint.code.items():
         (partial / name).write_text(text, encoding="utf-8")
     write_tokenizer(plan.decoder, partial)
-    if plan.checkpoint.config.model_type != tokenizer_type(plan.decoder):
-        write_tokenizer_as_loaded(plan.decoder, partial)
     write_generation_settings(plan.generation, partial)
     add_legacy_keys(partial)
+    notes = settle_tokenizer(plan.decoder, partial, plan.checkpoint.config.model_type)
     written = write_shards(plan.checkpoint.tensors, partial, plan.dtype, plan.max_shard_bytes, job)
     digest = sha256_of_files(written.files, job.check)
     difference = None
     if plan.on_one_device:
         difference = written_difference(plan.subnetwork, plan.checkpoint, partial, plan.dtype, job)
     result = _result(plan, written, digest, difference)
+    result = replace(result, notes=(*result.notes, *notes))
     made = Made(result.removed, result.kept_blocks, result.layout, result.dtype, result.weights_digest)
     provenance = provenance_of(plan.subnetwork, made, plan.options.note, provenance_beside(plan.decoder))
     write_reference(reference_of(plan.subnetwork, job), partial)

@@ -48,7 +48,7 @@ def cut_config(config: PreTrainedConfig, family: Family, kept: Sequence[int], de
         content[name] = [value[index] for index in kept]
         if name not in family.layer_lists:
             warnings.append(
-                f"The configuration's list {name} has {depth} entries, one a block as far as depthkit can "
+                f"The configuration's list {name} has {depth} entries, one per block as far as depthkit can "
                 f"tell; those of the kept blocks were kept."
             )
     if family.dense_blocks is not None:

@@ -11,13 +11,14 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from depthkit_worker.contract.json_files import from_json, to_json
-from depthkit_worker.contract.wire import ExportReference, ExportReferencePrompt
+from depthkit_worker.contract.wire import ExportReference, ExportReferencePrompt, ExportReferenceText
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.verify import fixed_batch
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import cache_keyword, empty_cache, kv_bytes_per_token
 from depthkit_worker.models.limits import limits_of
 from depthkit_worker.models.logits import Reader
+from depthkit_worker.models.tokenizer_probes import readings
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -38,7 +39,14 @@ def reference_of(subnetwork: Subnetwork, job: Job) -> ExportReference:
     with removed(subnetwork):
         prompts = tuple(_prompt(decoder, ids, text, job) for ids, text in _prompts(decoder))
         kv_bytes = kv_bytes_per_token(decoder)
-    return ExportReference(version=VERSION, prompts=prompts, kv_bytes_per_token=kv_bytes)
+    tokenizer = decoder.tokenizer
+    texts = () if tokenizer is None else readings(tokenizer)
+    return ExportReference(
+        version=VERSION,
+        prompts=prompts,
+        texts=tuple(ExportReferenceText(text=text, ids=ids) for text, ids in texts),
+        kv_bytes_per_token=kv_bytes,
+    )
 
 
 def write_reference(reference: ExportReference, folder: Path) -> None:

@@ -101,7 +101,7 @@ def _run(decoder: Decoder, batch: Batch, counted: Tensor, seen_at: Tensor, job: 
         sums.append(kept.sum(-1))
         hidden = block.x_out
         states.append(where_fp64_is(hidden[seen_at.to(hidden.device)]))
-    # Moved once a batch, so that the device is not waited for after every block.
+    # Moved once per batch, so that the device is not waited for after every block.
     return torch.stack([part.cpu() for part in sums], dim=2), torch.stack(
         [state.to(states[-1].device) for state in states]
     )

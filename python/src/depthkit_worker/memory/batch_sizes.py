@@ -29,7 +29,7 @@ def bytes_per_token(decoder: Decoder, states: int) -> int:
 
 
 def fitting_rows(decoder: Decoder, length: int, states: int, budget: int | None) -> int:
-    """Rows of `length` tokens a batch, so that what is kept fits `budget` bytes; None: what the device
+    """Rows of `length` tokens per batch, so that what is kept fits `budget` bytes; None: what the device
     has."""
     cpu = decoder.device.type == "cpu"
     tokens = CPU_TOKENS if cpu else GPU_TOKENS

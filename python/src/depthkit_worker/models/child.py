@@ -1,6 +1,6 @@
 """Work in a process of its own, so that cancelling can end it at once and its memory goes back.
 
-The child writes one JSON object a line to its standard output: `{"phase", "done", "total", "unit"}`
+The child writes one JSON object per line to its standard output: `{"phase", "done", "total", "unit"}`
 as it gets on, then `{"result": ...}`, or `{"error": {"code", "message", "details"}}`. Its standard
 input is a pipe nobody writes to: when it closes, the parent is gone and the child ends too.
 """

@@ -123,7 +123,7 @@ def _check_depth(folder: Path, depth: object, blocks: int) -> None:
 
 
 def _cut_lists(folder: Path, config: PreTrainedConfig, family: Family) -> tuple[str, ...]:
-    """Leave per-block lists one entry a block. The library reads the first ones of a list that is longer."""
+    """Leave per-block lists one entry per block. The library reads the first ones of a longer list."""
     notes = []
     depth = config.num_hidden_layers
     for key in family.layer_lists:

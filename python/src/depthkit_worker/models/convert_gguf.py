@@ -77,12 +77,14 @@ def convert(conversion: Conversion, job: Job) -> dict[str, str]:
 
 def _write_plain(gguf: Path, folder: Path, job: Job) -> None:
     import torch
+    import transformers
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from depthkit_worker.memory.out_of_memory import is_out_of_memory
     from depthkit_worker.models.compatibility import add_legacy_keys
     from depthkit_worker.models.first_line import first_line
     from depthkit_worker.models.quiet import quiet_transformers
+    from depthkit_worker.models.tokenizer_probes import tokenizer_difference
 
     quiet_transformers()
     job.report(PHASE, 1, STEPS, "steps")
@@ -109,6 +111,14 @@ def _write_plain(gguf: Path, folder: Path, job: Job) -> None:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     add_legacy_keys(folder)
+    difference = tokenizer_difference(tokenizer, AutoTokenizer.from_pretrained(folder))
+    if difference is not None:
+        raise DepthkitError(
+            "MODEL_INVALID",
+            f"transformers {transformers.__version__} reads the tokenizer of {gguf}, saved as its own files, "
+            f"in another way than from the file: {difference}. Use the model's own checkpoint.",
+            path=str(gguf),
+        )
     _write_card(gguf, folder)
 
 

@@ -40,7 +40,7 @@ class Replay:
     hidden: Tensor
     """x_0, what the first block reads: (batch, sequence, hidden)."""
     arguments: tuple[Recorded, ...]
-    """One entry a block: everything it is called with besides the hidden states."""
+    """One entry per block: everything it is called with besides the hidden states."""
 
 
 @dataclass(frozen=True)

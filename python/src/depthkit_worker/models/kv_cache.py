@@ -36,8 +36,8 @@ def cache_keyword(model: nn.Module) -> str:
 
 
 def kv_bytes_per_attention(decoder: Decoder) -> tuple[int, ...]:
-    """Bytes that each attention keeps for a token, in the loaded dtype: of the whole model one a block, of a
-    model with units removed one for each attention that is there, a replacement block's included.
+    """Bytes that each attention keeps for a token, in the loaded dtype: of the whole model one per block, of
+    a model with units removed one for each attention that is there, a replacement block's included.
 
     Measured on a cache of one token: families differ in what they store for a group of heads.
     """

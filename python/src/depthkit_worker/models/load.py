@@ -30,6 +30,7 @@ from depthkit_worker.models.merged_adapter import merge_adapter, read_adapter
 from depthkit_worker.models.quiet import quiet_transformers
 from depthkit_worker.models.source import Source
 from depthkit_worker.models.stored_weights import read_stored
+from depthkit_worker.models.tokenizer_probes import overruled_note
 from depthkit_worker.models.weights import load_weights
 from depthkit_worker.session.job import Job, attended, cancelled
 
@@ -63,7 +64,9 @@ def load_model(source: str, cache_folder: Path, options: ModelOptions, job: Job)
             weight_notes += merge_adapter(model, adapter)
         job.report(PHASE, 1, 2, "steps")
         _align(model, job)
-        notes = (*adapter_notes(folder), *described.notes, *weight_notes)
+        overruled = overruled_note(folder, tokenizer)
+        tokenizer_notes = () if overruled is None else (overruled,)
+        notes = (*adapter_notes(folder), *described.notes, *weight_notes, *tokenizer_notes)
         weights = digest.result() if adapter is None else adapter.digest(digest.result(), job.check)
         loaded = Source(
             source, found.revision, folder, weights, described.stored.dtype, notes, options.adapter

@@ -16,7 +16,7 @@ class Pattern:
     """A model's kinds of blocks, and the order they have in its family."""
 
     kinds: tuple[str, ...]
-    """One entry a block."""
+    """One entry per block."""
     period: int
     """Every block whose number from 1 is a multiple of it is of the kind `last`, all others are not."""
     last: str

@@ -70,7 +70,7 @@ class Stepper:
 
     @torch.no_grad()
     def step(self, tokens: Tensor) -> Tensor:
-        """Append `tokens` (batch,), one a row: logits (batch, vocabulary) of what comes next."""
+        """Append `tokens` (batch,), one per row: logits (batch, vocabulary) of what comes next."""
         self._mask = torch.nn.functional.pad(self._mask, (0, 1), value=1)
         self._decoder.announce(Tokens.padded(self._mask, 1, reading=False))
         keeps = self.cache.get_seq_length() > 0

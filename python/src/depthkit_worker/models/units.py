@@ -102,7 +102,7 @@ def removed_parts(units: Iterable[Unit], depth: int) -> tuple[Parts, ...]:
 
 
 def units_of(parts: Iterable[Parts]) -> tuple[Unit, ...]:
-    """The fewest units that name the removed `parts`, one entry a block."""
+    """The fewest units that name the removed `parts`, one entry per block."""
     kinds: dict[Parts, UnitKind] = {part: kind for kind, part in _PARTS.items()}
     return tuple(Unit(kinds[part], index) for index, part in enumerate(parts) if part)
 

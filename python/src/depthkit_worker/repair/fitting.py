@@ -46,7 +46,7 @@ class Fitted:
     options: RepairMethod
     """As they were given, with what they left open chosen."""
     fills: tuple[Fill, ...]
-    """One a gap, from the bottom up, or one for the model as a whole."""
+    """One per gap, from the bottom up, or one for the model as a whole."""
     gaps: tuple[GapError, ...] = ()
     training: TrainingReport | None = None
     notes: tuple[str, ...] = ()

@@ -93,7 +93,6 @@ class Repair:
 
 
 def update_at(slot: Slot, update: nn.Module) -> BlockEdit:
-    """The edit that is one update."""
     match slot:
         case "before":
             return BlockEdit(before=update)

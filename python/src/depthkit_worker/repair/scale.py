@@ -68,7 +68,7 @@ class _Sizes:
         self.gap = gap
         self.rest, self.first = _Sums(), _Sums()
         self._norms: list[Tensor] = []
-        """(2, tokens): in front and behind. A median needs them all, 16 bytes a token."""
+        """(2, tokens): in front and behind. A median needs them all, 16 bytes per token."""
 
     def add(self, x_in: Tensor, x_out: Tensor, tokens: Tokens) -> None:
         for sums, chosen in ((self.rest, tokens.rest), (self.first, tokens.first)):

@@ -13,7 +13,6 @@ Data = Corpus | Task
 
 
 def rows_of(data: Data | Scorable, decoder: Decoder) -> Scorable:
-    """`data` as rows for `decoder`."""
     if isinstance(data, Corpus):
         return CorpusRows(data)
     return TaskRows(data, decoder) if isinstance(data, Task) else data

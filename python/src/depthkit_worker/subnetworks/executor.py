@@ -161,7 +161,7 @@ class LocalExecutor:
                 waiting = deque(replace(later, stacked=1) for later in (replace(piece, rows=rest), *waiting))
                 continue
             most = max(1, piece.sequences // 2)
-            progress.note(f"out of memory with {piece.sequences} sequences a batch; went on with {most}")
+            progress.note(f"out of memory with {piece.sequences} sequences per batch; went on with {most}")
             waiting.extendleft(reversed(_halves(replace(piece, rows=rest))))
 
     @torch.inference_mode()

@@ -138,7 +138,7 @@ def _check(head: Head, decoder: Decoder) -> None:
     normed = head.read(replay.hidden.flatten(0, 1))
     got = torch.cat([head.logits(normed, tile) for tile in head.tiles(len(normed))], dim=1)
     if got.shape != expected.shape:
-        raise _unknown(decoder, f"it gives {expected.shape[1]} logits a token, its head {got.shape[1]}")
+        raise _unknown(decoder, f"it gives {expected.shape[1]} logits per token, its head {got.shape[1]}")
     expected = expected.to(got.device)
     # Broken weights give the same broken logits both ways, which whoever measures them will say.
     same = (got == expected) | (got.isnan() & expected.isnan())

@@ -16,13 +16,15 @@ import torch
 from torch import Tensor
 
 from depthkit_worker.subnetworks.head import TOLERANCE, Head, LogitChanges
-from depthkit_worker.subnetworks.head_sums import Sums
+from depthkit_worker.subnetworks.head_sums import Sums, divergence
 from depthkit_worker.subnetworks.head_triton import tile_sums as kernel
 
 PIECES = 3
 """bf16 numbers of 8 bits that hold an fp32 number's 24."""
 ROWS, COLUMNS, STEP = 128, 128, 64
 """A program's tile, and how much of the hidden size it multiplies at a time."""
+COMPARED_COLUMNS = 64
+"""Of a tile where the dense model's logits stay in registers beside a subnetwork's."""
 NEIGHBOURS = 8
 """Tiles of rows that run side by side on the same columns, whose weights then come from the L2 cache."""
 WARPS, STAGES = 8, 3
@@ -41,20 +43,24 @@ class HeadKernel:
     @classmethod
     def checked(cls, head: Head) -> HeadKernel | str:
         """The kernel, or why it is of no use: it does not run on this GPU, or gives other sums than torch."""
-        rows = PROBED_ROWS
+        numbers = torch.arange(2 * PROBED_ROWS * head.weight.shape[1], device=head.device)
+        states = (numbers % 31 - 15).div(15).view(2, PROBED_ROWS, -1).to(head.weight.dtype)
+        targets = numbers[:PROBED_ROWS] % head.vocabulary
         try:
             kernel = cls(head)
-            numbers = torch.arange(rows * head.weight.shape[1], device=head.device)
-            state = (numbers % 31 - 15).div_(15).view(rows, -1).to(head.weight.dtype)
-            targets = numbers[:rows] % head.vocabulary
-            (sums,) = kernel.sums(state[None], targets, compare=False)
-            got = sums.log_sum()
+            (alone,) = kernel.sums(states[1:], targets, compare=False)
+            dense, compared = kernel.sums(states, targets, compare=True)
+            log_sum = compared.log_sum()
+            got = torch.stack([alone.log_sum(), log_sum, divergence(compared, dense, log_sum)])
         except Exception as error:  # of Triton's compiler, of the driver
             return f"the kernel of the output head does not run here: {type(error).__name__}: {error}"
-        wanted = (
-            torch.cat([head.logits(state, tile) for tile in head.tiles(rows)], dim=1).double().logsumexp(1)
+        z, y = (
+            torch.cat([head.logits(state, tile) for tile in head.tiles(PROBED_ROWS)], dim=1).double()
+            for state in states
         )
-        off = float((got - wanted).abs().max() / wanted.abs().max().clamp_min(1.0))
+        of_y = y.logsumexp(1)
+        kl = (z.softmax(1) * (z - y)).sum(1) - z.logsumexp(1) + of_y
+        off = float((got - torch.stack([of_y, of_y, kl])).abs().max() / of_y.abs().max().clamp_min(1.0))
         # Weights that are broken give broken sums both ways, which whoever measures them will say.
         if off > max(TOLERANCE, 4 * torch.finfo(head.weight.dtype).eps):
             return f"the kernel of the output head is {off:.1e} off here"
@@ -62,8 +68,9 @@ class HeadKernel:
 
     def shares(self, rows: int, states: int) -> Iterator[slice]:
         """`rows` rows of `states` states, cut so that their sums fit `MOST_BYTES`."""
-        numbers = 4 * _ceiling(self._head.vocabulary, COLUMNS) * states
-        size = max(ROWS, MOST_BYTES // (4 * numbers) // ROWS * ROWS)
+        # Four fp32 sums a tile and state, where they are compared.
+        of_row = 16 * _ceiling(self._head.vocabulary, COMPARED_COLUMNS) * states
+        size = max(ROWS, MOST_BYTES // of_row // ROWS * ROWS)
         return (slice(first, min(first + size, rows)) for first in range(0, rows, size))
 
     def sums(self, states: Tensor, targets: Tensor, *, compare: bool) -> list[Sums]:
@@ -98,7 +105,8 @@ def tile_sums(
     model's. `targets`: int64 (rows,)."""
     pieces, vocabulary, hidden = weight.shape
     count, rows = states.shape[:2]
-    tiles = _ceiling(vocabulary, COLUMNS)
+    columns = COMPARED_COLUMNS if compare else COLUMNS
+    tiles = _ceiling(vocabulary, columns)
 
     def empty(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
         return torch.empty(shape, dtype=dtype, device=weight.device)
@@ -132,7 +140,7 @@ def tile_sums(
         SOFTCAP=changes.softcap is not None,
         COMPARE=compare,
         ROWS=ROWS,
-        COLUMNS=COLUMNS,
+        COLUMNS=columns,
         STEP=STEP,
         NEIGHBOURS=NEIGHBOURS,
         num_warps=WARPS,

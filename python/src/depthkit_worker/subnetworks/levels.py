@@ -30,7 +30,7 @@ class _Node:
 def walk_levels(
     trie: Trie, stepper: Stepper, replay: StackedReplay, spend: Spend
 ) -> Iterator[tuple[int, Tensor]]:
-    """As `walk`, with up to `replay.copies` states a call. The reference comes first."""
+    """As `walk`, with up to `replay.copies` states per call. The reference comes first."""
     level = [_Node(0, len(trie.codes), replay.one.hidden)]
     for depth in range(trie.depth):
         branches = [trie.branches(node.first, node.end, depth) for node in level]

@@ -87,14 +87,14 @@ def unpack_masks(packed: NDArray[np.uint8], columns: int) -> NDArray[np.bool_]:
 def by_unit(
     players: Sequence[Sequence[Unit]], kept: NDArray[np.bool_]
 ) -> tuple[tuple[Unit, ...], NDArray[np.bool_]]:
-    """The units of `players`, which stay or go together, and `kept` (subnetworks, players) with a column a
-    unit."""
+    """The units of `players`, which stay or go together, and `kept` (subnetworks, players) with a column
+    per unit."""
     units = tuple(unit for player in players for unit in player)
     return units, np.repeat(kept, [len(player) for player in players], axis=1)
 
 
 def block_codes(subnetworks: Subnetworks, depth: int, family: Family) -> Coded:
-    """What each subnetwork makes of each block, one code a block."""
+    """What each subnetwork makes of each block, one code per block."""
     check_units(subnetworks.units, depth)
     _check_shape(subnetworks)
     head = any(depth in repair.edits for repair in subnetworks.repairs)

@@ -38,7 +38,7 @@ class Scored:
     numbers: NDArray[np.int64]
     """(batch,): which sequence of the data each is."""
     picks: None = None
-    """One target a row."""
+    """One target per row."""
 
     @property
     def places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

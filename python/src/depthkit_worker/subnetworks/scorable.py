@@ -28,7 +28,7 @@ class ScoredRows(Protocol):
 
     @property
     def picks(self) -> Tensor | None:
-        """int64 (targets,): which of `rows` predicts each; None: one target a row, in their order."""
+        """int64 (targets,): which of `rows` predicts each; None: one target per row, in their order."""
 
     @property
     def quantities(self) -> frozenset[str]:

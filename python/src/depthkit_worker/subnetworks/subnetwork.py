@@ -12,7 +12,7 @@ from depthkit_worker.repair.repair import BlockEdit, Repair, check_repairs, edit
 @dataclass(frozen=True)
 class Subnetwork:
     """An immutable value, checked when it is made: its units are there, each named once; its repairs make up
-    for what is removed, in the order they were made, one a gap. Nothing is done to the decoder."""
+    for what is removed, in the order they were made, one per gap. Nothing is done to the decoder."""
 
     decoder: Decoder
     """The model that units are taken from, as it stands."""

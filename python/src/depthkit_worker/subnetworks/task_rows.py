@@ -91,7 +91,7 @@ class ScoredChoices:
         """(items, measures): of each item whether it is right, 1 or 0, and its own mean loss."""
         scores, greedy = self._by_choice(values)
         if self.last_word:
-            # One choice an item, the target, so that what is counted by choice is counted by item.
+            # One choice per item, the target, so that what is counted by choice is counted by item.
             found = {
                 "accuracy": np.where(np.isnan(scores), np.nan, greedy),
                 "loss": -scores / np.bincount(self.choice_of),

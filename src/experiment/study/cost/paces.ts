@@ -155,7 +155,7 @@ export class Paces {
   }
 
   async #once(data: Corpus | Task, open: () => Promise<Corpus | Task>): Promise<ForwardPace> {
-    // Texts in sequences of one length take the same time a token.
+    // Texts in sequences of one length take the same time per token.
     const own = data instanceof Corpus ? `${data.info.length} ${this.#sampleSize(data)}` : data;
     const known = this.#forward.get(own) ?? this.#sample(open);
     this.#forward.set(own, known);

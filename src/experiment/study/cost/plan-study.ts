@@ -1,4 +1,5 @@
 /** What a study will cost, told before it is begun. */
+
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { StepsFile } from "../../../journal/steps-file.ts";
@@ -7,6 +8,7 @@ import { anInstance, aText, type Checks, checkArgument, checkOptions } from "../
 import { packageVersion } from "../../../platform/package-root.ts";
 import type { CallOptions } from "../../../rpc/call-options.ts";
 import { withTimeLimit, workerCallChecks } from "../../../rpc/time-limit.ts";
+import { checkOwnFolder } from "../../own-folder.ts";
 import { plannedKey } from "../keys.ts";
 import type { OpenModel } from "../open.ts";
 import type { Plan, SettledPlan } from "../plan.ts";
@@ -41,7 +43,7 @@ export async function planStudy(kit: Depthkit, plan: Plan, options: PlanStudyOpt
     const call = { signal, timeoutMs, onProgress };
     return await withOpenPlan(kit, plan, call, async (settled, opened) => {
       if (folder === undefined) return await costOf(settled, opened, keepsNothing, undefined, call);
-      await kit.checkTarget(folder, { kind: "files", signal, timeoutMs });
+      await checkOwnFolder(kit, folder, call);
       mkdirSync(folder, { recursive: true });
       await using file = await StepsFile.open(join(folder, "steps.jsonl"));
       return await costOf(settled, opened, file, folder, call);

@@ -40,7 +40,7 @@ const measured = (removed: number, value: number, repair: string | null = null):
 });
 const doing = { phase: "boats: subnetworks", done: 3, total: 12, unit: "block evaluations" };
 
-test("elsewhere than in a terminal a line is a finished step, and a step under way has one a minute", () => {
+test("outside a terminal a line is a finished step, and a step under way has one per minute", () => {
   const { view, at, shown } = viewOn(false);
   view.event({ kind: "begun", total: 4, planned: null });
   for (let second = 0; second < 59; second++) {

@@ -3,7 +3,7 @@ import { claimsOf } from "../../../../src/experiment/study/claims.ts";
 import { compareSubnetworks, curvesOf, isLowerBetter } from "../../../../src/experiment/study/curves.ts";
 import type { StudyRecord } from "../../../../src/index.ts";
 
-/** A study of one ranking whose losses a chunk are these, at so many of ten blocks. */
+/** A study of one ranking whose losses per chunk are these, at so many of ten blocks. */
 function recordOf(whole: number[], byRemoval: Record<number, number[]>): StudyRecord {
   const mean = (items: number[]) => items.reduce((sum, one) => sum + one, 0) / items.length;
   const subnetwork = (id: string, count: number) => ({

@@ -93,3 +93,22 @@ test("all faults are told, each once, and none of what is right", () => {
   const alone = settlePlan({ ...plan, repairs: [{ method: "lora", where }] }).faults;
   expect(alone.map(({ words }) => words)).toEqual([expect.stringContaining("Write { name, where, steps")]);
 });
+
+test("faults name entries as they were written, beside grids and entries with faults", () => {
+  const chunk = { each: [64, 128] };
+  const evaluations = [
+    { kind: "perplexity", data: "a", chunks: 1 },
+    { kind: "perplexity", name: "b", data: "b", chunk },
+    { kind: "perplexity", data: "c", where: { rankings: ["cosin"] } },
+  ];
+  expect(paths({ ...plan, evaluations })).toEqual(["evaluations.0", "evaluations.2.where.rankings"]);
+  const lora = { method: "lora", training: { folder: "checkpoints" } };
+  const repairs = [
+    { method: "low-rank", rank: { each: [1, 2] } },
+    { name: "both", steps: [{ method: "low-rank" }, lora], where: { counts: [9] } },
+  ];
+  expect(paths({ ...plan, repairs }).sort()).toEqual([
+    "repairs.1.steps.1.training.folder",
+    "repairs.1.where.counts",
+  ]);
+});

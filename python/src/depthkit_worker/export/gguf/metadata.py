@@ -79,7 +79,7 @@ def _windows(plan: GgufPlan, decoder: Decoder) -> Value:
 
 
 def _by_layer(own: Mapping[str, Value], plan: GgufPlan, decoder: Decoder) -> Metadata:
-    """Heads and widths, one entry a layer."""
+    """Heads and widths, one entry per layer."""
     heads, width = _one(own, HEADS), _one(own, WIDTH)
     kv_heads = _one(own, KV_HEADS) if KV_HEADS in own else heads
     size = (

@@ -1,11 +1,11 @@
 # Part of depthkit. Licensed under the Apache License, Version 2.0:
 # http://www.apache.org/licenses/LICENSE-2.0
-"""A decoder without some of its attentions and feed-forwards, as one layer a kept attention.
+"""A decoder without some of its attentions and feed-forwards, as one layer per kept attention.
 
 Layer j is the block of the j-th attention that was kept, with what runs in front of it and behind it, up to
 the next one: blocks without attention, and updates of the residual stream in the place of what was removed.
 So there are as many layers, and as many caches of keys and values, as there are attentions.
-`config.layout` has an entry a layer. The model's own forward is the library's.
+`config.layout` has an entry per layer. The model's own forward is the library's.
 """
 
 # ruff: noqa: E402 - the library's version is looked at before anything is taken from it.

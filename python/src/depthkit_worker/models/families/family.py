@@ -28,7 +28,7 @@ class Periodic:
 
     period: int
     key: str
-    """The configuration's list of kinds, one entry a block."""
+    """The configuration's list of kinds, one entry per block."""
     names: tuple[tuple[str | int, str], ...]
     """The list's values, that of every `period`-th block last, each with the kind's name."""
     software: tuple[str, ...]
@@ -84,7 +84,7 @@ class Family:
     depth_key: str = "num_hidden_layers"
     """The configuration file's key for the number of blocks."""
     layer_lists: tuple[str, ...] = ("layer_types",)
-    """Configuration lists with one entry a block."""
+    """Configuration lists with one entry per block."""
     periodic: Periodic | None = None
     """Where blocks are of two kinds by their numbers."""
     dense_blocks: Literal["mlp_only_layers", "first_k_dense_replace"] | None = None

@@ -214,7 +214,7 @@ class Passes:
             states = final[:, part].detach().requires_grad_(learn)
             logits = decoder.logits(states, replay).float()
             total = logits.logsumexp(-1)
-            # NaN or infinity anywhere in the vocabulary is in the sum. Looked at once a batch: a look waits.
+            # NaN or infinity anywhere in the vocabulary is in the sum. One look per batch: a look waits.
             readable.append(total.detach().isfinite() | ~counted[:, part])
             value = self._slice(logits, total, targets[:, part], counted[:, part], _part(top, part), counts)
             self._job.check()

@@ -1,7 +1,7 @@
 """The dense model's output on the sequences of a training: computed once, kept on disk, read by the batch.
 
 A sequence is one record, in this order: of each position the differences of its top logits to the largest
-(fp16), their ids (int32) and the probability of all other tokens (fp32), 6 bytes a logit and 4 more; then
+(fp16), their ids (int32) and the probability of all other tokens (fp32), 6 bytes per logit and 4 more; then
 the stream behind each gap in the model's dtype. Plain reads, not a memory map: pages of a map count as the
 process's own memory.
 """
@@ -37,7 +37,7 @@ class Wanted:
     """What is kept of the dense model's output."""
 
     top: int
-    """Logits a position; 0: none."""
+    """Logits per position; 0: none."""
     streams: tuple[int, ...]
     """Blocks, in order, whose output is kept."""
 
