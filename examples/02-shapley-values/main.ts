@@ -12,7 +12,7 @@ const heldOut = { texts: chapters.filter((_, index) => index % 2 === 1) };
 const kit = await Depthkit.start();
 try {
   const model = await kit.loadModel("smollm2-135m");
-  const corpus = await model.loadCorpus(ranking, { sequences: 1, length: 128 });
+  const corpus = await model.loadCorpus(ranking, { sequences: 1, length: 64 });
   await using game = await model.game(corpus, { groups: 10, value: "loss" });
   const estimate = await estimateShapley(game, { target: { horizon: 4 }, evaluations: 64, seed: 7 });
   for (const { player, value, standardError, interval } of estimate.players()) {
@@ -20,7 +20,7 @@ try {
     console.log(player.padEnd(28), value.toFixed(3), "+-", standardError.toFixed(3), `${from} to ${to}`);
   }
 
-  const options = { chunk: 256, maxChunks: 4 };
+  const options = { chunk: 128, maxChunks: 4 };
   // The word "Infinity" where it is larger than any number.
   const perplexity = async (subnetwork: Subnetwork) =>
     Number((await subnetwork.perplexity(heldOut, options)).perplexity);

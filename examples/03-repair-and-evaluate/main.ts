@@ -23,7 +23,7 @@ writeFileSync(file, questions.map((row) => `${JSON.stringify(row)}\n`).join(""))
 const kit = await Depthkit.start();
 try {
   const model = await kit.loadModel("smollm2-135m");
-  const corpus = await model.loadCorpus(calibration, { sequences: 8, length: 256 });
+  const corpus = await model.loadCorpus(calibration, { sequences: 8, length: 128 });
   const influence = await model.influence(corpus, { units: "block", metric: "cosine" });
   const pruned = model.without(influence.lowest(3));
   const repaired = await pruned.repair(corpus, { method: "low-rank", rank: 32 });
@@ -32,7 +32,7 @@ try {
     format: { prompt: "Question: {question}\nAnswer:", choices: "options", answer: "right" },
   });
   const evaluations = [
-    { kind: "perplexity", data: heldOut, chunk: 256, maxChunks: 4 },
+    { kind: "perplexity", data: heldOut, chunk: 128, maxChunks: 4 },
     { kind: "choices", task },
   ] as const;
   const journal = join(folder, "journal");

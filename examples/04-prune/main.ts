@@ -15,8 +15,8 @@ try {
     model: "smollm2-135m",
     budget: 2,
     data: { texts: await pythonReference() },
-    text: { length: 96, fit: 6, choose: [1, 2], report: 5 },
-    candidates: 5,
+    text: { length: 64, fit: 6, choose: [1, 2], report: 5 },
+    candidates: 4,
     out,
     onEvent: (event) => {
       if (event.kind === "plan") {

@@ -12,7 +12,7 @@ import { tinyModel } from "./tiny-model.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const text = (subject: string) =>
-  `The ${subject} was low that year and the boats lay on the sand. `.repeat(40);
+  `The ${subject} was low that year and the boats lay on the sand. `.repeat(20);
 const small = { count: 1, calibration: [text("river")], evaluation: [text("lake")] };
 /** Long enough to be seen while it runs. */
 const long = { ...small, evaluation: Array.from({ length: 20 }, (_, index) => text(`lake ${index}`)) };

@@ -76,6 +76,19 @@ describe.skipIf(process.platform !== "linux")("what happens to a worker", () => 
     await expect(kit.exited).resolves.toMatchObject({ how: "crashed", signal: "SIGKILL" });
   });
 
+  test("while torch is on its way, where a result is to go is looked at already", async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "torch.py"), "import time; time.sleep(86400)");
+    vi.stubEnv("PYTHONPATH", folder);
+    await using kit = await Depthkit.start();
+    await kit.checkTarget(join(folder, "new"), { kind: "files" });
+    const file = join(folder, "torch.py");
+    await expect(kit.checkTarget(file, { kind: "files" })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+    expect(await kit.status()).toMatchObject({ ready: false });
+  });
+
   test("its standard input is at its end: what prompts does not wait", async () => {
     await using kit = await Depthkit.start();
     expect(readlinkSync(`/proc/${kit.pid}/fd/0`)).toBe("/dev/null");

@@ -17,10 +17,12 @@ import { commands } from "../../src/cli/commands.ts";
 import { settlePlan } from "../../src/experiment/study/settle.ts";
 import { errorDocument } from "../../src/schemas.ts";
 import { cli } from "./cli.ts";
+import { LIVELY, tinyModel } from "./tiny-model.ts";
 
 let folder: string;
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "depthkit-cli-"));
+  await tinyModel(folder, LIVELY, { blocks: 30 });
   const text = Array.from(
     { length: 300 },
     (_, index) => `Line ${index} of a plain text about nothing much.`,
@@ -47,7 +49,9 @@ async function finish(child: ChildProcess) {
 }
 
 const run = (args: readonly string[], env?: Record<string, string>) => finish(start(args, env));
-const model = ["--model", "smollm2-135m", "--device", "cpu"];
+const bundled = ["--model", "smollm2-135m", "--device", "cpu"];
+/** Of as many blocks, and loaded in a fraction of the time. */
+const model = ["--model", "tiny", "--device", "cpu"];
 
 test("influence --json is one document on standard output, progress goes elsewhere", async () => {
   const args = ["influence", ...model, "--data", "text.txt", "--sequences", "2", "--length", "64", "--json"];
@@ -155,7 +159,7 @@ test("search refuses a budget that it cannot read, and says which there are", as
 
 test("run carries out a plan from a file, and the same command takes what is there", async () => {
   const plan = [
-    "model: { source: smollm2-135m, device: cpu }",
+    "model: { source: tiny, device: cpu }",
     "calibration: { data: text.txt, sequences: 2, length: 32 }",
     "rankings: [{ by: influence }]",
     "removals: [1]",
@@ -183,7 +187,7 @@ test.each([
   ["broken.yaml", "model: [", "broken.yaml: Flow sequence"],
   [
     "wrong.json",
-    '{"model": {"source": "smollm2-135m"}, "rankings": [{"by": "influence", "units": "blok"}]}',
+    '{"model": {"source": "tiny"}, "rankings": [{"by": "influence", "units": "blok"}]}',
     "rankings.0.units",
   ],
 ])("run refuses %s", async (name, text, words) => {
@@ -242,17 +246,12 @@ test("solve asks a probe's questions", async () => {
   expect(drawn.stdout).toMatch(/^right +\d of 6$/m);
   expect(drawn.stdout).toMatch(/^pass@3 +[01]\.\d{4} \+- \d/m);
   expect(drawn.stdout).toMatch(/^drawn +3 per item at temperature 0.8, seed 7$/m);
-  const greedy = await run([...args, "--samples", "3"]);
-  expect({ code: greedy.code, stderr: greedy.stderr }).toMatchObject({
-    code: 2,
-    stderr: expect.stringContaining("temperature above 0"),
-  });
 });
 
 test("SEL1: evaluate prints what a run of removed blocks means, removed and kept", async () => {
   const args = [
     "evaluate",
-    ...model,
+    ...bundled,
     "--remove",
     "2-3",
     "--dense",
@@ -281,39 +280,25 @@ test("evaluate and solve score tasks too, and a second run takes them from the j
   writeFileSync(join(folder, "rows.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
   const text = ["--data", "text.txt", "--chunk", "64", "--max-chunks", "2"];
   const args = ["evaluate", ...model, "--remove", "2", "--dense", ...text, "--task", "rows.jsonl"];
-  const kept = ["--journal", "journal", "--json"];
-  const first = await run([...args, ...kept]);
+  const first = await run([...args, "--journal", "journal", "--json"]);
   expect({ code: first.code, stderr: first.stderr }).toMatchObject({ code: 0 });
-  const second = await run([...args, ...kept]);
-  const results = [first, second].map(({ stdout }) => JSON.parse(stdout).results);
-  for (const [index, { perplexity, tasks }] of results[1].entries()) {
-    const before = results[0][index];
-    expect(perplexity.loss).toBe(before.perplexity.loss);
-    expect(tasks[0]).toMatchObject({
-      info: { format: "arc_easy", items: 2 },
-      scores: { batchSize: 0 },
-      reused: 2,
-    });
-    expect(perplexity.reused).toBe(2);
-    expect(tasks[0].scores.acc).toEqual(before.tasks[0].scores.acc);
-    expect(tasks[0].scores.choiceLoss).toBe(before.tasks[0].scores.choiceLoss);
+  const { results, differences } = JSON.parse(first.stdout);
+  for (const { tasks } of results) {
+    expect(tasks[0]).toMatchObject({ info: { format: "arc_easy", items: 2 }, reused: 0 });
   }
   const table = await run([...args, "--journal", "journal"]);
   expect(table.stdout).toMatch(/^arc_easy +2 +0 +[01]\.\d{4}/m);
   expect(table.stdout.match(/2 taken from the journal/g)).toHaveLength(2); // the subnetwork's text and task
   expect(table.stdout).toContain("Of the whole model: 4 taken from the journal");
   // The whole model, the subnetwork, and the difference with its standard error, in one table.
-  const [whole, pruned] = results[0].map(
-    ({ perplexity }: { perplexity: { loss: number } }) => perplexity.loss,
-  );
+  const [whole, pruned] = results.map(({ perplexity }: { perplexity: { loss: number } }) => perplexity.loss);
   const row = /^perplexity +loss +([\d.]+) +([\d.]+) +([+-][\d.]+) \+- [\d.e-]+$/m.exec(table.stdout);
   expect(Number(row?.[1])).toBeCloseTo(whole, 4);
   expect(Number(row?.[2])).toBeCloseTo(pruned, 4);
   expect(Number(row?.[3])).toBeCloseTo(pruned - whole, 3);
   expect(table.stdout).toMatch(/^arc_easy +choice loss .* \+- /m);
-  const { differences } = JSON.parse(first.stdout);
   expect(differences[0]).toMatchObject({ measure: "loss", before: whole, after: pruned });
-  expect(results[0][0].perplexity).not.toHaveProperty("perItem");
+  expect(results[0].perplexity).not.toHaveProperty("perItem");
 
   const asked = await run(["evaluate", ...model, "--task", "rows.jsonl", "--chat-template"]);
   expect(asked.stdout).toMatch(/^arc_easy \(chat template\) +2 +0 +[01]\.\d{4}/m);
@@ -339,7 +324,7 @@ test("evaluate and solve score tasks too, and a second run takes them from the j
 test("generate and export, end to end", async () => {
   const generated = await run([
     "generate",
-    ...model,
+    ...bundled,
     "--prompt",
     "One, two,",
     "--max-new-tokens",
@@ -350,9 +335,6 @@ test("generate and export, end to end", async () => {
   const exported = await run(["export", ...model, "--remove", "12-14", "--out", "smaller", "--json"]);
   expect(JSON.parse(exported.stdout).export).toMatchObject({ removed: ["block.12", "block.13", "block.14"] });
   expect(JSON.parse(readFileSync(join(folder, "smaller", "config.json"), "utf8")).num_hidden_layers).toBe(27);
-  const again = await run(["export", ...model, "--remove", "12-14", "--out", "smaller"]);
-  expect(again).toMatchObject({ code: 2, stdout: "" });
-  expect(again.stderr).toContain("TARGET_NOT_EMPTY");
 });
 
 test("where something is written at the end, its place is looked at before the model is loaded", async () => {
@@ -441,7 +423,7 @@ test("BRG5: no interpreter ends with 3, without set-up too, and says what to run
 });
 
 test("Ctrl-C ends a long command with 130 and leaves nothing", async () => {
-  const child = start(["generate", ...model, "--prompt", "x", "--max-new-tokens", "2000", "--no-cache"]);
+  const child = start(["generate", ...bundled, "--prompt", "x", "--max-new-tokens", "2000", "--no-cache"]);
   let interrupted = false;
   child.stderr?.on("data", (text) => {
     if (interrupted || !String(text).includes("generating")) return;
@@ -454,38 +436,42 @@ test("Ctrl-C ends a long command with 130 and leaves nothing", async () => {
   expect(stderr).toContain("Cancelled.");
 });
 
-test.each(["SIGTERM", "SIGHUP"] as const)(
-  "%s cancels, and the command that is named goes on",
-  async (signal) => {
-    const text = ["--data", "text.txt", "--chunk", "64", "--max-chunks", "20"];
-    const args = ["evaluate", ...model, ...text, "--journal", `kept by ${signal}`, "--json"];
-    const child = start(args);
-    let sent = false;
-    child.stderr?.on("data", (words) => {
-      if (sent || !/perplexity \d0%/.test(String(words))) return; // a chunk is scored
-      sent = true;
-      child.kill(signal);
-    });
-    const { code, stdout, stderr } = await finish(child);
-    expect({ code, stderr }).toMatchObject({ code: 130 });
-    const { error } = errorDocument.parse(JSON.parse(stdout));
-    expect(error).toMatchObject({
-      code: "CANCELLED",
-      resume: { journal: join(folder, `kept by ${signal}`) },
-    });
-    expect(stderr).toContain("Cancelled.");
-    expect(stderr).toContain(error.resume?.command);
+/** The error of a command that the signal ends once a chunk is scored. */
+async function endedBy(signal: "SIGTERM" | "SIGHUP") {
+  const text = ["--data", "text.txt", "--chunk", "64", "--max-chunks", "20"];
+  const args = ["evaluate", ...bundled, ...text, "--journal", `kept by ${signal}`, "--json"];
+  const child = start(args);
+  let sent = false;
+  child.stderr?.on("data", (words) => {
+    if (sent || !/perplexity \d0%/.test(String(words))) return;
+    sent = true;
+    child.kill(signal);
+  });
+  const { code, stdout, stderr } = await finish(child);
+  expect({ code, stderr }).toMatchObject({ code: 130 });
+  const { error } = errorDocument.parse(JSON.parse(stdout));
+  expect(error).toMatchObject({
+    code: "CANCELLED",
+    resume: { journal: join(folder, `kept by ${signal}`) },
+  });
+  expect(stderr).toContain("Cancelled.");
+  expect(stderr).toContain(error.resume?.command);
+  return error;
+}
 
-    // As a shell reads it, with what was built here in the place of npx.
-    const here = [process.execPath, ...cli].map((part) => `'${part}'`).join(" ");
-    const script = `npx() { shift; ${here} "$@"; }; ${error.resume?.command}`;
-    const again = await finish(spawn("sh", ["-c", script], { cwd: folder }));
-    expect({ code: again.code, stderr: again.stderr }).toMatchObject({ code: 0 });
-    const [{ perplexity }] = JSON.parse(again.stdout).results;
-    expect(perplexity.chunks).toBe(20);
-    expect(perplexity.reused).toBeGreaterThan(0);
-  },
-);
+test("SIGHUP cancels, as a terminal that goes away sends it", () => endedBy("SIGHUP"));
+
+test("SIGTERM cancels, and the command that is named goes on", async () => {
+  const { resume } = await endedBy("SIGTERM");
+  // As a shell reads it, with what was built here in the place of npx.
+  const here = [process.execPath, ...cli].map((part) => `'${part}'`).join(" ");
+  const script = `npx() { shift; ${here} "$@"; }; ${resume?.command}`;
+  const again = await finish(spawn("sh", ["-c", script], { cwd: folder }));
+  expect({ code: again.code, stderr: again.stderr }).toMatchObject({ code: 0 });
+  const [{ perplexity }] = JSON.parse(again.stdout).results;
+  expect(perplexity.chunks).toBe(20);
+  expect(perplexity.reused).toBeGreaterThan(0);
+});
 
 test("--json gets one document for wrong arguments, and for what a command refuses, too", async () => {
   const wrong = [

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { tinyModel } from "./tiny-model.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -39,11 +39,21 @@ test.each(readdirSync(join(root, "examples")).filter((name) => !others.includes(
   300_000,
 );
 
+let scratch: string;
+let tiny: string;
+/** As deep as the bundled model, for what names its blocks. */
+let deep: string;
+beforeAll(async () => {
+  scratch = mkdtempSync(join(tmpdir(), "depthkit-examples-"));
+  tiny = await tinyModel(scratch);
+  const below = join(scratch, "deep");
+  mkdirSync(below);
+  deep = await tinyModel(below, "", { blocks: 30 });
+});
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
 test("examples/paper runs on a small model, and its report ends with the paper's claims", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "depthkit-paper-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const tiny = await tinyModel(folder);
-  const out = join(folder, "out");
+  const out = join(scratch, "paper");
   const { code, output } = await run("examples/paper/main.ts", "--quick", "--model", tiny, "--out", out);
   expect({ code, output }).toMatchObject({ code: 0 });
   for (const claim of [
@@ -57,10 +67,7 @@ test("examples/paper runs on a small model, and its report ends with the paper's
 }, 300_000);
 
 test("examples/neighbours runs on a small model, each claim beside its controls", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "depthkit-neighbours-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const tiny = await tinyModel(folder);
-  const out = join(folder, "out");
+  const out = join(scratch, "neighbours");
   const { code, output } = await run("examples/neighbours/main.ts", "--quick", "--model", tiny, "--out", out);
   expect({ code, output }).toMatchObject({ code: 0 });
   for (const claim of ["lorp chooses", "swiglu in the gap", "beats a static mask", "beats one mask"]) {
@@ -71,7 +78,10 @@ test("examples/neighbours runs on a small model, each claim beside its controls"
   expect(page).not.toMatch(/NaN|undefined/);
 }, 300_000);
 
-/** A program as a document has it, but for the folders of `out` and `runs` that it writes to. */
+/**
+ * A program as a document has it, but for the folders of `out` and `runs` that it writes to, and the model:
+ * what these calls do with the bundled one is tested by the README's program and by examples/.
+ */
 async function runDocumented(document: string) {
   const code = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(root, document), "utf8"))?.[1] ?? "";
   const name = document.replace(/\W/g, "-");
@@ -80,7 +90,9 @@ async function runDocumented(document: string) {
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   mkdirSync(folder, { recursive: true });
   const file = join(folder, "main.ts");
-  writeFileSync(file, code.replace(/"(?=(out|runs)\/)/g, `"${folder.replaceAll("\\", "/")}/`));
+  const here = code.replace(/"(?=(out|runs)\/)/g, `"${folder.replaceAll("\\", "/")}/`);
+  const [bundled, small] = ["smollm2-135m", deep].map((name) => JSON.stringify(name));
+  writeFileSync(file, document === "README.md" ? here : here.replaceAll(bundled ?? "", small ?? ""));
   return { folder, lines: code.trim().split("\n").length, ...(await run(file)) };
 }
 

@@ -6,7 +6,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Corpus, Depthkit, type Model, type RepairOptions, type Subnetwork } from "../../src/index.ts";
+import { type Corpus, Depthkit, type Model, type Subnetwork } from "../../src/index.ts";
 import { tinyModel } from "./tiny-model.ts";
 
 const sentences = Array.from(
@@ -54,21 +54,15 @@ async function expectEqual(subnetwork: Subnetwork, architecture: string): Promis
 }
 
 describeWithLlamaCpp("the bundled model, from its GGUF as float32", () => {
-  test("without four blocks", async () => {
-    await expectEqual(model.without(["block.5", "block.10", "block.20", "block.21"]), "llama");
-  });
-
   test("without an attention, a feed-forward and a block", async () => {
     await expectEqual(model.without(["attention.17", "feed-forward.12", "block.14"]), "deci");
   });
 
-  const repairs: [string, RepairOptions, string][] = [
-    ["a constant", { method: "emulated-update" }, "llama"],
-    ["a low-rank update", { method: "low-rank", rank: 8 }, "deci"],
-  ];
-  test.each(repairs)("with %s in the place of a block", async (_, repair, architecture) => {
-    await using repaired = await model.without(["block.10", "block.20"]).repair(corpus, repair);
-    await expectEqual(repaired, architecture);
+  test("with a constant in the place of each of two blocks", async () => {
+    await using repaired = await model
+      .without(["block.10", "block.20"])
+      .repair(corpus, { method: "emulated-update" });
+    await expectEqual(repaired, "llama");
   });
 });
 
@@ -111,16 +105,23 @@ for parameter in model.parameters():
     parameter.data += 0.05 * torch.randn(parameter.shape)
 `,
   ];
-  test.each(surgeries)("is converted, and is right wherever a sublayer is missing", async (surgery) => {
-    const parent = mkdtempSync(join(folder, "tiny-"));
-    const tiny = await kit.loadModel(await tinyModel(parent, surgery), { device: "cpu" });
-    await expectEqual(tiny.without(["attention.0", "feed-forward.5"]), "deci");
-    await expectEqual(tiny.without(["attention.0", "block.1", "feed-forward.3"]), "deci");
-    await expectEqual(tiny.without(["block.0", "block.4"]), "llama");
-    await expect(
-      tiny.export(join(parent, "small.gguf"), { format: "gguf", dtype: "q8_0" }),
-    ).rejects.toMatchObject({ code: "EXPORT_UNSUPPORTED", message: expect.stringContaining("48 numbers") });
-  });
+  test.each(surgeries)(
+    "is converted, and is right wherever a sublayer is missing or repaired",
+    async (surgery) => {
+      const parent = mkdtempSync(join(folder, "tiny-"));
+      const tiny = await kit.loadModel(await tinyModel(parent, surgery), { device: "cpu" });
+      await expectEqual(tiny.without(["attention.0", "block.1", "feed-forward.5"]), "deci");
+      await expectEqual(tiny.without(["block.0", "block.4"]), "llama");
+      await using corpus = await tiny.loadCorpus({ texts: sentences }, { sequences: 4, length: 64 });
+      await using repaired = await tiny
+        .without(["block.2", "block.4"])
+        .repair(corpus, { method: "low-rank", rank: 8 });
+      await expectEqual(repaired, "deci");
+      await expect(
+        tiny.export(join(parent, "small.gguf"), { format: "gguf", dtype: "q8_0" }),
+      ).rejects.toMatchObject({ code: "EXPORT_UNSUPPORTED", message: expect.stringContaining("48 numbers") });
+    },
+  );
 });
 
 test("what a format cannot hold is said before any work, with the nearest that it can", async () => {

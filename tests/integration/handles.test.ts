@@ -1,8 +1,20 @@
 /** What the worker holds for us: whose it is, when it is gone, and that closing never adds a fault. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Corpus, Depthkit, type GenerationTask, type Model, type Task } from "../../src/index.ts";
+import { tinyModel } from "./tiny-model.ts";
+
+let folder: string;
+let tiny: string;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "depthkit-handles-"));
+  tiny = await tinyModel(folder, "", { blocks: 30 });
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const prose = (subject: string) => ({
   texts: Array.from({ length: 40 }, (_, line) => `On day ${line} the ${subject} counted ${line * 7} stones.`),
@@ -24,7 +36,7 @@ interface Held {
 
 async function hold(subject: string): Promise<Held> {
   const kit = await Depthkit.start();
-  const model = await kit.loadModel("smollm2-135m", { device: "cpu" });
+  const model = await kit.loadModel(tiny, { device: "cpu" });
   return {
     kit,
     model,
@@ -116,7 +128,7 @@ test("after a crash a kept handle is CLOSED, and closing everything is silent", 
 test("a worker that dies under `await using` is told by its own error", async () => {
   const work = async () => {
     await using kit = await Depthkit.start();
-    await using model = await kit.loadModel("smollm2-135m", { device: "cpu" });
+    await using model = await kit.loadModel(tiny, { device: "cpu" });
     await using corpus = await model.loadCorpus(prose("fox"), { sequences: 2, length: 32 });
     await using _game = await model.game(corpus);
     process.kill(kit.pid, "SIGKILL");
@@ -172,7 +184,7 @@ describe("repairs are given back", () => {
   });
 
   test("with their model", async () => {
-    const model = await held.kit.loadModel("smollm2-135m", { device: "cpu" });
+    const model = await held.kit.loadModel(tiny, { device: "cpu" });
     const corpus = await model.loadCorpus(prose("heron"), { sequences: 1, length: 16 });
     const repaired = await model.without(["block.3"]).repair(corpus, { method: "fold" });
     expect(await repairs()).toBe(1);

@@ -14,9 +14,14 @@ const runBash = (line: string) => promisify(execFile)("bash", ["-c", line], { cw
 /** They need another machine, an extra environment, or minutes, and have tests of their own. */
 const elsewhere: readonly string[] = ["demo", "fetch", "lm-eval", "prune", "worker"];
 
-/** What keeps some short: less text than a choice needs. */
+/** What keeps some short: less text than a choice needs, and fewer tokens than a figure does. */
 const shorter: Readonly<Record<string, string>> = {
-  shapley: "--sequences 2 --length 32",
+  influence: "--sequences 4 --length 64",
+  shapley: "--sequences 2 --length 32 --evaluations 60",
+  repair: "--sequences 4 --length 64",
+  solve: "--limit 2 --max-new-tokens 4",
+  generate: "--max-new-tokens 4",
+  profile: "--prompt-tokens 16 --context-tokens 4 --new-tokens 2 --rounds 1 --warmup-rounds 0",
   search: "--fit 2 --choose 2 --report 2 --length 32",
   routes: "--fit 2 --choose 2 --train 4 --report 4 --length 64",
 };
@@ -50,7 +55,7 @@ beforeAll(async () => {
     answer: 1,
   }));
   writeFileSync(join(folder, "calibration.jsonl"), rows(text(1000, 0).map((words) => ({ text: words }))));
-  writeFileSync(join(folder, "test.txt"), text(400, 5000).join("\n"));
+  writeFileSync(join(folder, "test.txt"), text(100, 5000).join("\n"));
   writeFileSync(join(folder, "arc_easy.jsonl"), rows(asked));
   const written = asked.map(({ question, answer }) => ({ question, answer: String(answer) }));
   writeFileSync(join(folder, "gsm8k.jsonl"), rows(written));

@@ -53,6 +53,7 @@ HANDLERS = Handlers(
         "files.read": "files:read",
     },
     inline=frozenset({"worker.ping", "worker.status"}),
+    early=frozenset({"worker.sleep", "worker.checkTarget"}),
     light=frozenset({"model.tokenizer", "corpus.load", "task.load", "generation.loadTask"}),
     unloads=frozenset({"model.unload", "corpus.unload", "task.unload", "generation.unloadTask"}),
     alone=frozenset({"profiling.profile", "profiling.unitCosts"}),

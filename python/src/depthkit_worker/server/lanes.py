@@ -147,7 +147,7 @@ class Lanes:
         self._table = handlers
         self._session = session
         self._done = done
-        self._handlers: dict[str, Handler] = {}
+        self._handlers: dict[str, Handler] = {method: handlers.resolve(method) for method in handlers.early}
         self._import_error: BaseException | None = None
         self._imported = threading.Event()
         self._compute = Lane("compute", session.compute, self._run)
@@ -208,16 +208,20 @@ class Lanes:
 
     def _result(self, waiting: Waiting) -> msgspec.Struct:
         call = waiting.call
-        while not self._imported.wait(GLANCE):
-            call.check()
-        if self._import_error is not None:
-            raise self._import_error
+        if call.method not in self._table.early:
+            self._wait_for_imports(call)
         if waiting.after > 0:
             self._light.wait_for(waiting.after, call)
         typed = msgspec.msgpack.decode(waiting.params, type=METHODS[call.method][0])
         with self._light.paused(call) if call.method in self._table.alone else nullcontext():
             result: msgspec.Struct = self._handlers[call.method](self._session, typed, call)
         return result
+
+    def _wait_for_imports(self, call: Call) -> None:
+        while not self._imported.wait(GLANCE):
+            call.check()
+        if self._import_error is not None:
+            raise self._import_error
 
     def _import_handlers(self) -> None:
         """The heavy imports. Where one fails the worker lives on, to say so to every call."""

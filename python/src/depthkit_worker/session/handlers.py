@@ -23,6 +23,8 @@ class Handlers:
     """By method: `module:function`, the module in the package."""
     inline: frozenset[str]
     """Methods that the I/O thread answers, at any time: they need neither torch nor the device."""
+    early: frozenset[str]
+    """Methods that need no torch either, but may wait for a disk: they do not wait for the heavy imports."""
     light: frozenset[str]
     """Methods that run beside the others: they touch neither the device nor a model's parameters."""
     unloads: frozenset[str]
