@@ -58,17 +58,26 @@ function logProbability(scores, token) {
   return scores[token] - most - Math.log(scores.reduce((total, score) => total + Math.exp(score - most), 0));
 }
 
-async function written(ids, count, cached) {
+/** What it writes token by token with a cache. */
+async function written(ids, count) {
   const made = [];
-  let next = ids;
   await sequence.clearHistory();
   while (made.length < count) {
-    const [scores] = await logits(next, false);
+    const [scores] = await logits(made.length === 0 ? ids : made.slice(-1), false);
     made.push(likeliestOf(scores));
-    if (!cached) await sequence.clearHistory();
-    next = cached ? made.slice(-1) : [...ids, ...made];
   }
   return made;
+}
+
+/** Of each token of `made`: how much likelier another is where all in front of it is read without a cache. */
+async function margins(ids, made) {
+  const found = [];
+  for (const [at, token] of made.entries()) {
+    await sequence.clearHistory();
+    const [scores] = await logits([...ids, ...made.slice(0, at)], false);
+    found.push(logProbability(scores, likeliestOf(scores)) - logProbability(scores, token));
+  }
+  return found;
 }
 
 const { bos, shouldPrependBosToken } = model.tokens;
@@ -78,12 +87,13 @@ const prompts = [];
 for (const { text, ids, likeliest, written: expected } of reference.prompts) {
   await sequence.clearHistory();
   const scores = await logits(ids, true);
+  const made = await written(ids, expected.length);
   prompts.push({
     ids: text === null ? [] : tokensOf(text),
     likeliest: scores.map(likeliestOf),
     logProbabilities: scores.map((row, at) => logProbability(row, likeliest[at])),
-    cached: await written(ids, expected.length, true),
-    uncached: await written(ids, expected.length, false),
+    written: made,
+    margins: await margins(ids, made),
   });
 }
 const { version } = JSON.parse(readFileSync(fileURLToPath(new URL("../package.json", module)), "utf8"));

@@ -6,6 +6,7 @@ import type { RuntimeCheck } from "../protocol/export-check.ts";
 import type { CallOptions } from "../rpc/call-options.ts";
 import type { Executor } from "../rpc/executor.ts";
 import { workerCallChecks } from "../rpc/time-limit.ts";
+import { LEAST_ALLOWED } from "./least-allowed.ts";
 
 export interface CheckExportOptions extends CallOptions {
   /** Run the modelling file that lies in a folder of depthkit's own layout. */
@@ -22,8 +23,6 @@ export interface ExportCheck {
   readonly allowed: number | null;
 }
 
-/** Other kernels add in another order; on some subnetworks that shows up to here in fp32. */
-const LEAST_ALLOWED = 2e-3;
 const TIMES_WHOLE = 3;
 
 /**

@@ -45,7 +45,10 @@ const checkSide = z.object({
   written: share().describe(
     "How many of the tokens written after the prompts are the reference's, up to the first other one.",
   ),
-  cached: share().describe("How many of them are the same with and without a cache."),
+  cached: share().describe(
+    "How many of them it writes without a cache too; in llama.cpp near ties, no further apart than " +
+      "twice largestDifference, count as the same.",
+  ),
   sameTokens: z
     .boolean()
     .nullable()

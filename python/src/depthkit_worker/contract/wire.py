@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "2b452c498fe4b5c4557ac390401216a73983a782396a954ea17a4a980e8e02fb"
+CONTRACT_DIGEST = "79ef85abf4823b1d6e1333151c2ccc9a458fbee8084f76f360d2fc5b5f3e375a"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -569,7 +569,7 @@ class ExportCheckResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     written: Annotated[float, Meta(ge=0, le=1)]
     """How many of the tokens written after the prompts are the reference's, up to the first other one."""
     cached: Annotated[float, Meta(ge=0, le=1)]
-    """How many of them are the same with and without a cache."""
+    """How many of them it writes without a cache too; in llama.cpp near ties, no further apart than twice largestDifference, count as the same."""
     same_tokens: bool | None
     """Whether it splits the reference's prompts and texts into the same tokens; null where there is none."""
     kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
