@@ -54,11 +54,14 @@ export async function planWork(work: Workspace, removed: readonly UnitName[]): P
 }
 
 async function paceOf(work: Workspace): Promise<number> {
-  const { model, chooseOn, steps, key, call } = work;
+  const { model, chooseOn, steps, key, call, options } = work;
+  const { precision = "exact" } = options;
   const data = item(chooseOn, chooseOn.length - 1);
   const middle = model.without([`block.${Math.floor(model.depth / 2)}`]);
-  return await steps.step({ step: "pace", of: key }, z.number(), async () => {
-    const { seconds, blockEvaluations } = await model.evaluateSubnetworks(data, [model, middle], call).result;
+  return await steps.step({ step: "pace", precision, of: key }, z.number(), async () => {
+    const both = [model, middle];
+    const found = await model.evaluateSubnetworks(data, both, { ...call, precision }).result;
+    const { seconds, blockEvaluations } = found;
     return seconds / blockEvaluations;
   });
 }

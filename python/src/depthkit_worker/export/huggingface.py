@@ -130,7 +130,7 @@ def _write(plan: _Plan, partial: Path, job: Job) -> ExportHuggingfaceResult:
     write_tokenizer(plan.decoder, partial)
     write_generation_settings(plan.generation, partial)
     add_legacy_keys(partial)
-    notes = settle_tokenizer(plan.decoder, partial, plan.checkpoint.config.model_type)
+    notes = settle_tokenizer(plan.decoder, partial, plan.checkpoint.config)
     written = write_shards(plan.checkpoint.tensors, partial, plan.dtype, plan.max_shard_bytes, job)
     digest = sha256_of_files(written.files, job.check)
     difference = written_difference(plan.subnetwork, plan.checkpoint, partial, plan.dtype, job)

@@ -6,7 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.generation_config import FILE, PassedOn
@@ -48,20 +48,21 @@ def write_tokenizer(decoder: Decoder, folder: Path) -> None:
         shutil.copytree(decoder.source.folder / TEMPLATES, folder / TEMPLATES)
 
 
-def settle_tokenizer(decoder: Decoder, folder: Path, model_type: str) -> tuple[str, ...]:
-    """See to it that the library reads the tokenizer in `folder`, whose configuration is finished and of
-    `model_type`, as the one in memory; what to know of it."""
+def settle_tokenizer(decoder: Decoder, folder: Path, config: PreTrainedConfig) -> tuple[str, ...]:
+    """See to it that the library reads the tokenizer in `folder`, whose configuration is finished and reads
+    as `config`, as the one in memory; what to know of it."""
     tokenizer = decoder.tokenizer
     if tokenizer is None:
         return ()
+    model_type = config.model_type
     same_type = model_type == _tokenizer_type(decoder)
     # Probes cannot show every difference: under another type it is never left as it was copied.
     if not same_type:
         _write_as_loaded(tokenizer, folder)
-    loaded, fault = _read_back(tokenizer, folder)
+    loaded, fault = _read_back(tokenizer, folder, config)
     if fault is not None and same_type:
         _write_as_loaded(tokenizer, folder)
-        loaded, fault = _read_back(tokenizer, folder)
+        loaded, fault = _read_back(tokenizer, folder, config)
     if loaded is None or fault is not None:
         raise DepthkitError(
             "EXPORT_UNSUPPORTED",
@@ -77,13 +78,15 @@ def settle_tokenizer(decoder: Decoder, folder: Path, model_type: str) -> tuple[s
 
 
 def _read_back(
-    tokenizer: PreTrainedTokenizerBase, folder: Path
+    tokenizer: PreTrainedTokenizerBase, folder: Path, config: PreTrainedConfig
 ) -> tuple[PreTrainedTokenizerBase | None, str | None]:
     """The tokenizer as a user loads it, and what it does otherwise than `tokenizer`. Code beside it is run
     only where the source's was, with the user's leave."""
     own_code = not type(tokenizer).__module__.startswith("transformers.")
+    # Depthkit's own layout has a configuration of its own, which not every release reads without its code.
+    given = {"config": config} if config.model_type.startswith("depthkit_") else {}
     try:
-        loaded = AutoTokenizer.from_pretrained(folder, trust_remote_code=own_code)
+        loaded = AutoTokenizer.from_pretrained(folder, trust_remote_code=own_code, **given)
     except Exception as error:  # Whatever the library raises at files that it cannot make one of.
         return None, f"it is not read at all ({first_line(error)})"
     assert isinstance(loaded, PreTrainedTokenizerBase)
