@@ -48,8 +48,9 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.dtypes import dtype_name
 from depthkit_worker.models.folders import files_in, sha256_of_files
 from depthkit_worker.models.kv_cache import kv_bytes_per_attention
-from depthkit_worker.models.partial_folders import partial_folder, told_when_full
+from depthkit_worker.models.partial_folders import partial_folder
 from depthkit_worker.models.target import check_room, check_target
+from depthkit_worker.models.told_when_full import told_when_full
 from depthkit_worker.models.units import Parts
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.subnetwork import Subnetwork

@@ -21,10 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
-from safetensors import SafetensorError
-
-from depthkit_worker.disk_full import disk_full
-from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.folders import flush_entries, flush_folder
 from depthkit_worker.session.job import Job
 
@@ -86,18 +82,6 @@ def partial_folder(target: Path) -> Iterator[PartialFolder]:
             yield PartialFolder(target, folder)
     finally:
         _discard(folder)
-
-
-@contextmanager
-def told_when_full(doing: str) -> Iterator[None]:
-    """Around the making of what appears whole or not at all: a disk that is full is told as that. `doing`:
-    "Writing TARGET"."""
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        if (why := disk_full(error)) is None:
-            raise
-        raise DepthkitError("DISK_FULL", f"{doing} failed: {why}. Nothing is left of it.") from error
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,9 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder, edited_module
 from depthkit_worker.models.file_kinds import not_what_it_says
 from depthkit_worker.models.first_line import first_line
-from depthkit_worker.models.partial_folders import partial_folder, told_when_full
+from depthkit_worker.models.partial_folders import partial_folder
 from depthkit_worker.models.target import check_target
+from depthkit_worker.models.told_when_full import told_when_full
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.repair import BlockEdit, Repair
 from depthkit_worker.repair.saved_form import FORMAT, VERSION, SavedRepair, damaged, read_saved
