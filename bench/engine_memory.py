@@ -16,9 +16,8 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
 
-from depthkit_worker.contract.wire import CorpusInfo, EngineOptions
+from depthkit_worker.contract.wire import EngineOptions
 from depthkit_worker.data.corpus import Corpus
-from depthkit_worker.data.text import texts_from_strings
 from depthkit_worker.memory.peaks import PeakMemory
 from depthkit_worker.memory.process import resident_bytes
 from depthkit_worker.models.decoder import Decoder
@@ -27,6 +26,7 @@ from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.engine import evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks
 from engine import load, read_corpus
+from random_corpus import random_corpus
 
 DEPTH, TOKENS, VOCABULARY = 30, 256, 8192
 
@@ -40,24 +40,7 @@ def made() -> tuple[Decoder, Corpus]:
         num_attention_heads=4,
         num_key_value_heads=2,
     )
-    ids = np.random.default_rng(0).integers(3, VOCABULARY, TOKENS).astype(np.int32)
-    info = CorpusInfo(
-        data=texts_from_strings(["none"]).info,
-        tokens_digest="0" * 64,
-        sequences=1,
-        length=TOKENS,
-        tokens=TOKENS,
-        tokens_total=TOKENS,
-        tokens_dropped=0,
-        packing="pack",
-        separator="",
-        bos="never",
-        bos_added=False,
-        bos_in_text=0,
-        first_tokens=(),
-    )
-    corpus = Corpus(ids, (0, TOKENS), info, "0" * 64)
-    return Decoder(AutoModelForCausalLM.from_config(config).eval()), corpus
+    return Decoder(AutoModelForCausalLM.from_config(config).eval()), random_corpus(VOCABULARY, 1, TOKENS)
 
 
 def run(subnetworks: int, given: argparse.Namespace) -> None:
@@ -65,8 +48,8 @@ def run(subnetworks: int, given: argparse.Namespace) -> None:
     if given.model is None:
         decoder, corpus = made()
     else:
-        decoder = load(given.model, torch.device("cpu"))
-        corpus = read_corpus(decoder, given.texts, 1, given.tokens)
+        decoder = load(given.model, torch.device("cpu"), torch.float32)
+        corpus = read_corpus(given.model, decoder, given.texts, 1, given.tokens)
     depth = decoder.depth
     kept = np.array([np.random.default_rng(row).permutation(depth) < 22 for row in range(subnetworks)])
     units = tuple(Unit("block", index) for index in range(depth))

@@ -41,8 +41,8 @@ def fitting_rows(decoder: Decoder, length: int, states: int, budget: int | None)
 
 def stacked_states(decoder: Decoder, tokens: int, kept: int, budget: int | None) -> int:
     """States of a batch of `tokens` tokens that go through a block together, where up to `kept` of them
-    have to be kept for that; 1: one by one."""
-    if decoder.device.type != "cuda" or tokens > STACKED_TOKENS:
+    have to be kept for that; 1: one by one. Over several devices the states of one level are not on one."""
+    if decoder.device.type != "cuda" or len(decoder.devices) > 1 or tokens > STACKED_TOKENS:
         return 1
     state = tokens * decoder.hidden_size * decoder.dtype.itemsize
     needed = kept * state + GPU_TOKENS * bytes_per_token(decoder, 0)

@@ -114,6 +114,7 @@ def tile_sums(
     shape = (count, tiles, rows)
     highest, exponentials, target = empty(*shape), empty(*shape), empty(count, rows)
     differences, squares = (empty(*shape), empty(*shape)) if compare else (None, None)
+    # The pieces have the weight's dtype already, but in Triton's interpreter, where tests hand over fp32.
     kernel[_ceiling(rows, ROWS) * tiles, 1 if compare else count](
         pieces_of(states).to(weight.dtype),
         weight,
