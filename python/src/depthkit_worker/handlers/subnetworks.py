@@ -56,8 +56,17 @@ def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) ->
         call.part(SubnetworksEvaluatePart(rows=places, values=found, counts=counts, by_sequence=own))
 
     subnetworks = Subnetworks(units, kept, repairs, repaired)
+    cluster = session.cluster
     result = evaluate_subnetworks(
-        decoder, data, subnetworks, params.measures, params, call, send, by_sequence=params.by_sequence
+        decoder,
+        data,
+        subnetworks,
+        params.measures,
+        params,
+        call,
+        send,
+        executor=None if cluster is None else cluster.executor(decoder, data),
+        by_sequence=params.by_sequence,
     )
     return SubnetworksEvaluateResult(
         values=call.attach(result.values),
