@@ -63,6 +63,7 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
       managed: worker?.managed ?? true,
       interpreter: facts.interpreter ?? null,
       packages: facts.packages ?? null,
+      extras: facts.extras ?? null,
       devices: facts.devices ?? null,
       attention: facts.attention ?? null,
     },

@@ -1,7 +1,7 @@
 import { DepthkitError } from "../errors.ts";
 import { aFlag, anyOf, aText, checkArgument, listOf } from "../options.ts";
 import type { UnitName } from "../protocol/common.ts";
-import { engineOptions, type Measure } from "../protocol/subnetworks.ts";
+import { engineOptions, type Measure, type WorkSplit } from "../protocol/subnetworks.ts";
 import type { CallOptions } from "../rpc/call-options.ts";
 import { aHandle } from "../rpc/handle.ts";
 import { checkCallOptions } from "../rpc/parse-params.ts";
@@ -47,6 +47,8 @@ export interface SubnetworkScores {
   blockEvaluations: number;
   /** 0 where nothing was computed. */
   batchSize: number;
+  /** How the work was cut for the actors of a cluster; null where the worker's own device did it. */
+  split: Readonly<WorkSplit> | null;
   /** What did not go as planned: batches halved for memory, repairs that apply nowhere. */
   notes: readonly string[];
   seconds: number;
@@ -179,8 +181,8 @@ async function run(
         }
       },
     });
-    const { counts, notFinite, distinct, blockEvaluations, batchSize, notes, seconds } = result;
-    const effort = { distinct, blockEvaluations, batchSize, notes, seconds };
+    const { counts, notFinite, distinct, blockEvaluations, batchSize, split, notes, seconds } = result;
+    const effort = { distinct, blockEvaluations, batchSize, split, notes, seconds };
     return { measures, scores, counts, notFinite: [...notFinite], ...effort };
   }
   await using evaluator = await Evaluator.open(model, data, { measures, engine, journal });

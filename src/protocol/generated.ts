@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "79ef85abf4823b1d6e1333151c2ccc9a458fbee8084f76f360d2fc5b5f3e375a";
+export const contractDigest = "1acf790da5af1e8ea5898c2d59cc42dfa41760c8c11230126be4959fc6824f25";

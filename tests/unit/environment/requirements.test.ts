@@ -62,6 +62,6 @@ test("an extra is pinned, and pins nothing of the worker's to another version", 
 test("an extra there is not is refused", async () => {
   const extras = ["lm-evil"] as unknown as ExtraName[];
   await expect(setup({ with: extras })).rejects.toThrow(
-    /with\.0: expected one of lm-eval, parquet; got "lm-evil"/,
+    /with\.0: expected one of lm-eval, parquet, ray; got "lm-evil"/,
   );
 });

@@ -6,9 +6,9 @@ import os
 import platform
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -24,6 +24,7 @@ from depthkit_worker.session.job import cancelled
 from depthkit_worker.subnetworks.executor import Evaluation, LocalExecutor, Piece
 from depthkit_worker.subnetworks.screening import screening_of
 
+T = TypeVar("T")
 HELD = 4
 """Evaluations, and data made ready for a model, that are kept for the next piece."""
 
@@ -41,7 +42,9 @@ class PieceActor:
     def load(self, order: ModelOrder) -> Loaded | Failed:
         torch.set_num_threads(self._threads)
         try:
-            decoder = load_model(order.source, _cache_folder(), order.options, _Watched(order.key, self._stopped))
+            decoder = load_model(
+                order.source, _cache_folder(), order.options, _Watched(order.key, self._stopped)
+            )
             _require_same(decoder, order)
         except DepthkitError as error:
             return Failed(error.code, f"On {platform.node()}: {error.message}", error.details)
@@ -59,8 +62,8 @@ class PieceActor:
         self._stopped.add(run)
 
     def run(self, run: str, key: str, refs: tuple[Any, Any], piece: Piece) -> Done | Failed | None:
-        """`refs`: of the data and of the evaluation, in a tuple so that each is fetched once and not for every
-        piece. None: stopped."""
+        """`refs`: of the data and of the evaluation, in a tuple so that each is fetched once and not for
+        every piece. None: stopped."""
         torch.set_num_threads(self._threads)
         tally = _Tally(run, self._stopped)
         started = time.perf_counter()
@@ -149,7 +152,7 @@ def _fetch(ref: Any) -> Any:
     return ray.get(ref)
 
 
-def _held(kept: OrderedDict[Any, Any], key: Any, make: Any) -> Any:
+def _held(kept: OrderedDict[tuple[str, str], T], key: tuple[str, str], make: Callable[[], T]) -> T:
     if key not in kept:
         kept[key] = make()
         while len(kept) > HELD:

@@ -95,8 +95,8 @@ def _gpus_of(decoder: Decoder) -> int:
         return len(decoder.devices)
     raise DepthkitError(
         "DEVICE_UNAVAILABLE",
-        f"The model is on {decoder.placement}: on a cluster models are on CPUs or on CUDA devices, not on both "
-        "and not on others.",
+        f"The model is on {decoder.placement}: on a cluster models are on CPUs or on CUDA devices, not on "
+        "both and not on others.",
         device=decoder.placement,
     )
 
@@ -109,6 +109,4 @@ def on_actor(options: ModelOptions, gpus: int) -> ModelOptions:
         return replace(options, device="cuda:0")
     shares = re.findall(r"=([0-9]+)", options.device_map)
     ends = [f"={share}" for share in shares] if shares else [""] * gpus
-    return replace(
-        options, device_map=",".join(f"cuda:{number}{end}" for number, end in enumerate(ends))
-    )
+    return replace(options, device_map=",".join(f"cuda:{number}{end}" for number, end in enumerate(ends)))

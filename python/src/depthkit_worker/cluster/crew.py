@@ -167,8 +167,8 @@ def crew_for(gpus: int, wanted: int | None) -> Crew:
         kind = f"{gpus} GPUs" if gpus else "cores"
         raise DepthkitError(
             "DEVICE_UNAVAILABLE",
-            f"The Ray cluster has {len(nodes)} nodes, and none of them has {kind} for an actor. Load the model "
-            "on devices that the cluster has, or say how many actors to wait for.",
+            f"The Ray cluster has {len(nodes)} nodes, and none of them has {kind} for an actor. Load the "
+            "model on devices that the cluster has, or say how many actors to wait for.",
             nodes=len(nodes),
             gpus=gpus,
         )

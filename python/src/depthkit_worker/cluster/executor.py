@@ -97,9 +97,7 @@ class RayExecutor:
                 member.busy += 1
                 flights[member.actor.run.remote(run, self._key, refs, piece)] = (member, piece)
 
-    def _take(
-        self, piece: Piece, answer: Done | Failed | None, progress: Progress
-    ) -> Iterator[RowSums]:
+    def _take(self, piece: Piece, answer: Done | Failed | None, progress: Progress) -> Iterator[RowSums]:
         if isinstance(answer, Failed):
             raise answer.error
         assert answer is not None, "a piece is stopped only when nobody waits for it"
@@ -117,8 +115,8 @@ class RayExecutor:
             return
         raise DepthkitError(
             "WORKER_DIED",
-            f"{MOST_LOSSES} actors died with the same piece of work ({len(piece.rows)} subnetworks on sequences "
-            f"{piece.first} to {piece.end - 1}); it is not tried again. The last one: {error}",
+            f"{MOST_LOSSES} actors died with the same piece of work ({len(piece.rows)} subnetworks on "
+            f"sequences {piece.first} to {piece.end - 1}); it is not tried again. The last one: {error}",
             sequences=piece.sequences,
         ) from error
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from depthkit_worker.contract.wire import Measure, ModelOptions, ScoredPositions
+from depthkit_worker.contract.wire import Measure, ModelOptions, ScoredPositions, Screening
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.subnetworks.executor import Evaluation, RowSums
@@ -26,7 +26,7 @@ class ModelOrder:
     options: ModelOptions
     """With the device an actor has."""
     digest: str
-    screening: str
+    screening: Screening | None
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class SentEvaluation:
 
 
 def sent(evaluation: Evaluation) -> SentEvaluation:
-    from ray import cloudpickle  # type: ignore[attr-defined]
+    from ray import cloudpickle
 
     def as_bytes(value: object) -> bytes:
         file = io.BytesIO()
@@ -94,8 +94,6 @@ def sent(evaluation: Evaluation) -> SentEvaluation:
 
 
 def received(evaluation: SentEvaluation, decoder: Decoder) -> Evaluation:
-    from ray import cloudpickle  # type: ignore[attr-defined]
-
     def device(index: int) -> torch.device:
         return decoder.block_device(index) if index < decoder.depth else decoder.device
 
@@ -105,9 +103,7 @@ def received(evaluation: SentEvaluation, decoder: Decoder) -> Evaluation:
         positions=evaluation.positions,
         # From the worker alone, which has them as objects: no file of anybody else's.
         variants=tuple(
-            torch.load(
-                io.BytesIO(data), map_location=device(index), weights_only=False, pickle_module=cloudpickle
-            )
+            torch.load(io.BytesIO(data), map_location=device(index), weights_only=False)
             for index, data in enumerate(evaluation.variants)
         ),
         by_sequence=evaluation.by_sequence,

@@ -24,9 +24,9 @@ class RaySession:
     def __init__(
         self, address: str, actors: int | None, folder: Path | None, cores: int | None = None
     ) -> None:
-        """`actors`: how many to use at most, and to wait for; None: as many as there is room for. `folder`: of
-        a Ray that is started, for all of its files. `cores`: what that takes itself to have; None: what the
-        machine has."""
+        """`actors`: how many to use at most, and to wait for; None: as many as there is room for. `folder`:
+        of a Ray that is started, for all of its files. `cores`: what that takes itself to have; None: what
+        the machine has."""
         self.actors = actors
         self._address = address
         self._folder = folder

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "79ef85abf4823b1d6e1333151c2ccc9a458fbee8084f76f360d2fc5b5f3e375a"
+CONTRACT_DIGEST = "1acf790da5af1e8ea5898c2d59cc42dfa41760c8c11230126be4959fc6824f25"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1882,6 +1882,8 @@ class SubnetworksEvaluateResult(Struct, frozen=True, kw_only=True, forbid_unknow
     block_evaluations: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """Blocks run on a batch, a sublayer counting as its share."""
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    split: WorkSplit | None
+    """On a cluster; null: on the worker's own device."""
     notes: tuple[str, ...]
     """What did not go as planned, such as batches halved for memory."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
@@ -2051,6 +2053,19 @@ class TrainingReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Norm of the change of all trained parameters."""
     points: tuple[TrainingPoint, ...]
     """How it went, step by step."""
+
+
+class WorkSplit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    actors: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Those that held the model, or were about to."""
+    pieces: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Some of the subnetworks on some of the sequences each."""
+    sharing_lost: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Blocks run more than on one device, by those run there: 0.1 is a tenth."""
+    seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Expected, by the pace that was measured, until the last actor is done."""
+    alone_seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Expected of one device of that pace."""
 
 
 class WorkerCheckTargetParams(TargetOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):

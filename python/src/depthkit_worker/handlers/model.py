@@ -16,7 +16,6 @@ from depthkit_worker.contract.wire import (
 )
 from depthkit_worker.data.tokens import tokenizer_digest
 from depthkit_worker.memory.allocator import release
-from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.dtypes import dtype_name
 from depthkit_worker.models.load import load_model
 from depthkit_worker.models.model_digest import model_digest

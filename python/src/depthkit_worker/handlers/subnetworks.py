@@ -7,6 +7,7 @@ from depthkit_worker.contract.wire import (
     SubnetworksEvaluateParams,
     SubnetworksEvaluatePart,
     SubnetworksEvaluateResult,
+    WorkSplit,
 )
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.handlers.sources import check_readable, data_of, parse_units
@@ -16,6 +17,7 @@ from depthkit_worker.session.session import Session
 from depthkit_worker.subnetworks.engine import evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks, by_unit, unpack_masks
 from depthkit_worker.subnetworks.screening import screening_of
+from depthkit_worker.subnetworks.splits import Split
 
 
 def _check_screening(params: SubnetworksEvaluateParams, decoder: Decoder) -> None:
@@ -29,6 +31,18 @@ def _check_screening(params: SubnetworksEvaluateParams, decoder: Decoder) -> Non
         "device that the model was first loaded on. Screen with workers on devices of one kind.",
         device=str(decoder.device),
         screening=there,
+    )
+
+
+def _told(split: Split | None) -> WorkSplit | None:
+    if split is None:
+        return None
+    return WorkSplit(
+        actors=split.devices,
+        pieces=len(split.pieces),
+        sharing_lost=split.sharing_lost,
+        seconds=split.seconds,
+        alone_seconds=split.alone,
     )
 
 
@@ -76,6 +90,7 @@ def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) ->
         not_finite=result.not_finite,
         block_evaluations=result.block_evaluations,
         batch_size=result.batch_size,
+        split=_told(result.split),
         notes=result.notes,
         seconds=result.seconds,
     )

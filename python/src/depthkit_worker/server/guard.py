@@ -16,8 +16,8 @@ child."""
 
 def start_guard(lifeline: int, patience: float, ray_folder: Path | None = None) -> None:
     """Fork a small process that waits with the worker for the end of `lifeline`, a pipe that its parent
-    holds, then gives the worker `patience` seconds to end by itself. It ends what is left of a Ray that has its
-    files in `ray_folder`. To be called before there are threads, and large imports."""
+    holds, then gives the worker `patience` seconds to end by itself. To be called before there are threads,
+    and large imports. It also ends what is left of a Ray whose files are in `ray_folder`."""
     theirs, ours = os.pipe()  # `ours` is never closed: its end is that of the worker
     worker = os.getpid()
     if os.fork() != 0:

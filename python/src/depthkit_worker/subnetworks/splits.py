@@ -20,7 +20,7 @@ from depthkit_worker.subnetworks.plan import Plan, cost_of_rows, stretches_of
 from depthkit_worker.subnetworks.steps import StepCost
 
 MOST_SECONDS = 4.0
-"""A piece should take no longer: it is done again where its device is lost, and progress is told by pieces."""
+"""A piece should take no longer: it is done again where its device is lost, and tells no progress before."""
 PIECE_SECONDS = 0.02
 """What a piece takes beside its blocks: two messages, and the states in front of the first block."""
 ENOUGH = 16
@@ -68,9 +68,7 @@ class _Cut:
     evaluations: float
 
 
-def split(
-    plan: Plan, evaluation: Evaluation, cost: StepCost, tokens: int, pace: Pace, devices: int
-) -> Split:
+def split(plan: Plan, evaluation: Evaluation, cost: StepCost, tokens: int, pace: Pace, devices: int) -> Split:
     """The pieces of `plan` cut further, so that `devices` of them are done soonest. `tokens`: of the longest
     sequence."""
     if devices < 1:
@@ -152,5 +150,5 @@ def _pieces(plan: Plan, codes: NDArray[np.uint8], parts: int, batches: int) -> I
 def _stretches(codes: NDArray[np.uint8], parts: int) -> list[NDArray[np.int64]]:
     if parts == 1:
         return [np.arange(len(codes))]
-    least = max(1, round(len(codes) / parts * 2 / 3))
-    return stretches_of(codes, least, 2 * least)
+    most = max(1, int(len(codes) / parts * 4 / 3))
+    return stretches_of(codes, max(1, most // 2), most)
