@@ -93,9 +93,15 @@ def test_what_all_share_is_not_worth_a_cut() -> None:
     assert found.sharing_lost in (0, pytest.approx(lost / DEPTH - 1))
 
 
-def test_pieces_take_seconds_where_they_can() -> None:
-    found = cut(halves(200), 8, 8, Pace(0.05, 1e-4), 2)
-    assert max(found.each) <= MOST_SECONDS
+def test_pieces_take_seconds_where_that_costs_little() -> None:
+    found = cut(halves(200), 64, 64, LINEAR, 2)
+    assert max(found.each) <= MOST_SECONDS and found.sharing_lost < 0.05
+
+
+def test_pieces_are_longer_where_short_ones_would_lose_what_is_shared() -> None:
+    found = cut(halves(200), 1, 1, Pace(0.5, 0.0), 2)
+    assert max(found.each) > MOST_SECONDS
+    assert found.alone / found.seconds > 1.8
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ class Crew:
         """The median of those that hold the model, corrected by the pieces they have run."""
         paces = [member.holds[key].pace for member in self.holding(key)]
         call, token = (float(np.median([getattr(one, part) for one in paces])) for part in ("call", "token"))
-        return Pace(call, token).times(self._off.get(key, 1.0))
+        return Pace(call, token).times(self.off(key))
 
     def tend(self, note: Callable[[str], None]) -> None:
         """Take note of who is ready, and make actors where there is room. An actor that cannot hold a model
@@ -108,11 +108,13 @@ class Crew:
             )
         self._tended = 0.0
 
-    def came_back(self, key: str, expected: float, seconds: float) -> None:
-        """A piece is done: what was expected by `pace`, and what it took."""
+    def came_back(self, key: str, times: float) -> None:
+        """A piece is done, and took so many times as long as by the pace that was measured at first."""
         self._deaths = 0
-        before = self._off.get(key, 1.0)
-        self._off[key] = before * (1 - LEARNING + LEARNING * seconds / expected)
+        self._off[key] = (1 - LEARNING) * self.off(key) + LEARNING * times
+
+    def off(self, key: str) -> float:
+        return self._off.get(key, 1.0)
 
     def _size(self) -> int:
         return self._wanted or room_for(resources(), self._need)

@@ -42,7 +42,8 @@ class RayExecutor:
         cost = step_cost(self._decoder, evaluation.variants)
         devices = max(1, crew.expected(self._key))
         found = split(plan, evaluation, cost, rows.longest, crew.pace(self._key), devices)
-        self._expected = dict(zip(map(_name, found.pieces), found.each, strict=True))
+        measured_first = [seconds / crew.off(self._key) for seconds in found.each]
+        self._expected = dict(zip(map(_name, found.pieces), measured_first, strict=True))
         return replace(plan, pieces=found.pieces, evaluations=found.evaluations, split=found)
 
     def run(self, evaluation: Evaluation, pieces: Iterable[Piece], progress: Progress) -> Iterator[RowSums]:
@@ -101,7 +102,7 @@ class RayExecutor:
         if isinstance(answer, Failed):
             raise answer.error
         assert answer is not None, "a piece is stopped only when nobody waits for it"
-        self._crew.came_back(self._key, self._expected[_name(piece)], answer.seconds)
+        self._crew.came_back(self._key, answer.seconds / self._expected[_name(piece)])
         for index, codes, sequences in answer.steps:
             progress.step(index, codes, sequences)
         if answer.heads:

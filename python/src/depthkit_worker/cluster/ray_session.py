@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import threading
@@ -73,6 +74,8 @@ class RaySession:
     def _start(self) -> None:
         # Read when it is imported. Nothing is sent to its makers.
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+        # It warns that a thread of ours is not the main one.
+        logging.getLogger("ray").setLevel(logging.ERROR)
         common: dict[str, Any] = {"configure_logging": False, "log_to_driver": False}
         if self._address == LOCAL:
             # Whoever reaches its ports needs this token, which is kept nowhere.

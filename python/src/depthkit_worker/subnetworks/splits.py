@@ -21,6 +21,8 @@ from depthkit_worker.subnetworks.steps import StepCost
 
 MOST_SECONDS = 4.0
 """A piece should take no longer: it is done again where its device is lost, and tells no progress before."""
+SLACK = 0.05
+"""How much later the work may end for shorter pieces: a measured pace is no more exact than that."""
 PIECE_SECONDS = 0.02
 """What a piece takes beside its blocks: two messages, and the states in front of the first block."""
 ENOUGH = 16
@@ -91,7 +93,7 @@ def split(plan: Plan, evaluation: Evaluation, cost: StepCost, tokens: int, pace:
         return _Cut(pieces, tuple(seconds), evaluations)
 
     one = cut(1, 1)
-    best = min(_candidates(cut, plan, devices), key=lambda found: _merit(found, devices))
+    best = _best(_candidates(cut, plan, devices), devices)
     return Split(
         pieces=best.pieces,
         each=best.seconds,
@@ -112,8 +114,15 @@ def done_after(seconds: Iterable[float], devices: int) -> float:
     return max(free)
 
 
-def _merit(found: _Cut, devices: int) -> tuple[bool, float, int]:
-    return max(found.seconds) > MOST_SECONDS, done_after(found.seconds, devices), len(found.pieces)
+def _best(candidates: Iterable[_Cut], devices: int) -> _Cut:
+    """The one that ends soonest; of those that end about as soon, the one whose pieces are short enough, and
+    then the one with the fewest."""
+    ends = [(done_after(found.seconds, devices), found) for found in candidates]
+    soon = (1 + SLACK) * min(end for end, _ in ends)
+    return min(
+        (found for end, found in ends if end <= soon),
+        key=lambda found: (max(MOST_SECONDS, *found.seconds), len(found.pieces)),
+    )
 
 
 def _candidates(cut: Callable[[int, int], _Cut], plan: Plan, devices: int) -> Iterator[_Cut]:
