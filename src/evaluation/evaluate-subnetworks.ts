@@ -10,7 +10,13 @@ import { Evaluator } from "./evaluator.ts";
 import { productsOf } from "./precision.ts";
 import type { Scorable } from "./scorable.ts";
 import type { HeldRepair, Subject } from "./subject.ts";
-import { type EngineParams, measureSubnetworks, packBits, type Subnetworks } from "./subnetworks.ts";
+import {
+  type EngineParams,
+  keptMasks,
+  measureSubnetworks,
+  packBits,
+  type Subnetworks,
+} from "./subnetworks.ts";
 
 /** How the engine works, and where what it measures is kept. */
 export interface EngineOptions extends CallOptions, EngineParams {
@@ -206,17 +212,6 @@ const columnOf = (rows: ArrayLike<number>, column: number, width: number): Float
   Float64Array.from({ length: rows.length / width }, (_, row) => rows[row * width + column] ?? Number.NaN);
 
 /** One bit per unit and subnetwork, over the units that any of them removes. */
-function keptMasks(removed: readonly (readonly UnitName[])[]): Pick<Subnetworks, "players" | "kept"> {
-  // A subnetwork that removes nothing needs a column too.
-  const units = [...new Set(removed.flat())];
-  if (units.length === 0) units.push("block.0");
-  const gone = removed.map((names) => new Set(names));
-  return {
-    players: units.map((unit) => [unit]),
-    kept: packBits(gone.map((names) => units.map((unit) => !names.has(unit)))),
-  };
-}
-
 type Placed = Pick<Subnetworks, "repairs" | "repaired">;
 
 function ownRepairs(own: readonly (readonly HeldRepair[])[]): Placed {

@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "1acf790da5af1e8ea5898c2d59cc42dfa41760c8c11230126be4959fc6824f25";
+export const contractDigest = "081b308fb9fa1c4a6f631836ccb4adf29bb72d65853bf3fed05938c9767c1706";

@@ -79,6 +79,14 @@ export const subnetworksEvaluateParams = extending("SubnetworksEvaluateParams", 
     .describe("What the caller takes `screen` to multiply in: a worker on another device may differ."),
 });
 
+export const subnetworksSplitParams = extending("SubnetworksSplitParams", engineOptions, {
+  model: modelHandle,
+  data: dataHandle.describe("A corpus, or a task."),
+  players: list(list(unitName, 1), 1).describe("The columns of kept, as in subnetworks.evaluate."),
+  kept: tensorRef.describe("As in subnetworks.evaluate."),
+  measures: list(measure, 1),
+});
+
 export const subnetworksEvaluatePart = named(
   "SubnetworksEvaluatePart",
   z.object({
@@ -122,4 +130,9 @@ export const subnetworksEvaluateResult = named(
     notes: list(z.string()).describe("What did not go as planned, such as batches halved for memory."),
     seconds: finite(),
   }),
+);
+
+export const subnetworksSplitResult = named(
+  "SubnetworksSplitResult",
+  z.object({ split: workSplit.nullable().describe("Null without a cluster.") }),
 );

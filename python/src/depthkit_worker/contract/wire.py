@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "1acf790da5af1e8ea5898c2d59cc42dfa41760c8c11230126be4959fc6824f25"
+CONTRACT_DIGEST = "081b308fb9fa1c4a6f631836ccb4adf29bb72d65853bf3fed05938c9767c1706"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1889,6 +1889,22 @@ class SubnetworksEvaluateResult(Struct, frozen=True, kw_only=True, forbid_unknow
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
 
 
+class SubnetworksSplitParams(EngineOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    data: DataHandle
+    """A corpus, or a task."""
+    players: Annotated[tuple[Annotated[tuple[UnitName, ...], Meta(min_length=1)], ...], Meta(min_length=1)]
+    """The columns of kept, as in subnetworks.evaluate."""
+    kept: TensorRef
+    """As in subnetworks.evaluate."""
+    measures: Annotated[tuple[Measure, ...], Meta(min_length=1)]
+
+
+class SubnetworksSplitResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    split: WorkSplit | None
+    """Null without a cluster."""
+
+
 class TaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     kind: TaskKind
     """Which continuation of several, or which last word."""
@@ -2199,6 +2215,7 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "task.load": (TaskLoadParams, TaskLoadResult),
     "task.unload": (TaskUnloadParams, Empty),
     "subnetworks.evaluate": (SubnetworksEvaluateParams, SubnetworksEvaluateResult),
+    "subnetworks.split": (SubnetworksSplitParams, SubnetworksSplitResult),
     "influence.measure": (InfluenceMeasureParams, InfluenceMeasureResult),
     "influence.gradients": (InfluenceGradientParams, InfluenceGradientResult),
     "influence.stream": (InfluenceStreamParams, InfluenceStreamResult),

@@ -7,6 +7,8 @@ from depthkit_worker.contract.wire import (
     SubnetworksEvaluateParams,
     SubnetworksEvaluatePart,
     SubnetworksEvaluateResult,
+    SubnetworksSplitParams,
+    SubnetworksSplitResult,
     WorkSplit,
 )
 from depthkit_worker.errors import DepthkitError
@@ -14,7 +16,7 @@ from depthkit_worker.handlers.sources import check_readable, data_of, parse_unit
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
-from depthkit_worker.subnetworks.engine import evaluate_subnetworks
+from depthkit_worker.subnetworks.engine import evaluate_subnetworks, split_of
 from depthkit_worker.subnetworks.masks import Subnetworks, by_unit, unpack_masks
 from depthkit_worker.subnetworks.screening import screening_of
 from depthkit_worker.subnetworks.splits import Split
@@ -44,6 +46,20 @@ def _told(split: Split | None) -> WorkSplit | None:
         seconds=split.seconds,
         alone_seconds=split.alone,
     )
+
+
+def split(session: Session, params: SubnetworksSplitParams, call: Call) -> SubnetworksSplitResult:
+    """How a cluster would share the work, without doing it."""
+    decoder = session.models.get(params.model)
+    data = data_of(session, params.data)
+    check_readable(data, decoder)
+    kept = unpack_masks(call.array(params.kept, "uint8"), len(params.players))
+    units, kept = by_unit([parse_units(names) for names in params.players], kept)
+    if session.cluster is None:
+        return SubnetworksSplitResult(split=None)
+    executor = session.cluster.executor(decoder, data)
+    found = split_of(decoder, data, Subnetworks(units, kept), params.measures, params, executor)
+    return SubnetworksSplitResult(split=_told(found))
 
 
 def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) -> SubnetworksEvaluateResult:

@@ -124,8 +124,7 @@ def evaluate_subnetworks(
         codes, measures, options.scored_positions, coded.variants, by_sequence, screening == "bfloat16"
     )
     executor = LocalExecutor(decoder, data) if executor is None else executor
-    plan = make_plan(decoder, data, evaluation, options.batch_size, options.memory_budget)
-    plan = executor.cut(plan, evaluation)
+    plan = _planned(decoder, data, evaluation, options, executor)
     watch = _Watch(step_cost(decoder, coded.variants), plan, job)
     answers = _groups(to_distinct.reshape(-1), len(codes))
 
@@ -172,6 +171,30 @@ def evaluate_subnetworks(
         ),
         seconds=time.monotonic() - started,
     )
+
+
+def split_of(
+    decoder: Decoder,
+    data: Data,
+    subnetworks: Subnetworks,
+    measures: tuple[Measure, ...],
+    options: EngineOptions,
+    executor: Executor,
+) -> Split | None:
+    """How `evaluate_subnetworks` would cut the same work."""
+    rows = rows_of(data, decoder)
+    _check(measures, options, rows)
+    coded = block_codes(subnetworks, decoder.depth, decoder.family)
+    codes = np.unique(coded.codes, axis=0)
+    evaluation = Evaluation(codes, measures, options.scored_positions, coded.variants)
+    return _planned(decoder, rows, evaluation, options, executor).split
+
+
+def _planned(
+    decoder: Decoder, data: Scorable, evaluation: Evaluation, options: EngineOptions, executor: Executor
+) -> Plan:
+    plan = make_plan(decoder, data, evaluation, options.batch_size, options.memory_budget)
+    return executor.cut(plan, evaluation)
 
 
 class _Broken:
