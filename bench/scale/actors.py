@@ -12,6 +12,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +21,19 @@ from depthkit_worker.cluster.cluster import Cluster
 from depthkit_worker.cluster.leftovers import sweep
 from depthkit_worker.cluster.ray_session import RaySession
 from depthkit_worker.contract.wire import EngineOptions, ModelOptions
+from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.load import load_model
 from depthkit_worker.models.units import Unit
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.engine import evaluate_subnetworks
+from depthkit_worker.subnetworks.executor import Evaluation, Piece
 from depthkit_worker.subnetworks.masks import Subnetworks
+from depthkit_worker.subnetworks.positions import ALL_POSITIONS
 from random_corpus import random_corpus
 
 OPTIONS = ModelOptions(device="cpu", dtype="float32")
-LENGTH, ROWS = 64, 40
+LENGTH, ROWS = 64, 16
+PIECES = 400
 
 
 def main(source: str, actors: int) -> None:
@@ -67,11 +72,39 @@ def main(source: str, actors: int) -> None:
         measure("warm-up", actors)
     measure("strong", ROWS)
     measure("weak", ROWS // 4 * actors)
+    driver(cluster, decoder)
     import ray
 
     ray.shutdown()
     sweep(folder)
     os._exit(0)
+
+
+def driver(cluster: Cluster, decoder: Decoder) -> None:
+    """What a piece costs the driver, by many that are as short as can be."""
+    corpus = random_corpus(decoder.vocabulary_size, PIECES // 8, 8)
+    codes = np.zeros((8, decoder.depth), dtype=np.uint8)
+    for row in range(8):
+        codes[row, row:] = 3
+    evaluation = Evaluation(codes[::-1].copy(), ("loss",), ALL_POSITIONS)
+    pieces = [
+        Piece(np.array([row]), first, first + 1) for row in range(8) for first in range(corpus.sequences)
+    ]
+    executor = cluster.executor(decoder, corpus)
+    started, used = time.perf_counter(), time.process_time()
+    answers = sum(1 for _ in executor.run(evaluation, pieces, Silent()))
+    seconds, used = time.perf_counter() - started, time.process_time() - used
+    print(
+        f"driver: {answers} pieces in {seconds:.1f} s, {used / answers * 1e3:.2f} ms of its own per piece",
+        flush=True,
+    )
+
+
+class Silent:
+    def step(self, index: int, codes: Collection[int], sequences: int) -> None: ...
+    def check(self) -> None: ...
+    def head(self, sequences: int) -> None: ...
+    def note(self, text: str) -> None: ...
 
 
 if __name__ == "__main__":

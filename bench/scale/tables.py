@@ -134,8 +134,7 @@ def troubles() -> None:
         "2% at a quarter of the pace": replace(quiet, stragglers=0.02, slowness=4),
         "2 ms of the driver per piece": replace(quiet, driver=0.002),
         "10 ms of the driver per piece": replace(quiet, driver=0.01),
-        "a device lost per hour": replace(quiet, lost_every=3600 * actors, replaced_after=68),
-        "a device lost per minute": replace(quiet, lost_every=60 * actors, replaced_after=68),
+        "a device lost per second": replace(quiet, lost_every=actors, replaced_after=68),
     }
     line("trouble", "seconds", "efficiency")
     print("|---|---|---|")

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { pythonTools } from "../../scripts/python-tools.ts";
-import { Depthkit } from "../../src/index.ts";
+import { Depthkit, planStudy } from "../../src/index.ts";
 import { tinyModel } from "./tiny-model.ts";
 
 test("a cluster's values are those of one device, and share its journal", async () => {
@@ -28,6 +28,15 @@ test("a cluster's values are those of one device, and share its journal", async 
     await using cluster = await Depthkit.start({ python, cluster: "auto", actors: 2 });
     const there = await measured(cluster, join(folder, "there"));
     expect(there.split).toMatchObject({ actors: 2 });
+    const { rows } = await planStudy(cluster, {
+      model: { source, device: "cpu" },
+      calibration: { name: "stones", data: text, sequences: 2, length: 32 },
+      rankings: [{ by: "order", name: "front", order: ["block.0", "block.1"] }],
+      removals: [1, 2],
+      evaluations: [{ kind: "perplexity", name: "text", data: text, chunk: 32, maxChunks: 8 }],
+    });
+    const shared = rows.find(({ kind }) => kind === "evaluation");
+    expect(shared?.note).toMatch(/pieces? on 2 actors, [0-9.]+% more blocks than on one device/);
     await using kit = await Depthkit.start({ python });
     const here = await measured(kit, join(folder, "here"));
     expect(here.split).toBeNull();

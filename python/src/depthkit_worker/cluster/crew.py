@@ -108,9 +108,12 @@ class Crew:
             )
         self._tended = 0.0
 
-    def came_back(self, key: str, times: float) -> None:
-        """A piece is done, and took so many times as long as by the pace that was measured at first."""
+    def came_back(self, key: str, times: float | None) -> None:
+        """A piece is done, and took so many times as long as by the pace that was measured at first; None:
+        nothing was expected of it."""
         self._deaths = 0
+        if times is None:
+            return
         self._off[key] = (1 - LEARNING) * self.off(key) + LEARNING * times
 
     def off(self, key: str) -> float:

@@ -63,6 +63,8 @@ class RayExecutor:
                     ray.wait([refs[1]], timeout=GLANCE)
                     continue
                 ready, _ = ray.wait(list(flights), num_returns=1, timeout=GLANCE)
+                if ready:  # and all others that are: a wait costs as much as there are pieces under way
+                    ready, _ = ray.wait(list(flights), num_returns=len(flights), timeout=0)
                 for ref in ready:
                     member, piece = flights.pop(ref)
                     member.busy -= 1
@@ -102,7 +104,8 @@ class RayExecutor:
         if isinstance(answer, Failed):
             raise answer.error
         assert answer is not None, "a piece is stopped only when nobody waits for it"
-        self._crew.came_back(self._key, answer.seconds / self._expected[_name(piece)])
+        expected = self._expected.get(_name(piece))
+        self._crew.came_back(self._key, None if expected is None else answer.seconds / expected)
         for index, codes, sequences in answer.steps:
             progress.step(index, codes, sequences)
         if answer.heads:
