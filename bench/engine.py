@@ -279,7 +279,9 @@ def run(
     values: dict[int, float] = {}
     heads_done = 0
 
-    def on_values(rows: NDArray[np.int64], found: NDArray[np.float64], _counts: tuple[int, ...]) -> None:
+    def on_values(
+        rows: NDArray[np.int64], found: NDArray[np.float64], _counts: tuple[int, ...], _own: object
+    ) -> None:
         nonlocal heads_done
         heads_done += 1
         values.update(zip(rows.tolist(), found[:, 0].tolist(), strict=True))

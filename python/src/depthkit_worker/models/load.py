@@ -27,7 +27,6 @@ from depthkit_worker.models.devices import choose_device
 from depthkit_worker.models.find import find_adapter, find_model
 from depthkit_worker.models.folders import sha256_of_files
 from depthkit_worker.models.merged_adapter import merge_adapter, read_adapter
-from depthkit_worker.models.onednn import use_onednn
 from depthkit_worker.models.placement import mapped_devices, plan_blocks
 from depthkit_worker.models.quiet import quiet_transformers
 from depthkit_worker.models.source import Source
@@ -66,7 +65,6 @@ def load_model(source: str, cache_folder: Path, options: ModelOptions, job: Job)
             weight_notes += merge_adapter(model, adapter)
         job.report(PHASE, 1, 2, "steps")
         _align(model, job)
-        use_onednn(model)
         overruled = overruled_note(folder, tokenizer)
         tokenizer_notes = () if overruled is None else (overruled,)
         notes = (*adapter_notes(folder), *described.notes, *weight_notes, *tokenizer_notes)
