@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar
 
+import ray
 import torch
 
 from depthkit_worker.cluster.messages import Done, Failed, Loaded, ModelOrder, received
@@ -57,6 +59,7 @@ class PieceActor:
             for one in [one for one in held if one[0] == key]:
                 del held[one]
 
+    @ray.method(concurrency_group="control")
     def stop(self, run: str) -> None:
         """Give up all that belongs to `run`, also what has not begun."""
         self._stopped.add(run)
@@ -81,13 +84,13 @@ class PieceActor:
 
     def _executor(self, key: str, ref: Any) -> LocalExecutor:
         def make() -> LocalExecutor:
-            data: Corpus | Task = _fetch(ref)
+            data: Corpus | Task = ray.get(ref)
             return LocalExecutor(self._decoders[key], data)
 
         return _held(self._executors, (key, ref.hex()), make)
 
     def _evaluation(self, key: str, ref: Any) -> Evaluation:
-        return _held(self._evaluations, (key, ref.hex()), lambda: received(_fetch(ref), self._decoders[key]))
+        return _held(self._evaluations, (key, ref.hex()), lambda: received(ray.get(ref), self._decoders[key]))
 
 
 class _Watched:
@@ -146,12 +149,6 @@ def _require_same(decoder: Decoder, order: ModelOrder) -> None:
         )
 
 
-def _fetch(ref: Any) -> Any:
-    import ray
-
-    return ray.get(ref)
-
-
 def _held(kept: OrderedDict[tuple[str, str], T], key: tuple[str, str], make: Callable[[], T]) -> T:
     if key not in kept:
         kept[key] = make()
@@ -166,4 +163,6 @@ def _cache_folder() -> Path:
     own = os.environ.get("DEPTHKIT_CACHE_FOLDER") or os.environ.get("DEPTHKIT_HOME")
     if own:
         return Path(own)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "depthkit"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "depthkit")

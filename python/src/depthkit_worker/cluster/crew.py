@@ -47,6 +47,7 @@ class Crew:
         self._numbers = itertools.count(1)
         self._tended = 0.0
         self._deaths = 0
+        self._last: dict[str, Pace] = {}
         self._off: dict[str, float] = {}
         """By a model's key, how many times as long as expected its last pieces took."""
 
@@ -62,7 +63,7 @@ class Crew:
         for member in self.members:
             member.loading.pop(key, None)
             member.holds.pop(key, None)
-            member.actor.stop.options(concurrency_group="control").remote(key)
+            member.actor.stop.remote(key)
             member.actor.unload.remote(key)
 
     def holding(self, key: str) -> list[Member]:
@@ -73,8 +74,8 @@ class Crew:
         return sum(key in member.holds or key in member.loading for member in self.members)
 
     def pace(self, key: str) -> Pace:
-        """The median of those that hold the model, corrected by the pieces they have run."""
-        paces = [member.holds[key].pace for member in self.holding(key)]
+        """The median of those that hold the model, or held it last, corrected by the pieces they have run."""
+        paces = [member.holds[key].pace for member in self.holding(key)] or [self._last[key]]
         call, token = (float(np.median([getattr(one, part) for one in paces])) for part in ("call", "token"))
         return Pace(call, token).times(self.off(key))
 
@@ -153,6 +154,7 @@ class Crew:
                 return
             if isinstance(answer, Loaded):
                 member.holds[key] = answer
+                self._last[key] = answer.pace
             elif answer.code != "CANCELLED":
                 note(f"one actor takes no part: {answer.message}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
+import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -22,6 +23,8 @@ from depthkit_worker.subnetworks.steps import step_cost
 
 AHEAD = 2
 """Pieces that an actor is given at a time, so that it never waits for the next one."""
+PATIENCE = 120.0
+"""Seconds without any actor, until it is given up."""
 MOST_LOSSES = 3
 """Actors that may be lost with one piece, until it is taken for their cause."""
 
@@ -36,6 +39,8 @@ class RayExecutor:
         self._data = data
         self._placed = placed
         self._expected: dict[tuple[int, int, int], float] = {}
+        self._there = time.monotonic()
+        """When there was an actor last."""
 
     def cut(self, plan: Plan, evaluation: Evaluation) -> Plan:
         crew, rows = self._crew, rows_of(self._data, self._decoder)
@@ -59,8 +64,9 @@ class RayExecutor:
                 progress.check()
                 self._crew.tend(progress.note)
                 self._send(run, refs, waiting, flights)
+                self._require_actors()
                 if not flights:
-                    ray.wait([refs[1]], timeout=GLANCE)
+                    time.sleep(GLANCE)
                     continue
                 ready, _ = ray.wait(list(flights), num_returns=1, timeout=GLANCE)
                 if ready:  # and all others that are: a wait costs as much as there are pieces under way
@@ -81,7 +87,19 @@ class RayExecutor:
             # Nobody waits for it any more: the caller gave up, or something failed.
             for member in {member for member, _ in flights.values()}:
                 member.busy = 0
-                member.actor.stop.options(concurrency_group="control").remote(run)
+                member.actor.stop.remote(run)
+
+    def _require_actors(self) -> None:
+        """Those that are to come are waited for; a cluster without any is not."""
+        now = time.monotonic()
+        if self._crew.expected(self._key) > 0:
+            self._there = now
+        if now - self._there > PATIENCE:
+            raise DepthkitError(
+                "CLUSTER_UNAVAILABLE",
+                f"Measuring subnetworks: for {PATIENCE:.0f} s the cluster has had no node with room for an "
+                "actor. Look at `ray status` on its head, and ask again: what came back is kept.",
+            )
 
     def _send(
         self,
