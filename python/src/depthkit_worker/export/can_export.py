@@ -10,6 +10,7 @@ from depthkit_worker.export.block_places import places_of
 from depthkit_worker.export.depthkit_form import layers_of, modelling_text
 from depthkit_worker.export.folding import plan_folds
 from depthkit_worker.export.gguf.plan import plan_gguf
+from depthkit_worker.export.onnx.plan import onnx_fault
 from depthkit_worker.models.units import Parts, Unit, units_of
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
@@ -17,7 +18,7 @@ Fault = Callable[[Subnetwork], str | None]
 
 
 def can_export(subnetwork: Subnetwork, format_: ExportFormat) -> ExportCanExportResult:
-    fault: Fault = {"huggingface": _huggingface_fault, "gguf": _gguf_fault}[format_]
+    fault: Fault = {"huggingface": _huggingface_fault, "gguf": _gguf_fault, "onnx": _onnx_fault}[format_]
     reason = fault(subnetwork)
     if reason is None:
         return ExportCanExportResult(possible=True, reason=None, nearest=None)
@@ -35,6 +36,11 @@ def can_export(subnetwork: Subnetwork, format_: ExportFormat) -> ExportCanExport
 def _gguf_fault(subnetwork: Subnetwork) -> str | None:
     plan = plan_gguf(subnetwork)
     return plan if isinstance(plan, str) else None
+
+
+def _onnx_fault(subnetwork: Subnetwork) -> str | None:
+    """The graph is made of a checkpoint, so there must be one."""
+    return _huggingface_fault(subnetwork) or onnx_fault(subnetwork)
 
 
 def _huggingface_fault(subnetwork: Subnetwork) -> str | None:
