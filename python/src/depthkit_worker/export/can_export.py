@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from depthkit_worker.contract.wire import ExportCanExportResult, ExportFormat, ExportNearest
 from depthkit_worker.errors import DepthkitError
@@ -18,11 +18,10 @@ Fault = Callable[[Subnetwork], str | None]
 
 
 def can_export(subnetwork: Subnetwork, format_: ExportFormat) -> ExportCanExportResult:
-    fault: Fault = {"huggingface": _huggingface_fault, "gguf": _gguf_fault, "onnx": _onnx_fault}[format_]
-    reason = fault(subnetwork)
+    reason = fault_of(subnetwork, format_)
     if reason is None:
         return ExportCanExportResult(possible=True, reason=None, nearest=None)
-    near = next((one for one in _near(subnetwork) if fault(one) is None), None)
+    near = next((one for one in _near(subnetwork) if fault_of(one, format_) is None), None)
     nearest = (
         None
         if near is None
@@ -31,6 +30,16 @@ def can_export(subnetwork: Subnetwork, format_: ExportFormat) -> ExportCanExport
         )
     )
     return ExportCanExportResult(possible=False, reason=reason, nearest=nearest)
+
+
+def fault_of(subnetwork: Subnetwork, format_: ExportFormat) -> str | None:
+    """Why `format_` does not hold `subnetwork`; None where it does."""
+    faults: Mapping[ExportFormat, Fault] = {
+        "huggingface": _huggingface_fault,
+        "gguf": _gguf_fault,
+        "onnx": _onnx_fault,
+    }
+    return faults[format_](subnetwork)
 
 
 def _gguf_fault(subnetwork: Subnetwork) -> str | None:

@@ -28,13 +28,13 @@ from depthkit_worker.contract.wire import (
 )
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.block_places import places_of
+from depthkit_worker.export.can_export import fault_of
 from depthkit_worker.export.huggingface import export_huggingface
 from depthkit_worker.export.onnx.bounds import check_answers, warnings_of
 from depthkit_worker.export.onnx.card import onnx_card
 from depthkit_worker.export.onnx.check_onnx import measured
 from depthkit_worker.export.onnx.environment import onnx_python
 from depthkit_worker.export.onnx.files import GRAPHS, graph_name
-from depthkit_worker.export.onnx.plan import onnx_fault
 from depthkit_worker.export.provenance import (
     Made,
     copy_licenses,
@@ -54,8 +54,8 @@ from depthkit_worker.subnetworks.subnetwork import Subnetwork
 CONVERT = "depthkit_worker.export.onnx.convert"
 FP32_BYTES = 4
 TOKENS = (
-    "tokenizer.json, which transformers.js reads, splits texts otherwise than the model's own tokenizer: give "
-    "the graphs the tokens of that."
+    "tokenizer.json, which transformers.js reads, splits texts otherwise than the model's own tokenizer: "
+    "give the graphs the tokens of that."
 )
 
 
@@ -87,7 +87,7 @@ def _settle(subnetwork: Subnetwork, target: Path, options: OnnxOptions) -> _Sett
         )
     if not any(place.block is not None for place in places_of(subnetwork)):
         raise DepthkitError("INVALID_ARGUMENT", "Every block is removed: there is no model left to export.")
-    fault = onnx_fault(subnetwork)
+    fault = fault_of(subnetwork, "onnx")
     if fault is not None:
         raise DepthkitError(
             "EXPORT_UNSUPPORTED",
@@ -170,8 +170,8 @@ def _notes(between: ExportHuggingfaceResult) -> tuple[str, ...]:
     if between.layout == "plain":
         return ()
     return (
-        "The graph holds what depthkit's own form says, and has one cache per kept attention: it needs no code "
-        "of its own, and is taken for a model of its family.",
+        "The graph holds what depthkit's own form says, and has one cache per kept attention: it needs no "
+        "code of its own, and is taken for a model of its family.",
     )
 
 
