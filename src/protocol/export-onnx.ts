@@ -47,6 +47,12 @@ export const exportOnnxResult = named(
           file: z.string().describe("From the folder."),
           bytes: count().describe("Of the graph, with the weights that lie beside it."),
           meanDifference: notNegative().describe("As largestDifference; the mean."),
+          roundingDifference: notNegative()
+            .nullable()
+            .describe(
+              "int8 and q4: how far its log-probabilities are at most from those of the fp32 graph with the " +
+                "same rounded weights; null for the others.",
+            ),
           ...answers,
         }),
       ),

@@ -46,6 +46,7 @@ test("depthkit's own form is a graph of its family, a file each dtype, and a che
   expect(fp16?.kvBytesPerToken).toBe(4 * 2 * 2 * 8 * 2);
   expect(int8?.meanDifference).toBeLessThan(q4?.meanDifference ?? 0);
   for (const graph of [fp16, int8, q4]) expect(graph?.cached).toBe(1);
+  for (const graph of [int8, q4]) expect(graph?.roundingDifference).toBeLessThan(1e-4);
 
   const config = jsonOf(at("own/config.json"));
   expect(config).toMatchObject({ model_type: "llama", num_hidden_layers: 4, rope_theta: 10000 });

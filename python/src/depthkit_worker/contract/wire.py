@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "90c5025eb37d632a7f6219aadc2e56f04e922518c1531b43a2fe7fe69223fdda"
+CONTRACT_DIGEST = "0b2229e08db60203b36a741390c7312e2953d71279eb8578f74f3e4ffca99f12"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1508,6 +1508,8 @@ class OnnxGraph(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
     """Of the graph, with the weights that lie beside it."""
     mean_difference: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)]
     """As largestDifference; the mean."""
+    rounding_difference: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] | None
+    """int8 and q4: how far its log-probabilities are at most from those of the fp32 graph with the same rounded weights; null for the others."""
     largest_difference: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)]
     """Of log-probabilities: those of the reference's likeliest tokens, at every place of every prompt."""
     agreement: Annotated[float, Meta(ge=0, le=1)]

@@ -18,7 +18,7 @@ import msgspec
 from depthkit_worker.contract.wire import ExportCheckParams, ExportCheckResult, ExportReference, OnnxDtype
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.onnx.environment import onnx_python
-from depthkit_worker.export.onnx.files import GRAPHS, SUFFIXES, graph_name
+from depthkit_worker.export.onnx.files import BITS, GRAPHS, SUFFIXES, graph_name
 from depthkit_worker.export.reference_file import read_reference
 from depthkit_worker.models.child import ChildJob, child_main, run_child
 from depthkit_worker.models.first_line import first_line
@@ -58,18 +58,23 @@ def check_onnx(params: ExportCheckParams, job: Job) -> ExportCheckResult:
             path=str(folder),
         )
     [found] = measured(folder, [dtype], onnx_python(doing), job)
-    del found["meanDifference"]  # Of an export's own result.
+    del found["meanDifference"], found["roundingDifference"]  # Of an export's own result.
     return msgspec.convert(found, ExportCheckResult)
 
 
-def measured(folder: Path, dtypes: Sequence[str], python: Path, job: Job) -> list[dict[str, Any]]:
-    """What each graph answers, by the names of the contract."""
+def measured(
+    folder: Path, dtypes: Sequence[str], python: Path, job: Job, rounding: bool = False
+) -> list[dict[str, Any]]:
+    """What each graph answers, by the names of the contract. With `rounding` those of few bits are also held
+    to the one of 32-bit numbers, which is there."""
     arguments = ["--folder", str(folder), "--dtypes", *dtypes, "--stop-with-parent"]
+    if rounding:
+        arguments.append("--rounding")
     found: list[dict[str, Any]] = run_child(MODULE, arguments, job, python=python)
     return found
 
 
-def _check(folder: Path, dtypes: Sequence[OnnxDtype], job: ChildJob) -> list[dict[str, Any]]:
+def _check(folder: Path, dtypes: Sequence[OnnxDtype], rounding: bool, job: ChildJob) -> list[dict[str, Any]]:
     reference = read_reference(folder)
     same = _same_tokens(folder, reference)
     total = len(dtypes) * len(reference.prompts)
@@ -85,11 +90,13 @@ def _check(folder: Path, dtypes: Sequence[OnnxDtype], job: ChildJob) -> list[dic
     for dtype in dtypes:
         started = time.monotonic()
         runtime, found = _measure(folder, dtype, reference, on_prompt)
+        rounded = _rounding(folder, dtype, reference) if rounding else None
         results.append(
             {
                 "runtime": runtime,
                 "largestDifference": found.largest_difference,
                 "meanDifference": found.mean_difference,
+                "roundingDifference": rounded,
                 "agreement": found.agreement,
                 "written": found.written,
                 "cached": found.cached,
@@ -122,6 +129,15 @@ def _measure(
         ) from error
 
 
+def _rounding(folder: Path, dtype: OnnxDtype, reference: ExportReference) -> float | None:
+    if dtype not in BITS:
+        return None
+    from depthkit_worker.export.onnx.rounding import rounding_difference
+
+    wide, narrow = (folder / GRAPHS / graph_name(one) for one in ("fp32", dtype))
+    return rounding_difference(wide, narrow, reference)
+
+
 def _same_tokens(folder: Path, reference: ExportReference) -> bool | None:
     """Whether tokenizer.json, which transformers.js reads, splits texts as the model's own tokenizer does."""
     from tokenizers import Tokenizer
@@ -140,8 +156,11 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--dtypes", nargs="+", required=True)
     parser.add_argument("--stop-with-parent", action="store_true", help="end when standard input closes")
+    parser.add_argument("--rounding", action="store_true", help="hold graphs of few bits to the widest")
     given = parser.parse_args()
-    return child_main(lambda job: _check(given.folder, given.dtypes, job), given.stop_with_parent)
+    return child_main(
+        lambda job: _check(given.folder, given.dtypes, given.rounding, job), given.stop_with_parent
+    )
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from depthkit_worker.contract.wire import (
     ExportOnnxResult,
     ExportOptions,
     ExportProvenance,
+    OnnxDtype,
     OnnxGraph,
     OnnxOptions,
 )
@@ -53,6 +54,7 @@ from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 CONVERT = "depthkit_worker.export.onnx.convert"
 FP32_BYTES = 4
+WIDEST: OnnxDtype = "fp32"
 TOKENS = (
     "tokenizer.json, which transformers.js reads, splits texts otherwise than the model's own tokenizer: "
     "give the graphs the tokens of that."
@@ -97,8 +99,8 @@ def _settle(subnetwork: Subnetwork, target: Path, options: OnnxOptions) -> _Sett
     decoder = subnetwork.decoder
     target = check_target(target, "export", options.overwrite, decoder.source.folder)
     python = onnx_python("Exporting to ONNX")
-    # The checkpoint, the exporter's own graph, and at most as much for each that is kept.
-    check_room(target, decoder.parameters * FP32_BYTES * (2 + len(options.dtypes)))
+    # The checkpoint, the exporter's own graph, one to compare with, and at most as much for each that stays.
+    check_room(target, decoder.parameters * FP32_BYTES * (3 + len(options.dtypes)))
     return _Settled(subnetwork, target, options, python)
 
 
@@ -109,12 +111,18 @@ def _write(settled: _Settled, prepared: PartialFolder, job: Job) -> ExportOnnxRe
         subnetwork, checkpoint, ExportOptions(dtype="float32", note=options.note), job
     )
     arguments = ["--checkpoint", str(checkpoint), "--out", str(new), "--stop-with-parent"]
-    made = run_child(CONVERT, [*arguments, "--dtypes", *options.dtypes], job, python=settled.python)
+    # The widest graph is what the others are held to, whether it stays or not.
+    dtypes = tuple(dict.fromkeys((WIDEST, *options.dtypes)))
+    made = run_child(CONVERT, [*arguments, "--dtypes", *dtypes], job, python=settled.python)
     shutil.copyfile(checkpoint / REFERENCE, new / REFERENCE)
-    answers = measured(new, options.dtypes, settled.python, job)
-    graphs = tuple(_graph(new, dtype, found) for dtype, found in zip(options.dtypes, answers, strict=True))
-    for graph in graphs:
+    answers = measured(new, dtypes, settled.python, job, rounding=True)
+    written = {dtype: _graph(new, dtype, found) for dtype, found in zip(dtypes, answers, strict=True)}
+    for graph in written.values():
         check_answers(graph)
+    if WIDEST not in options.dtypes:
+        for path in _paths(new, WIDEST):
+            path.unlink()
+    graphs = tuple(written[dtype] for dtype in options.dtypes)
     told = () if answers[0]["sameTokens"] is not False else (TOKENS,)
     result = _result(settled, between, made, graphs, told, job, new)
     provenance = _provenance(settled, result)
@@ -125,18 +133,22 @@ def _write(settled: _Settled, prepared: PartialFolder, job: Job) -> ExportOnnxRe
 
 
 def _graph(folder: Path, dtype: str, found: dict[str, Any]) -> OnnxGraph:
-    name = graph_name(dtype)
-    paths = [folder / GRAPHS / name, folder / GRAPHS / f"{name}_data"]
     answers = {key: value for key, value in found.items() if key not in ("runtime", "seconds", "sameTokens")}
     return msgspec.convert(
         {
             "dtype": dtype,
-            "file": f"{GRAPHS}/{name}",
-            "bytes": sum(path.stat().st_size for path in paths if path.is_file()),
+            "file": f"{GRAPHS}/{graph_name(dtype)}",
+            "bytes": sum(path.stat().st_size for path in _paths(folder, dtype)),
             **answers,
         },
         OnnxGraph,
     )
+
+
+def _paths(folder: Path, dtype: str) -> list[Path]:
+    """The graph's file, and the one with its weights where they lie beside it."""
+    name = graph_name(dtype)
+    return [path for one in (name, f"{name}_data") if (path := folder / GRAPHS / one).is_file()]
 
 
 def _result(

@@ -13,6 +13,9 @@ OWN_FORM = "layout"
 SUFFIXES: Mapping[str, str] = {"fp32": "", "fp16": "_fp16", "int8": "_int8", "q4": "_q4"}
 """Of a graph's file by what its numbers are, by transformers.js's names; the widest first."""
 
+BITS: Mapping[str, int] = {"int8": 8, "q4": 4}
+"""Of a rounded weight."""
+
 FILES = (
     "tokenizer.json",
     "tokenizer_config.json",

@@ -9,10 +9,11 @@ import onnx
 from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
+from depthkit_worker.export.onnx.files import BITS
+
 ONE_FILE = 1_900_000_000
 """Bytes of weights that stay in the graph's own file: its format holds no more than two gigabytes."""
 
-BITS = {"int8": 8, "q4": 4}
 BLOCK = 32
 """Weights that share a scale, as transformers.js's own conversions have it."""
 
@@ -36,10 +37,11 @@ def narrow(graph: Path, target: Path, dtype: str) -> bool:
             model = quantizer.model.model
         case _:
             raise ValueError(f"no such dtype: {dtype}")
-    return _save(model, target)
+    return save_graph(model, target)
 
 
-def _save(model: Any, target: Path) -> bool:
+def save_graph(model: Any, target: Path) -> bool:
+    """Write `model`; whether its weights lie beside it."""
     beside = _weights(model) > ONE_FILE
     onnx.save(
         model,
