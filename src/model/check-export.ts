@@ -2,7 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DepthkitError } from "../errors.ts";
 import { pathFor } from "../evaluation/paths.ts";
-import { aFlag, anyOf, aText, type Check, checkArgument, checkOptions } from "../options.ts";
+import { aFlag, anyOf, type Checks, checkOptions } from "../options.ts";
 import { onnxDtypes } from "../protocol/export.ts";
 import type { RuntimeCheck } from "../protocol/export-check.ts";
 import type { CallOptions } from "../rpc/call-options.ts";
@@ -19,6 +19,13 @@ export interface CheckExportOptions extends CallOptions {
   /** What runs an ONNX export. Default: onnxruntime. */
   runtime?: OnnxRuntime | undefined;
 }
+
+const checks: Checks<CheckExportOptions> = {
+  ...workerCallChecks,
+  trustRemoteCode: aFlag,
+  dtype: anyOf(...onnxDtypes),
+  runtime: anyOf(...onnxRuntimes),
+};
 
 /** What was written, in the software that it is for, beside the whole model there. */
 export interface ExportCheck {
@@ -43,8 +50,8 @@ export async function checkPath(
   options: CheckExportOptions = {},
 ): Promise<RuntimeCheck> {
   const target = pathFor(connection, path);
+  checkOptions("checkExport", options, checks);
   const { runtime, ...asked } = options;
-  checkArgument("checkExport", "runtime", runtime ?? "onnxruntime", anyOf(...onnxRuntimes));
   if (runtime === "transformers.js") return inTransformersJs(connection, path, asked);
   if (!target.endsWith(".gguf")) {
     if (runtime !== undefined && connection.remote === undefined && !existsSync(join(target, "onnx"))) {
@@ -52,7 +59,6 @@ export async function checkPath(
     }
     return (await connection.request("export.check", { folder: target }, asked)).result;
   }
-  checkOptions("export.check", asked, { ...workerCallChecks, trustRemoteCode: aFlag, dtype: aText });
   const { trustRemoteCode, dtype, ...call } = asked;
   if (runtime !== undefined) throw notOnnx(path, runtime);
   if (trustRemoteCode !== undefined || dtype !== undefined) {
@@ -85,8 +91,12 @@ async function inTransformersJs(
   path: string,
   options: CheckExportOptions,
 ): Promise<RuntimeCheck> {
-  const checks = { ...workerCallChecks, trustRemoteCode: nothing, dtype: anyOf(...onnxDtypes) };
-  checkOptions("export.check", options, checks);
+  if (options.trustRemoteCode !== undefined) {
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      `Checking ${path}: trustRemoteCode does nothing for an ONNX export, which holds no code. Leave it out.`,
+    );
+  }
   if (connection.remote !== undefined) {
     throw new DepthkitError(
       "INVALID_ARGUMENT",
@@ -113,8 +123,6 @@ async function inTransformersJs(
 
 /** Where transformers.js looks for a dtype. */
 const graphName = (dtype: string) => `model${dtype === "fp32" ? "" : `_${dtype}`}.onnx`;
-
-const nothing: Check = { allowed: "nothing: an ONNX export holds no code", holds: () => false };
 
 function notOnnx(path: string, runtime: string): DepthkitError {
   return new DepthkitError(

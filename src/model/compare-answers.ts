@@ -67,10 +67,10 @@ export async function askRuntime({ what, script, path, signal, onProgress }: Ask
   );
 }
 
-/** `least`: what log-probabilities may differ by where other kernels add in another order. */
+/** `noiseOf`: what a log-probability may be off by where other kernels add in another order. */
 export function compareAnswers(
   { reference, prompts, texts, kvBytesPerToken }: Measured,
-  least: number,
+  noiseOf: (largestDifference: number) => number,
 ): Omit<RuntimeCheck, "runtime" | "seconds"> {
   const pairs = reference.prompts.map((right, index) => {
     const mine = prompts[index];
@@ -88,7 +88,7 @@ export function compareAnswers(
   const largestDifference = Math.max(...places.map(({ difference }) => difference));
   // Kernels for one token and for many round otherwise, so that near ties may fall otherwise: a margin is
   // between two numbers, and each may be that far off.
-  const tie = 2 * Math.max(least, largestDifference);
+  const tie = 2 * noiseOf(largestDifference);
   const total = sum(pairs.map(({ right }) => right.written.length));
   const split = [
     ...pairs.filter(({ right }) => right.text !== null).map(({ right, mine }) => [right.ids, mine.ids]),

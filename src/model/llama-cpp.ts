@@ -22,7 +22,7 @@ export function checkGguf(file: string, options: CallOptions): Promise<RuntimeCh
     const found = await askRuntime({ ...options, signal, what, script, path: file });
     return {
       runtime: `llama.cpp (node-llama-cpp ${found.version})`,
-      ...compareAnswers(found, LEAST_ALLOWED),
+      ...compareAnswers(found, (largest) => Math.max(LEAST_ALLOWED, largest)),
       seconds: (performance.now() - started) / 1000,
     };
   });

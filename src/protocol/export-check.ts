@@ -47,8 +47,8 @@ export const checkSide = z.object({
     "How many of the tokens written after the prompts are the reference's, up to the first other one.",
   ),
   cached: share().describe(
-    "How many of them it writes without a cache too; but for transformers near ties, no further apart than " +
-      "twice largestDifference, count as the same.",
+    "How many of them it writes without a cache too. Near ties count as the same, but in transformers: in " +
+      "llama.cpp those no further apart than twice largestDifference.",
   ),
   sameTokens: z
     .boolean()

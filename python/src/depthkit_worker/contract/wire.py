@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "0b2229e08db60203b36a741390c7312e2953d71279eb8578f74f3e4ffca99f12"
+CONTRACT_DIGEST = "129aead46a375b94198a0d023fe1a10b5869119a63ed981cf8dddd9e01b033b0"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -580,7 +580,7 @@ class ExportCheckResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     written: Annotated[float, Meta(ge=0, le=1)]
     """How many of the tokens written after the prompts are the reference's, up to the first other one."""
     cached: Annotated[float, Meta(ge=0, le=1)]
-    """How many of them it writes without a cache too; but for transformers near ties, no further apart than twice largestDifference, count as the same."""
+    """How many of them it writes without a cache too. Near ties count as the same, but in transformers: in llama.cpp those no further apart than twice largestDifference."""
     same_tokens: bool | None
     """Whether it splits the reference's prompts and texts into the same tokens; null where there is none."""
     kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
@@ -1517,7 +1517,7 @@ class OnnxGraph(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
     written: Annotated[float, Meta(ge=0, le=1)]
     """How many of the tokens written after the prompts are the reference's, up to the first other one."""
     cached: Annotated[float, Meta(ge=0, le=1)]
-    """How many of them it writes without a cache too; but for transformers near ties, no further apart than twice largestDifference, count as the same."""
+    """How many of them it writes without a cache too. Near ties count as the same, but in transformers: in llama.cpp those no further apart than twice largestDifference."""
     kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
     """Of its cache, as it holds it; null where it does not say."""
 
