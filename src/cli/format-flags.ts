@@ -1,12 +1,13 @@
 import { type Command, Option } from "commander";
-import { DepthkitError, type GgufExport, type HuggingfaceExport } from "../index.ts";
-import { exportFormats, exportOptions, ggufOptions } from "../schemas.ts";
+import { DepthkitError, type GgufExport, type HuggingfaceExport, type OnnxExport } from "../index.ts";
+import { exportFormats, exportOptions, ggufOptions, onnxDtypes } from "../schemas.ts";
 
 /** What a model is saved as. */
 export interface FormatFlags {
   format: (typeof exportFormats)[number];
   saveDtype?: string;
   base?: string;
+  onnxDtypes?: (typeof onnxDtypes)[number][];
 }
 
 // `--dtype` is the one the model is loaded in.
@@ -23,18 +24,31 @@ export function addFormatFlags(command: Command): Command {
         "what weights are written as; q8_0 for gguf alone (default: auto)",
       ).choices(dtypes),
     )
-    .option("--base <file>", "gguf: the file that the model was loaded from, where it is not in its place");
+    .option("--base <file>", "gguf: the file that the model was loaded from, where it is not in its place")
+    .addOption(
+      new Option("--onnx-dtypes <names...>", "onnx: a graph each (default: fp32)").choices(onnxDtypes),
+    );
 }
 
-type Saved = Pick<HuggingfaceExport, "format" | "dtype"> | Pick<GgufExport, "format" | "dtype" | "base">;
+type Saved =
+  | Pick<HuggingfaceExport, "format" | "dtype">
+  | Pick<GgufExport, "format" | "dtype" | "base">
+  | Pick<OnnxExport, "format" | "dtypes">;
 
 /** The flags as an export's options. The worker refuses a dtype that is not the format's. */
-export function formatOptionsOf({ format, saveDtype, base }: FormatFlags): Saved {
+export function formatOptionsOf({ format, saveDtype, base, onnxDtypes: dtypes }: FormatFlags): Saved {
+  if (base !== undefined && format !== "gguf") {
+    throw refusal("--base is the file that a GGUF is made from: it does nothing without --format gguf.");
+  }
+  if (dtypes !== undefined && format !== "onnx") {
+    throw refusal("--onnx-dtypes names the graphs of an ONNX export: it does nothing without --format onnx.");
+  }
+  if (format === "onnx") {
+    if (saveDtype === undefined) return { format, ...(dtypes !== undefined && { dtypes }) };
+    throw refusal("--save-dtype does nothing with --format onnx, whose graphs are named by --onnx-dtypes.");
+  }
   const dtype = saveDtype === undefined ? {} : { dtype: saveDtype as never };
-  if (format === "gguf") return { format, ...dtype, ...(base !== undefined && { base }) };
-  if (base === undefined) return { format, ...dtype };
-  throw new DepthkitError(
-    "INVALID_ARGUMENT",
-    "--base is the file that a GGUF is made from: it does nothing without --format gguf.",
-  );
+  return format === "gguf" ? { format, ...dtype, ...(base !== undefined && { base }) } : { format, ...dtype };
 }
+
+const refusal = (text: string) => new DepthkitError("INVALID_ARGUMENT", text);

@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { extraNames } from "../environment/extra-names.ts";
-import { extraRequirements } from "../environment/extras.ts";
+import { extraRequirements, workerExtras } from "../environment/extras.ts";
 import { requiredModules } from "../environment/requirements.ts";
 import { DepthkitError } from "../errors.ts";
 import type { Python } from "../python/python.ts";
@@ -79,7 +78,7 @@ const questions: Record<PythonSection, (py: Python) => Promise<unknown>> = {
   },
   async extras(py) {
     const found: Record<string, string | null> = {};
-    for (const extra of extraNames) {
+    for (const extra of workerExtras) {
       const [main] = extraRequirements(extra).modules;
       found[extra] = main === undefined ? null : await version(py, main.package);
     }

@@ -13,7 +13,10 @@ import { withSetupLock } from "./setup-lock.ts";
 import type { OnStep } from "./setup-progress.ts";
 import { verifyModules } from "./verify-modules.ts";
 
-const contents: Readonly<Record<ExtraName, Pick<Requirements, "modules" | "neededBytes">>> = {
+/** An extra that is installed into the worker's environment. */
+type InWorker = Exclude<ExtraName, "onnx">;
+
+const contents: Readonly<Record<InWorker, Pick<Requirements, "modules" | "neededBytes">>> = {
   // Measured: 0.5 GB on disk, pyarrow and scipy the most of it, and the downloads.
   "lm-eval": { modules: [{ module: "lm_eval", package: "lm-eval" }], neededBytes: 1e9 },
   // Measured: 0.17 GB on disk, and the download.
@@ -28,7 +31,10 @@ const contents: Readonly<Record<ExtraName, Pick<Requirements, "modules" | "neede
   },
 };
 
-export function extraRequirements(extra: ExtraName): Requirements {
+/** The extras that a worker can import. */
+export const workerExtras = Object.keys(contents) as readonly InWorker[];
+
+export function extraRequirements(extra: InWorker): Requirements {
   return {
     requirements: pythonPath(`requirements-${extra}.txt`),
     // The same as the worker's: what an extra shares with it stays as it is.

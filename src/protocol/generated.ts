@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "081b308fb9fa1c4a6f631836ccb4adf29bb72d65853bf3fed05938c9767c1706";
+export const contractDigest = "c9b1ce9c14394b0788ed3b696be9dacf7d65e872008a8b1e6ebff57946058157";

@@ -54,6 +54,14 @@ def test_gradients_are_those_of_torch(rows: int, inputs: int, outputs: int) -> N
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
+def test_what_comes_out_may_be_changed_in_place() -> None:
+    states, weight = some(2, 3, 8).requires_grad_(), some(5, 8)
+    linear(states, weight, None).clamp_(min=0).sum().backward()  # type: ignore[no-untyped-call]
+    (expected,) = torch.autograd.grad(nn.functional.linear(states, weight).clamp(min=0).sum(), states)
+    assert states.grad is not None
+    torch.testing.assert_close(states.grad, expected)
+
+
 def test_what_asks_for_no_gradient_gets_none() -> None:
     states = some(3, 8).requires_grad_()
     weight = some(5, 8)
@@ -83,8 +91,8 @@ def test_all_else_is_left_to_torch() -> None:
 def test_few_numbers_of_rows_are_multiplied() -> None:
     counts = {rounded(rows) for rows in range(1, 32_769)}
     assert all(rows <= rounded(rows) < 2 * rows for rows in range(1, 32_769))
-    assert all(rounded(rows) <= rows * 1.125 for rows in range(128, 32_769))
-    assert len(counts) <= 80
+    assert all(rounded(rows) <= rows * 1.25 for rows in range(128, 32_769))
+    assert len(counts) <= 50
     assert all(rounded(count) == count for count in counts)
 
 

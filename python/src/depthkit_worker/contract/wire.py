@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "081b308fb9fa1c4a6f631836ccb4adf29bb72d65853bf3fed05938c9767c1706"
+CONTRACT_DIGEST = "c9b1ce9c14394b0788ed3b696be9dacf7d65e872008a8b1e6ebff57946058157"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -185,6 +185,15 @@ class ModelOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The attention implementation; auto: the library's choice."""
     trust_remote_code: bool = False
     """Let the checkpoint run code of its own."""
+
+
+class OnnxOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    overwrite: bool = False
+    """Replace an earlier export; a folder that is not empty is refused otherwise."""
+    dtypes: Annotated[tuple[OnnxDtype, ...], Meta(min_length=1)] = ("fp32",)
+    """A graph each: fp32; fp16, its cache too; int8 and q4, weights of 8 and 4 bits in blocks of 32 with a scale, all else fp32."""
+    note: str = ""
+    """How the units were chosen, for the model card."""
 
 
 class PerplexityOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -554,7 +563,9 @@ class ExportCanExportResult(Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 class ExportCheckParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     folder: Annotated[str, Meta(min_length=1)]
-    """A checkpoint that depthkit wrote."""
+    """A checkpoint or an ONNX export that depthkit wrote."""
+    dtype: OnnxDtype | None = None
+    """Which graph of an ONNX export; null: the widest that is there."""
     trust_remote_code: bool = False
     """Run the modelling file that lies in it."""
 
@@ -569,7 +580,7 @@ class ExportCheckResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     written: Annotated[float, Meta(ge=0, le=1)]
     """How many of the tokens written after the prompts are the reference's, up to the first other one."""
     cached: Annotated[float, Meta(ge=0, le=1)]
-    """How many of them it writes without a cache too; in llama.cpp near ties, no further apart than twice largestDifference, count as the same."""
+    """How many of them it writes without a cache too. Near ties count as the same, but in transformers: in llama.cpp those no further apart than twice largestDifference."""
     same_tokens: bool | None
     """Whether it splits the reference's prompts and texts into the same tokens; null where there is none."""
     kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
@@ -679,6 +690,44 @@ class ExportNearest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The methods of the repairs that stay, in their order."""
 
 
+class ExportOnnxParams(OnnxOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    removed: tuple[UnitName, ...]
+    repairs: tuple[RepairHandle, ...]
+    """In the order they were made."""
+    target: Annotated[str, Meta(min_length=1)]
+    """The folder to write."""
+
+
+class ExportOnnxResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    folder: str
+    """Where it was written."""
+    model_type: str
+    """What transformers.js takes it for."""
+    layers: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Caches of keys and values: one a kept attention."""
+    removed: tuple[UnitName, ...]
+    """The units that were removed."""
+    kept_blocks: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
+    """Blocks of which at least one sublayer stays."""
+    files: tuple[ExportedFile, ...]
+    """All that was written."""
+    weights_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """sha256 over the graphs' files."""
+    graphs: tuple[OnnxGraph, ...]
+    """As each answers in onnxruntime, beside the subnetwork in memory."""
+    parameters_before: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of the whole model."""
+    parameters_after: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of what was written."""
+    notes: tuple[str, ...]
+    """What was folded or written how."""
+    warnings: tuple[str, ...]
+    """What a user of the graphs should look at."""
+    seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Seconds it took."""
+
+
 class ExportOrigin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     name: str
     """A hub id, a bundled name, or the last part of a path."""
@@ -740,7 +789,7 @@ class ExportStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     kept_blocks: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
     """Blocks of which at least one sublayer stayed."""
     repairs: tuple[ExportedRepair, ...]
-    layout: Literal["plain", "depthkit", "gguf"]
+    layout: Literal["plain", "depthkit", "gguf", "onnx"]
     dtype: str
     """The dtype written."""
     weights: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
@@ -1449,6 +1498,28 @@ class Objective(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
     """Next-token cross entropy."""
     hidden: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] = 0.0
     """Squared error of the stream behind each gap, by the stream's own square."""
+
+
+class OnnxGraph(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    dtype: OnnxDtype
+    file: str
+    """From the folder."""
+    bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of the graph, with the weights that lie beside it."""
+    mean_difference: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)]
+    """As largestDifference; the mean."""
+    rounding_difference: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] | None
+    """int8 and q4: how far its log-probabilities are at most from those of the fp32 graph with the same rounded weights; null for the others."""
+    largest_difference: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)]
+    """Of log-probabilities: those of the reference's likeliest tokens, at every place of every prompt."""
+    agreement: Annotated[float, Meta(ge=0, le=1)]
+    """How many of the likeliest next tokens are the reference's."""
+    written: Annotated[float, Meta(ge=0, le=1)]
+    """How many of the tokens written after the prompts are the reference's, up to the first other one."""
+    cached: Annotated[float, Meta(ge=0, le=1)]
+    """How many of them it writes without a cache too. Near ties count as the same, but in transformers: in llama.cpp those no further apart than twice largestDifference."""
+    kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
+    """Of its cache, as it holds it; null where it does not say."""
 
 
 class OwnRows(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="rows"):
@@ -2165,7 +2236,7 @@ CorpusHandle: TypeAlias = Annotated[str, Meta(pattern="^corpus-[0-9a-f]{8}-[0-9]
 DataHandle: TypeAlias = Annotated[str, Meta(pattern="^(corpus|task)-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 DataSource: TypeAlias = FileSource | TextSource
 DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
-ExportFormat: TypeAlias = Literal["huggingface", "gguf"]
+ExportFormat: TypeAlias = Literal["huggingface", "gguf", "onnx"]
 FinishReason: TypeAlias = Literal["length", "end-of-text", "stop"]
 FiniteOrInfinity: TypeAlias = Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | Literal["Infinity"]
 FoldObjective: TypeAlias = Literal["least-squares", "cosine", "stream-cosine"]
@@ -2177,6 +2248,7 @@ InfluenceMetric: TypeAlias = Literal["cosine", "l1", "l2", "relative-l1", "relat
 Measure: TypeAlias = Literal["loss", "kl", "logit-distance", "accuracy", "choice-loss"]
 MemoryCountedBy: TypeAlias = Literal["allocator", "tensors"]
 ModelHandle: TypeAlias = Annotated[str, Meta(pattern="^model-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
+OnnxDtype: TypeAlias = Literal["fp32", "fp16", "int8", "q4"]
 Packing: TypeAlias = Literal["pack", "none"]
 Policy: TypeAlias = FeedForwardSkipping | FixedSkipping | RandomSkipping | PromptSkipping
 Precision: TypeAlias = Literal["exact", "screen"]
@@ -2239,6 +2311,7 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "harness.run": (HarnessRunParams, HarnessRunResult),
     "export.huggingface": (ExportHuggingfaceParams, ExportHuggingfaceResult),
     "export.gguf": (ExportGgufParams, ExportGgufResult),
+    "export.onnx": (ExportOnnxParams, ExportOnnxResult),
     "export.canExport": (ExportCanExportParams, ExportCanExportResult),
     "export.check": (ExportCheckParams, ExportCheckResult),
     "files.digest": (FilesDigestParams, FilesDigestResult),

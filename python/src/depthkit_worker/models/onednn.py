@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-LEAST_STEP = 16
+CPU = torch.device("cpu")
+LEAST_STEP = 32
 
 
 def slow_float32_products() -> bool:
@@ -63,14 +64,16 @@ def linear(states: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def _fits(weight: Tensor) -> bool:
-    return weight.device.type == "cpu" and weight.dtype == torch.float32
+    return weight.device == CPU and weight.dtype == torch.float32
 
 
 def _product(states: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """states @ weight.T + bias"""
     rows = states.reshape(-1, states.shape[-1])
-    product: Tensor = torch.ops.mkldnn._linear_pointwise(_padded(rows), weight, bias, "none", [], "")
-    return product[: len(rows)].view(*states.shape[:-1], len(weight))
+    product = torch.ops.mkldnn._linear_pointwise(_padded(rows), weight, bias, "none", [], "")
+    # As PyTorch's own linear does it: a view could not be changed in place where gradients are taken.
+    result: Tensor = torch.ops.aten._unsafe_view(product[: len(rows)], [*states.shape[:-1], len(weight)])
+    return result
 
 
 def _padded(rows: Tensor) -> Tensor:
@@ -83,9 +86,9 @@ def _padded(rows: Tensor) -> Tensor:
 
 
 def rounded(rows: int) -> int:
-    """The next power of two below 16, the next multiple of 16 below 256, else at most an eighth more."""
+    """The next power of two below 32, the next multiple of 32 below 256, else at most a quarter more."""
     octave = 1 << (rows - 1).bit_length() >> 1
-    step = octave if octave < LEAST_STEP else max(LEAST_STEP, octave // 8)
+    step = octave if octave < LEAST_STEP else max(LEAST_STEP, octave // 4)
     return -(-rows // max(step, 1)) * max(step, 1)
 
 
