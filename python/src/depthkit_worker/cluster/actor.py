@@ -59,7 +59,7 @@ class PieceActor:
             for one in [one for one in held if one[0] == key]:
                 del held[one]
 
-    @ray.method(concurrency_group="control")
+    @ray.method(concurrency_group="control")  # type: ignore[untyped-decorator]
     def stop(self, run: str) -> None:
         """Give up all that belongs to `run`, also what has not begun."""
         self._stopped.add(run)
