@@ -395,7 +395,10 @@ test.each([
   [["influense"], "Did you mean influence"],
   [["export", ...model, "--out", "x", "--format", "mlx"], "Allowed choices are huggingface, gguf, onnx"],
   [["export", ...model, "--out", "x", "--onnx-dtypes", "q4"], "does nothing without --format onnx"],
-  [["export", ...model, "--out", "x", "--format", "onnx", "--save-dtype", "float16"], "named by --onnx-dtypes"],
+  [
+    ["export", ...model, "--out", "x", "--format", "onnx", "--save-dtype", "float16"],
+    "named by --onnx-dtypes",
+  ],
 ])("wrong arguments end with 2 and say what is allowed: %j", async (args, words) => {
   const { code, stdout, stderr } = await run(args);
   expect(code).toBe(2);
