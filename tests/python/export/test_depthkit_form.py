@@ -28,10 +28,10 @@ from depthkit_worker.contract.wire import ModelOptions, UnitKind
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.load import load_model
+from depthkit_worker.models.stream_updates import Constant, Linear, LowRank
 from depthkit_worker.models.units import Parts, Unit, removed_parts
 from depthkit_worker.repair.repair import BlockEdit, Repair, slot_of
 from depthkit_worker.repair.storage import make_repair
-from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork

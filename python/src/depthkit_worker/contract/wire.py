@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "79ef85abf4823b1d6e1333151c2ccc9a458fbee8084f76f360d2fc5b5f3e375a"
+CONTRACT_DIGEST = "5b9972924a8848127db967f268e7dac29f2af697154fee31f6077d9be7ba863d"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1378,6 +1378,8 @@ class ModelInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
     """The device it is on; over several, each with its blocks: cuda:0=20,cuda:1=12."""
     attention: str
     """The attention implementation."""
+    absent: tuple[UnitName, ...] = ()
+    """Sublayers that the checkpoint was made without, in depthkit's own layout; elsewhere none."""
     notes: tuple[str, ...]
     """What lies in the checkpoint and was not loaded, or not as it says."""
     load_seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]

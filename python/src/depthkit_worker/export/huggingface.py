@@ -47,7 +47,7 @@ from depthkit_worker.models.compatibility import add_legacy_keys
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.dtypes import dtype_name
 from depthkit_worker.models.folders import files_in, sha256_of_files
-from depthkit_worker.models.kv_cache import kv_bytes_per_attention
+from depthkit_worker.models.kv_cache import kv_bytes_per_block
 from depthkit_worker.models.partial_folders import partial_folder
 from depthkit_worker.models.target import check_room, check_target
 from depthkit_worker.models.told_when_full import told_when_full
@@ -148,7 +148,7 @@ def _write(plan: _Plan, partial: Path, job: Job) -> ExportHuggingfaceResult:
 
 def _result(plan: _Plan, written: Written, digest: str, difference: float) -> ExportHuggingfaceResult:
     decoder = plan.decoder
-    kv_bytes = kv_bytes_per_attention(decoder)
+    kv_bytes = kv_bytes_per_block(decoder)
     scale = plan.dtype.itemsize / decoder.dtype.itemsize
     return ExportHuggingfaceResult(
         folder=str(plan.target),
@@ -192,7 +192,11 @@ def _card(plan: _Plan, result: ExportHuggingfaceResult, provenance: ExportProven
 
 
 def _kept_blocks(plan: _Plan) -> tuple[int, ...]:
-    return tuple(index for index, lost in enumerate(plan.subnetwork.lost) if lost is not Parts.BOTH)
+    """Those of which a sublayer, or an update of their own, stays."""
+    there = {place.index for place in plan.places}
+    return tuple(
+        index for index, lost in enumerate(plan.subnetwork.lost) if lost is not Parts.BOTH and index in there
+    )
 
 
 def _parameters_after(plan: _Plan) -> int:
