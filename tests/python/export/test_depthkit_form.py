@@ -212,15 +212,6 @@ def test_no_attention_left_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_depthkit_says_what_it_is_when_asked_to_load_it(
-    tmp_path: Path, smollm2_tokenizer: PreTrainedTokenizerBase
-) -> None:
-    save(Decoder(tiny_model("llama"), smollm2_tokenizer), UNITS, tmp_path / "o")
-    with pytest.raises(DepthkitError, match="pruned model in depthkit's own form") as failure:
-        load_model(str(tmp_path / "o"), tmp_path, ModelOptions(device="cpu"), Unattended())
-    assert failure.value.code == "MODEL_UNSUPPORTED"
-
-
 @pytest.mark.parametrize("make", [byte_level, sentence_piece])
 def test_text_is_split_as_in_the_source_though_the_library_overrules_its_tokenizer_class(
     make: Callable[..., PreTrainedTokenizerBase], tmp_path: Path

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "5b9972924a8848127db967f268e7dac29f2af697154fee31f6077d9be7ba863d"
+CONTRACT_DIGEST = "0fe5d33a18b3e111499fe7ae323f60aa9af4990b77b101165bc88ec434f94b2e"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -62,6 +62,8 @@ class ExportOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Replace an earlier export; a folder that is not empty is refused otherwise."""
     dtype: DtypeChoice = "auto"
     """auto: the dtype the source is stored in."""
+    vision: bool = False
+    """Of a checkpoint that reads images too: save it whole, tower and projector as they are; else the language model by itself."""
     note: str = ""
     """How the units were chosen, for the model card."""
 
