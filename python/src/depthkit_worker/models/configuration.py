@@ -14,6 +14,7 @@ from depthkit_worker.models.checkpoint import read_config
 from depthkit_worker.models.families import FAMILIES, Family, family_of, unknown
 from depthkit_worker.models.first_line import first_line
 from depthkit_worker.models.own_layout.read import OwnLayout, is_own_layout, own_family, read_own_layout
+from depthkit_worker.models.quantised import refuse_quantised
 from depthkit_worker.models.stored_weights import StoredWeights
 from depthkit_worker.models.text_part import WHOLES, text_config, text_note, text_tensors
 
@@ -102,13 +103,7 @@ def _check_family(folder: Path, model_type: object) -> None:
 
 
 def _check_content(folder: Path, content: dict[str, Any]) -> None:
-    if content.get("quantization_config") is not None:
-        raise DepthkitError(
-            "MODEL_UNSUPPORTED",
-            f"{folder} is quantised, and depthkit takes apart plain weights. Use the checkpoint it was made "
-            f"from.",
-            folder=str(folder),
-        )
+    refuse_quantised(folder, content)
     if content.get("transformers_weights") is not None:
         _refuse(
             folder,
