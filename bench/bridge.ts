@@ -129,7 +129,7 @@ for (const [sequences, length, batch] of [
   [4, 512, 1],
 ] as const) {
   const args = [model.folder, sequences, length, batch, ROUNDS].map(String);
-  const output = execFileSync(python, [join(root, "bench", "influence.py"), ...args], {
+  const output = execFileSync(python, [join(root, "bench", "influence_pass.py"), ...args], {
     encoding: "utf8",
     env: {
       ...process.env,

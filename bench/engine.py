@@ -43,6 +43,7 @@ from depthkit_worker.data.tokens import tokeniser_of
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.memory.batch_sizes import GPU_TOKENS
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.onednn import OneDnnLinear
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.profiling.workload import synchronize, timed
 from depthkit_worker.session.job import Unattended, cancelled
@@ -176,6 +177,9 @@ def plain_forwards(
     comes in, the loss of one forward with them removed, and its wall and processor seconds."""
     torch.set_num_threads(threads)
     decoder = load(folder, device, dtype)
+    for module in decoder.model.modules():
+        if isinstance(module, OneDnnLinear):
+            module.__class__ = nn.Linear  # type: ignore[assignment] # as it is published
     layers = decoder.blocks
     ids = cast("LongTensor", ids.to(device))
     while True:
@@ -279,7 +283,9 @@ def run(
     values: dict[int, float] = {}
     heads_done = 0
 
-    def on_values(rows: NDArray[np.int64], found: NDArray[np.float64], _counts: tuple[int, ...]) -> None:
+    def on_values(
+        rows: NDArray[np.int64], found: NDArray[np.float64], _counts: tuple[int, ...], _own: object
+    ) -> None:
         nonlocal heads_done
         heads_done += 1
         values.update(zip(rows.tolist(), found[:, 0].tolist(), strict=True))

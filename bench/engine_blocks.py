@@ -18,6 +18,7 @@ import torch
 from torch import LongTensor, Tensor
 from transformers import AutoModelForCausalLM
 
+from depthkit_worker.contract.wire import Measure
 from depthkit_worker.data.corpus import Batch
 from depthkit_worker.models.decoder import Decoder, Replay
 from depthkit_worker.profiling.workload import timed
@@ -28,6 +29,7 @@ from depthkit_worker.subnetworks.scoring import Scorer
 UNIT = 512
 """Times are for so many tokens, whatever the call holds."""
 ROUNDS = 15
+LOSS: tuple[Measure, ...] = ("loss",)
 
 
 def median_ms(work: Callable[[], object], device: torch.device) -> float:
@@ -38,7 +40,7 @@ def median_ms(work: Callable[[], object], device: torch.device) -> float:
 
 def graphed(decoder: Decoder, index: int, hidden: Tensor, replay: Replay) -> Callable[[], None]:
     """The block as one launch: memory and shapes are fixed when the graph is made."""
-    stream = torch.cuda.Stream()
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         decoder.run_block(index, hidden, replay)
@@ -61,7 +63,7 @@ def measure(decoder: Decoder, length: int, largest: int) -> None:
         batch = Batch(ids, torch.full((len(ids),), length))
         replay = decoder.begin(cast("LongTensor", ids.to(device)))
         hidden = decoder.run_block(0, replay.hidden, replay)
-        scorer = Scorer(Head(decoder), scored_rows(batch, ALL_POSITIONS, ("loss",)), None, lambda: None)
+        scorer = Scorer(Head(decoder), scored_rows(batch, ALL_POSITIONS, LOSS), None, lambda: None)
         share = UNIT / tokens
         # The blocks in turn, as a walk visits them.
         places = itertools.cycle(range(decoder.depth))

@@ -12,12 +12,13 @@ import multiprocessing
 import statistics
 import sys
 import time
+from multiprocessing.connection import Connection
 
 import msgspec
 import zmq
 
 
-def serve(pipe, keys) -> None:
+def serve(pipe: Connection, keys: tuple[bytes, bytes] | None) -> None:
     socket = zmq.Context().socket(zmq.ROUTER)
     if keys is not None:
         socket.curve_server = True

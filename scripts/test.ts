@@ -8,7 +8,7 @@ const bin = (name: string) => join(root, "node_modules", ".bin", name);
 const reports = join(root, ".depthkit", "test-reports");
 mkdirSync(reports, { recursive: true });
 
-runStep(process.execPath, ["--import", "tsx", "src/cli/main.ts", "setup"]);
+runStep(process.execPath, ["--import", "tsx", "src/cli/main.ts", "setup", "--with", "onnx"]);
 
 const junit = join(reports, "python.xml");
 const { python, env } = await pythonTools();

@@ -118,11 +118,13 @@ export {
   type StartOptions,
 } from "./model/depthkit.ts";
 export type {
+  AnyExportInfo,
   CanExportOptions,
   Exported,
   ExportOptions,
   GgufExport,
   HuggingfaceExport,
+  OnnxExport,
 } from "./model/export.ts";
 export type { FetchedFolder } from "./model/fetch.ts";
 export type { GenerateOptions, WrittenText } from "./model/generate.ts";
@@ -151,6 +153,7 @@ export type {
   Subnetwork,
 } from "./model/model.ts";
 export type { ModelGame, ModelGameOptions, PlayerName, Players, UnitGroup } from "./model/model-game.ts";
+export { type OnnxRuntime, onnxRuntimes } from "./model/onnx-runtimes.ts";
 export type { PolicyMeasureOptions, PolicyMeasures, PolicySubnetwork } from "./model/policy.ts";
 export type { Profile, ProfileOptions } from "./model/profile.ts";
 export type { ConnectOptions } from "./model/remote-line.ts";
@@ -217,6 +220,7 @@ export type { Agreement, Rate } from "./protocol/evaluation.ts";
 export type { CanExport, ExportInfo, ExportProvenance } from "./protocol/export.ts";
 export type { RuntimeCheck } from "./protocol/export-check.ts";
 export type { GgufInfo } from "./protocol/export-gguf.ts";
+export type { OnnxInfo } from "./protocol/export-onnx.ts";
 export type { GenerateResult, Generation } from "./protocol/generation.ts";
 export type {
   GenerationAnswer,

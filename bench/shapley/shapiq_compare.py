@@ -8,20 +8,25 @@ root-mean-square error of the Shapley values of -min(loss, ln 49152) over seeds 
 the ranking. ProxySPEX fits boosted trees and takes seconds per run, so it gets at most 20 seeds.
 """
 
+from __future__ import annotations
+
 import json
 import sys
 import warnings
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from shapiq import approximator as ap
 
 PLAYERS = 10
 CAP = np.log(49152)
 
 
-def methods():
+def methods() -> dict[str, Callable[[int], Any]]:
     """Every approximator that gives Shapley values, with the better of its settings where it has a pairing
     trick."""
     n = PLAYERS
@@ -48,13 +53,14 @@ def main() -> None:
     powers = 1 << np.arange(PLAYERS)
     asked = 0
 
-    def game(coalitions):
+    def game(coalitions: ArrayLike) -> NDArray[np.float64]:
         nonlocal asked
         masks = np.atleast_2d(np.asarray(coalitions).astype(int)) @ powers
         asked += len(masks)
-        return capped[masks]
+        values: NDArray[np.float64] = capped[masks]
+        return values
 
-    def regret(values) -> float:
+    def regret(values: NDArray[np.float64]) -> float:
         order = np.argsort(values, kind="stable")
         costs = [
             loss[1023 - powers[order[:k]].sum()] - table["best removals"][str(k)][0] for k in range(1, 6)

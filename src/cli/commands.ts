@@ -123,6 +123,7 @@ export const commands: readonly CommandEntry[] = [
     examples: [
       "npx depthkit export --model smollm2-135m --subnetwork repaired --out exported",
       "npx depthkit export --model smollm2-135m --remove 5,attention.17 --format gguf --out smaller.gguf",
+      "npx depthkit export --model smollm2-135m --remove attention.17 --format onnx --out graphs",
     ],
     load: async () => (await import("./export.ts")).registerExport,
   },

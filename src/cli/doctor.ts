@@ -32,7 +32,7 @@ export function registerDoctor(command: Command): void {
 }
 
 function doctorText(report: DoctorReport): string {
-  const { node, machine, python, cache, leftovers, problems } = report;
+  const { node, machine, python, cache, onnx, leftovers, problems } = report;
   const rows: [string, string][] = [
     ["depthkit", `${node.depthkit}, Node ${node.version}, ${node.platform}`],
     ["npm packages", versions(node.packages)],
@@ -46,6 +46,7 @@ function doctorText(report: DoctorReport): string {
     ["torch", torchText(python.devices)],
     ["devices", devicesText(python.devices)],
     ["attention", attentionText(python.attention)],
+    ["ONNX exports", onnxText(onnx)],
     ["cache", `${cache.folder} (${size(cache.freeBytes)} free)`],
     ...cache.environments.map((entry): [string, string] => [
       "  environment",
@@ -88,6 +89,12 @@ function devicesText(devices: DoctorReport["python"]["devices"]): string {
       `cuda:${index} ${device.name} (${size(device.memoryBytes)}, compute ${device.capability})`,
   );
   return [`cpu (${devices.threads} threads)`, ...cuda, ...(devices.mps ? ["mps"] : [])].join(", ");
+}
+
+function onnxText({ state, packages }: DoctorReport["onnx"]): string {
+  if (packages !== null) return versions(packages);
+  const name = state === "missing" ? "not installed" : state;
+  return `${name} (npx depthkit setup --with onnx)`;
 }
 
 function attentionText(attention: DoctorReport["python"]["attention"]): string {

@@ -1,8 +1,15 @@
 import type { Command } from "commander";
-import { type CanExport, DepthkitError, type ExportInfo, type GgufInfo } from "../index.ts";
+import {
+  type AnyExportInfo,
+  type CanExport,
+  DepthkitError,
+  type ExportInfo,
+  type GgufInfo,
+  type OnnxInfo,
+} from "../index.ts";
 import { formatBytes, formatCount, formatSeconds, renderTable } from "../report/index.ts";
 import { exportOptions } from "../schemas.ts";
-import { checkTable } from "./check.ts";
+import { answerRows, checkTable } from "./check.ts";
 import { runCommand } from "./command.ts";
 import { addFormatFlags, type FormatFlags, formatOptionsOf } from "./format-flags.ts";
 import { noteLines } from "./notes.ts";
@@ -48,10 +55,7 @@ export function registerExport(command: Command): void {
           const answer = await subnetwork.canExport({ format, signal });
           return { json: { model: model.info, canExport: answer }, text: describeAnswer(answer, format) };
         }
-        const info =
-          saved.format === "gguf"
-            ? await subnetwork.export(flags.out, { ...options, ...saved, ...call })
-            : await subnetwork.export(flags.out, { ...options, ...saved, ...call });
+        const info = await subnetwork.export(flags.out, { ...options, ...saved, ...call });
         const table = info.check === undefined ? [] : ["", checkTable(info.check.written, info.check.whole)];
         const text = [describeExport(info), ...table].join("\n");
         return { json: { model: model.info, export: info }, text };
@@ -69,7 +73,8 @@ function describeAnswer({ possible, reason, nearest }: CanExport, format: string
 }
 
 /** What an export wrote. */
-export function describeExport(info: ExportInfo | GgufInfo): string {
+export function describeExport(info: AnyExportInfo): string {
+  if ("graphs" in info) return describeOnnx(info);
   return "folder" in info ? describeFolder(info) : describeGguf(info);
 }
 
@@ -100,7 +105,28 @@ function describeGguf(info: GgufInfo): string {
   ].join("\n");
 }
 
-const removal = ({ removed, keptBlocks }: ExportInfo | GgufInfo) => [
+function describeOnnx(info: OnnxInfo): string {
+  const { graphs } = info;
+  return [
+    `Wrote ${info.folder} (ONNX, model type ${info.modelType}, ${formatSeconds(info.seconds)})`,
+    ...removal(info),
+    changes([["parameters", info.parametersBefore, info.parametersAfter, formatCount]]),
+    renderTable(
+      [
+        { title: "in onnxruntime" },
+        ...graphs.map(({ dtype }) => ({ title: dtype, align: "right" }) as const),
+      ],
+      [
+        ["size", ...graphs.map(({ bytes }) => formatBytes(bytes))],
+        ["mean difference of log-probabilities", ...graphs.map((one) => one.meanDifference.toPrecision(3))],
+        ...answerRows.map(([name, show]) => [name, ...graphs.map(show)]),
+      ],
+    ),
+    ...noteLines([...info.notes, ...info.warnings]),
+  ].join("\n");
+}
+
+const removal = ({ removed, keptBlocks }: AnyExportInfo) => [
   `removed: ${removed.join(", ") || "nothing"}`,
   `kept blocks: ${keptBlocks.join(", ")}`,
 ];

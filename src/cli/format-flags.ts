@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
-import { DepthkitError, type GgufExport, type HuggingfaceExport } from "../index.ts";
-import { exportFormats, exportOptions, ggufOptions } from "../schemas.ts";
+import { DepthkitError, type GgufExport, type HuggingfaceExport, type OnnxExport } from "../index.ts";
+import { exportFormats, exportOptions, ggufOptions, onnxDtypes } from "../schemas.ts";
 
 /** What a model is saved as. */
 export interface FormatFlags {
@@ -8,6 +8,7 @@ export interface FormatFlags {
   saveDtype?: string;
   base?: string;
   vision?: boolean;
+  onnxDtypes?: (typeof onnxDtypes)[number][];
 }
 
 // `--dtype` is the one the model is loaded in.
@@ -25,30 +26,39 @@ export function addFormatFlags(command: Command): Command {
       ).choices(dtypes),
     )
     .option("--base <file>", "gguf: the file that the model was loaded from, where it is not in its place")
-    .option(
-      "--vision",
-      "huggingface: of a checkpoint that reads images too, its tower and projector as well",
+    .option("--vision", "huggingface: of a checkpoint that reads images too, its tower and projector as well")
+    .addOption(
+      new Option("--onnx-dtypes <names...>", "onnx: a graph each (default: fp32)").choices(onnxDtypes),
     );
 }
 
 type Saved =
   | Pick<HuggingfaceExport, "format" | "dtype" | "vision">
-  | Pick<GgufExport, "format" | "dtype" | "base">;
+  | Pick<GgufExport, "format" | "dtype" | "base">
+  | Pick<OnnxExport, "format" | "dtypes">;
 
 /** The flags as an export's options. The worker refuses a dtype that is not the format's. */
-export function formatOptionsOf({ format, saveDtype, base, vision }: FormatFlags): Saved {
-  const dtype = saveDtype === undefined ? {} : { dtype: saveDtype as never };
-  if (format === "gguf" && vision === true) {
-    throw new DepthkitError(
-      "INVALID_ARGUMENT",
-      "--vision keeps tower and projector of a Hugging Face checkpoint: a GGUF file has the language model " +
+export function formatOptionsOf(flags: FormatFlags): Saved {
+  const { format, saveDtype, base, vision, onnxDtypes: dtypes } = flags;
+  if (base !== undefined && format !== "gguf") {
+    throw refusal("--base is the file that a GGUF is made from: it does nothing without --format gguf.");
+  }
+  if (vision === true && format !== "huggingface") {
+    throw refusal(
+      "--vision keeps tower and projector of a Hugging Face checkpoint: other formats have the language model " +
         "alone. Leave it out.",
     );
   }
+  if (dtypes !== undefined && format !== "onnx") {
+    throw refusal("--onnx-dtypes names the graphs of an ONNX export: it does nothing without --format onnx.");
+  }
+  if (format === "onnx") {
+    if (saveDtype === undefined) return { format, ...(dtypes !== undefined && { dtypes }) };
+    throw refusal("--save-dtype does nothing with --format onnx, whose graphs are named by --onnx-dtypes.");
+  }
+  const dtype = saveDtype === undefined ? {} : { dtype: saveDtype as never };
   if (format === "gguf") return { format, ...dtype, ...(base !== undefined && { base }) };
-  if (base === undefined) return { format, ...dtype, ...(vision === true && { vision }) };
-  throw new DepthkitError(
-    "INVALID_ARGUMENT",
-    "--base is the file that a GGUF is made from: it does nothing without --format gguf.",
-  );
+  return { format, ...dtype, ...(vision === true && { vision }) };
 }
+
+const refusal = (text: string) => new DepthkitError("INVALID_ARGUMENT", text);

@@ -9,6 +9,7 @@ import { readStudyRecord } from "./study-record.ts";
 interface Flags {
   out?: string;
   theme: "light" | "dark";
+  across: "removals" | "parameters" | "time";
   json: boolean;
 }
 
@@ -21,13 +22,20 @@ export function registerReport(command: Command): void {
         .choices(["light", "dark"])
         .default("light"),
     )
+    .addOption(
+      new Option("--across <what>", "in figures of removals: as planned, share of parameters, share of time")
+        .choices(["removals", "parameters", "time"])
+        .default("removals"),
+    )
     .option("--json", "print one JSON document", false)
     .action(async (runs: string[], flags: Flags) => {
       await runCommand(flags, async () => {
         const records = [];
         for (const run of runs) records.push(await readStudyRecord(run));
         const out = flags.out ?? join((runs[0] ?? ".").replace(/record\.json$/, ""), "report");
-        const files = await renderReport(studyReport(records), { theme: flags.theme });
+        const files = await renderReport(studyReport(records, { across: flags.across }), {
+          theme: flags.theme,
+        });
         for (const [name, bytes] of files) write(join(out, name), bytes);
         const page = join(out, "report.html");
         const size = formatBytes(files.get("report.html")?.length ?? 0);

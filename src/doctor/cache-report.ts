@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { bundledModel, isModelWhole } from "../environment/bundled-model.ts";
 import { environmentNames } from "../environment/environment-folder.ts";
 import { stateOfFolder } from "../environment/environment-state.ts";
+import { onnxEnvironmentFolder } from "../environment/onnx-environment.ts";
 import { cacheFolder, environmentsFolder, modelsFolder } from "../platform/cache-folder.ts";
 import type { DoctorReport } from "./doctor-report.ts";
 
@@ -10,11 +11,12 @@ type CacheReport = DoctorReport["cache"];
 
 /** What the cache holds and how much room it takes. */
 export async function cacheReport(inUse: string | undefined): Promise<CacheReport> {
+  const used = [inUse, onnxEnvironmentFolder()];
   const environments: CacheReport["environments"] = [];
   for (const name of environmentNames()) {
     const folder = join(environmentsFolder(), name);
     const state = stateOfFolder(folder).kind;
-    environments.push({ name, bytes: await sizeOf(folder), state, inUse: folder === inUse });
+    environments.push({ name, bytes: await sizeOf(folder), state, inUse: used.includes(folder) });
   }
   const models: CacheReport["models"] = [];
   for (const name of await modelNames()) {

@@ -54,6 +54,8 @@ const problem = z.object({
 });
 export type Problem = z.infer<typeof problem>;
 
+const environmentStates = z.enum(["ready", "damaged", "unfinished", "missing"]);
+
 export const doctorReport = z.object({
   node: z
     .object({
@@ -86,13 +88,20 @@ export const doctorReport = z.object({
         z.object({
           name: z.string(),
           bytes,
-          state: z.enum(["ready", "damaged", "unfinished", "missing"]),
+          state: environmentStates,
           inUse: z.boolean(),
         }),
       ),
       models: z.array(z.object({ name: z.string(), bytes, whole: z.boolean() })),
     })
     .describe("The cache folder, and the environments and models in it."),
+  onnx: z
+    .object({
+      state: environmentStates,
+      /** Version by package; null where it is not there. */
+      packages: z.record(z.string(), z.string()).nullable(),
+    })
+    .describe("The environment that exports to ONNX run in: setup --with onnx."),
   leftovers: z
     .array(leftover)
     .nullable()

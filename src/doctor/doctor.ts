@@ -3,7 +3,9 @@ import { availableParallelism, cpus, freemem, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { bundledModel, isBundledModelReady } from "../environment/bundled-model.ts";
+import { environmentState } from "../environment/environment-state.ts";
 import { checkOwnInterpreter, findInterpreter } from "../environment/interpreter.ts";
+import { onnxRequirements } from "../environment/onnx-environment.ts";
 import { resolveWorkerPython, type WorkerPython, workerModules } from "../environment/worker-python.ts";
 import { aFlag, aNumberAbove, aSignal, aText, type Checks, checkOptions, listOf } from "../options.ts";
 import { cacheFolder, modelsFolder } from "../platform/cache-folder.ts";
@@ -67,10 +69,17 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
       attention: facts.attention ?? null,
     },
     cache,
+    onnx: onnxReport(),
     leftovers: leftovers ?? null,
     problems,
     healthy: problems.every((problem) => problem.severity !== "error"),
   } satisfies DoctorReport);
+}
+
+function onnxReport(): DoctorReport["onnx"] {
+  const state = environmentState(onnxRequirements());
+  const packages = state.kind === "ready" ? state.environment.marker.versions : null;
+  return { state: state.kind, packages };
 }
 
 async function look(

@@ -8,7 +8,12 @@ export function environmentName({ version }: Interpreter, hash: string): string 
   return `py${version[0]}${version[1]}-${process.platform}-${process.arch}-${hash}`;
 }
 
-const namePattern = /^py3[0-9]{1,2}-[a-z0-9]+-[a-z0-9]+-[0-9a-f]{12}$/;
+/** The same for an environment that is not the worker's, whatever Python it was made with. */
+export function namedEnvironment(name: "onnx", hash: string): string {
+  return `${name}-${process.platform}-${process.arch}-${hash}`;
+}
+
+const namePattern = /^(py3[0-9]{1,2}|onnx)-[a-z0-9]+-[a-z0-9]+-[0-9a-f]{12}$/;
 
 export function isEnvironmentName(name: string): boolean {
   return namePattern.test(name);

@@ -3,14 +3,14 @@ import { join } from "node:path";
 import { environmentsFolder } from "../platform/cache-folder.ts";
 import { formatBytes } from "../platform/format.ts";
 import { isLocked } from "../platform/lock.ts";
-import { environmentName, environmentNames } from "./environment-folder.ts";
+import { environmentName, environmentNames, namedEnvironment } from "./environment-folder.ts";
 import { readMarker } from "./environment-marker.ts";
 import { type Environment, environmentState, stateOfFolder } from "./environment-state.ts";
 import { findInterpreter } from "./interpreter.ts";
 import type { Candidate } from "./interpreter-probe.ts";
 import { makeEnvironment } from "./make-environment.ts";
 import { buildFolder, removeEnvironment } from "./replace-environment.ts";
-import { type Requirements, requirementsHash, workerRequirements } from "./requirements.ts";
+import { environmentOf, type Requirements, requirementsHash, workerRequirements } from "./requirements.ts";
 import { withSetupLock } from "./setup-lock.ts";
 import type { OnStep } from "./setup-progress.ts";
 import { buildOf, chooseTorch, torchBytes } from "./torch-build.ts";
@@ -29,7 +29,7 @@ export interface EnvironmentOptions {
 }
 
 /**
- * The managed Python environment: left alone when it is whole, made where it is missing, unfinished,
+ * The managed Python environment, the worker's where no other requirements are given: left alone when it is whole, made where it is missing, unfinished,
  * damaged or of other pins. On any failure what was made is removed, and what was there is as it was.
  *
  * @throws DepthkitError PYTHON_NOT_FOUND, PYTHON_TOO_OLD, PYTHON_UNSUPPORTED, VENV_UNAVAILABLE, DISK_FULL,
@@ -52,12 +52,17 @@ export async function ensureEnvironment(options: EnvironmentOptions = {}): Promi
     signal: options.signal,
     ...(options.candidates ? { candidates: options.candidates } : {}),
   });
-  const folder = join(environmentsFolder(), environmentName(interpreter, requirementsHash(requirements)));
+  const hash = requirementsHash(requirements);
+  const { name } = requirements;
+  const folder = join(
+    environmentsFolder(),
+    name === undefined ? environmentName(interpreter, hash) : namedEnvironment(name, hash),
+  );
   const torch = hasTorch(requirements) ? await chooseTorch(asked, options.signal) : undefined;
-  if (torch !== undefined) tellSize(torch, options.onProgress);
+  if (torch !== undefined && name === undefined) tellSize(torch, options.onProgress);
   const makingSince = new Date().toISOString();
   const { signal, onProgress } = options;
-  const doing = "making the worker's Python environment";
+  const doing = `making ${environmentOf(requirements)}`;
   return withSetupLock({ folder, doing, signal, onProgress }, async () => {
     // Another process may have made it while this one waited.
     const now = stateOfFolder(folder);
@@ -83,11 +88,11 @@ function tellSize(torch: TorchBuild, onProgress: OnStep | undefined): void {
 }
 
 /** Removes the environments of other pins that nobody is making just now, and names them. */
-export async function pruneEnvironments(keep: string | undefined): Promise<string[]> {
+export async function pruneEnvironments(keep: readonly string[]): Promise<string[]> {
   const removed: string[] = [];
   for (const name of environmentNames()) {
     const folder = join(environmentsFolder(), name);
-    if (folder === keep || isLocked(`${folder}.lock`)) continue;
+    if (keep.includes(folder) || isLocked(`${folder}.lock`)) continue;
     await removeEnvironment(folder);
     await removeEnvironment(buildFolder(folder));
     rmSync(`${folder}.lock`, { recursive: true, force: true });

@@ -13,14 +13,17 @@ import { withSetupLock } from "./setup-lock.ts";
 import type { OnStep } from "./setup-progress.ts";
 import { verifyModules } from "./verify-modules.ts";
 
-const contents: Readonly<Record<ExtraName, Pick<Requirements, "modules" | "neededBytes">>> = {
+/** An extra that is installed into the worker's environment. */
+type InWorker = Exclude<ExtraName, "onnx">;
+
+const contents: Readonly<Record<InWorker, Pick<Requirements, "modules" | "neededBytes">>> = {
   // Measured: 0.5 GB on disk, pyarrow and scipy the most of it, and the downloads.
   "lm-eval": { modules: [{ module: "lm_eval", package: "lm-eval" }], neededBytes: 1e9 },
   // Measured: 0.17 GB on disk, and the download.
   parquet: { modules: [{ module: "pyarrow", package: "pyarrow" }], neededBytes: 3e8 },
 };
 
-export function extraRequirements(extra: ExtraName): Requirements {
+export function extraRequirements(extra: InWorker): Requirements {
   return {
     requirements: pythonPath(`requirements-${extra}.txt`),
     // The same as the worker's: what an extra shares with it stays as it is.

@@ -10,7 +10,7 @@ import type { Interpreter } from "./interpreter-probe.ts";
 import { installerEnvironment, type PackageInstaller } from "./package-installer.ts";
 import { PIP_VERSION } from "./pip.ts";
 import { buildFolder, recover, removeEnvironment, swapIn } from "./replace-environment.ts";
-import type { Requirements } from "./requirements.ts";
+import { environmentOf, type Requirements } from "./requirements.ts";
 import type { OnStep } from "./setup-progress.ts";
 import { torchBytes } from "./torch-build.ts";
 import type { TorchBuild } from "./torch-names.ts";
@@ -34,8 +34,10 @@ export async function makeEnvironment(making: Making): Promise<Environment> {
   const { folder, interpreter, requirements, torch } = making;
   await recover(folder);
   if (stateOfFolder(folder).kind === "unfinished") await removeEnvironment(folder);
-  const needed = torch === undefined ? requirements.neededBytes : torchBytes[torch].needed;
-  await checkDiskSpace(folder, needed, "The worker's Python environment");
+  const ofTorch = torch === undefined ? 0 : torchBytes[torch].needed;
+  const of = environmentOf(requirements);
+  const needed = Math.max(requirements.neededBytes, ofTorch);
+  await checkDiskSpace(folder, needed, of.charAt(0).toUpperCase() + of.slice(1));
   const building = buildFolder(folder);
   try {
     const versions = await build(making, building);
@@ -90,7 +92,7 @@ async function install(making: Making, installer: PackageInstaller, temporary: s
   try {
     await installer.install({
       ...common,
-      what: "Installing the worker's packages",
+      what: requirements.name === undefined ? "Installing the worker's packages" : "Installing the packages",
       args: ["-r", requirements.requirements, "-c", requirements.constraints],
       onProgress: (progress) => {
         onProgress?.(progress);

@@ -24,6 +24,8 @@ export const requiredModules: readonly RequiredModule[] = [
 
 /** What an environment is made from. Another set of files makes another environment. */
 export interface Requirements {
+  /** What the environment is for, where that is not the worker. */
+  name?: "onnx";
   /** A pip requirements file. */
   requirements: string;
   /** A pip constraints file, which pins what the requirements bring along. */
@@ -44,6 +46,10 @@ export function workerRequirements(): Requirements {
     neededBytes: torchBytes.cpu.needed,
   };
 }
+
+/** How messages call an environment. */
+export const environmentOf = ({ name }: Requirements): string =>
+  name === undefined ? "the worker's Python environment" : `the Python environment of the extra ${name}`;
 
 /** 12 hexadecimal digits that change when a pin does, and not with comments or line ends. */
 export function requirementsHash({ requirements, constraints }: Requirements): string {

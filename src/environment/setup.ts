@@ -4,6 +4,7 @@ import type { BundledModel } from "./bundled-model.ts";
 import { ensureEnvironment, pruneEnvironments } from "./environment.ts";
 import { type ExtraName, extraNames } from "./extra-names.ts";
 import { ensureExtra, extraRequirements } from "./extras.ts";
+import { onnxEnvironmentFolder, onnxRequirements } from "./onnx-environment.ts";
 import { ownInterpreter, verifyOwnInterpreter } from "./own-interpreter.ts";
 import { ensureBundledModel } from "./prepare-model.ts";
 import { workerRequirements } from "./requirements.ts";
@@ -27,7 +28,10 @@ export interface SetupOptions {
    * the one that is there makes the environment anew.
    */
   torch?: TorchChoice | undefined;
-  /** Extras to install into the environment too: `lm-eval`. An interpreter of your own must have them. */
+  /**
+   * Extras to install: `lm-eval` and `parquet` into the environment, where an interpreter of your own must have
+   * them; `onnx` into an environment of its own.
+   */
   with?: readonly ExtraName[] | undefined;
 }
 
@@ -84,6 +88,11 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
     }));
   }
   for (const extra of extras) {
+    if (extra === "onnx") {
+      // A graph is exported on the CPU. The environment is its own, whoever's the worker's interpreter is.
+      await ensureEnvironment({ requirements: onnxRequirements(), torch: "cpu", force, signal, onProgress });
+      continue;
+    }
     const requirements = extraRequirements(extra);
     if (environment !== undefined) {
       await ensureExtra(extra, requirements, environment, { force, signal, onProgress });
@@ -93,7 +102,9 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
     }
   }
   const model = await ensureBundledModel({ python, managed: !own, force, signal, onProgress });
-  const pruned = options.prune ? await pruneEnvironments(environment) : [];
+  const pruned = options.prune
+    ? await pruneEnvironments([onnxEnvironmentFolder(), ...(environment === undefined ? [] : [environment])])
+    : [];
   onProgress?.({ step: "done", message: "The worker's Python environment and the bundled model are ready" });
   return { python, managed: !own, environment, model, extras, pruned };
 }

@@ -1,17 +1,31 @@
 import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { DepthkitError } from "../errors.ts";
 import { pathFor } from "../evaluation/paths.ts";
-import { aFlag, checkOptions } from "../options.ts";
+import { aFlag, anyOf, type Checks, checkOptions } from "../options.ts";
+import { onnxDtypes } from "../protocol/export.ts";
 import type { RuntimeCheck } from "../protocol/export-check.ts";
 import type { CallOptions } from "../rpc/call-options.ts";
 import type { Executor } from "../rpc/executor.ts";
 import { workerCallChecks } from "../rpc/time-limit.ts";
 import { LEAST_ALLOWED } from "./least-allowed.ts";
+import { type OnnxRuntime, onnxRuntimes } from "./onnx-runtimes.ts";
 
 export interface CheckExportOptions extends CallOptions {
   /** Run the modelling file that lies in a folder of depthkit's own layout. */
   trustRemoteCode?: boolean | undefined;
+  /** Which graph of an ONNX export. Default: the widest that is there. */
+  dtype?: (typeof onnxDtypes)[number] | undefined;
+  /** What runs an ONNX export. Default: onnxruntime. */
+  runtime?: OnnxRuntime | undefined;
 }
+
+const checks: Checks<CheckExportOptions> = {
+  ...workerCallChecks,
+  trustRemoteCode: aFlag,
+  dtype: anyOf(...onnxDtypes),
+  runtime: anyOf(...onnxRuntimes),
+};
 
 /** What was written, in the software that it is for, beside the whole model there. */
 export interface ExportCheck {
@@ -36,15 +50,23 @@ export async function checkPath(
   options: CheckExportOptions = {},
 ): Promise<RuntimeCheck> {
   const target = pathFor(connection, path);
+  checkOptions("checkExport", options, checks);
+  const { runtime, ...asked } = options;
+  if (runtime === "transformers.js") return inTransformersJs(connection, path, asked);
   if (!target.endsWith(".gguf")) {
-    return (await connection.request("export.check", { folder: target }, options)).result;
+    if (runtime !== undefined && connection.remote === undefined && !existsSync(join(target, "onnx"))) {
+      throw notOnnx(path, runtime);
+    }
+    return (await connection.request("export.check", { folder: target }, asked)).result;
   }
-  checkOptions("export.check", options, { ...workerCallChecks, trustRemoteCode: aFlag });
-  const { trustRemoteCode, ...call } = options;
-  if (trustRemoteCode !== undefined) {
+  const { trustRemoteCode, dtype, ...call } = asked;
+  if (runtime !== undefined) throw notOnnx(path, runtime);
+  if (trustRemoteCode !== undefined || dtype !== undefined) {
+    const name = dtype === undefined ? "trustRemoteCode" : "dtype";
     throw new DepthkitError(
       "INVALID_ARGUMENT",
-      `Checking ${path}: trustRemoteCode does nothing for a GGUF file, which holds no code. Leave it out.`,
+      `Checking ${path}: ${name} does nothing for a GGUF file, which holds no code and is of one kind. ` +
+        "Leave it out.",
     );
   }
   if (connection.remote !== undefined) {
@@ -61,6 +83,53 @@ export async function checkPath(
   }
   const { checkGguf } = await import("./llama-cpp.ts");
   return checkGguf(target, call);
+}
+
+/** The graph of an ONNX export on this machine, in transformers.js. */
+async function inTransformersJs(
+  connection: Executor,
+  path: string,
+  options: CheckExportOptions,
+): Promise<RuntimeCheck> {
+  if (options.trustRemoteCode !== undefined) {
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      `Checking ${path}: trustRemoteCode does nothing for an ONNX export, which holds no code. Leave it out.`,
+    );
+  }
+  if (connection.remote !== undefined) {
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      `Checking ${path}: transformers.js runs in this program, and the folder is on the machine of the worker ` +
+        `at ${connection.remote}. Fetch it (kit.fetch), and check the copy.`,
+    );
+  }
+  const target = pathFor(connection, path);
+  if (!existsSync(join(target, "onnx"))) throw notOnnx(path, "transformers.js");
+  const { dtype: asked, trustRemoteCode: _, ...call } = options;
+  const there = onnxDtypes.filter((name) => existsSync(join(target, "onnx", graphName(name))));
+  const dtype = asked ?? there[0];
+  if (dtype === undefined || !there.includes(dtype)) {
+    throw new DepthkitError(
+      "FILE_NOT_FOUND",
+      `Checking ${path}: it has no graph ${dtype ?? "that transformers.js knows"}; its dtypes are ` +
+        `${there.join(", ") || "none"}.`,
+      { details: { path } },
+    );
+  }
+  const { checkInTransformersJs } = await import("./transformers-js.ts");
+  return checkInTransformersJs(target, dtype, call);
+}
+
+/** Where transformers.js looks for a dtype. */
+const graphName = (dtype: string) => `model${dtype === "fp32" ? "" : `_${dtype}`}.onnx`;
+
+function notOnnx(path: string, runtime: string): DepthkitError {
+  return new DepthkitError(
+    "INVALID_ARGUMENT",
+    `Checking ${path}: ${runtime} runs ONNX exports, and this is none: it has no folder onnx. Leave runtime out.`,
+    { details: { path, runtime } },
+  );
 }
 
 /**

@@ -187,8 +187,9 @@ export class Depthkit {
   }
 
   /**
-   * Loads an exported folder or GGUF file in the software that it is for, stock transformers in a process of
-   * its own or llama.cpp, and compares its answers with those that the export kept in it (docs/gguf.md).
+   * Loads an exported folder or GGUF file in the software that it is for and compares its answers with those
+   * that the export kept in it (docs/gguf.md). That is stock transformers in a process of its own, llama.cpp,
+   * or for ONNX graphs onnxruntime, or with `runtime` transformers.js (docs/onnx.md).
    *
    * @throws DepthkitError FILE_NOT_FOUND, MODULE_MISSING, MODEL_INVALID, INVALID_ARGUMENT, NOT_MEASURABLE,
    * CANCELLED

@@ -8,6 +8,7 @@ import { aFlag, anOptionsObject, anyOf, checkArgument } from "../options.ts";
 import { type CanExport, type ExportInfo, exportFormats, type exportOptions } from "../protocol/export.ts";
 import type { RuntimeCheck } from "../protocol/export-check.ts";
 import type { GgufInfo, ggufOptions } from "../protocol/export-gguf.ts";
+import type { OnnxInfo, onnxOptions } from "../protocol/export-onnx.ts";
 import { type CallOptions, callOf } from "../rpc/call-options.ts";
 import { checkPath, type ExportCheck, judge } from "./check-export.ts";
 
@@ -32,8 +33,16 @@ export interface GgufExport extends CallOptions, z.input<typeof ggufOptions>, Ch
   format: "gguf";
 }
 
+export interface OnnxExport extends CallOptions, z.input<typeof onnxOptions>, Checked {
+  /** A folder of graphs, which ONNX Runtime and transformers.js run (docs/onnx.md). */
+  format: "onnx";
+}
+
 /** What `export` takes: a format with its options. */
-export type ExportOptions = HuggingfaceExport | GgufExport;
+export type ExportOptions = HuggingfaceExport | GgufExport | OnnxExport;
+
+/** What an export of any format wrote. */
+export type AnyExportInfo = ExportInfo | GgufInfo | OnnxInfo;
 
 /** What an export wrote, with its check where one was asked for. */
 export type Exported<Info> = Info & { check?: ExportCheck };
@@ -47,7 +56,7 @@ export async function exportSubnetwork(
   on: Subject,
   path: string,
   given: ExportOptions,
-): Promise<Exported<ExportInfo | GgufInfo>> {
+): Promise<Exported<AnyExportInfo>> {
   const { format, check = false, ...options } = anOptionsObject("export", given);
   checkArgument("export", "format", format, anyOf(...exportFormats));
   checkArgument("export", "check", check, aFlag);
@@ -69,7 +78,7 @@ export async function exportSubnetwork(
   const look = (at: string): Promise<RuntimeCheck> =>
     checkPath(on.connection, at, {
       ...callOf(options),
-      ...(format === "gguf" ? {} : { trustRemoteCode: true }),
+      ...(format === "huggingface" && { trustRemoteCode: true }),
     });
   const written = await look(path);
   const whole = isWhole(on) ? null : await checkWhole();

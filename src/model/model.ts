@@ -29,6 +29,7 @@ import { anInstance, anyOf, aText, checkArgument, either, listOf } from "../opti
 import type { UnitKind, UnitName } from "../protocol/common.ts";
 import type { CanExport, ExportInfo } from "../protocol/export.ts";
 import type { GgufInfo } from "../protocol/export-gguf.ts";
+import type { OnnxInfo } from "../protocol/export-onnx.ts";
 import type { GenerateResult } from "../protocol/generation.ts";
 import type { GenerationScore } from "../protocol/generation-task.ts";
 import type { HarnessResult } from "../protocol/harness.ts";
@@ -43,6 +44,7 @@ import type { Executor } from "../rpc/executor.ts";
 import { Handle } from "../rpc/handle.ts";
 import { type Corpus, type LoadCorpusOptions, loadCorpus } from "./corpus.ts";
 import {
+  type AnyExportInfo,
   type CanExportOptions,
   canExport,
   type Exported,
@@ -50,6 +52,7 @@ import {
   exportSubnetwork,
   type GgufExport,
   type HuggingfaceExport,
+  type OnnxExport,
 } from "./export.ts";
 import { type GenerateOptions, generateText } from "./generate.ts";
 import {
@@ -274,15 +277,17 @@ export class Subnetwork implements AsyncDisposable {
 
   /**
    * Saves it as a checkpoint of its own: a folder, or with `format: "gguf"` a file, that appears whole or not
-   * at all. With `check` it is loaded in the software that it is for, beside the whole model.
+   * at all; with `format: "onnx"` a folder of graphs. With `check` it is loaded in the software that it is for,
+   * beside the whole model.
    *
    * @throws DepthkitError TARGET_NOT_EMPTY, EXPORT_UNSUPPORTED, EXPORT_DIFFERS, FILE_NOT_FOUND (the base of a
-   * GGUF), MODULE_MISSING, DISK_FULL, CANCELLED
+   * GGUF), MODULE_MISSING (the environment of ONNX), DISK_FULL, CANCELLED
    */
   async export(folder: string, options: HuggingfaceExport): Promise<Exported<ExportInfo>>;
   async export(file: string, options: GgufExport): Promise<Exported<GgufInfo>>;
-  async export(path: string, options: ExportOptions): Promise<Exported<ExportInfo | GgufInfo>>;
-  async export(path: string, options: ExportOptions): Promise<Exported<ExportInfo | GgufInfo>> {
+  async export(folder: string, options: OnnxExport): Promise<Exported<OnnxInfo>>;
+  async export(path: string, options: ExportOptions): Promise<Exported<AnyExportInfo>>;
+  async export(path: string, options: ExportOptions): Promise<Exported<AnyExportInfo>> {
     return exportSubnetwork(this.subject, path, options);
   }
 

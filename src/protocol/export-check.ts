@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { onnxDtype } from "./export.ts";
 import { count, finite, list, named, notNegative, path, share } from "./schema.ts";
 
 /** What a written model should answer: kept in it, for a check in the software that it is for. */
@@ -37,7 +38,7 @@ export const exportReference = named(
   }),
 );
 
-const checkSide = z.object({
+export const checkSide = z.object({
   largestDifference: notNegative().describe(
     "Of log-probabilities: those of the reference's likeliest tokens, at every place of every prompt.",
   ),
@@ -46,8 +47,8 @@ const checkSide = z.object({
     "How many of the tokens written after the prompts are the reference's, up to the first other one.",
   ),
   cached: share().describe(
-    "How many of them it writes without a cache too; in llama.cpp near ties, no further apart than " +
-      "twice largestDifference, count as the same.",
+    "How many of them it writes without a cache too. Near ties count as the same, but in transformers: in " +
+      "llama.cpp those no further apart than twice largestDifference.",
   ),
   sameTokens: z
     .boolean()
@@ -61,7 +62,11 @@ const checkSide = z.object({
 export const exportCheckParams = named(
   "ExportCheckParams",
   z.strictObject({
-    folder: path().describe("A checkpoint that depthkit wrote."),
+    folder: path().describe("A checkpoint or an ONNX export that depthkit wrote."),
+    dtype: onnxDtype
+      .nullable()
+      .default(null)
+      .describe("Which graph of an ONNX export; null: the widest that is there."),
     trustRemoteCode: z.boolean().default(false).describe("Run the modelling file that lies in it."),
   }),
 );

@@ -4,7 +4,11 @@ import { dtypeChoice } from "./model.ts";
 import { count, digest, extending, finite, list, named, path } from "./schema.ts";
 
 /** Formats of an export. */
-export const exportFormats = ["huggingface", "gguf"] as const;
+export const exportFormats = ["huggingface", "gguf", "onnx"] as const;
+
+/** What the numbers of an ONNX graph can be, by transformers.js's names, the widest first. */
+export const onnxDtypes = ["fp32", "fp16", "int8", "q4"] as const;
+export const onnxDtype = named("OnnxDtype", z.enum(onnxDtypes));
 
 /** Options of `export`. */
 export const exportOptions = named(
@@ -105,7 +109,7 @@ const exportStep = named(
     repairs: list(
       named("ExportedRepair", z.object({ method: z.string(), removed: list(unitName), digest: digest() })),
     ),
-    layout: z.enum(["plain", "depthkit", "gguf"]),
+    layout: z.enum(["plain", "depthkit", "gguf", "onnx"]),
     dtype: z.string().describe("The dtype written."),
     weights: digest().describe("Digest of the weights written."),
     note: z.string().describe("How the units were chosen, as the export was told."),

@@ -29,6 +29,7 @@ import {
 } from "./export.ts";
 import { exportCheckParams, exportCheckResult } from "./export-check.ts";
 import { exportGgufParams, exportGgufResult } from "./export-gguf.ts";
+import { exportOnnxParams, exportOnnxResult } from "./export-onnx.ts";
 import {
   filesDigestParams,
   filesDigestResult,
@@ -148,6 +149,7 @@ export const methods = {
   "harness.run": { params: harnessRunParams, result: harnessRunResult },
   "export.huggingface": { params: exportHuggingfaceParams, result: exportHuggingfaceResult },
   "export.gguf": { params: exportGgufParams, result: exportGgufResult },
+  "export.onnx": { params: exportOnnxParams, result: exportOnnxResult },
   "export.canExport": { params: exportCanExportParams, result: exportCanExportResult },
   "export.check": { params: exportCheckParams, result: exportCheckResult },
   "files.digest": { params: filesDigestParams, result: filesDigestResult },

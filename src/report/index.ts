@@ -51,6 +51,6 @@ export type {
   WrittenText,
 } from "./figures/types.ts";
 export { type ReportFiles, type ReportOptions, renderReport } from "./render.ts";
-export { studyReport } from "./study/document.ts";
+export { type StudyReportOptions, studyReport } from "./study/document.ts";
 export { type Column, renderTable } from "./table.ts";
 export { renderRemovalCosts, renderTradeOffs } from "./trade-offs.ts";

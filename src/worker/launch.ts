@@ -4,6 +4,7 @@ import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { z } from "zod";
+import { onnxEnvironmentFolder } from "../environment/onnx-environment.ts";
 import { SAFE_PATH } from "../environment/python-flags.ts";
 import { resolveWorkerPython, workerModules } from "../environment/worker-python.ts";
 import { DepthkitError } from "../errors.ts";
@@ -95,6 +96,7 @@ export async function launchWorker(
       PYTHONPATH: workerModules(env["PYTHONPATH"]),
       DEPTHKIT_TOKEN: token,
       DEPTHKIT_CACHE_FOLDER: cacheFolder(),
+      DEPTHKIT_ONNX_ENVIRONMENT: onnxEnvironmentFolder(),
     },
     windowsHide: true,
   });

@@ -393,7 +393,12 @@ test.each([
   [["evaluate", ...model, "--task", "rows.jsonl", "--chunk", "64"], "--chunk"],
   [["evaluate", ...model, "--data", "text.txt", "--shots", "1"], "--shots"],
   [["influense"], "Did you mean influence"],
-  [["export", ...model, "--out", "x", "--format", "onnx"], "Allowed choices are huggingface, gguf"],
+  [["export", ...model, "--out", "x", "--format", "mlx"], "Allowed choices are huggingface, gguf, onnx"],
+  [["export", ...model, "--out", "x", "--onnx-dtypes", "q4"], "does nothing without --format onnx"],
+  [
+    ["export", ...model, "--out", "x", "--format", "onnx", "--save-dtype", "float16"],
+    "named by --onnx-dtypes",
+  ],
 ])("wrong arguments end with 2 and say what is allowed: %j", async (args, words) => {
   const { code, stdout, stderr } = await run(args);
   expect(code).toBe(2);

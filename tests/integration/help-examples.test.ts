@@ -30,7 +30,7 @@ const shorter: Readonly<Record<string, string>> = {
 const leaves: Readonly<Record<string, readonly string[]>> = {
   routes: ["routes/routes.json"],
   repair: ["repaired"],
-  export: ["exported/model.safetensors", "smaller.gguf"],
+  export: ["exported/model.safetensors", "smaller.gguf", "graphs/onnx/model.onnx"],
   init: ["plan.yaml"],
   run: ["runs/first/record.json"],
   report: ["runs/first/report/report.html"],

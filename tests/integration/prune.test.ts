@@ -57,7 +57,7 @@ afterAll(async () => {
 const at = (name: string) => join(folder, name);
 
 function asFolder(saved: PruneRecord["export"]): ExportInfo {
-  if (!("folder" in saved)) throw new Error("a GGUF file was saved, not a folder");
+  if (!("layout" in saved)) throw new Error("no Hugging Face checkpoint was saved");
   return saved;
 }
 

@@ -109,7 +109,7 @@ describe("the managed environment", () => {
     expect(environmentState(requirements)).toEqual({ kind: "missing" });
     const older = join(environmentsFolder(), "py311-linux-x64-0123456789ab");
     mkdirSync(older);
-    expect(await pruneEnvironments(repaired.folder)).toEqual([older]);
+    expect(await pruneEnvironments([repaired.folder])).toEqual([older]);
     expect(readdirSync(environmentsFolder())).toEqual([name]);
   });
 

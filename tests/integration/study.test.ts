@@ -304,6 +304,60 @@ test("its report has a figure of everything, and no number that is none", async 
   expect(files.size).toBe(1 + 3 * ids.length);
 });
 
+test("its removals stand by share of parameters or of measured time, where time was measured", async () => {
+  const timed = await runPlan(
+    kit,
+    definePlan({
+      model: { source: tiny, device: "cpu", name: "tiny" },
+      calibration: { name: "coins", data: { texts: lines }, sequences: 4, length: 32 },
+      rankings: [{ by: "influence", metric: "cosine" }],
+      removals: [1, 3],
+      evaluations: [
+        { kind: "perplexity", name: "boats", data: { texts: boats }, chunk: 32, maxChunks: 6 },
+        {
+          kind: "profile",
+          modes: ["physical"],
+          promptTokens: 8,
+          contextTokens: 8,
+          newTokens: 2,
+          batchSizes: [1],
+          rounds: 2,
+          where: { counts: [0, 3] },
+        },
+      ],
+    }),
+    { folder: at("timed") },
+  );
+  const removalOf = (across: "removals" | "parameters" | "time") => {
+    const figures = studyReport([timed], { across }).sections.flatMap((section) => section.figures);
+    const found = figures.find(({ id }) => id.startsWith("removal"));
+    if (found?.kind !== "lines") throw new Error("There is no figure of removals.");
+    return found;
+  };
+  const xs = (across: "removals" | "parameters" | "time") =>
+    removalOf(across).series[0]?.points.map(({ x }) => x) ?? [];
+  expect(xs("removals")).toEqual([0, 1, 3]);
+  const whole = timed.models[0]?.info.parameters ?? Number.NaN;
+  const [, one = 0, three = 0] = xs("parameters");
+  const gone = timed.subnetworks.find(({ removed }) => removed.length === 3)?.costs.parameters ?? Number.NaN;
+  expect(three).toBeCloseTo(1 - gone / whole, 10);
+  expect(three).toBeCloseTo(3 * one, 10);
+  // Without one block no time was asked for.
+  const byTime = removalOf("time");
+  expect(byTime.series[0]?.points).toHaveLength(2);
+  expect(byTime.caption).toContain("One point was not timed. ");
+  expect(byTime.x.name).toBe("share of a token's time saved");
+  const without = timed.subnetworks.find(({ removed }) => removed.length === 3)?.id;
+  const profile = timed.timings.profiles.find(({ subnetwork }) => subnetwork === without)?.profile;
+  expect(profile).toMatchObject({
+    physical: {
+      decode: [{ againstDense: { median: expect.closeTo(1 / (1 - (xs("time").at(1) ?? 1)), 10) } }],
+    },
+  });
+  expect(() => studyReport([record], { across: "time" })).toThrow(/timed no subnetwork/);
+  expect(() => studyReport([record], { across: "size" as "time" })).toThrow(/across/);
+});
+
 describeWithBrowser("its report in a browser", () => {
   let browser: Browser;
   let address: string;

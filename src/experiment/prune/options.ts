@@ -1,5 +1,5 @@
 import { someText, type TextData } from "../../evaluation/text-data.ts";
-import type { GgufExport, HuggingfaceExport } from "../../model/export.ts";
+import type { GgufExport, HuggingfaceExport, OnnxExport } from "../../model/export.ts";
 import type { LoadModelOptions } from "../../model/model.ts";
 import { type RepairOptions, repairOptions } from "../../model/repair.ts";
 import { type GapRepairOptions, gapRepairOptions } from "../../model/search/gap-repairs.ts";
@@ -25,6 +25,7 @@ import {
 } from "../../options.ts";
 import { exportFormats, exportOptions } from "../../protocol/export.ts";
 import { ggufOptions } from "../../protocol/export-gguf.ts";
+import { onnxOptions } from "../../protocol/export-onnx.ts";
 import { modelOptions } from "../../protocol/model.ts";
 import { precisions } from "../../protocol/names.ts";
 import type { Precision } from "../../protocol/subnetworks.ts";
@@ -107,10 +108,11 @@ export interface PruneOptions extends CallOptions {
 
 type Saved<Format> = Own<Omit<Format, "note" | "check" | "format">>;
 
-/** How `prune` saves the smaller model: a folder that transformers loads, or a file for llama.cpp. */
+/** How `prune` saves the smaller model: a folder that transformers loads, a file for llama.cpp, or graphs. */
 export type PruneExport =
   | (Saved<HuggingfaceExport> & { format?: "huggingface" | undefined })
-  | (Saved<GgufExport> & { format: "gguf" });
+  | (Saved<GgufExport> & { format: "gguf" })
+  | (Saved<OnnxExport> & { format: "onnx" });
 
 /** What the sets are compared on. */
 export interface PruneEvaluations {
@@ -144,12 +146,17 @@ const { budget, players: some, candidates, protect, strategy, seed } = searchChe
 const nothing: Check = { allowed: "null", holds: (value) => value === null };
 
 const format = anyOf(...exportFormats);
-const asFolder = optionsOf(exportOptions.omit({ note: true }), { format });
-const asFile = optionsOf(ggufOptions.omit({ note: true }), { format });
+const savedAs = {
+  huggingface: optionsOf(exportOptions.omit({ note: true }), { format }),
+  gguf: optionsOf(ggufOptions.omit({ note: true }), { format }),
+  onnx: optionsOf(onnxOptions.omit({ note: true }), { format }),
+};
 const saved: Check = {
-  ...asFolder,
-  faults: (value, path) =>
-    (formatOf({ export: value as PruneExport }) === "gguf" ? asFile : asFolder).faults?.(value, path) ?? [],
+  ...savedAs.huggingface,
+  faults: (value, path) => {
+    const asked = savedAs[formatOf({ export: value as PruneExport })] ?? savedAs.huggingface;
+    return asked.faults?.(value, path) ?? [];
+  },
 };
 
 const checks: Checks<PruneOptions> = {

@@ -242,9 +242,10 @@ async function exportShipped(kit: Depthkit, work: Workspace, shipped: Subnetwork
     `Chosen by ${leader.choice.strategy}${leader.name === "search" ? " under repair" : ""}, the best of ` +
     `several sets of this size on ${sequences} x ${length} tokens of held-out text.`;
   const own = { overwrite, note, ...call };
-  return options.export?.format === "gguf"
-    ? await shipped.export(out, { ...options.export, ...own })
-    : await shipped.export(out, { ...options.export, format: "huggingface", ...own });
+  const asked = options.export;
+  return asked?.format === "gguf" || asked?.format === "onnx"
+    ? await shipped.export(out, { ...asked, ...own })
+    : await shipped.export(out, { ...asked, format: "huggingface", ...own });
 }
 
 const kindOf = (options: PruneOptions) => (formatOf(options) === "gguf" ? "gguf" : "export");

@@ -5,6 +5,7 @@ import { corpusInfo } from "../../protocol/corpus.ts";
 import { choicesResult, lastWordResult, perplexityResult } from "../../protocol/evaluation.ts";
 import { exportHuggingfaceResult } from "../../protocol/export.ts";
 import { exportGgufResult } from "../../protocol/export-gguf.ts";
+import { exportOnnxResult } from "../../protocol/export-onnx.ts";
 import { modelInfo } from "../../protocol/model.ts";
 import { repairReport } from "../../protocol/repair.ts";
 import { contenderNames } from "./names.ts";
@@ -116,7 +117,7 @@ export const pruneRecordSchema = z.object({
     .nullable()
     .describe("What healing gave, against the model before it; null where none was asked for."),
   proof: z.array(proofSchema).describe("On the other texts and tasks that were asked for."),
-  export: z.union([exportHuggingfaceResult, exportGgufResult]).describe("What was saved."),
+  export: z.union([exportHuggingfaceResult, exportGgufResult, exportOnnxResult]).describe("What was saved."),
   notes: z.array(z.string()).describe("What the plan and the searches have to add."),
 });
 /** All that a pruning leaves: what was asked, the sets compared, and what was saved. */

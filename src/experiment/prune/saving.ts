@@ -56,7 +56,11 @@ export async function cannotBeSaved(
   return refusal(`Saving ${nameOf[format]}`, reason);
 }
 
-const nameOf = { huggingface: "a Hugging Face checkpoint", gguf: "a GGUF file" } as const;
+const nameOf = {
+  huggingface: "a Hugging Face checkpoint",
+  gguf: "a GGUF file",
+  onnx: "an ONNX graph",
+} as const;
 
 const refusal = (doing: string, reason: string) =>
   new DepthkitError("EXPORT_UNSUPPORTED", `${doing}: ${reason}.`);

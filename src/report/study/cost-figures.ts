@@ -19,7 +19,6 @@ export function costFigure(study: Study, group: CurveGroup): ScatterFigure | und
     ).values(),
   ];
   const repaired = { name: "repaired", tone: "violet" } as const;
-  const speeds = speedsOf(study);
   const better = { x: "lower", y: isLowerBetter(first.measure) ? "lower" : "higher" } as const;
   const panel = (
     title: string,
@@ -53,12 +52,11 @@ export function costFigure(study: Study, group: CurveGroup): ScatterFigure | und
     panels: [
       panel("parameters", "parameters left", (c, p) => 1 - (at(c, p)?.parameterShare ?? 0)),
       panel("KV cache per token", "KV bytes left", (c, p) => 1 - (at(c, p)?.kvShare ?? 0)),
-      ...(speeds.size === 0
+      ...(study.timeLeft.size === 0
         ? []
         : [
             panel("time of a token", "time left", (c, p) => {
-              const speed = speeds.get(at(c, p)?.subnetworks[0] ?? "");
-              return speed === undefined ? null : 1 / speed;
+              return study.timeLeft.get(at(c, p)?.subnetworks[0] ?? "") ?? null;
             }),
           ]),
     ],
@@ -68,21 +66,6 @@ export function costFigure(study: Study, group: CurveGroup): ScatterFigure | und
 /** Without a low and a high of its own a point's whiskers are left out. */
 function drawnAs({ y, low, high }: { y: number | null; low?: number; high?: number }) {
   return { y, ...(low === undefined || high === undefined ? {} : { yLow: low, yHigh: high }) };
-}
-
-interface Profiled {
-  readonly physical?: {
-    readonly decode?: readonly { readonly againstDense?: { readonly median?: number } }[];
-  };
-}
-
-/** Of subnetworks that were profiled: decoding at the first batch size, against the whole model. */
-function speedsOf({ record }: Study): Map<string, number> {
-  const found = record.timings.profiles.flatMap(({ subnetwork, profile }) => {
-    const median = (profile as Profiled).physical?.decode?.[0]?.againstDense?.median;
-    return median === undefined ? [] : [[subnetwork, median] as const];
-  });
-  return new Map(found);
 }
 
 /** Every evaluation beside the others: what removing by one measure does to the rest. */

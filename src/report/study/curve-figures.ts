@@ -80,10 +80,14 @@ export function removedWords({ record }: Study, removal: number, units: string):
   return `${formatNumber(100 * removal, 3)}% of the ${removals.of}`;
 }
 
-function removalAxis({ record }: Study, units: string, curves: readonly Curve[]): Axis {
+const percent = { style: "percent", digits: 0 } as const;
+
+function removalAxis({ record, across }: Study, units: string, curves: readonly Curve[]): Axis {
+  if (across === "parameters") return { name: "share of parameters removed", format: percent };
+  if (across === "time") return { name: "share of a token's time saved", format: percent };
   const { removals } = record.plan;
   if (!Array.isArray(removals)) {
-    return { name: `share of ${removals.of} removed`, format: { style: "percent", digits: 0 } };
+    return { name: `share of ${removals.of} removed`, format: percent };
   }
   const [first] = curves;
   // The second line of a tick is true for all lines only where each of their units has the same size.
@@ -97,6 +101,24 @@ function removalAxis({ record }: Study, units: string, curves: readonly Curve[])
     ...(sameSize ? { below: removal === 0 ? "whole" : `−${formatNumber(100 * parameterShare, 3)}%` } : {}),
   }));
   return { name: `removed ${units}`, ticks };
+}
+
+/** Where a point lies across; null where a subnetwork of it was not timed. */
+function acrossOf({ across, timeLeft }: Study, point: CurvePoint): number | null {
+  if (across === "removals") return point.removal;
+  if (across === "parameters") return point.parameterShare;
+  if (point.removal === 0) return 0;
+  const left = point.subnetworks.map((id) => timeLeft.get(id));
+  const known = left.filter((one) => one !== undefined);
+  if (known.length < left.length || known.length === 0) return null;
+  return 1 - known.reduce((sum, one) => sum + one, 0) / known.length;
+}
+
+/** What of the curves does not stand in the figure. */
+function untimed(study: Study, curves: readonly Curve[]): string[] {
+  const missing = curves.flatMap(({ points }) => points.filter((point) => acrossOf(study, point) === null));
+  if (missing.length === 0) return [];
+  return [`${missing.length === 1 ? "One point was" : `${missing.length} points were`} not timed. `];
 }
 
 /** One line per ranking; emphasis on the best, and on the control that every ranking must beat. */
@@ -124,6 +146,7 @@ export function removalFigure(study: Study, group: CurveGroup): LinesFigure | un
         ? [`The band of the best line is a 95% interval of ${bandWords(study)}; the table has all. `]
         : []),
       ...frame.beyond,
+      ...untimed(study, bare),
     ],
     protocols: protocolsOf(study, group),
     description: `Line chart: ${name} on ${evaluation} against removed ${units}, one line for each of ${bare.length} rankings.`,
@@ -131,7 +154,7 @@ export function removalFigure(study: Study, group: CurveGroup): LinesFigure | un
     y: { ...valueAxis(first), ...(frame.domain === undefined ? {} : { domain: frame.domain }) },
     families,
     series: bare.map((curve) =>
-      seriesOf(curve, curve.ranking, kindOf(study, curve.ranking).name, curve.ranking === best),
+      seriesOf(study, curve, curve.ranking, kindOf(study, curve.ranking).name, curve.ranking === best),
     ),
     ...(name === "perplexity"
       ? {
@@ -145,7 +168,7 @@ export function removalFigure(study: Study, group: CurveGroup): LinesFigure | un
       : {}),
     whole: { x: 0, y: shown(first, first.whole), label: "whole model" },
     ...(bounded ? { band: "95% interval" } : {}),
-    data: dataOf(bare, ({ ranking }) => ranking),
+    data: dataOf(study, bare, ({ ranking }) => ranking),
   };
 }
 
@@ -179,15 +202,26 @@ function frameOf(
 }
 
 /** Every number of the curves, with its interval. */
-function dataOf(curves: readonly Curve[], nameOf: (curve: Curve) => string): DataRows {
+function dataOf(study: Study, curves: readonly Curve[], nameOf: (curve: Curve) => string): DataRows {
   const [first] = curves;
   const name = first === undefined ? "value" : shownName(first);
+  const timed = study.timeLeft.size > 0;
+  const byTime = { ...study, across: "time" } as const;
+  const saved = (point: CurvePoint) => (timed ? [acrossOf(byTime, point)] : []);
   return {
-    columns: ["line", "removed", "share of parameters", name, "low", "high"],
+    columns: [
+      "line",
+      "removed",
+      "share of parameters",
+      ...(timed ? ["share of time saved"] : []),
+      name,
+      "low",
+      "high",
+    ],
     rows: curves.flatMap((curve) =>
       curve.points.map((point) => {
         const { y, low = null, high = null } = drawn(curve, point);
-        return [nameOf(curve), point.removal, point.parameterShare, y, low, high];
+        return [nameOf(curve), point.removal, point.parameterShare, ...saved(point), y, low, high];
       }),
     ),
   };
@@ -212,7 +246,7 @@ export function kindsFigure(study: Study, groups: readonly CurveGroup[]): LinesF
     caption: "Of each kind of unit the ranking that is best at its largest removal.",
     protocols: protocolsOf(study, first),
     description: `Line chart: ${name} against the share of parameters removed, one line for each of ${lines.length} kinds of unit.`,
-    x: { name: "share of parameters removed", format: { style: "percent", digits: 0 } },
+    x: { name: "share of parameters removed", format: percent },
     y: valueAxis(line.curve),
     families: lines.map(({ units }, at) => ({ name: units, tone: item(tones, at % tones.length) })),
     series: lines.map(({ units, curve }) => ({
@@ -258,16 +292,15 @@ function titleOf(
     : `Without ${gone}, ${best.curve.ranking} and ${second.curve.ranking} cannot be told apart`;
 }
 
-function seriesOf(curve: Curve, name: string, family: string, emphasis: boolean): LineSeries {
-  return {
-    name,
-    family,
-    ...(emphasis ? { emphasis } : {}),
-    points: curve.points.map((point) => {
-      const { y, ...band } = drawn(curve, point);
-      return { x: point.removal, y, ...(emphasis ? band : {}) };
-    }),
-  };
+function seriesOf(study: Study, curve: Curve, name: string, family: string, emphasis: boolean): LineSeries {
+  const points = curve.points.flatMap((point) => {
+    const x = acrossOf(study, point);
+    const { y, ...band } = drawn(curve, point);
+    return x === null ? [] : [{ x, y, ...(emphasis ? band : {}) }];
+  });
+  // More removed is not always more time saved.
+  points.sort((a, b) => a.x - b.x);
+  return { name, family, ...(emphasis ? { emphasis } : {}), points };
 }
 
 /** The ranking that is best once it is repaired, drawn; and what every repair of every ranking wins back. */
@@ -286,29 +319,32 @@ function repairLines(study: Study, group: CurveGroup, bare: Curve, repaired: rea
   const best = order[0]?.curve;
   const name = shownName(bare);
   const helps = best !== undefined && best.repair !== null;
+  const axis = removalAxis(study, units, [bare]);
   return {
     kind: "lines",
     id: slug(study.prefix, "repair", group.model, group.calibration, evaluation, group.units),
     title: helps
       ? `${capital(best.repair ?? "")} wins back most without ${removedWords(study, removal, units)}`
       : "No repair helps at the largest removal",
-    subtitle: `${capital(name)} on ${evaluation}${name === "perplexity" ? " (log scale)" : ""} by removed ${units}, chosen by ${ranking}`,
-    caption:
-      "The same units are gone on every line. Repairs are fitted to the calibration text, never to this one.",
+    subtitle: `${capital(name)} on ${evaluation}${name === "perplexity" ? " (log scale)" : ""} by ${axis.name}, chosen by ${ranking}`,
+    caption: [
+      "The same units are gone on every line. Repairs are fitted to the calibration text, never to this one. ",
+      ...untimed(study, [bare, ...repaired]),
+    ],
     protocols: protocolsOf(study, group),
     description: `Line chart: ${name} against removed ${units}, without a repair and with each of ${repaired.length}.`,
-    x: removalAxis(study, units, [bare]),
+    x: axis,
     y: valueAxis(bare),
     families: [
       { name: "not repaired", tone: "ink" },
       { name: "repaired", tone: "green" },
     ],
     series: [
-      seriesOf(bare, "not repaired", "not repaired", false),
-      ...repaired.map((curve) => seriesOf(curve, curve.repair ?? "", "repaired", curve === best)),
+      seriesOf(study, bare, "not repaired", "not repaired", false),
+      ...repaired.map((curve) => seriesOf(study, curve, curve.repair ?? "", "repaired", curve === best)),
     ],
     whole: { x: 0, y: shown(bare, bare.whole), label: "whole model" },
-    data: dataOf([bare, ...repaired], ({ repair }) => repair ?? "not repaired"),
+    data: dataOf(study, [bare, ...repaired], ({ repair }) => repair ?? "not repaired"),
   };
 }
 

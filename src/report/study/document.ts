@@ -1,8 +1,9 @@
 /** From records to a report: figures, and sentences that their numbers bear. */
 import { groupBy } from "../../arrays.ts";
+import { DepthkitError } from "../../errors.ts";
 import type { StudyRecord } from "../../experiment/study/record.ts";
 import { aStudyRecord } from "../../experiment/study/rows.ts";
-import { checkArgument, listOf } from "../../options.ts";
+import { anyOf, type Checks, checkArgument, checkOptions, listOf } from "../../options.ts";
 import { formatSeconds } from "../../platform/format.ts";
 import type { KeyNumber, ReportDocument, ReportSection } from "../document.ts";
 import type { Figure } from "../figures/types.ts";
@@ -19,21 +20,47 @@ import {
 } from "./curve-figures.ts";
 import { influenceFigures } from "./influence-figures.ts";
 import { environmentOf, protocolsIn } from "./protocols.ts";
-import { differenceText, list, readStudy, type Study, shownName, slug, valueText } from "./study.ts";
+import {
+  type Across,
+  differenceText,
+  list,
+  readStudy,
+  type Study,
+  shownName,
+  slug,
+  valueText,
+} from "./study.ts";
 import { valueFigures } from "./value-figures.ts";
 import { verdictsOf } from "./verdicts.ts";
+
+/** How a report shows its records. */
+export interface StudyReportOptions {
+  /**
+   * What is across in the figures of removals: `removals` as the plan has them (the default), the share of
+   * `parameters` removed, or of a token's measured `time` saved, which needs a `profile` among the plan's
+   * evaluations.
+   */
+  across?: Across;
+}
 
 /**
  * A report of one study, or of several beside each other. Figures of different records never share an axis.
  *
  * @throws DepthkitError INVALID_ARGUMENT
  */
-export function studyReport(records: readonly StudyRecord[]): ReportDocument {
+export function studyReport(
+  records: readonly StudyRecord[],
+  options: StudyReportOptions = {},
+): ReportDocument {
   checkArgument("studyReport", "records", records, listOf(aStudyRecord, 1));
+  checkOptions("studyReport", options, {
+    across: anyOf("removals", "parameters", "time"),
+  } satisfies Checks<StudyReportOptions>);
   const studies: Study[] = [];
   let protocol = 1;
   for (const [at, record] of records.entries()) {
-    const study = readStudy(record, records.length > 1 ? `run-${at + 1}` : "", protocol);
+    const study = readStudy(record, records.length > 1 ? `run-${at + 1}` : "", protocol, options.across);
+    if (options.across === "time" && study.timeLeft.size === 0) throw untimedStudy(record);
     protocol += study.protocols.size + study.calibrationProtocols.size;
     studies.push(study);
   }
@@ -58,6 +85,16 @@ export function studyReport(records: readonly StudyRecord[]): ReportDocument {
     environment: studies.flatMap(environmentOf),
     footer: "Made by depthkit from the record of the study, which has every number in it.",
   };
+}
+
+function untimedStudy({ plan }: StudyRecord): DepthkitError {
+  return new DepthkitError(
+    "INVALID_ARGUMENT",
+    `The report is to have measured time across, and the study${plan.title === undefined ? "" : ` "${plan.title}"`} ` +
+      `timed no subnetwork. Add { kind: "profile" } to the plan's evaluations and run it again, or take ` +
+      `"removals" or "parameters".`,
+    { details: { across: "time" } },
+  );
 }
 
 function whatWasDone({ record }: Study): string {

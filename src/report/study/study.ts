@@ -14,9 +14,26 @@ export interface Study {
   readonly calibrationProtocols: ReadonlyMap<string, string>;
   /** What stands before ids, where a report is of several records. */
   readonly prefix: string;
+  /** What is across in the figures of removals. */
+  readonly across: Across;
+  /**
+   * Of subnetworks that were profiled: the time of a token at the first batch size, by the whole model's.
+   */
+  readonly timeLeft: ReadonlyMap<string, number>;
 }
 
-export function readStudy(record: StudyRecord, prefix: string, firstProtocol: number): Study {
+/**
+ * Removals as the plan has them, the share of the model's parameters that is gone, or the share of a token's
+ * measured time.
+ */
+export type Across = "removals" | "parameters" | "time";
+
+export function readStudy(
+  record: StudyRecord,
+  prefix: string,
+  firstProtocol: number,
+  across: Across = "removals",
+): Study {
   const numbered = (names: readonly string[], from: number) =>
     new Map(names.map((name, at) => [name, `P${from + at}`]));
   const evaluations = [...new Set(record.evaluations.map(({ evaluation }) => evaluation))];
@@ -27,7 +44,23 @@ export function readStudy(record: StudyRecord, prefix: string, firstProtocol: nu
     protocols: numbered(evaluations, firstProtocol),
     calibrationProtocols: numbered(calibrations, firstProtocol + evaluations.length),
     prefix,
+    across,
+    timeLeft: timeLeftOf(record),
   };
+}
+
+interface Profiled {
+  readonly physical?: {
+    readonly decode?: readonly { readonly againstDense?: { readonly median?: number } }[];
+  };
+}
+
+function timeLeftOf(record: StudyRecord): Map<string, number> {
+  const found = record.timings.profiles.flatMap(({ subnetwork, profile }) => {
+    const speed = (profile as Profiled).physical?.decode?.[0]?.againstDense?.median;
+    return speed === undefined ? [] : [[subnetwork, 1 / speed] as const];
+  });
+  return new Map(found);
 }
 
 /** How a curve's measure is shown: a loss as the perplexity that it is. */

@@ -16,6 +16,7 @@ from depthkit_worker.contract.wire import ExportHuggingfaceResult, ExportOptions
 from depthkit_worker.export.huggingface import MAX_SHARD_BYTES, export_huggingface
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import cache_keyword
+from depthkit_worker.models.onednn import use_onednn
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.repair import Repair
 from depthkit_worker.session.job import Unattended
@@ -37,7 +38,8 @@ def save(
 
 
 def reload(folder: Path, **options: Any) -> PreTrainedModel:
-    """As stock software loads it, parameters copied out of the mapped file."""
+    """As stock software loads it, parameters copied out of the mapped file, and products by the library that
+    multiplies in memory."""
     loaded: Any = AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True, **options)
     model, report = loaded
     assert not any(report.values())
@@ -45,6 +47,7 @@ def reload(folder: Path, **options: Any) -> PreTrainedModel:
         parameter.data = parameter.data.clone()
     assert isinstance(model, PreTrainedModel)
     model.eval()
+    use_onednn(model)
     return model
 
 

@@ -24,6 +24,7 @@ FAILED = [
     RuntimeError("[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory"),
     RuntimeError("[enforce fail at alloc_cpu.cpp:80] data. DefaultCPUAllocator: not enough memory"),
     RuntimeError("could not create a memory object"),
+    RuntimeError("could not create a primitive"),
     RuntimeError("unable to mmap 4096 bytes from file <x>: Cannot allocate memory (12)"),
     RuntimeError("std::bad_alloc"),
     OSError(errno.ENOMEM, "Cannot allocate memory"),
@@ -31,6 +32,7 @@ FAILED = [
 OTHERS = [
     RuntimeError("The size of tensor a (3) must match the size of tensor b (4)"),
     KeyError("out of memory"),
+    RuntimeError("could not create a primitive descriptor for the inner product forward primitive"),
     OSError(errno.ENOENT, "No such file or directory"),
 ]
 

@@ -31,6 +31,7 @@ from transformers import (
 from depthkit_worker.contract.wire import ExportCheckParams
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.check_huggingface import check_huggingface
+from depthkit_worker.models.onednn import use_onednn
 from depthkit_worker.models.text_part import own_name
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.repair import BlockEdit
@@ -244,6 +245,15 @@ def test_a_language_model_that_no_family_describes_is_named(
     assert failure.code == "MODEL_UNSUPPORTED" and "'mamba'" in failure.message
 
 
+def whole_of(folder: Path) -> PreTrainedModel:
+    """As the library loads it, with products by the library that multiplies in memory."""
+    model = AutoModelForImageTextToText.from_pretrained(folder)
+    assert isinstance(model, PreTrainedModel)
+    model.eval()
+    use_onednn(model)
+    return model
+
+
 def older_names(name: str, folder: Path) -> None:
     """Store the tensors as the hub's older files have them."""
     renames = {"gemma3": ("model.language_model.", "language_model.model.")}
@@ -264,7 +274,7 @@ def test_the_whole_is_saved_with_its_tower_as_it_was(
     folder = tmp_path / "smaller"
     result = save(decoder, units, folder, vision=True)
     assert (result.layout, result.max_logit_difference) == ("plain", 0.0)
-    model = AutoModelForImageTextToText.from_pretrained(folder).eval()
+    model = whole_of(folder)
     with removed(Subnetwork(decoder, units)):
         assert torch.equal(answers(model), answers(decoder.model))
         assert greedy(model, IDS[:1]) == greedy(model, IDS[:1], use_cache=False)
@@ -290,7 +300,7 @@ def test_repaired_weights_go_into_the_whole(tmp_path: Path, words: PreTrainedTok
     repair = make_repair(decoder, "by-hand", [Unit("block", 1)], edits, "{}")
     subnetwork = (Unit("block", 1),)
     save(decoder, subnetwork, tmp_path / "smaller", (repair,), vision=True)
-    model = AutoModelForImageTextToText.from_pretrained(tmp_path / "smaller").eval()
+    model = whole_of(tmp_path / "smaller")
     with removed(Subnetwork(decoder, subnetwork, (repair,))):
         assert torch.equal(answers(model), answers(decoder.model))
     checked = check_huggingface(ExportCheckParams(folder=str(tmp_path / "smaller")), Unattended())

@@ -92,6 +92,7 @@ describe.skipIf(process.platform === "win32")("a marked environment", () => {
 
 test("only folders of our own naming count as environments", () => {
   expect(isEnvironmentName("py311-linux-x64-0123456789ab")).toBe(true);
+  expect(isEnvironmentName("onnx-linux-x64-0123456789ab")).toBe(true);
   expect(isEnvironmentName("py311-linux-x64-0123456789ab.lock")).toBe(false);
   expect(isEnvironmentName("projects")).toBe(false);
 });

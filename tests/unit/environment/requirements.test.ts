@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type ExtraName, extraNames } from "../../../src/environment/extra-names.ts";
 import { extraRequirements } from "../../../src/environment/extras.ts";
+import { onnxRequirements } from "../../../src/environment/onnx-environment.ts";
 import {
   pinOf,
   requiredModules,
@@ -44,7 +45,7 @@ test("every requirement is pinned in the constraints to the same version", () =>
 });
 
 test("an extra is pinned, and pins nothing of the worker's to another version", () => {
-  for (const extra of extraNames) {
+  for (const extra of extraNames.filter((name) => name !== "onnx")) {
     const { requirements, constraints, modules } = extraRequirements(extra);
     for (const { package: name } of modules) expect(pinOf(name, requirements)).toMatch(/==[0-9]/);
     const pins = readFileSync(requirements, "utf8")
@@ -59,9 +60,17 @@ test("an extra is pinned, and pins nothing of the worker's to another version", 
   }
 });
 
+test("the environment of onnx pins all that it imports, and its constraints the same", () => {
+  const { requirements, constraints, modules } = onnxRequirements();
+  for (const { package: name } of modules) {
+    expect(pinOf(name, requirements)).toMatch(/==[0-9]/);
+    expect(pinOf(name, constraints)).toBe(pinOf(name, requirements));
+  }
+});
+
 test("an extra there is not is refused", async () => {
   const extras = ["lm-evil"] as unknown as ExtraName[];
   await expect(setup({ with: extras })).rejects.toThrow(
-    /with\.0: expected one of lm-eval, parquet; got "lm-evil"/,
+    /with\.0: expected one of lm-eval, parquet, onnx; got "lm-evil"/,
   );
 });

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "0fe5d33a18b3e111499fe7ae323f60aa9af4990b77b101165bc88ec434f94b2e"
+CONTRACT_DIGEST = "9f1b72be276bc12138c4b8165515944f1e8d648a8517841b6fd7eea1c47e21e6"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -187,6 +187,15 @@ class ModelOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The attention implementation; auto: the library's choice."""
     trust_remote_code: bool = False
     """Let the checkpoint run code of its own."""
+
+
+class OnnxOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    overwrite: bool = False
+    """Replace an earlier export; a folder that is not empty is refused otherwise."""
+    dtypes: Annotated[tuple[OnnxDtype, ...], Meta(min_length=1)] = ("fp32",)
+    """A graph each: fp32; fp16, its cache too; int8 and q4, weights of 8 and 4 bits in blocks of 32 with a scale, all else fp32."""
+    note: str = ""
+    """How the units were chosen, for the model card."""
 
 
 class PerplexityOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -556,7 +565,9 @@ class ExportCanExportResult(Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 class ExportCheckParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     folder: Annotated[str, Meta(min_length=1)]
-    """A checkpoint that depthkit wrote."""
+    """A checkpoint or an ONNX export that depthkit wrote."""
+    dtype: OnnxDtype | None = None
+    """Which graph of an ONNX export; null: the widest that is there."""
     trust_remote_code: bool = False
     """Run the modelling file that lies in it."""
 
@@ -571,7 +582,7 @@ class ExportCheckResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     written: Annotated[float, Meta(ge=0, le=1)]
     """How many of the tokens written after the prompts are the reference's, up to the first other one."""
     cached: Annotated[float, Meta(ge=0, le=1)]
-    """How many of them it writes without a cache too; in llama.cpp near ties, no further apart than twice largestDifference, count as the same."""
+    """How many of them it writes without a cache too. Near ties count as the same, but in transformers: in llama.cpp those no further apart than twice largestDifference."""
     same_tokens: bool | None
     """Whether it splits the reference's prompts and texts into the same tokens; null where there is none."""
     kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
@@ -681,6 +692,44 @@ class ExportNearest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The methods of the repairs that stay, in their order."""
 
 
+class ExportOnnxParams(OnnxOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    removed: tuple[UnitName, ...]
+    repairs: tuple[RepairHandle, ...]
+    """In the order they were made."""
+    target: Annotated[str, Meta(min_length=1)]
+    """The folder to write."""
+
+
+class ExportOnnxResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    folder: str
+    """Where it was written."""
+    model_type: str
+    """What transformers.js takes it for."""
+    layers: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Caches of keys and values: one a kept attention."""
+    removed: tuple[UnitName, ...]
+    """The units that were removed."""
+    kept_blocks: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
+    """Blocks of which at least one sublayer stays."""
+    files: tuple[ExportedFile, ...]
+    """All that was written."""
+    weights_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+    """sha256 over the graphs' files."""
+    graphs: tuple[OnnxGraph, ...]
+    """As each answers in onnxruntime, beside the subnetwork in memory."""
+    parameters_before: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of the whole model."""
+    parameters_after: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of what was written."""
+    notes: tuple[str, ...]
+    """What was folded or written how."""
+    warnings: tuple[str, ...]
+    """What a user of the graphs should look at."""
+    seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Seconds it took."""
+
+
 class ExportOrigin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     name: str
     """A hub id, a bundled name, or the last part of a path."""
@@ -742,7 +791,7 @@ class ExportStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     kept_blocks: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
     """Blocks of which at least one sublayer stayed."""
     repairs: tuple[ExportedRepair, ...]
-    layout: Literal["plain", "depthkit", "gguf"]
+    layout: Literal["plain", "depthkit", "gguf", "onnx"]
     dtype: str
     """The dtype written."""
     weights: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
@@ -1455,6 +1504,28 @@ class Objective(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
     """Squared error of the stream behind each gap, by the stream's own square."""
 
 
+class OnnxGraph(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    dtype: OnnxDtype
+    file: str
+    """From the folder."""
+    bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of the graph, with the weights that lie beside it."""
+    mean_difference: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)]
+    """As largestDifference; the mean."""
+    rounding_difference: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)] | None
+    """int8 and q4: how far its log-probabilities are at most from those of the fp32 graph with the same rounded weights; null for the others."""
+    largest_difference: Annotated[float, Meta(ge=0, le=1.7976931348623157e+308)]
+    """Of log-probabilities: those of the reference's likeliest tokens, at every place of every prompt."""
+    agreement: Annotated[float, Meta(ge=0, le=1)]
+    """How many of the likeliest next tokens are the reference's."""
+    written: Annotated[float, Meta(ge=0, le=1)]
+    """How many of the tokens written after the prompts are the reference's, up to the first other one."""
+    cached: Annotated[float, Meta(ge=0, le=1)]
+    """How many of them it writes without a cache too. Near ties count as the same, but in transformers: in llama.cpp those no further apart than twice largestDifference."""
+    kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
+    """Of its cache, as it holds it; null where it does not say."""
+
+
 class OwnRows(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="rows"):
     rows: Annotated[tuple[Annotated[str, Meta(min_length=2)], ...], Meta(min_length=1)]
     """JSON objects, as text."""
@@ -2138,7 +2209,7 @@ CorpusHandle: TypeAlias = Annotated[str, Meta(pattern="^corpus-[0-9a-f]{8}-[0-9]
 DataHandle: TypeAlias = Annotated[str, Meta(pattern="^(corpus|task)-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 DataSource: TypeAlias = FileSource | TextSource
 DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
-ExportFormat: TypeAlias = Literal["huggingface", "gguf"]
+ExportFormat: TypeAlias = Literal["huggingface", "gguf", "onnx"]
 FinishReason: TypeAlias = Literal["length", "end-of-text", "stop"]
 FiniteOrInfinity: TypeAlias = Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)] | Literal["Infinity"]
 FoldObjective: TypeAlias = Literal["least-squares", "cosine", "stream-cosine"]
@@ -2150,6 +2221,7 @@ InfluenceMetric: TypeAlias = Literal["cosine", "l1", "l2", "relative-l1", "relat
 Measure: TypeAlias = Literal["loss", "kl", "logit-distance", "accuracy", "choice-loss"]
 MemoryCountedBy: TypeAlias = Literal["allocator", "tensors"]
 ModelHandle: TypeAlias = Annotated[str, Meta(pattern="^model-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
+OnnxDtype: TypeAlias = Literal["fp32", "fp16", "int8", "q4"]
 Packing: TypeAlias = Literal["pack", "none"]
 Policy: TypeAlias = FeedForwardSkipping | FixedSkipping | RandomSkipping | PromptSkipping
 Precision: TypeAlias = Literal["exact", "screen"]
@@ -2211,6 +2283,7 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "harness.run": (HarnessRunParams, HarnessRunResult),
     "export.huggingface": (ExportHuggingfaceParams, ExportHuggingfaceResult),
     "export.gguf": (ExportGgufParams, ExportGgufResult),
+    "export.onnx": (ExportOnnxParams, ExportOnnxResult),
     "export.canExport": (ExportCanExportParams, ExportCanExportResult),
     "export.check": (ExportCheckParams, ExportCheckResult),
     "files.digest": (FilesDigestParams, FilesDigestResult),

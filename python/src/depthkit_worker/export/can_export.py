@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from depthkit_worker.contract.wire import ExportCanExportResult, ExportFormat, ExportNearest
 from depthkit_worker.errors import DepthkitError
@@ -10,6 +10,7 @@ from depthkit_worker.export.block_places import places_of
 from depthkit_worker.export.depthkit_form import layers_of
 from depthkit_worker.export.folding import plan_folds
 from depthkit_worker.export.gguf.plan import plan_gguf
+from depthkit_worker.export.onnx.plan import onnx_fault
 from depthkit_worker.models.own_layout.modelling_text import modelling_text
 from depthkit_worker.models.units import Parts, Unit, units_of
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -18,11 +19,10 @@ Fault = Callable[[Subnetwork], str | None]
 
 
 def can_export(subnetwork: Subnetwork, format_: ExportFormat) -> ExportCanExportResult:
-    fault: Fault = {"huggingface": _huggingface_fault, "gguf": _gguf_fault}[format_]
-    reason = fault(subnetwork)
+    reason = fault_of(subnetwork, format_)
     if reason is None:
         return ExportCanExportResult(possible=True, reason=None, nearest=None)
-    near = next((one for one in _near(subnetwork) if fault(one) is None), None)
+    near = next((one for one in _near(subnetwork) if fault_of(one, format_) is None), None)
     nearest = (
         None
         if near is None
@@ -33,9 +33,24 @@ def can_export(subnetwork: Subnetwork, format_: ExportFormat) -> ExportCanExport
     return ExportCanExportResult(possible=False, reason=reason, nearest=nearest)
 
 
+def fault_of(subnetwork: Subnetwork, format_: ExportFormat) -> str | None:
+    """Why `format_` does not hold `subnetwork`; None where it does."""
+    faults: Mapping[ExportFormat, Fault] = {
+        "huggingface": _huggingface_fault,
+        "gguf": _gguf_fault,
+        "onnx": _onnx_fault,
+    }
+    return faults[format_](subnetwork)
+
+
 def _gguf_fault(subnetwork: Subnetwork) -> str | None:
     plan = plan_gguf(subnetwork)
     return plan if isinstance(plan, str) else None
+
+
+def _onnx_fault(subnetwork: Subnetwork) -> str | None:
+    """The graph is made of a checkpoint, so there must be one."""
+    return _huggingface_fault(subnetwork) or onnx_fault(subnetwork)
 
 
 def _huggingface_fault(subnetwork: Subnetwork) -> str | None:

@@ -22,15 +22,14 @@ def model_card(
 ) -> str:
     """`replaced`: blocks in whose place another one runs; `layers`: of the checkpoint."""
     source, steps = provenance.source, provenance.steps
-    origin = source.name if source.revision is None else f"{source.name} (revision {source.revision})"
     rows = [
-        ("Made from", f"`{origin}`"),
+        ("Made from", f"`{origin_of(provenance)}`"),
         ("Its weights (sha256)", f"`{source.weights}`"),
         *(
-            (f"Export {at} of {len(steps)} removed", _units(step.removed))
+            (f"Export {at} of {len(steps)} removed", name_units(step.removed))
             for at, step in enumerate(steps[:-1], 1)
         ),
-        ("Removed", _units(result.removed)),
+        ("Removed", name_units(result.removed)),
         ("Repaired with", ", ".join(_repair(repair) for repair in subnetwork.repairs) or "nothing"),
         ("Another block in their place", ", ".join(str(index) for index in replaced) or "none"),
         ("Blocks that stayed, by their old numbers", ", ".join(str(index) for index in result.kept_blocks)),
@@ -63,7 +62,12 @@ def model_card(
     )
 
 
-def _units(units: Sequence[str]) -> str:
+def origin_of(provenance: ExportProvenance) -> str:
+    source = provenance.source
+    return source.name if source.revision is None else f"{source.name} (revision {source.revision})"
+
+
+def name_units(units: Sequence[str]) -> str:
     return ", ".join(f"`{unit}`" for unit in units) or "nothing"
 
 

@@ -17,7 +17,7 @@ import msgspec
 
 from depthkit_worker.contract.wire import ExportCheckParams, ExportCheckResult, ExportReference
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.export.reference import read_reference
+from depthkit_worker.export.reference_file import read_reference
 from depthkit_worker.models.child import ChildJob, child_main, run_child
 from depthkit_worker.models.first_line import first_line
 from depthkit_worker.session.job import Job
@@ -26,6 +26,12 @@ MODULE = "depthkit_worker.export.check_huggingface"
 
 
 def check_huggingface(params: ExportCheckParams, job: Job) -> ExportCheckResult:
+    if params.dtype is not None:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"Checking {params.folder}: dtype {params.dtype} names a graph of an ONNX export, and this is "
+            "none. Leave it out.",
+        )
     arguments = ["--folder", params.folder, "--stop-with-parent"]
     if params.trust_remote_code:
         arguments.append("--trust-remote-code")

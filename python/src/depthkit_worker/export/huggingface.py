@@ -34,7 +34,8 @@ from depthkit_worker.export.provenance import (
     provenance_of,
     write_provenance,
 )
-from depthkit_worker.export.reference import reference_of, write_reference
+from depthkit_worker.export.reference import reference_of
+from depthkit_worker.export.reference_file import write_reference
 from depthkit_worker.export.shards import Written, write_shards
 from depthkit_worker.export.text_files import (
     settle_tokenizer,

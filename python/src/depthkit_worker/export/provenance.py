@@ -38,7 +38,7 @@ class Made:
 
     removed: tuple[str, ...]
     kept_blocks: tuple[int, ...]
-    layout: Literal["plain", "depthkit", "gguf"]
+    layout: Literal["plain", "depthkit", "gguf", "onnx"]
     dtype: str
     weights: str
     """Digest."""

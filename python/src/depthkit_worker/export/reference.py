@@ -4,15 +4,13 @@ neither the source nor the model in memory."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from depthkit_worker.contract.json_files import from_json, to_json
 from depthkit_worker.contract.wire import ExportReference, ExportReferencePrompt, ExportReferenceText
-from depthkit_worker.errors import DepthkitError
+from depthkit_worker.export.reference_file import VERSION
 from depthkit_worker.export.verify import fixed_batch
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import cache_keyword, empty_cache, kv_bytes_per_token
@@ -23,8 +21,6 @@ from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
-FILE = "depthkit-reference.json"
-VERSION = 1
 TEXTS = (
     "The library of the small town was built in the last century, and its readers",
     "To boil an egg, fill a pot with water and wait until",
@@ -47,33 +43,6 @@ def reference_of(subnetwork: Subnetwork, job: Job) -> ExportReference:
         texts=tuple(ExportReferenceText(text=text, ids=ids) for text, ids in texts),
         kv_bytes_per_token=kv_bytes,
     )
-
-
-def write_reference(reference: ExportReference, folder: Path) -> None:
-    (folder / FILE).write_bytes(to_json(reference))
-
-
-def read_reference(folder: Path) -> ExportReference:
-    path = folder / FILE
-    if not path.is_file():
-        raise DepthkitError(
-            "FILE_NOT_FOUND",
-            f"Checking {folder}: it has no {FILE}, which every export of this depthkit carries. Export the "
-            "model again, or name the folder of an export.",
-            path=str(path),
-        )
-    try:
-        found = from_json(path.read_bytes(), ExportReference)
-        if found.version != VERSION:
-            raise ValueError(f"its version is {found.version}, not {VERSION}")
-        return found
-    except ValueError as error:
-        raise DepthkitError(
-            "MODEL_INVALID",
-            f"{path} should say what the model answers, and is not what this depthkit writes: {error}. "
-            "Export the model again.",
-            path=str(path),
-        ) from error
 
 
 def _prompts(decoder: Decoder) -> list[tuple[list[int], str | None]]:

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.logits import Reader
+from depthkit_worker.models.onednn import use_onednn
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
@@ -27,6 +28,7 @@ def check_built(subnetwork: Subnetwork, model: PreTrainedModel) -> None:
     stops here."""
     decoder = subnetwork.decoder
     ids = fixed_batch(decoder)
+    use_onednn(model)  # as the model in memory does, so that equal weights give equal bits
     with removed(subnetwork):
         expected = logits_of(decoder.model, ids)
     reader = Reader("Comparing the checkpoint with the model in memory", decoder.dtype, "probe")

@@ -11,11 +11,15 @@ from depthkit_worker.contract.wire import (
     ExportGgufResult,
     ExportHuggingfaceParams,
     ExportHuggingfaceResult,
+    ExportOnnxParams,
+    ExportOnnxResult,
 )
 from depthkit_worker.export import can_export as asking
 from depthkit_worker.export.check_huggingface import check_huggingface
 from depthkit_worker.export.gguf.export_gguf import export_gguf
 from depthkit_worker.export.huggingface import export_huggingface
+from depthkit_worker.export.onnx.check_onnx import check_onnx, is_onnx
+from depthkit_worker.export.onnx.export_onnx import export_onnx
 from depthkit_worker.handlers.files import note_file_written, note_written
 from depthkit_worker.handlers.sources import subnetwork_of
 from depthkit_worker.session.call import Call
@@ -34,9 +38,15 @@ def gguf(session: Session, params: ExportGgufParams, call: Call) -> ExportGgufRe
     return result
 
 
+def onnx(session: Session, params: ExportOnnxParams, call: Call) -> ExportOnnxResult:
+    result = export_onnx(subnetwork_of(session, params), Path(params.target), params, call)
+    note_written(session, Path(params.target))
+    return result
+
+
 def can_export(session: Session, params: ExportCanExportParams, call: Call) -> ExportCanExportResult:
     return asking.can_export(subnetwork_of(session, params), params.format)
 
 
 def check(session: Session, params: ExportCheckParams, call: Call) -> ExportCheckResult:
-    return check_huggingface(params, call)
+    return check_onnx(params, call) if is_onnx(Path(params.folder)) else check_huggingface(params, call)

@@ -46,6 +46,7 @@ HANDLERS = Handlers(
         "harness.run": "harness:run",
         "export.huggingface": "export:huggingface",
         "export.gguf": "export:gguf",
+        "export.onnx": "export:onnx",
         "export.canExport": "export:can_export",
         "export.check": "export:check",
         "files.digest": "files:digest",

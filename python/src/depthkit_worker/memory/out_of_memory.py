@@ -15,6 +15,8 @@ TEXTS = (
     "bad_alloc",  # C++
 )
 """In lower case, what a RuntimeError says where an allocation failed."""
+NO_CODE = "could not create a primitive"
+"""All that it says where oneDNN has no memory for its code. Of what it cannot compute it says more."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -25,4 +27,4 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(part in text for part in TEXTS)
+    return isinstance(error, RuntimeError) and (text == NO_CODE or any(part in text for part in TEXTS))

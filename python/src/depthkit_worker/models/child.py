@@ -32,18 +32,22 @@ KILLED = 9
 
 
 def run_child(
-    module: str, arguments: Sequence[str], job: Job, clean_up: Callable[[int], object] = lambda _process: None
+    module: str,
+    arguments: Sequence[str],
+    job: Job,
+    clean_up: Callable[[int], object] = lambda _process: None,
+    python: Path | None = None,
 ) -> Any:
     """Run `python -m module arguments` and return its result. `clean_up` gets the number of a child
-    that did not finish."""
+    that did not finish. `python`: that of another environment, which has packages of its own."""
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         child = subprocess.Popen(
-            [sys.executable, *FLAGS, "-m", module, *arguments],
+            [str(python or sys.executable), *FLAGS, "-m", module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             encoding="utf-8",
-            env=_environment(),
+            env=_environment(own=python is None),
         )
         finished = False
         try:
@@ -102,8 +106,11 @@ def _forward(stream: IO[str], messages: queue.SimpleQueue[str | None]) -> None:
     messages.put(None)
 
 
-def _environment() -> dict[str, str]:
+def _environment(own: bool) -> dict[str, str]:
     source = str(Path(__file__).parents[2])
+    if not own:
+        # Packages that were put before this environment's would be before the other's as well.
+        return {**os.environ, "PYTHONPATH": source, "PYTHONHOME": "", "PYTHONNOUSERSITE": "1"}
     inherited = os.environ.get("PYTHONPATH")
     return {**os.environ, "PYTHONPATH": source if not inherited else source + os.pathsep + inherited}
 

@@ -23,6 +23,7 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.families import Family, family_of
 from depthkit_worker.models.limits import Limits, limits_of
 from depthkit_worker.models.listener import Listener, Tokens
+from depthkit_worker.models.onednn import use_onednn
 from depthkit_worker.models.pattern import Pattern, pattern_of
 from depthkit_worker.models.placement import bring_inputs, moved, told
 from depthkit_worker.models.recorders import Recorded, Recorder, Replacement
@@ -84,6 +85,7 @@ class Decoder:
         self._places = _places(self.blocks, self.device)
         if len(self.devices) > 1:
             bring_inputs(model)
+        use_onednn(model)
 
     @property
     def config(self) -> PreTrainedConfig:

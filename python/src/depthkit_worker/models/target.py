@@ -30,7 +30,10 @@ class _Known:
 
 _KNOWN: dict[TargetKind, _Known] = {
     "export": _Known(
-        "exported model", "depthkit.json", ("version", "source", "steps"), ("additional_chat_templates",)
+        "exported model",
+        "depthkit.json",
+        ("version", "source", "steps"),
+        ("additional_chat_templates", "onnx"),
     ),
     "repair": _Known("saved repair", "repair.json", ("format", "version", "repairs"), ()),
 }

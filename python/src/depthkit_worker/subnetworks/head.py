@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.devices import missing_for_kernels
+from depthkit_worker.models.onednn import OneDnnLinear, linear
 from depthkit_worker.subnetworks.screening import Products, own_products
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Head:
         if not isinstance(head, nn.Linear):
             raise _unknown(decoder, f"its output embeddings are a {type(head).__name__}, not a linear layer")
         self._norm = decoder.model.get_submodule(decoder.family.final_norm)
+        self._linear = linear if isinstance(head, OneDnnLinear) else nn.functional.linear
         self._weight: Tensor = head.weight
         self._bias: Tensor | None = head.bias
         config, multiplier = decoder.config, decoder.family.logit_multiplier
@@ -120,7 +122,7 @@ class Head:
     def logits(self, normed: Tensor, tile: Tile, products: Products = own_products) -> Tensor:
         """fp32 (rows, columns): the caller's to write to."""
         with products():
-            logits = nn.functional.linear(normed, tile.weight, tile.bias)
+            logits = self._linear(normed, tile.weight, tile.bias)
         logits = logits.to(normed.dtype)
         changes = self.changes
         if changes.multiplier is not None:
