@@ -45,6 +45,7 @@ def load(session: Session, params: ModelLoadParams, call: Call) -> ModelLoadResu
         dtype=dtype_name(decoder.dtype),
         device=decoder.placement,
         attention=decoder.attention_implementation,
+        absent=tuple(map(str, decoder.absent_units)),
         notes=decoder.source.notes,
         load_seconds=time.monotonic() - started,
     )
@@ -60,6 +61,8 @@ def _digest(decoder: Decoder, info: ModelInfo) -> str:
     """What a model answers is determined by this, and the device."""
     tokenizer = None if decoder.tokenizer is None else tokenizer_digest(decoder.tokenizer)
     parts = [info.weights_digest, decoder.config.to_dict(), tokenizer, info.dtype, info.attention]
+    if decoder.source.layout is not None:
+        parts.append(decoder.source.layout)
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
