@@ -58,6 +58,7 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import kv_bytes_per_token
 from depthkit_worker.models.quiet import quiet_transformers
 from depthkit_worker.models.source import Source
+from depthkit_worker.models.stream_updates import root_mean_square_norm
 from depthkit_worker.models.units import Unit
 from depthkit_worker.profiling.workload import synchronize
 from depthkit_worker.repair.fitting import Base, Fill
@@ -66,7 +67,6 @@ from depthkit_worker.repair.gaps import Gap
 from depthkit_worker.repair.host_sums import host_sums
 from depthkit_worker.repair.least_squares import GapRegression
 from depthkit_worker.repair.methods import fit_repairs
-from depthkit_worker.repair.stream_updates import root_mean_square_norm
 from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.engine import evaluate_subnetworks
 from depthkit_worker.subnetworks.gates import removed

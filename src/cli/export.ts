@@ -1,5 +1,12 @@
 import type { Command } from "commander";
-import type { AnyExportInfo, CanExport, ExportInfo, GgufInfo, OnnxInfo } from "../index.ts";
+import {
+  type AnyExportInfo,
+  type CanExport,
+  DepthkitError,
+  type ExportInfo,
+  type GgufInfo,
+  type OnnxInfo,
+} from "../index.ts";
 import { formatBytes, formatCount, formatSeconds, renderTable } from "../report/index.ts";
 import { exportOptions } from "../schemas.ts";
 import { answerRows, checkTable } from "./check.ts";
@@ -16,7 +23,7 @@ interface Flags extends SubjectFlags, FormatFlags {
   dryRun: boolean;
 }
 
-const styles = { dtype: false } as const;
+const styles = { dtype: false, vision: false } as const;
 
 export function registerExport(command: Command): void {
   addSubjectFlags(command).requiredOption(
@@ -33,6 +40,12 @@ export function registerExport(command: Command): void {
         const saved = formatOptionsOf(flags);
         const { format } = saved;
         const options = { ...schemaOptions(exportOptions, flags, styles), check: flags.check };
+        if (flags.dryRun && flags.vision === true) {
+          throw new DepthkitError(
+            "INVALID_ARGUMENT",
+            "--dry-run says what the language model's files can hold, and nothing of --vision. Give one of them.",
+          );
+        }
         if (!flags.dryRun) {
           const kind = format === "gguf" ? "gguf" : "export";
           await kit.checkTarget(flags.out, { kind, overwrite: options.overwrite, signal });

@@ -72,7 +72,7 @@ interface Flags extends ModelFlags, TextFlags, FormatFlags, PrecisionFlag {
 
 /** Of the parts' corpora; how many sequences each has is said by the parts' own flags. */
 const textStyles = { sequences: false, skip: false, separator: { escaped: true } } as const;
-const exportStyles = { dtype: false, note: false } as const;
+const exportStyles = { dtype: false, note: false, vision: false } as const;
 
 export function registerPrune(command: Command): void {
   addTextFlags(addModelFlags(command))

@@ -36,6 +36,8 @@ export interface GradientInfluenceData {
   tokens: number;
   /** Seconds it took. */
   seconds: number;
+  /** Sublayers that the model was made without. None where it is left out. */
+  absent?: readonly UnitName[];
 }
 
 /**
@@ -111,9 +113,10 @@ export class GradientInfluence {
   #all(): RankedUnit[] {
     const kinds: readonly UnitKind[] =
       this.units === "sublayers" ? (["attention", "feed-forward"] as const) : [this.units];
-    return Array.from({ length: this.data.depth }, (_, index) => index).flatMap((index) =>
-      kinds.map((kind) => this.#ranked(kind, index)),
-    );
+    const { depth, absent = [] } = this.data;
+    return Array.from({ length: depth }, (_, index) => index)
+      .flatMap((index) => kinds.map((kind) => this.#ranked(kind, index)))
+      .filter(({ unit }) => !absent.includes(unit));
   }
 
   #ranked(kind: UnitKind, index: number): RankedUnit {

@@ -41,6 +41,8 @@ export interface InfluenceData {
   tokens: number;
   /** Seconds it took. */
   seconds: number;
+  /** Sublayers that the model was made without: they have no influence. None where it is left out. */
+  absent?: readonly UnitName[];
 }
 
 /** A unit and its influence. */
@@ -93,33 +95,40 @@ export class Influence {
 
   /** Every unit of the kind with its value, lowest first; equal values in order of depth. */
   ranking(): RankedUnit[] {
-    const values = this.data.values[this.#kind][this.#metric];
-    const errors = this.data.standardErrors[this.#kind][this.#metric];
-    return ranking(values).map((index) => ({
-      unit: `${this.#kind}.${index}`,
-      value: at(values, index),
-      standardError: at(errors, index),
-    }));
+    const all = this.#all();
+    return ranking(all.map(({ value }) => value)).map((place) => at(all, place));
+  }
+
+  /** By depth, those that the model has. */
+  #all(): RankedUnit[] {
+    const { values, standardErrors, absent = [] } = this.data;
+    const errors = standardErrors[this.#kind][this.#metric];
+    return values[this.#kind][this.#metric]
+      .map((value, block) => ({
+        unit: `${this.#kind}.${block}` as const,
+        value,
+        standardError: at(errors, block),
+      }))
+      .filter(({ unit }) => !absent.includes(unit));
   }
 
   /** Every unit of the kind by name, as `compareScores`, `measureRemovalCosts` and `search` take scores. */
   toScores(): { name: string; scores: Record<UnitName, number> } {
-    const values = this.data.values[this.#kind][this.#metric];
-    const scores = values.map((value, block) => [`${this.#kind}.${block}`, value]);
+    const scores = this.#all().map(({ unit, value }) => [unit, value]);
     return { name: this.#metric, scores: Object.fromEntries(scores) as Record<UnitName, number> };
   }
 
   /** The `count` units to remove first. */
   lowest(count: number): UnitName[] {
-    return lowest(this.data.values[this.#kind][this.#metric], count).map(
-      (index) => `${this.#kind}.${index}` as const,
-    );
+    const all = this.#all();
+    const values = all.map(({ value }) => value);
+    return lowest(values, count).map((place) => at(all, place).unit);
   }
 
   /** The `count` units to keep by all means. */
   highest(count: number): UnitName[] {
     checkArgument("highest", "count", count, aWhole(0));
-    const all = this.data.depth;
+    const all = this.#all().length;
     return this.lowest(all).reverse().slice(0, Math.min(count, all));
   }
 

@@ -14,7 +14,7 @@ import {
 
 /** Asks the worker for both metrics of all units at once, and lays its arrays out by name. */
 export async function measureGradientInfluence(
-  { connection, handle, info: { depth }, removed }: Subject,
+  { connection, handle, info: { depth, absent }, removed }: Subject,
   corpus: Corpus,
   { units, metric, ...options }: GradientInfluenceOptions,
 ): Promise<GradientInfluence> {
@@ -41,6 +41,7 @@ export async function measureGradientInfluence(
     sequences: result.sequences,
     tokens: result.tokens,
     seconds: result.seconds,
+    ...(absent.length === 0 ? {} : { absent }),
   };
   return new GradientInfluence(data, metric, units);
 }

@@ -55,6 +55,7 @@ export async function measureInfluence(
     sequences: result.sequences,
     tokens: result.tokens,
     seconds: result.seconds,
+    ...(info.absent.length === 0 ? {} : { absent: info.absent }),
   };
   return new Influence(data, units, metric);
 }

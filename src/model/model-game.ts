@@ -28,7 +28,7 @@ import {
 import type { UnitKind, UnitName } from "../protocol/common.ts";
 import { lowerIsBetter, unitKinds } from "../protocol/names.ts";
 import { engineOptions, type Measure, type Precision } from "../protocol/subnetworks.ts";
-import { checkUnits, parseUnit, unitsOf } from "../protocol/units.ts";
+import { checkPresent, checkUnits, parseUnit, type Shape, unitsOf } from "../protocol/units.ts";
 import { aHandle } from "../rpc/handle.ts";
 import { checkCallOptions } from "../rpc/parse-params.ts";
 import { workerCallChecks } from "../rpc/time-limit.ts";
@@ -195,7 +195,8 @@ export async function modelGame<P extends Players>(
     ...engine
   } = options;
   const { depth, vocabularySize } = model.info;
-  const units = playersOf(players, groups, depth);
+  const units = playersOf(players, groups, model.info);
+  checkPresent(units.flat(), model.info.absent);
   checkApart(units);
   if (repair !== undefined && repairs.length > 0) {
     throw new DepthkitError("INVALID_ARGUMENT", "Making a game: give `repairs` or `repair`, and not both.");
@@ -229,10 +230,11 @@ export async function modelGame<P extends Players>(
   });
 }
 
-function playersOf(players: Players, groups: number | undefined, depth: number): UnitName[][] {
+function playersOf(players: Players, groups: number | undefined, model: Shape): UnitName[][] {
+  const { depth } = model;
   const flat =
     typeof players === "string"
-      ? unitsOf(players, depth)
+      ? unitsOf(players, model)
       : players.every((player) => typeof player === "string")
         ? checkUnits(players, depth)
         : undefined;

@@ -38,7 +38,7 @@ import type { ModelInfo, modelOptions, Screening } from "../protocol/model.ts";
 import { unitKinds } from "../protocol/names.ts";
 import type { PolicyOptions } from "../protocol/policies.ts";
 import type { RepairReport, repairSaveOptions } from "../protocol/repair.ts";
-import { checkUnits, unitsOf } from "../protocol/units.ts";
+import { checkPresent, checkUnits, unitsOf } from "../protocol/units.ts";
 import type { CallOptions } from "../rpc/call-options.ts";
 import type { Executor } from "../rpc/executor.ts";
 import { Handle } from "../rpc/handle.ts";
@@ -129,7 +129,7 @@ export class Subnetwork implements AsyncDisposable {
 
   /** Numbers of the blocks of which at least one sublayer stays. */
   get keptBlocks(): number[] {
-    const gone = new Set(this.removed);
+    const gone = new Set([...this.removed, ...this.model.info.absent]);
     return Array.from({ length: this.model.depth }, (_, block) => block).filter(
       (block) =>
         !gone.has(`block.${block}`) && !(gone.has(`attention.${block}`) && gone.has(`feed-forward.${block}`)),
@@ -142,11 +142,9 @@ export class Subnetwork implements AsyncDisposable {
    */
   without(units: readonly string[]): Subnetwork {
     checkArgument("without", "units", units, listOf(aText));
-    return new Subnetwork(
-      this.#model,
-      checkUnits([...this.removed, ...units], this.model.depth),
-      this.repairs,
-    );
+    const removed = checkUnits([...this.removed, ...units], this.model.depth);
+    checkPresent(removed, this.model.info.absent);
+    return new Subnetwork(this.#model, removed, this.repairs);
   }
 
   /**
@@ -365,10 +363,10 @@ export class Model extends Subnetwork {
     return this.info.depth;
   }
 
-  /** Every unit of a kind, by depth. */
+  /** Every unit of a kind that the model has, by depth. */
   units(kind: UnitKind): UnitName[] {
     checkArgument("units", "kind", kind, anyOf(...unitKinds));
-    return unitsOf(kind, this.depth);
+    return unitsOf(kind, this.info);
   }
 
   /**

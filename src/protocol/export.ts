@@ -19,6 +19,13 @@ export const exportOptions = named(
       .default(false)
       .describe("Replace an earlier export; a folder that is not empty is refused otherwise."),
     dtype: dtypeChoice.default("auto").describe("auto: the dtype the source is stored in."),
+    vision: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Of a checkpoint that reads images too: save it whole, tower and projector as they are; else the " +
+          "language model by itself.",
+      ),
     note: z.string().default("").describe("How the units were chosen, for the model card."),
   }),
 );

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { modelHandle } from "./common.ts";
+import { modelHandle, unitName } from "./common.ts";
 import { count, digest, extending, finite, list, named } from "./schema.ts";
 
 const dtypeChoices = ["auto", "float32", "bfloat16", "float16"] as const;
@@ -95,6 +95,9 @@ export const modelInfo = named(
       .string()
       .describe("The device it is on; over several, each with its blocks: cuda:0=20,cuda:1=12."),
     attention: z.string().describe("The attention implementation."),
+    absent: list(unitName)
+      .default([])
+      .describe("Sublayers that the checkpoint was made without, in depthkit's own layout; elsewhere none."),
     notes: list(z.string()).describe("What lies in the checkpoint and was not loaded, or not as it says."),
     loadSeconds: finite().describe("Seconds that loading took."),
   }),

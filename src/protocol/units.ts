@@ -47,7 +47,33 @@ export function checkUnits(names: readonly string[], depth: number): UnitName[] 
   return [...new Set(sorted)];
 }
 
-/** Every unit of a kind, by depth. */
-export function unitsOf(kind: UnitKind, depth: number): UnitName[] {
-  return Array.from({ length: depth }, (_, block) => `${kind}.${block}` as const);
+/** What says which units a model has. */
+export interface Shape {
+  /** Number of blocks. */
+  readonly depth: number;
+  /** Sublayers that it was made without. */
+  readonly absent?: readonly UnitName[] | undefined;
+}
+
+/** Every unit of a kind, by depth, without those that the model was made without. */
+export function unitsOf(kind: UnitKind, { depth, absent = [] }: Shape): UnitName[] {
+  const gone = new Set<UnitName>(absent);
+  return Array.from({ length: depth }, (_, block) => `${kind}.${block}` as const).filter(
+    (unit) => !gone.has(unit),
+  );
+}
+
+/**
+ * Refuses sublayers that the model was made without.
+ *
+ * @throws DepthkitError INVALID_ARGUMENT
+ */
+export function checkPresent(units: readonly UnitName[], absent: readonly UnitName[]): void {
+  const missing = units.filter((unit) => absent.includes(unit));
+  if (missing.length === 0) return;
+  throw new DepthkitError(
+    "INVALID_ARGUMENT",
+    `There is no ${missing.join(", ")} in this model: the checkpoint was made without. ` +
+      "`model.units(kind)` lists those that there are.",
+  );
 }

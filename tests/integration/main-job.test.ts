@@ -199,6 +199,20 @@ describe("subnetworks", () => {
     expect(info).toMatchObject({ layout: "depthkit", maxLogitDifference: 0 });
     expect(readdirSync(target)).toContain("modeling_depthkit.py");
     expect(info.kvBytesPerTokenAfter * 30).toBe(info.kvBytesPerTokenBefore * 29);
+
+    await using back = await kit.loadModel(target, { device: "cpu" });
+    expect(back.info.absent).toEqual(["attention.3", "feed-forward.5"]);
+    expect(back.units("attention")).toHaveLength(29);
+    const pruned = model.without(["attention.3", "feed-forward.5"]);
+    const options = { chunk: 64, maxChunks: 2 };
+    expect((await back.perplexity(texts, options)).loss).toBe((await pruned.perplexity(texts, options)).loss);
+    await using corpus = await back.loadCorpus(texts, { sequences: 1, length: 32 });
+    const influence = await back.influence(corpus, { units: "attention" });
+    expect(influence.ranking().map(({ unit }) => unit)).not.toContain("attention.3");
+    expect(influence.highest(99)).toHaveLength(29);
+    await using game = await back.game(corpus, { players: "feed-forward" });
+    expect(game.players).toHaveLength(29);
+    expect(() => back.without(["feed-forward.5"])).toThrow(/There is no feed-forward\.5 in this model/);
   });
 
   test("a model without any attention has no checkpoint", async () => {

@@ -80,7 +80,7 @@ export async function openWorkspace(
     await checkApart(model, options, { fit, choose: choose.at(-1) ?? fit, corpus }, call);
     const keys = { fit: fit.key, choose: choose.map(({ key }) => key), heldOut: report.key };
     const key = { model: modelKey(model.info), ...keys };
-    const players = playersOf(options.players ?? "block", model.depth);
+    const players = playersOf(options.players ?? "block", model.info);
     const scores = await steps.step({ step: "influence", players, of: key }, scoresSchema, async () => {
       const influence = new FitInfluence(model.subject, fit);
       const found = await influenceScores(players, influence, { metric: "cosine" }, call);

@@ -58,7 +58,7 @@ export type Of<K extends SettledRanking["by"]> = Extract<SettledRanking, { by: K
 
 async function byInfluence({ units, metric, of }: Of<"influence">, work: RankWork): Promise<Ranked> {
   const { opened, condition, call } = work;
-  const players = playersOf(units, opened.model.depth);
+  const players = playersOf(units, opened.model.info);
   const values = await influenceScores(players, condition.influence, { metric, of }, call);
   const errors = await errorsOf(players, { metric, of }, work);
   const scores = players.map((unit, at) => ({
@@ -126,7 +126,7 @@ export async function playing(
   { units, candidates }: Pick<GameRanking, "units" | "candidates">,
   { opened, condition, call }: RankWork,
 ): Promise<UnitName[]> {
-  const all = playersOf(units, opened.model.depth);
+  const all = playersOf(units, opened.model.info);
   if (candidates === undefined) return all;
   const scores = await influenceScores(all, condition.influence, { metric: "cosine" }, call);
   const chosen = new Set(ranked(scores).slice(0, candidates));
@@ -189,7 +189,7 @@ async function bySearch(ranking: Of<"search">, work: RankWork): Promise<Ranked> 
       sets.push({ removal, removed: [], error: { code: error.code, message: error.message } });
     }
   }
-  const units = playersOf(ranking.units, opened.model.depth);
+  const units = playersOf(ranking.units, opened.model.info);
   return { units, scores: null, estimated: null, sets, evaluations: looked, notes: [...notes] };
 }
 

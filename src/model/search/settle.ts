@@ -2,7 +2,7 @@ import { item } from "../../arrays.ts";
 import type { Subject } from "../../evaluation/subject.ts";
 import type { UnitKind, UnitName } from "../../protocol/common.ts";
 import { trainedMethods } from "../../protocol/repair.ts";
-import { checkUnits, parseUnit, unitsOf } from "../../protocol/units.ts";
+import { checkPresent, checkUnits, parseUnit, type Shape, unitsOf } from "../../protocol/units.ts";
 import { ranking } from "../../ranks.ts";
 import { type CallOptions, callOf } from "../../rpc/call-options.ts";
 import type { Budget } from "../../selection/budget.ts";
@@ -39,7 +39,7 @@ export async function settle(
   const { depth } = on.info;
   const { candidates } = given;
   const recipe: Partial<Recipe> = given.recipe === undefined ? {} : recipes[given.recipe];
-  const players = playersOf(recipe.kinds ?? given.players ?? "block", depth);
+  const players = playersOf(recipe.kinds ?? given.players ?? "block", on.info);
   const scores = recipe.scores === undefined ? given.scores : { metric: recipe.scores };
   let measured = known;
   const influence = (what: string) => {
@@ -90,7 +90,7 @@ async function strategyOf(
   }
   const named = namedStrategy(strategy);
   if (named.name !== "clusters" || named.similarities !== undefined) return strategy;
-  if (players.join() !== unitsOf("block", depth).join()) {
+  if (players.join() !== unitsOf("block", { depth }).join()) {
     refuse(`"clusters" is over blocks; give \`similarities\` of other players`);
   }
   const similarities = (await cosines('"clusters"')).slice(0, depth).map((row) => row.slice(0, depth));
@@ -142,12 +142,13 @@ function checkScoresRepair({ repair, metric }: InfluenceScores, name: string): v
 }
 
 /** Who plays, by name. */
-export function playersOf(players: NonNullable<ModelSearchOptions["players"]>, depth: number): UnitName[] {
+export function playersOf(players: NonNullable<ModelSearchOptions["players"]>, model: Shape): UnitName[] {
   const listed = [players].flat() as string[];
   const units = listed.flatMap((one): string[] =>
-    one.includes(".") ? [one] : unitsOf(one as UnitKind, depth),
+    one.includes(".") ? [one] : unitsOf(one as UnitKind, model),
   );
-  const checked = checkUnits(units, depth);
+  const checked = checkUnits(units, model.depth);
+  checkPresent(checked, model.absent ?? []);
   const blocks = new Set(
     checked.filter((unit) => unit.startsWith("block.")).map((unit) => parseUnit(unit).block),
   );

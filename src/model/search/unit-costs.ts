@@ -79,7 +79,7 @@ async function secondsByKind(
   const kinds: Partial<Record<UnitKind, number>> = {};
   let model = Number.NaN;
   for (const kind of unitKinds) {
-    const half = unitsOf(kind, on.info.depth).filter((_, block) => block % 2 === 1);
+    const half = unitsOf(kind, on.info).filter((_, block) => block % 2 === 1);
     const profile = await profileSubnetwork(
       { ...on, removed: half, repairs: [] },
       { modes: ["physical"], batchSizes: [1], ...call },

@@ -28,10 +28,10 @@ from depthkit_worker.contract.wire import ModelOptions, UnitKind
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.load import load_model
+from depthkit_worker.models.stream_updates import Constant, Linear, LowRank
 from depthkit_worker.models.units import Parts, Unit, removed_parts
 from depthkit_worker.repair.repair import BlockEdit, Repair, slot_of
 from depthkit_worker.repair.storage import make_repair
-from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -210,15 +210,6 @@ def test_no_attention_left_is_refused(tmp_path: Path) -> None:
         save(decoder, tuple(Unit("attention", index) for index in range(6)), tmp_path / "o")
     assert failure.value.code == "EXPORT_UNSUPPORTED"
     assert list(tmp_path.iterdir()) == []
-
-
-def test_depthkit_says_what_it_is_when_asked_to_load_it(
-    tmp_path: Path, smollm2_tokenizer: PreTrainedTokenizerBase
-) -> None:
-    save(Decoder(tiny_model("llama"), smollm2_tokenizer), UNITS, tmp_path / "o")
-    with pytest.raises(DepthkitError, match="pruned model in depthkit's own form") as failure:
-        load_model(str(tmp_path / "o"), tmp_path, ModelOptions(device="cpu"), Unattended())
-    assert failure.value.code == "MODEL_UNSUPPORTED"
 
 
 @pytest.mark.parametrize("make", [byte_level, sentence_piece])

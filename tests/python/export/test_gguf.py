@@ -26,10 +26,10 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.folders import sha256_of_files
 from depthkit_worker.models.manifest import Manifest, write_manifest
 from depthkit_worker.models.source import Source
+from depthkit_worker.models.stream_updates import Constant, Linear, LowRank, Scale
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.repair import BlockEdit, Repair
 from depthkit_worker.repair.storage import make_repair
-from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank, Scale
 from depthkit_worker.repair.weight_changes import Sum
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.subnetwork import Subnetwork

@@ -14,10 +14,10 @@ from transformers import DynamicCache, MistralConfig, Phi3Config
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.stream_updates import Constant
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.repair import BlockEdit, Repair
 from depthkit_worker.repair.storage import make_repair
-from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.repair.weight_changes import Product, Sum
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork

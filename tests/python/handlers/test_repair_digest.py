@@ -11,10 +11,10 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.stream_updates import Constant, Linear, LowRank, Scale
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.repair import BlockEdit
 from depthkit_worker.repair.storage import make_repair
-from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank, Scale
 from depthkit_worker.repair.weight_changes import Product, Sum
 from depthkit_worker.session.session import Session
 from handlers.calls import TRAINING, ask, corpus_for, fit

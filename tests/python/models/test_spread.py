@@ -27,7 +27,7 @@ def spread_decoder(mode: TwoDevices, name: str, tokenizer: PreTrainedTokenizerBa
 @torch.no_grad()
 def test_the_models_own_logits_and_their_replay(name: str) -> None:
     ids = token_ids(2, 9)
-    expected = Decoder(tiny_model(name)).model(input_ids=ids).logits
+    expected = tiny_model(name)(input_ids=ids).logits
     with TwoDevices() as mode:
         decoder = spread_decoder(mode, name)
         assert decoder.placement == f"cpu:1={FIRST},cpu:2={DEPTH - FIRST}"

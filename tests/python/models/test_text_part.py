@@ -28,7 +28,16 @@ from transformers import (
     SiglipVisionConfig,
 )
 
+from depthkit_worker.contract.wire import ExportCheckParams
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.export.check_huggingface import check_huggingface
+from depthkit_worker.models.onednn import use_onednn
+from depthkit_worker.models.text_part import own_name
 from depthkit_worker.models.units import Unit
+from depthkit_worker.repair.repair import BlockEdit
+from depthkit_worker.repair.storage import make_repair
+from depthkit_worker.repair.weight_changes import Sum
+from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from export.checkpoints import greedy, reload, save, saved_config
@@ -234,3 +243,80 @@ def test_a_language_model_that_no_family_describes_is_named(
     change_config(folder, text_config={**config_of(folder)["text_config"], "model_type": "mamba"})
     failure = refusal(folder, tmp_path)
     assert failure.code == "MODEL_UNSUPPORTED" and "'mamba'" in failure.message
+
+
+def whole_of(folder: Path) -> PreTrainedModel:
+    """As the library loads it, with products by the library that multiplies in memory."""
+    model = AutoModelForImageTextToText.from_pretrained(folder)
+    assert isinstance(model, PreTrainedModel)
+    model.eval()
+    use_onednn(model)
+    return model
+
+
+def older_names(name: str, folder: Path) -> None:
+    """Store the tensors as the hub's older files have them."""
+    renames = {"gemma3": ("model.language_model.", "language_model.model.")}
+    new, old = renames.get(name, ("", ""))
+    if new:
+        rename(folder, lambda one: old + one.removeprefix(new) if one.startswith(new) else one)
+
+
+@pytest.mark.parametrize("name", WHOLES)
+def test_the_whole_is_saved_with_its_tower_as_it_was(
+    name: str, tmp_path: Path, words: PreTrainedTokenizerBase
+) -> None:
+    source = saved(whole_model(name), own_tokenizer(name, words), tmp_path / "whole")
+    older_names(name, source)
+    (source / "preprocessor_config.json").write_text('{"image_processor_type": "Any"}')
+    decoder = loaded(source, tmp_path)
+    units = (Unit("block", 1), Unit("block", 4))
+    folder = tmp_path / "smaller"
+    result = save(decoder, units, folder, vision=True)
+    assert (result.layout, result.max_logit_difference) == ("plain", 0.0)
+    model = whole_of(folder)
+    with removed(Subnetwork(decoder, units)):
+        assert torch.equal(answers(model), answers(decoder.model))
+        assert greedy(model, IDS[:1]) == greedy(model, IDS[:1], use_cache=False)
+    before, after = load_file(source / "model.safetensors"), load_file(folder / "model.safetensors")
+    outside = {one for one in before if own_name(one) is None}
+    assert outside and outside == {one for one in after if own_name(one) is None}
+    assert all(torch.equal(before[one], after[one]) for one in outside)
+    old, new = config_of(source), config_of(folder)
+    assert {key for key in old if old[key] != new[key]} == {"text_config"}
+    assert new["text_config"]["num_hidden_layers"] == 4
+    if "layer_types" in new["text_config"]:
+        assert len(new["text_config"]["layer_types"]) == 4
+    assert (folder / "preprocessor_config.json").is_file()
+    assert "Images were not looked at" in result.warnings[-1]
+    again = loaded(folder, tmp_path)
+    assert torch.equal(answers(again.model), answers(model))
+
+
+def test_repaired_weights_go_into_the_whole(tmp_path: Path, words: PreTrainedTokenizerBase) -> None:
+    decoder = loaded(saved(whole_model("llava"), words, tmp_path / "whole"), tmp_path)
+    change = Sum(torch.ones(1, 32), torch.ones(32, 1), 0.01)
+    edits = {3: BlockEdit(weights={"self_attn.q_proj.weight": change})}
+    repair = make_repair(decoder, "by-hand", [Unit("block", 1)], edits, "{}")
+    subnetwork = (Unit("block", 1),)
+    save(decoder, subnetwork, tmp_path / "smaller", (repair,), vision=True)
+    model = whole_of(tmp_path / "smaller")
+    with removed(Subnetwork(decoder, subnetwork, (repair,))):
+        assert torch.equal(answers(model), answers(decoder.model))
+    checked = check_huggingface(ExportCheckParams(folder=str(tmp_path / "smaller")), Unattended())
+    assert checked.agreement == 1 and checked.largest_difference < 1e-4
+
+
+def test_what_the_whole_cannot_hold_is_refused(tmp_path: Path, words: PreTrainedTokenizerBase) -> None:
+    decoder = loaded(saved(whole_model("mistral3"), words, tmp_path / "whole"), tmp_path)
+    for unit, dtype, code, said in (
+        (Unit("attention", 1), "auto", "EXPORT_UNSUPPORTED", "block 1 is without its attention"),
+        (Unit("block", 1), "bfloat16", "INVALID_ARGUMENT", "Leave the dtype out"),
+    ):
+        with pytest.raises(DepthkitError, match=said) as failure:
+            save(decoder, (unit,), tmp_path / "no", vision=True, dtype=dtype)
+        assert failure.value.code == code
+    text = save(decoder, (Unit("block", 1),), tmp_path / "text")
+    with pytest.raises(DepthkitError, match=r"is a language model by itself\. Leave vision out"):
+        save(loaded(text.folder, tmp_path), (), tmp_path / "no", vision=True)
+    assert not (tmp_path / "no").exists()

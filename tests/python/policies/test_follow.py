@@ -16,10 +16,10 @@ from depthkit_worker.contract.wire import (
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.stepper import Stepper, pad_left
+from depthkit_worker.models.stream_updates import Constant
 from depthkit_worker.models.units import Unit
 from depthkit_worker.policies.follow import following
 from depthkit_worker.repair.repair import BlockEdit, Repair
-from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from policies.by_hand import by_cosine, by_lot, middling, replayed

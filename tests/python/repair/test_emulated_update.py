@@ -16,10 +16,10 @@ import torch
 from depthkit_worker.contract.wire import EmulatedUpdateOptions, LowRankOptions, RepairFitOptions, UnitKind
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.checksum import weights_checksum
+from depthkit_worker.models.stream_updates import Constant
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.repair.emulated_update import fit_emulated_update
 from depthkit_worker.repair.fitting import Base, Fitted
-from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.session.job import Unattended, cancelled
 from influence.builders import llama
 from repair.builders import Array, base_of, block_states, gap_states, many_rows, repairs_of

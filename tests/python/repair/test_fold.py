@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from depthkit_worker.contract.wire import EmulatedUpdateOptions, FoldOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.checksum import weights_checksum
+from depthkit_worker.models.stream_updates import Constant
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.emulated_update import fit_emulated_update
 from depthkit_worker.repair.fitting import Base, Fitted
 from depthkit_worker.repair.fold import fit_fold
-from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.repair.weight_changes import Product
 from depthkit_worker.session.job import Unattended
 from family_models import MIXTURES, NORMED

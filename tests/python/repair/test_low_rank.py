@@ -10,10 +10,10 @@ from transformers import LlamaConfig
 from depthkit_worker.contract.wire import LowRankOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.stream_updates import LowRank
 from depthkit_worker.repair.fitting import Base, Fitted
 from depthkit_worker.repair.least_squares import affine_of
 from depthkit_worker.repair.low_rank import fit_low_rank
-from depthkit_worker.repair.stream_updates import LowRank
 from depthkit_worker.session.job import Unattended
 from repair.builders import Array, base_of, dense_logits, gap_states, logits, many_rows, repairs_of
 from tiny import SHAPE, random_model

@@ -10,11 +10,11 @@ from transformers import LlamaConfig
 from depthkit_worker.contract.wire import PatchOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.stream_updates import Linear
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.fitting import Base, Fitted
 from depthkit_worker.repair.hadamard import hadamard
 from depthkit_worker.repair.patch import fit_patch
-from depthkit_worker.repair.stream_updates import Linear
 from depthkit_worker.session.job import Unattended
 from influence.builders import llama
 from repair.builders import base_of, block_states, gap_states, repairs_of

@@ -11,12 +11,12 @@ import torch
 from depthkit_worker.contract.wire import RepairSaveOptions, ScaleOptions, ScaleRatio
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.stream_updates import Constant, Scale
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.fitting import Base, Fitted
 from depthkit_worker.repair.repair import BlockEdit, Repair, update_at
 from depthkit_worker.repair.scale import fit_scale
 from depthkit_worker.repair.storage import added_parameters, load_repairs, make_repair, save_repairs
-from depthkit_worker.repair.stream_updates import Constant, Scale
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork

@@ -12,9 +12,9 @@ from depthkit_worker.contract.wire import EngineOptions, Measure, ScoredPosition
 from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.stream_updates import Constant
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.repair.repair import BlockEdit, Repair, slot_of, update_at
-from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.subnetworks.engine import EngineResult, evaluate_subnetworks
 from depthkit_worker.subnetworks.gates import removed

@@ -132,7 +132,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on() -> None:
 
 
 def starve(megabytes: int) -> None:
-    """Runs in the child: the same evaluation twice, first with so much memory beside what is in use then."""
+    """Runs in the child: the same evaluation twice, first with so much memory beside what is in use."""
     import resource
 
     torch.set_num_threads(1)

@@ -12,9 +12,9 @@ from depthkit_worker.data.tasks import Item, Task
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.task_scores import task_scores
 from depthkit_worker.models.decoder import Branching, Decoder, Replay
+from depthkit_worker.models.stream_updates import Constant
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.repair.repair import Repair, slot_of, update_at
-from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.engine import EngineResult, evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks

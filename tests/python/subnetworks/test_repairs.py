@@ -12,9 +12,9 @@ from torch import Tensor
 from depthkit_worker.contract.wire import EngineOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.stream_updates import Constant, Linear, LowRank, Scale
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.repair.repair import BlockEdit, Repair, slot_of, update_at
-from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank, Scale
 from depthkit_worker.repair.weight_changes import Value
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.engine import evaluate_subnetworks

@@ -11,9 +11,9 @@ import torch
 from depthkit_worker.contract.wire import EngineOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.stream_updates import Constant
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.repair.repair import Repair, slot_of, update_at
-from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.engine import EngineResult, evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import NO_ATTENTION, NO_FEED_FORWARD, WHOLE, Subnetworks

@@ -9,9 +9,9 @@ import torch
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.stream_updates import Constant
 from depthkit_worker.models.units import Parts, Unit
 from depthkit_worker.repair.repair import BlockEdit, Repair
-from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from tiny import DEPTH, tiny_model
 

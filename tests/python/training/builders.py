@@ -19,10 +19,10 @@ from depthkit_worker.contract.wire import (
 )
 from depthkit_worker.data.corpus import Corpus
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.stream_updates import Constant
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.fitting import Base, Fill
 from depthkit_worker.repair.repair import BlockEdit, Repair
-from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.repair.training.fills import train_fills
 from depthkit_worker.repair.training.options import SettledTraining, settled
 from depthkit_worker.session.job import Unattended, cancelled

@@ -7,10 +7,10 @@ from msgspec import structs
 
 from depthkit_worker.contract.wire import BiasOptions, EmulatedUpdateOptions
 from depthkit_worker.models.checksum import weights_checksum
+from depthkit_worker.models.stream_updates import Constant
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.bias import fit_bias
 from depthkit_worker.repair.emulated_update import fit_emulated_update
-from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.session.job import Unattended
 from influence.builders import llama
 from training.builders import REMOVED, SHORT, base_of, ignore

@@ -21,11 +21,11 @@ from depthkit_worker.contract.wire import LoraOptions, MaskedExperts, RepairFitO
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.partial_folders import leftovers
+from depthkit_worker.models.stream_updates import Constant
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.lora import fit_lora
 from depthkit_worker.repair.repair import BlockEdit
-from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.repair.training.fills import train_fills
 from depthkit_worker.repair.training.options import SettledTraining
 from depthkit_worker.repair.weight_changes import Sum

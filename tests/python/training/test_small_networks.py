@@ -19,12 +19,12 @@ from depthkit_worker.contract.wire import (
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.stream_updates import FeedForward, SwiGlu
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.fitting import Fitted
 from depthkit_worker.repair.repair import Repair
 from depthkit_worker.repair.replacement_block import fit_replacement_block
 from depthkit_worker.repair.storage import added_parameters, load_repairs, make_repair, save_repairs
-from depthkit_worker.repair.stream_updates import FeedForward, SwiGlu
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork

@@ -18,10 +18,10 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.next_token_loss import SLICE_BYTES
+from depthkit_worker.models.stream_updates import Constant, Linear, LowRank
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.fitting import Fill
 from depthkit_worker.repair.repair import BlockEdit, Repair
-from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
 from depthkit_worker.repair.training.fills import train_fills
 from depthkit_worker.repair.training.options import SettledTraining, settled
 from depthkit_worker.repair.training.schedule import learning_rate_factor

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "c9b1ce9c14394b0788ed3b696be9dacf7d65e872008a8b1e6ebff57946058157"
+CONTRACT_DIGEST = "d59d55af5917eab5e09c8724b900060adf601fb7697d91dcdbaa34f43e746a4a"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -62,6 +62,8 @@ class ExportOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Replace an earlier export; a folder that is not empty is refused otherwise."""
     dtype: DtypeChoice = "auto"
     """auto: the dtype the source is stored in."""
+    vision: bool = False
+    """Of a checkpoint that reads images too: save it whole, tower and projector as they are; else the language model by itself."""
     note: str = ""
     """How the units were chosen, for the model card."""
 
@@ -1427,6 +1429,8 @@ class ModelInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
     """The device it is on; over several, each with its blocks: cuda:0=20,cuda:1=12."""
     attention: str
     """The attention implementation."""
+    absent: tuple[UnitName, ...] = ()
+    """Sublayers that the checkpoint was made without, in depthkit's own layout; elsewhere none."""
     notes: tuple[str, ...]
     """What lies in the checkpoint and was not loaded, or not as it says."""
     load_seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]

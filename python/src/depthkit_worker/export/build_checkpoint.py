@@ -16,18 +16,8 @@ from transformers import LlamaForCausalLM, PreTrainedConfig, PreTrainedModel
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.as_llama import llama_config, llama_tensors
 from depthkit_worker.export.block_places import Place
-from depthkit_worker.export.depthkit_form import (
-    AUTO_MAP,
-    MODELLING_FILE,
-    layers_of,
-    layout_entries,
-    layout_tensors,
-    model_class,
-    modelling_module,
-    modelling_text,
-)
+from depthkit_worker.export.depthkit_form import layers_of, layout_entries, layout_tensors
 from depthkit_worker.export.folding import UNTIED, Folds, plan_folds
-from depthkit_worker.export.library_versions import oldest, run_with
 from depthkit_worker.export.plain_config import Fields, cut_config
 from depthkit_worker.export.plain_weights import (
     around_blocks,
@@ -38,6 +28,14 @@ from depthkit_worker.export.plain_weights import (
 )
 from depthkit_worker.export.positions import position_fields, position_notes
 from depthkit_worker.models.decoder import Decoder, edited_module
+from depthkit_worker.models.own_layout.library_versions import oldest, run_with
+from depthkit_worker.models.own_layout.modelling_text import (
+    AUTO_MAP,
+    MODELLING_FILE,
+    model_class,
+    modelling_module,
+    modelling_text,
+)
 from depthkit_worker.models.placement import bring_inputs, gather_blocks
 
 Layout = Literal["plain", "depthkit"]

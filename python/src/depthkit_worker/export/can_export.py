@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from depthkit_worker.contract.wire import ExportCanExportResult, ExportFormat, ExportNearest
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.block_places import places_of
-from depthkit_worker.export.depthkit_form import layers_of, modelling_text
+from depthkit_worker.export.depthkit_form import layers_of
 from depthkit_worker.export.folding import plan_folds
 from depthkit_worker.export.gguf.plan import plan_gguf
 from depthkit_worker.export.onnx.plan import onnx_fault
+from depthkit_worker.models.own_layout.modelling_text import modelling_text
 from depthkit_worker.models.units import Parts, Unit, units_of
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 

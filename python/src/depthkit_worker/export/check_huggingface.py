@@ -56,12 +56,12 @@ def _check(folder: Path, trust_remote_code: bool, job: ChildJob) -> Any:
             "(--trust-remote-code).",
             folder=str(folder),
         )
-    result = _measure(folder, trust_remote_code, reference, job)
+    result = _measure(folder, trust_remote_code, "vision_config" in content, reference, job)
     return msgspec.to_builtins(msgspec.structs.replace(result, seconds=time.monotonic() - started))
 
 
 def _measure(
-    folder: Path, trust_remote_code: bool, reference: ExportReference, job: ChildJob
+    folder: Path, trust_remote_code: bool, reads_images: bool, reference: ExportReference, job: ChildJob
 ) -> ExportCheckResult:
     import torch
     import transformers
@@ -71,9 +71,8 @@ def _measure(
     quiet_transformers()
     job.report("loading", 0, len(reference.prompts), "prompts")
     try:
-        model = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, dtype="auto", trust_remote_code=trust_remote_code
-        )
+        auto = transformers.AutoModelForImageTextToText if reads_images else transformers.AutoModelForCausalLM
+        model = auto.from_pretrained(folder, dtype="auto", trust_remote_code=trust_remote_code)
         # Not said at all, the library would ask on standard input, which is the worker's.
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
     except Exception as error:  # Whatever the library raises at what it does not read.

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from depthkit_worker.export.block_places import Place
-from depthkit_worker.repair.repair import Slot
-from depthkit_worker.repair.stream_updates import Constant, Scale
+from depthkit_worker.models.stand_ins import Slot
+from depthkit_worker.models.stream_updates import Constant, Scale
 
 SLOTS: tuple[Slot, ...] = get_args(Slot)
 """In the order they run."""

@@ -43,12 +43,19 @@ from depthkit_worker.export.text_files import (
     write_tokenizer,
 )
 from depthkit_worker.export.verify import check_built
+from depthkit_worker.export.with_vision import (
+    WithVision,
+    difference_with_vision,
+    plan_with_vision,
+    whole_config,
+    write_around,
+)
 from depthkit_worker.models.cancellable import calls_obey
 from depthkit_worker.models.compatibility import add_legacy_keys
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.dtypes import dtype_name
 from depthkit_worker.models.folders import files_in, sha256_of_files
-from depthkit_worker.models.kv_cache import kv_bytes_per_attention
+from depthkit_worker.models.kv_cache import kv_bytes_per_block
 from depthkit_worker.models.partial_folders import partial_folder
 from depthkit_worker.models.target import check_room, check_target
 from depthkit_worker.models.told_when_full import told_when_full
@@ -69,6 +76,8 @@ class _Plan:
     stored: torch.dtype
     dtype: torch.dtype
     checkpoint: Checkpoint
+    vision: WithVision | None
+    """The whole checkpoint, where the tower goes with the language model."""
     generation: PassedOn
     options: ExportOptions
     max_shard_bytes: int
@@ -105,6 +114,10 @@ def _plan(
         raise DepthkitError("INVALID_ARGUMENT", "Every block is removed: there is no model left to export.")
     target = check_target(target, "export", options.overwrite, decoder.source.folder)
     checkpoint = build_checkpoint(decoder, places, head_of(subnetwork))
+    vision = None
+    if options.vision:
+        kept = tuple(place.index for place in places if place.block is not None)
+        vision = plan_with_vision(subnetwork, checkpoint, kept, options)
     stored = getattr(torch, decoder.source.stored_dtype)
     plan = _Plan(
         subnetwork=subnetwork,
@@ -113,29 +126,38 @@ def _plan(
         stored=stored,
         dtype=stored if options.dtype == "auto" else getattr(torch, options.dtype),
         checkpoint=checkpoint,
+        vision=vision,
         generation=generation_settings(decoder),
         options=options,
         max_shard_bytes=max_shard_bytes,
     )
     check_built(subnetwork, checkpoint.model)
     check_range(checkpoint.tensors, plan.dtype, job)
-    check_room(plan.target, _parameters_after(plan) * plan.dtype.itemsize)
+    check_room(plan.target, _bytes_after(plan))
     return plan
 
 
 def _write(plan: _Plan, partial: Path, job: Job) -> ExportHuggingfaceResult:
     plan.checkpoint.config.dtype = plan.dtype
-    plan.checkpoint.config.save_pretrained(partial)
-    write_fields(plan.checkpoint.fields, partial / "config.json")
+    if plan.vision is None:
+        plan.checkpoint.config.save_pretrained(partial)
+        write_fields(plan.checkpoint.fields, partial / "config.json")
+    else:
+        write_around(plan.vision, partial)
     for name, text in plan.checkpoint.code.items():
         (partial / name).write_text(text, encoding="utf-8")
     write_tokenizer(plan.decoder, partial)
     write_generation_settings(plan.generation, partial)
-    add_legacy_keys(partial)
-    notes = settle_tokenizer(plan.decoder, partial, plan.checkpoint.config)
-    written = write_shards(plan.checkpoint.tensors, partial, plan.dtype, plan.max_shard_bytes, job)
+    if plan.vision is None:
+        add_legacy_keys(partial)
+    config = plan.checkpoint.config if plan.vision is None else whole_config(partial)
+    notes = settle_tokenizer(plan.decoder, partial, config)
+    written = _write_weights(plan, partial, job)
     digest = sha256_of_files(written.files, job.check)
-    difference = written_difference(plan.subnetwork, plan.checkpoint, partial, plan.dtype, job)
+    if plan.vision is None:
+        difference = written_difference(plan.subnetwork, plan.checkpoint, partial, plan.dtype, job)
+    else:
+        difference = difference_with_vision(plan.subnetwork, partial, job)
     result = _result(plan, written, digest, difference)
     result = replace(result, notes=(*result.notes, *notes))
     made = Made(result.removed, result.kept_blocks, result.layout, result.dtype, result.weights_digest)
@@ -147,9 +169,21 @@ def _write(plan: _Plan, partial: Path, job: Job) -> ExportHuggingfaceResult:
     return _with_files(result, partial, job)
 
 
+def _write_weights(plan: _Plan, partial: Path, job: Job) -> Written:
+    if plan.vision is not None:
+        return write_shards(plan.vision.tensors, partial, None, plan.max_shard_bytes, job)
+    return write_shards(plan.checkpoint.tensors, partial, plan.dtype, plan.max_shard_bytes, job)
+
+
+def _bytes_after(plan: _Plan) -> int:
+    if plan.vision is not None:
+        return sum(tensor.nbytes for tensor in plan.vision.tensors.values())
+    return _parameters_after(plan) * plan.dtype.itemsize
+
+
 def _result(plan: _Plan, written: Written, digest: str, difference: float) -> ExportHuggingfaceResult:
     decoder = plan.decoder
-    kv_bytes = kv_bytes_per_attention(decoder)
+    kv_bytes = kv_bytes_per_block(decoder)
     scale = plan.dtype.itemsize / decoder.dtype.itemsize
     return ExportHuggingfaceResult(
         folder=str(plan.target),
@@ -168,9 +202,10 @@ def _result(plan: _Plan, written: Written, digest: str, difference: float) -> Ex
         ),
         dtype=dtype_name(plan.dtype),
         max_logit_difference=difference,
-        notes=plan.checkpoint.notes,
+        notes=plan.checkpoint.notes if plan.vision is None else plan.vision.notes,
         warnings=(
             *plan.checkpoint.warnings,
+            *(() if plan.vision is None else plan.vision.warnings),
             *plan.generation.warnings,
             *_dtype_warnings(plan),
         ),
@@ -193,7 +228,11 @@ def _card(plan: _Plan, result: ExportHuggingfaceResult, provenance: ExportProven
 
 
 def _kept_blocks(plan: _Plan) -> tuple[int, ...]:
-    return tuple(index for index, lost in enumerate(plan.subnetwork.lost) if lost is not Parts.BOTH)
+    """Those of which a sublayer, or an update of their own, stays."""
+    there = {place.index for place in plan.places}
+    return tuple(
+        index for index, lost in enumerate(plan.subnetwork.lost) if lost is not Parts.BOTH and index in there
+    )
 
 
 def _parameters_after(plan: _Plan) -> int:

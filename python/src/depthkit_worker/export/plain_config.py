@@ -11,19 +11,7 @@ from typing import Any
 from transformers import PreTrainedConfig
 
 from depthkit_worker.models.families import Family
-
-# Lists that may happen to be as long as the model is deep and have nothing to do with its blocks.
-NEVER_PER_BLOCK = frozenset(
-    {
-        "architectures",
-        "eos_token_id",
-        "bos_token_id",
-        "pad_token_id",
-        "suppress_tokens",
-        "begin_suppress_tokens",
-    }
-)
-
+from depthkit_worker.models.per_block import is_dense, is_per_block
 
 Fields = Mapping[str, int | None]
 """Fields of a configuration file to set; None: to leave out."""
@@ -41,9 +29,7 @@ def cut_config(config: PreTrainedConfig, family: Family, kept: Sequence[int], de
     content[family.depth_key] = len(kept)
     warnings = []
     for name, value in content.items():
-        if not isinstance(value, list) or len(value) != depth or name in NEVER_PER_BLOCK:
-            continue
-        if name == family.dense_blocks:
+        if not is_per_block(name, value, depth, family):
             continue
         content[name] = [value[index] for index in kept]
         if name not in family.layer_lists:
@@ -54,14 +40,6 @@ def cut_config(config: PreTrainedConfig, family: Family, kept: Sequence[int], de
     if family.dense_blocks is not None:
         content.update(_dense_blocks(config, family.dense_blocks, kept))
     return CutConfig(type(config).from_dict(content), tuple(warnings))
-
-
-def is_dense(config: PreTrainedConfig, key: str, index: int) -> bool:
-    """Mixture of experts: whether the feed-forward of block `index` has no experts."""
-    if key == "first_k_dense_replace":
-        return index < int(getattr(config, key))
-    listed, step = getattr(config, key) or (), int(config.decoder_sparse_step)
-    return index in listed or config.num_experts == 0 or (index + 1) % step != 0
 
 
 def _dense_blocks(config: PreTrainedConfig, key: str, kept: Sequence[int]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from depthkit_worker.export.block_places import Place
 from depthkit_worker.export.constants_and_factors import grown, scaled, writers
 from depthkit_worker.export.folding import Folds
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.units import Parts
 
 
 def around_blocks(decoder: Decoder) -> dict[str, Tensor]:
@@ -50,12 +51,13 @@ def plain_tensors(decoder: Decoder, blocks: Sequence[Place], folds: Folds) -> di
 
 
 def fold_inverse_scaling(tensors: dict[str, Tensor], decoder: Decoder, kept: Sequence[int]) -> None:
-    """GPT-2 may divide attention scores by the block's number from 1. The new number divides by less
+    """GPT-2 may divide attention scores by the attention's number from 1. The new number divides by less
     than the old one did; the query columns make up for it. Exact but for one rounding."""
     if not getattr(decoder.config, "scale_attn_by_inverse_layer_idx", False):
         return
     hidden = decoder.hidden_size
-    for new, old in enumerate(kept):
+    for new, index in enumerate(kept):
+        old = sum(Parts.ATTENTION not in absent for absent in decoder.absent[:index])
         if new == old:
             continue
         for part in ("weight", "bias"):

@@ -37,17 +37,19 @@ DTYPES = {
 _ORDER = list(DTYPES)
 
 
-def stored_dtype(tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
-    return dtype if tensor.is_floating_point() else tensor.dtype
+def stored_dtype(tensor: Tensor, dtype: torch.dtype | None) -> torch.dtype:
+    return dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
 
 
-def stored_bytes(tensor: Tensor, dtype: torch.dtype) -> int:
+def stored_bytes(tensor: Tensor, dtype: torch.dtype | None) -> int:
     return tensor.numel() * stored_dtype(tensor, dtype).itemsize
 
 
-def write_tensors(tensors: Mapping[str, Tensor], path: Path, dtype: torch.dtype, job: Job) -> Iterator[int]:
-    """Write `tensors` to `path`, floating-point ones as `dtype`; gives the bytes of each piece once
-    written."""
+def write_tensors(
+    tensors: Mapping[str, Tensor], path: Path, dtype: torch.dtype | None, job: Job
+) -> Iterator[int]:
+    """Write `tensors` to `path`, floating-point ones as `dtype`, or as they are; gives the bytes of each
+    piece once written."""
     order = sorted(tensors, key=lambda name: (_ORDER.index(stored_dtype(tensors[name], dtype)), name))
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     end = 0
@@ -64,7 +66,13 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path, dtype: torch.dtype,
         file.write(len(front).to_bytes(8, "little") + front)
         for name in order:
             job.check()
-            raw = as_stored(tensors[name], dtype).flatten().view(torch.uint8).numpy().data
+            raw = (
+                as_stored(tensors[name], stored_dtype(tensors[name], dtype))
+                .flatten()
+                .view(torch.uint8)
+                .numpy()
+                .data
+            )
             for start in range(0, len(raw), PIECE_BYTES):
                 job.check()
                 yield file.write(raw[start : start + PIECE_BYTES])

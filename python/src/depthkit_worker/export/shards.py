@@ -27,10 +27,10 @@ class Written:
 
 
 def write_shards(
-    tensors: Mapping[str, Tensor], folder: Path, dtype: torch.dtype, max_shard_bytes: int, job: Job
+    tensors: Mapping[str, Tensor], folder: Path, dtype: torch.dtype | None, max_shard_bytes: int, job: Job
 ) -> Written:
-    """Write `tensors` as `dtype`. Only one tensor is converted at a time, so that a model that fills the
-    memory can still be saved."""
+    """Write `tensors` as `dtype`; None: each as it is. Only one tensor is converted at a time, so that a
+    model that fills the memory can still be saved."""
     shards = _split(tensors, dtype, max_shard_bytes)
     total, done = sum(stored_bytes(tensor, dtype) for tensor in tensors.values()), 0
     files: list[Path] = []
@@ -49,7 +49,7 @@ def write_shards(
     return Written(tuple(files), total, sum(tensor.numel() for tensor in tensors.values()))
 
 
-def _split(tensors: Mapping[str, Tensor], dtype: torch.dtype, max_shard_bytes: int) -> list[list[str]]:
+def _split(tensors: Mapping[str, Tensor], dtype: torch.dtype | None, max_shard_bytes: int) -> list[list[str]]:
     """Names by shard, in order; a tensor over the limit gets a shard of its own."""
     shards: list[list[str]] = [[]]
     room = max_shard_bytes

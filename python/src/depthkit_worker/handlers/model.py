@@ -45,6 +45,7 @@ def load(session: Session, params: ModelLoadParams, call: Call) -> ModelLoadResu
         dtype=dtype_name(decoder.dtype),
         device=decoder.placement,
         attention=decoder.attention_implementation,
+        absent=tuple(map(str, decoder.absent_units)),
         notes=decoder.source.notes,
         load_seconds=time.monotonic() - started,
     )

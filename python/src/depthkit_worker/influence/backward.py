@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from depthkit_worker.models.decoder import Decoder, Replay
 from depthkit_worker.models.logits import Reader
 from depthkit_worker.models.next_token_loss import cross_entropy, slice_width
+from depthkit_worker.models.stand_ins import OnlyUpdates
 from depthkit_worker.session.job import Job
 
 
@@ -54,10 +55,11 @@ def middle_of(decoder: Decoder, index: int) -> Iterator[list[Tensor]]:
     def see(_module: nn.Module, positional: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         found.append(positional[0] if positional else keywords["hidden_states"])
 
-    if decoder.parallel:
+    block = decoder.blocks[index]
+    if decoder.parallel or isinstance(block, OnlyUpdates):
         yield found
         return
-    handle = decoder.blocks[index].get_submodule(decoder.family.after_attention)
+    handle = block.get_submodule(decoder.family.after_attention)
     hook = handle.register_forward_pre_hook(see, with_kwargs=True)
     try:
         yield found

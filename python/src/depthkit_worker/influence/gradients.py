@@ -27,9 +27,9 @@ from depthkit_worker.models.devices import in_fp64
 from depthkit_worker.models.logits import Reader
 from depthkit_worker.models.next_token_loss import IGNORED, next_tokens
 from depthkit_worker.models.split import BlockStates
+from depthkit_worker.models.stand_ins import NoAttention, NoFeedForward, PassThrough
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.session.job import Job
-from depthkit_worker.subnetworks.gates import NoAttention, NoFeedForward, PassThrough
 
 GRADIENT_METRICS: tuple[GradientMetric, ...] = get_args(GradientMetric)
 
@@ -121,7 +121,7 @@ class _Passes:
         block = self._decoder.blocks[index]
         if isinstance(block, PassThrough):
             return gradient, torch.zeros(len(UNIT_KINDS), len(x), dtype=torch.float64)
-        names, parameters = zip(*self._parameters[index].items(), strict=True)
+        names, parameters = list(self._parameters[index]), list(self._parameters[index].values())
         x = x.detach().requires_grad_(True)
         with torch.enable_grad(), _learning(parameters), middle_of(self._decoder, index) as middle:
             states = self._decoder.run_block_split(index, x, replay)

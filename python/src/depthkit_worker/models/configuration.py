@@ -13,6 +13,8 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.checkpoint import read_config
 from depthkit_worker.models.families import FAMILIES, Family, family_of, unknown
 from depthkit_worker.models.first_line import first_line
+from depthkit_worker.models.own_layout.read import OwnLayout, is_own_layout, own_family, read_own_layout
+from depthkit_worker.models.quantised import refuse_quantised
 from depthkit_worker.models.stored_weights import StoredWeights
 from depthkit_worker.models.text_part import WHOLES, text_config, text_note, text_tensors
 
@@ -34,6 +36,9 @@ class Described:
     outside: frozenset[str]
     """Tensors of the files that are no part of it, as the files call them."""
     notes: tuple[str, ...]
+    family: Family
+    own: OwnLayout | None
+    """What to build, where the folder is in depthkit's own layout."""
 
 
 def check_described(folder: Path) -> dict[str, Any]:
@@ -57,8 +62,17 @@ def load_config(
         for key in DEPTH_KEYS:
             if key in part:
                 _check_depth(folder, part[key], blocks)
+    own: OwnLayout | None = None
     try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
+        if is_own_layout(content):
+            if own_family(folder, content).depth_key not in content:
+                _check_depth(folder, None, blocks)
+            own = read_own_layout(folder, content)
+            config: PreTrainedConfig = own.config
+        else:
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
+    except DepthkitError:
+        raise
     except Exception as error:  # Validation raises whatever the configuration class likes.
         raise DepthkitError(
             "MODEL_INVALID",
@@ -71,33 +85,25 @@ def load_config(
     if whole:
         config = text_config(folder, config)
         notes = (text_note(folder, whole, config, outside),)
-    family = family_of(config)
+    family = family_of(config) if own is None else own.family
     _check_depth(folder, config.num_hidden_layers, blocks)
     notes += _cut_lists(folder, config, family)
-    _check_size(folder, config, stored, trust_remote_code)
-    return Described(config, stored, outside, notes)
+    _check_size(folder, config, stored, own, trust_remote_code)
+    if own is not None:
+        notes += (own.note(folder),)
+    return Described(config, stored, outside, notes, family, own)
 
 
 def _check_family(folder: Path, model_type: object) -> None:
     if isinstance(model_type, str) and (model_type in FAMILIES or model_type in WHOLES):
         return
-    hint = ""
-    if isinstance(model_type, str) and model_type.startswith("depthkit_"):
-        hint = (
-            " It is a pruned model in depthkit's own form: transformers loads it with trust_remote_code. To "
-            "go on from it here, load the model it was made from and remove the units that its README lists."
-        )
-    raise unknown(f"{folder} has", model_type, hint)
+    if is_own_layout({"model_type": model_type}):
+        return  # its family is looked at with the layout
+    raise unknown(f"{folder} has", model_type)
 
 
 def _check_content(folder: Path, content: dict[str, Any]) -> None:
-    if content.get("quantization_config") is not None:
-        raise DepthkitError(
-            "MODEL_UNSUPPORTED",
-            f"{folder} is quantised, and depthkit takes apart plain weights. Use the checkpoint it was made "
-            f"from.",
-            folder=str(folder),
-        )
+    refuse_quantised(folder, content)
     if content.get("transformers_weights") is not None:
         _refuse(
             folder,
@@ -141,13 +147,20 @@ def _cut_lists(folder: Path, config: PreTrainedConfig, family: Family) -> tuple[
 
 
 def _check_size(
-    folder: Path, config: PreTrainedConfig, stored: StoredWeights, trust_remote_code: bool
+    folder: Path,
+    config: PreTrainedConfig,
+    stored: StoredWeights,
+    own: OwnLayout | None,
+    trust_remote_code: bool,
 ) -> None:
     """Build the model without memory for its weights: what cannot be built is told now, and what is far
     larger than the weights is not built at all."""
     try:
         with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
+            if own is None:
+                model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
+            else:
+                model = own.model_class(config)
     except Exception as error:  # An unknown activation is a KeyError, an absurd size a RuntimeError.
         raise DepthkitError(
             "MODEL_INVALID",

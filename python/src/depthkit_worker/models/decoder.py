@@ -8,7 +8,7 @@ subnetworks. Running them all and then the head gives the model's own logits, bi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +18,7 @@ import torch
 from torch import LongTensor, Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from depthkit_worker.contract.wire import UnitKind
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.families import Family, family_of
 from depthkit_worker.models.limits import Limits, limits_of
@@ -28,6 +29,8 @@ from depthkit_worker.models.placement import bring_inputs, moved, told
 from depthkit_worker.models.recorders import Recorded, Recorder, Replacement
 from depthkit_worker.models.source import IN_MEMORY, Source
 from depthkit_worker.models.split import BlockStates, split_block
+from depthkit_worker.models.stand_ins import absent_parts
+from depthkit_worker.models.units import Parts, Unit
 
 MASKED_ATTENTION = ("eager", "sdpa")
 """Attention implementations that take a mask of one's own."""
@@ -77,6 +80,8 @@ class Decoder:
         self.parallel = self.family.parallel(model.config)
         self._forward_options = _forward_options(model.config)
         self._listener: Listener | None = None
+        self.absent = tuple(absent_parts(block, self.family) for block in self.blocks)
+        """What each block never had: of checkpoints in depthkit's own layout alone."""
         self._places = _places(self.blocks, self.device)
         if len(self.devices) > 1:
             bring_inputs(model)
@@ -119,6 +124,32 @@ class Decoder:
     def blocks(self) -> nn.ModuleList:
         """The blocks as they stand: where units are removed, what took their place."""
         return _module_list(self.model, self.family.blocks)
+
+    @cached_property
+    def absent_units(self) -> tuple[Unit, ...]:
+        """The sublayers that it never had, in order."""
+        kinds: tuple[tuple[UnitKind, Parts], ...] = (
+            ("attention", Parts.ATTENTION),
+            ("feed-forward", Parts.FEED_FORWARD),
+        )
+        return tuple(
+            Unit(kind, index)
+            for index, absent in enumerate(self.absent)
+            for kind, part in kinds
+            if part in absent
+        )
+
+    def require_present(self, units: Iterable[Unit]) -> None:
+        """Refuse sublayers that the model never had. A block that lacks one, or both, can be removed: with
+        it go the updates that are its own."""
+        missing = sorted(set(units) & set(self.absent_units))
+        if missing:
+            raise DepthkitError(
+                "INVALID_ARGUMENT",
+                f"There is no {', '.join(map(str, missing))} in this model: the checkpoint "
+                f"{self.source.name} was made without. `model.units(kind)` lists those that there are.",
+                units=[str(unit) for unit in missing],
+            )
 
     def require_tokenizer(self) -> PreTrainedTokenizerBase:
         """The tokenizer, for a call that cannot do without."""

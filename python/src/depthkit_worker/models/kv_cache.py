@@ -11,6 +11,7 @@ from transformers import DynamicCache
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.listener import Tokens
+from depthkit_worker.models.units import Parts
 
 
 def empty_cache() -> DynamicCache:
@@ -48,6 +49,12 @@ def kv_bytes_per_attention(decoder: Decoder) -> tuple[int, ...]:
         model = decoder.model.base_model
         model(input_ids=first, use_cache=True, **{cache_keyword(model): cache})
     return tuple(keys.nbytes + values.nbytes for keys, values, _ in cache)
+
+
+def kv_bytes_per_block(decoder: Decoder) -> tuple[int, ...]:
+    """The same of the model as it was loaded, by block: 0 where it has no attention."""
+    kept = iter(kv_bytes_per_attention(decoder))
+    return tuple(0 if Parts.ATTENTION in absent else next(kept) for absent in decoder.absent)
 
 
 def kv_bytes_per_token(decoder: Decoder) -> int:

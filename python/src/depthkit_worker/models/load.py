@@ -21,12 +21,13 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.adapter_files import adapter_notes
 from depthkit_worker.models.cancellable import making_obeys
 from depthkit_worker.models.checkpoint import require_tokenizer, unreadable_tokenizer
-from depthkit_worker.models.configuration import check_described, load_config
+from depthkit_worker.models.configuration import Described, check_described, load_config
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.devices import choose_device
 from depthkit_worker.models.find import find_adapter, find_model
 from depthkit_worker.models.folders import sha256_of_files
 from depthkit_worker.models.merged_adapter import merge_adapter, read_adapter
+from depthkit_worker.models.own_layout.read import as_stock
 from depthkit_worker.models.placement import mapped_devices, plan_blocks
 from depthkit_worker.models.quiet import quiet_transformers
 from depthkit_worker.models.source import Source
@@ -58,11 +59,13 @@ def load_model(source: str, cache_folder: Path, options: ModelOptions, job: Job)
     job.check()
     job.report(PHASE, 0, 2, "steps")
     # First, as it is loaded in a thread, which would obey as well and leave its imports half done.
-    tokenizer = _tokenizer(folder, options.trust_remote_code, job)
+    tokenizer = _tokenizer(folder, described, options.trust_remote_code, job)
     with making_obeys(job), _digest_beside(stored.files, job) as digest:
         model, weight_notes = load_weights(folder, described, dtype, places, options)
         if adapter is not None:
             weight_notes += merge_adapter(model, adapter)
+        if described.own is not None:
+            as_stock(model, described.own)
         job.report(PHASE, 1, 2, "steps")
         _align(model, job)
         overruled = overruled_note(folder, tokenizer)
@@ -70,7 +73,14 @@ def load_model(source: str, cache_folder: Path, options: ModelOptions, job: Job)
         notes = (*adapter_notes(folder), *described.notes, *weight_notes, *tokenizer_notes)
         weights = digest.result() if adapter is None else adapter.digest(digest.result(), job.check)
         loaded = Source(
-            source, found.revision, folder, weights, described.stored.dtype, notes, options.adapter
+            source,
+            found.revision,
+            folder,
+            weights,
+            described.stored.dtype,
+            notes,
+            options.adapter,
+            None if described.own is None else described.own.digest,
         )
     job.report(PHASE, 2, 2, "steps")
     return Decoder(model, tokenizer, loaded)
@@ -107,9 +117,13 @@ def _digest_beside(files: Sequence[Path], job: Job) -> Iterator[Future[str]]:
             abandoned.set()
 
 
-def _tokenizer(folder: Path, trust_remote_code: bool, job: Job) -> PreTrainedTokenizerBase:
+def _tokenizer(
+    folder: Path, described: Described, trust_remote_code: bool, job: Job
+) -> PreTrainedTokenizerBase:
     require_tokenizer(folder)
-    read = partial(AutoTokenizer.from_pretrained, folder, trust_remote_code=trust_remote_code)
+    # Depthkit's own layout has a configuration of its own, for which the library would run the folder's code.
+    given = {} if described.own is None else {"config": described.own.config}
+    read = partial(AutoTokenizer.from_pretrained, folder, trust_remote_code=trust_remote_code, **given)
     try:
         # Of a large vocabulary it takes seconds, in one call of its Rust.
         tokenizer = attended(job, read)

@@ -28,6 +28,8 @@ class Source:
     """What lies in the checkpoint and was not loaded, or not loaded as it says."""
     adapter: str | None = None
     """The adapter that was merged into the weights, as it was asked for."""
+    layout: str | None = None
+    """Digest of depthkit's own layout, where the checkpoint is in it: some of its numbers are no tensor's."""
 
 
 IN_MEMORY = Source("in memory", None, None, "0" * 64, "float32")

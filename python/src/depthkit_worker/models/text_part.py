@@ -62,8 +62,8 @@ def text_note(folder: Path, whole: str, config: PreTrainedConfig, outside: froze
     shown = ", ".join(sorted(outside)[:NAMED])
     return (
         f"{folder} is a {whole} checkpoint, and its language model was loaded, a {config.model_type} by "
-        f"itself: figures are of text, and an export holds the language model alone. The other "
-        f"{len(outside):,} tensors, such as {shown}, were not loaded."
+        f"itself: figures are of text, and an export holds the language model alone, unless it is asked for "
+        f"`vision`. The other {len(outside):,} tensors, such as {shown}, were not loaded."
     )
 
 

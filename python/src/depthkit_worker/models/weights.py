@@ -15,7 +15,7 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.memory.out_of_memory import is_out_of_memory
 from depthkit_worker.models.adapter_files import NOT_APPLIED
 from depthkit_worker.models.configuration import Described
-from depthkit_worker.models.families import family_of
+from depthkit_worker.models.families import Family
 from depthkit_worker.models.first_line import first_line
 from depthkit_worker.models.leftovers import is_old_buffer, prediction_layers, stored_as
 from depthkit_worker.models.placement import library_map, told
@@ -34,16 +34,17 @@ def load_weights(
     options: ModelOptions,
 ) -> tuple[PreTrainedModel, tuple[str, ...]]:
     """The model, its blocks on the devices `places`, and what to know of the tensors it has no place for."""
-    config = described.config
+    config, family, own = described.config, described.family, described.own
     devices = list(dict.fromkeys(places))
+    read = AutoModelForCausalLM.from_pretrained if own is None else own.from_pretrained
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = read(
             folder,
             config=config,
             dtype=dtype,
-            device_map=_library_map(places, config),
+            device_map=_library_map(places, family),
             attn_implementation=None if options.attention == "auto" else options.attention,
-            trust_remote_code=options.trust_remote_code,
+            trust_remote_code=options.trust_remote_code and own is None,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # Reported below, with the other faults.
             key_mapping=dict(RENAMED) if described.outside else None,
@@ -64,7 +65,7 @@ def load_weights(
             folder=str(folder),
         ) from error
     model, report = loaded
-    expected = family_of(config).architecture
+    expected = family.architecture if own is None else own.model_class.__name__
     if type(model).__name__ != expected:
         raise DepthkitError(
             "MODEL_UNSUPPORTED",
@@ -86,10 +87,10 @@ def load_weights(
     return model, notes
 
 
-def _library_map(places: Sequence[torch.device], config: PreTrainedConfig) -> dict[str, torch.device] | None:
+def _library_map(places: Sequence[torch.device], family: Family) -> dict[str, torch.device] | None:
     if all(place.type == "cpu" for place in places):
         return None  # Without one, tensors are not copied out of the mapped files twice.
-    return library_map(places, family_of(config).blocks)
+    return library_map(places, family.blocks)
 
 
 def _untied(folder: Path, model: PreTrainedModel) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from depthkit_worker.models.families import Family
 from depthkit_worker.models.listener import Tokens
 from depthkit_worker.models.recorders import in_form
 from depthkit_worker.models.split import split_block
+from depthkit_worker.models.stand_ins import require_whole
 from depthkit_worker.models.units import Parts
 from depthkit_worker.policies.decisions import blocks_of, decisions_of, warm_up_of
 from depthkit_worker.policies.tally import Tally
@@ -167,7 +168,12 @@ def _candidates(subnetwork: Subnetwork, policy: Policy) -> tuple[int, ...]:
             end=policy.end,
             depth=depth,
         )
-    gone = Parts.BOTH if isinstance(policy, PromptSkipping) else Parts.FEED_FORWARD
+    whole = isinstance(policy, PromptSkipping)
+    gone = Parts.BOTH if whole else Parts.FEED_FORWARD
+    decoder = subnetwork.decoder
+    for index in named:
+        if whole or Parts.FEED_FORWARD in decoder.absent[index]:
+            require_whole(decoder.blocks[index], decoder.family, index, "A policy skips for some tokens")
     found = tuple(index for index in named if gone not in subnetwork.lost[index])
     if not found:
         raise DepthkitError(

@@ -6,7 +6,7 @@ import torch
 
 from depthkit_worker.contract.wire import KindCosts, ProfilingUnitCostsResult, UnitKind
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.models.kv_cache import kv_bytes_per_attention
+from depthkit_worker.models.kv_cache import kv_bytes_per_block
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.physical import own_tensors, parameter_count, physical
@@ -18,13 +18,17 @@ def unit_costs(decoder: Decoder, job: Job) -> ProfilingUnitCostsResult:
     an export, and a tensor that others share is not saved."""
     item_size = getattr(torch, decoder.source.stored_dtype).itemsize
     whole = decoder.parameters
-    kept_per_token = kv_bytes_per_attention(decoder)
+    kept_per_token = kv_bytes_per_block(decoder)
     kinds = []
     for kind in UNIT_KINDS:
         saved = []
         for index in range(len(decoder.blocks)):
             job.check()
-            with physical(Subnetwork(decoder, (Unit(kind, index),), ())):
+            unit = Unit(kind, index)
+            if unit in decoder.absent_units:
+                saved.append(0)
+                continue
+            with physical(Subnetwork(decoder, (unit,))):
                 saved.append(whole - parameter_count(own_tensors([decoder.model])))
         kinds.append(
             KindCosts(

@@ -6,12 +6,12 @@ In the dense model the means of a run of blocks add up to that of the run, so th
 from __future__ import annotations
 
 from depthkit_worker.contract.wire import EmulatedUpdateOptions
+from depthkit_worker.models.stream_updates import Constant
 from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.gap_filling import fill_gap, update_of
 from depthkit_worker.repair.gap_streams import fit_gaps
 from depthkit_worker.repair.gaps import Gap, require_gaps
 from depthkit_worker.repair.least_squares import GapRegression, affine_of
-from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.session.job import Job
 
 

@@ -34,6 +34,8 @@ from depthkit_worker.contract.wire import (
 )
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.stand_ins import require_whole
+from depthkit_worker.models.stream_updates import Constant
 from depthkit_worker.models.units import Parts
 from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.fold_descent import KeptStreams, descend, kept_tokens
@@ -44,7 +46,6 @@ from depthkit_worker.repair.host_sums import host_sums
 from depthkit_worker.repair.least_squares import GapRegression
 from depthkit_worker.repair.repair import BlockEdit
 from depthkit_worker.repair.ridge_regression import Affine
-from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.repair.weight_changes import Product
 from depthkit_worker.session.job import Job
 
@@ -172,6 +173,7 @@ def _places(base: Base, gaps: Sequence[Gap], reference: RepairReference) -> dict
             _refuse(gap, "no feed-forward comes before it")
         if Parts.FEED_FORWARD in parts[index]:
             _refuse(gap, f"feed-forward.{index}, which comes right before it, is removed as well")
+        require_whole(decoder.blocks[index], decoder.family, index, f"A fold of {gap.units[0]} goes into")
         edit = edits.get(index)
         if edit is not None and edit.after is not None:
             _refuse(gap, f"another repair has put something behind block {index}")

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from depthkit_worker.contract.wire import UnitKind
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.models.stand_ins import Slot
 from depthkit_worker.models.units import Parts, Unit
-from depthkit_worker.repair.repair import Slot, slot_of
+from depthkit_worker.repair.repair import slot_of
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 

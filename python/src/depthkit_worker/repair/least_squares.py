@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from depthkit_worker.contract.wire import GapError
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.devices import in_fp64
+from depthkit_worker.models.stream_updates import Constant, Linear, LowRank
 from depthkit_worker.repair.gap_streams import Tokens
 from depthkit_worker.repair.gaps import Gap
 from depthkit_worker.repair.host_sums import HostSums
 from depthkit_worker.repair.ridge_regression import Affine, RidgeChoice, Solver, Sums, choose_ridge
-from depthkit_worker.repair.stream_updates import Constant, Linear, LowRank
 
 Read = Callable[[Tensor], Tensor]
 """From the stream in front of a gap to z, what an update is linear in; (batch, sequence, hidden) both."""

@@ -14,6 +14,7 @@ from depthkit_worker.contract.wire import LoraOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.logits import Reader
+from depthkit_worker.models.stand_ins import PassThrough
 from depthkit_worker.repair.adapters import Adapter, adapted, places
 from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.repair import BlockEdit, Repair
@@ -23,7 +24,7 @@ from depthkit_worker.repair.training.passes import Trained
 from depthkit_worker.repair.training.report import OnPoint, training_notes
 from depthkit_worker.repair.weight_changes import WeightChange
 from depthkit_worker.session.job import Job
-from depthkit_worker.subnetworks.gates import PassThrough, removed
+from depthkit_worker.subnetworks.gates import removed
 
 CHECKED_TOKENS = 128
 MERGE_TOLERANCE = 1e-4

@@ -10,13 +10,13 @@ from torch import Tensor
 from depthkit_worker.contract.wire import LowRankOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.stream_updates import LowRank, root_mean_square_norm
 from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.gap_filling import fill_gap, finish
 from depthkit_worker.repair.gap_streams import fit_gaps
 from depthkit_worker.repair.gaps import Gap, require_gaps
 from depthkit_worker.repair.host_sums import host_sums
 from depthkit_worker.repair.least_squares import GapRegression
-from depthkit_worker.repair.stream_updates import LowRank, root_mean_square_norm
 from depthkit_worker.repair.training.report import OnPoint
 from depthkit_worker.session.job import Job
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from depthkit_worker.contract.wire import PartialOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder, edited_module
+from depthkit_worker.models.stand_ins import PassThrough
 from depthkit_worker.models.units import Parts
 from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.gaps import find_gaps
@@ -25,7 +26,7 @@ from depthkit_worker.repair.training.passes import Trained
 from depthkit_worker.repair.training.report import OnPoint, training_notes
 from depthkit_worker.repair.weight_changes import Value
 from depthkit_worker.session.job import Job
-from depthkit_worker.subnetworks.gates import PassThrough, removed
+from depthkit_worker.subnetworks.gates import removed
 
 
 def fit_partial(options: PartialOptions, on_point: OnPoint, base: Base, job: Job) -> Fitted:

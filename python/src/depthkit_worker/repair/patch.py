@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from depthkit_worker.contract.wire import PatchOptions
+from depthkit_worker.models.stream_updates import Linear
 from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.gap_filling import fill_gap, finish
 from depthkit_worker.repair.gap_streams import Tokens, fit_gaps
@@ -17,7 +18,6 @@ from depthkit_worker.repair.gaps import Gap, require_gaps
 from depthkit_worker.repair.hadamard import hadamard
 from depthkit_worker.repair.host_sums import HostSums, host_sums
 from depthkit_worker.repair.least_squares import GapRegression, wide
-from depthkit_worker.repair.stream_updates import Linear
 from depthkit_worker.repair.training.report import OnPoint
 from depthkit_worker.session.job import Job
 

@@ -15,13 +15,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from torch import Tensor, nn
 
 from depthkit_worker.contract.wire import UnitKind
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.families import Family
+from depthkit_worker.models.stand_ins import Slot
 from depthkit_worker.models.units import Parts, Unit, removed_parts, units_of
 from depthkit_worker.repair.weight_changes import WeightChange
 
@@ -30,7 +30,6 @@ PARTS_OF: Mapping[UnitKind, tuple[Parts, ...]] = {
     "attention": (Parts.ATTENTION,),
     "feed-forward": (Parts.FEED_FORWARD,),
 }
-Slot = Literal["before", "beside", "after"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,11 +16,12 @@ from torch import Tensor
 
 from depthkit_worker.contract.wire import ReplacementBlockOptions
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.models.stand_ins import require_whole
+from depthkit_worker.models.stream_updates import FeedForward, SwiGlu
 from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.gap_filling import fill_gap
 from depthkit_worker.repair.gaps import Gap, require_gaps
 from depthkit_worker.repair.repair import BlockEdit
-from depthkit_worker.repair.stream_updates import FeedForward, SwiGlu
 from depthkit_worker.repair.training.fills import train_fills
 from depthkit_worker.repair.training.options import LEARNING_RATE, LEARNING_RATE_OF_WEIGHTS, settled
 from depthkit_worker.repair.training.report import OnPoint, training_notes
@@ -81,7 +82,9 @@ def _check(options: ReplacementBlockOptions) -> None:
 
 
 def _block(base: Base, gap: Gap) -> Fill:
-    block = copy.deepcopy(base.decoder.blocks[gap.first]).requires_grad_(False)
+    decoder, first = base.decoder, gap.first
+    require_whole(decoder.blocks[first], decoder.family, first, "A replacement block starts as a copy of")
+    block = copy.deepcopy(decoder.blocks[first]).requires_grad_(False)
     return Fill(gap.units, {gap.first: BlockEdit(replacement=block)})
 
 

@@ -17,12 +17,12 @@ from torch import Tensor
 from depthkit_worker.contract.wire import ScaleOptions, ScaleRatio
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.stream_updates import Scale
 from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.gap_filling import fill_gap, first_token_notes, update_of
 from depthkit_worker.repair.gap_streams import Tokens, fit_gaps
 from depthkit_worker.repair.gaps import Gap, require_gaps
 from depthkit_worker.repair.least_squares import check_finite, gap_error, wide
-from depthkit_worker.repair.stream_updates import Scale
 from depthkit_worker.session.job import Job
 
 

@@ -26,12 +26,13 @@ from depthkit_worker.models.decoder import Decoder, edited_module
 from depthkit_worker.models.file_kinds import not_what_it_says
 from depthkit_worker.models.first_line import first_line
 from depthkit_worker.models.partial_folders import partial_folder
+from depthkit_worker.models.stand_ins import require_whole
+from depthkit_worker.models.stream_updates import Constant, FeedForward, Linear, LowRank, Scale, SwiGlu
 from depthkit_worker.models.target import check_target
 from depthkit_worker.models.told_when_full import told_when_full
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.repair import BlockEdit, Repair
 from depthkit_worker.repair.saved_form import FORMAT, VERSION, SavedRepair, damaged, read_saved
-from depthkit_worker.repair.stream_updates import Constant, FeedForward, Linear, LowRank, Scale, SwiGlu
 from depthkit_worker.repair.weight_changes import Product, Sum, Value, WeightChange
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -282,6 +283,7 @@ def _change(edit: dict[str, Any], where: str, tensors: Mapping[str, Tensor]) -> 
 
 
 def _block(decoder: Decoder, index: int, where: str, tensors: Mapping[str, Tensor]) -> nn.Module:
+    require_whole(decoder.blocks[index], decoder.family, index, "A saved block has the shape of")
     block = copy.deepcopy(decoder.blocks[index])
     state = {name.removeprefix(where): tensor for name, tensor in tensors.items() if name.startswith(where)}
     block.load_state_dict(state)

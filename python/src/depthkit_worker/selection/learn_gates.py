@@ -59,6 +59,7 @@ def learn_gates(
 ) -> LearnedGates:
     """On `corpus`, all its sequences in turn. The model is left as it was."""
     units, groups = _groups(asked, decoder.depth)
+    decoder.require_present(units)
     if options.lora is not None and options.lora.rank == 1 and options.lora.orthogonality > 0:
         raise DepthkitError(
             "INVALID_ARGUMENT",

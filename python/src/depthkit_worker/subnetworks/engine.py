@@ -118,6 +118,7 @@ def evaluate_subnetworks(
     data = rows_of(data, decoder)
     _check(measures, options, data)
     screening = screening_asked(decoder, options, fast)
+    decoder.require_present(subnetworks.units)
     coded = block_codes(subnetworks, decoder.depth, decoder.family)
     codes, to_distinct = np.unique(coded.codes, axis=0, return_inverse=True)
     evaluation = Evaluation(

@@ -11,60 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from depthkit_worker.models.decoder import Decoder, edited_module
 from depthkit_worker.models.families import Family
-from depthkit_worker.models.recorders import in_form
+from depthkit_worker.models.stand_ins import NoAttention, NoFeedForward, PassThrough, UpdateHooks
 from depthkit_worker.models.units import Parts
 from depthkit_worker.repair.repair import BlockEdit
 from depthkit_worker.repair.weight_changes import WeightChange
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
-
-
-class PassThrough(nn.Module):
-    """In the place of a removed block, on its device: repairs may stand beside it there."""
-
-    def __init__(self, family: Family, device: torch.device) -> None:
-        super().__init__()
-        self._returns = family.block_returns
-        self._device = device
-        self.register_forward_pre_hook(self._bring, with_kwargs=True)
-
-    def forward(self, hidden_states: Tensor, *_positional: Any, **_keywords: Any) -> Any:
-        return in_form(hidden_states, self._returns)
-
-    def _bring(self, _module: nn.Module, positional: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        if positional:
-            return (positional[0].to(self._device), *positional[1:]), keywords
-        return (), {**keywords, "hidden_states": keywords["hidden_states"].to(self._device)}
-
-
-class NoAttention(nn.Module):
-    """In the place of a removed attention: zeros, or the residual where the sublayer adds it itself."""
-
-    def __init__(self, family: Family) -> None:
-        super().__init__()
-        self._adds_residual = family.attention_adds_residual
-
-    def forward(self, hidden_states: Tensor, *positional: Any, **_keywords: Any) -> tuple[Tensor, None]:
-        return (positional[0] if self._adds_residual else torch.zeros_like(hidden_states)), None
-
-
-class NoFeedForward(nn.Module):
-    """In the place of a removed feed-forward, or of the last of the modules it is made of."""
-
-    def __init__(self, family: Family) -> None:
-        super().__init__()
-        self._adds_residual = family.feed_forward_adds_residual
-        self._returns = family.feed_forward_returns
-
-    def forward(self, hidden_states: Tensor, *positional: Any) -> Any:
-        residual: Tensor = positional[0] if self._adds_residual else torch.zeros_like(hidden_states)
-        return in_form(residual, self._returns)
 
 
 @contextmanager
@@ -127,38 +83,11 @@ def _apply_edit(decoder: Decoder, index: int, edit: BlockEdit, restore: ExitStac
         _swap(decoder.blocks, str(index), edit.replacement, restore)
     block = edited_module(decoder, index)
     _change_weights(block, edit.weights, restore)
-    if edit.before is None and edit.beside is None and edit.after is None:
+    if not edit.updates:
         return
-    hooks = _EditHooks(edit)
+    hooks = UpdateHooks(edit.updates)
     restore.callback(block.register_forward_pre_hook(hooks.in_front, with_kwargs=True).remove)
     restore.callback(block.register_forward_hook(hooks.behind).remove)
-
-
-class _EditHooks:
-    """The updates of one block's edit, around the block wherever it is called from."""
-
-    def __init__(self, edit: BlockEdit) -> None:
-        self._edit = edit
-        self._input: Tensor | None = None
-
-    def in_front(self, _block: nn.Module, positional: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        named = not positional
-        x: Tensor = keywords["hidden_states"] if named else positional[0]
-        if self._edit.before is not None:
-            x = x + self._edit.before(x)
-        # Kept only where it is read again: a hook outlives the call.
-        self._input = None if self._edit.beside is None else x
-        return ((), {**keywords, "hidden_states": x}) if named else ((x, *positional[1:]), keywords)
-
-    def behind(self, _block: nn.Module, _positional: tuple[Any, ...], output: Any) -> Any:
-        y: Tensor = output[0] if isinstance(output, tuple) else output
-        if self._edit.beside is not None:
-            assert self._input is not None
-            y = y + self._edit.beside(self._input)
-            self._input = None
-        if self._edit.after is not None:
-            y = y + self._edit.after(y)
-        return (y, *output[1:]) if isinstance(output, tuple) else y
 
 
 def _change_weights(block: nn.Module, changes: Mapping[str, WeightChange], restore: ExitStack) -> None:

@@ -8,7 +8,8 @@ from contextlib import ExitStack, contextmanager
 from torch import Tensor, nn
 
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.subnetworks.gates import PassThrough, removed
+from depthkit_worker.models.stand_ins import PassThrough
+from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from depthkit_worker.models.decoder import Decoder, Replay
+from depthkit_worker.models.stand_ins import own_updates
 from depthkit_worker.models.units import Parts
 from depthkit_worker.subnetworks.gates import changed_weights, gated_block
 from depthkit_worker.subnetworks.masks import (
@@ -173,7 +174,8 @@ class Stepper:
 
     def _parallel(self, index: int, x: Tensor, codes: Collection[int], replay: Replay) -> dict[int, Tensor]:
         computed = [code for code in (WHOLE, NO_ATTENTION, NO_FEED_FORWARD) if code in codes]
-        if len(computed) > 1:
+        # An update of the block's own adds to every one of them, and is no part of the two.
+        if len(computed) > 1 and not own_updates(self._decoder.blocks[index]):
             # One computation of the two updates gives all the combinations of them.
             parts = self._decoder.run_block_split(index, x, replay)
             all_three = {
@@ -182,13 +184,14 @@ class Stepper:
                 NO_FEED_FORWARD: parts.attention_out,
             }
             return {code: all_three[code] for code in computed}
+        states: dict[int, Tensor] = {}
         if WHOLE in codes:
-            return {WHOLE: self._decoder.run_block(index, x, replay)}
+            states[WHOLE] = self._decoder.run_block(index, x, replay)
         if NO_ATTENTION in codes:
-            return {NO_ATTENTION: self._without(Parts.ATTENTION, index, x, replay)}
+            states[NO_ATTENTION] = self._without(Parts.ATTENTION, index, x, replay)
         if NO_FEED_FORWARD in codes:
-            return {NO_FEED_FORWARD: self._without(Parts.FEED_FORWARD, index, x, replay)}
-        return {}
+            states[NO_FEED_FORWARD] = self._without(Parts.FEED_FORWARD, index, x, replay)
+        return states
 
     def _without(self, part: Parts, index: int, x: Tensor, replay: Replay) -> Tensor:
         with gated_block(self._decoder.blocks[index], part, self._decoder.family):

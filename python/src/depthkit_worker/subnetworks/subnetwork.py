@@ -23,6 +23,7 @@ class Subnetwork:
 
     def __post_init__(self) -> None:
         _ = self.lost
+        self.decoder.require_present(self.units)
         check_repairs(self.repairs, self.units, self.decoder.depth, self.decoder.family)
         _ = self.edits
 

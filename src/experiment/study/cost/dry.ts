@@ -155,7 +155,7 @@ async function drySearch(ranking: Of<"search">, work: RankWork, guess: () => Gue
     const error = isFailure(removed) ? removed : null;
     sets.push({ removal, removed: isFailure(removed) ? [] : removed, error });
   }
-  const units = playersOf(ranking.units, depth);
+  const units = playersOf(ranking.units, { depth });
   return {
     ranked: { units, scores: null, estimated: null, sets, evaluations: looked, notes: [] },
     exact: ranking.recipe === "tail" || ranking.strategy === "tail",

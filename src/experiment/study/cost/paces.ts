@@ -169,7 +169,7 @@ export class Paces {
   async #sample(open: () => Promise<Corpus | Task>): Promise<Sampled> {
     const { model } = this.#opened;
     await using sample = await open();
-    const last: UnitName[] = [item(unitsOf("block", model.depth), model.depth - 1)];
+    const last: UnitName[] = [item(unitsOf("block", model), model.depth - 1)];
     const [whole, without] = [model.without([]), model.without(last)];
     const measures = sample instanceof Corpus ? (["loss"] as const) : sample.measures;
     let batchSize = 1;

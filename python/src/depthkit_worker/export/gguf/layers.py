@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from depthkit_worker.export.block_places import Place
 from depthkit_worker.export.constants_and_factors import SLOTS
-from depthkit_worker.repair.repair import Slot
-from depthkit_worker.repair.stream_updates import Constant, LowRank, Scale
+from depthkit_worker.models.stand_ins import Slot
+from depthkit_worker.models.stream_updates import Constant, LowRank, Scale
 
 
 @dataclass

@@ -19,7 +19,7 @@ from depthkit_worker.export.gguf.tokenizer import tokenizer_metadata
 from depthkit_worker.export.provenance import public_name, source_card
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.gguf_header import LICENCE_KEYS, PROVENANCE
-from depthkit_worker.repair.stream_updates import LowRank
+from depthkit_worker.models.stream_updates import LowRank
 
 REFERENCE = "depthkit.reference"
 STALE = ("general.size_label", "general.parameter_count", "general.alignment", PROVENANCE, REFERENCE)

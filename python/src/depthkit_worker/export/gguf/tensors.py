@@ -25,7 +25,7 @@ from depthkit_worker.export.gguf.stored import (
     stored_kind,
 )
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.repair.stream_updates import LowRank
+from depthkit_worker.models.stream_updates import LowRank
 
 NO_WIDTH = 32
 """Of a feed-forward of zeros: one block of a quantised row. One of width 0 would make llama.cpp leave out its

@@ -6,8 +6,8 @@ from packaging.version import Version
 
 from depthkit_worker.export.block_places import places_of
 from depthkit_worker.export.folding import Folds, plan_folds
-from depthkit_worker.export.library_versions import oldest
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.own_layout.library_versions import oldest
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 LIBRARY = "4.57.6"

@@ -32,14 +32,14 @@ _REFUSED: Mapping[str, str] = {
 """Asked for often and not described, by `model_type`, "_text" left out: why."""
 
 
-def unknown(what: str, model_type: object, hint: str = "") -> DepthkitError:
+def unknown(what: str, model_type: object) -> DepthkitError:
     """The refusal of an architecture without a family. `what`: what has it, as a sentence begins."""
     known = sorted(FAMILIES)
     reason = _REFUSED.get(str(model_type).removesuffix("_text"))
     why = "which depthkit does not know" if reason is None else f"which depthkit cannot take apart: {reason}"
     return DepthkitError(
         "MODEL_UNSUPPORTED",
-        f"{what} the architecture {model_type!r}, {why}. It knows {', '.join(known)}.{hint}",
+        f"{what} the architecture {model_type!r}, {why}. It knows {', '.join(known)}.",
         modelType=model_type,
         known=known,
     )
