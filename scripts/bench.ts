@@ -48,6 +48,15 @@ const benches: Record<string, () => unknown> = {
   search: () => typescript("bench/search/choices.ts", kept("search")),
   "search-enumerated": () => typescript("bench/search/enumerated.ts"),
   "shapley-scale": () => typescript("bench/shapley/scale.ts"),
+  "scale-tables": () => inPython("bench/scale/tables.py"),
+  "scale-actors": async () => {
+    const tools = await pythonTools(); // which have Ray
+    const path = [tools.env["PYTHONPATH"], join(root, "bench")].join(delimiter);
+    for (const actors of ["1", "2", "4"]) {
+      const bench = ["bench/scale/actors.py", model.folder, actors];
+      runStep(tools.python, bench, { env: { ...tools.env, PYTHONPATH: path } });
+    }
+  },
   "lm-eval": async () => {
     // Beside the tests' tools, which have lm-eval.
     const tools = await pythonTools();

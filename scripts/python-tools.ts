@@ -18,8 +18,9 @@ export async function pythonTools(): Promise<PythonTools> {
   const path = [
     installed(python, "python-tools", "requirements-dev.txt"),
     join(root, "python", "src"),
-    // An extra of the product, which tests compare with. Behind the rest, and beside the worker's packages.
+    // Extras of the product, which tests need. Behind the rest, and beside the worker's packages.
     installed(python, "lm-eval", "requirements-lm-eval.txt"),
+    installed(python, "ray", "requirements-ray.txt"),
   ].join(delimiter);
   return { python, env: { PYTHONPATH: path, PYTHONDONTWRITEBYTECODE: "", OMP_WAIT_POLICY: "PASSIVE" } };
 }

@@ -36,6 +36,7 @@ export const errorCodes = [
   "WORKER_UNRESPONSIVE", // the worker's heartbeat stopped
   "CONNECTION_LOST", // the connection to the worker broke, and the worker still ran
   "KEY_REFUSED", // a remote worker and this client do not have each other's keys
+  "CLUSTER_UNAVAILABLE", // the Ray cluster cannot be started or joined, or its nodes cannot load the model
   "WORKER_BUSY", // a remote worker serves another client
   "PYTHON_RAISED", // an exception in what a script had Python do (depthkit/python)
   "PYTHON_DIED", // that Python ended while it was in use

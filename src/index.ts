@@ -242,7 +242,7 @@ export {
 export type { Policy, PolicyOptions, Skips } from "./protocol/policies.ts";
 export type { ModelProfile, ProfileMode, Speed, Spread } from "./protocol/profiling.ts";
 export type { RepairInfo, RepairReport, TrainingPoint } from "./protocol/repair.ts";
-export type { Measure, Precision } from "./protocol/subnetworks.ts";
+export type { Measure, Precision, WorkSplit } from "./protocol/subnetworks.ts";
 export type { TaskFormat, TaskInfo } from "./protocol/task.ts";
 export { checkUnits, parseUnit, type Unit } from "./protocol/units.ts";
 export type { WorkerStatus } from "./protocol/worker.ts";
@@ -268,5 +268,6 @@ export type { MeasureScores, NamedScores, Scores as PlayerScores } from "./selec
 export type { Span } from "./selection/span.ts";
 export { type StrategyChoice, type StrategyName, strategies } from "./selection/strategy-choice.ts";
 export type { LinkChange } from "./transport/link.ts";
+export type { ClusterOptions } from "./worker/cluster.ts";
 export type { MadeKeys, MakeKeysOptions } from "./worker/keys.ts";
 export type { ListeningWorker, ListenOptions } from "./worker/listen.ts";

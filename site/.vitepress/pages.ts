@@ -58,7 +58,8 @@ const orders: Readonly<Record<string, readonly string[]>> = {
       "studies",
       "export",
     ],
-    ...["gguf", "onnx", "policies", "routes", "embedding", "remote", "python", "reliability", "security"],
+    ...["gguf", "onnx", "policies", "routes", "embedding", "remote", "cluster", "python", "reliability"],
+    "security",
     ...["architecture", "engine", "scale", "methods", "tasks", "protocol", "errors"],
   ],
   guide: [

@@ -187,7 +187,10 @@ export const commands: readonly CommandEntry[] = [
     name: "worker",
     description:
       "Serve clients on other machines until Ctrl-C; who comes and goes is told on standard error.",
-    examples: ['npx depthkit worker --listen "tcp://*:5555" --keys gpu.keys'],
+    examples: [
+      'npx depthkit worker --listen "tcp://*:5555" --keys gpu.keys',
+      'npx depthkit worker --listen "tcp://*:5555" --keys gpu.keys --cluster ray://head:10001',
+    ],
     load: async () => (await import("./worker.ts")).registerWorker,
   },
   {

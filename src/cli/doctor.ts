@@ -43,6 +43,7 @@ function doctorText(report: DoctorReport): string {
     ],
     ["Python", interpreterText(python)],
     ["packages", python.packages ? versions(python.packages) : "not known"],
+    ["extras", python.extras ? versions(python.extras) : "not known"],
     ["torch", torchText(python.devices)],
     ["devices", devicesText(python.devices)],
     ["attention", attentionText(python.attention)],

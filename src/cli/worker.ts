@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import type { Command } from "commander";
-import { DepthkitError, listenWorker } from "../index.ts";
+import { type ClusterOptions, DepthkitError, listenWorker } from "../index.ts";
 import { runCommand } from "./command.ts";
 import { requireKeys } from "./remote.ts";
-import { realNumber } from "./values.ts";
+import { realNumber, wholeNumber } from "./values.ts";
 
-interface Flags {
+interface Flags extends ClusterOptions {
   listen: string;
   keep: number;
 }
@@ -14,11 +14,17 @@ export function registerWorker(command: Command): void {
   command
     .requiredOption("--listen <url>", "where: tcp://host:port; host * is every network of this machine")
     .option("--keep <seconds>", "how long a session outlives its link", realNumber(1, 1e9), 300)
+    .option(
+      "--cluster <address>",
+      "a Ray cluster that does pieces of the work: auto, ray://host:port, host:port",
+    )
+    .option("--actors <count>", "actors to use at most, and to wait for", wholeNumber(1))
     .action((flags: Flags) =>
       runCommand({}, async ({ signal }) => {
         const keys = requireKeys("--listen");
-        const { listen, keep: keepSeconds } = flags;
-        await using worker = await listenWorker({ listen, keys, keepSeconds, verbose: true, signal });
+        const { listen, keep: keepSeconds, cluster, actors } = flags;
+        const on = { cluster, actors };
+        await using worker = await listenWorker({ listen, keys, keepSeconds, ...on, verbose: true, signal });
         process.stderr.write(`Listening at ${worker.endpoint}. Ctrl-C ends it.\n`);
         const asked = signal.aborted ? Promise.resolve() : once(signal, "abort");
         const ended = await Promise.race([worker.exited, asked.then(() => undefined)]);

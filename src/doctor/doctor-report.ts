@@ -13,6 +13,8 @@ export const pythonSections = {
   }),
   /** Version by package; null where it is not installed. */
   packages: z.record(z.string(), z.string().nullable()),
+  /** Version by extra; null where `setup --with` has not installed it. */
+  extras: z.record(z.string(), z.string().nullable()),
   devices: z.object({
     torch: z.string(),
     threads: z.int(),
@@ -76,6 +78,7 @@ export const doctorReport = z.object({
       managed: z.boolean(),
       interpreter: pythonSections.interpreter.nullable(),
       packages: pythonSections.packages.nullable(),
+      extras: pythonSections.extras.nullable(),
       devices: pythonSections.devices.nullable(),
       attention: pythonSections.attention.nullable(),
     })

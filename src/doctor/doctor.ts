@@ -65,6 +65,7 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
       managed: worker?.managed ?? true,
       interpreter: facts.interpreter ?? null,
       packages: facts.packages ?? null,
+      extras: facts.extras ?? null,
       devices: facts.devices ?? null,
       attention: facts.attention ?? null,
     },

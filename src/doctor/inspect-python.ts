@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { extraRequirements, workerExtras } from "../environment/extras.ts";
 import { requiredModules } from "../environment/requirements.ts";
 import { DepthkitError } from "../errors.ts";
 import type { Python } from "../python/python.ts";
@@ -73,6 +74,14 @@ const questions: Record<PythonSection, (py: Python) => Promise<unknown>> = {
   async packages(py) {
     const found: Record<string, string | null> = {};
     for (const { package: name } of requiredModules) found[name] = await version(py, name);
+    return found;
+  },
+  async extras(py) {
+    const found: Record<string, string | null> = {};
+    for (const extra of workerExtras) {
+      const [main] = extraRequirements(extra).modules;
+      found[extra] = main === undefined ? null : await version(py, main.package);
+    }
     return found;
   },
   async devices(py) {

@@ -1,7 +1,7 @@
 import { DepthkitError } from "../errors.ts";
 import { aFlag, anyOf, aText, checkArgument, listOf } from "../options.ts";
 import type { UnitName } from "../protocol/common.ts";
-import { engineOptions, type Measure } from "../protocol/subnetworks.ts";
+import { engineOptions, type Measure, type WorkSplit } from "../protocol/subnetworks.ts";
 import type { CallOptions } from "../rpc/call-options.ts";
 import { aHandle } from "../rpc/handle.ts";
 import { checkCallOptions } from "../rpc/parse-params.ts";
@@ -10,7 +10,13 @@ import { Evaluator } from "./evaluator.ts";
 import { productsOf } from "./precision.ts";
 import type { Scorable } from "./scorable.ts";
 import type { HeldRepair, Subject } from "./subject.ts";
-import { type EngineParams, measureSubnetworks, packBits, type Subnetworks } from "./subnetworks.ts";
+import {
+  type EngineParams,
+  keptMasks,
+  measureSubnetworks,
+  packBits,
+  type Subnetworks,
+} from "./subnetworks.ts";
 
 /** How the engine works, and where what it measures is kept. */
 export interface EngineOptions extends CallOptions, EngineParams {
@@ -47,6 +53,8 @@ export interface SubnetworkScores {
   blockEvaluations: number;
   /** 0 where nothing was computed. */
   batchSize: number;
+  /** How the work was cut for the actors of a cluster; null where the worker's own device did it. */
+  split: Readonly<WorkSplit> | null;
   /** What did not go as planned: batches halved for memory, repairs that apply nowhere. */
   notes: readonly string[];
   seconds: number;
@@ -179,8 +187,8 @@ async function run(
         }
       },
     });
-    const { counts, notFinite, distinct, blockEvaluations, batchSize, notes, seconds } = result;
-    const effort = { distinct, blockEvaluations, batchSize, notes, seconds };
+    const { counts, notFinite, distinct, blockEvaluations, batchSize, split, notes, seconds } = result;
+    const effort = { distinct, blockEvaluations, batchSize, split, notes, seconds };
     return { measures, scores, counts, notFinite: [...notFinite], ...effort };
   }
   await using evaluator = await Evaluator.open(model, data, { measures, engine, journal });
@@ -204,17 +212,6 @@ const columnOf = (rows: ArrayLike<number>, column: number, width: number): Float
   Float64Array.from({ length: rows.length / width }, (_, row) => rows[row * width + column] ?? Number.NaN);
 
 /** One bit per unit and subnetwork, over the units that any of them removes. */
-function keptMasks(removed: readonly (readonly UnitName[])[]): Pick<Subnetworks, "players" | "kept"> {
-  // A subnetwork that removes nothing needs a column too.
-  const units = [...new Set(removed.flat())];
-  if (units.length === 0) units.push("block.0");
-  const gone = removed.map((names) => new Set(names));
-  return {
-    players: units.map((unit) => [unit]),
-    kept: packBits(gone.map((names) => units.map((unit) => !names.has(unit)))),
-  };
-}
-
 type Placed = Pick<Subnetworks, "repairs" | "repaired">;
 
 function ownRepairs(own: readonly (readonly HeldRepair[])[]): Placed {

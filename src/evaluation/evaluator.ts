@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { DepthkitError } from "../errors.ts";
 import { type CacheCounts, RowCache } from "../game/row-cache.ts";
-import type { Measure } from "../protocol/subnetworks.ts";
+import type { Measure, WorkSplit } from "../protocol/subnetworks.ts";
 import type { CallOptions } from "../rpc/call-options.ts";
 import { modelKey } from "./keys.ts";
 import { MeasureStore } from "./measure-store.ts";
@@ -41,6 +41,8 @@ export interface Effort {
   /** Blocks run on a batch, a sublayer counting as its share. */
   blockEvaluations: number;
   batchSize: number;
+  /** Of the last call that a cluster did. */
+  split: WorkSplit | null;
   notes: readonly string[];
 }
 
@@ -59,7 +61,7 @@ export class Evaluator implements AsyncDisposable {
   readonly #engine: EngineParams;
   readonly #store: MeasureStore | undefined;
   readonly #rows: RowCache;
-  readonly #effort: Effort = { distinct: 0, blockEvaluations: 0, batchSize: 0, notes: [] };
+  readonly #effort: Effort = { distinct: 0, blockEvaluations: 0, batchSize: 0, split: null, notes: [] };
 
   private constructor(
     model: Subject,
@@ -171,10 +173,11 @@ export class Evaluator implements AsyncDisposable {
     return this.close();
   }
 
-  #note({ distinct, blockEvaluations, batchSize, notes }: Effort): void {
+  #note({ distinct, blockEvaluations, batchSize, split, notes }: Effort): void {
     this.#effort.distinct += distinct;
     this.#effort.blockEvaluations += blockEvaluations;
     this.#effort.batchSize = Math.max(this.#effort.batchSize, batchSize);
+    this.#effort.split = split ?? this.#effort.split;
     this.#effort.notes = [...new Set([...this.#effort.notes, ...notes])];
   }
 }

@@ -1,5 +1,6 @@
 import type { UnitName } from "../protocol/common.ts";
 import type { Params, Result } from "../protocol/methods.ts";
+import type { WorkSplit } from "../protocol/subnetworks.ts";
 import type { Tensor } from "../protocol/tensor.ts";
 import type { CallOptions } from "../rpc/call-options.ts";
 import type { Scorable } from "./scorable.ts";
@@ -49,6 +50,40 @@ export function packBits(rows: readonly (readonly boolean[])[]): Uint8Array<Arra
     }
   }
   return data;
+}
+
+/** Of subnetworks that lose these units each. */
+export function keptMasks(removed: readonly (readonly UnitName[])[]): Pick<Subnetworks, "players" | "kept"> {
+  // A subnetwork that removes nothing needs a column too.
+  const units = [...new Set(removed.flat())];
+  if (units.length === 0) units.push("block.0");
+  const gone = removed.map((names) => new Set(names));
+  return {
+    players: units.map((unit) => [unit]),
+    kept: packBits(gone.map((names) => units.map((unit) => !names.has(unit)))),
+  };
+}
+
+/**
+ * How a cluster would share the work of measuring them, without doing it; null where the worker has none.
+ */
+export async function splitOfWork(
+  model: Subject,
+  data: Scorable,
+  removed: readonly (readonly UnitName[])[],
+  call: CallOptions,
+): Promise<WorkSplit | null> {
+  const { players, kept } = keptMasks(removed);
+  const params = {
+    model: model.handle.on(model.connection),
+    data: data.on(model.connection),
+    players,
+    kept: { tensor: 0 },
+    measures: [...data.measures],
+  };
+  const tensors = [masks(kept, players.length)];
+  const { result } = await model.connection.call("subnetworks.split", params, { ...call, tensors });
+  return result.split;
 }
 
 /**

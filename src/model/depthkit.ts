@@ -24,6 +24,7 @@ import type { Executor } from "../rpc/executor.ts";
 import type { RestartLimit } from "../rpc/member.ts";
 import { workerCallChecks } from "../rpc/time-limit.ts";
 import type { Workers } from "../rpc/workers.ts";
+import { type ClusterOptions, checkClusterOptions, clusterChecks } from "../worker/cluster.ts";
 import type { LaunchOptions } from "../worker/launch.ts";
 import type { CheckExportOptions } from "./check-export.ts";
 import type { FetchedFolder } from "./fetch.ts";
@@ -45,7 +46,7 @@ export interface StartOptions extends LaunchOptions, KitOptions {
 }
 
 /** What `Depthkit.pool` takes. */
-export interface PoolOptions extends StartOptions {
+export interface PoolOptions extends Omit<StartOptions, keyof ClusterOptions> {
   /**
    * A worker for each, which loads its models there. Devices of one kind: a call may be answered by any of
    * them.
@@ -58,7 +59,7 @@ export interface CheckTargetOptions extends CallOptions, z.input<typeof targetOp
 /** Long enough for a model that is loaded in between. */
 const RESTART_LIMIT: RestartLimit = { crashes: 3, seconds: 60 };
 
-const startChecks: Checks<StartOptions> = {
+const launchChecks: Checks<Omit<StartOptions, keyof ClusterOptions>> = {
   ...kitChecks,
   python: aText,
   verbose: aFlag,
@@ -67,7 +68,8 @@ const startChecks: Checks<StartOptions> = {
   restart: anyOf("never", "on-crash"),
   restartLimit: objectOf({ crashes: required(aWhole(1)), seconds: required(aNumberAbove(0)) }),
 };
-const poolChecks: Checks<PoolOptions> = { ...startChecks, devices: required(listOf(aText, 1)) };
+const poolChecks: Checks<PoolOptions> = { ...launchChecks, devices: required(listOf(aText, 1)) };
+const startChecks: Checks<StartOptions> = { ...launchChecks, ...clusterChecks };
 
 /** One worker of a kit. */
 export interface KitWorker {
@@ -98,13 +100,15 @@ export class Depthkit {
 
   /**
    * Starts a worker in the environment that `npx depthkit setup` made, or in that of DEPTHKIT_PYTHON.
-   * Returns as soon as it answers; torch is imported meanwhile.
+   * Returns as soon as it answers; torch is imported meanwhile. With `cluster` Ray is started or joined
+   * meanwhile too, and the first model that is loaded says where that fails.
    *
    * @throws DepthkitError ENVIRONMENT_MISSING, PYTHON_NOT_FOUND, PYTHON_TOO_OLD, MODULE_MISSING,
    * WORKER_START_FAILED, VERSION_MISMATCH, CONNECTION_LOST, TIMEOUT, CANCELLED
    */
   static async start(options: StartOptions = {}): Promise<Depthkit> {
     checkOptions("Depthkit.start", options, startChecks);
+    checkClusterOptions("Depthkit.start", options);
     return new Depthkit(await startWorkers("Depthkit.start", options, [opening(options)]));
   }
 

@@ -86,6 +86,8 @@ import {
   subnetworksEvaluateParams,
   subnetworksEvaluatePart,
   subnetworksEvaluateResult,
+  subnetworksSplitParams,
+  subnetworksSplitResult,
 } from "./subnetworks.ts";
 import { taskLoadParams, taskLoadResult, taskUnloadParams } from "./task.ts";
 import {
@@ -118,6 +120,7 @@ export const methods = {
     part: subnetworksEvaluatePart,
     result: subnetworksEvaluateResult,
   },
+  "subnetworks.split": { params: subnetworksSplitParams, result: subnetworksSplitResult },
   "influence.measure": { params: influenceMeasureParams, result: influenceMeasureResult },
   "influence.gradients": { params: influenceGradientParams, result: influenceGradientResult },
   "influence.stream": { params: influenceStreamParams, result: influenceStreamResult },

@@ -79,6 +79,14 @@ export const subnetworksEvaluateParams = extending("SubnetworksEvaluateParams", 
     .describe("What the caller takes `screen` to multiply in: a worker on another device may differ."),
 });
 
+export const subnetworksSplitParams = extending("SubnetworksSplitParams", engineOptions, {
+  model: modelHandle,
+  data: dataHandle.describe("A corpus, or a task."),
+  players: list(list(unitName, 1), 1).describe("The columns of kept, as in subnetworks.evaluate."),
+  kept: tensorRef.describe("As in subnetworks.evaluate."),
+  measures: list(measure, 1),
+});
+
 export const subnetworksEvaluatePart = named(
   "SubnetworksEvaluatePart",
   z.object({
@@ -94,6 +102,20 @@ export const subnetworksEvaluatePart = named(
   }),
 );
 
+/** How work was cut for the actors of a cluster, and what was expected of that. */
+const workSplit = named(
+  "WorkSplit",
+  z.object({
+    actors: count(1).describe("Those that held the model, or were about to."),
+    pieces: count(1).describe("Some of the subnetworks on some of the sequences each."),
+    sharingLost: finite().describe("Blocks run more than on one device, by those run there: 0.1 is a tenth."),
+    seconds: finite().describe("Expected, by the pace that was measured, until the last actor is done."),
+    aloneSeconds: finite().describe("Expected of one device of that pace."),
+  }),
+);
+/** How work was cut for the actors of a cluster, and what was expected of that. */
+export type WorkSplit = z.output<typeof workSplit>;
+
 export const subnetworksEvaluateResult = named(
   "SubnetworksEvaluateResult",
   z.object({
@@ -104,7 +126,13 @@ export const subnetworksEvaluateResult = named(
     notFinite: list(count()),
     blockEvaluations: finite().describe("Blocks run on a batch, a sublayer counting as its share."),
     batchSize: count(1),
+    split: workSplit.nullable().describe("On a cluster; null: on the worker's own device."),
     notes: list(z.string()).describe("What did not go as planned, such as batches halved for memory."),
     seconds: finite(),
   }),
+);
+
+export const subnetworksSplitResult = named(
+  "SubnetworksSplitResult",
+  z.object({ split: workSplit.nullable().describe("Null without a cluster.") }),
 );

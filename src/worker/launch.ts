@@ -12,6 +12,7 @@ import { cacheFolder } from "../platform/cache-folder.ts";
 import { cancelled, throwIfCancelled } from "../platform/cancelled.ts";
 import { parseJson } from "../platform/json.ts";
 import { lastLines } from "../platform/run-child.ts";
+import { type ClusterOptions, clusterFlags } from "./cluster.ts";
 import { explainStartFailure } from "./start-failure.ts";
 
 const STDERR_KEPT_CHARACTERS = 64_000;
@@ -30,7 +31,7 @@ const CLOSE_PATIENCE_MS = 3_000;
 const LAST_WORDS_MS = 200;
 const IPC = "ipc://";
 
-export interface LaunchOptions {
+export interface LaunchOptions extends ClusterOptions {
   /** An interpreter of the caller's own, in place of the managed environment and DEPTHKIT_PYTHON. */
   python?: string;
   /** Also print what the worker writes to its standard error. */
@@ -85,9 +86,10 @@ export async function launchWorker(
   const { python, env } = await resolveWorkerPython(options.python);
   throwIfCancelled(options.signal, "Starting the worker");
   const token = randomBytes(16).toString("hex");
+  const flags = [...asFlags(listen), ...clusterFlags(options)];
   // Node's own spawn: loading execa would add 100 ms to every start, and its result at the end is no use
   // here, where the first line of output decides and the worker lives by the pipe to its standard input.
-  const child = spawn(python, [...SAFE_PATH, "-m", "depthkit_worker", ...asFlags(listen)], {
+  const child = spawn(python, [...SAFE_PATH, "-m", "depthkit_worker", ...flags], {
     stdio: ["pipe", "pipe", "pipe"],
     env: {
       ...ONE_HEAP,

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { DepthkitError } from "../errors.ts";
 import { aFlag, aNumberAbove, aSignal, aText, type Checks, checkOptions, required } from "../options.ts";
+import { checkClusterOptions, clusterChecks } from "./cluster.ts";
 import { readKeys } from "./keys.ts";
 import { type LaunchOptions, launchWorker } from "./launch.ts";
 import { checkAddress } from "./remote-address.ts";
@@ -35,6 +36,7 @@ const listenChecks: Checks<ListenOptions> = {
   python: aText,
   verbose: aFlag,
   startTimeoutMs: aNumberAbove(0),
+  ...clusterChecks,
   signal: aSignal,
 };
 
@@ -43,6 +45,7 @@ export async function listenWorker(options: ListenOptions): Promise<ListeningWor
   checkOptions("listenWorker", options, listenChecks);
   const { listen, keys, keepSeconds = DEFAULT_KEEP_SECONDS, ...launch } = options;
   checkAddress("listenWorker", listen, { listen: true });
+  checkClusterOptions("listenWorker", launch);
   const file = resolve(keys);
   if (Object.keys(readKeys(file).trusted).length === 0) {
     throw new DepthkitError(

@@ -371,6 +371,10 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
   ["baselines", () => sdk.prune(kit, { ...pruning(), players: "attention", baselines: ["replaceme"] })],
   ["heal.rank", () => sdk.prune(kit, { ...pruning(), heal: { method: "lora", rank: 0 } })],
   ["data.texts.1", () => sdk.prune(kit, { ...pruning(), data: { texts: ["whole", "cut \ud83d"] } })],
+  ["cluster", () => Depthkit.start({ cluster: "head" })],
+  ["actors", () => Depthkit.start({ actors: 2 })],
+  ["actors", () => Depthkit.start({ cluster: "auto", actors: 0 })],
+  ["cluster", () => Depthkit.pool({ devices: ["cpu"], cluster: "auto" } as Anything)],
   ["restartLimit", () => Depthkit.start({ restartLimit: { crashes: 1, seconds: 1 } })],
   [
     "restartLimit.seconds",

@@ -20,7 +20,8 @@ from depthkit_worker.models.quiet import quiet_transformers
 from tiny import VOCABULARY
 
 # What a bench compares with, a test does as well.
-sys.path.append(str(Path(__file__).resolve().parents[2] / "bench" / "lm-eval"))
+for bench in ("lm-eval", "scale"):
+    sys.path.append(str(Path(__file__).resolve().parents[2] / "bench" / bench))
 
 
 # With DEPTHKIT_GPU=cpu the tests of tests/python/gpu can be tried where there is no CUDA device.

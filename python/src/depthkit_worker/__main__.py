@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,8 +36,9 @@ def main() -> None:
     # What reads standard input, a prompt of some library, meets its end and does not wait for the parent's.
     lifeline = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    folder = _ray_folder(options.cluster)
     if hasattr(os, "fork"):
-        start_guard(lifeline, PATIENCE + 1)
+        start_guard(lifeline, PATIENCE + 1, folder)
     # torch's threads wait for each other by spinning, and where another program wants the cores too the
     # one that is waited for does not get one: a forward pass then takes ten times as long. Asleep they
     # cost microseconds. Read when torch is loaded.
@@ -52,12 +54,19 @@ def main() -> None:
     from depthkit_worker.server.server import Server
 
     line = _line(token, options)
-    server = Server(line, HANDLERS)
+    cluster = None
+    if options.cluster is not None:
+        from depthkit_worker.cluster.ray_session import RaySession
+
+        cluster = RaySession(options.cluster, options.actors, folder)
+    server = Server(line, HANDLERS, cluster)
 
     def watch_parent() -> None:
         while os.read(lifeline, 4096):
             pass
         server.stop(PATIENCE)
+        if cluster is not None:
+            cluster.leave()
         os._exit(0)
 
     threading.Thread(target=watch_parent, name="parent", daemon=True).start()
@@ -71,7 +80,18 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--listen", metavar="ENDPOINT")
     parser.add_argument("--keys", metavar="FILE", type=Path)
     parser.add_argument("--keep", metavar="SECONDS", type=float)
+    parser.add_argument("--cluster", metavar="ADDRESS")
+    parser.add_argument("--actors", metavar="COUNT", type=int)
     return parser.parse_args()
+
+
+def _ray_folder(cluster: str | None) -> Path | None:
+    """Where a Ray that begins and ends with this worker has its files: a short path, as it has sockets."""
+    if cluster != "auto":
+        return None
+    if not hasattr(os, "fork"):
+        sys.exit("A Ray of this machine alone is started on Linux and macOS only.")
+    return Path(tempfile.mkdtemp(prefix="depthkit-ray-"))
 
 
 def _line(token: str, options: argparse.Namespace) -> Line:

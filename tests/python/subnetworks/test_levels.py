@@ -19,6 +19,7 @@ from depthkit_worker.subnetworks.data_rows import rows_of
 from depthkit_worker.subnetworks.engine import evaluate_subnetworks
 from depthkit_worker.subnetworks.executor import Evaluation, LocalExecutor, Piece, Progress, RowSums
 from depthkit_worker.subnetworks.masks import Subnetworks
+from depthkit_worker.subnetworks.plan import Plan
 from depthkit_worker.subnetworks.positions import MEASURES
 from influence.builders import corpus_of, random_rows
 from subnetworks.physical import random_masks
@@ -34,6 +35,9 @@ class Stacking:
     def __init__(self, decoder: Decoder, data: Corpus | Task, stacked: int) -> None:
         self._local = LocalExecutor(decoder, data)
         self._stacked = stacked
+
+    def cut(self, plan: Plan, evaluation: Evaluation) -> Plan:
+        return plan
 
     def run(self, evaluation: Evaluation, pieces: Iterable[Piece], progress: Progress) -> Iterator[RowSums]:
         return self._local.run(

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "9f1b72be276bc12138c4b8165515944f1e8d648a8517841b6fd7eea1c47e21e6"
+CONTRACT_DIGEST = "d59d55af5917eab5e09c8724b900060adf601fb7697d91dcdbaa34f43e746a4a"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1957,9 +1957,27 @@ class SubnetworksEvaluateResult(Struct, frozen=True, kw_only=True, forbid_unknow
     block_evaluations: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
     """Blocks run on a batch, a sublayer counting as its share."""
     batch_size: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    split: WorkSplit | None
+    """On a cluster; null: on the worker's own device."""
     notes: tuple[str, ...]
     """What did not go as planned, such as batches halved for memory."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+
+
+class SubnetworksSplitParams(EngineOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    data: DataHandle
+    """A corpus, or a task."""
+    players: Annotated[tuple[Annotated[tuple[UnitName, ...], Meta(min_length=1)], ...], Meta(min_length=1)]
+    """The columns of kept, as in subnetworks.evaluate."""
+    kept: TensorRef
+    """As in subnetworks.evaluate."""
+    measures: Annotated[tuple[Measure, ...], Meta(min_length=1)]
+
+
+class SubnetworksSplitResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    split: WorkSplit | None
+    """Null without a cluster."""
 
 
 class TaskInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -2128,6 +2146,19 @@ class TrainingReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How it went, step by step."""
 
 
+class WorkSplit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    actors: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Those that held the model, or were about to."""
+    pieces: Annotated[int, Meta(ge=1, le=9007199254740991)]
+    """Some of the subnetworks on some of the sequences each."""
+    sharing_lost: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Blocks run more than on one device, by those run there: 0.1 is a tenth."""
+    seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Expected, by the pace that was measured, until the last actor is done."""
+    alone_seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Expected of one device of that pace."""
+
+
 class WorkerCheckTargetParams(TargetOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     target: Annotated[str, Meta(min_length=1)]
 
@@ -2260,6 +2291,7 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "task.load": (TaskLoadParams, TaskLoadResult),
     "task.unload": (TaskUnloadParams, Empty),
     "subnetworks.evaluate": (SubnetworksEvaluateParams, SubnetworksEvaluateResult),
+    "subnetworks.split": (SubnetworksSplitParams, SubnetworksSplitResult),
     "influence.measure": (InfluenceMeasureParams, InfluenceMeasureResult),
     "influence.gradients": (InfluenceGradientParams, InfluenceGradientResult),
     "influence.stream": (InfluenceStreamParams, InfluenceStreamResult),

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import time
 from pathlib import Path
@@ -18,9 +16,9 @@ from depthkit_worker.contract.wire import (
 )
 from depthkit_worker.data.tokens import tokenizer_digest
 from depthkit_worker.memory.allocator import release
-from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.dtypes import dtype_name
 from depthkit_worker.models.load import load_model
+from depthkit_worker.models.model_digest import model_digest
 from depthkit_worker.models.pattern import Pattern
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
@@ -30,6 +28,8 @@ from depthkit_worker.subnetworks.screening import screening_of
 def load(session: Session, params: ModelLoadParams, call: Call) -> ModelLoadResult:
     started = time.monotonic()
     decoder = load_model(params.source, Path(os.environ["DEPTHKIT_CACHE_FOLDER"]), params, call)
+    if session.cluster is not None:
+        session.cluster.place(decoder, params, call)
     info = ModelInfo(
         source=decoder.source.name,
         revision=decoder.source.revision,
@@ -52,18 +52,9 @@ def load(session: Session, params: ModelLoadParams, call: Call) -> ModelLoadResu
     return ModelLoadResult(
         model=session.models.add(decoder),
         info=info,
-        digest=_digest(decoder, info),
+        digest=model_digest(decoder),
         screening=screening_of(decoder),
     )
-
-
-def _digest(decoder: Decoder, info: ModelInfo) -> str:
-    """What a model answers is determined by this, and the device."""
-    tokenizer = None if decoder.tokenizer is None else tokenizer_digest(decoder.tokenizer)
-    parts = [info.weights_digest, decoder.config.to_dict(), tokenizer, info.dtype, info.attention]
-    if decoder.source.layout is not None:
-        parts.append(decoder.source.layout)
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _pattern(pattern: Pattern | None) -> ModelPattern | None:

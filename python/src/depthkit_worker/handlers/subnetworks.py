@@ -7,15 +7,19 @@ from depthkit_worker.contract.wire import (
     SubnetworksEvaluateParams,
     SubnetworksEvaluatePart,
     SubnetworksEvaluateResult,
+    SubnetworksSplitParams,
+    SubnetworksSplitResult,
+    WorkSplit,
 )
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.handlers.sources import check_readable, data_of, parse_units
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
-from depthkit_worker.subnetworks.engine import evaluate_subnetworks
+from depthkit_worker.subnetworks.engine import evaluate_subnetworks, split_of
 from depthkit_worker.subnetworks.masks import Subnetworks, by_unit, unpack_masks
 from depthkit_worker.subnetworks.screening import screening_of
+from depthkit_worker.subnetworks.splits import Split
 
 
 def _check_screening(params: SubnetworksEvaluateParams, decoder: Decoder) -> None:
@@ -30,6 +34,32 @@ def _check_screening(params: SubnetworksEvaluateParams, decoder: Decoder) -> Non
         device=str(decoder.device),
         screening=there,
     )
+
+
+def _told(split: Split | None) -> WorkSplit | None:
+    if split is None:
+        return None
+    return WorkSplit(
+        actors=split.devices,
+        pieces=len(split.pieces),
+        sharing_lost=split.sharing_lost,
+        seconds=split.seconds,
+        alone_seconds=split.alone,
+    )
+
+
+def split(session: Session, params: SubnetworksSplitParams, call: Call) -> SubnetworksSplitResult:
+    """How a cluster would share the work, without doing it."""
+    decoder = session.models.get(params.model)
+    data = data_of(session, params.data)
+    check_readable(data, decoder)
+    kept = unpack_masks(call.array(params.kept, "uint8"), len(params.players))
+    units, kept = by_unit([parse_units(names) for names in params.players], kept)
+    if session.cluster is None:
+        return SubnetworksSplitResult(split=None)
+    executor = session.cluster.executor(decoder, data)
+    found = split_of(decoder, data, Subnetworks(units, kept), params.measures, params, executor)
+    return SubnetworksSplitResult(split=_told(found))
 
 
 def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) -> SubnetworksEvaluateResult:
@@ -56,8 +86,17 @@ def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) ->
         call.part(SubnetworksEvaluatePart(rows=places, values=found, counts=counts, by_sequence=own))
 
     subnetworks = Subnetworks(units, kept, repairs, repaired)
+    cluster = session.cluster
     result = evaluate_subnetworks(
-        decoder, data, subnetworks, params.measures, params, call, send, by_sequence=params.by_sequence
+        decoder,
+        data,
+        subnetworks,
+        params.measures,
+        params,
+        call,
+        send,
+        executor=None if cluster is None else cluster.executor(decoder, data),
+        by_sequence=params.by_sequence,
     )
     return SubnetworksEvaluateResult(
         values=call.attach(result.values),
@@ -67,6 +106,7 @@ def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) ->
         not_finite=result.not_finite,
         block_evaluations=result.block_evaluations,
         batch_size=result.batch_size,
+        split=_told(result.split),
         notes=result.notes,
         seconds=result.seconds,
     )

@@ -23,6 +23,7 @@ HANDLERS = Handlers(
         "task.load": "task:load",
         "task.unload": "task:unload",
         "subnetworks.evaluate": "subnetworks:evaluate",
+        "subnetworks.split": "subnetworks:split",
         "influence.measure": "influence:measure",
         "influence.gradients": "influence:gradients",
         "influence.stream": "influence:stream",

@@ -7,16 +7,17 @@ import os
 import select
 import signal
 import time
+from pathlib import Path
 
 GLANCE = 5.0
 """Seconds between two looks whether the worker is still there, should its end of the pipe live on in a
 child."""
 
 
-def start_guard(lifeline: int, patience: float) -> None:
+def start_guard(lifeline: int, patience: float, ray_folder: Path | None = None) -> None:
     """Fork a small process that waits with the worker for the end of `lifeline`, a pipe that its parent
     holds, then gives the worker `patience` seconds to end by itself. To be called before there are threads,
-    and large imports."""
+    and large imports. It also ends what is left of a Ray whose files are in `ray_folder`."""
     theirs, ours = os.pipe()  # `ours` is never closed: its end is that of the worker
     worker = os.getpid()
     if os.fork() != 0:
@@ -33,6 +34,10 @@ def start_guard(lifeline: int, patience: float) -> None:
         if lifeline in ready and not os.read(lifeline, 4096):
             _end(worker, patience)
             break
+    if ray_folder is not None:
+        from depthkit_worker.cluster.leftovers import sweep
+
+        sweep(ray_folder)
     os._exit(0)
 
 

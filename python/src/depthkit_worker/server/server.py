@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import msgspec
 import zmq
 
+from depthkit_worker.cluster.ray_session import RaySession
 from depthkit_worker.contract.envelope import (
     HELLO_BYTES,
     PROTOCOL_VERSION,
@@ -40,13 +41,13 @@ PLACES_INTERVAL = 0.1
 class Server:
     """Serves the clients of a line: one that says hello, and is admitted, has its calls answered."""
 
-    def __init__(self, line: Line, handlers: Handlers) -> None:
+    def __init__(self, line: Line, handlers: Handlers, ray: RaySession | None = None) -> None:
         self._line = line
         self._outbox = line.context.socket(zmq.PULL)
         self._outbox.setsockopt(zmq.RCVHWM, 0)
         self._outbox.bind("inproc://outbox")
         self._closed = threading.Event()
-        self._session = Session()
+        self._session = Session(ray)
         self._inline = {method: handlers.resolve(method) for method in handlers.inline}
         self._clients: set[bytes] = set()
         self._calls: dict[tuple[bytes, int], Call] = {}

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from depthkit_worker.errors import DepthkitError
 
 if TYPE_CHECKING:
+    from depthkit_worker.cluster.cluster import Cluster
+    from depthkit_worker.cluster.ray_session import RaySession
     from depthkit_worker.data.corpus import Corpus
     from depthkit_worker.data.generation_tasks import GenerationTask
     from depthkit_worker.data.stream import TextStream
@@ -118,7 +120,9 @@ class Session:
     """One worker's state. The compute thread changes it, but for corpora and tasks, which the thread of
     light calls adds, and it alone; the I/O thread only reads it, for status."""
 
-    def __init__(self) -> None:
+    def __init__(self, ray: RaySession | None = None) -> None:
+        self._ray = ray
+        self._cluster: Cluster | None = None
         self.ready = False
         self.compute = LaneState()
         self.light = LaneState()
@@ -137,9 +141,20 @@ class Session:
         """What perplexity is measured on: one subnetwork after the other is scored on the same text, which is
         tokenised once."""
 
+    @property
+    def cluster(self) -> Cluster | None:
+        """Where pieces of work go, beyond this worker's device."""
+        if self._cluster is None and self._ray is not None:
+            from depthkit_worker.cluster.cluster import Cluster
+
+            self._cluster = Cluster(self._ray)
+        return self._cluster
+
     def close_model(self, handle: str) -> Decoder:
         """Forget a model and all that was made on it."""
         decoder = self.models.drop(handle)
+        if self.cluster is not None:
+            self.cluster.forget(decoder)
         self.repairs.drop_of(handle)
         self.dense_scores.drop_of(handle)
         self.stream.drop_of(handle)

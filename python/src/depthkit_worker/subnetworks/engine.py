@@ -29,6 +29,7 @@ from depthkit_worker.subnetworks.plan import Plan, make_plan
 from depthkit_worker.subnetworks.positions import ALL_POSITIONS
 from depthkit_worker.subnetworks.scorable import Scorable
 from depthkit_worker.subnetworks.screening import fast_bfloat16, screening_asked, screening_note
+from depthkit_worker.subnetworks.splits import Split
 from depthkit_worker.subnetworks.steps import StepCost, step_cost
 
 PHASE = "subnetworks"
@@ -55,7 +56,9 @@ class EngineResult:
     """Blocks run on a batch, a sublayer alone counting as its share."""
     batch_size: int
     states: int
-    """States of the residual stream that were kept at most."""
+    """States of the residual stream that were kept at most, on one device."""
+    split: Split | None
+    """How the work was cut for several devices; None: for one."""
     notes: tuple[str, ...]
     """What did not go as planned: batches that had to be halved, repairs that are in place nowhere."""
     seconds: float
@@ -121,10 +124,10 @@ def evaluate_subnetworks(
     evaluation = Evaluation(
         codes, measures, options.scored_positions, coded.variants, by_sequence, screening == "bfloat16"
     )
-    plan = make_plan(decoder, data, evaluation, options.batch_size, options.memory_budget)
+    executor = LocalExecutor(decoder, data) if executor is None else executor
+    plan = _planned(decoder, data, evaluation, options, executor)
     watch = _Watch(step_cost(decoder, coded.variants), plan, job)
     answers = _groups(to_distinct.reshape(-1), len(codes))
-    executor = LocalExecutor(decoder, data) if executor is None else executor
 
     values = np.full((len(subnetworks.kept), len(measures)), np.nan)
     sums = np.zeros((len(codes), len(measures)))
@@ -160,6 +163,7 @@ def evaluate_subnetworks(
         block_evaluations=watch.blocks,
         batch_size=plan.batch_size,
         states=plan.states,
+        split=plan.split,
         notes=(
             *((screening_note(decoder.device),) if screening == "float32" else ()),
             *map(_idle_note, coded.idle),
@@ -168,6 +172,30 @@ def evaluate_subnetworks(
         ),
         seconds=time.monotonic() - started,
     )
+
+
+def split_of(
+    decoder: Decoder,
+    data: Data,
+    subnetworks: Subnetworks,
+    measures: tuple[Measure, ...],
+    options: EngineOptions,
+    executor: Executor,
+) -> Split | None:
+    """How `evaluate_subnetworks` would cut the same work."""
+    rows = rows_of(data, decoder)
+    _check(measures, options, rows)
+    coded = block_codes(subnetworks, decoder.depth, decoder.family)
+    codes = np.unique(coded.codes, axis=0)
+    evaluation = Evaluation(codes, measures, options.scored_positions, coded.variants)
+    return _planned(decoder, rows, evaluation, options, executor).split
+
+
+def _planned(
+    decoder: Decoder, data: Scorable, evaluation: Evaluation, options: EngineOptions, executor: Executor
+) -> Plan:
+    plan = make_plan(decoder, data, evaluation, options.batch_size, options.memory_budget)
+    return executor.cut(plan, evaluation)
 
 
 class _Broken:

@@ -1,7 +1,8 @@
 """Who does the work: a list of independent pieces, each some subnetworks on some of the data.
 
 A piece needs a decoder, the data and the plain data of an `Evaluation`, and nothing of any other
-piece, so that pieces may run anywhere and in any order. `LocalExecutor` runs them here, one by one.
+piece, so that pieces may run anywhere and in any order. `LocalExecutor` runs them here, one by one; that of
+`cluster/` has actors run them.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 import torch
@@ -33,6 +34,9 @@ from depthkit_worker.subnetworks.scoring import READABLE, Scorer
 from depthkit_worker.subnetworks.screening import own_products, screened_products
 from depthkit_worker.subnetworks.steps import Stepper
 from depthkit_worker.subnetworks.trie import Trie, walk
+
+if TYPE_CHECKING:
+    from depthkit_worker.subnetworks.plan import Plan
 
 SHARED_BY = 16
 """Subnetworks scored together when a measure compares with the dense model, whose logits are computed
@@ -117,6 +121,9 @@ class Progress(Protocol):
 
 
 class Executor(Protocol):
+    def cut(self, plan: Plan, evaluation: Evaluation) -> Plan:
+        """The plan, with pieces of the size that is best for those who will run them."""
+
     def run(self, evaluation: Evaluation, pieces: Iterable[Piece], progress: Progress) -> Iterator[RowSums]:
         """The sums of every row of every piece, as they come; a row's sequences may come in parts."""
 
@@ -128,6 +135,9 @@ class LocalExecutor:
         self._decoder = decoder
         self._data = rows_of(data, decoder)
         self._head = Head(decoder)
+
+    def cut(self, plan: Plan, evaluation: Evaluation) -> Plan:
+        return plan
 
     def run(self, evaluation: Evaluation, pieces: Iterable[Piece], progress: Progress) -> Iterator[RowSums]:
         if self._head.without_kernel:

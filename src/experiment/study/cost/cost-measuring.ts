@@ -1,4 +1,6 @@
 /** What measuring, repairing and writing cost, over the sets that rankings lead to. */
+import { splitOfWork } from "../../../evaluation/subnetworks.ts";
+import type { WorkSplit } from "../../../protocol/subnetworks.ts";
 import { parseUnit } from "../../../protocol/units.ts";
 import { evaluationKey, fitKey, textKey } from "../keys.ts";
 import { isShared, type Shared } from "../measure.ts";
@@ -8,7 +10,7 @@ import type { Points, Subject } from "../points.ts";
 import type { CostWork, RankedCost } from "./cost-rankings.ts";
 import { Known } from "./known.ts";
 import { gapsOf, type RepairPace, repairPace } from "./repair-pace.ts";
-import { nothing, type Span, times } from "./span.ts";
+import { nothing, type Span, spread, times } from "./span.ts";
 import { WorkLeft } from "./work-left.ts";
 
 /** Bytes of a figure and of an item's own, in the journal and in the record. */
@@ -82,8 +84,18 @@ class MeasuringCost {
     row.subnetworks += distinct;
     row.addBlocks(count * pace.batches);
     row.addTokens(distinct * opened.data.info.tokens);
-    row.takes(times(pace.block, count));
-    row.takes(times(pace.head, distinct));
+    const { call, opened: of } = this.#work;
+    const removed = missing.map((subject) => subject.removed);
+    const split = await splitOfWork(of.model.subject, opened.data, removed, call);
+    if (split === null) {
+      row.takes(times(pace.block, count));
+      row.takes(times(pace.head, distinct));
+      return;
+    }
+    // The cost model's own: the sample ran on several actors. Repairs leave less to be shared.
+    const share = bare ? 1 : count / blocks.of(sets, pace.batches);
+    row.takes(times(spread(split.seconds), share));
+    row.note = sharedOut(split);
   }
 
   async #oneByOne(row: WorkLeft, opened: OpenEvaluation, count: number): Promise<void> {
@@ -170,6 +182,12 @@ class MeasuringCost {
     this.#rows.set(key, row);
     return row;
   }
+}
+
+function sharedOut({ actors, pieces, sharingLost, seconds, aloneSeconds }: WorkSplit): string {
+  const lost = `${(100 * sharingLost).toFixed(1)}% more blocks than on one device`;
+  const times = seconds > 0 ? (aloneSeconds / seconds).toFixed(1) : "1.0";
+  return `${pieces} pieces on ${actors} actors, ${lost}, ${times} times as fast as one`;
 }
 
 const hasFirst = (removed: Subject["removed"]): boolean =>

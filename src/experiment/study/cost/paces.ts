@@ -15,7 +15,7 @@ import type { CallOptions } from "../../../rpc/call-options.ts";
 import { measureAlone } from "../measure.ts";
 import { type Condition, type OpenEvaluation, type OpenModel, openEvaluation } from "../open.ts";
 import type { SettledEvaluation, SettledPlan, SettledRanking } from "../plan.ts";
-import { nothing, type Span, spanOf, timed, times } from "./span.ts";
+import { type Span, spanOf, spread, timed, times } from "./span.ts";
 
 /** Tokens that fill a batch on a CPU and on a GPU (docs/engine.md). */
 const [cpuTokens, gpuTokens] = [512, 32_768];
@@ -210,11 +210,3 @@ async function repeated(work: () => Promise<unknown>): Promise<Span> {
   }
   return spanOf(measured);
 }
-
-/** Of what is measured once only: a quarter to either side, as samples of one are. */
-const spread = (seconds: number): Span => ({
-  ...nothing,
-  seconds,
-  low: seconds * 0.75,
-  high: seconds * 1.25,
-});

@@ -23,6 +23,9 @@ export const times = ({ seconds, low, high }: Span, by: number): Span => ({
 
 export const exactly = (seconds: number): Span => ({ seconds, low: seconds, high: seconds });
 
+/** Of what is measured once only: a quarter to either side, as samples of one are. */
+export const spread = (seconds: number): Span => ({ seconds, low: seconds * 0.75, high: seconds * 1.25 });
+
 export function spanOf(measured: readonly number[]): Span {
   const sorted = [...measured].sort((a, b) => a - b);
   const middle = Math.floor((sorted.length - 1) / 2);

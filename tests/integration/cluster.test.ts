@@ -1,0 +1,51 @@
+/** A kit over a Ray cluster: nothing of it is known here but what a result says of the split. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test, vi } from "vitest";
+import { pythonTools } from "../../scripts/python-tools.ts";
+import { Depthkit, planStudy } from "../../src/index.ts";
+import { tinyModel } from "./tiny-model.ts";
+
+test("a cluster's values are those of one device, and share its journal", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "depthkit-cluster-"));
+  const source = await tinyModel(folder);
+  const text = {
+    texts: Array.from({ length: 60 }, (_, line) => `On day ${line} the fox counted ${line * 7} stones.`),
+  };
+  // The managed environment has no extras; the tests' own Python has Ray beside it.
+  const { python, env } = await pythonTools();
+  vi.stubEnv("PYTHONPATH", env["PYTHONPATH"] ?? "");
+  const measured = async (kit: Depthkit, journal: string) => {
+    const model = await kit.loadModel(source, { device: "cpu", dtype: "float32" });
+    const corpus = await model.loadCorpus(text, { sequences: 4, length: 64 });
+    const sets = [0, 1, 2, 3, 4, 5].map((block) => model.without([`block.${block}`]));
+    const options = { measures: ["loss", "kl"] as const, journal, batchSize: 2 };
+    const { scores, split, distinct } = await model.evaluateSubnetworks(corpus, sets, options).result;
+    return { values: scores.flatMap(({ values }) => [values.loss, values.kl]), split, distinct };
+  };
+  try {
+    await using cluster = await Depthkit.start({ python, cluster: "auto", actors: 2 });
+    const there = await measured(cluster, join(folder, "there"));
+    expect(there.split).toMatchObject({ actors: 2 });
+    const { rows } = await planStudy(cluster, {
+      model: { source, device: "cpu" },
+      calibration: { name: "stones", data: text, sequences: 2, length: 32 },
+      rankings: [{ by: "order", name: "front", order: ["block.0", "block.1"] }],
+      removals: [1, 2],
+      evaluations: [{ kind: "perplexity", name: "text", data: text, chunk: 32, maxChunks: 8 }],
+    });
+    const shared = rows.find(({ kind }) => kind === "evaluation");
+    expect(shared?.note).toMatch(/pieces? on 2 actors, [0-9.]+% more blocks than on one device/);
+    await using kit = await Depthkit.start({ python });
+    const here = await measured(kit, join(folder, "here"));
+    expect(here.split).toBeNull();
+    for (const [place, value] of there.values.entries())
+      expect(value).toBeCloseTo(here.values[place] ?? 0, 6);
+    // Its journal knows them all.
+    expect(await measured(kit, join(folder, "there"))).toMatchObject({ values: there.values, distinct: 0 });
+  } finally {
+    vi.unstubAllEnvs();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
