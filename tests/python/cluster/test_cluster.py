@@ -23,9 +23,9 @@ from depthkit_worker.contract.wire import EngineOptions, ModelOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.load import load_model
+from depthkit_worker.models.stream_updates import Constant
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.repair.repair import BlockEdit, Repair
-from depthkit_worker.repair.stream_updates import Constant
 from depthkit_worker.repair.weight_changes import Product
 from depthkit_worker.session.job import Job, Unattended, cancelled
 from depthkit_worker.subnetworks.engine import EngineResult, evaluate_subnetworks
