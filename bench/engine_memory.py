@@ -56,7 +56,7 @@ def run(subnetworks: int, given: argparse.Namespace) -> None:
     # The dense model: weights come from their file as they are first used, and are to count as the model's.
     dense = Subnetworks(units, np.ones((1, depth), dtype=np.bool_))
     evaluate_subnetworks(decoder, corpus, dense, ("loss",), EngineOptions(), Unattended())
-    before, watch = resident_bytes(), PeakMemory(decoder.device)
+    before, watch = resident_bytes(), PeakMemory(*decoder.devices)
     result = evaluate_subnetworks(
         decoder, corpus, Subnetworks(units, kept), ("loss",), EngineOptions(), Unattended()
     )

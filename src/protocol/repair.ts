@@ -401,7 +401,7 @@ export const repairReport = named(
     tokens: count(1).describe("Tokens measured on."),
     skipTokens: count().describe("Tokens at each sequence's start that were left out."),
     weightsUnchanged: z.boolean().describe("The dense weights are bit for bit what they were, by checksum."),
-    peakBytes: count().describe("Highest memory of the process, or of the device, during the call."),
+    peakBytes: count().describe("Highest memory of the process, or of its GPUs together, during the call."),
     notes: list(z.string()).describe("What did not go as planned."),
     seconds: finite().describe("Seconds it took."),
   }),

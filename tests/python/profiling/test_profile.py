@@ -147,7 +147,7 @@ def test_what_cannot_be_profiled_is_refused_first(options: ProfileOptions) -> No
 
 def test_peak_memory_is_the_most_alive_at_one_time() -> None:
     weight = torch.zeros(1000)
-    with peak_beside(CPU, [weight]) as peak:
+    with peak_beside([CPU], [weight]) as peak:
         first = torch.ones(100)  # 400 bytes
         second = torch.ones(200)  # and 800
         del first

@@ -41,7 +41,7 @@ def test_ten_times_the_sequences_take_no_more_memory(tmp_path: Path, monkeypatch
             teacher_top=96,
             objective=Objective(kl=1, loss=0.5, hidden=0.5),
         )
-        memory = PeakMemory(decoder.device)
+        memory = PeakMemory(*decoder.devices)
         before = peak_resident_bytes()
         train_fills(base_of(decoder, on=on), [constant(decoder)], options, Measuring(), ignore)
         return memory.bytes() - before

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "d59d55af5917eab5e09c8724b900060adf601fb7697d91dcdbaa34f43e746a4a"
+CONTRACT_DIGEST = "378c70d3a5d653d265bb0ab6cddbedea3643ca4177f38b18daca6fc1a0da73a9"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1797,7 +1797,7 @@ class RepairReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     weights_unchanged: bool
     """The dense weights are bit for bit what they were, by checksum."""
     peak_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
-    """Highest memory of the process, or of the device, during the call."""
+    """Highest memory of the process, or of its GPUs together, during the call."""
     notes: tuple[str, ...]
     """What did not go as planned."""
     seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]

@@ -23,7 +23,7 @@ def learn(session: Session, params: GatesLearnParams, call: Call) -> GatesLearnR
     started = time.monotonic()
     decoder, corpus = session.models.get(params.model), session.corpora.get(params.corpus)
     check_readable(corpus, decoder)
-    memory = PeakMemory(decoder.device)
+    memory = PeakMemory(*decoder.devices)
     before = None if params.lora is None else weights_checksum(decoder)
     with freed_memory_kept(decoder.device):
         learned = learn_gates(decoder, corpus, params.groups, params, call)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,21 +24,26 @@ RESET_PEAK = "5"
 
 
 class PeakMemory:
-    """Of the process on CPU, of the device's tensors on a GPU, from when this is made."""
+    """Of the process on CPU, of the devices' tensors on GPUs, from when this is made. Several GPUs need not
+    have their highest at one time: their sum is never too low."""
 
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(device)
-        elif sys.platform == "linux":
+    def __init__(self, *devices: torch.device) -> None:
+        self._gpus = _gpus(devices)
+        for gpu in self._gpus:
+            torch.cuda.reset_peak_memory_stats(gpu)
+        if not self._gpus and sys.platform == "linux":
             # Without it the peak is that of the process's whole life, which is never too low.
             with contextlib.suppress(OSError):
                 CLEAR.write_text(RESET_PEAK)
 
     def bytes(self) -> int:
-        if self._device.type == "cuda":
-            return torch.cuda.max_memory_allocated(self._device)
+        if self._gpus:
+            return sum(map(torch.cuda.max_memory_allocated, self._gpus))
         return peak_resident_bytes()
+
+
+def _gpus(devices: Iterable[torch.device]) -> list[torch.device]:
+    return [device for device in devices if device.type == "cuda"]
 
 
 @dataclass
@@ -47,27 +52,33 @@ class Peak:
     """The most that was held at one time beyond what was there before."""
 
 
-def counted_by(device: torch.device) -> MemoryCountedBy:
-    """Who counts on `device`. A CPU's allocator tells nothing that is true of one piece of work: freed
+def counted_by(devices: Iterable[torch.device]) -> MemoryCountedBy:
+    """Who counts on `devices`: on GPUs, where there are some. A CPU's allocator tells nothing that is true of one piece of work: freed
     memory stays with the process. There the tensors alive are counted, without kernels' scratch space."""
-    return "allocator" if device.type == "cuda" else "tensors"
+    return "allocator" if _gpus(devices) else "tensors"
 
 
 @contextmanager
-def peak_beside(device: torch.device, weights: Iterable[Tensor]) -> Iterator[Peak]:
+def peak_beside(devices: Sequence[torch.device], weights: Iterable[Tensor]) -> Iterator[Peak]:
     """Inside, memory is watched; afterwards the peak holds the result. Slows work down: not for timing."""
     peak = Peak()
-    if counted_by(device) == "allocator":
-        torch.cuda.synchronize(device)
-        before = torch.cuda.memory_allocated(device)
-        torch.cuda.reset_peak_memory_stats(device)
+    gpus = _gpus(devices)
+    if gpus:
+        _synchronize(gpus)
+        before = sum(map(torch.cuda.memory_allocated, gpus))
+        memory = PeakMemory(*gpus)
         yield peak
-        torch.cuda.synchronize(device)
-        peak.bytes = torch.cuda.max_memory_allocated(device) - before
+        _synchronize(gpus)
+        peak.bytes = memory.bytes() - before
         return
     with _LiveTensors(weights) as live:
         yield peak
     peak.bytes = live.highest
+
+
+def _synchronize(gpus: Iterable[torch.device]) -> None:
+    for gpu in gpus:
+        torch.cuda.synchronize(gpu)
 
 
 class _LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]

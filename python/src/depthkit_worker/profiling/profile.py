@@ -116,7 +116,7 @@ def profile(
         stored_dtype=decoder.source.stored_dtype,
         attention=decoder.attention_implementation,
         threads=torch.get_num_threads(),
-        memory_counted_by=counted_by(decoder.device),
+        memory_counted_by=counted_by(decoder.devices),
         prompt_tokens=lengths.prompt,
         context_tokens=lengths.context,
         new_tokens=options.new_tokens,
@@ -196,7 +196,7 @@ def _tensors(subnetwork: Subnetwork, mode: ProfiledMode, whole: Sequence[nn.Modu
 def _size(decoder: Decoder, works: Sequence[_Work], tensors: Sequence[Tensor]) -> dict[str, int]:
     """What is counted of a model, not timed: fields of its profile."""
     parameters = parameter_count(tensors)
-    with peak_beside(decoder.device, tensors) as peak:
+    with peak_beside(decoder.devices, tensors) as peak:
         for work in works:
             work.run()
     weight_bytes = sum(tensor.nbytes for tensor in tensors)

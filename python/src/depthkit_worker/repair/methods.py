@@ -50,7 +50,7 @@ def fit_repairs(
     """The repairs that a method fits; `on_point` hears of training as it goes."""
     started = time.monotonic()
     decoder = base.decoder
-    memory = PeakMemory(decoder.device)
+    memory = PeakMemory(*decoder.devices)
     before = weights_checksum(decoder)
     fitted = fit(base, options, on_point, job)
     unchanged = weights_checksum(decoder) == before
