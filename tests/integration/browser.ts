@@ -73,13 +73,14 @@ async function unpacked(): Promise<string> {
 
 /**
  * A picture of the whole page, for people to look at. Chromium's software compositor now and then has no
- * frame to give on a busy machine, and says so at once; then it is asked again.
+ * frame to give on a busy machine, and says so at once; then it is asked again after a while.
  */
 export async function keepScreenshot(page: Page, path: string, attempts = 6): Promise<void> {
   try {
     await page.screenshot({ path, fullPage: true });
   } catch (error) {
     if (attempts <= 1 || !String(error).includes("Unable to capture screenshot")) throw error;
+    await page.waitForTimeout(1000);
     await keepScreenshot(page, path, attempts - 1);
   }
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { vi } from "vitest";
 import { resolveWorkerPython } from "../../src/environment/worker-python.ts";
@@ -26,7 +26,9 @@ def watched(what):
         if deaths and deaths[0][:2] == key:
             counts[what] = counts.get(what, 0) + 1
             if counts[what] == deaths[0][2]:
-                plan.write_text(json.dumps(deaths[1:]))
+                rest = plan.with_suffix(".rest")
+                rest.write_text(json.dumps(deaths[1:]))
+                rest.replace(plan)  # another worker may be reading it
                 reported(self, f"about to die: {os.getpid()}", 0, 1)
                 time.sleep(86400)
         return result
@@ -51,7 +53,10 @@ export async function dyingWorkers(folder: string) {
   mkdirSync(modules, { recursive: true });
   writeFileSync(join(modules, "sitecustomize.py"), DYING);
   const plan = join(folder, "plan.json");
-  const dieAt = (...deaths: Death[]) => writeFileSync(plan, JSON.stringify(deaths));
+  const dieAt = (...deaths: Death[]) => {
+    writeFileSync(`${plan}.next`, JSON.stringify(deaths));
+    renameSync(`${plan}.next`, plan); // a worker may be reading it
+  };
   const left = () => (JSON.parse(readFileSync(plan, "utf8")) as Death[]).length;
   dieAt();
   vi.stubEnv("DEPTHKIT_PYTHON", (await resolveWorkerPython()).python);

@@ -59,11 +59,13 @@ describe("every start in the sources", () => {
   test("in TypeScript takes its flags from python-flags.ts", () => {
     const starts = sources("src", ".ts").flatMap(([file, text]) =>
       [...text.matchAll(/\b(?:execa|spawn|runChild)\((\w+(?:\.\w+)?), (\[[^\]]*\]|args)/g)].map(
-        ([, , args = ""]) => ({ file, args }),
+        ([, program, args = ""]) => ({ file, program, args }),
       ),
     );
-    // What runChild itself is given comes from those here.
-    const own = starts.filter(({ file }) => !file.endsWith("run-child.ts"));
+    // What runChild itself is given comes from those here; Node starts scripts of its own.
+    const own = starts.filter(
+      ({ file, program }) => !file.endsWith("run-child.ts") && program !== "process.execPath",
+    );
     expect(own.map(({ file }) => file).sort()).toEqual([
       "src/environment/interpreter-probe.ts",
       "src/environment/python-reference.ts",
@@ -78,7 +80,10 @@ describe("every start in the sources", () => {
 
   test("in Python gives the same flags", () => {
     const starts = sources("python/src", ".py").flatMap(([file, text]) =>
-      [...text.matchAll(/\[sys\.executable,([^\]]*)\]/g)].map(([, args = ""]) => ({ file, args })),
+      [...text.matchAll(/\[(?:str\(python or )?sys\.executable\)?,([^\]]*)\]/g)].map(([, args = ""]) => ({
+        file,
+        args,
+      })),
     );
     expect(starts.map(({ file }) => file)).toEqual(["python/src/depthkit_worker/models/child.py"]);
     for (const { file, args } of starts) expect(args, file).toMatch(/^ \*FLAGS,/);

@@ -374,7 +374,7 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
   ["cluster", () => Depthkit.start({ cluster: "head" })],
   ["actors", () => Depthkit.start({ actors: 2 })],
   ["actors", () => Depthkit.start({ cluster: "auto", actors: 0 })],
-  ["cluster", () => Depthkit.pool({ devices: ["cpu"], cluster: "auto" } as Anything)],
+  ["", () => Depthkit.pool({ devices: ["cpu"], cluster: "auto" } as Anything)],
   ["restartLimit", () => Depthkit.start({ restartLimit: { crashes: 1, seconds: 1 } })],
   [
     "restartLimit.seconds",
