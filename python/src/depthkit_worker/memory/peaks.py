@@ -53,8 +53,9 @@ class Peak:
 
 
 def counted_by(devices: Iterable[torch.device]) -> MemoryCountedBy:
-    """Who counts on `devices`: on GPUs, where there are some. A CPU's allocator tells nothing that is true of one piece of work: freed
-    memory stays with the process. There the tensors alive are counted, without kernels' scratch space."""
+    """Who counts on `devices`: on GPUs, where there are some. A CPU's allocator tells nothing that is true of
+    one piece of work: freed memory stays with the process. There the tensors alive are counted, without
+    kernels' scratch space."""
     return "allocator" if _gpus(devices) else "tensors"
 
 
