@@ -1,6 +1,7 @@
 /** The package as it is published: packed, laid into a project of its own, and used there. */
 import { execFileSync, spawnSync } from "node:child_process";
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -12,10 +13,13 @@ import {
 } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import ts from "typescript";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { extraRequirements, workerExtras } from "../../src/environment/extras.ts";
+import { onnxRequirements } from "../../src/environment/onnx-environment.ts";
+import { workerRequirements } from "../../src/environment/requirements.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const app = mkdtempSync(join(tmpdir(), "depthkit-app-"));
@@ -55,6 +59,15 @@ test("holds the examples, the documents and the schemas, and nothing that Python
     expect(files).toContain(join(path));
   }
   expect(files.filter((path) => /\.pyc$|__pycache__/.test(path))).toEqual([]);
+});
+
+test("holds what setup installs from, for the worker and for every extra", () => {
+  const extras = workerExtras.map(extraRequirements);
+  for (const from of [workerRequirements(), onnxRequirements(), ...extras]) {
+    for (const path of [from.requirements, from.constraints]) {
+      expect(existsSync(join(installed, relative(root, path))), path).toBe(true);
+    }
+  }
 });
 
 test("publint finds nothing", () => {
