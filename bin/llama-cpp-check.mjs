@@ -1,9 +1,10 @@
 // `node llama-cpp-check.mjs MODULE FILE.gguf`: what the file answers in llama.cpp, as one line of JSON, to the
 // questions in its own metadata. Plain JavaScript, as it runs by itself, and is nothing but questions:
-// `src/model/llama-cpp.ts` compares the answers.
+// `src/model/compare-answers.ts` compares the answers.
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
+import { likeliestOf, logProbability, marginOf } from "./scores.mjs";
 
 const [, , module, file] = process.argv;
 const { getLlama, LlamaLogLevel, readGgufFileInfo } = await import(module);
@@ -52,11 +53,6 @@ const toArray = (found) => {
   for (const [token, score] of found) scores[token] = score;
   return scores;
 };
-const likeliestOf = (scores) => scores.reduce((best, score, at) => (score > scores[best] ? at : best), 0);
-function logProbability(scores, token) {
-  const most = scores.reduce((a, b) => Math.max(a, b));
-  return scores[token] - most - Math.log(scores.reduce((total, score) => total + Math.exp(score - most), 0));
-}
 
 /** What it writes token by token with a cache. */
 async function written(ids, count) {
@@ -75,7 +71,7 @@ async function margins(ids, made) {
   for (const [at, token] of made.entries()) {
     await sequence.clearHistory();
     const [scores] = await logits([...ids, ...made.slice(0, at)], false);
-    found.push(logProbability(scores, likeliestOf(scores)) - logProbability(scores, token));
+    found.push(marginOf(scores, token));
   }
   return found;
 }

@@ -1,8 +1,9 @@
-// `node transformers-js-check.mjs MODULE FOLDER DTYPE`: what a graph of an ONNX export answers in transformers.js,
-// as one line of JSON, to the questions in its folder. Plain JavaScript, as it runs by itself, and is nothing but
-// questions: `src/model/compare-answers.ts` compares the answers.
+// `node transformers-js-check.mjs MODULE FOLDER DTYPE`: what a graph of an ONNX export answers in
+// transformers.js, as one line of JSON, to the questions in its folder. Plain JavaScript, as it runs by itself,
+// and is nothing but questions: `src/model/compare-answers.ts` compares the answers.
 import { readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { likeliestOf, logProbability, marginOf } from "./scores.mjs";
 
 const [, , module, folder, dtype] = process.argv;
 const { AutoModelForCausalLM, AutoTokenizer, env, Tensor } = await import(module);
@@ -34,12 +35,6 @@ async function logits(ids) {
   return ids.map((_, at) => found.data.slice(at * width, (at + 1) * width));
 }
 
-const likeliestOf = (scores) => scores.reduce((best, score, at) => (score > scores[best] ? at : best), 0);
-function logProbability(scores, token) {
-  const most = scores.reduce((a, b) => Math.max(a, b));
-  return scores[token] - most - Math.log(scores.reduce((total, score) => total + Math.exp(score - most), 0));
-}
-
 /** What `generate` writes, greedily and with its cache. */
 async function written(ids, count) {
   const greedy = { do_sample: false, repetition_penalty: 1, eos_token_id: [-1] };
@@ -50,10 +45,7 @@ async function written(ids, count) {
 /** Of each token of `made`: how much likelier another is where all in front of it is read without a cache. */
 async function margins(ids, made) {
   const scores = await logits([...ids, ...made.slice(0, -1)]);
-  return made.map((token, at) => {
-    const behind = scores[ids.length - 1 + at];
-    return logProbability(behind, likeliestOf(behind)) - logProbability(behind, token);
-  });
+  return made.map((token, at) => marginOf(scores[ids.length - 1 + at], token));
 }
 
 const prompts = [];
