@@ -24,7 +24,6 @@ from depthkit_worker.export.verify import BOUNDS, SEQUENCE, fixed_batch, logits_
 from depthkit_worker.models.cancellable import making_obeys
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.dtypes import dtype_name
-from depthkit_worker.models.onednn import use_onednn
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -79,7 +78,6 @@ def written_difference(
     with making_obeys(job):
         written = _read_back(checkpoint, folder, decoder.device)
     with _as(written, lambda tensor: tensor.to(decoder.device, decoder.dtype, copy=True)):
-        use_onednn(written)  # as the model in memory does, so that equal weights give equal bits
         found = [logits_of(written, rows) for rows in ids]
     job.check()
     difference = _largest(found, expected)

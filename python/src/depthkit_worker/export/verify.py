@@ -28,7 +28,6 @@ def check_built(subnetwork: Subnetwork, model: PreTrainedModel) -> None:
     stops here."""
     decoder = subnetwork.decoder
     ids = fixed_batch(decoder)
-    use_onednn(model)  # as the model in memory does, so that equal weights give equal bits
     with removed(subnetwork):
         expected = logits_of(decoder.model, ids)
     reader = Reader("Comparing the checkpoint with the model in memory", decoder.dtype, "probe")
@@ -57,6 +56,9 @@ def fixed_batch(decoder: Decoder) -> LongTensor:
 
 @torch.no_grad()
 def logits_of(model: PreTrainedModel, ids: LongTensor) -> Tensor:
+    """fp32 (sequences, tokens, vocabulary), with the products of a loaded model, so that equal weights give
+    equal bits."""
+    use_onednn(model)
     logits = model(input_ids=ids, use_cache=False).logits
     assert isinstance(logits, Tensor)
     return logits.float()

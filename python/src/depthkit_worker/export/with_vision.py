@@ -26,7 +26,6 @@ from depthkit_worker.export.verify import BOUNDS, fixed_batch, logits_of
 from depthkit_worker.models.cancellable import making_obeys
 from depthkit_worker.models.json_files import read_json_object
 from depthkit_worker.models.leftovers import is_old_buffer
-from depthkit_worker.models.onednn import use_onednn
 from depthkit_worker.models.stored_weights import StoredWeights, block_of, read_stored
 from depthkit_worker.models.text_part import WHOLES, own_name
 from depthkit_worker.session.job import Job
@@ -219,7 +218,6 @@ def difference_with_vision(subnetwork: Subnetwork, folder: Path, job: Job) -> fl
     difference = float("inf")
     if not faults:
         model.eval().to(decoder.device)
-        use_onednn(model)  # as the model in memory does, so that equal weights give equal bits
         difference = float((logits_of(model, ids) - expected).abs().max())
     allowed = BOUNDS[decoder.dtype] * max(1.0, float(expected.abs().max()))
     if not difference <= allowed:  # NaN too.
