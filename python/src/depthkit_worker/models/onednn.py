@@ -70,10 +70,15 @@ def _fits(weight: Tensor) -> bool:
 def _product(states: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """states @ weight.T + bias"""
     rows = states.reshape(-1, states.shape[-1])
-    product = torch.ops.mkldnn._linear_pointwise(_padded(rows), weight, bias, "none", [], "")
+    product = _matrix_product(_padded(rows), weight, bias)
     # As PyTorch's own linear does it: a view could not be changed in place where gradients are taken.
     result: Tensor = torch.ops.aten._unsafe_view(product[: len(rows)], [*states.shape[:-1], len(weight)])
     return result
+
+
+def _matrix_product(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    product: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
+    return product
 
 
 def _padded(rows: Tensor) -> Tensor:
@@ -106,7 +111,7 @@ class _Linear(torch.autograd.Function):
         rows = gradient.reshape(-1, gradient.shape[-1])
         return (
             _product(gradient, weight.t()) if to_states else None,
-            _product(_padded(rows).t(), _padded(states.reshape(-1, states.shape[-1])).t())
+            _matrix_product(_padded(rows).t(), _padded(states.reshape(-1, states.shape[-1])).t())
             if to_weight
             else None,
             rows.sum(0) if to_bias else None,
