@@ -29,8 +29,9 @@ export interface EnvironmentOptions {
 }
 
 /**
- * The managed Python environment, the worker's where no other requirements are given: left alone when it is whole, made where it is missing, unfinished,
- * damaged or of other pins. On any failure what was made is removed, and what was there is as it was.
+ * The managed Python environment, the worker's where no other requirements are given: left alone when it is
+ * whole, made where it is missing, unfinished, damaged or of other pins. On any failure what was made is
+ * removed, and what was there is as it was.
  *
  * @throws DepthkitError PYTHON_NOT_FOUND, PYTHON_TOO_OLD, PYTHON_UNSUPPORTED, VENV_UNAVAILABLE, DISK_FULL,
  * NETWORK, MODULE_MISSING, SETUP_FAILED, CANCELLED
