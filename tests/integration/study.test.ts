@@ -349,10 +349,10 @@ test("its removals stand by share of parameters or of measured time, where time 
   expect(byTime.x.name).toBe("share of a token's time saved");
   const without = timed.subnetworks.find(({ removed }) => removed.length === 3)?.id;
   const profile = timed.timings.profiles.find(({ subnetwork }) => subnetwork === without)?.profile;
+  // On a busy machine three blocks fewer may take longer, and then stand before the whole model's 0.
+  const saved = xs("time").find((x) => x !== 0) ?? Number.NaN;
   expect(profile).toMatchObject({
-    physical: {
-      decode: [{ againstDense: { median: expect.closeTo(1 / (1 - (xs("time").at(1) ?? 1)), 10) } }],
-    },
+    physical: { decode: [{ againstDense: { median: expect.closeTo(1 / (1 - saved), 10) } }] },
   });
   expect(() => studyReport([record], { across: "time" })).toThrow(/timed no subnetwork/);
   expect(() => studyReport([record], { across: "size" as "time" })).toThrow(/across/);
