@@ -230,7 +230,7 @@ export type {
 } from "./protocol/generation-task.ts";
 export type { HarnessMetric, HarnessResult, HarnessTask } from "./protocol/harness.ts";
 export type { GradientMetric, InfluenceMetric, RankedUnits } from "./protocol/influence.ts";
-export type { ModelInfo, ModelPattern } from "./protocol/model.ts";
+export type { ModelInfo, ModelPattern, Quantisation } from "./protocol/model.ts";
 export {
   gradientMetrics,
   influenceMetrics,

@@ -72,6 +72,24 @@ const modelPattern = named(
 /** The order of two kinds of blocks in a model that has both. */
 export type ModelPattern = z.infer<typeof modelPattern>;
 
+export const quantisation = named(
+  "Quantisation",
+  z.object({
+    method: z.enum(["bitsandbytes", "compressed-tensors", "fp8"]).describe("As config.json names it."),
+    bits: list(count(1)).describe("Of the quantised weights, ascending; several where groups differ."),
+    scheme: z.string().describe("Within the method: nf4, int8, pack-quantized."),
+    packed: z
+      .boolean()
+      .describe("Whether weights lie in memory as in the files; otherwise they were made plain at loading."),
+    library: z
+      .string()
+      .nullable()
+      .describe("What it is run by beside transformers, with its release; null: nothing."),
+  }),
+);
+/** How a checkpoint's weights are quantised. */
+export type Quantisation = z.infer<typeof quantisation>;
+
 export const modelInfo = named(
   "ModelInfo",
   z.object({
@@ -83,14 +101,22 @@ export const modelInfo = named(
     hiddenSize: count(1).describe("Width of the residual stream."),
     vocabularySize: count(1).describe("Tokens in the vocabulary."),
     contextLength: count(1).nullable().describe("Longest sequence the model was made for, in tokens."),
-    parameters: count(1).describe("Number of parameters, tied ones once."),
+    parameters: count(1).describe(
+      "Number of parameters, tied ones once; of packed ones what they stand for.",
+    ),
     parallel: z.boolean().describe("Whether attention and feed-forward read the same input."),
     pattern: modelPattern
       .nullable()
       .describe(
         "The order of two kinds of blocks that some software expects; null where all blocks are of one kind.",
       ),
-    dtype: z.string().describe("The dtype it is loaded in."),
+    dtype: z
+      .string()
+      .describe("The dtype it is loaded in; of a quantised one that of what is not quantised."),
+    quantisation: quantisation
+      .nullable()
+      .default(null)
+      .describe("How its weights are quantised; null: they are not."),
     device: z
       .string()
       .describe("The device it is on; over several, each with its blocks: cuda:0=20,cuda:1=12."),

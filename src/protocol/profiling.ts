@@ -55,7 +55,7 @@ const kindCosts = named(
   z.object({
     kind: unitKind,
     parameters: list(count()).describe("Of each unit by depth, those that others share left out."),
-    storedBytes: list(count()).describe("The same in the checkpoint's dtype."),
+    storedBytes: list(count()).describe("The same in the checkpoint's dtype, or as quantised there."),
     kvBytesPerToken: list(count()).describe("What its attention keeps for a token, in the loaded dtype."),
   }),
 );
@@ -102,7 +102,9 @@ export const modelProfile = named(
     mode: named("ProfiledMode", z.enum(["dense", ...profileModes])).describe("How it was measured."),
     blocks: count().describe("Blocks of which anything runs."),
     parameters: count().describe("Tied ones once; masked holds those of removed units too."),
-    storedBytes: count().describe("Parameters in the checkpoint's dtype: weight files without headers."),
+    storedBytes: count().describe(
+      "In the checkpoint's dtype, or as quantised: weight files without headers.",
+    ),
     kvBytesPerToken: count().describe("Counted on a filled cache."),
     weightBytes: count().describe("Parameters and buffers in the loaded dtype."),
     workingBytes: count().describe("The most held beside the weights, KV cache included."),

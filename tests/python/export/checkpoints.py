@@ -13,7 +13,8 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel
 
 from depthkit_worker.contract.wire import ExportHuggingfaceResult, ExportOptions
-from depthkit_worker.export.huggingface import MAX_SHARD_BYTES, export_huggingface
+from depthkit_worker.export.huggingface import export_huggingface
+from depthkit_worker.export.shards import MAX_SHARD_BYTES
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import cache_keyword
 from depthkit_worker.models.onednn import use_onednn

@@ -211,40 +211,6 @@ def test_no_quantisation_is_not_quantised(source: Path, tmp_path: Path) -> None:
     assert torch.equal(logits(loaded(source, tmp_path).model), logits(t_llama()))
 
 
-@pytest.mark.parametrize(
-    ("config", "said"),
-    [
-        (
-            {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"},
-            ["by bitsandbytes", ").dequantize()"],
-        ),
-        ({"load_in_8bit": True}, ["by bitsandbytes", "in the plain dtype"]),
-        ({"quant_method": "gptq", "bits": 4, "group_size": 128}, ["by GPTQ", "it was quantised from"]),
-        ({"quant_method": "awq", "bits": 4, "modules_to_not_convert": []}, ["by AWQ", "quantised from"]),
-        (
-            {"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128, 128]},
-            ["by FP8", "FineGrainedFP8Config(dequantize=True)"],
-        ),
-        (
-            {"quant_method": "compressed-tensors", "format": "pack-quantized", "ignore": ["lm_head"]},
-            ["by compressed-tensors", "CompressedTensorsConfig(dequantize=True)"],
-        ),
-        ({"quant_method": "of tomorrow"}, ["by of tomorrow", "quantised from"]),
-        ({"bits": 4}, ["names no quant_method"]),
-    ],
-)
-def test_each_kind_of_quantisation_is_refused_by_name_before_weights_are_read(
-    config: dict[str, Any], said: list[str], source: Path, tmp_path: Path
-) -> None:
-    (source / WEIGHTS).write_bytes(b"")  # Not looked at.
-    change_config(source, quantization_config=config)
-    failure = refusal(source, tmp_path)
-    assert failure.code == ("MODEL_INVALID" if config == {"bits": 4} else "MODEL_UNSUPPORTED")
-    assert all(words in failure.message for words in said)
-    change_config(source, quantization_config=None, text_config={"quantization_config": config})
-    assert refusal(source, tmp_path).message == failure.message
-
-
 def test_other_weights_than_the_checkpoints_are_not_read(source: Path, tmp_path: Path) -> None:
     random_model(t_llama().config, seed=1).save_pretrained(tmp_path / "other")
     shutil.copy(tmp_path / "other" / WEIGHTS, source / "other.safetensors")

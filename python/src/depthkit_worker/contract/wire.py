@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "378c70d3a5d653d265bb0ab6cddbedea3643ca4177f38b18daca6fc1a0da73a9"
+CONTRACT_DIGEST = "e56c99f61843088de8ff46a3e4b4ca0e586272f237fbb697dad0265f3f7730a3"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1326,7 +1326,7 @@ class KindCosts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
     parameters: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
     """Of each unit by depth, those that others share left out."""
     stored_bytes: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
-    """The same in the checkpoint's dtype."""
+    """The same in the checkpoint's dtype, or as quantised there."""
     kv_bytes_per_token: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
     """What its attention keeps for a token, in the loaded dtype."""
 
@@ -1418,13 +1418,15 @@ class ModelInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
     context_length: Annotated[int, Meta(ge=1, le=9007199254740991)] | None
     """Longest sequence the model was made for, in tokens."""
     parameters: Annotated[int, Meta(ge=1, le=9007199254740991)]
-    """Number of parameters, tied ones once."""
+    """Number of parameters, tied ones once; of packed ones what they stand for."""
     parallel: bool
     """Whether attention and feed-forward read the same input."""
     pattern: ModelPattern | None
     """The order of two kinds of blocks that some software expects; null where all blocks are of one kind."""
     dtype: str
-    """The dtype it is loaded in."""
+    """The dtype it is loaded in; of a quantised one that of what is not quantised."""
+    quantisation: Quantisation | None = None
+    """How its weights are quantised; null: they are not."""
     device: str
     """The device it is on; over several, each with its blocks: cuda:0=20,cuda:1=12."""
     attention: str
@@ -1470,7 +1472,7 @@ class ModelProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     parameters: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Tied ones once; masked holds those of removed units too."""
     stored_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
-    """Parameters in the checkpoint's dtype: weight files without headers."""
+    """In the checkpoint's dtype, or as quantised: weight files without headers."""
     kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Counted on a filled cache."""
     weight_bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -1712,6 +1714,19 @@ class PromptSkipping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The first block it is about: those before it always run (the cold start)."""
     end: Annotated[int, Meta(ge=1, le=9007199254740991)]
     """The first block behind these: from here on all run again (the cold end)."""
+
+
+class Quantisation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    method: Literal["bitsandbytes", "compressed-tensors", "fp8"]
+    """As config.json names it."""
+    bits: tuple[Annotated[int, Meta(ge=1, le=9007199254740991)], ...]
+    """Of the quantised weights, ascending; several where groups differ."""
+    scheme: str
+    """Within the method: nf4, int8, pack-quantized."""
+    packed: bool
+    """Whether weights lie in memory as in the files; otherwise they were made plain at loading."""
+    library: str | None
+    """What it is run by beside transformers, with its release; null: nothing."""
 
 
 class RandomSkipping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="random-skipping"):

@@ -11,6 +11,7 @@ from depthkit_worker.export.depthkit_form import layers_of
 from depthkit_worker.export.folding import plan_folds
 from depthkit_worker.export.gguf.plan import plan_gguf
 from depthkit_worker.export.onnx.plan import onnx_fault
+from depthkit_worker.export.quantised import quantised_fault
 from depthkit_worker.models.own_layout.modelling_text import modelling_text
 from depthkit_worker.models.units import Parts, Unit, units_of
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -40,6 +41,8 @@ def fault_of(subnetwork: Subnetwork, format_: ExportFormat) -> str | None:
         "gguf": _gguf_fault,
         "onnx": _onnx_fault,
     }
+    if subnetwork.decoder.source.quantisation is not None:
+        return quantised_fault(subnetwork, format_)
     return faults[format_](subnetwork)
 
 

@@ -15,28 +15,18 @@ import torch
 from msgspec.structs import replace
 
 from depthkit_worker.contract.wire import (
-    ExportedFile,
     ExportHuggingfaceResult,
     ExportOptions,
-    ExportProvenance,
 )
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.export.about import write_about
 from depthkit_worker.export.block_places import Place, head_of, places_of
 from depthkit_worker.export.build_checkpoint import Checkpoint, build_checkpoint
-from depthkit_worker.export.card import model_card
 from depthkit_worker.export.casting import check_range, written_difference
 from depthkit_worker.export.generation_config import PassedOn, generation_settings
 from depthkit_worker.export.plain_config import write_fields
-from depthkit_worker.export.provenance import (
-    Made,
-    copy_licenses,
-    provenance_beside,
-    provenance_of,
-    write_provenance,
-)
-from depthkit_worker.export.reference import reference_of
-from depthkit_worker.export.reference_file import write_reference
-from depthkit_worker.export.shards import Written, write_shards
+from depthkit_worker.export.quantised import export_quantised
+from depthkit_worker.export.shards import MAX_SHARD_BYTES, Written, write_shards
 from depthkit_worker.export.text_files import (
     settle_tokenizer,
     write_generation_settings,
@@ -54,7 +44,7 @@ from depthkit_worker.models.cancellable import calls_obey
 from depthkit_worker.models.compatibility import add_legacy_keys
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.dtypes import dtype_name
-from depthkit_worker.models.folders import files_in, sha256_of_files
+from depthkit_worker.models.folders import sha256_of_files
 from depthkit_worker.models.kv_cache import kv_bytes_per_block
 from depthkit_worker.models.partial_folders import partial_folder
 from depthkit_worker.models.target import check_room, check_target
@@ -62,8 +52,6 @@ from depthkit_worker.models.told_when_full import told_when_full
 from depthkit_worker.models.units import Parts
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
-
-MAX_SHARD_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -96,6 +84,8 @@ def export_huggingface(
     max_shard_bytes: int = MAX_SHARD_BYTES,
 ) -> ExportHuggingfaceResult:
     """Write `subnetwork` to the folder `target`, whole or not at all. The live model is not touched."""
+    if subnetwork.decoder.source.quantisation is not None:
+        return export_quantised(subnetwork, target, options, job, max_shard_bytes=max_shard_bytes)
     started = time.monotonic()
     with calls_obey(job):
         plan = _plan(subnetwork, target, options, max_shard_bytes, job)
@@ -160,13 +150,9 @@ def _write(plan: _Plan, partial: Path, job: Job) -> ExportHuggingfaceResult:
         difference = difference_with_vision(plan.subnetwork, partial, job)
     result = _result(plan, written, digest, difference)
     result = replace(result, notes=(*result.notes, *notes))
-    made = Made(result.removed, result.kept_blocks, result.layout, result.dtype, result.weights_digest)
-    provenance = provenance_of(plan.subnetwork, made, plan.options.note, provenance_beside(plan.decoder))
-    write_reference(reference_of(plan.subnetwork, job), partial)
-    write_provenance(provenance, partial)
-    copy_licenses(plan.decoder, partial)
-    (partial / "README.md").write_text(_card(plan, result, provenance), encoding="utf-8")
-    return _with_files(result, partial, job)
+    replaced = [place.index for place in plan.places if place.replaced]
+    layers = plan.checkpoint.config.num_hidden_layers
+    return write_about(plan.subnetwork, result, partial, plan.options.note, layers, job, replaced)
 
 
 def _write_weights(plan: _Plan, partial: Path, job: Job) -> Written:
@@ -211,20 +197,6 @@ def _result(plan: _Plan, written: Written, digest: str, difference: float) -> Ex
         ),
         seconds=0.0,
     )
-
-
-def _with_files(result: ExportHuggingfaceResult, partial: Path, job: Job) -> ExportHuggingfaceResult:
-    files = tuple(
-        ExportedFile(name=name, bytes=path.stat().st_size, sha256=sha256_of_files([path], job.check))
-        for name, path in files_in(partial)
-    )
-    return replace(result, files=files)
-
-
-def _card(plan: _Plan, result: ExportHuggingfaceResult, provenance: ExportProvenance) -> str:
-    replaced = [place.index for place in plan.places if place.replaced]
-    layers = plan.checkpoint.config.num_hidden_layers
-    return model_card(plan.subnetwork, result, provenance, replaced=replaced, layers=layers)
 
 
 def _kept_blocks(plan: _Plan) -> tuple[int, ...]:

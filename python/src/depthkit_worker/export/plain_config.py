@@ -13,6 +13,8 @@ from transformers import PreTrainedConfig
 from depthkit_worker.models.families import Family
 from depthkit_worker.models.per_block import is_dense, is_per_block
 
+_NEVER_COPIED = ("architectures", "dtype", "model_type", "quantization_config", "transformers_version")
+
 Fields = Mapping[str, int | None]
 """Fields of a configuration file to set; None: to leave out."""
 
@@ -53,6 +55,24 @@ def _dense_blocks(config: PreTrainedConfig, key: str, kept: Sequence[int]) -> di
     if key == "first_k_dense_replace":
         return {key: len(dense)}
     return {key: dense, "decoder_sparse_step": 1}
+
+
+def carry_changes(
+    content: dict[str, Any], before: PreTrainedConfig, after: PreTrainedConfig, fields: Fields
+) -> list[str]:
+    """Set in `content`, of the file that `before` was read from, what differs in `after`, and `fields`; gives
+    the names of what differs."""
+    old, changed = before.to_dict(), []
+    for name, value in after.to_dict().items():
+        if name not in _NEVER_COPIED and (name not in old or old[name] != value):
+            content[name] = value
+            changed.append(name)
+    for name, value in fields.items():
+        if value is None:
+            content.pop(name, None)
+        else:
+            content[name] = value
+    return changed
 
 
 def write_fields(fields: Fields, file: Path) -> None:

@@ -16,6 +16,7 @@ from depthkit_worker.session.job import Job
 PHASE = "exporting"
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+MAX_SHARD_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)

@@ -8,35 +8,33 @@ from __future__ import annotations
 
 import copy
 import json
-import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForImageTextToText, PreTrainedConfig
 
 from depthkit_worker.contract.wire import ExportOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.build_checkpoint import Checkpoint
+from depthkit_worker.export.copied_tensors import mapped_tensors
+from depthkit_worker.export.plain_config import carry_changes
 from depthkit_worker.export.verify import BOUNDS, fixed_batch, logits_of
 from depthkit_worker.models.cancellable import making_obeys
 from depthkit_worker.models.json_files import read_json_object
 from depthkit_worker.models.leftovers import is_old_buffer
-from depthkit_worker.models.stored_weights import StoredWeights, block_of, read_stored
+from depthkit_worker.models.stored_weights import StoredWeights, block_of, read_stored, renumbered
 from depthkit_worker.models.text_part import WHOLES, own_name
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json")
-_NEVER_COPIED = ("architectures", "dtype", "model_type", "transformers_version")
 NAMED = 3
 """Tensors that a message names."""
-_BLOCK = re.compile(r"(\.layers\.)[0-9]+\.")
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ def _tensors(
         if mine is None or (block is None and not changed):
             found[name] = tensor
         elif block is None or block in kept:
-            new, mine = _renumbered(name, kept), _renumbered(mine, kept)
+            new, mine = renumbered(name, kept), renumbered(mine, kept)
             if not changed:
                 found[new] = tensor
             elif mine in left:
@@ -129,38 +127,22 @@ def _tensors(
 
 
 def _mapped(stored: StoredWeights, content: Mapping[str, Any]) -> dict[str, Tensor]:
-    found: dict[str, Tensor] = {}
     for path in stored.files:
         if path.suffix != ".safetensors":
             raise _unsupported(
                 content, f"{path.name} is no safetensors file", "Convert the source to safetensors first."
             )
-        with safe_open(path, framework="pt") as file:
-            found.update({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-    return found
-
-
-def _renumbered(name: str, kept: tuple[int, ...]) -> str:
-    block = block_of(name)
-    return name if block is None else _BLOCK.sub(rf"\g<1>{kept.index(block)}.", name, count=1)
+    return mapped_tensors(stored)
 
 
 def _content(subnetwork: Subnetwork, checkpoint: Checkpoint, content: Mapping[str, Any]) -> dict[str, Any]:
     """The source's config.json with what the plain export changed in the language model's part of it."""
-    before, after = subnetwork.decoder.config.to_dict(), checkpoint.config.to_dict()
     made = copy.deepcopy(dict(content))
     # Qwen2-VL's first checkpoints have the language model's fields beside the tower's.
     text = made["text_config"] if isinstance(made.get("text_config"), dict) else made
-    for name, value in after.items():
-        if name not in _NEVER_COPIED and (name not in before or before[name] != value):
-            text[name] = value
-            if name == "tie_word_embeddings":  # The whole ties by its own field.
-                made[name] = value
-    for name, value in checkpoint.fields.items():
-        if value is None:
-            text.pop(name, None)
-        elif name in text or text.get(name) != value:
-            text[name] = value
+    for name in carry_changes(text, subnetwork.decoder.config, checkpoint.config, checkpoint.fields):
+        if name == "tie_word_embeddings":  # The whole ties by its own field.
+            made[name] = text[name]
     return made
 
 

@@ -4,6 +4,7 @@ import os
 import time
 from pathlib import Path
 
+from depthkit_worker.contract import wire
 from depthkit_worker.contract.wire import (
     Empty,
     ModelInfo,
@@ -20,6 +21,7 @@ from depthkit_worker.models.dtypes import dtype_name
 from depthkit_worker.models.load import load_model
 from depthkit_worker.models.model_digest import model_digest
 from depthkit_worker.models.pattern import Pattern
+from depthkit_worker.models.quantised import Quantisation
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
 from depthkit_worker.subnetworks.screening import screening_of
@@ -43,6 +45,7 @@ def load(session: Session, params: ModelLoadParams, call: Call) -> ModelLoadResu
         parallel=decoder.parallel,
         pattern=_pattern(decoder.pattern),
         dtype=dtype_name(decoder.dtype),
+        quantisation=_quantisation(decoder.source.quantisation),
         device=decoder.placement,
         attention=decoder.attention_implementation,
         absent=tuple(map(str, decoder.absent_units)),
@@ -62,6 +65,18 @@ def _pattern(pattern: Pattern | None) -> ModelPattern | None:
         return None
     return ModelPattern(
         kinds=pattern.kinds, period=pattern.period, last=pattern.last, software=pattern.software
+    )
+
+
+def _quantisation(found: Quantisation | None) -> wire.Quantisation | None:
+    if found is None:
+        return None
+    return wire.Quantisation(
+        method=found.method,
+        bits=found.bits,
+        scheme=found.scheme,
+        packed=found.packed,
+        library=found.library,
     )
 
 

@@ -58,6 +58,9 @@ def gradient_influence(
     """Of the mean next-token loss of all tokens alike. The model is left as it was: no gradient stays. Units
     that are removed have the value 0, as have weights that only they made use of, such as the norm in front
     of one."""
+    doing = "Taking gradients of the loss in weights"
+    decoder.require_plain_weights(doing)
+    decoder.require_gradients(doing)
     passes = _Passes(decoder, job)
     loss, done = 0.0, 0
     for batch in corpus.batches(options.batch_size):

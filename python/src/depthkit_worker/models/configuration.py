@@ -14,7 +14,7 @@ from depthkit_worker.models.checkpoint import read_config
 from depthkit_worker.models.families import FAMILIES, Family, family_of, unknown
 from depthkit_worker.models.first_line import first_line
 from depthkit_worker.models.own_layout.read import OwnLayout, is_own_layout, own_family, read_own_layout
-from depthkit_worker.models.quantised import refuse_quantised
+from depthkit_worker.models.quantised import Quantisation, quantisation_of, refused
 from depthkit_worker.models.stored_weights import StoredWeights
 from depthkit_worker.models.text_part import WHOLES, text_config, text_note, text_tensors
 
@@ -39,18 +39,28 @@ class Described:
     family: Family
     own: OwnLayout | None
     """What to build, where the folder is in depthkit's own layout."""
+    quantisation: Quantisation | None
 
 
-def check_described(folder: Path) -> dict[str, Any]:
-    """The content of config.json, of a model that depthkit can take apart."""
+def check_described(folder: Path) -> tuple[dict[str, Any], Quantisation | None]:
+    """The content of config.json, of a model that depthkit can take apart, and how it is quantised."""
     content = read_config(folder)
-    _check_family(folder, content["model_type"])
+    model_type = content["model_type"]
+    _check_family(folder, model_type)
+    quantisation = quantisation_of(folder, content)
+    if quantisation is not None and (model_type in WHOLES or is_own_layout(content)):
+        what = "it reads images too" if model_type in WHOLES else "it is in depthkit's own layout"
+        raise refused(folder, quantisation, f"{what}, and such a one was not run quantised")
     _check_content(folder, content)
-    return content
+    return content, quantisation
 
 
 def load_config(
-    folder: Path, content: dict[str, Any], stored: StoredWeights, trust_remote_code: bool
+    folder: Path,
+    content: dict[str, Any],
+    stored: StoredWeights,
+    trust_remote_code: bool,
+    quantisation: Quantisation | None = None,
 ) -> Described:
     """The configuration of `content`, which fits what is stored, and what to know of it. Of a checkpoint that
     reads images too it is the language model's."""
@@ -88,10 +98,10 @@ def load_config(
     family = family_of(config) if own is None else own.family
     _check_depth(folder, config.num_hidden_layers, blocks)
     notes += _cut_lists(folder, config, family)
-    _check_size(folder, config, stored, own, trust_remote_code)
+    _check_size(folder, config, _weights_in(stored, quantisation), own, trust_remote_code)
     if own is not None:
         notes += (own.note(folder),)
-    return Described(config, stored, outside, notes, family, own)
+    return Described(config, stored, outside, notes, family, own, quantisation)
 
 
 def _check_family(folder: Path, model_type: object) -> None:
@@ -103,7 +113,6 @@ def _check_family(folder: Path, model_type: object) -> None:
 
 
 def _check_content(folder: Path, content: dict[str, Any]) -> None:
-    refuse_quantised(folder, content)
     if content.get("transformers_weights") is not None:
         _refuse(
             folder,
@@ -149,7 +158,7 @@ def _cut_lists(folder: Path, config: PreTrainedConfig, family: Family) -> tuple[
 def _check_size(
     folder: Path,
     config: PreTrainedConfig,
-    stored: StoredWeights,
+    stored: int,
     own: OwnLayout | None,
     trust_remote_code: bool,
 ) -> None:
@@ -169,13 +178,20 @@ def _check_size(
             folder=str(folder),
         ) from error
     wanted = sum(parameter.numel() for parameter in model.parameters())
-    if wanted > TOO_LARGE * stored.elements:
+    if wanted > TOO_LARGE * stored:
         _refuse(
             folder,
-            f"it describes a model of {wanted:,} parameters, and the weights hold {stored.elements:,}",
+            f"it describes a model of {wanted:,} parameters, and the weights hold {stored:,}",
             parameters=wanted,
-            stored=stored.elements,
+            stored=stored,
         )
+
+
+def _weights_in(stored: StoredWeights, quantisation: Quantisation | None) -> int:
+    """How many weights the stored tensors hold, at most."""
+    if quantisation is None:
+        return stored.elements
+    return stored.unpacked(quantisation.bits[0]).elements
 
 
 def _rest(error: BaseException) -> str:

@@ -24,8 +24,10 @@ from depthkit_worker.models.families import Family, family_of
 from depthkit_worker.models.limits import Limits, limits_of
 from depthkit_worker.models.listener import Listener, Tokens
 from depthkit_worker.models.onednn import use_onednn
+from depthkit_worker.models.packed import weights_in
 from depthkit_worker.models.pattern import Pattern, pattern_of
 from depthkit_worker.models.placement import bring_inputs, moved, told
+from depthkit_worker.models.quantised import unfit
 from depthkit_worker.models.recorders import Recorded, Recorder, Replacement
 from depthkit_worker.models.source import IN_MEMORY, Source
 from depthkit_worker.models.split import BlockStates, split_block
@@ -151,6 +153,21 @@ class Decoder:
                 units=[str(unit) for unit in missing],
             )
 
+    def require_plain_weights(self, doing: str) -> None:
+        """Refuse what reads or changes weights, of a model whose weights are packed."""
+        quantisation = self.source.quantisation
+        if quantisation is not None and quantisation.packed:
+            raise unfit(
+                self.source.name, quantisation, doing, "this takes weights as numbers, and they are packed"
+            )
+
+    def require_gradients(self, doing: str) -> None:
+        """Refuse what takes gradients, of a model that rounds between its products."""
+        quantisation = self.source.quantisation
+        if quantisation is not None and quantisation.rounds_activations:
+            why = "what goes into its products is rounded, and no gradient comes back through that"
+            raise unfit(self.source.name, quantisation, doing, why)
+
     def require_tokenizer(self) -> PreTrainedTokenizerBase:
         """The tokenizer, for a call that cannot do without."""
         if self.tokenizer is None:
@@ -194,8 +211,8 @@ class Decoder:
 
     @cached_property
     def parameters(self) -> int:
-        """Number of parameters, tied ones counted once."""
-        return sum(parameter.numel() for parameter in self.model.parameters())
+        """Number of parameters, tied ones counted once; packed ones are those that they stand for."""
+        return sum(weights_in(parameter) for parameter in self.model.parameters())
 
     def can_branch(self, longest: int) -> bool:
         """Whether `begin` takes a `Branching` whose prompt with any one continuation has at most `longest`

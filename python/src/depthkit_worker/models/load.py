@@ -29,6 +29,7 @@ from depthkit_worker.models.folders import sha256_of_files
 from depthkit_worker.models.merged_adapter import merge_adapter, read_adapter
 from depthkit_worker.models.own_layout.read import as_stock
 from depthkit_worker.models.placement import mapped_devices, plan_blocks
+from depthkit_worker.models.quantised import refused
 from depthkit_worker.models.quiet import quiet_transformers
 from depthkit_worker.models.source import Source
 from depthkit_worker.models.stored_weights import StoredWeights, read_stored
@@ -50,12 +51,20 @@ def load_model(source: str, cache_folder: Path, options: ModelOptions, job: Job)
     _check_devices(options)
     found = find_model(source, cache_folder, options, job)
     folder = found.folder
-    content = check_described(folder)
-    stored = read_stored(folder)
-    described = load_config(folder, content, stored, options.trust_remote_code)
+    content, quantisation = check_described(folder)
+    if quantisation is not None and options.adapter is not None:
+        raise refused(
+            folder, quantisation, f"the adapter {options.adapter} would be merged into plain weights"
+        )
+    stored = read_stored(folder, quantised=quantisation is not None)
+    described = load_config(folder, content, stored, options.trust_remote_code, quantisation)
     adapter = None if options.adapter is None else read_adapter(find_adapter(options.adapter, job))
     dtype = getattr(torch, stored.dtype if options.dtype == "auto" else options.dtype)
-    places = _places(options, stored, described.config.num_hidden_layers, dtype)
+    placed = stored if quantisation is None else stored.unpacked(quantisation.bits[0])
+    packed = quantisation is not None and quantisation.packed
+    places = _places(
+        options, stored if packed else placed, described.config.num_hidden_layers, None if packed else dtype
+    )
     job.check()
     job.report(PHASE, 0, 2, "steps")
     # First, as it is loaded in a thread, which would obey as well and leave its imports half done.
@@ -70,7 +79,8 @@ def load_model(source: str, cache_folder: Path, options: ModelOptions, job: Job)
         _align(model, job)
         overruled = overruled_note(folder, tokenizer)
         tokenizer_notes = () if overruled is None else (overruled,)
-        notes = (*adapter_notes(folder), *described.notes, *weight_notes, *tokenizer_notes)
+        own_notes = () if quantisation is None else quantisation.notes(folder)
+        notes = (*adapter_notes(folder), *own_notes, *described.notes, *weight_notes, *tokenizer_notes)
         weights = digest.result() if adapter is None else adapter.digest(digest.result(), job.check)
         loaded = Source(
             source,
@@ -81,6 +91,8 @@ def load_model(source: str, cache_folder: Path, options: ModelOptions, job: Job)
             notes,
             options.adapter,
             None if described.own is None else described.own.digest,
+            quantisation,
+            {} if quantisation is None else {name: one.bytes for name, one in stored.tensors.items()},
         )
     job.report(PHASE, 2, 2, "steps")
     return Decoder(model, tokenizer, loaded)
@@ -158,7 +170,12 @@ def _align(model: PreTrainedModel, job: Job) -> None:
 
 
 def _unaligned(parameters: Iterable[torch.nn.Parameter]) -> list[torch.nn.Parameter]:
-    return [one for one in parameters if one.device.type == "cpu" and one.data_ptr() % ALIGNMENT_BYTES]
+    # Packed weights are unpacked first, to a place of their own.
+    return [
+        one
+        for one in parameters
+        if one.is_floating_point() and one.device.type == "cpu" and one.data_ptr() % ALIGNMENT_BYTES
+    ]
 
 
 def _check_devices(options: ModelOptions) -> None:
@@ -179,7 +196,7 @@ def _check_devices(options: ModelOptions) -> None:
 
 
 def _places(
-    options: ModelOptions, stored: StoredWeights, depth: int, dtype: torch.dtype
+    options: ModelOptions, stored: StoredWeights, depth: int, dtype: torch.dtype | None
 ) -> list[torch.device]:
     """The device of every block."""
     if options.device_map is None:

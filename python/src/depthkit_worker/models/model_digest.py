@@ -21,4 +21,7 @@ def model_digest(decoder: Decoder) -> str:
     ]
     if decoder.source.layout is not None:
         parts.append(decoder.source.layout)
+    if decoder.source.quantisation is not None:
+        # The library's products are the model's: another release may round otherwise.
+        parts.append([decoder.source.quantisation.library, str(decoder.source.quantisation)])
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

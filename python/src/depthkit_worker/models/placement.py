@@ -30,9 +30,12 @@ def mapped_devices(asked: str) -> list[torch.device]:
     return [choose_device(name) for name, _ in _entries(asked)]
 
 
-def plan_blocks(asked: str, stored: StoredWeights, depth: int, dtype: torch.dtype) -> list[torch.device]:
-    """The device of every block. `asked`: auto, devices, or devices with their numbers of blocks. Refuses
-    what does not fit: weights are never fetched from elsewhere while the model runs."""
+def plan_blocks(
+    asked: str, stored: StoredWeights, depth: int, dtype: torch.dtype | None
+) -> list[torch.device]:
+    """The device of every block. `asked`: auto, devices, or devices with their numbers of blocks. `dtype`:
+    what the weights become; None: they stay as they are stored. Refuses what does not fit: weights are never
+    fetched from elsewhere while the model runs."""
     entries, devices = _entries(asked), mapped_devices(asked)
     _check_entries(asked, devices, [share for _, share in entries], depth)
     blocks, rest = _bytes_of(stored, depth, dtype)
@@ -146,11 +149,12 @@ def _check_entries(
     raise DepthkitError("INVALID_ARGUMENT", f"deviceMap {asked!r} {why}.", deviceMap=asked, depth=depth)
 
 
-def _bytes_of(stored: StoredWeights, depth: int, dtype: torch.dtype) -> tuple[list[int], int]:
-    """Of each block's weights in `dtype`, and of all others."""
+def _bytes_of(stored: StoredWeights, depth: int, dtype: torch.dtype | None) -> tuple[list[int], int]:
+    """Of each block's weights in `dtype`, or as they are stored, and of all others."""
     blocks, rest = [0] * depth, 0
     for name, tensor in stored.tensors.items():
-        size, index = tensor.elements * dtype.itemsize, block_of(name)
+        size = tensor.bytes if dtype is None else tensor.elements * dtype.itemsize
+        index = block_of(name)
         if index is None or index >= depth:
             rest += size
         else:

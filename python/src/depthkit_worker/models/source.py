@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from depthkit_worker.models.quantised import Quantisation
 
 
 @dataclass(frozen=True)
@@ -23,13 +26,17 @@ class Source:
     """The folder that was read; None for a model made in memory."""
     weights_digest: str
     stored_dtype: str
-    """The dtype most of the stored weights have, such as bfloat16."""
+    """The dtype most of the stored weights have that are not quantised, such as bfloat16."""
     notes: tuple[str, ...] = ()
     """What lies in the checkpoint and was not loaded, or not loaded as it says."""
     adapter: str | None = None
     """The adapter that was merged into the weights, as it was asked for."""
     layout: str | None = None
     """Digest of depthkit's own layout, where the checkpoint is in it: some of its numbers are no tensor's."""
+    quantisation: Quantisation | None = None
+    """How the weights are quantised; None: they are not."""
+    stored_bytes: Mapping[str, int] = field(default_factory=dict)
+    """Of a quantised checkpoint's tensors, by their names in the files: no one dtype says what they take."""
 
 
 IN_MEMORY = Source("in memory", None, None, "0" * 64, "float32")

@@ -6,7 +6,7 @@ import math
 import pickle
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NoReturn
@@ -21,6 +21,7 @@ from depthkit_worker.models.first_line import first_line
 from depthkit_worker.models.json_files import read_json_object
 
 DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+_BITS = re.compile(r"[A-Z]+([0-9]+)")
 
 # In the order in which transformers looks for them.
 _SINGLE_AND_INDEX = (
@@ -44,6 +45,11 @@ class StoredTensor:
     def elements(self) -> int:
         return math.prod(self.shape)
 
+    @property
+    def bytes(self) -> int:
+        bits = _BITS.match(self.dtype)  # Of BOOL, which is a byte wide, there are none.
+        return -(-self.elements * (8 if bits is None else int(bits[1])) // 8)
+
 
 @dataclass(frozen=True)
 class StoredWeights:
@@ -52,11 +58,19 @@ class StoredWeights:
     tensors: Mapping[str, StoredTensor]
     """By their names in the files."""
     dtype: str
-    """The dtype most stored elements have."""
+    """The dtype most stored elements have; of a quantised checkpoint, those of weights that are plain."""
 
     @property
     def elements(self) -> int:
         return sum(tensor.elements for tensor in self.tensors.values())
+
+    def unpacked(self, bits: int) -> StoredWeights:
+        """The same with codes of `bits` bits taken as the weights they stand for."""
+        tensors = {
+            name: one if _is_plain_weight(name, one) else StoredTensor((one.bytes * 8 // bits,), one.dtype)
+            for name, one in self.tensors.items()
+        }
+        return StoredWeights(self.files, tensors, self.dtype)
 
     @property
     def blocks(self) -> int:
@@ -66,17 +80,40 @@ class StoredWeights:
 
 def block_of(name: str) -> int | None:
     """The number of the block that a tensor belongs to, by its name."""
+    return in_block(name)[0]
+
+
+def in_block(name: str) -> tuple[int | None, str]:
+    """The same, and what the tensor is called in the block; its whole name where it is in none."""
     found = _BLOCK.search(name)
-    return None if found is None else int(found[1])
+    return (None, name) if found is None else (int(found[1]), name[found.end() :])
 
 
-def read_stored(folder: Path) -> StoredWeights:
+def renumbered(name: str, kept: Sequence[int]) -> str:
+    """The name of a tensor whose block is among `kept` once these are all there are."""
+    found = _BLOCK.search(name)
+    return (
+        name
+        if found is None
+        else f"{name[: found.start(1)]}{kept.index(int(found[1]))}{name[found.end(1) :]}"
+    )
+
+
+def read_stored(folder: Path, quantised: bool = False) -> StoredWeights:
     """Names, shapes and dtypes of all tensors of the folder; no tensor is read."""
     files = _weight_files(folder)
     tensors: dict[str, StoredTensor] = {}
     for path in files:
         tensors |= _safetensors(path) if path.suffix == ".safetensors" else _pickled(path)
-    return StoredWeights(files, tensors, _dtype(folder, tensors))
+    plain = (
+        {name: one for name, one in tensors.items() if _is_plain_weight(name, one)} if quantised else tensors
+    )
+    return StoredWeights(files, tensors, _dtype(folder, plain))
+
+
+def _is_plain_weight(name: str, tensor: StoredTensor) -> bool:
+    """Whether it is a weight as the model computes with it, and neither codes nor their scales."""
+    return tensor.dtype in DTYPES and name.endswith((".weight", ".bias"))
 
 
 def _weight_files(folder: Path) -> tuple[Path, ...]:

@@ -18,7 +18,9 @@ from depthkit_worker.models.configuration import Described
 from depthkit_worker.models.families import Family
 from depthkit_worker.models.first_line import first_line
 from depthkit_worker.models.leftovers import is_old_buffer, prediction_layers, stored_as
+from depthkit_worker.models.packed import is_packed, loading_arguments, plain_head, settle
 from depthkit_worker.models.placement import library_map, told
+from depthkit_worker.models.quantised import Quantisation, refused
 from depthkit_worker.models.stored_weights import StoredWeights, block_of
 from depthkit_worker.models.text_part import RENAMED
 
@@ -36,18 +38,22 @@ def load_weights(
     """The model, its blocks on the devices `places`, and what to know of the tensors it has no place for."""
     config, family, own = described.config, described.family, described.own
     devices = list(dict.fromkeys(places))
+    quantisation = described.quantisation
     read = AutoModelForCausalLM.from_pretrained if own is None else own.from_pretrained
+    arguments: dict[str, Any] = {"device_map": _library_map(places, family)}
+    if quantisation is not None:
+        arguments |= loading_arguments(quantisation, places)
     try:
         loaded: Any = read(
             folder,
             config=config,
             dtype=dtype,
-            device_map=_library_map(places, family),
             attn_implementation=None if options.attention == "auto" else options.attention,
             trust_remote_code=options.trust_remote_code and own is None,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # Reported below, with the other faults.
             key_mapping=dict(RENAMED) if described.outside else None,
+            **arguments,
             **NOT_APPLIED,
         )
     except DepthkitError:
@@ -82,9 +88,27 @@ def load_weights(
     notes = _prediction_notes(folder, config, report) + _untied(folder, model)
     report["unexpected_keys"] = [name for name in report["unexpected_keys"] if name not in described.outside]
     _refuse_faults(folder, config, described.stored, report)
+    if quantisation is not None:
+        _settle_quantised(folder, model, quantisation)
     model.eval()
     model.requires_grad_(False)
     return model, notes
+
+
+def _settle_quantised(folder: Path, model: PreTrainedModel, quantisation: Quantisation) -> None:
+    try:
+        settle(model, quantisation)
+    except Exception as error:  # Kernels raise whatever their libraries like, assertions among it.
+        said = f"{type(error).__name__}: {first_line(error)}"
+        raise refused(
+            folder, quantisation, f"transformers loads it and does not run it here ({said})"
+        ) from error
+    if not plain_head(model) or is_packed(model.get_input_embeddings().get_parameter("weight")):
+        raise refused(
+            folder,
+            quantisation,
+            "its head or its embedding is quantised too, and depthkit reads both as they are",
+        )
 
 
 def _library_map(places: Sequence[torch.device], family: Family) -> dict[str, torch.device] | None:

@@ -25,8 +25,10 @@ from depthkit_worker.memory.peaks import counted_by, peak_beside
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.dtypes import dtype_name
 from depthkit_worker.models.kv_cache import kv_bytes_per_token
+from depthkit_worker.models.units import Unit
 from depthkit_worker.policies.follow import Follower, follower_of, led_by
 from depthkit_worker.profiling.spread import spread_of
+from depthkit_worker.profiling.stored_size import stored_size
 from depthkit_worker.profiling.workload import decode_seconds, prefill_seconds, prompt_of
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
@@ -79,7 +81,8 @@ def profile(
     sizes = {}
     for mode in modes:
         with _as(mode, subnetwork, follower):
-            sizes[mode] = _size(decoder, works, _tensors(subnetwork, mode, whole))
+            gone = subnetwork.shortest_units if mode == "physical" else ()
+            sizes[mode] = _size(decoder, works, _tensors(subnetwork, mode, whole), gone)
         steps.advance()
     seconds: dict[tuple[ProfiledMode, str], list[float]] = {
         (mode, work.name): [] for mode in modes for work in works
@@ -193,8 +196,10 @@ def _tensors(subnetwork: Subnetwork, mode: ProfiledMode, whole: Sequence[nn.Modu
     return own_tensors([model, *update_modules(subnetwork)], apart=gone)
 
 
-def _size(decoder: Decoder, works: Sequence[_Work], tensors: Sequence[Tensor]) -> dict[str, int]:
-    """What is counted of a model, not timed: fields of its profile."""
+def _size(
+    decoder: Decoder, works: Sequence[_Work], tensors: Sequence[Tensor], gone: Sequence[Unit]
+) -> dict[str, int]:
+    """What is counted of a model, not timed: fields of its profile. `gone`: units that are no part of it."""
     parameters = parameter_count(tensors)
     with peak_beside(decoder.devices, tensors) as peak:
         for work in works:
@@ -203,7 +208,7 @@ def _size(decoder: Decoder, works: Sequence[_Work], tensors: Sequence[Tensor]) -
     return {
         "blocks": len(decoder.blocks),
         "parameters": parameters,
-        "stored_bytes": parameters * getattr(torch, decoder.source.stored_dtype).itemsize,
+        "stored_bytes": stored_size(decoder, parameters, gone),
         "kv_bytes_per_token": kv_bytes_per_token(decoder),
         "weight_bytes": weight_bytes,
         "working_bytes": peak.bytes,

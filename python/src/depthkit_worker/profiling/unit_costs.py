@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch
-
 from depthkit_worker.contract.wire import KindCosts, ProfilingUnitCostsResult, UnitKind
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.kv_cache import kv_bytes_per_block
 from depthkit_worker.models.units import UNIT_KINDS, Unit
+from depthkit_worker.profiling.stored_size import stored_size
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.physical import own_tensors, parameter_count, physical
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -16,8 +15,8 @@ from depthkit_worker.subnetworks.subnetwork import Subnetwork
 def unit_costs(decoder: Decoder, job: Job) -> ProfilingUnitCostsResult:
     """Counted on the model without each unit, so a norm in front of a removed sublayer stays, as it does in
     an export, and a tensor that others share is not saved."""
-    item_size = getattr(torch, decoder.source.stored_dtype).itemsize
     whole = decoder.parameters
+    stored = stored_size(decoder, whole)
     kept_per_token = kv_bytes_per_block(decoder)
     kinds = []
     for kind in UNIT_KINDS:
@@ -34,14 +33,19 @@ def unit_costs(decoder: Decoder, job: Job) -> ProfilingUnitCostsResult:
             KindCosts(
                 kind=kind,
                 parameters=tuple(saved),
-                stored_bytes=tuple(parameters * item_size for parameters in saved),
+                stored_bytes=tuple(
+                    0
+                    if parameters == 0
+                    else stored - stored_size(decoder, whole - parameters, [Unit(kind, index)])
+                    for index, parameters in enumerate(saved)
+                ),
                 kv_bytes_per_token=_kept(kind, kept_per_token),
             )
         )
     return ProfilingUnitCostsResult(
         kinds=tuple(kinds),
         parameters=whole,
-        stored_bytes=whole * item_size,
+        stored_bytes=stored,
         kv_bytes_per_token=sum(kept_per_token),
     )
 

@@ -50,6 +50,7 @@ def fit_repairs(
     """The repairs that a method fits; `on_point` hears of training as it goes."""
     started = time.monotonic()
     decoder = base.decoder
+    _check_quantised(decoder, options)
     memory = PeakMemory(*decoder.devices)
     before = weights_checksum(decoder)
     fitted = fit(base, options, on_point, job)
@@ -71,6 +72,14 @@ def fit_repairs(
         seconds=time.monotonic() - started,
     )
     return repairs, report
+
+
+def _check_quantised(decoder: Decoder, options: RepairMethod) -> None:
+    doing = f"Repairing by {options.__struct_config__.tag}"
+    if isinstance(options, FoldOptions | PartialOptions | ReplacementBlockOptions):
+        decoder.require_plain_weights(doing)
+    if getattr(options, "training", None) is not None:
+        decoder.require_gradients(doing)
 
 
 def _written_notes(base: Base) -> tuple[str, ...]:

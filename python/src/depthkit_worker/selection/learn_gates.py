@@ -67,6 +67,7 @@ def learn_gates(
             f"{options.lora.orthogonality:g} says nothing of. Ask for a larger rank, or for none of it.",
             rank=1,
         )
+    decoder.require_gradients("Learning gates")
     passes = GatedPasses(decoder, corpus, units, job)
     with _beside(decoder, options) as adapters:
         before = mean_departure(adapters) if adapters else None

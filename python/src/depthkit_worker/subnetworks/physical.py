@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from torch import Tensor, nn
 
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.packed import scales_beside, weights_in
 from depthkit_worker.models.stand_ins import PassThrough
 from depthkit_worker.subnetworks.gates import removed
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -57,17 +58,18 @@ def update_modules(subnetwork: Subnetwork) -> list[nn.Module]:
 
 
 def own_tensors(modules: Iterable[nn.Module], apart: Iterable[nn.Module] = ()) -> list[Tensor]:
-    """Parameters and buffers of `modules` and all that is in them, and of `apart` by themselves; tied ones
-    once."""
+    """Parameters and buffers of `modules` and all that is in them, and of `apart` by themselves, with the
+    scales of packed ones; tied ones once."""
     inner = [one for module in modules for one in module.modules()] + list(apart)
     found = {
         id(tensor): tensor
         for module in inner
         for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False))
     }
+    found |= {id(tensor): tensor for tensor in scales_beside(inner)}
     return list(found.values())
 
 
 def parameter_count(tensors: Iterable[Tensor]) -> int:
-    """Elements of the parameters among `tensors`; buffers do not count."""
-    return sum(tensor.numel() for tensor in tensors if isinstance(tensor, nn.Parameter))
+    """Weights that the parameters among `tensors` stand for; buffers do not count."""
+    return sum(weights_in(tensor) for tensor in tensors if isinstance(tensor, nn.Parameter))

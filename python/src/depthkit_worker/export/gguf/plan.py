@@ -12,6 +12,7 @@ from depthkit_worker.export.gguf.architectures import ARCHITECTURES, DECI, LLAMA
 from depthkit_worker.export.gguf.layers import Layer, layers_of
 from depthkit_worker.export.gguf.stored import KINDS
 from depthkit_worker.export.gguf.tokenizer import tokenizer_fault
+from depthkit_worker.export.quantised import quantised_fault
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.manifest import read_manifest
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -41,6 +42,8 @@ class GgufPlan:
 
 def plan_gguf(subnetwork: Subnetwork) -> GgufPlan | str:
     """How `subnetwork` becomes a GGUF file, or why it cannot."""
+    if (fault := quantised_fault(subnetwork, "gguf")) is not None:
+        return fault
     decoder, places = subnetwork.decoder, places_of(subnetwork)
     architecture = ARCHITECTURES.get(decoder.family.model_type)
     if architecture is None:
