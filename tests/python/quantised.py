@@ -88,7 +88,7 @@ def _set_scales(module: nn.Module, weights: QuantizationArgs) -> None:
         if name in module._parameters:
             parameter = module.get_parameter(name)
             parameter.data = value.to(parameter.dtype).reshape(parameter.shape)
-    module.quantization_status = QuantizationStatus.FROZEN  # type: ignore[assignment]
+    setattr(module, "quantization_status", QuantizationStatus.FROZEN)  # noqa: B010 - no attribute of all modules
 
 
 def _fp8(model: PreTrainedModel, folder: Path) -> None:
@@ -152,6 +152,7 @@ def as_transformers_runs_it(folder: Path, **options: Any) -> PreTrainedModel:
     model = AutoModelForCausalLM.from_pretrained(folder, **options)
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
+            setattr(module, "support_avx512bf16_for_cpu", False)  # noqa: B010
     assert isinstance(model, PreTrainedModel)
-    return model.eval()
+    model.eval()
+    return model
