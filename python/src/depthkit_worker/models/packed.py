@@ -115,10 +115,15 @@ def plain_head(model: PreTrainedModel) -> bool:
     return head is not None and not is_packed(head.get_parameter("weight")) and not rounded
 
 
+def weight_shape(parameter: Tensor) -> torch.Size:
+    """Of the weight that a parameter is, or stands for."""
+    state = getattr(parameter, "quant_state", None)
+    return parameter.shape if state is None else torch.Size(state.shape)
+
+
 def weights_in(parameter: Tensor) -> int:
     """How many weights a parameter stands for: its elements, or what two of are packed in one."""
-    state = getattr(parameter, "quant_state", None)
-    return parameter.numel() if state is None else math.prod(state.shape)
+    return math.prod(weight_shape(parameter))
 
 
 def scales_beside(modules: Iterable[nn.Module]) -> Iterator[Tensor]:

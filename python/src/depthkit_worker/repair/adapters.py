@@ -74,7 +74,10 @@ class MaskedExperts(nn.Module):
     ) -> None:
         super().__init__()
         weight = linear.weight
-        inputs, outputs = weight.shape if isinstance(linear, Conv1D) else reversed(weight.shape)
+        # A packed weight is of another shape than it stands for.
+        inputs, outputs = (
+            weight.shape if isinstance(linear, Conv1D) else (linear.in_features, linear.out_features)
+        )
         self.base_layer = linear
         self.probability = probability
         down = torch.empty(options.rank, inputs)

@@ -150,7 +150,9 @@ def _merge_note(base: Base, fill: Fill, probe: LongTensor, adapter: Tensor) -> s
             f"please report it.",
             difference=difference,
         )
+    packed = base.decoder.source.quantisation is not None and base.decoder.source.quantisation.packed
+    what = "the change beside packed weights, as it is kept," if packed else "merged weights"
     return (
-        f"merged weights against the adapter: largest difference of a logit {difference:.2e} on "
+        f"{what} against the adapter: largest difference of a logit {difference:.2e} on "
         f"{probe.shape[1]} tokens"
     )

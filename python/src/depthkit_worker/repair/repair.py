@@ -23,7 +23,7 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.families import Family
 from depthkit_worker.models.stand_ins import Slot
 from depthkit_worker.models.units import Parts, Unit, removed_parts, units_of
-from depthkit_worker.repair.weight_changes import WeightChange
+from depthkit_worker.repair.weight_changes import InTurn, WeightChange
 
 PARTS_OF: Mapping[UnitKind, tuple[Parts, ...]] = {
     "block": (Parts.ATTENTION, Parts.FEED_FORWARD),
@@ -192,7 +192,7 @@ def check_apart(repairs: Sequence[Repair]) -> None:
 def _merge(first: BlockEdit, second: BlockEdit) -> BlockEdit:
     weights = dict(first.weights)
     for name, change in second.weights.items():
-        weights[name] = _in_turn(weights[name], change) if name in weights else change
+        weights[name] = InTurn(weights[name], change) if name in weights else change
     return BlockEdit(
         before=_both(first.before, second.before),
         beside=_both(first.beside, second.beside),
@@ -206,10 +206,6 @@ def _both(first: nn.Module | None, second: nn.Module | None) -> nn.Module | None
     if first is None or second is None:
         return first or second
     return _Together((first, second))
-
-
-def _in_turn(first: WeightChange, second: WeightChange) -> WeightChange:
-    return lambda tensor: second(first(tensor))
 
 
 def check_repairs(repairs: Sequence[Repair], removed: Sequence[Unit], depth: int, family: Family) -> None:

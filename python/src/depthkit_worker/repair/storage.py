@@ -25,6 +25,7 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder, edited_module
 from depthkit_worker.models.file_kinds import not_what_it_says
 from depthkit_worker.models.first_line import first_line
+from depthkit_worker.models.packed import weight_shape
 from depthkit_worker.models.partial_folders import partial_folder
 from depthkit_worker.models.stand_ins import require_whole
 from depthkit_worker.models.stream_updates import Constant, FeedForward, Linear, LowRank, Scale, SwiGlu
@@ -242,7 +243,7 @@ def _try_out(decoder: Decoder, edits: Mapping[int, BlockEdit]) -> None:
                 raise ValueError(f"what stands {slot} block {index} does not fit its stream")
         block = edited_module(decoder, index) if edit.replacement is None else edit.replacement
         for name, change in edit.weights.items():
-            weight = block.get_parameter(name).to("meta")
+            weight = torch.empty(weight_shape(block.get_parameter(name)), device="meta")
             if change(weight).shape != weight.shape:
                 raise ValueError(f"the change of {name} in block {index} does not fit it")
 

@@ -44,6 +44,26 @@ class Sum:
         return (weight.to(wide) + self.scale * change).to(weight.dtype)
 
 
+class InTurn:
+    """Two weight changes, the second of what the first gives."""
+
+    def __init__(self, first: WeightChange, second: WeightChange) -> None:
+        self.first, self.second = first, second
+
+    def __call__(self, weight: Tensor) -> Tensor:
+        return self.second(self.first(weight))
+
+
+def sums_in(change: WeightChange) -> tuple[Sum, ...] | None:
+    """The sums that a change consists of, in turn; None where it is anything else."""
+    if isinstance(change, Sum):
+        return (change,)
+    if not isinstance(change, InTurn):
+        return None
+    first, second = sums_in(change.first), sums_in(change.second)
+    return None if first is None or second is None else (*first, *second)
+
+
 class Value:
     """A weight change: another value in the weight's place."""
 

@@ -9,18 +9,22 @@ reads the length of a cache from its first entry.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
-from torch import nn
+from torch import Tensor, nn
 
+from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder, edited_module
 from depthkit_worker.models.families import Family
+from depthkit_worker.models.packed import is_packed
 from depthkit_worker.models.stand_ins import NoAttention, NoFeedForward, PassThrough, UpdateHooks
 from depthkit_worker.models.units import Parts
 from depthkit_worker.repair.repair import BlockEdit
-from depthkit_worker.repair.weight_changes import WeightChange
+from depthkit_worker.repair.weight_changes import WeightChange, sums_in
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
+
+_Hook = Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]
 
 
 @contextmanager
@@ -95,8 +99,32 @@ def _change_weights(block: nn.Module, changes: Mapping[str, WeightChange], resto
         path, _, last = name.rpartition(".")
         module = block.get_submodule(path)
         before = module.get_parameter(last)
+        if is_packed(before):
+            restore.callback(module.register_forward_hook(_beside_packed(name, change)).remove)
+            continue
         restore.callback(setattr, module, last, before)
         setattr(module, last, nn.Parameter(change(before.detach()), requires_grad=False))
+
+
+def _beside_packed(name: str, change: WeightChange) -> _Hook:
+    """What a change of a packed weight adds to its product: x A' B', as an adapter that was trained there."""
+    sums = sums_in(change)
+    if sums is None:
+        raise DepthkitError(
+            "MODEL_UNSUPPORTED",
+            f"Changing {name}: its weights are packed, and only what LoRA adds can stand beside them. Make "
+            "the repair of a checkpoint with plain weights.",
+            parameter=name,
+        )
+
+    def add(_module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        total = output
+        for one in sums:
+            down, up = one.a.to(output.device), one.b.to(output.device)
+            total = total + (inputs[0].to(down.dtype) @ down.T @ up.T) * one.scale
+        return total.to(output.dtype)
+
+    return add
 
 
 def _renumber_attentions(decoder: Decoder, restore: ExitStack) -> None:
