@@ -21,6 +21,7 @@ export async function pythonTools(): Promise<PythonTools> {
     // Extras of the product, which tests need. Behind the rest, and beside the worker's packages.
     installed(python, "lm-eval", "requirements-lm-eval.txt"),
     installed(python, "ray", "requirements-ray.txt"),
+    installed(python, "mlx", "requirements-mlx.txt"),
   ].join(delimiter);
   return { python, env: { PYTHONPATH: path, PYTHONDONTWRITEBYTECODE: "", OMP_WAIT_POLICY: "PASSIVE" } };
 }

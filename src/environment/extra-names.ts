@@ -1,4 +1,4 @@
 /** What can be added to the worker's environment, or, as `onnx`, has one of its own beside it. */
-export const extraNames = ["lm-eval", "parquet", "ray", "onnx"] as const;
+export const extraNames = ["lm-eval", "parquet", "ray", "mlx", "onnx"] as const;
 /** An extra that `setup` installs beside what a worker needs. */
 export type ExtraName = (typeof extraNames)[number];

@@ -29,6 +29,14 @@ const contents: Readonly<Record<InWorker, Pick<Requirements, "modules" | "needed
     ],
     neededBytes: 5e8,
   },
+  // Measured: 0.05 GB on disk on Linux, and the download.
+  mlx: {
+    modules: [
+      { module: "mlx.core", package: "mlx" },
+      { module: "mlx_lm", package: "mlx-lm" },
+    ],
+    neededBytes: 2e8,
+  },
 };
 
 /** The extras that a worker can import. */

@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "378c70d3a5d653d265bb0ab6cddbedea3643ca4177f38b18daca6fc1a0da73a9";
+export const contractDigest = "f247e321e607a6bbb13f58e6db6a7ba7a52185accf6b5279b69177d19b339a04";
