@@ -23,6 +23,7 @@ export async function pythonTools(): Promise<PythonTools> {
     installed(python, "ray", "requirements-ray.txt"),
     installed(python, "bitsandbytes", "requirements-bitsandbytes.txt"),
     installed(python, "compressed-tensors", "requirements-compressed-tensors.txt"),
+    installed(python, "mlx", "requirements-mlx.txt"),
   ].join(delimiter);
   return { python, env: { PYTHONPATH: path, PYTHONDONTWRITEBYTECODE: "", OMP_WAIT_POLICY: "PASSIVE" } };
 }

@@ -126,6 +126,7 @@ export type {
   HuggingfaceExport,
   OnnxExport,
 } from "./model/export.ts";
+export { type ExportRuntime, exportRuntimes } from "./model/export-runtimes.ts";
 export type { FetchedFolder } from "./model/fetch.ts";
 export type { GenerateOptions, WrittenText } from "./model/generate.ts";
 export type { GenerationTask, LoadGenerationTaskOptions } from "./model/generation-task.ts";
@@ -153,7 +154,6 @@ export type {
   Subnetwork,
 } from "./model/model.ts";
 export type { ModelGame, ModelGameOptions, PlayerName, Players, UnitGroup } from "./model/model-game.ts";
-export { type OnnxRuntime, onnxRuntimes } from "./model/onnx-runtimes.ts";
 export type { PolicyMeasureOptions, PolicyMeasures, PolicySubnetwork } from "./model/policy.ts";
 export type { Profile, ProfileOptions } from "./model/profile.ts";
 export type { ConnectOptions } from "./model/remote-line.ts";

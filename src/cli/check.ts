@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { type CheckExportOptions, onnxRuntimes, type RuntimeCheck } from "../index.ts";
+import { type CheckExportOptions, exportRuntimes, type RuntimeCheck } from "../index.ts";
 import { formatBytes, renderTable } from "../report/index.ts";
 import { onnxDtypes } from "../schemas.ts";
 import { runCommand } from "./command.ts";
@@ -14,7 +14,10 @@ export function registerCheck(command: Command): void {
     .argument("<path>", "a folder or GGUF file that `depthkit export` wrote")
     .addOption(new Option("--dtype <name>", "ONNX: which graph (default: the widest)").choices(onnxDtypes))
     .addOption(
-      new Option("--runtime <name>", "ONNX: what runs it (default: onnxruntime)").choices(onnxRuntimes),
+      new Option(
+        "--runtime <name>",
+        "what loads it (default: transformers for a checkpoint, onnxruntime for graphs)",
+      ).choices(exportRuntimes),
     )
     .option("--trust-remote-code", "run the modelling file that lies in a folder of depthkit's own layout")
     .option("--json", "print one JSON document", false)
@@ -63,6 +66,10 @@ export const answerRows: readonly (readonly [name: string, show: (answers: Answe
   ["likeliest next tokens that agree", ({ agreement }) => percent(agreement)],
   ["written tokens as in memory", ({ written }) => percent(written)],
   ["written tokens with and without cache", ({ cached }) => percent(cached)],
+  [
+    "likeliest tokens in a batch padded on the left",
+    ({ leftPadded }) => (leftPadded === null ? "not asked" : percent(leftPadded)),
+  ],
   [
     "KV cache per token",
     ({ kvBytesPerToken }) => (kvBytesPerToken === null ? "not said" : formatBytes(kvBytesPerToken)),

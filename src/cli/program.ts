@@ -27,7 +27,8 @@ export async function completeCommand(command: Command, { examples, load }: Comm
   const required: Option[] = [];
   const give = await load();
   // Before the hooks of the command's own flags.
-  command.hook("preAction", () => {
+  command.allowExcessArguments().hook("preAction", () => {
+    refuseExcess(command, required);
     const missing = required.find((option) => command.getOptionValue(option.attributeName()) === undefined);
     if (missing !== undefined) command.error(`error: required option '${missing.flags}' not specified`);
   });
@@ -39,4 +40,17 @@ export async function completeCommand(command: Command, { examples, load }: Comm
   }
   const title = examples.length === 1 ? "Example" : "Examples";
   command.addHelpText("after", ["", `${title}:`, ...examples.map((line) => `  ${line}`)].join("\n"));
+}
+
+/** commander's own error says that there are too many, and not what a text without a flag could have meant. */
+function refuseExcess(command: Command, required: readonly Option[]): void {
+  const known = command.registeredArguments;
+  const extra = known.at(-1)?.variadic === true ? undefined : command.args[known.length];
+  if (extra === undefined) return;
+  const takes = known.length === 0 ? "nothing" : known.map((one) => `<${one.name()}>`).join(" ");
+  const needed = required.map(({ flags }) => flags).join(", ");
+  const hint = needed === "" ? "" : ` It needs ${needed}.`;
+  command.error(
+    `error: '${extra}' belongs to no flag, and '${command.name()}' takes ${takes} without one.${hint}`,
+  );
 }

@@ -3,6 +3,7 @@ export const extraNames = [
   "lm-eval",
   "parquet",
   "ray",
+  "mlx",
   "bitsandbytes",
   "compressed-tensors",
   "onnx",

@@ -39,6 +39,14 @@ const contents: Readonly<Record<InWorker, Pick<Requirements, "modules" | "needed
     ],
     neededBytes: 2e7,
   },
+  // Measured: 0.05 GB on disk on Linux, and the download.
+  mlx: {
+    modules: [
+      { module: "mlx.core", package: "mlx" },
+      { module: "mlx_lm", package: "mlx-lm" },
+    ],
+    neededBytes: 2e8,
+  },
 };
 
 /** The extras that a worker can import. */

@@ -8,23 +8,23 @@ import type { RuntimeCheck } from "../protocol/export-check.ts";
 import type { CallOptions } from "../rpc/call-options.ts";
 import type { Executor } from "../rpc/executor.ts";
 import { workerCallChecks } from "../rpc/time-limit.ts";
+import { type ExportRuntime, exportRuntimes } from "./export-runtimes.ts";
 import { LEAST_ALLOWED } from "./least-allowed.ts";
-import { type OnnxRuntime, onnxRuntimes } from "./onnx-runtimes.ts";
 
 export interface CheckExportOptions extends CallOptions {
   /** Run the modelling file that lies in a folder of depthkit's own layout. */
   trustRemoteCode?: boolean | undefined;
   /** Which graph of an ONNX export. Default: the widest that is there. */
   dtype?: (typeof onnxDtypes)[number] | undefined;
-  /** What runs an ONNX export. Default: onnxruntime. */
-  runtime?: OnnxRuntime | undefined;
+  /** What loads a checkpoint (default: transformers) or an ONNX export (onnxruntime). */
+  runtime?: ExportRuntime | undefined;
 }
 
 const checks: Checks<CheckExportOptions> = {
   ...workerCallChecks,
   trustRemoteCode: aFlag,
   dtype: anyOf(...onnxDtypes),
-  runtime: anyOf(...onnxRuntimes),
+  runtime: anyOf(...exportRuntimes),
 };
 
 /** What was written, in the software that it is for, beside the whole model there. */
@@ -54,13 +54,14 @@ export async function checkPath(
   const { runtime, ...asked } = options;
   if (runtime === "transformers.js") return inTransformersJs(connection, path, asked);
   if (!target.endsWith(".gguf")) {
-    if (runtime !== undefined && connection.remote === undefined && !existsSync(join(target, "onnx"))) {
+    if (runtime === "onnxruntime" && connection.remote === undefined && !existsSync(join(target, "onnx"))) {
       throw notOnnx(path, runtime);
     }
-    return (await connection.request("export.check", { folder: target }, asked)).result;
+    const params = { folder: target, runtime: runtime === "onnxruntime" ? undefined : runtime };
+    return (await connection.request("export.check", params, asked)).result;
   }
   const { trustRemoteCode, dtype, ...call } = asked;
-  if (runtime !== undefined) throw notOnnx(path, runtime);
+  if (runtime !== undefined) throw notForGguf(path, runtime);
   if (trustRemoteCode !== undefined || dtype !== undefined) {
     const name = dtype === undefined ? "trustRemoteCode" : "dtype";
     throw new DepthkitError(
@@ -123,6 +124,14 @@ async function inTransformersJs(
 
 /** Where transformers.js looks for a dtype. */
 const graphName = (dtype: string) => `model${dtype === "fp32" ? "" : `_${dtype}`}.onnx`;
+
+function notForGguf(path: string, runtime: string): DepthkitError {
+  return new DepthkitError(
+    "INVALID_ARGUMENT",
+    `Checking ${path}: ${runtime} does not load GGUF files, which llama.cpp runs. Leave runtime out.`,
+    { details: { path, runtime } },
+  );
+}
 
 function notOnnx(path: string, runtime: string): DepthkitError {
   return new DepthkitError(

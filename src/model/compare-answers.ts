@@ -98,6 +98,7 @@ export function compareAnswers(
     largestDifference,
     agreement: places.filter(({ same }) => same).length / places.length,
     written: sum(pairs.map(({ right, mine }) => inCommon(mine.written, right.written))) / total,
+    leftPadded: null,
     cached: sum(pairs.map(({ mine }) => mine.margins.filter((margin) => margin <= tie).length)) / total,
     sameTokens: split.length === 0 ? null : split.every(([right, mine]) => String(mine) === String(right)),
     kvBytesPerToken,

@@ -47,9 +47,16 @@ export const checkSide = z.object({
     "How many of the tokens written after the prompts are the reference's, up to the first other one.",
   ),
   cached: share().describe(
-    "How many of them it writes without a cache too. Near ties count as the same, but in transformers: in " +
-      "llama.cpp those no further apart than twice largestDifference.",
+    "How many of them it writes without a cache too. Near ties count as the same: in llama.cpp those no " +
+      "further apart than twice largestDifference.",
   ),
+  leftPadded: share()
+    .nullable()
+    .default(null)
+    .describe(
+      "How many of the likeliest next tokens are the reference's where all its prompts are one batch, padded " +
+        "on the left; null where the software has no such batches.",
+    ),
   sameTokens: z
     .boolean()
     .nullable()
@@ -59,6 +66,9 @@ export const checkSide = z.object({
   kvBytesPerToken: count().nullable().describe("Of its cache, as it holds it; null where it does not say."),
 });
 
+/** What loads a checkpoint; what loads other exports goes by their kind. */
+export const checkpointRuntimes = ["transformers", "mlx-lm"] as const;
+
 export const exportCheckParams = named(
   "ExportCheckParams",
   z.strictObject({
@@ -67,6 +77,10 @@ export const exportCheckParams = named(
       .nullable()
       .default(null)
       .describe("Which graph of an ONNX export; null: the widest that is there."),
+    runtime: named("CheckpointRuntime", z.enum(checkpointRuntimes))
+      .nullable()
+      .default(null)
+      .describe("What loads a checkpoint; null: transformers."),
     trustRemoteCode: z.boolean().default(false).describe("Run the modelling file that lies in it."),
   }),
 );

@@ -374,6 +374,8 @@ test.each([
   [["influence", "--data", "text.txt"], "required option '--model"],
   [["influence", "--modle", "smollm2-135m"], "unknown option '--modle'\n(Did you mean --model?)"],
   [["evaluate", ...model, "--data", "text.txt", "--remove", "2:4"], "first-last"],
+  [["generate", "hello", ...model], "'hello' belongs to no flag, and 'generate' takes nothing without one"],
+  [["check", "one", "two"], "'two' belongs to no flag, and 'check' takes <path> without one"],
   [["evaluate", ...model], "--task"],
   [["solve", ...model, "--task", "text.txt", "--prompt", "{question}"], ".jsonl"],
   [["evaluate", ...model, "--data", "text.txt", "--chunk", "one"], "no whole number"],

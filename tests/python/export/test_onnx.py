@@ -79,6 +79,7 @@ GOOD = OnnxGraph(
     agreement=1.0,
     written=1.0,
     cached=1.0,
+    left_padded=1.0,
     kv_bytes_per_token=1,
 )
 

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer, LlamaConfig, Qwen2Config
 from data.builders import LLAMA3_SPLIT, byte_level, sentence_piece
 from depthkit_worker.contract.wire import ExportCheckParams, ModelOptions
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.export.check_huggingface import check_huggingface
+from depthkit_worker.export.check_checkpoint import check_checkpoint
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.load import load_model
 from depthkit_worker.models.tokenizer_probes import TEXTS
@@ -97,10 +97,10 @@ def test_a_check_hears_of_a_tokenizer_that_reads_words_alike_and_accents_otherwi
     random_model(LlamaConfig(**{**SHAPE, "vocab_size": 1000})).save_pretrained(source)
     byte_level().save_pretrained(source)
     save(load_model(str(source), tmp_path, ModelOptions(device="cpu"), Unattended()), UNITS, target)
-    assert check_huggingface(ExportCheckParams(folder=str(target)), Unattended()).same_tokens
+    assert check_checkpoint(ExportCheckParams(folder=str(target)), Unattended()).same_tokens
     content = json.loads((target / "tokenizer.json").read_text())
     (target / "tokenizer.json").write_text(json.dumps({**content, "normalizer": {"type": "NFC"}}))
-    assert not check_huggingface(ExportCheckParams(folder=str(target)), Unattended()).same_tokens
+    assert not check_checkpoint(ExportCheckParams(folder=str(target)), Unattended()).same_tokens
 
 
 def _qwen2_files(folder: Path) -> Path:

@@ -30,7 +30,7 @@ from transformers import (
 
 from depthkit_worker.contract.wire import ExportCheckParams
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.export.check_huggingface import check_huggingface
+from depthkit_worker.export.check_checkpoint import check_checkpoint
 from depthkit_worker.models.onednn import use_onednn
 from depthkit_worker.models.text_part import own_name
 from depthkit_worker.models.units import Unit
@@ -303,7 +303,7 @@ def test_repaired_weights_go_into_the_whole(tmp_path: Path, words: PreTrainedTok
     model = whole_of(tmp_path / "smaller")
     with removed(Subnetwork(decoder, subnetwork, (repair,))):
         assert torch.equal(answers(model), answers(decoder.model))
-    checked = check_huggingface(ExportCheckParams(folder=str(tmp_path / "smaller")), Unattended())
+    checked = check_checkpoint(ExportCheckParams(folder=str(tmp_path / "smaller")), Unattended())
     assert checked.agreement == 1 and checked.largest_difference < 1e-4
 
 

@@ -71,6 +71,6 @@ test("the environment of onnx pins all that it imports, and its constraints the 
 test("an extra there is not is refused", async () => {
   const extras = ["lm-evil"] as unknown as ExtraName[];
   await expect(setup({ with: extras })).rejects.toThrow(
-    /with\.0: expected one of lm-eval, parquet, ray, bitsandbytes, compressed-tensors, onnx; got "lm-evil"/,
+    /with\.0: expected one of lm-eval, parquet, ray, mlx, bitsandbytes, compressed-tensors, onnx; got "lm-evil"/,
   );
 });

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "e56c99f61843088de8ff46a3e4b4ca0e586272f237fbb697dad0265f3f7730a3"
+CONTRACT_DIGEST = "a85d4c17869b184916d19e724a8a1ee667cf542f7de48022a4389c3279a07306"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -568,6 +568,8 @@ class ExportCheckParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """A checkpoint or an ONNX export that depthkit wrote."""
     dtype: OnnxDtype | None = None
     """Which graph of an ONNX export; null: the widest that is there."""
+    runtime: CheckpointRuntime | None = None
+    """What loads a checkpoint; null: transformers."""
     trust_remote_code: bool = False
     """Run the modelling file that lies in it."""
 
@@ -582,7 +584,9 @@ class ExportCheckResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     written: Annotated[float, Meta(ge=0, le=1)]
     """How many of the tokens written after the prompts are the reference's, up to the first other one."""
     cached: Annotated[float, Meta(ge=0, le=1)]
-    """How many of them it writes without a cache too. Near ties count as the same, but in transformers: in llama.cpp those no further apart than twice largestDifference."""
+    """How many of them it writes without a cache too. Near ties count as the same: in llama.cpp those no further apart than twice largestDifference."""
+    left_padded: Annotated[float, Meta(ge=0, le=1)] | None = None
+    """How many of the likeliest next tokens are the reference's where all its prompts are one batch, padded on the left; null where the software has no such batches."""
     same_tokens: bool | None
     """Whether it splits the reference's prompts and texts into the same tokens; null where there is none."""
     kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
@@ -1523,7 +1527,9 @@ class OnnxGraph(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
     written: Annotated[float, Meta(ge=0, le=1)]
     """How many of the tokens written after the prompts are the reference's, up to the first other one."""
     cached: Annotated[float, Meta(ge=0, le=1)]
-    """How many of them it writes without a cache too. Near ties count as the same, but in transformers: in llama.cpp those no further apart than twice largestDifference."""
+    """How many of them it writes without a cache too. Near ties count as the same: in llama.cpp those no further apart than twice largestDifference."""
+    left_padded: Annotated[float, Meta(ge=0, le=1)] | None = None
+    """How many of the likeliest next tokens are the reference's where all its prompts are one batch, padded on the left; null where the software has no such batches."""
     kv_bytes_per_token: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
     """Of its cache, as it holds it; null where it does not say."""
 
@@ -2251,6 +2257,7 @@ AdapterInput: TypeAlias = Literal["normed", "raw"]
 AngularTokens: TypeAlias = Literal["last", "all"]
 AttentionChoice: TypeAlias = Literal["auto", "eager", "sdpa", "flash_attention_2"]
 BosPolicy: TypeAlias = Literal["auto", "always", "never"]
+CheckpointRuntime: TypeAlias = Literal["transformers", "mlx-lm"]
 CorpusHandle: TypeAlias = Annotated[str, Meta(pattern="^corpus-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 DataHandle: TypeAlias = Annotated[str, Meta(pattern="^(corpus|task)-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 DataSource: TypeAlias = FileSource | TextSource

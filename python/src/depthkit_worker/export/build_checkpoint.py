@@ -29,6 +29,7 @@ from depthkit_worker.export.plain_weights import (
 from depthkit_worker.export.positions import position_fields, position_notes
 from depthkit_worker.models.decoder import Decoder, edited_module
 from depthkit_worker.models.own_layout.library_versions import oldest, run_with
+from depthkit_worker.models.own_layout.mlx import MLX_FILE, MODEL_FILE_KEY, mlx_text, not_mlx
 from depthkit_worker.models.own_layout.modelling_text import (
     AUTO_MAP,
     MODELLING_FILE,
@@ -119,10 +120,12 @@ def _depthkit_checkpoint(
     module = modelling_module(text)
     content: dict[str, Any] = cut.config.to_dict()
     content.pop("model_type")
+    why_not_mlx = not_mlx(cut.config)
     content |= {
         "layout": layout_entries(layers, decoder),
         "auto_map": dict(AUTO_MAP),
         "architectures": ["DepthkitForCausalLM"],
+        **({} if why_not_mlx else {MODEL_FILE_KEY: MLX_FILE}),
         **({} if head is None else UNTIED),
     }
     config = module["DepthkitConfig"].from_dict(content)
@@ -134,8 +137,11 @@ def _depthkit_checkpoint(
     notes = (
         f"In depthkit's own checkpoint form, because {reason}. transformers loads it with "
         f"trust_remote_code=True, from {oldest(decoder)} on; it was run with {run_with(decoder)}, and "
-        "refuses older ones. Software with model code of its own (llama.cpp, MLX, vLLM's native models) does "
+        "refuses older ones. Software with model code of its own (llama.cpp, vLLM's native models) does "
         "not read it.",
+        f"mlx-lm does not load it: {why_not_mlx}."
+        if why_not_mlx
+        else f"mlx-lm loads it with --trust-remote-code, by its {MLX_FILE}.",
     )
     return Checkpoint(
         layout="depthkit",
@@ -143,7 +149,7 @@ def _depthkit_checkpoint(
         fields=position_fields(decoder, kept),
         model=model,
         tensors=without_ties(tensors, model),
-        code={MODELLING_FILE: text},
+        code={MODELLING_FILE: text} if why_not_mlx else {MODELLING_FILE: text, MLX_FILE: mlx_text()},
         warnings=cut.warnings,
         notes=notes,
     )

@@ -15,7 +15,7 @@ from depthkit_worker.contract.wire import (
     ExportOnnxResult,
 )
 from depthkit_worker.export import can_export as asking
-from depthkit_worker.export.check_huggingface import check_huggingface
+from depthkit_worker.export.check_checkpoint import check_checkpoint
 from depthkit_worker.export.gguf.export_gguf import export_gguf
 from depthkit_worker.export.huggingface import export_huggingface
 from depthkit_worker.export.onnx.check_onnx import check_onnx, is_onnx
@@ -49,4 +49,4 @@ def can_export(session: Session, params: ExportCanExportParams, call: Call) -> E
 
 
 def check(session: Session, params: ExportCheckParams, call: Call) -> ExportCheckResult:
-    return check_onnx(params, call) if is_onnx(Path(params.folder)) else check_huggingface(params, call)
+    return check_onnx(params, call) if is_onnx(Path(params.folder)) else check_checkpoint(params, call)

@@ -25,7 +25,7 @@ from depthkit_worker.models.first_line import first_line
 from depthkit_worker.session.job import Job
 
 if TYPE_CHECKING:
-    from depthkit_worker.export.onnx.runtime import Measured
+    from depthkit_worker.export.answers import Answers
 
 MODULE = "depthkit_worker.export.onnx.check_onnx"
 
@@ -42,6 +42,12 @@ def check_onnx(params: ExportCheckParams, job: Job) -> ExportCheckResult:
         raise DepthkitError(
             "INVALID_ARGUMENT",
             f"{doing}: trustRemoteCode does nothing for an ONNX export, which holds no code. Leave it out.",
+        )
+    if params.runtime is not None:
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"{doing}: {params.runtime} loads checkpoints, and this is an ONNX export, for onnxruntime and "
+            "transformers.js. Leave runtime out, or name one of these.",
         )
     there = [dtype for dtype in SUFFIXES if (folder / GRAPHS / graph_name(dtype)).is_file()]
     if not there:
@@ -100,6 +106,7 @@ def _check(folder: Path, dtypes: Sequence[OnnxDtype], rounding: bool, job: Child
                 "agreement": found.agreement,
                 "written": found.written,
                 "cached": found.cached,
+                "leftPadded": found.left_padded,
                 "kvBytesPerToken": found.kv_bytes_per_token,
                 "sameTokens": same,
                 "seconds": time.monotonic() - started,
@@ -110,14 +117,15 @@ def _check(folder: Path, dtypes: Sequence[OnnxDtype], rounding: bool, job: Child
 
 def _measure(
     folder: Path, dtype: str, reference: ExportReference, on_prompt: Callable[[], None]
-) -> tuple[str, Measured]:
+) -> tuple[str, Answers]:
     import onnxruntime
 
-    from depthkit_worker.export.onnx.runtime import Graph, measure
+    from depthkit_worker.export.answers import answers_of
+    from depthkit_worker.export.onnx.runtime import ROUNDS, Graph
 
     path = folder / GRAPHS / graph_name(dtype)
     try:
-        found = measure(Graph(path), dtype, reference, on_prompt)
+        found = answers_of(Graph(path), reference, ROUNDS[dtype], on_prompt)
         return f"onnxruntime {onnxruntime.__version__}", found
     except DepthkitError as error:
         raise DepthkitError(error.code, f"Checking {path}: {error.message}.", path=str(path)) from error

@@ -24,6 +24,7 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.families import FAMILIES, Family, family_of, unknown
 from depthkit_worker.models.own_layout.layout import PlaceInLayout, read_layout
+from depthkit_worker.models.own_layout.mlx import MODEL_FILE_KEY
 from depthkit_worker.models.own_layout.modelling_text import (
     MODELLING_FILE,
     PREFIX,
@@ -45,7 +46,7 @@ from depthkit_worker.models.stream_updates import Constant, FeedForward, Linear,
 from depthkit_worker.models.units import Parts
 
 _NAMES = {Parts.ATTENTION: "attention", Parts.FEED_FORWARD: "feed-forward"}
-_OF_THE_LAYOUT = ("model_type", "layout", "auto_map", "architectures")
+_OF_THE_LAYOUT = ("model_type", "layout", "auto_map", "architectures", MODEL_FILE_KEY)
 
 
 @dataclass(frozen=True)

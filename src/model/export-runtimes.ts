@@ -1,0 +1,8 @@
+import { checkpointRuntimes } from "../protocol/export-check.ts";
+
+/** What can run an ONNX export: onnxruntime in an environment beside the worker's, or transformers.js in Node. */
+const onnxRuntimes = ["onnxruntime", "transformers.js"] as const;
+/** What can run an export of which there is a choice: a checkpoint's first, then an ONNX export's. */
+export const exportRuntimes = [...checkpointRuntimes, ...onnxRuntimes] as const;
+/** One of {@link exportRuntimes}. */
+export type ExportRuntime = (typeof exportRuntimes)[number];
