@@ -72,7 +72,7 @@ const modelPattern = named(
 /** The order of two kinds of blocks in a model that has both. */
 export type ModelPattern = z.infer<typeof modelPattern>;
 
-export const quantisation = named(
+const quantisation = named(
   "Quantisation",
   z.object({
     method: z.enum(["bitsandbytes", "compressed-tensors", "fp8"]).describe("As config.json names it."),

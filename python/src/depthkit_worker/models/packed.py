@@ -76,7 +76,7 @@ def _by_sequence() -> type[nn.Module]:
         batches would have what a sequence answers depend on those that happen to run beside it."""
 
         def forward(self, x: Tensor) -> Tensor:
-            if x.dim() < 3 or len(x) == 1:
+            if x.dim() < 3 or len(x) <= 1:
                 result: Tensor = super().forward(x)
                 return result
             return torch.cat([super(BySequence8bit, self).forward(one[None]) for one in x])
