@@ -71,7 +71,8 @@ test("is saved without blocks in the same form, which loads and answers alike", 
   const config = JSON.parse(readFileSync(join(out, "config.json"), "utf8"));
   expect(config.quantization_config.modules_to_not_convert).toEqual(["lm_head", "model.layers.2.mlp.gate"]);
   const checked = await kit.checkExport(out);
-  expect(checked).toMatchObject({ largestDifference: 0, agreement: 1, written: 1 });
+  expect(checked).toMatchObject({ agreement: 1, written: 1, cached: 1 });
+  expect(checked.largestDifference).toBeLessThan(1e-5);
   const again = await kit.loadModel(out, { device: "cpu" });
   expect(again.info.quantisation).toEqual(model.info.quantisation);
   const options = { chunk: 16 };
