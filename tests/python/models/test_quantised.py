@@ -16,7 +16,12 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from depthkit_worker.contract.wire import EngineOptions, InfluenceGradientOptions, InfluenceOptions
+from depthkit_worker.contract.wire import (
+    EngineOptions,
+    InfluenceGradientOptions,
+    InfluenceOptions,
+    ProfileOptions,
+)
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.influence.gradients import gradient_influence
 from depthkit_worker.influence.static import static_influence
@@ -24,6 +29,7 @@ from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.model_digest import model_digest
 from depthkit_worker.models.units import UNIT_KINDS, Unit
+from depthkit_worker.profiling.profile import profile
 from depthkit_worker.profiling.unit_costs import unit_costs
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.engine import evaluate_subnetworks
@@ -35,6 +41,15 @@ from subnetworks.physical import corpus_of, one_removed
 from tiny import DEPTH, token_ids
 
 IDS = token_ids(3, 11)
+QUICK = ProfileOptions(
+    modes=("physical",),
+    prompt_tokens=4,
+    context_tokens=4,
+    new_tokens=1,
+    batch_sizes=(1,),
+    rounds=1,
+    warmup_rounds=0,
+)
 PACKED = [kind for kind in KINDS if kind.startswith("bitsandbytes")]
 ROUNDED = [kind for kind in KINDS if "activations" in kind]
 
@@ -122,6 +137,10 @@ def test_a_unit_costs_what_it_takes_in_the_files(kind: str, folders: dict[str, P
         assert own == attention.stored_bytes[index] + feed_forward.stored_bytes[index] + norms
     plain = unit_costs(Decoder(small_llama()), Unattended())
     assert [kind.parameters for kind in costs.kinds] == [kind.parameters for kind in plain.kinds]
+    dense, without = profile(Subnetwork(decoder, (Unit("block", 1),)), QUICK, Unattended()).models
+    assert dense.stored_bytes == costs.stored_bytes
+    assert dense.stored_bytes - without.stored_bytes == block.stored_bytes[1]
+    assert dense.parameters - without.parameters == block.parameters[1]
     # One feed-forward's last matrix was left as it was, and those that no pattern names.
     assert feed_forward.stored_bytes[3] > feed_forward.stored_bytes[2]
 

@@ -94,6 +94,7 @@ def _in_transformers(folder: Path, content: dict[str, Any], trust_remote_code: b
     import transformers
 
     from depthkit_worker.export.in_transformers import InTransformers
+    from depthkit_worker.models.packed import without_repacking
     from depthkit_worker.models.quiet import quiet_transformers
 
     quiet_transformers()
@@ -106,6 +107,8 @@ def _in_transformers(folder: Path, content: dict[str, Any], trust_remote_code: b
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
     except Exception as error:  # Whatever the library raises at what it does not read.
         raise _not_loaded(name, folder, error) from error
+    # Of weights that bitsandbytes packed, some processors have a lossy form: what was written is checked.
+    without_repacking(model)
     return name, InTransformers(model), tokenizer, _rounds(model.dtype.itemsize)
 
 

@@ -19,6 +19,7 @@ from transformers import FineGrainedFP8Config, PreTrainedModel
 
 from depthkit_worker.models.quantised import Quantisation
 
+_REPACKS = "support_avx512bf16_for_cpu"
 _OF_COMPRESSED = ("weight_scale", "weight_zero_point", "weight_shape", "weight_global_scale", "weight_g_idx")
 """What compressed-tensors unpacked a weight by, kept as parameters, which they are not."""
 
@@ -43,6 +44,7 @@ def settle(model: PreTrainedModel, quantisation: Quantisation) -> None:
     if quantisation.method == "compressed-tensors":
         _decompress(model)
     if quantisation.method == "bitsandbytes":
+        without_repacking(model)
         for module in model.modules():
             _settle_packed(module)
     model.eval()
@@ -53,12 +55,23 @@ def settle(model: PreTrainedModel, quantisation: Quantisation) -> None:
         model(input_ids=first, use_cache=False)
 
 
+def without_repacking(model: nn.Module) -> None:
+    """Have 4-bit weights of bitsandbytes stay as they lie in the files.
+
+    On processors with AVX512-BF16 the library packs a weight anew in the first pass without gradients. It
+    rounds the scales to bfloat16 and computes in it, no gradient comes back from it, and it cannot be undone;
+    a batch takes four times as long. Without, all is as on every other processor."""
+    for module in model.modules():
+        if hasattr(module, _REPACKS):
+            setattr(module, _REPACKS, False)
+
+
+def repacks_here(model: PreTrainedModel) -> bool:
+    """Whether the library by itself would pack some weight anew on this processor."""
+    return model.device.type == "cpu" and any(getattr(module, _REPACKS, False) for module in model.modules())
+
+
 def _settle_packed(module: nn.Module) -> None:
-    if hasattr(module, "support_avx512bf16_for_cpu"):
-        # On processors with AVX512-BF16 the library repacks a weight in the first pass without gradients. It
-        # rounds the scales to bfloat16 and computes in it, no gradient comes back from it, and it cannot be
-        # undone; a batch takes four times as long. As it is without, it is on every other processor.
-        setattr(module, "support_avx512bf16_for_cpu", False)  # noqa: B010 - no attribute of all modules
     if hasattr(module, "init_8bit_state"):
         if module.weight.CB is not None:  # type: ignore[union-attr]
             module.init_8bit_state()  # type: ignore[operator]

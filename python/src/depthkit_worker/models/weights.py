@@ -18,7 +18,7 @@ from depthkit_worker.models.configuration import Described
 from depthkit_worker.models.families import Family
 from depthkit_worker.models.first_line import first_line
 from depthkit_worker.models.leftovers import is_old_buffer, prediction_layers, stored_as
-from depthkit_worker.models.packed import is_packed, loading_arguments, plain_head, settle
+from depthkit_worker.models.packed import is_packed, loading_arguments, plain_head, repacks_here, settle
 from depthkit_worker.models.placement import library_map, told
 from depthkit_worker.models.quantised import Quantisation, refused
 from depthkit_worker.models.stored_weights import StoredWeights, block_of
@@ -85,7 +85,9 @@ def load_weights(
     if described.outside:
         # The library would save it by the names that it was read by.
         del model._weight_conversions
-    notes = _prediction_notes(folder, config, report) + _untied(folder, model)
+    notes = (
+        _prediction_notes(folder, config, report) + _untied(folder, model) + _repacking_note(folder, model)
+    )
     report["unexpected_keys"] = [name for name in report["unexpected_keys"] if name not in described.outside]
     _refuse_faults(folder, config, described.stored, report)
     if quantisation is not None:
@@ -93,6 +95,16 @@ def load_weights(
     model.eval()
     model.requires_grad_(False)
     return model, notes
+
+
+def _repacking_note(folder: Path, model: PreTrainedModel) -> tuple[str, ...]:
+    if not repacks_here(model):
+        return ()
+    return (
+        f"On this processor bitsandbytes would pack the weights of {folder} anew and round their scales to "
+        "bfloat16. That is switched off, so that answers are those of every other processor. transformers by "
+        "itself answers otherwise here (docs/models.md).",
+    )
 
 
 def _settle_quantised(folder: Path, model: PreTrainedModel, quantisation: Quantisation) -> None:
