@@ -304,6 +304,35 @@ test("its report has a figure of everything, and no number that is none", async 
   expect(files.size).toBe(1 + 3 * ids.length);
 });
 
+test("rankings that look at losses may be screened, and say so", async () => {
+  const screened = await runPlan(
+    kit,
+    definePlan({
+      model: { source: tiny, device: "cpu", name: "tiny" },
+      calibration: { name: "coins", data: { texts: lines }, sequences: 4, length: 32, choose: [1, 2] },
+      rankings: [
+        { by: "leave-one-out", precision: "screen" },
+        { by: "values", evaluations: 20, precision: "screen" },
+        { by: "search", strategy: "greedy", precision: "screen" },
+        { by: "search", strategy: "greedy", name: "exact" },
+      ],
+      removals: [2],
+      evaluations: [{ kind: "perplexity", name: "boats", data: { texts: boats }, chunk: 32, maxChunks: 2 }],
+    }),
+    { folder: at("screened") },
+  );
+  const said = screened.rankings.map(({ ranking, notes }) => [
+    ranking,
+    notes.some((one) => /screen/.test(one)),
+  ]);
+  expect(said).toEqual([
+    [expect.any(String), true],
+    [expect.any(String), true],
+    [expect.any(String), true],
+    ["exact", false],
+  ]);
+});
+
 test("its removals stand by share of parameters or of measured time, where time was measured", async () => {
   const timed = await runPlan(
     kit,

@@ -9,6 +9,7 @@ import { generateOptions } from "../../protocol/generation.ts";
 import { generationTaskOptions, solveOptions } from "../../protocol/generation-task.ts";
 import { harnessOptions } from "../../protocol/harness.ts";
 import { modelOptions } from "../../protocol/model.ts";
+import { precisions } from "../../protocol/names.ts";
 import { profileOptions } from "../../protocol/profiling.ts";
 import { repairMethod } from "../../protocol/repair.ts";
 import { taskOptions } from "../../protocol/task.ts";
@@ -60,6 +61,10 @@ const units = z
   .default("block")
   .describe("Which units may go: one kind, or several that are ranked together.");
 const candidates = whole(1).optional().describe("Only so many, those of least cosine; default: all.");
+const precision = z
+  .enum(precisions)
+  .optional()
+  .describe("screen: losses from faster, coarser products (docs/engine.md); default: exact.");
 const decidedBy = z
   .strictObject({ ...taskOptions.omit({ shotsFrom: true }).shape, data: rows, shotsFrom })
   .optional()
@@ -75,7 +80,7 @@ const byInfluence = z
   })
   .describe("By what each unit does to the residual stream, or by gradients.");
 const byLeaveOneOut = z
-  .strictObject({ by: z.literal("leave-one-out"), name, units, candidates, on: decidedBy })
+  .strictObject({ by: z.literal("leave-one-out"), name, units, candidates, on: decidedBy, precision })
   .describe("By what the model loses without each unit alone.");
 const byValues = z
   .strictObject({
@@ -91,6 +96,7 @@ const byValues = z
     method: z.enum(methods).default("regression").describe("The estimator."),
     evaluations: whole(1).optional().describe("Subnetworks evaluated at most; default: 20 per player."),
     interactions: z.boolean().default(false).describe("Also estimate what pairs do for each other."),
+    precision,
   })
   .describe("By Shapley or horizon values.");
 const bySearch = z
@@ -118,6 +124,7 @@ const bySearch = z
       .optional()
       .describe("Score every set with this repair in place."),
     evaluations: whole(1).optional().describe("Sets evaluated at most, for strategies that need a limit."),
+    precision,
   })
   .describe("By looking at sets of units; each count is a search of its own.");
 const byOrder = z

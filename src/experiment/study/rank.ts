@@ -91,13 +91,16 @@ export interface GameRanking {
   readonly target?: Of<"values">["target"];
   readonly evaluations?: number | undefined;
   readonly interactions: boolean;
+  readonly precision?: Of<"values">["precision"];
 }
 
 async function byGame(ranking: GameRanking, work: RankWork): Promise<Ranked> {
   const { opened, condition, folder, call } = work;
   const players = await playing(ranking, work);
   const data: Corpus | Task = opened.deciding.get(ranking.name) ?? condition.measured;
-  await using game = await opened.model.game(data, { players, journal: join(folder, "games"), ...call });
+  const { precision } = ranking;
+  const journal = join(folder, "games");
+  await using game = await opened.model.game(data, { players, precision, journal, ...call });
   const { signal, onProgress } = call;
   const estimate = await estimateShapley(game, { ...estimateOptionsOf(ranking, work), signal, onProgress });
   const scores = estimate.players().map(({ player, value, standardError, interval }) => ({
@@ -198,7 +201,7 @@ export function searchOptionsOf(
   ranking: Of<"search">,
   { opened, condition, costs, folder, seed, call }: RankWork,
 ): Omit<ModelSearchOptions, "budget"> {
-  const { recipe, strategy, candidates, scores, protect, repair, evaluations } = ranking;
+  const { recipe, strategy, candidates, scores, protect, repair, evaluations, precision } = ranking;
   return {
     recipe,
     strategy,
@@ -208,6 +211,7 @@ export function searchOptionsOf(
     protect,
     repair,
     evaluations,
+    precision,
     fit: condition.measured,
     choose: opened.deciding.get(ranking.name) ?? condition.deciding,
     costs,

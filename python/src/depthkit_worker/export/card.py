@@ -21,15 +21,8 @@ def model_card(
     layers: int,
 ) -> str:
     """`replaced`: blocks in whose place another one runs; `layers`: of the checkpoint."""
-    source, steps = provenance.source, provenance.steps
     rows = [
-        ("Made from", f"`{origin_of(provenance)}`"),
-        ("Its weights (sha256)", f"`{source.weights}`"),
-        *(
-            (f"Export {at} of {len(steps)} removed", name_units(step.removed))
-            for at, step in enumerate(steps[:-1], 1)
-        ),
-        ("Removed", name_units(result.removed)),
+        *made_from(provenance, result.removed),
         ("Repaired with", ", ".join(_repair(repair) for repair in subnetwork.repairs) or "nothing"),
         ("Another block in their place", ", ".join(str(index) for index in replaced) or "none"),
         ("Blocks that stayed, by their old numbers", ", ".join(str(index) for index in result.kept_blocks)),
@@ -45,8 +38,6 @@ def model_card(
         ("Form", result.layout),
         ("Largest logit difference to the model in memory", f"{result.max_logit_difference:.3g}"),
     ]
-    table = "\n".join(f"| {name} | {value} |" for name, value in rows)
-    method = steps[-1].note.strip() or "Not recorded."
     notes = "".join(f"{note}\n\n" for note in result.notes)
     front = ModelCardData(
         **source_card(subnetwork.decoder),
@@ -57,17 +48,39 @@ def model_card(
     return (
         f"---\n{front.to_yaml()}\n---\n"
         "# A depth-pruned model\n\nParts of a decoder were removed along its depth with depthkit. "
-        f"{_loading(result)}\n\n{notes}| | |\n|---|---|\n{table}\n\n"
-        f"## How the units were chosen\n\n{method}\n"
+        f"{_loading(result)}\n\n{notes}{table(rows)}"
+        f"{how_chosen(provenance)}"
     )
 
 
-def origin_of(provenance: ExportProvenance) -> str:
-    source = provenance.source
-    return source.name if source.revision is None else f"{source.name} (revision {source.revision})"
+Row = tuple[str, str]
 
 
-def name_units(units: Sequence[str]) -> str:
+def made_from(provenance: ExportProvenance, removed: Sequence[str]) -> list[Row]:
+    """The first rows of every card: the model it was made from, and what went in each export since."""
+    source, steps = provenance.source, provenance.steps
+    name = source.name if source.revision is None else f"{source.name} (revision {source.revision})"
+    return [
+        ("Made from", f"`{name}`"),
+        ("Its weights (sha256)", f"`{source.weights}`"),
+        *(
+            (f"Export {at} of {len(steps)} removed", _name_units(step.removed))
+            for at, step in enumerate(steps[:-1], 1)
+        ),
+        ("Removed", _name_units(removed)),
+    ]
+
+
+def table(rows: Sequence[Row]) -> str:
+    lines = "\n".join(f"| {name} | {value} |" for name, value in rows)
+    return f"| | |\n|---|---|\n{lines}\n\n"
+
+
+def how_chosen(provenance: ExportProvenance) -> str:
+    return f"## How the units were chosen\n\n{provenance.steps[-1].note.strip() or 'Not recorded.'}\n"
+
+
+def _name_units(units: Sequence[str]) -> str:
     return ", ".join(f"`{unit}`" for unit in units) or "nothing"
 
 

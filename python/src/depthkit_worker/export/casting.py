@@ -20,7 +20,7 @@ from transformers import PreTrainedModel
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.build_checkpoint import Checkpoint
-from depthkit_worker.export.verify import BOUNDS, SEQUENCE, fixed_batch, logits_of
+from depthkit_worker.export.verify import SEQUENCE, allowed_difference, fixed_batch, logits_of
 from depthkit_worker.models.cancellable import making_obeys
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.dtypes import dtype_name
@@ -82,7 +82,7 @@ def written_difference(
     job.check()
     difference = _largest(found, expected)
     largest = max(float(one.abs().max()) for one in expected)
-    allowed = BOUNDS[decoder.dtype] * max(1.0, largest)
+    allowed = allowed_difference(decoder.dtype, largest)
     if _rounds(decoder.dtype, dtype):
         allowed += ALLOWANCE * _rounding(
             checkpoint.model, dtype, ids, (difference - allowed) / ALLOWANCE, job

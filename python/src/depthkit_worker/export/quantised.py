@@ -24,7 +24,7 @@ from depthkit_worker.export.positions import position_fields, position_notes
 from depthkit_worker.export.quantisation_config import cut_quantisation
 from depthkit_worker.export.shards import MAX_SHARD_BYTES, write_shards
 from depthkit_worker.export.text_files import settle_tokenizer, write_generation_settings, write_tokenizer
-from depthkit_worker.export.verify import BOUNDS, fixed_batch, logits_of
+from depthkit_worker.export.verify import allowed_difference, fixed_batch, logits_of
 from depthkit_worker.models.cancellable import calls_obey, making_obeys
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.folders import sha256_of_files
@@ -213,7 +213,8 @@ def _write(
 
 def _difference(subnetwork: Subnetwork, quantisation: Quantisation, folder: Path, job: Job) -> float:
     """The largest difference of logits between the files in `folder`, loaded as any quantised checkpoint is,
-    and `subnetwork` in memory. More than `BOUNDS` allows stops the export."""
+    and `subnetwork` in memory. More than `allowed_difference` stops the
+    export."""
     decoder = subnetwork.decoder
     ids = fixed_batch(decoder)
     with removed(subnetwork):
@@ -235,7 +236,7 @@ def _difference(subnetwork: Subnetwork, quantisation: Quantisation, folder: Path
     if not faults:
         settle(model, quantisation)
         difference = float((logits_of(model, ids) - expected).abs().max())
-    allowed = BOUNDS[decoder.dtype] * max(1.0, float(expected.abs().max()))
+    allowed = allowed_difference(decoder.dtype, float(expected.abs().max()))
     if not difference <= allowed:  # NaN too.
         raise DepthkitError(
             "EXPORT_UNSUPPORTED",

@@ -17,15 +17,20 @@ from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 BATCH, SEQUENCE = 2, 24
 
-BOUNDS: Mapping[torch.dtype, float] = {torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
+_BOUNDS: Mapping[torch.dtype, float] = {torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
 """Largest difference of logits allowed, by the largest logit where that is above 1. Folds change the order of
 additions, and narrower dtypes round each sum."""
 
 
+def allowed_difference(dtype: torch.dtype, largest: float) -> float:
+    """How far logits computed in `dtype` may be off; `largest` of their absolute values."""
+    return _BOUNDS[dtype] * max(1.0, largest)
+
+
 def check_built(subnetwork: Subnetwork, model: PreTrainedModel) -> None:
     """Compare the logits of `model`, built from a checkpoint's tensors, with those of `subnetwork` in memory,
-    both in the loaded dtype, on a fixed batch of 2 x 24 tokens. An export with more than `BOUNDS` allows
-    stops here."""
+    both in the loaded dtype, on a fixed batch of 2 x 24 tokens. An export with a larger difference than is
+    allowed stops here."""
     decoder = subnetwork.decoder
     ids = fixed_batch(decoder)
     with removed(subnetwork):
@@ -33,7 +38,7 @@ def check_built(subnetwork: Subnetwork, model: PreTrainedModel) -> None:
     reader = Reader("Comparing the checkpoint with the model in memory", decoder.dtype, "probe")
     reader.check(expected, range(len(ids)))
     difference = float((logits_of(model, ids) - expected).abs().max())
-    allowed = BOUNDS[decoder.dtype] * max(1.0, float(expected.abs().max()))
+    allowed = allowed_difference(decoder.dtype, float(expected.abs().max()))
     if not difference <= allowed:  # NaN too.
         raise DepthkitError(
             "EXPORT_UNSUPPORTED",

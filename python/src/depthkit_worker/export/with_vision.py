@@ -22,7 +22,7 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.build_checkpoint import Checkpoint
 from depthkit_worker.export.copied_tensors import mapped_tensors
 from depthkit_worker.export.plain_config import carry_changes
-from depthkit_worker.export.verify import BOUNDS, fixed_batch, logits_of
+from depthkit_worker.export.verify import allowed_difference, fixed_batch, logits_of
 from depthkit_worker.models.cancellable import making_obeys
 from depthkit_worker.models.json_files import read_json_object
 from depthkit_worker.models.leftovers import is_old_buffer
@@ -177,7 +177,7 @@ def whole_config(folder: Path) -> PreTrainedConfig:
 
 def difference_with_vision(subnetwork: Subnetwork, folder: Path, job: Job) -> float:
     """The largest difference of logits to text between the files in `folder`, in the library's own class for
-    them, and `subnetwork` in memory, both in the loaded dtype. More than `BOUNDS` allows stops the export."""
+    them, and `subnetwork` in memory, both in the loaded dtype. More than is allowed stops the export."""
     decoder = subnetwork.decoder
     ids = fixed_batch(decoder)
     config = whole_config(folder)
@@ -201,7 +201,7 @@ def difference_with_vision(subnetwork: Subnetwork, folder: Path, job: Job) -> fl
     if not faults:
         model.eval().to(decoder.device)
         difference = float((logits_of(model, ids) - expected).abs().max())
-    allowed = BOUNDS[decoder.dtype] * max(1.0, float(expected.abs().max()))
+    allowed = allowed_difference(decoder.dtype, float(expected.abs().max()))
     if not difference <= allowed:  # NaN too.
         raise DepthkitError(
             "EXPORT_UNSUPPORTED",

@@ -199,9 +199,10 @@ class Looks {
   }
 
   #pace(data: Corpus | Task, ranking: SettledRanking): Promise<ForwardPace> {
+    const precision = "precision" in ranking ? ranking.precision : undefined;
     return data instanceof Task
-      ? this.#paces.onQuestions(data, ranking)
-      : this.#paces.onText(data, this.#condition);
+      ? this.#paces.onQuestions(data, ranking, precision)
+      : this.#paces.onText(data, this.#condition, precision);
   }
 
   async #fits(ranking: SettledRanking, { ranked, fits }: Dry): Promise<Span> {

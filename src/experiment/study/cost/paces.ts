@@ -10,6 +10,7 @@ import type { Subnetwork } from "../../../model/model.ts";
 import type { Task } from "../../../model/task.ts";
 import type { TaskData } from "../../../model/task-data.ts";
 import type { UnitName } from "../../../protocol/common.ts";
+import type { Precision } from "../../../protocol/subnetworks.ts";
 import { unitsOf } from "../../../protocol/units.ts";
 import type { CallOptions } from "../../../rpc/call-options.ts";
 import { measureAlone } from "../measure.ts";
@@ -34,7 +35,10 @@ export interface ForwardPace {
 export class Paces {
   readonly #opened: OpenModel;
   readonly #call: CallOptions;
-  readonly #forward = new Map<Task | string, Promise<Sampled>>();
+  readonly #forward: Readonly<Record<Precision, Map<Task | string, Promise<Sampled>>>> = {
+    exact: new Map(),
+    screen: new Map(),
+  };
   readonly #gradients = new Map<string, Promise<Span>>();
 
   constructor(opened: OpenModel, call: CallOptions) {
@@ -54,22 +58,20 @@ export class Paces {
   }
 
   /** On a calibration's text. */
-  onText(data: Corpus, { calibration }: Condition): Promise<ForwardPace> {
+  onText(data: Corpus, { calibration }: Condition, precision?: Precision): Promise<ForwardPace> {
     const { name: _, data: text, sequences: __, choose: ___, ...options } = calibration;
     const sequences = this.#sampleSize(data);
-    return this.#once(data, () =>
-      this.#opened.model.loadCorpus(text, { ...options, sequences, ...this.#call }),
-    );
+    const open = () => this.#opened.model.loadCorpus(text, { ...options, sequences, ...this.#call });
+    return this.#once(data, open, precision);
   }
 
   /** On the questions that decide a ranking. */
-  onQuestions(data: Task, ranking: SettledRanking): Promise<ForwardPace> {
+  onQuestions(data: Task, ranking: SettledRanking, precision?: Precision): Promise<ForwardPace> {
     const on = "on" in ranking ? ranking.on : undefined;
     const { data: rows, ...asked } = on ?? { data: [] as never };
     const limit = this.#sampleSize(data);
-    return this.#once(data, () =>
-      this.#opened.model.loadTask(rows as TaskData, { ...asked, limit, ...this.#call }),
-    );
+    const open = () => this.#opened.model.loadTask(rows as TaskData, { ...asked, limit, ...this.#call });
+    return this.#once(data, open, precision);
   }
 
   /** A pass of gradients over all of a calibration's sequences. */
@@ -154,11 +156,16 @@ export class Paces {
     return Math.min(data.info.sequences, Math.ceil(tokens / data.info.length));
   }
 
-  async #once(data: Corpus | Task, open: () => Promise<Corpus | Task>): Promise<ForwardPace> {
+  async #once(
+    data: Corpus | Task,
+    open: () => Promise<Corpus | Task>,
+    precision: Precision = "exact",
+  ): Promise<ForwardPace> {
     // Texts in sequences of one length take the same time per token.
     const own = data instanceof Corpus ? `${data.info.length} ${this.#sampleSize(data)}` : data;
-    const known = this.#forward.get(own) ?? this.#sample(open);
-    this.#forward.set(own, known);
+    const forward = this.#forward[precision];
+    const known = forward.get(own) ?? this.#sample(open, precision);
+    forward.set(own, known);
     const { tokens, batchSize, block, head } = await known;
     const scale = data.info.tokens / tokens;
     const count = data instanceof Corpus ? data.info.sequences : data.info.items;
@@ -166,7 +173,7 @@ export class Paces {
   }
 
   /** By the whole model, and by it beside one that lacks the last block alone: that is one head more. */
-  async #sample(open: () => Promise<Corpus | Task>): Promise<Sampled> {
+  async #sample(open: () => Promise<Corpus | Task>, precision: Precision): Promise<Sampled> {
     const { model } = this.#opened;
     await using sample = await open();
     const last: UnitName[] = [item(unitsOf("block", model), model.depth - 1)];
@@ -174,7 +181,7 @@ export class Paces {
     const measures = sample instanceof Corpus ? (["loss"] as const) : sample.measures;
     let batchSize = 1;
     const measure = async (sets: readonly Subnetwork[]) => {
-      const asked = { measures: [...measures], bySequence: true, ...this.#call };
+      const asked = { measures: [...measures], bySequence: true, precision, ...this.#call };
       batchSize = (await model.evaluateSubnetworks(sample, sets, asked).result).batchSize;
     };
     const [one, two] = [

@@ -5,21 +5,14 @@ from __future__ import annotations
 from huggingface_hub import ModelCardData
 
 from depthkit_worker.contract.wire import ExportOnnxResult, ExportProvenance
-from depthkit_worker.export.card import name_units, origin_of
+from depthkit_worker.export.card import how_chosen, made_from, table
 from depthkit_worker.export.provenance import source_card
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
 def onnx_card(subnetwork: Subnetwork, result: ExportOnnxResult, provenance: ExportProvenance) -> str:
-    steps = provenance.steps
     rows = [
-        ("Made from", f"`{origin_of(provenance)}`"),
-        ("Its weights (sha256)", f"`{provenance.source.weights}`"),
-        *(
-            (f"Export {at} of {len(steps)} removed", name_units(step.removed))
-            for at, step in enumerate(steps[:-1], 1)
-        ),
-        ("Removed", name_units(result.removed)),
+        *made_from(provenance, result.removed),
         ("Repaired with", ", ".join(repair.method for repair in subnetwork.repairs) or "nothing"),
         ("Blocks that stayed, by their old numbers", ", ".join(map(str, result.kept_blocks))),
         ("Caches", f"{subnetwork.decoder.depth} before, {result.layers} now"),
@@ -43,13 +36,9 @@ def onnx_card(subnetwork: Subnetwork, result: ExportOnnxResult, provenance: Expo
         "# A depth-pruned model in ONNX\n\nParts of a decoder were removed along its depth with depthkit. "
         f'transformers.js loads it: `pipeline("text-generation", folder, {{ dtype: "{first}" }})`. Any other '
         "software on onnxruntime runs the graphs with their cache.\n\n"
-        f"{notes}| | |\n|---|---|\n{_lines(rows)}\n\n"
+        f"{notes}{table(rows)}"
         "As each graph answers in onnxruntime, beside the model in memory:\n\n"
         "| graph | bytes | largest difference of log-probabilities | likeliest tokens that agree |\n"
         "|---|---|---|---|\n" + "\n".join(graphs) + "\n\n"
-        f"## How the units were chosen\n\n{steps[-1].note.strip() or 'Not recorded.'}\n"
+        f"{how_chosen(provenance)}"
     )
-
-
-def _lines(rows: list[tuple[str, str]]) -> str:
-    return "\n".join(f"| {name} | {value} |" for name, value in rows)
