@@ -213,8 +213,7 @@ def _write(
 
 def _difference(subnetwork: Subnetwork, quantisation: Quantisation, folder: Path, job: Job) -> float:
     """The largest difference of logits between the files in `folder`, loaded as any quantised checkpoint is,
-    and `subnetwork` in memory. More than `allowed_difference` stops the
-    export."""
+    and `subnetwork` in memory. More than `allowed_difference` stops the export."""
     decoder = subnetwork.decoder
     ids = fixed_batch(decoder)
     with removed(subnetwork):
