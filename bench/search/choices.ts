@@ -5,6 +5,7 @@
  * kept in the folder, where an interrupted bench goes on.
  *
  *   npx tsx bench/search/choices.ts FOLDER [--counts 6,8,4,10] [--draws 5] [--sublayers 10] [--ways a,b,...]
+ *     [--precision screen]
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -25,9 +26,11 @@ const {
     draws: { type: "string", default: "5" },
     sublayers: { type: "string", default: "10" },
     ways: { type: "string" },
+    precision: { type: "string", default: "exact" },
   },
 });
 if (folder === undefined) throw new Error("Name a folder to keep what is done in.");
+const precision = z.enum(["exact", "screen"]).parse(given.precision);
 const calibration = sharedData("calib_wikitext2_train.jsonl");
 
 type Way = Partial<ModelSearchOptions>;
@@ -37,6 +40,7 @@ const ofBlocks: Readonly<Record<string, Way>> = {
   greedy: { strategy: "greedy", ...half(30) },
   beam: { strategy: { name: "beam", width: 3 }, ...half(30) },
   surrogate: { strategy: "surrogate", evaluations: 40, ...half(30) },
+  "surrogate-20": { strategy: "surrogate", evaluations: 20, ...half(30) },
   evolutionary: { strategy: "evolutionary", evaluations: 120, ...half(30) },
   "policy-gradient": { strategy: "policy-gradient", evaluations: 120, ...half(30) },
   iterative: { strategy: "iterative", ...half(30) },
@@ -86,7 +90,7 @@ async function compare(title: string, budget: number, ways: Readonly<Record<stri
   const found = new Map<string, Outcome[]>(chosen(ways).map(([name]) => [name, []]));
   for (let draw = 0; draw < Number(given.draws); draw++) {
     for (const [name, way] of chosen(ways)) {
-      const key = { title, budget, draw, name, way };
+      const key = { title, budget, draw, name, way, precision };
       found.get(name)?.push(await steps.step(key, outcome, () => choose(model, { ...way, budget }, draw)));
     }
     console.log(`\nWithout ${title}, ${draw + 1} draws; loss in nats per token\n\n${table(found)}`);
@@ -99,7 +103,12 @@ async function choose(of: Model, way: Way & { budget: number }, draw: number): P
   await using parts = await of.splitText(calibration, split);
   const { fit, choose: chooseOn } = parts;
   // No journal: each way pays for what it looks at.
-  const { removed, evaluations, blockEvaluations } = await of.search({ ...way, fit, choose: chooseOn });
+  const { removed, evaluations, blockEvaluations } = await of.search({
+    ...way,
+    precision,
+    fit,
+    choose: chooseOn,
+  });
   const seconds = (performance.now() - started) / 1000;
   const losses: Record<string, number> = {};
   for (const [name, corpus] of scoredOn) {

@@ -74,7 +74,7 @@ const planOf = ({
   text,
 }: Answers): string => `# A study of depth: npx depthkit run this file --out runs/first
 model: ${JSON.stringify(model)}
-calibration: { data: ${JSON.stringify(calibration)}, sequences: 16, length: 512 }
+calibration: { data: ${JSON.stringify(calibration)}, sequences: 16, length: 256 }
 rankings: # ways to say what goes first
   - { by: influence, metric: { each: [cosine, relative-l2] } }
   - { by: influence, units: attention }
@@ -85,7 +85,7 @@ repairs: # what is put in place of what goes
   - { method: emulated-update }
   - { method: low-rank, rank: 32 }
 evaluations:
-  - { kind: perplexity, data: ${JSON.stringify(text)}, chunk: 512, maxChunks: 16 }
+  - { kind: perplexity, data: ${JSON.stringify(text)}, chunk: 256, maxChunks: 16 }
 `;
 
 /** Nothing is ever replaced. */

@@ -80,8 +80,8 @@ test.each(commands.filter(({ name }) => !elsewhere.includes(name)))("$name", asy
 
 function shorten(plan: string): void {
   const text = readFileSync(plan, "utf8")
-    .replace("sequences: 16, length: 512", "sequences: 4, length: 32")
-    .replace("chunk: 512, maxChunks: 16", "chunk: 32, maxChunks: 2");
+    .replace("sequences: 16, length: 256", "sequences: 4, length: 32")
+    .replace("chunk: 256, maxChunks: 16", "chunk: 32, maxChunks: 2");
   writeFileSync(plan, text);
 }
 
