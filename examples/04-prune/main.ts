@@ -1,5 +1,5 @@
 /**
- * Makes the bundled model smaller by two blocks: four ways to choose them, the same repair for each, and the
+ * Makes the bundled model smaller by two blocks: five ways to choose them, the same repair for each, and the
  * best on text that none of them has seen is saved. Ends with 1 where what was saved is not that one.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";

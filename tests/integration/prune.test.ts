@@ -67,7 +67,7 @@ test("every contender has the budget's size and the same repair, and the best on
   expect(record).toEqual(
     pruneRecordSchema.parse(JSON.parse(readFileSync(at("all.run/record.json"), "utf8"))),
   );
-  expect(record.contenders.map(({ name }) => name)).toEqual(["tail", "cosine", "greedy", "search"]);
+  expect(record.contenders.map(({ name }) => name)).toEqual(["tail", "cosine", "span", "greedy", "search"]);
   for (const { removed } of record.contenders) expect(removed).toHaveLength(2);
   expect(record.contenders[0]?.removed).toEqual(["block.3", "block.4"]);
   const losses = record.contenders.map(({ repairedLoss }) => repairedLoss ?? Number.NaN);
@@ -169,6 +169,16 @@ test("a recipe's own repair is the repair of that name", async () => {
   await using folded = await model.without(replaced?.removed ?? []).repair(fit, { method: "fold" });
   const { scores } = await model.evaluateSubnetworks(heldOut, [folded]).result;
   expect(replaced?.repairedLoss).toBeCloseTo(scores[0]?.values.loss ?? Number.NaN, 6);
+});
+
+test("a span competes where blocks alone may go, and not elsewhere", async () => {
+  const options = { ...asked, players: ["attention", "feed-forward"] as const, out: at("mixed") };
+  const { contenders, leftOut } = await prune(kit, options);
+  expect([contenders.map(({ name }) => name), leftOut]).toEqual([["tail", "cosine", "greedy", "search"], []]);
+  await expect(prune(kit, { ...options, baselines: ["span"] })).rejects.toMatchObject({
+    code: "INVALID_ARGUMENT",
+    message: expect.stringContaining('"span" removes blocks, and attention,feed-forward are asked for'),
+  });
 });
 
 test("where no contender can be made, the error says so", async () => {
@@ -287,7 +297,7 @@ test("killed five times, it ends with the model that it makes uninterrupted, byt
     return ["prune", "--model", tiny, "--data", "text.txt", "--budget", "2", "--out", out, ...text, ...how];
   };
   expect(await ended(start(args("whole")))).toBe(0);
-  for (const sign of [/searching/, /^tail: /m, /^greedy: /m, /^search: /m, /^training/m]) {
+  for (const sign of [/searching/, /^tail: /m, /^span: /m, /^greedy: /m, /^search: /m, /^training/m]) {
     const child = start(args("killed"));
     await said(child, sign);
     child.kill("SIGKILL");

@@ -51,6 +51,8 @@ function searchOf(
       return { players, strategy: "tail" };
     case "cosine":
       return { players, strategy: "lowest", scores };
+    case "span":
+      return { recipe: "llm-streamline" };
     case "greedy":
       return { players, strategy: "greedy", candidates };
     case "search": {

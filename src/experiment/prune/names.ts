@@ -1,5 +1,5 @@
 /** Choices at the same size that a search has to beat, with the same repair, the cheapest first. */
-export const baselineNames = ["tail", "cosine", "greedy"] as const;
+export const baselineNames = ["tail", "cosine", "span", "greedy"] as const;
 /** A way to choose without a search: the sets that a pruning compares its own with. */
 export type BaselineName = (typeof baselineNames)[number];
 
@@ -20,6 +20,9 @@ export type PruneRecipeName = (typeof pruneRecipeNames)[number];
 export const contenderNames = [...baselineNames, ...pruneRecipeNames, "search"] as const;
 /** A set that a pruning compares: a baseline, a published recipe, or what the search found. */
 export type ContenderName = (typeof contenderNames)[number];
+
+/** Whether a contender removes blocks, whatever may go. */
+export const takesBlocks = (name: ContenderName): boolean => name === "span" || isRecipe(name);
 
 export const isRecipe = (name: ContenderName): name is PruneRecipeName =>
   pruneRecipeNames.some((recipe) => recipe === name);

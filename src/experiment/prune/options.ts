@@ -37,9 +37,9 @@ import type { StrategyChoice } from "../../selection/strategy-choice.ts";
 import {
   type BaselineName,
   baselineNames,
-  isRecipe,
   type PruneRecipeName,
   pruneRecipeNames,
+  takesBlocks,
 } from "./names.ts";
 import type { PruneContender, PrunePlan } from "./record.ts";
 
@@ -96,8 +96,8 @@ export interface PruneOptions extends CallOptions {
   /** On top of the winner, such as LoRA; it stays only where it helps on held-out text. */
   heal?: RepairOptions | undefined;
   /**
-   * What to compare with. Default: tail, cosine and greedy, with the same repair. Recipes have a repair of
-   * their own and remove blocks (docs/prune.md).
+   * What to compare with. Default: tail, cosine, span and greedy, with the same repair. Recipes have a repair
+   * of their own. Recipes and span remove blocks (docs/prune.md).
    */
   baselines?: readonly (BaselineName | PruneRecipeName)[] | undefined;
   /** More to measure on, which decides nothing: the whole model, the shipped one, and others beside it. */
@@ -190,6 +190,9 @@ export function formatOf(options: Pick<PruneOptions, "export">): (typeof exportF
   return options.export?.format ?? "huggingface";
 }
 
+export const onlyBlocks = (players: PruneOptions["players"]): boolean =>
+  players === undefined || [players].flat().every((one) => one === "block");
+
 /** @throws DepthkitError INVALID_ARGUMENT */
 export function checkPruneOptions(call: string, options: PruneOptions): void {
   checkOptions(call, options, checks);
@@ -206,9 +209,9 @@ export function checkPruneOptions(call: string, options: PruneOptions): void {
       "sets would be scored with a repair that none of them gets; leave it out, or `repair: null`.",
     );
   }
-  const recipe = baselines?.find(isRecipe);
-  if (recipe !== undefined && players !== undefined && [players].flat().join() !== "block") {
-    refuse("baselines", `the recipe "${recipe}" removes blocks, and ${String(players)} are asked for.`);
+  const ofBlocks = baselines?.find(takesBlocks);
+  if (ofBlocks !== undefined && !onlyBlocks(players)) {
+    refuse("baselines", `"${ofBlocks}" removes blocks, and ${String(players)} are asked for.`);
   }
   if (text?.fit === 0) {
     refuse("text.fit", "influence is measured and repairs are fitted on it; give 1 sequence or more.");

@@ -2,9 +2,9 @@ import { z } from "zod";
 import { item } from "../../arrays.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import { greedyEvaluations } from "../../selection/strategies/greedy.ts";
-import { baselineNames, type ContenderName } from "./names.ts";
+import type { ContenderName } from "./names.ts";
 import type { PrunePlan } from "./record.ts";
-import { candidatesOf } from "./settle.ts";
+import { baselinesOf, candidatesOf } from "./settle.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** Sets that are scored together share about so much of their blocks. */
@@ -17,8 +17,8 @@ export async function planWork(work: Workspace, removed: readonly UnitName[]): P
   const secondsPerBlock = await paceOf(work);
   const secondsPerSet = secondsPerBlock * model.depth * shared;
   const greedy = greedyEvaluations(candidates.length, removed.length, weightsOf(work));
-  const { baselines = baselineNames, minutes, evaluations } = options;
-  const wantsGreedy = baselines.includes("greedy");
+  const { minutes, evaluations } = options;
+  const wantsGreedy = baselinesOf(options).includes("greedy");
   const affordable =
     minutes === undefined ? undefined : Math.max(1, Math.floor((60 * minutes) / secondsPerSet));
   const greedyFits = affordable === undefined || affordable >= 2 * greedy;

@@ -16,7 +16,7 @@ import { checkOwnFolder } from "../own-folder.ts";
 import { writeRecord } from "../write-record.ts";
 import { choose, judge, repaired, repairOf } from "./contenders.ts";
 import { heldOutLosses, wholeLosses } from "./judge.ts";
-import { baselineNames, type ContenderName, contenderNames } from "./names.ts";
+import { type ContenderName, contenderNames } from "./names.ts";
 import { checkPruneOptions, formatOf, type PruneOptions } from "./options.ts";
 import { planWork } from "./plan.ts";
 import { type Beside, prove } from "./proof.ts";
@@ -29,6 +29,7 @@ import {
   type Verdict,
 } from "./record.ts";
 import { cannotBeSaved, checkFormat } from "./saving.ts";
+import { baselinesOf } from "./settle.ts";
 import { folderOf, openWorkspace, type Workspace } from "./workspace.ts";
 
 /** The entry point's call of this name: `src/calls.ts` says what it does. */
@@ -149,9 +150,10 @@ interface Contest {
 
 /** Every contender's set, with the same repair, on the same held-out text. */
 async function compete(work: Workspace, plan: PrunePlan): Promise<Contest> {
-  const { baselines = baselineNames, onEvent } = work.options;
+  const { onEvent } = work.options;
+  const baselines = baselinesOf(work.options);
   const planned = new Set(plan.steps.map(({ name }) => name));
-  const asked = contenderNames.filter((name) => baselines.some((one) => one === name));
+  const asked = contenderNames.filter((name) => baselines.includes(name));
   const names = asked.filter((name) => name !== "greedy" || planned.has(name));
   const whole = await wholeLosses(work);
   const contenders: Judged[] = [];

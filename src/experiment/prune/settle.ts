@@ -6,7 +6,8 @@ import { unitKinds } from "../../protocol/names.ts";
 import { gapRepairMethods } from "../../protocol/repair.ts";
 import { ranking } from "../../ranks.ts";
 import { trains } from "../checkpoints.ts";
-import type { PruneOptions } from "./options.ts";
+import { baselineNames, type ContenderName, takesBlocks } from "./names.ts";
+import { onlyBlocks, type PruneOptions } from "./options.ts";
 
 /** Chunks of a text that is measured besides. */
 export const mostChunks = 32;
@@ -18,6 +19,10 @@ export function textOf({ text = {} }: PruneOptions) {
   const { fit = 32, choose = [2, 8], report = 16, draw, length = 512, ...corpus } = text;
   return { split: { fit, choose, report, draw }, corpus: { length, ...corpus } };
 }
+
+/** What a pruning compares with; default: all baselines that keep to the kinds of units asked for. */
+export const baselinesOf = ({ baselines, players }: PruneOptions): readonly ContenderName[] =>
+  baselines ?? baselineNames.filter((name) => onlyBlocks(players) || !takesBlocks(name));
 
 /** What every contender gets, and what stands in while sets are scored. */
 export interface Repairs {
