@@ -1,4 +1,4 @@
-import { checkpointRuntimes } from "../protocol/export-check.ts";
+import { checkpointRuntimes } from "../protocol/names.ts";
 
 /** What can run an ONNX export: onnxruntime in an environment beside the worker's, or transformers.js in Node. */
 const onnxRuntimes = ["onnxruntime", "transformers.js"] as const;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { onnxDtype } from "./export.ts";
+import { checkpointRuntimes } from "./names.ts";
 import { count, finite, list, named, notNegative, path, share } from "./schema.ts";
 
 /** What a written model should answer: kept in it, for a check in the software that it is for. */
@@ -65,9 +66,6 @@ export const checkSide = z.object({
     ),
   kvBytesPerToken: count().nullable().describe("Of its cache, as it holds it; null where it does not say."),
 });
-
-/** What loads a checkpoint; what loads other exports goes by their kind. */
-export const checkpointRuntimes = ["transformers", "mlx-lm"] as const;
 
 export const exportCheckParams = named(
   "ExportCheckParams",

@@ -37,3 +37,6 @@ export const taskFormats = [
   "winogrande",
   "lambada",
 ] as const;
+
+/** What loads a checkpoint; what loads other exports goes by their kind. */
+export const checkpointRuntimes = ["transformers", "mlx-lm"] as const;
