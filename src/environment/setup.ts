@@ -29,8 +29,8 @@ export interface SetupOptions {
    */
   torch?: TorchChoice | undefined;
   /**
-   * Extras to install: `onnx` into an environment of its own, all others into the worker's, where an interpreter
-   * of your own must have them.
+   * Extras to install: `onnx` into an environment of its own, all others into the worker's, where an
+   * interpreter of your own must have them.
    */
   with?: readonly ExtraName[] | undefined;
 }

@@ -33,6 +33,7 @@ from depthkit_worker.evaluation.harness_tokens import RequestTokens
 from depthkit_worker.evaluation.logits import FiniteLogits
 from depthkit_worker.models.cancellable import cancellable
 from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.extras import install_command, is_installed
 from depthkit_worker.models.kv_cache import cache_keyword, empty_cache, kv_bytes_per_token
 from depthkit_worker.models.logits import Reader
 from depthkit_worker.session.job import Job, attended
@@ -103,14 +104,9 @@ def run_harness(
 
 
 def require_harness() -> None:
-    importlib.invalidate_caches()
-    if importlib.util.find_spec("lm_eval") is not None:
+    if is_installed("lm_eval"):
         return
-    managed = (Path(sys.prefix) / "depthkit-env.json").exists()
-    wanted = Path(__file__).parents[3] / "requirements-lm-eval.txt"
-    command = (
-        "npx depthkit setup --with lm-eval" if managed else f'"{sys.executable}" -m pip install -r "{wanted}"'
-    )
+    command = install_command("lm-eval")
     raise DepthkitError(
         "MODULE_MISSING",
         f"Evaluating with lm-eval needs the Python module lm_eval, which {sys.executable} does not have. "

@@ -71,7 +71,7 @@ def answers_of(
         differences += np.abs(mine - np.array(prompt.log_probabilities)).tolist()
         agreed += int((scores.argmax(-1) == likeliest).sum())
         kv_bytes = cache.bytes_per_token
-        written = _written(runtime, prompt.ids, len(prompt.written))
+        written = _written(runtime, scores, cache, len(prompt.written))
         same += _in_common(written, prompt.written)
         margins += _margins(runtime, prompt.ids, written)
         on_prompt()
@@ -118,9 +118,8 @@ def _left_padded(runtime: Runtime[Any], reference: ExportReference) -> float | N
     return float(np.concatenate(same).mean())
 
 
-def _written(runtime: Runtime[Any], ids: Sequence[int], count: int) -> list[int]:
-    """What it writes token by token with its cache."""
-    scores, cache = runtime.read(ids)
+def _written(runtime: Runtime[Any], scores: Scores, cache: Cache[Any], count: int) -> list[int]:
+    """What it writes token by token behind a prompt, of which it has `scores` and `cache`."""
     written = [int(scores[-1].argmax())]
     while len(written) < count:
         scores, cache = runtime.read(written[-1:], cache)

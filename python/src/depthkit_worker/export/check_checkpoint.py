@@ -8,7 +8,6 @@ depthkit's own layout carries for it: nothing of it is depthkit's.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import sys
 import time
@@ -26,6 +25,7 @@ from depthkit_worker.contract.wire import (
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.reference_file import read_reference
 from depthkit_worker.models.child import ChildJob, child_main, run_child
+from depthkit_worker.models.extras import install_command, is_installed
 from depthkit_worker.models.first_line import first_line
 from depthkit_worker.session.job import Job
 
@@ -45,12 +45,14 @@ def check_checkpoint(params: ExportCheckParams, job: Job) -> ExportCheckResult:
             "none. Leave it out.",
         )
     runtime = params.runtime or "transformers"
-    if runtime == "mlx-lm" and importlib.util.find_spec("mlx_lm") is None:
+    if runtime == "mlx-lm" and not is_installed("mlx_lm"):
+        command = install_command("mlx")
         raise DepthkitError(
             "MODULE_MISSING",
-            f"Checking {params.folder}: the worker's Python has no module mlx_lm. Run: npx depthkit setup "
-            "--with mlx; or, with DEPTHKIT_PYTHON, install mlx-lm there with pip.",
+            f"Checking {params.folder} needs the Python module mlx_lm, which {sys.executable} does not have. "
+            f"Run: {command}",
             module="mlx_lm",
+            command=command,
         )
     arguments = ["--folder", params.folder, "--runtime", runtime, "--stop-with-parent"]
     if params.trust_remote_code:

@@ -84,8 +84,10 @@ def export_huggingface(
     max_shard_bytes: int = MAX_SHARD_BYTES,
 ) -> ExportHuggingfaceResult:
     """Write `subnetwork` to the folder `target`, whole or not at all. The live model is not touched."""
+    if not any(place.block is not None for place in places_of(subnetwork)):
+        raise DepthkitError("INVALID_ARGUMENT", "Every block is removed: there is no model left to export.")
     if subnetwork.decoder.source.quantisation is not None:
-        return export_quantised(subnetwork, target, options, job, max_shard_bytes=max_shard_bytes)
+        return export_quantised(subnetwork, target, options, job, max_shard_bytes)
     started = time.monotonic()
     with calls_obey(job):
         plan = _plan(subnetwork, target, options, max_shard_bytes, job)
@@ -100,8 +102,6 @@ def _plan(
     subnetwork: Subnetwork, target: Path, options: ExportOptions, max_shard_bytes: int, job: Job
 ) -> _Plan:
     decoder, places = subnetwork.decoder, places_of(subnetwork)
-    if not any(place.block is not None for place in places):
-        raise DepthkitError("INVALID_ARGUMENT", "Every block is removed: there is no model left to export.")
     target = check_target(target, "export", options.overwrite, decoder.source.folder)
     checkpoint = build_checkpoint(decoder, places, head_of(subnetwork))
     vision = None

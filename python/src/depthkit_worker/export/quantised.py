@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ from depthkit_worker.export.generation_config import PassedOn, generation_settin
 from depthkit_worker.export.plain_config import carry_changes, cut_config
 from depthkit_worker.export.positions import position_fields, position_notes
 from depthkit_worker.export.quantisation_config import cut_quantisation
-from depthkit_worker.export.shards import MAX_SHARD_BYTES, write_shards
+from depthkit_worker.export.shards import write_shards
 from depthkit_worker.export.text_files import settle_tokenizer, write_generation_settings, write_tokenizer
-from depthkit_worker.export.verify import allowed_difference, fixed_batch, logits_of
+from depthkit_worker.export.verify import fixed_batch, loaded_difference, logits_of
 from depthkit_worker.models.cancellable import calls_obey, making_obeys
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.folders import sha256_of_files
@@ -88,8 +89,7 @@ def export_quantised(
     target: Path,
     options: ExportOptions,
     job: Job,
-    *,
-    max_shard_bytes: int = MAX_SHARD_BYTES,
+    max_shard_bytes: int,
 ) -> ExportHuggingfaceResult:
     """Write `subnetwork` to the folder `target`, whole or not at all. The live model is not touched."""
     started = time.monotonic()
@@ -137,8 +137,6 @@ def _plan(subnetwork: Subnetwork, target: Path, options: ExportOptions) -> _Plan
 
 
 def _check(subnetwork: Subnetwork, quantisation: Quantisation, options: ExportOptions) -> None:
-    if not any(lost is not Parts.BOTH for lost in subnetwork.lost):
-        raise DepthkitError("INVALID_ARGUMENT", "Every block is removed: there is no model left to export.")
     fault = quantised_fault(subnetwork, "huggingface")
     if fault is not None:
         raise DepthkitError(
@@ -174,17 +172,17 @@ def _tensors(decoder: Decoder, folder: Path, kept: tuple[int, ...]) -> dict[str,
 
 
 def _write(
-    plan: _Plan, partial: Path, options: ExportOptions, max_shard_bytes: int, job: Job
+    plan: _Plan, folder: Path, options: ExportOptions, max_shard_bytes: int, job: Job
 ) -> ExportHuggingfaceResult:
     subnetwork, decoder = plan.subnetwork, plan.subnetwork.decoder
     text = json.dumps(plan.content, indent=2, ensure_ascii=False)
-    (partial / "config.json").write_text(text + "\n", encoding="utf-8")
-    write_tokenizer(decoder, partial)
-    write_generation_settings(plan.generation, partial)
-    notes = settle_tokenizer(decoder, partial, AutoConfig.from_pretrained(partial))
-    written = write_shards(plan.tensors, partial, None, max_shard_bytes, job)
+    (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+    write_tokenizer(decoder, folder)
+    write_generation_settings(plan.generation, folder)
+    notes = settle_tokenizer(decoder, folder, AutoConfig.from_pretrained(folder))
+    written = write_shards(plan.tensors, folder, None, max_shard_bytes, job)
     digest = sha256_of_files(written.files, job.check)
-    difference = _difference(subnetwork, plan.quantisation, partial, job)
+    difference = _difference(subnetwork, plan.quantisation, folder, job)
     kv_bytes = kv_bytes_per_block(decoder)
     scale = getattr(torch, decoder.source.stored_dtype).itemsize / decoder.dtype.itemsize
     with physical(subnetwork):
@@ -208,7 +206,7 @@ def _write(
         warnings=(*plan.warnings, *plan.generation.warnings),
         seconds=0.0,
     )
-    return write_about(subnetwork, result, partial, options.note, len(plan.kept), job)
+    return write_about(subnetwork, result, folder, options.note, len(plan.kept), job)
 
 
 def _difference(subnetwork: Subnetwork, quantisation: Quantisation, folder: Path, job: Job) -> float:
@@ -229,19 +227,12 @@ def _difference(subnetwork: Subnetwork, quantisation: Quantisation, folder: Path
             output_loading_info=True,
             **arguments,
         )
-    model, report = loaded
-    faults = {kind: sorted(map(str, names)) for kind, names in report.items() if names}
-    difference = float("inf")
-    if not faults:
-        settle(model, quantisation)
-        difference = float((logits_of(model, ids) - expected).abs().max())
-    allowed = allowed_difference(decoder.dtype, float(expected.abs().max()))
-    if not difference <= allowed:  # NaN too.
-        raise DepthkitError(
-            "EXPORT_UNSUPPORTED",
-            f"The quantised checkpoint answers otherwise than the subnetwork in memory: its logits differ by "
-            f"up to {difference:.3g}, and {allowed:.3g} is allowed in {decoder.dtype}; tensors at fault: "
-            f"{faults or 'none'}. Nothing is left of it; report it.",
-            difference=repr(difference),
-        )
-    return difference
+    return loaded_difference(
+        loaded,
+        partial(settle, quantisation=quantisation),
+        ids,
+        expected,
+        decoder.dtype,
+        "The quantised checkpoint answers",
+        "; report it.",
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import LongTensor, Tensor
@@ -48,6 +49,36 @@ def check_built(subnetwork: Subnetwork, model: PreTrainedModel) -> None:
             difference=repr(difference),
             allowed=allowed,
         )
+
+
+def loaded_difference(
+    loaded: Any,
+    make_ready: Callable[[PreTrainedModel], object],
+    ids: LongTensor,
+    expected: Tensor,
+    dtype: torch.dtype,
+    what: str,
+    remedy: str,
+) -> float:
+    """The largest difference between `expected`, logits computed in `dtype`, and those of what
+    `from_pretrained` has `loaded` from written files, with its report. `what` of the files and `remedy` are
+    for the refusal: a tensor at fault, or more than is allowed, stops the export."""
+    model, report = loaded
+    faults = {kind: sorted(map(str, names)) for kind, names in report.items() if names}
+    difference = float("inf")
+    if not faults:
+        make_ready(model)
+        difference = float((logits_of(model, ids) - expected).abs().max())
+    allowed = allowed_difference(dtype, float(expected.abs().max()))
+    if not difference <= allowed:  # NaN too.
+        raise DepthkitError(
+            "EXPORT_UNSUPPORTED",
+            f"{what} otherwise than the subnetwork in memory: its logits differ by up to {difference:.3g}, "
+            f"and {allowed:.3g} is allowed in {dtype}; tensors at fault: {faults or 'none'}. Nothing is left "
+            f"of it{remedy}",
+            difference=repr(difference),
+        )
+    return difference
 
 
 def fixed_batch(decoder: Decoder) -> LongTensor:

@@ -22,7 +22,7 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.build_checkpoint import Checkpoint
 from depthkit_worker.export.copied_tensors import mapped_tensors
 from depthkit_worker.export.plain_config import carry_changes
-from depthkit_worker.export.verify import allowed_difference, fixed_batch, logits_of
+from depthkit_worker.export.verify import fixed_batch, loaded_difference, logits_of
 from depthkit_worker.models.cancellable import making_obeys
 from depthkit_worker.models.json_files import read_json_object
 from depthkit_worker.models.leftovers import is_old_buffer
@@ -195,23 +195,15 @@ def difference_with_vision(subnetwork: Subnetwork, folder: Path, job: Job) -> fl
             attn_implementation=decoder.attention_implementation,
             output_loading_info=True,
         )
-    model, report = loaded
-    faults = {kind: sorted(map(str, names)) for kind, names in report.items() if names}
-    difference = float("inf")
-    if not faults:
-        model.eval().to(decoder.device)
-        difference = float((logits_of(model, ids) - expected).abs().max())
-    allowed = allowed_difference(decoder.dtype, float(expected.abs().max()))
-    if not difference <= allowed:  # NaN too.
-        raise DepthkitError(
-            "EXPORT_UNSUPPORTED",
-            f"The whole checkpoint answers text otherwise than the subnetwork in memory: its logits differ "
-            f"by up to {difference:.3g}, and {allowed:.3g} is allowed in {decoder.dtype}; tensors at fault: "
-            f"{faults or 'none'}. Nothing is left of it. Save the language model by itself (vision: false), "
-            "and report it.",
-            difference=repr(difference),
-        )
-    return difference
+    return loaded_difference(
+        loaded,
+        lambda model: model.eval().to(decoder.device),
+        ids,
+        expected,
+        decoder.dtype,
+        "The whole checkpoint answers text",
+        ". Save the language model by itself (vision: false), and report it.",
+    )
 
 
 def _unsupported(content: Mapping[str, Any], why: str, remedy: str) -> DepthkitError:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.models.extras import install_command, is_installed
 
 KEYS = ("quantization_config", "compression_config")
 """Of config.json, and of its `text_config`; the second is what compressed-tensors first wrote."""
@@ -154,16 +155,9 @@ def _fp8_scheme(config: Mapping[str, Any]) -> str:
 def _required(folder: Path, method: str) -> str:
     """The library of `method` with its release. Refuses where it is not installed."""
     module = _MODULES[method]
-    importlib.invalidate_caches()
-    if importlib.util.find_spec(module) is not None:
+    if is_installed(module):
         return f"{method} {importlib.metadata.version(method)}"
-    managed = (Path(sys.prefix) / "depthkit-env.json").exists()
-    wanted = Path(__file__).parents[3] / f"requirements-{method}.txt"
-    command = (
-        f"npx depthkit setup --with {method}"
-        if managed
-        else f'"{sys.executable}" -m pip install -r "{wanted}"'
-    )
+    command = install_command(method)
     raise DepthkitError(
         "MODULE_MISSING",
         f"{folder} is quantised by {method}, and running it needs the Python module {module}, which "
