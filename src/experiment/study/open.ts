@@ -20,6 +20,7 @@ import type {
   SettledPlan,
   SettledRanking,
 } from "./plan.ts";
+import { policyOf } from "./policed.ts";
 import type { Written } from "./settle.ts";
 
 /** A model with its text and its questions. Closing the model gives all of it back. */
@@ -117,6 +118,7 @@ export async function openModel(
     for (const evaluation of plan.evaluations) {
       const opened = await list.of(list.pathOf(evaluation), () => openEvaluation(model, evaluation, call));
       if (opened !== undefined) evaluations.push(opened);
+      list.faults.push(...noSuchBlocks(evaluation, list.pathOf(evaluation), model.depth));
     }
     const deciding = new Map<string, Task>();
     for (const ranking of plan.rankings) {
@@ -171,7 +173,7 @@ export async function openEvaluation(
   switch (evaluation.kind) {
     case "perplexity": {
       const { data, separator, bos, maxChunks } = evaluation;
-      if (!inChunks(evaluation)) {
+      if (evaluation.policy !== undefined || !inChunks(evaluation)) {
         return { evaluation, data: undefined, digest: await textDigest(model.connection, data) };
       }
       const length = chunkOf(evaluation, model);
@@ -179,7 +181,7 @@ export async function openEvaluation(
       return { evaluation, data: await atMost(model, data, maxChunks, options) };
     }
     case "questions": {
-      const { kind: _, name: __, where: ___, data, ...options } = evaluation;
+      const { kind: _, name: __, where: ___, policy: ____, data, ...options } = evaluation;
       return { evaluation, data: await model.loadTask(data as TaskData, { ...options, ...call }) };
     }
     case "written": {
@@ -224,6 +226,22 @@ async function atMost(
     if (sequences === null || !(error instanceof DepthkitError) || !error.is("NOT_ENOUGH_TEXT")) throw error;
     return await model.loadCorpus(data, { ...options, sequences: null });
   }
+}
+
+/** Of a policy. */
+function noSuchBlocks(evaluation: SettledEvaluation, path: string, depth: number): Fault[] {
+  const policy = policyOf(evaluation);
+  if (policy === undefined) return [];
+  const fault = (key: string, words: string): Fault[] => [{ path: `${path}.policy.${key}`, words }];
+  if (policy.kind === "fixed-skipping") {
+    const strange = policy.blocks.filter((block) => block >= depth);
+    const twice = new Set(policy.blocks).size < policy.blocks.length;
+    if (strange.length === 0 && !twice) return [];
+    return fault("blocks", `[${policy.blocks}]; expected each block once, from 0 to ${depth - 1}.`);
+  }
+  const { start, end } = policy;
+  if (start < end && end <= depth) return [];
+  return fault("end", `${end}; expected a block behind the start, ${start}, up to ${depth}.`);
 }
 
 /** Removals of more units than there are. */
