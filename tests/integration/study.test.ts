@@ -230,6 +230,7 @@ test("a record names every file that was read, and has the notes of what was mad
       removals: [1],
       evaluations: [
         { kind: "perplexity", data: at("boats.txt"), chunk: 32, maxChunks: 1 },
+        { kind: "perplexity", name: "again", data: { texts: lines }, chunk: 16, maxChunks: 4 },
         { kind: "questions", name: "coins", data: { rows }, shots: 1, shotsFrom: at("shots.jsonl") },
       ],
     },
@@ -246,6 +247,9 @@ test("a record names every file that was read, and has the notes of what was mad
   expect(warnings.some((note) => note.startsWith("tail under repair: Sets were scored with repairs"))).toBe(
     true,
   );
+  // Of the texts that are measured one is the calibration's.
+  const shared = warnings.filter((note) => note.includes("looks better here than it is"));
+  expect(shared).toEqual([expect.stringMatching(/of `again` stand in `coins` too/)]);
 });
 
 test("a study compares with itself, and names what keeps figures apart", async () => {

@@ -2,11 +2,12 @@
 import { DepthkitError } from "../../errors.ts";
 import { modelKey } from "../../evaluation/keys.ts";
 import { type TextData, textDigest } from "../../evaluation/text-data.ts";
-import type { Corpus } from "../../model/corpus.ts";
+import { Corpus } from "../../model/corpus.ts";
 import type { Depthkit } from "../../model/depthkit.ts";
 import type { GenerationTask } from "../../model/generation-task.ts";
 import type { Model } from "../../model/model.ts";
 import { FitInfluence } from "../../model/search/fit-influence.ts";
+import { sharedNote } from "../../model/search/text-parts.ts";
 import type { Task } from "../../model/task.ts";
 import type { TaskData } from "../../model/task-data.ts";
 import type { Fault } from "../../options.ts";
@@ -33,6 +34,8 @@ export interface OpenModel {
   readonly evaluations: readonly OpenEvaluation[];
   /** Questions that decide a ranking, by its name. */
   readonly deciding: ReadonlyMap<string, Task>;
+  /** What has to be known of its texts. */
+  readonly notes: readonly string[];
 }
 
 /** One draw of one calibration text. */
@@ -139,11 +142,36 @@ export async function openModel(
     });
     // The same weights write otherwise with another tokenizer.
     const key = { ...modelKey(model.info), tokenizer: tokenizer.digest };
-    return { name, model, key, conditions, evaluations, deciding };
+    const notes = await sharedText(model, conditions, evaluations, call);
+    return { name, model, key, conditions, evaluations, deciding, notes };
   } catch (error) {
     await model.close();
     throw error;
   }
+}
+
+/** Texts of evaluations that stand in a calibration's text too. */
+async function sharedText(
+  model: Model,
+  conditions: readonly Condition[],
+  evaluations: readonly OpenEvaluation[],
+  call: CallOptions,
+): Promise<string[]> {
+  const notes = new Set<string>();
+  for (const { evaluation, data } of evaluations) {
+    if (!(data instanceof Corpus)) continue;
+    for (const { calibration, measured, deciding } of conditions) {
+      for (const decided of [measured, ...deciding.slice(-1)]) {
+        const parts = [
+          { name: calibration.name, data: decided },
+          { name: evaluation.name, data },
+        ] as const;
+        const note = await sharedNote(model.subject, ...parts, call);
+        if (note !== undefined) notes.add(note);
+      }
+    }
+  }
+  return [...notes];
 }
 
 async function openCondition(

@@ -1,5 +1,6 @@
 /** What policies skip and cost, beside controls that look at nothing. */
 import { policyControls, policyOf } from "../../experiment/study/policed.ts";
+import { formatNumber } from "../../platform/format.ts";
 import type { TableFigure } from "../figures/types.ts";
 import { type Study, slug } from "./study.ts";
 
@@ -12,19 +13,15 @@ export function policyTable({ record, protocols, prefix }: Study): TableFigure |
       .flatMap(({ subnetwork, values }) => {
         const skipped = values["skipped"];
         if (skipped === undefined) return [];
-        const [measure = "", first] = Object.entries(values)[0] ?? [];
-        const loss = measure === "loss";
-        const above = policyControls.flatMap((control) => {
-          const found = values[`${control} above policy`];
-          return [found?.value ?? null, found?.standardError ?? null];
-        });
+        const [measure = ""] = Object.keys(values);
+        const shownMeasure = measure === "loss" ? "perplexity" : measure;
+        const value = values[shownMeasure]?.value ?? null;
         return [
           [
             `${name}, ${wordsOf(record, subnetwork)}`,
             skipped.value,
-            loss ? "perplexity" : measure,
-            (loss ? values["perplexity"]?.value : first?.value) ?? null,
-            ...above,
+            value === null ? null : `${shownMeasure} ${formatNumber(value, 3)}`,
+            ...policyControls.map((control) => difference(values[`${control} above policy`])),
           ],
         ];
       }),
@@ -34,7 +31,7 @@ export function policyTable({ record, protocols, prefix }: Study): TableFigure |
     kind: "table",
     id: slug(prefix, "policies"),
     title: "What policies skip, and what they cost",
-    subtitle: "And how much more loss what they are compared with has, in nats, with paired standard errors",
+    subtitle: "Beside what looks at nothing, with standard errors that are paired item by item",
     caption:
       "Skipped is a share of all feed-forwards of all tokens. The static mask skips as many for every token, " +
       "those that the policy itself skips most; random skips are the mean of three seeds. A control above 0 " +
@@ -44,12 +41,22 @@ export function policyTable({ record, protocols, prefix }: Study): TableFigure |
     columns: [
       { title: "evaluation, subnetwork" },
       { title: "skipped", format: { style: "percent", digits: 1 } },
-      { title: "measure" },
-      { title: "value" },
-      ...policyControls.flatMap((title) => [{ title }, { title: `${title} ±` }]),
+      { title: "measured" },
+      ...policyControls.map((title) => ({ title, detail: "nats above the policy" })),
     ],
     rows,
   };
+}
+
+/** With its standard error. */
+function difference(
+  found: { value: number | null; standardError: number | null } | undefined,
+): string | null {
+  if (found?.value == null) return null;
+  const { value, standardError } = found;
+  const sign = value < 0 ? "\u2212" : "+";
+  const error = standardError === null ? "" : ` ± ${standardError.toFixed(3)}`;
+  return `${sign}${Math.abs(value).toFixed(3)}${error}`;
 }
 
 function wordsOf({ subnetworks }: Study["record"], id: string): string {
