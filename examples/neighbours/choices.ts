@@ -52,8 +52,9 @@ export function choicesOf(record: StudyRecord, texts: readonly string[]): Verdic
   const published = rankings.map(({ name }) => name).filter((name) => !controls.includes(name));
   const claim = (words: string, evidence: string, one: Point, other: Point): Verdict => {
     const found = beside(record, texts, one, other);
-    if (found === undefined)
-      return { verdict: "cannot-be-told", claim: words, evidence: "One was not measured." };
+    const untold = (why: string): Verdict => ({ verdict: "cannot-be-told", claim: words, evidence: why });
+    if (found === undefined) return untold("One was not measured.");
+    if (subnetworkOf(record, one) === subnetworkOf(record, other)) return untold("Both are the same blocks.");
     return verdictOf(words, evidence, found);
   };
   const inTheGap = (kind: string) => ({

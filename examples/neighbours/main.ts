@@ -66,6 +66,7 @@ const training = {
 } as const;
 const rank = Math.min(128, model.info.hiddenSize);
 const span = { rankings: ["llm-streamline"], counts: [tenth] };
+const policies = await proposePolicies(model, calibration, quick);
 const plan = definePlan({
   title: "What the neighbours of the paper add",
   model: given.model,
@@ -102,7 +103,7 @@ const plan = definePlan({
       ([name, data]) =>
         ({ kind: "perplexity", name, data, chunk: quick ? 64 : 128, maxChunks: quick ? 4 : 16 }) as const,
     ),
-    ...policyEvaluations(texts, await proposePolicies(model, calibration, quick), quick),
+    ...policyEvaluations(texts, policies, quick),
   ],
 });
 const record = await runPlan(kit, plan, {
@@ -113,7 +114,7 @@ const routes = await routesOf(model, texts, quick, join(out, "routes"));
 
 const report = studyReport([record]);
 const names = Object.keys(texts);
-const claims = [...choicesOf(record, names), ...policiesOf(record, names), ...routes.claims];
+const claims = [...choicesOf(record, names), ...policiesOf(record, names, policies), ...routes.claims];
 const files = await renderReport({
   ...report,
   sections: [...report.sections, routes.section],

@@ -11,22 +11,18 @@ const shares = [0.1, 0.25];
 const marginal = 0.1;
 const length = 128;
 
-export interface Proposed {
-  /** Of all feed-forwards, what it is to skip. */
-  readonly share: number;
-  readonly policy: PolicyOptions;
-}
+export type Skipping = Extract<PolicyOptions, { kind: "feed-forward-skipping" }>;
 
 /** Window and thresholds by how many feed-forwards they skip on the calibration's text: no loss is looked at. */
 export async function proposePolicies(
   model: Model,
   calibration: TextData,
   quick: boolean,
-): Promise<Proposed[]> {
+): Promise<Skipping[]> {
   await using corpus = await model.loadCorpus(calibration, { sequences: 8, length: quick ? 64 : length });
   const window = proposeSkipWindow(await model.influence(corpus, { units: "feed-forward" }));
   const step = quick ? 0.02 : 0.01;
-  const found: { policy: PolicyOptions; share: number }[] = [];
+  const found: { policy: Skipping; share: number }[] = [];
   for (let threshold = 0.99; threshold > 0.92; threshold -= step) {
     const policy = {
       kind: "feed-forward-skipping",
@@ -37,25 +33,25 @@ export async function proposePolicies(
     const { skips } = await model.withPolicy(policy).measure(corpus);
     found.push({ policy, share: skips.share ?? 0 });
   }
-  return shares.map((share) => {
-    const nearest = found.toSorted((a, b) => Math.abs(a.share - share) - Math.abs(b.share - share))[0];
-    if (nearest === undefined) throw new Error("No threshold was tried.");
-    return { share, policy: nearest.policy };
-  });
+  const nearest = shares.flatMap(
+    (share) =>
+      found.toSorted((a, b) => Math.abs(a.share - share) - Math.abs(b.share - share))[0]?.policy ?? [],
+  );
+  return [...new Set(nearest)];
 }
 
-const nameOf = (text: string, share: number) => `${text}, ${100 * share}% skipped`;
+const nameOf = (text: string, { threshold }: Skipping) => `${text}, threshold ${threshold}`;
 
 /** The whole model under each policy, on each text. */
 export const policyEvaluations = (
   texts: Readonly<Record<string, TextData>>,
-  proposed: readonly Proposed[],
+  policies: readonly Skipping[],
   quick: boolean,
 ): Plan["evaluations"] =>
   Object.entries(texts).flatMap(([text, data]) =>
-    proposed.map(({ share, policy }) => ({
+    policies.map((policy) => ({
       kind: "perplexity",
-      name: nameOf(text, share),
+      name: nameOf(text, policy),
       data,
       chunk: quick ? 64 : length,
       maxChunks: quick ? 2 : 12,
@@ -65,34 +61,43 @@ export const policyEvaluations = (
     })),
   );
 
-export function policiesOf(record: StudyRecord, texts: readonly string[]): Verdict[] {
-  /** What is said to be above 0: a control's loss less the policy's, on every text. */
-  const measured = (share: number, control: string, margin = 0): Measured[] =>
-    texts.map((text) => {
-      const result = record.results.find(({ evaluation }) => evaluation === nameOf(text, share));
-      const { value, standardError } = result?.values[`${control} above policy`] ?? {};
-      return { text, difference: margin + (value ?? Number.NaN), standardError: standardError ?? null };
+export function policiesOf(
+  record: StudyRecord,
+  texts: readonly string[],
+  policies: readonly Skipping[],
+): Verdict[] {
+  return policies.flatMap((policy) => {
+    const values = texts.map((text) => {
+      const result = record.results.find(({ evaluation }) => evaluation === nameOf(text, policy));
+      return { text, of: result?.values ?? {} };
     });
-  const claim = (words: string, evidence: string, on: readonly Measured[]) =>
-    verdictOf(words, evidence, on, "policies");
-  return shares.flatMap((share) => {
-    const skipped = `${100 * share}% of the feed-forwards`;
+    /** What is said to be above 0: a control's loss less the policy's, on every text. */
+    const measured = (control: string, margin = 0): Measured[] =>
+      values.map(({ text, of }) => {
+        const { value, standardError } = of[`${control} above policy`] ?? {};
+        return { text, difference: margin + (value ?? Number.NaN), standardError: standardError ?? null };
+      });
+    const skipped = values.map(({ of }) => Math.round(100 * (of["skipped"]?.value ?? Number.NaN)));
+    const [least, most] = [Math.min(...skipped), Math.max(...skipped)];
+    const much = `${least === most ? "" : `${least} to `}${most}% of the feed-forwards`;
     const less = "less the policy's at an equal share, paired by chunk";
+    const claim = (words: string, evidence: string, on: readonly Measured[]) =>
+      verdictOf(`Skipping ${much} by the stream ${words}.`, evidence, on, "policies");
     return [
       claim(
-        `Skipping ${skipped} by the stream beats a static mask.`,
+        "beats a static mask",
         `Loss of the mask that skips for every token what the policy skips most, ${less}.`,
-        measured(share, "static mask"),
+        measured("static mask"),
       ),
       claim(
-        `Skipping ${skipped} by the stream beats random skips.`,
+        "beats random skips",
         `Loss of random skips, the mean of three seeds, ${less}.`,
-        measured(share, "random skips"),
+        measured("random skips"),
       ),
       claim(
-        `Skipping ${skipped} by the stream costs less than ${marginal} nats.`,
+        `costs less than ${marginal} nats`,
         `${marginal} nats less what the policy costs, paired by chunk.`,
-        measured(share, "whole", marginal),
+        measured("whole", marginal),
       ),
     ];
   });
