@@ -389,9 +389,12 @@ test("subnetworks follow a policy, beside its controls, and what was skipped is 
       value: byHand.fixed.lossDifference?.difference,
       standardError: byHand.fixed.lossDifference?.standardError,
     });
+    const meanOf = (numbers: readonly number[]) =>
+      numbers.reduce((sum, one) => sum + one, 0) / numbers.length;
     const losses = byHand.random.map((one) => one.perplexity.loss);
-    const mean = losses.reduce((sum, one) => sum + one, 0) / losses.length;
-    expect(values["random skips above policy"]?.value).toBeCloseTo(mean - loss, 9);
+    expect(values["random skips above policy"]?.value).toBeCloseTo(meanOf(losses) - loss, 9);
+    const shares = byHand.random.map((one) => one.perplexity.skips?.share ?? Number.NaN);
+    expect(values["skipped by random skips"]?.value).toBeCloseTo(meanOf(shares), 9);
     expect(values["random skips above policy"]?.standardError).toBeGreaterThan(0);
     // As the subnetwork itself, which the evaluation without a policy has.
     const own = resultOf("boats", id)?.values["loss"]?.value ?? Number.NaN;

@@ -24,11 +24,11 @@ export function besideControls({
   random,
   randomDifference,
 }: PolicyComparison): Record<string, Measured> {
-  const [first] = random;
-  const shareOf = (one: ComparedPolicy | undefined) => ({
-    value: one?.perplexity.skips?.share ?? null,
-    standardError: null,
-  });
+  const shareOf = (controls: readonly ComparedPolicy[]): Measured => {
+    const shares = controls.map(({ perplexity }) => perplexity.skips?.share ?? Number.NaN);
+    const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
+    return { value: Number.isFinite(mean) ? mean : null, standardError: null };
+  };
   const above = (difference: LossDifference | null): Measured => ({
     value: difference !== null && Number.isFinite(difference.difference) ? difference.difference : null,
     standardError: difference?.standardError ?? null,
@@ -38,7 +38,7 @@ export function besideControls({
     [`${all} above policy`]: above(whole.lossDifference),
     [`${mask} above policy`]: above(fixed.lossDifference),
     [`${lot} above policy`]: above(randomDifference),
-    [`skipped by ${mask}`]: shareOf(fixed),
-    [`skipped by ${lot}`]: shareOf(first),
+    [`skipped by ${mask}`]: shareOf([fixed]),
+    [`skipped by ${lot}`]: shareOf(random),
   };
 }
