@@ -13,7 +13,9 @@ import {
   measures,
   type RecipeName,
   recipes,
+  type StartRecipe,
   type Subnetwork,
+  startRecipes,
 } from "../index.ts";
 import { formatCount, formatNumber, renderTable } from "../report/index.ts";
 import { corpusOptions, gapRepairMethods, repairFitOptions } from "../schemas.ts";
@@ -40,6 +42,7 @@ interface Flags extends ModelFlags, TextFlags, SetFlags, PrecisionFlag {
   repair?: ClosedForm;
   runs?: number;
   evaluations?: number;
+  start?: StartRecipe[];
   seed: number;
   journal?: string;
   save?: string;
@@ -104,7 +107,14 @@ function addOwnFlags(command: Command): void {
       "with --repair: runs of up to n blocks get a repair of their own (default: 2)",
       wholeNumber(1),
     )
-    .option("--evaluations <n>", "sets to evaluate at most", wholeNumber(1));
+    .option("--evaluations <n>", "sets to evaluate at most", wholeNumber(1))
+    .addOption(
+      new Option(
+        "--start <recipes...>",
+        "beam, evolutionary, policy-gradient, surrogate: start from what these choose " +
+          "(default, over blocks: llm-streamline shortgpt)",
+      ).choices(startRecipes),
+    );
   addPrecisionFlag(command, "how sets are scored, but for the best")
     .option("--seed <n>", "of strategies that draw", wholeNumber(0), 0)
     .option("--journal <folder>", "keep every evaluated set here; an interrupted search goes on from it")
@@ -148,6 +158,7 @@ async function search(
     value,
     repair,
     evaluations: flags.evaluations,
+    start: flags.start,
     precision: flags.precision,
     seed: flags.seed,
     journal: flags.journal,

@@ -201,7 +201,7 @@ export function searchOptionsOf(
   ranking: Of<"search">,
   { opened, condition, costs, folder, seed, call }: RankWork,
 ): Omit<ModelSearchOptions, "budget"> {
-  const { recipe, strategy, candidates, scores, protect, repair, evaluations, precision } = ranking;
+  const { recipe, strategy, candidates, scores, protect, repair, evaluations, start, precision } = ranking;
   return {
     recipe,
     strategy,
@@ -211,6 +211,7 @@ export function searchOptionsOf(
     protect,
     repair,
     evaluations,
+    start,
     precision,
     fit: condition.measured,
     choose: opened.deciding.get(ranking.name) ?? condition.deciding,
