@@ -207,6 +207,23 @@ describe("where a search starts", () => {
     expect(-found.value).toBeLessThanOrEqual(least + 1e-6);
   });
 
+  test("adds to a number of candidates for greedy as well, and to no list of them", async () => {
+    const [span, single] = [await chosenBy("llm-streamline"), await chosenBy("shortgpt")];
+    const options = {
+      strategy: "greedy",
+      budget: 3,
+      fit: parts.fit,
+      choose: last(),
+      journal: folder,
+    } as const;
+    const found = await model.search({ ...options, candidates: 3 });
+    const tried = found.trace.flatMap((step) => step.tried.flat());
+    expect(new Set(tried)).toEqual(new Set([...span, ...single]));
+    expect(found.notes.join()).not.toContain("started from");
+    const listed = await model.search({ ...options, candidates: ["block.3", "block.9", "block.20"] });
+    expect(listed.removed).toEqual(["block.3", "block.9", "block.20"]);
+  });
+
   test("is what the recipes named choose, or nothing", async () => {
     const tail = await chosenBy("tail");
     const found = await model.search({ ...surrogate(), start: ["tail"], protect: ["block.28"] });

@@ -54,7 +54,10 @@ export interface ModelSearchOptions extends Omit<EngineOptions, "onProgress"> {
   costs?: UnitCosts | undefined;
   /** Who plays: a kind of unit, several kinds, or units. Default `block`. */
   players?: UnitKind | readonly UnitKind[] | readonly UnitName[] | undefined;
-  /** Who may go: units, or as many as a number says of least cosine influence on `fit`. Default: all. */
+  /**
+   * Who may go: units, or as many as a number says of least cosine influence on `fit`; over blocks `greedy`
+   * and strategies that take `start` then also look at those of the sets to start from. Default: all.
+   */
   candidates?: readonly UnitName[] | number | undefined;
   /** Who stays; `ends`: the first block and the last. */
   protect?: readonly UnitName[] | "ends" | undefined;
@@ -84,7 +87,7 @@ export interface ModelSearchOptions extends Omit<EngineOptions, "onProgress"> {
   /**
    * For `beam`, `evolutionary`, `policy-gradient` and `surrogate`: sets to start from, such as another
    * search's archive, or recipes whose choices are. Default, where all blocks play and there is `fit` and no
-   * list of candidates: `["llm-streamline", "shortgpt"]`. Their units are candidates beside a number of them.
+   * list of candidates: `["llm-streamline", "shortgpt"]`.
    */
   start?: readonly { readonly removed: readonly UnitName[] }[] | readonly StartRecipe[] | undefined;
   seed?: number | undefined;

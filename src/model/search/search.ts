@@ -21,7 +21,7 @@ import type { ModelStrategyName } from "./names.ts";
 import { checkModelSearch, learnedGatesOf, type ModelSearchOptions } from "./options.ts";
 import type { RecipeName } from "./recipes.ts";
 import { settle } from "./settle.ts";
-import { candidatesBeside, startNotes, startsOf } from "./starts.ts";
+import { startNotes, startsOf } from "./starts.ts";
 import { checkPartsApart } from "./text-parts.ts";
 import { lengthNotes, type PartResult, worthOn } from "./worth.ts";
 
@@ -114,17 +114,16 @@ async function search<S>(
     const cheap = games.length === 1 ? undefined : cheaper(games, levels);
     const exact = screened ? await gameOn(deciding, "exact") : undefined;
     if (exact !== undefined) games.push(exact);
-    const { strategy } = settled;
-    const start = await startsOf(on, options, { strategy, players }, counted, searched, measured);
+    const start = await startsOf(on, options, { ...settled, players }, counted, searched, measured);
     const found = await searchGame(searched, {
       ...settled,
       ...counted,
-      candidates: candidatesBeside(settled.candidates, start, options.candidates),
+      candidates: start.candidates,
       ...(learned === undefined ? {} : { scores: learned.scores }),
       fidelities: cheap,
       exact,
       evaluations,
-      start,
+      start: start.from,
       seed,
       signal,
       onProgress,
@@ -147,7 +146,7 @@ async function search<S>(
       blockEvaluations: games.reduce((sum, game) => sum + game.blockEvaluations, 0),
       notes: [
         ...notes,
-        ...startNotes(start),
+        ...startNotes(start.from),
         ...lengthNotes(deciding, reportOn),
         ...(gaps === undefined ? [] : [approximation]),
         ...(found.finalists === null ? screeningNotes(on, precision) : finalistsNotes(found.finalists)),

@@ -21,25 +21,52 @@ export interface StartSet {
 /** Where nothing else is said: a span and single blocks, each the best by cosine. */
 const defaults: readonly StartRecipe[] = ["llm-streamline", "shortgpt"];
 
+/** What is known before a search looks at sets. */
+export interface Starts {
+  /** Where it starts; undefined where its strategy starts from nothing. */
+  readonly from: readonly StartSet[] | undefined;
+  /** Who may go: as many as a number says, and whose going is part of a known set. */
+  readonly candidates: readonly UnitName[] | undefined;
+}
+
 /**
- * The sets that a search starts from: those given, what the recipes named choose, or by default a span and
- * single blocks. Undefined where the strategy starts from nothing.
+ * The sets that a search starts from, given ones or what recipes choose, and the candidates beside them. By
+ * default a span and single blocks: a block in the middle of a span can be dear by itself, so that a number of
+ * candidates alone would leave it out, of `greedy` as well.
  */
 export async function startsOf(
   on: Subject,
   options: ModelSearchOptions,
-  { strategy, players }: Pick<SettledSearch, "strategy" | "players">,
+  settled: Pick<SettledSearch, "strategy" | "players" | "candidates">,
   counted: CountedBudget,
   game: Game<UnitName>,
   known: FitInfluence | undefined,
-): Promise<readonly StartSet[] | undefined> {
-  const { start, fit, recipe, candidates, signal } = options;
-  const { name } = namedStrategy(strategy);
-  const blocks = players.join() === unitsOf("block", on.info).join();
-  if (needsOf[name].start !== true) {
-    if (start === undefined) return undefined;
+): Promise<Starts> {
+  const { name } = namedStrategy(settled.strategy);
+  const takes = needsOf[name].start === true;
+  if (!takes && options.start !== undefined) {
     refuse(`"${name}" makes no use of \`start\`; leave it out or choose another strategy`);
   }
+  const narrow = typeof options.candidates === "number" && (takes || name === "greedy");
+  const sets = takes || narrow ? await setsOf(on, options, settled.players, counted, game, known) : [];
+  const { candidates } = settled;
+  const beside = narrow ? sets.flatMap(({ removed }) => removed) : [];
+  return {
+    from: takes ? sets : undefined,
+    candidates: candidates && [...new Set([...candidates, ...beside])],
+  };
+}
+
+async function setsOf(
+  on: Subject,
+  options: ModelSearchOptions,
+  players: readonly UnitName[],
+  counted: CountedBudget,
+  game: Game<UnitName>,
+  known: FitInfluence | undefined,
+): Promise<readonly StartSet[]> {
+  const { start, fit, recipe, candidates, signal } = options;
+  const blocks = players.join() === unitsOf("block", on.info).join();
   const byDefault = blocks && fit !== undefined && recipe === undefined && !Array.isArray(candidates);
   const named = start ?? (byDefault ? defaults : []);
   if (!areRecipes(named)) return named;
@@ -63,17 +90,7 @@ function areRecipes(start: NonNullable<ModelSearchOptions["start"]>): start is r
   return start.every((one) => typeof one === "string");
 }
 
-/** As many candidates as a number says, and what the search starts from beside them. */
-export function candidatesBeside(
-  candidates: readonly UnitName[] | undefined,
-  start: readonly StartSet[] | undefined,
-  given: ModelSearchOptions["candidates"],
-): readonly UnitName[] | undefined {
-  if (typeof given !== "number" || candidates === undefined) return candidates;
-  return [...new Set([...candidates, ...(start ?? []).flatMap(({ removed }) => removed)])];
-}
-
-export function startNotes(start: readonly StartSet[] | undefined): string[] {
+export function startNotes(start: Starts["from"]): string[] {
   const names = (start ?? []).flatMap(({ recipe }) => recipe ?? []);
   if (names.length === 0) return [];
   return [
