@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "a85d4c17869b184916d19e724a8a1ee667cf542f7de48022a4389c3279a07306";
+export const contractDigest = "7e108ebe10c6fad7d83f9f290c4928bb7d2b8a7409f502c3ef370e01f0df9b2e";
