@@ -3,6 +3,7 @@ import {
   type CallOptions,
   type Corpus,
   DepthkitError,
+  type ExportFormat,
   type GapRepairOptions,
   type InfluenceScoreName,
   influenceScoreNames,
@@ -16,7 +17,7 @@ import {
   type Subnetwork,
 } from "../index.ts";
 import { formatCount, formatNumber, renderTable } from "../report/index.ts";
-import { corpusOptions, gapRepairMethods, repairFitOptions } from "../schemas.ts";
+import { corpusOptions, exportFormats, gapRepairMethods, repairFitOptions } from "../schemas.ts";
 import { checkJournal, runCommand } from "./command.ts";
 import { addModelFlags, addTextFlags, type ModelFlags, type TextFlags, textDataOf } from "./data-flags.ts";
 import { noteLines } from "./notes.ts";
@@ -40,6 +41,8 @@ interface Flags extends ModelFlags, TextFlags, SetFlags, PrecisionFlag {
   repair?: ClosedForm;
   runs?: number;
   evaluations?: number;
+  exportable?: ExportFormat;
+  pattern?: "keep";
   seed: number;
   journal?: string;
   save?: string;
@@ -104,7 +107,16 @@ function addOwnFlags(command: Command): void {
       "with --repair: runs of up to n blocks get a repair of their own (default: 2)",
       wholeNumber(1),
     )
-    .option("--evaluations <n>", "sets to evaluate at most", wholeNumber(1));
+    .option("--evaluations <n>", "sets to evaluate at most", wholeNumber(1))
+    .addOption(
+      new Option(
+        "--exportable <format>",
+        "what the choice must go into: what this format does not hold is never chosen",
+      ).choices(exportFormats),
+    )
+    .addOption(
+      new Option("--pattern <rule>", "keep: blocks of two kinds keep their order").choices(["keep"]),
+    );
   addPrecisionFlag(command, "how sets are scored, but for the best")
     .option("--seed <n>", "of strategies that draw", wholeNumber(0), 0)
     .option("--journal <folder>", "keep every evaluated set here; an interrupted search goes on from it")
@@ -148,6 +160,8 @@ async function search(
     value,
     repair,
     evaluations: flags.evaluations,
+    exportable: flags.exportable,
+    pattern: flags.pattern,
     precision: flags.precision,
     seed: flags.seed,
     journal: flags.journal,

@@ -6,6 +6,8 @@ import { count, digest, extending, finite, list, named, path } from "./schema.ts
 
 /** Formats of an export. */
 export const exportFormats = ["huggingface", "gguf", "onnx"] as const;
+/** One of them. */
+export type ExportFormat = (typeof exportFormats)[number];
 
 const exportFormat = named("ExportFormat", z.enum(exportFormats));
 

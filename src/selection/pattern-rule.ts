@@ -4,14 +4,16 @@ import { type BlockPattern, checkPattern, isLast, isLastPlace, keepsPattern } fr
 /** Which removals keep a pattern of blocks, over a game's players: a rule of a search about its sets. */
 export class PatternRule {
   readonly #pattern: BlockPattern;
-  /** Of each player. */
-  readonly #blocks: readonly number[];
+  /** Of each player that may go. */
+  readonly #blocks: ReadonlyMap<number, number>;
 
-  /** @throws DepthkitError INVALID_ARGUMENT unless each player is a block of the pattern */
-  constructor(pattern: BlockPattern, players: readonly string[]) {
+  /** @throws DepthkitError INVALID_ARGUMENT unless each player that may go is a block of the pattern */
+  constructor(pattern: BlockPattern, players: readonly string[], mayGo: readonly number[]) {
     checkPattern(pattern);
     this.#pattern = pattern;
-    this.#blocks = players.map((label) => {
+    this.#blocks = new Map(mayGo.map((player) => [player, blockOf(players[player] ?? "")]));
+
+    function blockOf(label: string): number {
       const block = /^block\.(0|[1-9]\d*)$/.exec(label)?.[1];
       if (block !== undefined && Number(block) < pattern.kinds.length) return Number(block);
       throw new DepthkitError(
@@ -19,7 +21,7 @@ export class PatternRule {
         `Searching: the order of blocks is to be kept, and the player "${label}" is no whole block of a model ` +
           `of ${pattern.kinds.length}. Let blocks play, or leave the pattern out.`,
       );
-    });
+    }
   }
 
   /** Whether what stays without these players has the kinds of its new numbers. */
@@ -53,6 +55,6 @@ export class PatternRule {
   }
 
   #blocksOf(players: readonly number[]): number[] {
-    return players.map((player) => this.#blocks[player] as number);
+    return players.map((player) => this.#blocks.get(player) as number);
   }
 }

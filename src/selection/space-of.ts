@@ -23,7 +23,7 @@ export function spaceOf(
   const stay = placesOf(game, "protect", protect);
   const named = candidates === undefined ? all : placesOf(game, "candidates", candidates);
   const mayGo = all.filter((place) => named.includes(place) && !stay.includes(place));
-  const rule = pattern === undefined ? undefined : new PatternRule(pattern, game.players);
+  const rule = pattern === undefined ? undefined : new PatternRule(pattern, game.players, mayGo);
   const constraints = constraintsOf(budget, partsOf(game.players, parts));
   return new SearchSpace(game.players.length, mayGo, constraints, rule);
 }

@@ -28,7 +28,7 @@ import {
   pruneRecordSchema,
   type Verdict,
 } from "./record.ts";
-import { cannotBeSaved, checkFormat } from "./saving.ts";
+import { cannotBeSaved } from "./saving.ts";
 import { baselinesOf } from "./settle.ts";
 import { folderOf, openWorkspace, type Workspace } from "./workspace.ts";
 
@@ -134,7 +134,6 @@ function mayReplace(options: PruneOptions, steps: StepsFile): boolean {
 
 /** The cheapest baseline says how many units go. */
 async function planOf(work: Workspace): Promise<PrunePlan> {
-  await checkFormat(work);
   const { choice } = await choose(work, "tail");
   return await planWork(work, choice.removed);
 }

@@ -13,6 +13,7 @@ import type { Fault } from "../../options.ts";
 import { checkUnits } from "../../protocol/units.ts";
 import type { CallOptions } from "../../rpc/call-options.ts";
 import { probe } from "../probes.ts";
+import { type Bounds, boundsOf } from "./bounds.ts";
 import type {
   SettledCalibration,
   SettledEvaluation,
@@ -32,6 +33,8 @@ export interface OpenModel {
   readonly evaluations: readonly OpenEvaluation[];
   /** Questions that decide a ranking, by its name. */
   readonly deciding: ReadonlyMap<string, Task>;
+  /** What the plan's format leaves of a ranking's units, by its name; none where there is no format. */
+  readonly bounds: ReadonlyMap<string, Bounds>;
 }
 
 /** One draw of one calibration text. */
@@ -90,6 +93,7 @@ const thePlans = [
   "MODEL_UNSUPPORTED",
   "MODEL_INVALID",
   "DEVICE_UNAVAILABLE",
+  "EXPORT_UNSUPPORTED",
 ] as const;
 
 /** Undefined where the model itself could not be loaded. */
@@ -132,12 +136,13 @@ export async function openModel(
       const task = await list.of(`${path}.on`, () => model.loadTask(data as TaskData, { ...asked, ...call }));
       if (task !== undefined) deciding.set(ranking.name, task);
     }
+    const bounds = await boundsOf(model, plan, list, call);
     const { result: tokenizer } = await model.connection.call("model.tokenizer", {
       model: model.handle.on(model.connection),
     });
     // The same weights write otherwise with another tokenizer.
     const key = { ...modelKey(model.info), tokenizer: tokenizer.digest };
-    return { name, model, key, conditions, evaluations, deciding };
+    return { name, model, key, conditions, evaluations, deciding, bounds };
   } catch (error) {
     await model.close();
     throw error;

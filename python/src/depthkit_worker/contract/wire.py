@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "7e108ebe10c6fad7d83f9f290c4928bb7d2b8a7409f502c3ef370e01f0df9b2e"
+CONTRACT_DIGEST = "031fee137e3f7acf282c26fdbb8ecbc48a1324d0dad1153bba565818acd26072"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -568,8 +568,8 @@ class ExportCheckParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """A checkpoint or an ONNX export that depthkit wrote."""
     dtype: OnnxDtype | None = None
     """Which graph of an ONNX export; null: the widest that is there."""
-    runtime: CheckpointRuntime | None = None
-    """What loads a checkpoint; null: transformers."""
+    runtime: WorkerRuntime | None = None
+    """What loads it; null: transformers a checkpoint, onnxruntime an ONNX export."""
     trust_remote_code: bool = False
     """Run the modelling file that lies in it."""
 
@@ -2279,7 +2279,6 @@ AdapterInput: TypeAlias = Literal["normed", "raw"]
 AngularTokens: TypeAlias = Literal["last", "all"]
 AttentionChoice: TypeAlias = Literal["auto", "eager", "sdpa", "flash_attention_2"]
 BosPolicy: TypeAlias = Literal["auto", "always", "never"]
-CheckpointRuntime: TypeAlias = Literal["transformers", "mlx-lm"]
 CorpusHandle: TypeAlias = Annotated[str, Meta(pattern="^corpus-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 DataHandle: TypeAlias = Annotated[str, Meta(pattern="^(corpus|task)-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 DataSource: TypeAlias = FileSource | TextSource
@@ -2318,6 +2317,7 @@ TaskKind: TypeAlias = Literal["choices", "last-word"]
 TunedBlocks: TypeAlias = Literal["last", "neighbours"]
 UnitKind: TypeAlias = Literal["block", "attention", "feed-forward"]
 UnitName: TypeAlias = Annotated[str, Meta(pattern="^(block|attention|feed-forward)\\.[0-9]{1,6}$(?!\\n)")]
+WorkerRuntime: TypeAlias = Literal["transformers", "mlx-lm", "onnxruntime"]
 
 METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "worker.ping": (WorkerPingParams, WorkerPingResult),
