@@ -195,7 +195,14 @@ export {
   modelStrategies,
 } from "./model/search/names.ts";
 export type { ModelSearchOptions } from "./model/search/options.ts";
-export { type Recipe, type RecipeName, recipeNames, recipes } from "./model/search/recipes.ts";
+export {
+  type Recipe,
+  type RecipeName,
+  recipeNames,
+  recipes,
+  type StartRecipe,
+  startRecipes,
+} from "./model/search/recipes.ts";
 export type { ModelSearch } from "./model/search/search.ts";
 export type { SplitTextOptions, TextParts } from "./model/search/text-parts.ts";
 export type { UnitCost, UnitCosts, UnitCostsOptions } from "./model/search/unit-costs.ts";

@@ -33,6 +33,8 @@ if (folder === undefined) throw new Error("Name a folder to keep what is done in
 const precision = z.enum(["exact", "screen"]).parse(given.precision);
 const calibration = sharedData("calib_wikitext2_train.jsonl");
 
+const scored = join(folder, "scored");
+
 type Way = Partial<ModelSearchOptions>;
 /** Half of the units, those of least cosine, may go where a search looks at sets. */
 const half = (units: number): Way => ({ candidates: units / 2 });
@@ -112,7 +114,8 @@ async function choose(of: Model, way: Way & { budget: number }, draw: number): P
   const seconds = (performance.now() - started) / 1000;
   const losses: Record<string, number> = {};
   for (const [name, corpus] of scoredOn) {
-    const { scores } = await of.evaluateSubnetworks(corpus, [removed]).result;
+    // Ways that chose the same set share what it is worth.
+    const { scores } = await of.evaluateSubnetworks(corpus, [removed], { journal: scored }).result;
     losses[name] = scores[0]?.values.loss ?? Number.NaN;
   }
   return { removed: [...removed], losses, evaluations, blockEvaluations, seconds };

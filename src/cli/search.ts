@@ -14,7 +14,9 @@ import {
   measures,
   type RecipeName,
   recipes,
+  type StartRecipe,
   type Subnetwork,
+  startRecipes,
 } from "../index.ts";
 import { formatCount, formatNumber, renderTable } from "../report/index.ts";
 import { corpusOptions, exportFormats, gapRepairMethods, repairFitOptions } from "../schemas.ts";
@@ -43,6 +45,7 @@ interface Flags extends ModelFlags, TextFlags, SetFlags, PrecisionFlag {
   evaluations?: number;
   exportable?: ExportFormat;
   pattern?: "keep";
+  start?: StartRecipe[];
   seed: number;
   journal?: string;
   save?: string;
@@ -114,8 +117,13 @@ function addOwnFlags(command: Command): void {
         "what the choice must go into: what this format does not hold is never chosen",
       ).choices(exportFormats),
     )
+    .addOption(new Option("--pattern <rule>", "keep: blocks of two kinds keep their order").choices(["keep"]))
     .addOption(
-      new Option("--pattern <rule>", "keep: blocks of two kinds keep their order").choices(["keep"]),
+      new Option(
+        "--start <recipes...>",
+        "beam, evolutionary, policy-gradient, surrogate: start from what these choose " +
+          "(default, over blocks: llm-streamline shortgpt)",
+      ).choices(startRecipes),
     );
   addPrecisionFlag(command, "how sets are scored, but for the best")
     .option("--seed <n>", "of strategies that draw", wholeNumber(0), 0)
@@ -162,6 +170,7 @@ async function search(
     evaluations: flags.evaluations,
     exportable: flags.exportable,
     pattern: flags.pattern,
+    start: flags.start,
     precision: flags.precision,
     seed: flags.seed,
     journal: flags.journal,

@@ -62,7 +62,10 @@ export interface SearchOptions<Player extends string = string> {
    * did. Default 10 a candidate where a strategy would never end, else no limit.
    */
   readonly evaluations?: number | undefined;
-  /** For `greedy`, `beam` and `evolutionary`: cheaper games that new sets meet first, the cheapest first. */
+  /**
+   * For `greedy`, `beam`, `evolutionary` and `surrogate`: cheaper games that new sets meet first, the
+   * cheapest first.
+   */
   readonly fidelities?: readonly Fidelity[] | undefined;
   /**
    * Where `game` is only near it: the game whose values count, with the same players and value. The best sets

@@ -16,6 +16,12 @@ export interface Step {
   readonly cost: number;
 }
 
+/** A set and what is known of its value. */
+export interface Known {
+  readonly set: Coalition;
+  readonly value: number;
+}
+
 export interface RunOptions {
   readonly strategy: string;
   readonly space: SearchSpace;
@@ -100,6 +106,22 @@ export class SearchRun {
 
   valueOf(kept: Coalition): number {
     return this.top.valueOf(kept);
+  }
+
+  /**
+   * All that any game has seen, best first. What only cheaper games have seen has the value of the dearest of
+   * them, moved by how far that one stands from the game itself, in the mean, on sets that both have seen.
+   */
+  known(): Known[] {
+    const found = new Map<string, Known>();
+    for (const ledger of this.#options.ledgers) {
+      const sets = ledger.best();
+      const both = sets.filter((set) => this.isKnown(set));
+      const apart = both.reduce((sum, set) => sum + this.valueOf(set) - ledger.valueOf(set), 0);
+      const shift = both.length === 0 ? 0 : apart / both.length;
+      for (const set of sets) found.set(set.key, { set, value: ledger.valueOf(set) + shift });
+    }
+    return [...found.values()].sort((a, b) => b.value - a.value || (a.set.key < b.set.key ? -1 : 1));
   }
 
   /** The leading sets that what is left to spend allows, `spare` evaluations kept back. */

@@ -97,7 +97,7 @@ export const needsOf: Readonly<Record<StrategyName, Needs>> = {
   "policy-gradient": { start: true, endless: true },
   knapsack: { scores: true },
   clusters: {},
-  surrogate: { start: true, endless: true },
+  surrogate: { start: true, fidelities: true, endless: true },
 };
 
 const aMatrix = listOf(listOf(aNumber), 1);

@@ -123,6 +123,8 @@ test("a plan says what would take long, and a limit of minutes changes it", asyn
   // Two of six are a third, so twice that are looked at: 4 + 3 sets, the better half of them on all the text.
   expect(plan).toMatchObject({ removals: 2, players: 6, notes: [] });
   expect(plan.candidates).toHaveLength(4);
+  expect(plan.start).toHaveLength(2);
+  for (const set of plan.start) expect(plan.candidates).toEqual(expect.arrayContaining(set));
   expect(plan.steps.map(({ name, strategy, limit }) => [name, strategy, limit])).toEqual([
     ["greedy", "greedy", null],
     ["search", "greedy", null],

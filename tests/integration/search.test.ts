@@ -2,7 +2,15 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Depthkit, type Model, recipeNames, type TextParts, type UnitName } from "../../src/index.ts";
+import { item } from "../../src/arrays.ts";
+import {
+  Depthkit,
+  type Model,
+  recipeNames,
+  type StartRecipe,
+  type TextParts,
+  type UnitName,
+} from "../../src/index.ts";
 import { randomStream } from "../../src/shapley/random.ts";
 import { LIVELY, tinyModel } from "./tiny-model.ts";
 
@@ -177,6 +185,50 @@ describe("a search of the model", () => {
     });
     expect(found.valueName).toBe("accuracy");
     expect(found.parts.map(({ measure }) => measure)).toEqual(["accuracy", "loss"]);
+  });
+});
+
+describe("where a search starts", () => {
+  const surrogate = () =>
+    ({ strategy: "surrogate", evaluations: 8, budget: 3, fit: parts.fit, choose: last() }) as const;
+  const chosenBy = async (recipe: StartRecipe) =>
+    (await model.search({ recipe, budget: 3, fit: parts.fit, choose: last(), journal: folder })).removed;
+
+  test("is a span and single blocks by default, which are candidates beside those of least cosine", async () => {
+    const [span, single] = [await chosenBy("llm-streamline"), await chosenBy("shortgpt")];
+    const found = await model.search({ ...surrogate(), candidates: 3 });
+    const sets = Object.values(found.archive).flatMap((of) => of.map(({ removed }) => removed));
+    expect(sets).toContainEqual(span);
+    expect(sets).toContainEqual(single);
+    expect(new Set(sets.flat())).toEqual(new Set([...span, ...single]));
+    expect(found.notes.join()).toContain("started from what llm-streamline and shortgpt choose");
+    const losses = await model.evaluateSubnetworks(item(last(), 0), [span, single]).result;
+    const least = Math.min(...losses.scores.map(({ values }) => values.loss ?? Number.NaN));
+    expect(-found.value).toBeLessThanOrEqual(least + 1e-6);
+  });
+
+  test("is what the recipes named choose, or nothing", async () => {
+    const tail = await chosenBy("tail");
+    const found = await model.search({ ...surrogate(), start: ["tail"], protect: ["block.28"] });
+    expect(found.untried).not.toContain("block.27");
+    expect(found.removed).not.toContain("block.28");
+    const none = await model.search({ ...surrogate(), start: [], candidates: 4 });
+    expect(none.notes.join()).not.toContain("started from");
+    expect(new Set(Object.values(none.archive).flatMap((of) => of.flatMap((one) => one.removed))).size).toBe(
+      4,
+    );
+    expect(tail).toEqual(["block.26", "block.27", "block.28"]);
+  });
+
+  test("is refused where nothing starts from it, and where recipes choose among others", async () => {
+    const search = surrogate();
+    await expect(model.search({ ...search, strategy: "greedy", start: ["tail"] })).rejects.toThrow(
+      '"greedy" makes no use of `start`',
+    );
+    await expect(model.search({ ...search, players: "attention", start: ["tail"] })).rejects.toThrow(
+      "recipes, which choose among all blocks",
+    );
+    await expect(model.search({ ...search, start: ["sleb" as "tail"] })).rejects.toThrow("start");
   });
 });
 

@@ -2,7 +2,8 @@ import type { Subnetwork } from "../../model/model.ts";
 import type { RepairOptions } from "../../model/repair.ts";
 import type { ExportableInto } from "../../model/search/exportable.ts";
 import type { ModelSearchOptions } from "../../model/search/options.ts";
-import type { StrategyChoice } from "../../selection/strategy-choice.ts";
+import type { UnitName } from "../../protocol/common.ts";
+import { namedStrategy, needsOf, type StrategyChoice } from "../../selection/strategy-choice.ts";
 import { holdsAll, placed } from "./format.ts";
 import { heldOutLosses } from "./judge.ts";
 import { type ContenderName, isRecipe } from "./names.ts";
@@ -67,10 +68,13 @@ function searchOf(
       return { players, strategy: "greedy", candidates };
     case "search": {
       const step = plan?.steps.find((one) => one.name === name);
+      const strategy = options.strategy ?? (step?.strategy as StrategyChoice | undefined) ?? "greedy";
+      const starts = needsOf[namedStrategy(strategy).name].start === true;
       return {
         players,
-        strategy: options.strategy ?? (step?.strategy as StrategyChoice | undefined) ?? "greedy",
+        strategy,
         candidates,
+        start: starts ? startOf(plan) : undefined,
         repair: repairs.scoring,
         evaluations: step?.limit ?? undefined,
         seed: options.seed,
@@ -79,6 +83,14 @@ function searchOf(
     default:
       return pruneRecipes[name].choose;
   }
+}
+
+/** Sets of baselines whose units may all go in the search. */
+function startOf(plan: PrunePlan | undefined): { removed: readonly UnitName[] }[] {
+  const { start = [], candidates = [] } = plan ?? {};
+  return start
+    .filter((removed) => removed.every((unit) => candidates.includes(unit)))
+    .map((removed) => ({ removed }));
 }
 
 /** What a contender gets in place of what it lost: the same for all but the recipes, which have their own. */

@@ -3,6 +3,9 @@ export const baselineNames = ["tail", "cosine", "span", "greedy"] as const;
 /** A way to choose without a search: the sets that a pruning compares its own with. */
 export type BaselineName = (typeof baselineNames)[number];
 
+/** Baselines that look at no sets, and so can be where a search starts. */
+export const startNames = ["span", "cosine"] as const satisfies readonly BaselineName[];
+
 /** Published ways to choose and to repair, with the repair of their own. */
 export const pruneRecipeNames = [
   "ghosted-span",

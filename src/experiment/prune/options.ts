@@ -68,7 +68,10 @@ export interface PruneOptions extends CallOptions {
   folder?: string | undefined;
   /** Who plays, as in a search. Default `block`. */
   players?: ModelSearchOptions["players"];
-  /** Who may go in a search. Default: half of the players, or twice the budget's share, of least cosine. */
+  /**
+   * Who may go in a search: units, or as many as a number says of least cosine, and the span's beside them.
+   * Default: half of the players, or twice the budget's share.
+   */
   candidates?: ModelSearchOptions["candidates"];
   /** Who stays. */
   protect?: ModelSearchOptions["protect"];

@@ -10,10 +10,19 @@ import type { Workspace } from "./workspace.ts";
 /** Sets that are scored together share about so much of their blocks. */
 const shared = 0.5;
 
-/** What the long part of the work will be, by a pace that is measured once and then kept. */
-export async function planWork(work: Workspace, removed: readonly UnitName[]): Promise<PrunePlan> {
+/**
+ * What the long part of the work will be, by a pace that is measured once and then kept.
+ *
+ * @param removed - a set of the budget's size
+ * @param start - sets of the cheap baselines, which the search starts from
+ */
+export async function planWork(
+  work: Workspace,
+  removed: readonly UnitName[],
+  start: readonly (readonly UnitName[])[],
+): Promise<PrunePlan> {
   const { options, model, players, scores } = work;
-  const candidates = candidatesOf(options, players, scores, removed);
+  const candidates = candidatesOf(options, players, scores, [removed, ...start]);
   const secondsPerBlock = await paceOf(work);
   const secondsPerSet = secondsPerBlock * model.depth * shared;
   const greedy = greedyEvaluations(candidates.length, removed.length, weightsOf(work));
@@ -38,6 +47,7 @@ export async function planWork(work: Workspace, removed: readonly UnitName[]): P
     removals: removed.length,
     players: players.length,
     candidates: [...candidates],
+    start: start.map((set) => [...set]),
     secondsPerBlock,
     steps: [
       ...(wantsGreedy && greedyFits ? [step("greedy", "greedy", greedy, null)] : []),

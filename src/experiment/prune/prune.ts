@@ -8,6 +8,7 @@ import { Depthkit } from "../../model/depthkit.ts";
 import { RepairedSubnetwork, type Subnetwork } from "../../model/model.ts";
 import { anInstance, checkArgument } from "../../options.ts";
 import { packageVersion } from "../../platform/package-root.ts";
+import type { UnitName } from "../../protocol/common.ts";
 import { withTimeLimit } from "../../rpc/time-limit.ts";
 import { meanOf, pairedDifference } from "../../selection/choice-certainty.ts";
 import { withCheckpoints } from "../checkpoints.ts";
@@ -16,7 +17,7 @@ import { checkOwnFolder } from "../own-folder.ts";
 import { writeRecord } from "../write-record.ts";
 import { choose, judge, repaired, repairOf } from "./contenders.ts";
 import { heldOutLosses, wholeLosses } from "./judge.ts";
-import { type ContenderName, contenderNames } from "./names.ts";
+import { type ContenderName, contenderNames, startNames } from "./names.ts";
 import { checkPruneOptions, formatOf, type PruneOptions } from "./options.ts";
 import { planWork } from "./plan.ts";
 import { type Beside, prove } from "./proof.ts";
@@ -132,10 +133,19 @@ function mayReplace(options: PruneOptions, steps: StepsFile): boolean {
   return options.export?.overwrite === true || (!ended && steps.knows(exporting(options)));
 }
 
-/** The cheapest baseline says how many units go. */
+/** The cheapest baseline says how many units go, and those that look at no sets where the search starts. */
 async function planOf(work: Workspace): Promise<PrunePlan> {
   const { choice } = await choose(work, "tail");
-  return await planWork(work, choice.removed);
+  const start: (readonly UnitName[])[] = [];
+  for (const name of startNames.filter((one) => baselinesOf(work.options).includes(one))) {
+    try {
+      start.push((await choose(work, name)).choice.removed);
+    } catch (error) {
+      // It is left out of the comparison too, which says why.
+      if (!isItsOwn(error)) throw error;
+    }
+  }
+  return await planWork(work, choice.removed, start);
 }
 
 interface Contest {

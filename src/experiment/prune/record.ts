@@ -52,6 +52,7 @@ export const prunePlanSchema = z.object({
   removals: z.int().describe("Units that go, by the first baseline; a search may need more or fewer."),
   players: z.int().describe("Units that play."),
   candidates: z.array(unitName).describe("Units that a search looks at."),
+  start: z.array(z.array(unitName)).describe("Sets of baselines, for a strategy to start from."),
   secondsPerBlock: z.number().describe("A block on the text that decides, measured on this device."),
   steps: z
     .array(

@@ -42,24 +42,27 @@ function scoringFor(repair: RepairOptions | null): GapRepairOptions | undefined 
 }
 
 /**
- * Who may go in a search: of each kind half of the players, or twice as many as go where that is more, those
- * of least score.
+ * Who may go in a search, unless units are named: of each kind half of the players, or twice as many as go
+ * where that is more, those of least score, or as many as a number says; and what goes in the sets that are
+ * known. A span is more alike from end to end than its blocks are by themselves.
  */
 export function candidatesOf(
   { candidates }: PruneOptions,
   players: readonly UnitName[],
   scores: Readonly<Record<UnitName, number>>,
-  removed: readonly UnitName[],
+  [removed, ...others]: readonly [readonly UnitName[], ...(readonly UnitName[])[]],
 ): readonly UnitName[] {
   if (typeof candidates === "object") return candidates;
+  const beside = (units: readonly UnitName[]) => [...new Set([...units, ...others.flat()])];
   const lowest = (units: readonly UnitName[], count: number) => {
     const order = ranking(units.map((unit) => scores[unit] ?? Number.NaN));
     return order.slice(0, count).map((place) => item(units, place));
   };
-  if (candidates !== undefined) return lowest(players, candidates);
-  return unitKinds.flatMap((kind) => {
+  if (candidates !== undefined) return beside(lowest(players, candidates));
+  const ofEachKind = unitKinds.flatMap((kind) => {
     const ofKind = (unit: UnitName) => unit.startsWith(`${kind}.`);
     const own = players.filter(ofKind);
     return lowest(own, Math.max(Math.ceil(own.length / 2), 2 * removed.filter(ofKind).length));
   });
+  return beside(ofEachKind);
 }

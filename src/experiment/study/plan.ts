@@ -1,7 +1,7 @@
 /** What a study does, as data: what is ranked how, removed, repaired and measured. docs/studies.md. */
 import { z } from "zod";
 import { costNames, influenceScoreNames } from "../../model/search/names.ts";
-import { recipeNames } from "../../model/search/recipes.ts";
+import { recipeNames, startRecipes } from "../../model/search/recipes.ts";
 import { fileSource, textSource, unitKind, unitName } from "../../protocol/common.ts";
 import { corpusOptions } from "../../protocol/corpus.ts";
 import { perplexityOptions } from "../../protocol/evaluation.ts";
@@ -125,6 +125,10 @@ const bySearch = z
       .optional()
       .describe("Score every set with this repair in place."),
     evaluations: whole(1).optional().describe("Sets evaluated at most, for strategies that need a limit."),
+    start: z
+      .array(z.enum(startRecipes))
+      .optional()
+      .describe("Recipes whose choices beam, evolutionary, policy-gradient and surrogate start from."),
     precision,
   })
   .describe("By looking at sets of units; each count is a search of its own.");

@@ -206,7 +206,7 @@ export function searchOptionsOf(
   ranking: Of<"search">,
   { opened, condition, costs, exportable, folder, seed, call }: RankWork,
 ): Omit<ModelSearchOptions, "budget"> {
-  const { recipe, strategy, candidates, scores, protect, repair, evaluations, precision } = ranking;
+  const { recipe, strategy, candidates, scores, protect, repair, evaluations, start, precision } = ranking;
   return {
     recipe,
     strategy,
@@ -218,6 +218,7 @@ export function searchOptionsOf(
     // The plan's repairs are asked about when it is opened.
     exportable: exportable && { format: exportable, repairs: [] },
     evaluations,
+    start,
     precision,
     fit: condition.measured,
     choose: opened.deciding.get(ranking.name) ?? condition.deciding,

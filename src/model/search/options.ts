@@ -32,7 +32,7 @@ import { type GapRepairOptions, gapRepairOptions } from "./gap-repairs.ts";
 import type { InfluenceScores } from "./influence-scores.ts";
 import { checkLearnedGates, type LearnedGatesChoice } from "./learned-gates.ts";
 import { influenceScoreNames } from "./names.ts";
-import { type RecipeName, recipeNames } from "./recipes.ts";
+import { type RecipeName, recipeNames, type StartRecipe, startRecipes } from "./recipes.ts";
 import { needsFit, refuse } from "./refuse.ts";
 import type { UnitCosts } from "./unit-costs.ts";
 
@@ -77,8 +77,8 @@ export interface ModelSearchOptions extends Omit<EngineOptions, "onProgress"> {
   /** What influence is measured on and repairs are fitted to. */
   fit?: Corpus | undefined;
   /**
-   * What decides. A list grows: with `greedy`, `beam` and `evolutionary` new sets meet the first, and fewer
-   * of them each next one; other strategies look at the last alone.
+   * What decides. A list grows: with `greedy`, `beam`, `evolutionary` and `surrogate` new sets meet the first,
+   * and fewer of them each next one; other strategies look at the last alone.
    */
   choose: Corpus | Task | readonly (Corpus | Task)[];
   /** What says afterwards what the choice is worth; several are reported one by one. */
@@ -92,8 +92,12 @@ export interface ModelSearchOptions extends Omit<EngineOptions, "onProgress"> {
   repair?: GapRepairOptions | undefined;
   /** At most this many evaluations of `choose`; with `precision: "screen"` up to eight exact ones follow. */
   evaluations?: number | undefined;
-  /** Sets to start from, such as another search's archive. */
-  start?: readonly { readonly removed: readonly UnitName[] }[] | undefined;
+  /**
+   * For `beam`, `evolutionary`, `policy-gradient` and `surrogate`: sets to start from, such as another
+   * search's archive, or recipes whose choices are. Default, where all blocks play and there is `fit` and no
+   * list of candidates: `["llm-streamline", "shortgpt"]`. Their units are candidates beside a number of them.
+   */
+  start?: readonly { readonly removed: readonly UnitName[] }[] | readonly StartRecipe[] | undefined;
   seed?: number | undefined;
   /** Hears of evaluations, and before them of measuring and fitting. */
   onProgress?: ((progress: Progress | SearchProgress) => void) | undefined;
@@ -132,7 +136,7 @@ export const searchChecks = {
   value: either(aText, anObject),
   repair: gapRepairOptions,
   evaluations: aWhole(1),
-  start: listOf(objectOf({ removed: required(listOf(aText)) })),
+  start: either(listOf(objectOf({ removed: required(listOf(aText)) })), listOf(anyOf(...startRecipes))),
   seed: aWhole(0),
 } satisfies Readonly<Record<string, Check>>;
 

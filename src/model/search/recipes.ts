@@ -123,6 +123,20 @@ export type RecipeName = keyof typeof recipes;
 /** Names of all recipes. */
 export const recipeNames = Object.keys(recipes) as RecipeName[];
 
+/** Recipes that choose without looking at sets, so that a search can start from them. */
+export const startRecipes = [
+  "tail",
+  "random",
+  "shortgpt",
+  "deeper-layers",
+  "taylor+",
+  "llm-streamline",
+  "lorp",
+  "xmerge",
+] as const satisfies readonly RecipeName[];
+/** A recipe that chooses without looking at sets. */
+export type StartRecipe = (typeof startRecipes)[number];
+
 export function budgetOf(name: RecipeName, budget: Budget): Budget {
   const { kinds, countEachKind = false }: Recipe = recipes[name];
   if (!countEachKind) return budget;

@@ -16,13 +16,14 @@ import { fitRepair, type Repair, type RepairOptions } from "../repair.ts";
 import type { Task } from "../task.ts";
 import { countBudget } from "./count-budget.ts";
 import { checkHolds } from "./exportable.ts";
-import type { FitInfluence } from "./fit-influence.ts";
+import { FitInfluence } from "./fit-influence.ts";
 import { GapRepairs } from "./gap-repairs.ts";
 import { learnGates } from "./learned-gates.ts";
 import type { ModelStrategyName } from "./names.ts";
 import { checkModelSearch, learnedGatesOf, type ModelSearchOptions } from "./options.ts";
 import type { RecipeName } from "./recipes.ts";
 import { settle } from "./settle.ts";
+import { candidatesBeside, startNotes, startsOf } from "./starts.ts";
 import { checkPartsApart } from "./text-parts.ts";
 import { lengthNotes, type PartResult, worthOn } from "./worth.ts";
 
@@ -73,7 +74,7 @@ async function search<S>(
   make: MakeSubnetwork<S>,
   known: FitInfluence | undefined,
 ): Promise<ModelSearch<S>> {
-  const { fit, evaluations, start, seed, journal, signal, onProgress, timeoutMs } = options;
+  const { fit, evaluations, seed, journal, signal, onProgress, timeoutMs } = options;
   const { scoredPositions, batchSize, memoryBudget, precision } = options;
   const screened = isScreened(on, precision);
   const call = { signal, onProgress, timeoutMs };
@@ -87,7 +88,8 @@ async function search<S>(
     ...reportOn.map((data) => ({ name: "report", data })),
   ];
   const notes = await checkPartsApart(on, textParts, { signal, timeoutMs });
-  const { players, value, notes: bounds, ...settled } = await settle(on, options, known);
+  const measured = known ?? (fit && new FitInfluence(on, fit));
+  const { players, value, notes: bounds, ...settled } = await settle(on, options, measured);
   // Text grows where a strategy compares many sets at a time; others look at the largest part alone.
   const levels = needsOf[namedStrategy(settled.strategy).name].fidelities === true ? given : [deciding];
   const counted = await countBudget(on, settled.budget, players, options.costs, call);
@@ -115,9 +117,12 @@ async function search<S>(
     const cheap = games.length === 1 ? undefined : cheaper(games, levels);
     const exact = screened ? await gameOn(deciding, "exact") : undefined;
     if (exact !== undefined) games.push(exact);
+    const { strategy, protect } = settled;
+    const start = await startsOf(on, options, { strategy, players, protect }, counted, searched, measured);
     const found = await searchGame(searched, {
       ...settled,
       ...counted,
+      candidates: candidatesBeside(settled.candidates, start, options.candidates),
       ...(learned === undefined ? {} : { scores: learned.scores }),
       fidelities: cheap,
       exact,
@@ -147,6 +152,7 @@ async function search<S>(
       notes: [
         ...notes,
         ...bounds,
+        ...startNotes(start),
         ...lengthNotes(deciding, reportOn),
         ...(gaps === undefined ? [] : [approximation]),
         ...(found.finalists === null ? screeningNotes(on, precision) : finalistsNotes(found.finalists)),

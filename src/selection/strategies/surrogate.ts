@@ -1,6 +1,6 @@
 import type { Coalition } from "../../game/coalition.ts";
 import { fitSurrogate } from "../../shapley/surrogate/fit.ts";
-import type { SearchRun } from "../run.ts";
+import { narrowedCost, type SearchRun } from "../run.ts";
 import type { Strategy } from "../strategy.ts";
 import { firstSets } from "./first-sets.ts";
 import { predictedBest } from "./predicted-best.ts";
@@ -12,15 +12,14 @@ export interface SurrogateSettings {
   readonly floor: number;
 }
 
-/** The part of the evaluations that the first sets take, where single removals do not take more. */
-const first = 0.3;
 /** How often the model is fitted anew, about. */
 const fits = 24;
 
 /**
  * The estimators' own Gaussian process asked for the best set: it is fitted to the game without each player,
  * then again and again to what it proposed, the choices it values most. Values are capped, so that broken
- * networks do not bend it.
+ * networks do not bend it. Where there are cheaper games, the first sets meet the cheapest alone, and of what
+ * is proposed half goes on from each game to the next.
  */
 export function surrogate({ everySize, floor }: SurrogateSettings): Strategy {
   return {
@@ -29,29 +28,46 @@ export function surrogate({ everySize, floor }: SurrogateSettings): Strategy {
       run.require(2);
       const random = run.random("sets");
       const asked = everySize ? space.smaller() : [space];
-      const begin = run.affordable(firstSets(run, random, Math.max(1, first * run.remaining)));
-      await run.evaluate(begin);
-      let known = bestFirst(run, begin);
-      const batch = Math.ceil(run.remaining / fits / asked.length);
-      while (run.remaining >= 1) {
-        // The hyperparameters are fitted to the first ones, so to the best: there the model must be right.
-        const values = Float64Array.from(known, (set) => Math.max(floor, run.valueOf(set)));
-        const model = fitSurrogate(known, values);
-        const proposed = asked.flatMap((one) => predictedBest({ space: one, model, known, random }, batch));
-        const affordable = run.affordable(proposed);
-        if (affordable.length === 0) break;
-        await run.evaluate(affordable);
-        known = bestFirst(run, [...known, ...affordable]);
-        const chosen = known.find((set) => space.isChoice(set.absent()));
-        if (chosen !== undefined) run.step(affordable, chosen);
+      await run.evaluate(run.affordable(firstSets(run, random), 0, oneMore(run)), 0);
+      // Only those to start from that may be the answer go on from there.
+      const starts = run.start.filter((set) => space.isChoice(set)).map((set) => space.keeping(set));
+      for (let level = 1; level < run.levels; level++) {
+        await run.evaluate(run.affordable(starts, level, oneMore(run)), level);
       }
-      const chosen = known.find((set) => space.isChoice(set.absent()));
+      const batch = Math.ceil(run.remaining / oneMore(run) / fits / asked.length);
+      while (run.remaining >= 1) {
+        const known = run.known();
+        // The hyperparameters are fitted to the first ones, so to the best: there the model must be right.
+        const values = Float64Array.from(known, ({ value }) => Math.max(floor, value));
+        const model = fitSurrogate(
+          known.map(({ set }) => set),
+          values,
+        );
+        const answers = run.top.best();
+        const through: Coalition[] = [];
+        for (const one of asked) {
+          const question = { space: one, model, known: answers, random };
+          const proposed = predictedBest(question, batch * 2 ** (run.levels - 1));
+          through.push(...(await run.narrow(payable(run, proposed, batch, through.length), batch)));
+        }
+        if (through.length === 0) break;
+        await run.evaluate(through);
+        const chosen = run.top.best().find((set) => space.isChoice(set.absent()));
+        if (chosen !== undefined) run.step(through, chosen);
+      }
+      const chosen = run.top.best().find((set) => space.isChoice(set.absent()));
       if (chosen === undefined) run.require(run.remaining + 1);
       return chosen?.absent() ?? [];
     },
   };
 }
 
-function bestFirst(run: SearchRun, sets: readonly Coalition[]): Coalition[] {
-  return [...sets].sort((a, b) => run.valueOf(b) - run.valueOf(a) || (a.key < b.key ? -1 : 1));
+/** What a set costs that goes through all games. */
+const oneMore = (run: SearchRun) => narrowedCost(1, 1, run.weights);
+
+/** The leading sets that can be paid for, where `least` of them reach the game itself and `others` do too. */
+function payable(run: SearchRun, sets: readonly Coalition[], least: number, others: number): Coalition[] {
+  let count = sets.length;
+  while (count > 0 && narrowedCost(count, least, run.weights) > run.remaining - others + 1e-9) count--;
+  return sets.slice(0, count);
 }

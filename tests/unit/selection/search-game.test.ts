@@ -6,7 +6,7 @@ import { prefixCost } from "../../../src/game/depth-order.ts";
 import { gameFromFunction } from "../../../src/game/game.ts";
 import { searchGame } from "../../../src/selection/index.ts";
 import { type NamedStrategy, strategies } from "../../../src/selection/strategy-choice.ts";
-import { depthGame, lossOf } from "./depth-games.ts";
+import { depthGame, lossesWithout, lossOf } from "./depth-games.ts";
 
 const whole = depthGame(7);
 const { game } = whole;
@@ -224,6 +224,33 @@ test("evolution lets few of the sets through to the game itself where there are 
   expect(dear.counts.evaluated).toBeLessThan(cheap.counts.evaluated / 2);
   expect(found.evaluations).toBeCloseTo(dear.counts.evaluated + cheap.counts.evaluated / 16, 9);
   expect(found.evaluations).toBeLessThanOrEqual(60);
+});
+
+test("a surrogate learns from cheaper games, whatever they are off by, and few sets meet the game", async () => {
+  const off = gameFromFunction(
+    (kept) => 3 - lossOf(whole, kept) + 0.02 * Math.sin(997 * Number.parseInt(kept.key, 16)),
+    { players: 12, values: ["loss"] },
+  );
+  const best = item(lossesWithout(whole, 5), 0);
+  for (const seed of [1, 2, 3]) {
+    const [dear, cheap] = [new CachedGame(game), new CachedGame(off)];
+    const search = { strategy: "surrogate", budget: 5, evaluations: 24, seed } as const;
+    const alone = await searchGame(game, search);
+    const found = await searchGame(dear, { ...search, fidelities: [{ game: cheap, weight: 1 / 8 }] });
+    expect(found.evaluations).toBeCloseTo(dear.counts.evaluated + cheap.counts.evaluated / 8, 9);
+    expect(found.evaluations).toBeLessThanOrEqual(24);
+    expect(dear.counts.evaluated).toBeLessThan(cheap.counts.evaluated / 2);
+    expect(found.value).toBe(
+      -lossOf(
+        whole,
+        Coalition.without(
+          12,
+          found.removed.map((player) => game.players.indexOf(player)),
+        ),
+      ),
+    );
+    expect(-found.value - best, `seed ${seed}`).toBeLessThanOrEqual(-alone.value - best);
+  }
 });
 
 test("block evaluations are those of the game", async () => {

@@ -5,6 +5,7 @@ import { countBudget } from "../../../model/search/count-budget.ts";
 import { influenceScores, isGradientMetric } from "../../../model/search/influence-scores.ts";
 import { budgetOf } from "../../../model/search/recipes.ts";
 import { playersOf, settle } from "../../../model/search/settle.ts";
+import { candidatesBeside, startsOf } from "../../../model/search/starts.ts";
 import type { Task } from "../../../model/task.ts";
 import type { UnitName } from "../../../protocol/common.ts";
 import { searchGame } from "../../../selection/index.ts";
@@ -133,9 +134,20 @@ async function drySearch(ranking: Of<"search">, work: RankWork, guess: () => Gue
       game: game as Game,
       weight: size(item(levels, at)) / whole,
     }));
+    const { strategy, protect } = settled;
+    const start = await startsOf(
+      subject,
+      asked,
+      { strategy, players, protect },
+      counted,
+      last.game,
+      influence,
+    );
     const found = await searchGame(last.game, {
       ...settled,
       ...counted,
+      candidates: candidatesBeside(settled.candidates, start, options.candidates),
+      start,
       fidelities: cheaper.length === 0 ? undefined : cheaper,
       evaluations: ranking.evaluations,
       seed,
