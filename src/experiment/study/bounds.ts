@@ -9,7 +9,7 @@ import { checkUnits } from "../../protocol/units.ts";
 import type { CallOptions } from "../../rpc/call-options.ts";
 import type { BlockPattern } from "../../selection/pattern.ts";
 import { spaceOf } from "../../selection/space-of.ts";
-import type { FaultList } from "./open.ts";
+import type { FaultList } from "./fault-list.ts";
 import type { SettledPlan, SettledRanking } from "./plan.ts";
 
 /** Of one ranking. */
