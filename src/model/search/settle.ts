@@ -106,7 +106,7 @@ async function boundsOf(
 }
 
 /** A format with what will be in place of what goes, as far as a search knows. */
-export function exportableOf(
+function exportableOf(
   given: ModelSearchOptions,
 ): (ExportableInto & { repairs: readonly RepairOptions[] }) | undefined {
   const { exportable, repair, strategy } = given;
