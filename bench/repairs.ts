@@ -6,9 +6,10 @@
  *   npx tsx bench/repairs.ts FOLDER            the table: hours on two cores, the most telling part first
  * (Linux)
  *   npx tsx bench/repairs.ts FOLDER --memory   the peak of each method on 32 and on 320 sequences
+ *   npx tsx bench/repairs.ts FOLDER --masked   LoRA's masked experts beside its dropout, three seeds
  *
- * --device cuda and --dtype bfloat16 take another device and dtype; --steps, --batch-size and --sequences
- * train and fit on more; --counts 5,10 does these numbers of blocks only.
+ * --device cuda and --dtype bfloat16 take another device and dtype; --steps, --batch-size, --sequences and
+ * --length train and fit on more, or less; --counts 5,10 does these numbers of blocks only.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,6 +18,7 @@ import { z } from "zod";
 import { type Corpus, Depthkit, type Model } from "../src/index.ts";
 import { StepsFile } from "../src/journal/steps-file.ts";
 import { estimateShapley } from "../src/shapley/index.ts";
+import { printMasked } from "./repairs/masked.ts";
 import { printMemory } from "./repairs/memory.ts";
 import { closedForm, type Method, prunedReference, trained } from "./repairs/methods.ts";
 import { RepairBench } from "./repairs/run.ts";
@@ -30,6 +32,8 @@ const {
   allowPositionals: true,
   options: {
     memory: { type: "boolean", default: false },
+    masked: { type: "boolean", default: false },
+    length: { type: "string", default: "256" },
     device: { type: "string", default: "cpu" },
     dtype: { type: "string", default: "float32" },
     counts: { type: "string" },
@@ -41,7 +45,7 @@ const {
 if (folder === undefined) throw new Error("Name a folder to keep what is done in.");
 const [texts, unseenText] = [sharedData("calib_wikitext2_train.jsonl"), sharedData("wikitext2.test.txt")];
 
-const fitted = { sequences: Number(given.sequences), length: 256 };
+const fitted = { sequences: Number(given.sequences), length: Number(given.length) };
 const scored = { places: 8, length: 512 };
 const ranked = { sequences: 2, length: 128 };
 /** Little by default, for a CPU: what a minute or two buys, with the usual learning rates. */
@@ -92,6 +96,11 @@ async function printTable(folder: string): Promise<void> {
   const corpus = await model.loadCorpus(texts, fitted);
   const places = await unseenPlaces(model);
   const bench = new RepairBench(kit.pid, model, corpus, places, journal, folder);
+  if (given.masked) {
+    await printMasked(model, await model.loadCorpus(texts, ranked), bench, training);
+    console.log(`\n${protocolOf(model, corpus, places)} Load: ${bench.loads()}.`);
+    return;
+  }
   const rankings = Object.entries(await rank(model, folder));
   const results = new Map(rankings.map(([name]) => [name, new Map<number, Result[]>()]));
   const dense = await bench.score("dense", async () => [model.without([])]);
@@ -109,14 +118,8 @@ async function printTable(folder: string): Promise<void> {
 
   function write(): string {
     const protocol =
-      `SmolLM2-135M, ${model.info.dtype} on ${model.info.device}. Repairs: ${fitted.sequences} x ` +
-      `${fitted.length} tokens of ` +
-      `WikiText-2 train (sha256 of the tokens ${corpus.info.tokensDigest.slice(0, 12)}), training ` +
-      `${JSON.stringify(training)}. ` +
-      `Scores: ${scored.length} tokens at each of ${scored.places} places spread over WikiText-2 test, BOS ` +
-      `${places[0]?.info.bosAdded}. Dense: ${Math.exp(mean(dense[0] ?? [])).toFixed(1)}. Load of the ` +
-      `machine after a repair: ` +
-      `${bench.loads()}.`;
+      `${protocolOf(model, corpus, places)} Dense: ${Math.exp(mean(dense[0] ?? [])).toFixed(1)}. Load of the ` +
+      `machine after a repair: ${bench.loads()}.`;
     const parts = rankings.map(([name, order]) => {
       const table = renderResults(results.get(name) ?? new Map(), budgets);
       return `## By ${name}\n${order.slice(0, 10).join(", ")}\n\n${table}`;
@@ -125,6 +128,16 @@ async function printTable(folder: string): Promise<void> {
     writeFileSync(join(folder, "table.md"), text);
     return text;
   }
+}
+
+function protocolOf(model: Model, corpus: Corpus, places: readonly Corpus[]): string {
+  return (
+    `SmolLM2-135M, ${model.info.dtype} on ${model.info.device}. Repairs: ${fitted.sequences} x ` +
+    `${fitted.length} tokens of WikiText-2 train (sha256 of the tokens ` +
+    `${corpus.info.tokensDigest.slice(0, 12)}), training ${JSON.stringify(training)}. ` +
+    `Scores: ${scored.length} tokens at each of ${scored.places} places spread over WikiText-2 test, BOS ` +
+    `${places[0]?.info.bosAdded}.`
+  );
 }
 
 /** Corpora of one sequence each, so that differences have a standard error. */

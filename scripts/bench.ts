@@ -65,9 +65,11 @@ const benches: Record<string, () => unknown> = {
   },
   blocks: () => typescript("bench/shapley/blocks.ts", "512", "300", "7", kept("blocks")),
   "coding-rate": () => typescript("bench/coding-rate.ts"),
+  "policy-speed": () => typescript("bench/policy-speed.ts"),
   routes: () => typescript("bench/routes.ts", kept("routes")),
   prune: () => typescript("bench/prune.ts", kept("prune")),
   repairs: () => typescript("bench/repairs.ts", kept("repairs")),
+  "repairs-masked": () => typescript("bench/repairs.ts", kept("repairs-masked"), "--masked"),
   "repairs-memory": () => typescript("bench/repairs.ts", kept("repairs"), "--memory"),
 };
 

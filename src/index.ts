@@ -108,7 +108,12 @@ export {
 export type { ValueDefinition } from "./game/unit-game.ts";
 export { Journal, type JournalOptions } from "./journal/game-journal.ts";
 export type { CheckExportOptions, ExportCheck } from "./model/check-export.ts";
-export type { ComparedPolicy, ComparePolicyOptions, PolicyComparison } from "./model/compare-policy.ts";
+export type {
+  ComparedPolicy,
+  ComparePolicyOptions,
+  LossDifference,
+  PolicyComparison,
+} from "./model/compare-policy.ts";
 export type { Corpus, LoadCorpusOptions } from "./model/corpus.ts";
 export {
   type CheckTargetOptions,

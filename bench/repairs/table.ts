@@ -56,7 +56,7 @@ function best(results: readonly Result[]): string {
   const [first, ...rest] = [...results].sort((a, b) => mean(a.losses) - mean(b.losses));
   if (first === undefined) return "";
   const ties = rest.filter((result) => {
-    const { value, error } = paired(result, first);
+    const { value, error } = paired(result.losses, first.losses);
     return value <= TIE * error;
   });
   const others = ties.length > 0 ? ` (${ties.map(({ name }) => name).join("; ")})` : "";
@@ -70,13 +70,13 @@ function perplexity({ losses }: Result): string {
 
 function change(result: Result | undefined, from: Result | undefined): string {
   if (result === undefined || from === undefined) return "";
-  const { value, error } = paired(result, from);
+  const { value, error } = paired(result.losses, from.losses);
   return `${value < 0 ? "" : "+"}${value.toFixed(3)} ± ${error.toFixed(3)}`;
 }
 
 /** The mean difference over places, and its standard error. */
-function paired(result: Result, from: Result): { value: number; error: number } {
-  const differences = result.losses.map((loss, place) => loss - (from.losses[place] ?? Number.NaN));
+export function paired(losses: readonly number[], from: readonly number[]): { value: number; error: number } {
+  const differences = losses.map((loss, place) => loss - (from[place] ?? Number.NaN));
   const value = mean(differences);
   const variance = differences.reduce((sum, each) => sum + (each - value) ** 2, 0) / (differences.length - 1);
   return { value, error: Math.sqrt(variance / differences.length) };

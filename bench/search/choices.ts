@@ -2,7 +2,7 @@
  * What each way to choose is worth: SmolLM2-135M without some of its 30 blocks, or without 10 of its 60
  * sublayers, chosen on draws of WikiText-2's training part and scored, with nothing in place of what went, on
  * text of three kinds. Errors are over draws, paired with greedy's choice of the same draw. What is done is
- * kept in the folder, where an interrupted bench goes on.
+ * kept in the folder, where an interrupted bench goes on: bench/search/measured has what was done so far.
  *
  *   npx tsx bench/search/choices.ts FOLDER [--counts 6,8,4,10] [--draws 5] [--sublayers 10] [--ways a,b,...]
  *     [--precision screen]
@@ -10,8 +10,10 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import { type Corpus, Depthkit, type Model, type ModelSearchOptions } from "../../src/index.ts";
+import { type Corpus, Depthkit, type ModelSearchOptions } from "../../src/index.ts";
 import { StepsFile } from "../../src/journal/steps-file.ts";
+import { FitInfluence } from "../../src/model/search/fit-influence.ts";
+import { searchModel } from "../../src/model/search/search.ts";
 import { renderTable } from "../../src/report/index.ts";
 import { meanOf, pairedDifference } from "../../src/selection/choice-certainty.ts";
 import { heldOutTexts, sharedData } from "../shared-data.ts";
@@ -91,31 +93,36 @@ if (sublayers > 0) await compare(`${sublayers} of 60 sublayers`, sublayers, ofSu
 async function compare(title: string, budget: number, ways: Readonly<Record<string, Way>>): Promise<void> {
   const found = new Map<string, Outcome[]>(chosen(ways).map(([name]) => [name, []]));
   for (let draw = 0; draw < Number(given.draws); draw++) {
+    const split = { fit: 32, choose: [2, 8], length: 512, draw };
+    await using parts = await model.splitText(calibration, split);
+    const { fit, choose: chooseOn } = parts;
+    if (fit === undefined) throw new Error("There is a part to fit to.");
+    // Measured where the first way needs it, and then known to all: it is in none's sets and seconds.
+    const influence = new FitInfluence(model.subject, fit);
     for (const [name, way] of chosen(ways)) {
       const key = { title, budget, draw, name, way, precision };
-      found.get(name)?.push(await steps.step(key, outcome, () => choose(model, { ...way, budget }, draw)));
+      const on = { ...way, budget, fit, choose: chooseOn, precision };
+      found.get(name)?.push(await steps.step(key, outcome, () => choose(on, influence)));
     }
     console.log(`\nWithout ${title}, ${draw + 1} draws; loss in nats per token\n\n${table(found)}`);
   }
 }
 
-async function choose(of: Model, way: Way & { budget: number }, draw: number): Promise<Outcome> {
+async function choose(options: ModelSearchOptions, influence: FitInfluence): Promise<Outcome> {
+  await influence.static({}, true);
   const started = performance.now();
-  const split = { fit: 32, choose: [2, 8], length: 512, draw };
-  await using parts = await of.splitText(calibration, split);
-  const { fit, choose: chooseOn } = parts;
   // No journal: each way pays for what it looks at.
-  const { removed, evaluations, blockEvaluations } = await of.search({
-    ...way,
-    precision,
-    fit,
-    choose: chooseOn,
-  });
+  const { removed, evaluations, blockEvaluations } = await searchModel(
+    model.subject,
+    options,
+    () => null,
+    influence,
+  );
   const seconds = (performance.now() - started) / 1000;
   const losses: Record<string, number> = {};
   for (const [name, corpus] of scoredOn) {
     // Ways that chose the same set share what it is worth.
-    const { scores } = await of.evaluateSubnetworks(corpus, [removed], { journal: scored }).result;
+    const { scores } = await model.evaluateSubnetworks(corpus, [removed], { journal: scored }).result;
     losses[name] = scores[0]?.values.loss ?? Number.NaN;
   }
   return { removed: [...removed], losses, evaluations, blockEvaluations, seconds };

@@ -7,9 +7,14 @@ import { type Measured, verdictOf } from "./verdict.ts";
  * The loss of the second less that of the first on every text, paired by chunk; negative: the second is
  * better.
  */
-function beside(record: StudyRecord, one: Point, other: Point): Measured[] | undefined {
+function beside(
+  record: StudyRecord,
+  texts: readonly string[],
+  one: Point,
+  other: Point,
+): Measured[] | undefined {
   const [first, second] = [subnetworkOf(record, one), subnetworkOf(record, other)];
-  const found = record.plan.evaluations.map(({ name: text }) => {
+  const found = texts.map((text) => {
     const lossesOf = (id: string | null | undefined) =>
       record.results.find(({ subnetwork, evaluation }) => subnetwork === id && evaluation === text)
         ?.perItem ?? [];
@@ -24,6 +29,9 @@ function beside(record: StudyRecord, one: Point, other: Point): Measured[] | und
   return whole.length === found.length ? whole : undefined;
 }
 
+/** What is trained in place of a span. */
+const networks = ["block", "feed-forward", "swiglu"];
+
 interface Point {
   readonly ranking: string;
   readonly removal: number;
@@ -36,18 +44,24 @@ const subnetworkOf = (record: StudyRecord, { ranking, removal, repair }: Point) 
   record.points.find((one) => one.ranking === ranking && one.removal === removal && one.repair === repair)
     ?.subnetwork;
 
-export function choicesOf(record: StudyRecord): Verdict[] {
-  const { rankings, removals, repairs } = record.plan;
+export function choicesOf(record: StudyRecord, texts: readonly string[]): Verdict[] {
+  const { rankings, removals } = record.plan;
   if (!Array.isArray(removals)) throw new Error("The plan removes shares; these claims are about counts.");
   const [fewest = 1, most = fewest] = removals;
   const controls = ["cosine", "tail", "random"];
   const published = rankings.map(({ name }) => name).filter((name) => !controls.includes(name));
   const claim = (words: string, evidence: string, one: Point, other: Point): Verdict => {
-    const found = beside(record, one, other);
-    if (found === undefined)
-      return { verdict: "cannot-be-told", claim: words, evidence: "One was not measured." };
+    const found = beside(record, texts, one, other);
+    const untold = (why: string): Verdict => ({ verdict: "cannot-be-told", claim: words, evidence: why });
+    if (found === undefined) return untold("One was not measured.");
+    if (subnetworkOf(record, one) === subnetworkOf(record, other)) return untold("Both are the same blocks.");
     return verdictOf(words, evidence, found);
   };
+  const inTheGap = (kind: string) => ({
+    ranking: "llm-streamline",
+    removal: fewest,
+    repair: `${kind} in the gap`,
+  });
   const bare = (ranking: string) => ({ ranking, removal: most, repair: null });
   return [
     ...published.map((name) =>
@@ -64,13 +78,33 @@ export function choicesOf(record: StudyRecord): Verdict[] {
       bare("cosine"),
       bare("tail"),
     ),
-    ...repairs.map(({ name }) =>
+    claim(
+      `Cosine chooses ${most} blocks better than chance.`,
+      "Loss of one random choice less that of cosine's.",
+      bare("cosine"),
+      bare("random"),
+    ),
+    ...networks.map((kind) =>
       claim(
-        `A ${name} wins back some of what ${fewest} blocks cost.`,
-        "Loss without it less that with it, after the same few steps of training.",
-        { ranking: "cosine", removal: fewest, repair: name },
-        { ranking: "cosine", removal: fewest, repair: null },
+        `A ${kind} in the gap wins back some of what ${fewest} blocks cost.`,
+        "Loss with nothing in the gap less that with it.",
+        inTheGap(kind),
+        { ...inTheGap(kind), repair: null },
       ),
+    ),
+    ...networks.map((kind) =>
+      claim(
+        `A ${kind} in the gap of ${fewest} blocks beats a low-rank map, which nothing trains.`,
+        "Loss with the map less that with it, both from the same text.",
+        inTheGap(kind),
+        inTheGap("low-rank map"),
+      ),
+    ),
+    claim(
+      "Trained alike, a block in the gap beats a small network.",
+      "Loss with a feed-forward less that with a block, after the same steps of training.",
+      inTheGap("block"),
+      inTheGap("feed-forward"),
     ),
   ];
 }

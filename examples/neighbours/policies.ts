@@ -1,117 +1,104 @@
 /** Feed-forward skipping (arXiv 2404.03865) beside a static mask and random skips of equal share. */
-import { type ComparedPolicy, type Model, proposeSkipWindow, type TextData } from "depthkit";
-import type { LineSeries, LinesPanel, ReportSection, Verdict } from "depthkit/report";
+
+import type { TextData } from "depthkit";
+import { type Model, type Plan, type PolicyOptions, proposeSkipWindow, type StudyRecord } from "depthkit";
+import type { Verdict } from "depthkit/report";
 import { type Measured, verdictOf } from "./verdict.ts";
 
-const id = "skipping";
+/** Of all feed-forwards: the paper skips 25 to 30% of a model fifty times as large. */
+const shares = [0.1, 0.25];
+/** Nats: what costs less than this costs little. */
+const marginal = 0.1;
+const length = 128;
 
-export async function policiesOf(
+export type Skipping = Extract<PolicyOptions, { kind: "feed-forward-skipping" }>;
+
+/** Window and thresholds by how many feed-forwards they skip on the calibration's text: no loss is looked at. */
+export async function proposePolicies(
   model: Model,
-  texts: Readonly<Record<string, TextData>>,
+  calibration: TextData,
   quick: boolean,
-): Promise<{ section: ReportSection; claims: Verdict[] }> {
-  const [calibration] = Object.values(texts);
-  if (calibration === undefined) throw new Error("There is no text to find a window on.");
-  await using corpus = await model.loadCorpus(calibration, { sequences: 4, length: 128 });
-  const influence = await model.influence(corpus, { units: "feed-forward", metric: "cosine" });
-  const window = proposeSkipWindow(influence);
-  const order = influence.lowest(model.depth);
-  const thresholds = quick ? [0.98] : [0.99, 0.98, 0.97, 0.95];
-  const panels: LinesPanel[] = [];
-  const besideMask: Measured[] = [];
-  const besideChance: Measured[] = [];
-  for (const [text, data] of Object.entries(texts)) {
-    const points: { policy: Point[]; fixed: Point[]; random: Point[] } = {
-      policy: [],
-      fixed: [],
-      random: [],
-    };
-    for (const threshold of thresholds) {
-      const policed = model.withPolicy({ kind: "feed-forward-skipping", ...window, threshold, run: 1 });
-      const found = await policed.compare(data, { chunk: 256, maxChunks: quick ? 2 : 8, order });
-      points.policy.push(pointOf(found.policy));
-      points.fixed.push(pointOf(found.fixed));
-      const [luckiest] = found.random.toSorted((a, b) => a.perplexity.loss - b.perplexity.loss);
-      if (luckiest === undefined) continue;
-      points.random.push(pointOf(luckiest));
-      besideMask.push(differenceOf(`${text} at ${threshold}`, found.fixed));
-      besideChance.push(differenceOf(`${text} at ${threshold}`, luckiest));
-    }
-    panels.push(panelOf(text, points));
+): Promise<Skipping[]> {
+  await using corpus = await model.loadCorpus(calibration, { sequences: 8, length: quick ? 64 : length });
+  const window = proposeSkipWindow(await model.influence(corpus, { units: "feed-forward" }));
+  const step = quick ? 0.02 : 0.01;
+  const found: { policy: Skipping; share: number }[] = [];
+  for (let threshold = 0.99; threshold > 0.92; threshold -= step) {
+    const policy = {
+      kind: "feed-forward-skipping",
+      ...window,
+      threshold: Number(threshold.toFixed(3)),
+      run: 1,
+    } as const;
+    const { skips } = await model.withPolicy(policy).measure(corpus);
+    found.push({ policy, share: skips.share ?? 0 });
   }
-  const chosen = `feed-forwards of blocks ${window.start} to ${window.end - 1}`;
-  return {
-    section: {
-      id: "policies",
-      heading: "Skipping by what a token's stream did",
-      paragraphs: [`Each token may skip ${chosen}; the controls skip as many and look at nothing.`],
-      figures: [
-        {
-          kind: "panels",
-          id,
-          title: "Feed-forward skipping beside its controls",
-          subtitle: "Perplexity (log scale) by the share of all feed-forwards that tokens skip",
-          caption: "Random skips are those of the best of three seeds.",
-          protocols: [],
-          description:
-            "Perplexity over the skipped share: the policy, a static mask and random skips, for each text.",
-          columns: 3,
-          families: [
-            { name: "policy", tone: "blue" },
-            { name: "controls", tone: "grey" },
-          ],
-          panels,
-        },
-      ],
-    },
-    claims: [
-      verdictOf("Skipping by the stream beats a static mask.", evidence("the static mask"), besideMask, id),
-      verdictOf(
-        "Skipping by the stream beats random skips.",
-        evidence("the best of three seeds"),
-        besideChance,
-        id,
+  const nearest = shares.flatMap(
+    (share) =>
+      found.toSorted((a, b) => Math.abs(a.share - share) - Math.abs(b.share - share))[0]?.policy ?? [],
+  );
+  return [...new Set(nearest)];
+}
+
+const nameOf = (text: string, { threshold }: Skipping) => `${text}, threshold ${threshold}`;
+
+/** The whole model under each policy, on each text. */
+export const policyEvaluations = (
+  texts: Readonly<Record<string, TextData>>,
+  policies: readonly Skipping[],
+  quick: boolean,
+): Plan["evaluations"] =>
+  Object.entries(texts).flatMap(([text, data]) =>
+    policies.map((policy) => ({
+      kind: "perplexity",
+      name: nameOf(text, policy),
+      data,
+      chunk: quick ? 64 : length,
+      maxChunks: quick ? 2 : 12,
+      policy,
+      controls: true,
+      where: { counts: [0] },
+    })),
+  );
+
+export function policiesOf(
+  record: StudyRecord,
+  texts: readonly string[],
+  policies: readonly Skipping[],
+): Verdict[] {
+  return policies.flatMap((policy) => {
+    const values = texts.map((text) => {
+      const result = record.results.find(({ evaluation }) => evaluation === nameOf(text, policy));
+      return { text, of: result?.values ?? {} };
+    });
+    /** What is said to be above 0: a control's loss less the policy's, on every text. */
+    const measured = (control: string, margin = 0): Measured[] =>
+      values.map(({ text, of }) => {
+        const { value, standardError } = of[`${control} above policy`] ?? {};
+        return { text, difference: margin + (value ?? Number.NaN), standardError: standardError ?? null };
+      });
+    const skipped = values.map(({ of }) => Math.round(100 * (of["skipped"]?.value ?? Number.NaN)));
+    const [least, most] = [Math.min(...skipped), Math.max(...skipped)];
+    const much = `${least === most ? "" : `${least} to `}${most}% of the feed-forwards`;
+    const less = "less the policy's at an equal share, paired by chunk";
+    const claim = (words: string, evidence: string, on: readonly Measured[]) =>
+      verdictOf(`Skipping ${much} by the stream ${words}.`, evidence, on, "policies");
+    return [
+      claim(
+        "beats a static mask",
+        `Loss of the mask that skips for every token what the policy skips most, ${less}.`,
+        measured("static mask"),
       ),
-    ],
-  };
-}
-
-interface Point {
-  readonly x: number;
-  readonly y: number | null;
-}
-
-const evidence = (control: string) =>
-  `Loss of ${control} less the policy's at an equal share, paired by chunk.`;
-
-function pointOf({ perplexity: { perplexity, skips } }: ComparedPolicy): Point {
-  return { x: skips?.share ?? 0, y: typeof perplexity === "number" ? perplexity : null };
-}
-
-function differenceOf(text: string, { lossDifference }: ComparedPolicy): Measured {
-  const { difference = Number.NaN, standardError = null } = lossDifference ?? {};
-  return { text, difference, standardError };
-}
-
-function panelOf(
-  title: string,
-  { policy, fixed, random }: Record<"policy" | "fixed" | "random", Point[]>,
-): LinesPanel {
-  const line = (name: string, family: string, points: readonly Point[]): LineSeries => ({
-    name,
-    family,
-    points: points.toSorted((a, b) => a.x - b.x),
+      claim(
+        "beats random skips",
+        `Loss of random skips, the mean of three seeds, ${less}.`,
+        measured("random skips"),
+      ),
+      claim(
+        `costs less than ${marginal} nats`,
+        `${marginal} nats less what the policy costs, paired by chunk.`,
+        measured("whole", marginal),
+      ),
+    ];
   });
-  return {
-    kind: "lines",
-    title,
-    x: { name: "skipped", format: { style: "percent", digits: 0 } },
-    y: { name: "perplexity", scale: "log" },
-    series: [
-      { ...line("policy", "policy", policy), emphasis: true },
-      line("static mask", "controls", fixed),
-      line("random", "controls", random),
-    ],
-    labels: true,
-  };
 }

@@ -15,12 +15,12 @@ export async function routesOf(
   journal: string,
 ): Promise<{ section: ReportSection; claims: Verdict[] }> {
   const budget = Math.max(1, Math.round(model.depth / 10));
-  const split = quick
-    ? { fit: 4, choose: 4, train: 8, report: 8, length: 64 }
-    : { fit: 16, choose: 16, train: 64, report: 64, length: 128 };
+  const parts = quick
+    ? { fit: 4, choose: 4, train: 8, report: 8 }
+    : { fit: 8, choose: 16, train: 24, report: 32 };
   await using routes = await model.routes({
     texts,
-    split,
+    split: { ...parts, length: 64 },
     prompt: { tokens: 16 },
     strategy: "lowest",
     budget,
@@ -67,6 +67,16 @@ export async function routesOf(
         measured(worth.router),
         id,
       ),
+      ...(worth.byDomain === null
+        ? []
+        : [
+            verdictOf(
+              "A mask found on each kind of text beats one mask for all.",
+              "Loss of the best single mask less that of each text's own, on text that decided nothing.",
+              measured(worth.byDomain),
+              id,
+            ),
+          ]),
     ],
   };
 }

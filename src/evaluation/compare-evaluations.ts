@@ -121,7 +121,8 @@ function ofChoices({ perItem = [], ...scores }: ChoiceScores): Record<string, Fi
   };
 }
 
-function choiceLoss({ logLikelihoods, answer }: NonNullable<ChoiceScores["perItem"]>[number]): number {
+/** -log softmax(log-likelihoods)[answer], in nats. */
+export function choiceLoss({ logLikelihoods, answer }: NonNullable<ChoiceScores["perItem"]>[number]): number {
   const most = Math.max(...logLikelihoods);
   const sum = logLikelihoods.reduce((total, one) => total + Math.exp(one - most), 0);
   return most + Math.log(sum) - (logLikelihoods[answer] ?? Number.NaN);

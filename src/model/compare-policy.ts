@@ -1,3 +1,4 @@
+import { item } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
 import { compareEvaluations } from "../evaluation/compare-evaluations.ts";
 import { type Perplexity, type PerplexityOptions, scorePerplexity } from "../evaluation/perplexity.ts";
@@ -32,7 +33,7 @@ export interface ComparedPolicy {
   policy: Policy | null;
   perplexity: Perplexity;
   /** Its loss less the compared policy's, paired by chunk; null for that policy itself. */
-  lossDifference: { difference: number; standardError: number | null } | null;
+  lossDifference: LossDifference | null;
   /** Where `profile` asked for it. */
   profile?: Profile;
 }
@@ -47,6 +48,14 @@ export interface PolicyComparison {
   fixed: ComparedPolicy;
   /** Feed-forwards by lot at that share, one for each seed. */
   random: ComparedPolicy[];
+  /** The loss of random skips, the mean of all seeds, less the policy's, paired by chunk. */
+  randomDifference: LossDifference;
+}
+
+/** How much more loss one has, in nats per token; without a standard error where there is one chunk. */
+export interface LossDifference {
+  difference: number;
+  standardError: number | null;
 }
 
 const call = "comparePolicy";
@@ -89,8 +98,24 @@ export async function comparePolicy(
       policy: { ...own, lossDifference: null },
       fixed: await beside(fixed),
       random: controls,
+      randomDifference: lossDifference(own.perplexity, meanOf(controls.map((one) => one.perplexity))),
     };
   });
+}
+
+/** Chunk by chunk, of scores on the same chunks. */
+function meanOf(scores: readonly Perplexity[]): Perplexity {
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const first = item(scores, 0);
+  const perItem = first.perItem?.map(({ tokens }, chunk) => ({
+    tokens,
+    loss: mean(scores.map((one) => one.perItem?.[chunk]?.loss ?? Number.NaN)),
+  }));
+  return {
+    ...first,
+    loss: mean(scores.map(({ loss }) => loss)),
+    ...(perItem === undefined ? {} : { perItem }),
+  };
 }
 
 type Skipping = Extract<Policy, { kind: "feed-forward-skipping" }>;
@@ -135,7 +160,7 @@ function feedForwards(order: readonly UnitName[]): number[] {
 }
 
 /** Of the second less the first. */
-function lossDifference(one: Perplexity, other: Perplexity): ComparedPolicy["lossDifference"] {
+function lossDifference(one: Perplexity, other: Perplexity): LossDifference {
   const result = (scores: Perplexity) => [
     { kind: "perplexity", name: "perplexity", scores, items: scores.chunks, reused: 0 } as const,
   ];

@@ -230,6 +230,7 @@ test("a record names every file that was read, and has the notes of what was mad
       removals: [1],
       evaluations: [
         { kind: "perplexity", data: at("boats.txt"), chunk: 32, maxChunks: 1 },
+        { kind: "perplexity", name: "again", data: { texts: lines }, chunk: 16, maxChunks: 4 },
         { kind: "questions", name: "coins", data: { rows }, shots: 1, shotsFrom: at("shots.jsonl") },
       ],
     },
@@ -246,6 +247,9 @@ test("a record names every file that was read, and has the notes of what was mad
   expect(warnings.some((note) => note.startsWith("tail under repair: Sets were scored with repairs"))).toBe(
     true,
   );
+  // Of the texts that are measured one is the calibration's.
+  const shared = warnings.filter((note) => note.includes("looks better here than it is"));
+  expect(shared).toEqual([expect.stringMatching(/of `again` stand in `coins` too/)]);
 });
 
 test("a study compares with itself, and names what keeps figures apart", async () => {
@@ -331,6 +335,115 @@ test("rankings that look at losses may be screened, and say so", async () => {
     [expect.any(String), true],
     ["exact", false],
   ]);
+});
+
+test("subnetworks follow a policy, beside its controls, and what was skipped is told", async () => {
+  const skipping = {
+    kind: "feed-forward-skipping",
+    start: 1,
+    end: 5,
+    threshold: 0.5,
+    run: 1,
+    warmUp: 2,
+  } as const;
+  const prompt = { kind: "prompt-skipping", start: 1, end: 5 } as const;
+  const { model, calibration } = planOf(tiny);
+  const text = { kind: "perplexity", data: { texts: boats }, chunk: 32, maxChunks: 4 } as const;
+  const plan = definePlan({
+    model,
+    calibration,
+    rankings: [{ by: "search", recipe: "tail" }],
+    removals: [1],
+    evaluations: [
+      { ...text, name: "boats" },
+      { ...text, name: "policed", policy: skipping, controls: true },
+      { kind: "questions", name: "coins", data: { rows }, policy: skipping, where: { counts: [0] } },
+      {
+        ...{ kind: "probe", probe: "sums", items: 2, shots: 1, maxNewTokens: 2 },
+        ...{ name: "read less", policy: prompt, where: { counts: [0] } },
+      },
+      {
+        ...{ kind: "profile", policy: skipping, promptTokens: 8, contextTokens: 8, newTokens: 2 },
+        ...{ batchSizes: [1], rounds: 2, where: { counts: [0] } },
+      },
+    ],
+  } as const);
+  const policed = await runPlan(kit, plan, { folder: at("policed") });
+  const wholeId = policed.subnetworks.find(({ removed }) => removed.length === 0)?.id;
+  const resultOf = (evaluation: string, subnetwork = wholeId) =>
+    policed.results.find((one) => one.subnetwork === subnetwork && one.evaluation === evaluation);
+  expect(policed.results.filter(({ error }) => error !== null)).toEqual([]);
+
+  await using loaded = await kit.loadModel(tiny, { device: "cpu" });
+  const asked = { chunk: 32, maxChunks: 4 };
+  for (const { id, removed } of policed.subnetworks) {
+    const byHand = await loaded.without(removed).withPolicy(skipping).compare({ texts: boats }, asked);
+    const result = resultOf("policed", id);
+    const values = result?.values ?? {};
+    const { loss, skips } = byHand.policy.perplexity;
+    expect(values["loss"]?.value).toBe(loss);
+    expect(skips?.share).toBeGreaterThan(0);
+    expect(values["skipped"]?.value).toBe(skips?.share);
+    expect(values["whole above policy"]?.value).toBe(byHand.whole.lossDifference?.difference);
+    expect(values["static mask above policy"]).toEqual({
+      value: byHand.fixed.lossDifference?.difference,
+      standardError: byHand.fixed.lossDifference?.standardError,
+    });
+    const meanOf = (numbers: readonly number[]) =>
+      numbers.reduce((sum, one) => sum + one, 0) / numbers.length;
+    const losses = byHand.random.map((one) => one.perplexity.loss);
+    expect(values["random skips above policy"]?.value).toBeCloseTo(meanOf(losses) - loss, 9);
+    const shares = byHand.random.map((one) => one.perplexity.skips?.share ?? Number.NaN);
+    expect(values["skipped by random skips"]?.value).toBeCloseTo(meanOf(shares), 9);
+    expect(values["random skips above policy"]?.standardError).toBeGreaterThan(0);
+    // As the subnetwork itself, which the evaluation without a policy has.
+    const own = resultOf("boats", id)?.values["loss"]?.value ?? Number.NaN;
+    expect(loss + (values["whole above policy"]?.value ?? Number.NaN)).toBeCloseTo(own, 5);
+    expect(result?.perItem).toHaveLength(4);
+  }
+  await using task = await loaded.loadTask({ rows });
+  const choices = await loaded.withPolicy(skipping).choices(task);
+  expect(resultOf("coins")?.values).toMatchObject({
+    accuracy: { value: choices.acc.micro },
+    "choice-loss": { value: expect.closeTo(choices.choiceLoss, 9) },
+    skipped: { value: choices.skips?.share },
+  });
+  expect(resultOf("read less")?.values).toHaveProperty("accuracy");
+  expect(policed.timings.profiles).toMatchObject([
+    { evaluation: "profile under feed-forward-skipping", profile: { masked: {}, skips: {} } },
+  ]);
+
+  const known: boolean[] = [];
+  const again = await runPlan(kit, plan, {
+    folder: at("policed"),
+    onEvent: (event) => void (event.kind === "step" && known.push(event.known)),
+  });
+  expect(withoutTimings(again)).toEqual(withoutTimings(policed));
+  expect(known.every(Boolean)).toBe(true);
+
+  const less = { ...plan, evaluations: [{ ...text, name: "policed", policy: { ...skipping, run: 2 } }] };
+  const other = await runPlan(kit, less, { folder: at("policed") });
+  const { protocols, rows: compared } = compareStudies(policed, other);
+  expect(protocols.map(({ fields }) => fields.map(({ field }) => field))).toEqual([["policy.run"]]);
+  expect(compared).toEqual([]);
+
+  const document = studyReport([policed]);
+  const [table] = document.sections.find(({ id }) => id === "policies")?.figures ?? [];
+  if (table?.kind !== "table") throw new Error("There is no table of policies.");
+  expect(table.rows.map(([first]) => first)).toEqual([
+    "policed, the whole model",
+    "policed, without block.4",
+    "coins, the whole model",
+    "read less, the whole model",
+  ]);
+  expect(document.protocols.map(({ description }) => description).join()).toContain("threshold 0.5");
+  const page = new TextDecoder().decode((await renderReport(document)).get("report.html"));
+  expect(page).not.toMatch(/NaN|undefined|\[object/);
+
+  const beyond = { ...plan, evaluations: [{ ...text, policy: { ...skipping, end: 7 } }] };
+  await expect(runPlan(kit, beyond, { folder: at("beyond") })).rejects.toThrow(
+    /evaluations\.0\.policy\.end: 7; expected a block behind the start, 1, up to 6/,
+  );
 });
 
 test("its removals stand by share of parameters or of measured time, where time was measured", async () => {

@@ -1,10 +1,12 @@
 /** What subnetworks have on one evaluation of a plan. */
 import { z } from "zod";
+import { choiceLoss } from "../../evaluation/compare-evaluations.ts";
 import type { TextData } from "../../evaluation/text-data.ts";
 import type { SolveOptions } from "../../evaluation/written-answers.ts";
 import { Corpus } from "../../model/corpus.ts";
 import { GenerationTask } from "../../model/generation-task.ts";
 import type { Subnetwork } from "../../model/model.ts";
+import type { PolicySubnetwork } from "../../model/policy.ts";
 import { Task } from "../../model/task.ts";
 import { solveOptions } from "../../protocol/generation-task.ts";
 import type { Measure } from "../../protocol/subnetworks.ts";
@@ -12,6 +14,7 @@ import type { CallOptions, Own } from "../../rpc/call-options.ts";
 import { deviationOf, meanOf } from "../../selection/choice-certainty.ts";
 import type { OpenEvaluation } from "./open.ts";
 import type { SettledEvaluation } from "./plan.ts";
+import { besideControls, policyOf, skipped } from "./policed.ts";
 import { type Measured, type Outcome, outcomeSchema } from "./record.ts";
 
 /** What a step of measuring leaves in the journal. */
@@ -28,7 +31,7 @@ export type Taken = z.output<typeof takenSchema>;
 
 /** Whether all subnetworks are measured together, what they share being computed once. */
 export const isShared = (opened: OpenEvaluation): opened is Shared =>
-  opened.data instanceof Corpus || opened.data instanceof Task;
+  policyOf(opened.evaluation) === undefined && (opened.data instanceof Corpus || opened.data instanceof Task);
 
 export type Shared = OpenEvaluation & { readonly data: Corpus | Task };
 
@@ -135,18 +138,26 @@ export async function measureAlone(
   subnetwork: Subnetwork,
   { journal, ...call }: CallOptions & { journal: string },
 ): Promise<Taken> {
+  const policy = policyOf(evaluation);
+  const subject = policy === undefined ? subnetwork : subnetwork.withPolicy(policy);
+  // Of items that a journal had it is not known what was skipped.
+  const kept = policy === undefined ? { journal, ...call } : call;
   const done = (outcome: Outcome, protocol: object, seconds: number, profile?: unknown): Taken => ({
     outcome,
-    protocol: { evaluation: evaluation.kind, ...protocol },
+    protocol: { evaluation: evaluation.kind, ...protocol, ...(policy === undefined ? {} : { policy }) },
     seconds,
     blockEvaluations: null,
     ...(profile === undefined ? {} : { profile }),
   });
   switch (evaluation.kind) {
     case "perplexity": {
-      const { kind, name: __, where: ___, data: text, ...options } = evaluation;
+      const { kind, name: __, where: ___, data: text, policy: ____, controls, ...options } = evaluation;
       const asked = { kind, data: text as TextData, items: true, ...options };
-      const [{ scores }] = await subnetwork.evaluate([asked], { journal, ...call });
+      const beside =
+        controls === true && "compare" in subject
+          ? await subject.compare(text as TextData, { ...options, ...call })
+          : undefined;
+      const scores = beside?.policy.perplexity ?? (await subject.evaluate([asked], kept))[0].scores;
       const {
         perplexity: _,
         loss,
@@ -154,6 +165,7 @@ export async function measureAlone(
         wordPerplexity,
         bitsPerByte,
         perItem,
+        skips,
         ...protocol
       } = scores;
       const { seconds, ...said } = protocol;
@@ -161,17 +173,19 @@ export async function measureAlone(
       const values = {
         ...withPerplexity({ loss: { value: loss, standardError: errorOf(own) } }),
         ...measured({ meanOfSequences, wordPerplexity, bitsPerByte }),
+        ...skipped(skips),
+        ...(beside === undefined ? {} : besideControls(beside)),
       };
       return done({ values, perItem: own }, said, seconds);
     }
     case "written":
     case "probe": {
       if (!(data instanceof GenerationTask)) throw notOpen(evaluation.name);
-      const [{ scores }] = await subnetwork.evaluate(
+      const [{ scores }] = await subject.evaluate(
         [{ kind: "solve", task: data, ...solvingOf(evaluation), items: true }],
-        { journal, ...call },
+        kept,
       );
-      const { accuracy, standardError, rougeL, passAt, perItem, seconds, ...protocol } = scores;
+      const { accuracy, standardError, rougeL, passAt, perItem, skips, seconds, ...protocol } = scores;
       const values = {
         ...(rougeL === null
           ? {}
@@ -183,6 +197,7 @@ export async function measureAlone(
             { value: one.value, standardError: one.standardError },
           ]),
         ),
+        ...skipped(skips),
       };
       const { correct: _, tokens: __, withoutNumber: ___, cutShort: ____, ...said } = protocol;
       const own = (perItem ?? []).map(({ rougeL: f, correct }) => f ?? (correct ? 1 : 0));
@@ -205,15 +220,42 @@ export async function measureAlone(
       );
     }
     case "profile": {
-      const { kind: _, name: __, where: ___, ...options } = evaluation;
+      const { kind: _, name: __, where: ___, policy: ____, ...options } = evaluation;
       const started = performance.now();
-      const profile = await subnetwork.profile({ ...options, ...call });
+      const profile = await subject.profile({ ...options, ...call });
       const seconds = (performance.now() - started) / 1000;
       return done({ values: {}, perItem: null }, options, seconds, profile);
     }
-    case "questions":
-      throw notOpen(evaluation.name);
+    case "questions": {
+      if (!(data instanceof Task) || policy === undefined) throw notOpen(evaluation.name);
+      return done(...(await answered(subject, data, call)));
+    }
   }
+}
+
+type Answered = [outcome: Outcome, protocol: object, seconds: number];
+
+/** Questions as `measureTogether` has them, by a call that follows a policy. */
+async function answered(
+  subject: Subnetwork | PolicySubnetwork,
+  task: Task,
+  call: CallOptions,
+): Promise<Answered> {
+  const of = (items: readonly number[]): Measured => ({
+    value: finite(meanOf(items)),
+    standardError: errorOf(items),
+  });
+  if (task.info.kind === "last-word") {
+    const { perItem = [], skips, seconds } = await subject.lastWord(task, { items: true, ...call });
+    const right = perItem.map((item) => Number(item.right));
+    const loss = of(perItem.map(({ logLikelihood }) => -logLikelihood));
+    const values = { accuracy: of(right), loss, ...skipped(skips) };
+    return [{ values, perItem: right }, task.info, seconds];
+  }
+  const { perItem = [], skips, seconds } = await subject.choices(task, { items: true, ...call });
+  const right = perItem.map(({ chosen, answer }) => Number(chosen === answer));
+  const values = { accuracy: of(right), "choice-loss": of(perItem.map(choiceLoss)), ...skipped(skips) };
+  return [{ values, perItem: right }, task.info, seconds];
 }
 
 type Written = Extract<SettledEvaluation, { kind: "written" | "probe" }>;

@@ -3,6 +3,7 @@ import { basename, extname } from "node:path";
 import type { z } from "zod";
 import { isObject } from "../../options.ts";
 import type { rankingEntry, SettledCalibration, SettledEvaluation, SettledModel } from "./plan.ts";
+import { policyOf } from "./policed.ts";
 
 type Unnamed<T> = T extends unknown ? Omit<T, "name"> : never;
 
@@ -34,6 +35,11 @@ export const repairName = (steps: readonly { method: string; rank?: number | und
   steps.map(({ method, rank }) => joined(method, rank === undefined ? "" : String(rank))).join(" + ");
 
 export function evaluationName(evaluation: Unnamed<SettledEvaluation>): string {
+  const policy = policyOf(evaluation);
+  return joined(dataName(evaluation), policy === undefined ? "" : `under ${policy.kind}`);
+}
+
+function dataName(evaluation: Unnamed<SettledEvaluation>): string {
   switch (evaluation.kind) {
     case "perplexity":
       return textName(evaluation.data);

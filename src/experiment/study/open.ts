@@ -2,11 +2,12 @@
 import { DepthkitError } from "../../errors.ts";
 import { modelKey } from "../../evaluation/keys.ts";
 import { type TextData, textDigest } from "../../evaluation/text-data.ts";
-import type { Corpus } from "../../model/corpus.ts";
+import { Corpus } from "../../model/corpus.ts";
 import type { Depthkit } from "../../model/depthkit.ts";
 import type { GenerationTask } from "../../model/generation-task.ts";
 import type { Model } from "../../model/model.ts";
 import { FitInfluence } from "../../model/search/fit-influence.ts";
+import { sharedNote } from "../../model/search/text-parts.ts";
 import type { Task } from "../../model/task.ts";
 import type { TaskData } from "../../model/task-data.ts";
 import type { Fault } from "../../options.ts";
@@ -22,6 +23,7 @@ import type {
   SettledPlan,
   SettledRanking,
 } from "./plan.ts";
+import { policyOf } from "./policed.ts";
 
 /** A model with its text and its questions. Closing the model gives all of it back. */
 export interface OpenModel {
@@ -35,6 +37,8 @@ export interface OpenModel {
   readonly deciding: ReadonlyMap<string, Task>;
   /** What the plan's format leaves of a ranking's units, by its name; none where there is no format. */
   readonly bounds: ReadonlyMap<string, Bounds>;
+  /** What has to be known of its texts. */
+  readonly notes: readonly string[];
 }
 
 /** One draw of one calibration text. */
@@ -82,6 +86,7 @@ export async function openModel(
     for (const evaluation of plan.evaluations) {
       const opened = await list.of(list.pathOf(evaluation), () => openEvaluation(model, evaluation, call));
       if (opened !== undefined) evaluations.push(opened);
+      list.faults.push(...noSuchBlocks(evaluation, list.pathOf(evaluation), model.depth));
     }
     const deciding = new Map<string, Task>();
     for (const ranking of plan.rankings) {
@@ -103,11 +108,36 @@ export async function openModel(
     });
     // The same weights write otherwise with another tokenizer.
     const key = { ...modelKey(model.info), tokenizer: tokenizer.digest };
-    return { name, model, key, conditions, evaluations, deciding, bounds };
+    const notes = await sharedText(model, conditions, evaluations, call);
+    return { name, model, key, conditions, evaluations, deciding, bounds, notes };
   } catch (error) {
     await model.close();
     throw error;
   }
+}
+
+/** Texts of evaluations that stand in a calibration's text too. */
+async function sharedText(
+  model: Model,
+  conditions: readonly Condition[],
+  evaluations: readonly OpenEvaluation[],
+  call: CallOptions,
+): Promise<string[]> {
+  const notes = new Set<string>();
+  for (const { evaluation, data } of evaluations) {
+    if (!(data instanceof Corpus)) continue;
+    for (const { calibration, measured, deciding } of conditions) {
+      for (const decided of [measured, ...deciding.slice(-1)]) {
+        const parts = [
+          { name: calibration.name, data: decided },
+          { name: evaluation.name, data },
+        ] as const;
+        const note = await sharedNote(model.subject, ...parts, call);
+        if (note !== undefined) notes.add(note);
+      }
+    }
+  }
+  return [...notes];
 }
 
 async function openCondition(
@@ -137,7 +167,7 @@ export async function openEvaluation(
   switch (evaluation.kind) {
     case "perplexity": {
       const { data, separator, bos, maxChunks } = evaluation;
-      if (!inChunks(evaluation)) {
+      if (evaluation.policy !== undefined || !inChunks(evaluation)) {
         return { evaluation, data: undefined, digest: await textDigest(model.connection, data) };
       }
       const length = chunkOf(evaluation, model);
@@ -145,7 +175,7 @@ export async function openEvaluation(
       return { evaluation, data: await atMost(model, data, maxChunks, options) };
     }
     case "questions": {
-      const { kind: _, name: __, where: ___, data, ...options } = evaluation;
+      const { kind: _, name: __, where: ___, policy: ____, data, ...options } = evaluation;
       return { evaluation, data: await model.loadTask(data as TaskData, { ...options, ...call }) };
     }
     case "written": {
@@ -190,6 +220,22 @@ async function atMost(
     if (sequences === null || !(error instanceof DepthkitError) || !error.is("NOT_ENOUGH_TEXT")) throw error;
     return await model.loadCorpus(data, { ...options, sequences: null });
   }
+}
+
+/** Of a policy. */
+function noSuchBlocks(evaluation: SettledEvaluation, path: string, depth: number): Fault[] {
+  const policy = policyOf(evaluation);
+  if (policy === undefined) return [];
+  const fault = (key: string, words: string): Fault[] => [{ path: `${path}.policy.${key}`, words }];
+  if (policy.kind === "fixed-skipping") {
+    const strange = policy.blocks.filter((block) => block >= depth);
+    const twice = new Set(policy.blocks).size < policy.blocks.length;
+    if (strange.length === 0 && !twice) return [];
+    return fault("blocks", `[${policy.blocks}]; expected each block once, from 0 to ${depth - 1}.`);
+  }
+  const { start, end } = policy;
+  if (start < end && end <= depth) return [];
+  return fault("end", `${end}; expected a block behind the start, ${start}, up to ${depth}.`);
 }
 
 /** Removals of more units than there are. */

@@ -11,6 +11,7 @@ import { generationTaskOptions, solveOptions } from "../../protocol/generation-t
 import { harnessOptions } from "../../protocol/harness.ts";
 import { modelOptions } from "../../protocol/model.ts";
 import { precisions } from "../../protocol/names.ts";
+import { policy } from "../../protocol/policies.ts";
 import { profileOptions } from "../../protocol/profiling.ts";
 import { repairMethod } from "../../protocol/repair.ts";
 import { taskOptions } from "../../protocol/task.ts";
@@ -169,9 +170,15 @@ export const repairEntry = z
   })
   .describe("What is put in place of the removed units; the model without any is always there.");
 
+const followed = policy.optional().describe("What subnetworks follow (docs/policies.md); default: nothing.");
+const controls = z
+  .boolean()
+  .optional()
+  .describe("Of feed-forward-skipping: also a static mask, and random skips, of the share that it skips.");
+
 const perplexity = perplexityOptions
   .omit({ batchSize: true, items: true })
-  .extend({ kind: z.literal("perplexity"), name, data: textData, where })
+  .extend({ kind: z.literal("perplexity"), name, data: textData, policy: followed, controls, where })
   .describe("Perplexity on a text.");
 const questions = z
   .strictObject({
@@ -180,6 +187,7 @@ const questions = z
     data: rows,
     ...taskOptions.omit({ shotsFrom: true }).shape,
     shotsFrom,
+    policy: followed,
     where,
   })
   .describe("Multiple choice, or the last word: accuracy.");
@@ -191,6 +199,7 @@ const written = z
     ...generationTaskOptions.omit({ shotsFrom: true }).shape,
     ...solveOptions.omit({ items: true, batchSize: true }).shape,
     shotsFrom,
+    policy: followed,
     where,
   })
   .describe("Questions whose answers are written.");
@@ -203,6 +212,7 @@ const probe = z
     shots: whole(0).max(100).default(5).describe("Worked examples in front of each."),
     seed: whole(0).default(0).describe("Of the questions."),
     maxNewTokens: whole(1).default(16).describe("Tokens an answer at most."),
+    policy: followed,
     where,
   })
   .describe("A small written task that needs no data.");
@@ -210,7 +220,7 @@ const lmEval = harnessOptions
   .extend({ kind: z.literal("lm-eval"), name, where })
   .describe("Tasks of lm-evaluation-harness: depthkit setup --with lm-eval.");
 const profile = profileOptions
-  .extend({ kind: z.literal("profile"), name, where })
+  .extend({ kind: z.literal("profile"), name, policy: followed, where })
   .describe("Speed and memory on this device, against the whole model.");
 
 export const evaluationEntry = z.discriminatedUnion("kind", [

@@ -149,6 +149,7 @@ function partOf({ opened, costs, influence, found, failed, points, findings }: M
     texts: written,
     warnings: [
       ...info.notes.map((note) => `${model}: ${note}`),
+      ...opened.notes,
       ...found.flatMap(({ ranking, ranked }) => ranked.notes.map((note) => `${ranking}: ${note}`)),
     ],
     profiles: points.subjects.flatMap((subject) =>

@@ -20,6 +20,7 @@ import {
   type SettledPlan,
   type Where,
 } from "./plan.ts";
+import { policyOf } from "./policed.ts";
 
 /** What could be made of a plan, and all that is wrong with it as far as can be told without a model. */
 export interface Settled {
@@ -112,8 +113,9 @@ export function settlePlan(given: unknown): Settled {
     ),
     evaluations: list("evaluations").flatMap((entry, at) =>
       read(`evaluations.${at}`, entry, (value, path) => {
-        const found = parse(evaluationEntry, value, path, faults);
-        return found && { ...found, name: found.name ?? evaluationName(found) };
+        const found = parse(evaluationEntry, withOneMode(value), path, faults);
+        if (found === undefined || unfit(found, path, faults)) return undefined;
+        return { ...found, name: found.name ?? evaluationName(found) };
       }),
     ),
   };
@@ -208,6 +210,35 @@ function faultsAcross(plan: SettledPlan, written: Written): Fault[] {
   ];
   const strangers = wheres.flatMap(({ where, path }) => strangersIn(where, path, known));
   return [...twice, ...strangers];
+}
+
+/** A policy is timed in one mode, and no other is measured unasked. */
+const withOneMode = (value: unknown): unknown =>
+  isObject(value) && value["kind"] === "profile" && value["policy"] !== undefined && !("modes" in value)
+    ? { ...value, modes: ["masked"] }
+    : value;
+
+/** Whether an evaluation cannot be had under its policy, which is then noted. */
+function unfit(evaluation: z.output<typeof evaluationEntry>, path: string, faults: Fault[]): boolean {
+  const { kind } = evaluation;
+  const policy = policyOf(evaluation);
+  const found: Fault[] = [];
+  if (policy?.kind === "prompt-skipping" && (kind === "perplexity" || kind === "questions")) {
+    const words =
+      `prompt-skipping tells reading from writing, and ${kind} reads a text whole. Ask for it in written, ` +
+      "probe or profile.";
+    found.push({ path: `${path}.policy.kind`, words });
+  }
+  if (kind === "perplexity" && evaluation.controls === true && policy?.kind !== "feed-forward-skipping") {
+    const words = `there are controls of feed-forward-skipping alone, and the policy is ${policy?.kind ?? "none"}.`;
+    found.push({ path: `${path}.controls`, words });
+  }
+  if (kind === "profile" && policy !== undefined && evaluation.modes.join() !== "masked") {
+    const words = `[${evaluation.modes.join(", ")}]; under a policy nothing can be taken out: expected [masked].`;
+    found.push({ path: `${path}.modes`, words });
+  }
+  faults.push(...found);
+  return found.length > 0;
 }
 
 /** One folder for all subnetworks: each would find the checkpoints of the one before it. */

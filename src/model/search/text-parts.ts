@@ -141,6 +141,21 @@ export async function checkPartsApart(
   return notes;
 }
 
+/**
+ * What has to be said of a corpus that something was chosen or fitted on, and one that it is measured on;
+ * undefined where they share no more than recurs.
+ */
+export async function sharedNote(
+  on: Subject,
+  decided: NamedPart & { readonly data: Corpus },
+  measured: NamedPart & { readonly data: Corpus },
+  call: CallOptions,
+): Promise<string | undefined> {
+  const found = await overlapOf(on, decided.data, measured.data, call);
+  if (found.shared <= mostShared * found.stretches) return undefined;
+  return `${words(decided, measured, found)} What was chosen or fitted there looks better here than it is.`;
+}
+
 async function overlapOf(
   { connection, handle }: Subject,
   first: Corpus,

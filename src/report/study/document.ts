@@ -19,6 +19,7 @@ import {
   repairFigures,
 } from "./curve-figures.ts";
 import { influenceFigures } from "./influence-figures.ts";
+import { policyTable } from "./policy-figures.ts";
 import { environmentOf, protocolsIn } from "./protocols.ts";
 import {
   type Across,
@@ -179,6 +180,12 @@ function sectionsOf(study: Study, groups: readonly CurveGroup[]): ReportSection[
       "Where weight lies",
       ["How far each unit moves the residual stream: cheap to measure, and no more than a first guess."],
       influenceFigures(study),
+    ),
+    ...section(
+      "policies",
+      "Skipping by what a token has seen",
+      ["Nothing is removed by a policy. It decides for each token which units run."],
+      present([policyTable(study)]),
     ),
     ...section("values", "What units are worth, and who goes", [], valueFigures(study)),
     ...section("cost", "Quality against cost", [], present(groups.map((group) => costFigure(study, group)))),

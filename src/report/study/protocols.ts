@@ -13,7 +13,8 @@ export function protocolsIn(study: Study): ReportProtocol[] {
     return {
       id,
       name,
-      description: found === undefined ? "It could not be measured." : evaluationWords(found.protocol),
+      description:
+        found === undefined ? "It could not be measured." : evaluationWords(found.protocol) + followed(found),
     };
   });
   const calibrations = [...study.calibrationProtocols].map(([name, id]): ReportProtocol => {
@@ -52,6 +53,15 @@ function evaluationWords(protocol: Said): string {
     default:
       return "Timed on this device against the whole model, in turn with it.";
   }
+}
+
+/** What was followed, with its settings. */
+function followed({ protocol }: StudyRecord["evaluations"][number]): string {
+  const policy = protocol["policy"] as (Said & { kind: string }) | undefined;
+  if (policy === undefined) return "";
+  const { kind, ...settings } = policy;
+  const said = Object.entries(settings).map(([name, value]) => `${name} ${[value].flat().join(", ")}`);
+  return ` Under the policy ${kind}: ${said.join("; ")}.`;
 }
 
 function calibrationWords(own: readonly StudyRecord["calibrations"][number][]): string {

@@ -63,15 +63,23 @@ def sequences(base: Base) -> list[torch.LongTensor]:
     ]
 
 
+def batches(base: Base) -> list[torch.LongTensor]:
+    """The sequences in their order, neighbours of one length together: a forward each is most of the time."""
+    alike = itertools.groupby(sequences(base), key=lambda ids: ids.shape[1])
+    return [cast("torch.LongTensor", torch.cat(list(group))) for _, group in alike]
+
+
 @torch.no_grad()
 def logits(base: Base, repairs: tuple[Repair, ...] = ()) -> list[Tensor]:
     with removed(Subnetwork(base.decoder, base.subnetwork.units, repairs)):
-        return [base.decoder.model(input_ids=ids, use_cache=False).logits for ids in sequences(base)]
+        return dense_logits(base)
 
 
 @torch.no_grad()
 def dense_logits(base: Base) -> list[Tensor]:
-    return [base.decoder.model(input_ids=ids, use_cache=False).logits for ids in sequences(base)]
+    """Of each sequence: (1, tokens, vocabulary)."""
+    found = (base.decoder.model(input_ids=ids, use_cache=False).logits for ids in batches(base))
+    return [one for batch in found for one in batch.split(1)]
 
 
 @torch.no_grad()
@@ -80,7 +88,8 @@ def block_states(
 ) -> tuple[Array, Array]:
     """What goes into block `first` and comes out of block `last` of the model's own forward, for every token
     but the skipped ones: fp64 (tokens, hidden)."""
-    fronts, behinds = [], []
+    fronts: list[Array] = []
+    behinds: list[Array] = []
     with removed(Subnetwork(base.decoder, without, repairs)):
         seen: dict[str, Tensor] = {}
 
@@ -94,10 +103,10 @@ def block_states(
             base.decoder.blocks[first].register_forward_pre_hook(front, with_kwargs=True),
             base.decoder.blocks[last].register_forward_hook(behind),
         ]
-        for ids in sequences(base):
+        for ids in batches(base):
             base.decoder.model(input_ids=ids, use_cache=False)
-            fronts.append(seen["front"][0, base.options.skip_tokens :].double().numpy())
-            behinds.append(seen["behind"][0, base.options.skip_tokens :].double().numpy())
+            for states, name in ((fronts, "front"), (behinds, "behind")):
+                states.append(seen[name][:, base.options.skip_tokens :].flatten(0, 1).double().numpy())
         for handle in handles:
             handle.remove()
     return np.concatenate(fronts), np.concatenate(behinds)

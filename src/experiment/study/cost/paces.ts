@@ -7,7 +7,7 @@ import { Corpus } from "../../../model/corpus.ts";
 import { GenerationTask } from "../../../model/generation-task.ts";
 import { measureGradientInfluence } from "../../../model/measure-gradient-influence.ts";
 import type { Subnetwork } from "../../../model/model.ts";
-import type { Task } from "../../../model/task.ts";
+import { Task } from "../../../model/task.ts";
 import type { TaskData } from "../../../model/task-data.ts";
 import type { UnitName } from "../../../protocol/common.ts";
 import type { Precision } from "../../../protocol/subnetworks.ts";
@@ -104,8 +104,16 @@ export class Paces {
     switch (evaluation.kind) {
       case "lm-eval":
         return "how much lm-evaluation-harness asks is its own to say";
-      case "questions":
-        return "it is measured together";
+      case "questions": {
+        if (!(opened.data instanceof Task)) return "its questions are not open";
+        const sample = await openEvaluation(
+          this.#opened.model,
+          { ...evaluation, limit: answers },
+          this.#call,
+        );
+        const { items } = (sample.data as Task).info;
+        return times(spread(await measure(sample)), opened.data.info.items / items);
+      }
       case "profile": {
         const { rounds, warmupRounds } = evaluation;
         const fewer = { ...evaluation, rounds: 1, warmupRounds: 0 };
@@ -126,9 +134,12 @@ export class Paces {
       case "perplexity": {
         const chunks = evaluation.maxChunks ?? (await this.#chunks(evaluation));
         const few = Math.min(2, chunks);
-        await measure({ evaluation: { ...evaluation, maxChunks: 1 }, data: undefined });
-        const sample = await measure({ evaluation: { ...evaluation, maxChunks: few }, data: undefined });
-        return times(spread(sample), chunks / few);
+        const { controls, ...alone } = evaluation;
+        // The policy, its subnetwork, and the controls: one mask, and random skips of three seeds.
+        const runs = controls === true ? 6 : 1;
+        await measure({ evaluation: { ...alone, maxChunks: 1 }, data: undefined });
+        const sample = await measure({ evaluation: { ...alone, maxChunks: few }, data: undefined });
+        return times(spread(sample), (runs * chunks) / few);
       }
     }
   }

@@ -112,3 +112,39 @@ test("faults name entries as they were written, beside grids and entries with fa
     "repairs.1.where.counts",
   ]);
 });
+
+test("a policy stands where it can be followed, names its evaluation, and is refused elsewhere", () => {
+  const skipping = { kind: "feed-forward-skipping", start: 1, end: 3, threshold: 0.9, run: 1 };
+  const prompt = { kind: "prompt-skipping", start: 1, end: 3 };
+  const text = { kind: "perplexity", data: "texts/test.txt" };
+  const of = (...evaluations: object[]) => settlePlan({ ...plan, evaluations });
+  const good = of(
+    { ...text, policy: skipping, controls: true },
+    { kind: "probe", probe: "sums", policy: { each: [skipping, prompt] } },
+    { kind: "profile", policy: skipping },
+  );
+  expect(good.faults).toEqual([]);
+  expect(good.plan.evaluations).toMatchObject([
+    { name: "test under feed-forward-skipping", policy: { warmUp: 25 }, controls: true },
+    { name: "sums under feed-forward-skipping" },
+    { name: "sums under prompt-skipping" },
+    { name: "profile under feed-forward-skipping", modes: ["masked"] },
+  ]);
+  const wrong = of(
+    { ...text, policy: prompt },
+    { kind: "questions", data: "rows.jsonl", policy: prompt },
+    { ...text, controls: true },
+    { ...text, policy: { ...skipping, kind: "fixed-skipping" } },
+    { kind: "profile", policy: skipping, modes: ["physical"] },
+    { kind: "lm-eval", tasks: ["piqa"], policy: skipping },
+  );
+  expect(wrong.faults.map(({ path }) => path)).toEqual([
+    "evaluations.0.policy.kind",
+    "evaluations.1.policy.kind",
+    "evaluations.2.controls",
+    "evaluations.3.policy.blocks",
+    "evaluations.3.policy",
+    "evaluations.4.modes",
+    "evaluations.5",
+  ]);
+});
