@@ -187,6 +187,7 @@ export type {
   SearchDraws,
   SearchDrawsOptions,
 } from "./model/search/draws.ts";
+export type { Exportable, ExportableInto } from "./model/search/exportable.ts";
 export type { GapRepairOptions, GapRepairs } from "./model/search/gap-repairs.ts";
 export type { InfluenceScores } from "./model/search/influence-scores.ts";
 export type { LearnedGatesChoice } from "./model/search/learned-gates.ts";
@@ -229,7 +230,7 @@ export type {
 export type { CorpusInfo } from "./protocol/corpus.ts";
 export type { WorkerEnvironment } from "./protocol/environment.ts";
 export type { Agreement, Rate } from "./protocol/evaluation.ts";
-export type { CanExport, ExportInfo, ExportProvenance } from "./protocol/export.ts";
+export type { CanExport, ExportFormat, ExportInfo, ExportProvenance } from "./protocol/export.ts";
 export type { RuntimeCheck } from "./protocol/export-check.ts";
 export type { GgufInfo } from "./protocol/export-gguf.ts";
 export type { OnnxInfo } from "./protocol/export-onnx.ts";

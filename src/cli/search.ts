@@ -3,6 +3,7 @@ import {
   type CallOptions,
   type Corpus,
   DepthkitError,
+  type ExportFormat,
   type GapRepairOptions,
   type InfluenceScoreName,
   influenceScoreNames,
@@ -18,7 +19,7 @@ import {
   startRecipes,
 } from "../index.ts";
 import { formatCount, formatNumber, renderTable } from "../report/index.ts";
-import { corpusOptions, gapRepairMethods, repairFitOptions } from "../schemas.ts";
+import { corpusOptions, exportFormats, gapRepairMethods, repairFitOptions } from "../schemas.ts";
 import { checkJournal, runCommand } from "./command.ts";
 import { addModelFlags, addTextFlags, type ModelFlags, type TextFlags, textDataOf } from "./data-flags.ts";
 import { noteLines } from "./notes.ts";
@@ -42,6 +43,8 @@ interface Flags extends ModelFlags, TextFlags, SetFlags, PrecisionFlag {
   repair?: ClosedForm;
   runs?: number;
   evaluations?: number;
+  exportable?: ExportFormat;
+  pattern?: "keep";
   start?: StartRecipe[];
   seed: number;
   journal?: string;
@@ -110,6 +113,13 @@ function addOwnFlags(command: Command): void {
     .option("--evaluations <n>", "sets to evaluate at most", wholeNumber(1))
     .addOption(
       new Option(
+        "--exportable <format>",
+        "what the choice must go into: what this format does not hold is never chosen",
+      ).choices(exportFormats),
+    )
+    .addOption(new Option("--pattern <rule>", "keep: blocks of two kinds keep their order").choices(["keep"]))
+    .addOption(
+      new Option(
         "--start <recipes...>",
         "beam, evolutionary, policy-gradient, surrogate: start from what these choose " +
           "(default, over blocks: llm-streamline shortgpt)",
@@ -158,6 +168,8 @@ async function search(
     value,
     repair,
     evaluations: flags.evaluations,
+    exportable: flags.exportable,
+    pattern: flags.pattern,
     start: flags.start,
     precision: flags.precision,
     seed: flags.seed,

@@ -1,6 +1,11 @@
 import { DepthkitError, type ErrorCode } from "../errors.ts";
 
-const codes: readonly ErrorCode[] = ["INVALID_ARGUMENT", "NOT_MEASURABLE", "BUDGET_TOO_SMALL"];
+const codes: readonly ErrorCode[] = [
+  "INVALID_ARGUMENT",
+  "NOT_MEASURABLE",
+  "BUDGET_TOO_SMALL",
+  "EXPORT_UNSUPPORTED",
+];
 
 /**
  * Whether an error is of one of several attempts alone, such as a repair that does not apply to a block: the

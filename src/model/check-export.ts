@@ -54,11 +54,7 @@ export async function checkPath(
   const { runtime, ...asked } = options;
   if (runtime === "transformers.js") return inTransformersJs(connection, path, asked);
   if (!target.endsWith(".gguf")) {
-    if (runtime === "onnxruntime" && connection.remote === undefined && !existsSync(join(target, "onnx"))) {
-      throw notOnnx(path, runtime);
-    }
-    const params = { folder: target, runtime: runtime === "onnxruntime" ? undefined : runtime };
-    return (await connection.request("export.check", params, asked)).result;
+    return (await connection.request("export.check", { folder: target, runtime }, asked)).result;
   }
   const { trustRemoteCode, dtype, ...call } = asked;
   if (runtime !== undefined) throw notForGguf(path, runtime);
@@ -106,7 +102,7 @@ async function inTransformersJs(
     );
   }
   const target = pathFor(connection, path);
-  if (!existsSync(join(target, "onnx"))) throw notOnnx(path, "transformers.js");
+  if (!existsSync(join(target, "onnx"))) throw notOnnx(path);
   const { dtype: asked, trustRemoteCode: _, ...call } = options;
   const there = onnxDtypes.filter((name) => existsSync(join(target, "onnx", graphName(name))));
   const dtype = asked ?? there[0];
@@ -133,11 +129,12 @@ function notForGguf(path: string, runtime: string): DepthkitError {
   );
 }
 
-function notOnnx(path: string, runtime: string): DepthkitError {
+function notOnnx(path: string): DepthkitError {
   return new DepthkitError(
     "INVALID_ARGUMENT",
-    `Checking ${path}: ${runtime} runs ONNX exports, and this is none: it has no folder onnx. Leave runtime out.`,
-    { details: { path, runtime } },
+    `Checking ${path}: transformers.js runs ONNX exports, and this is none: it has no folder onnx. Leave ` +
+      "runtime out.",
+    { details: { path, runtime: "transformers.js" } },
   );
 }
 

@@ -5,7 +5,13 @@ import { DepthkitError } from "../errors.ts";
 import { pathFor } from "../evaluation/paths.ts";
 import { type Subject, subjectParams } from "../evaluation/subject.ts";
 import { aFlag, anOptionsObject, anyOf, checkArgument } from "../options.ts";
-import { type CanExport, type ExportInfo, exportFormats, type exportOptions } from "../protocol/export.ts";
+import {
+  type CanExport,
+  type ExportFormat,
+  type ExportInfo,
+  exportFormats,
+  type exportOptions,
+} from "../protocol/export.ts";
 import type { RuntimeCheck } from "../protocol/export-check.ts";
 import type { GgufInfo, ggufOptions } from "../protocol/export-gguf.ts";
 import type { OnnxInfo, onnxOptions } from "../protocol/export-onnx.ts";
@@ -49,7 +55,7 @@ export type Exported<Info> = Info & { check?: ExportCheck };
 
 export interface CanExportOptions extends CallOptions {
   /** The format that would be written. */
-  format: (typeof exportFormats)[number];
+  format: ExportFormat;
 }
 
 export async function exportSubnetwork(

@@ -114,17 +114,33 @@ export async function fitRepair(
 ): Promise<{ repairs: Repair[]; report: RepairReport }> {
   const { connection } = on;
   checkArgument("repair.fit", "", given, repairOptions);
-  const { onTraining, signal, onProgress, timeoutMs, skipTokens, batchSize, ...method } = given;
+  const { onTraining, signal, onProgress, timeoutMs, skipTokens, batchSize } = given;
   const held = heldBy(connection, "repair.fit", "corpus", corpus);
   const subject = {
     ...subjectParams(on),
     corpus: held,
-    repair: toWire(method, (path) => pathFor(connection, path)),
+    repair: methodOf(given, (path) => pathFor(connection, path)),
     apart,
   };
   const options = { skipTokens, batchSize, signal, onProgress, timeoutMs };
   const { result } = await connection.request("repair.fit", subject, options, { onPart: onTraining });
   return { repairs: heldRepairs(connection, result.repairs, result.report.repairs), report: result.report };
+}
+
+/** The method with its settings, as the worker takes it, without how it is fitted. */
+export function methodOf(
+  {
+    onTraining: _,
+    signal: __,
+    onProgress: ___,
+    timeoutMs: ____,
+    skipTokens: _____,
+    batchSize: ______,
+    ...method
+  }: RepairOptions,
+  toPath?: (path: string) => string,
+): RepairMethodOptions {
+  return toWire(method, toPath);
 }
 
 /**

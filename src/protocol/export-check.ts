@@ -75,10 +75,10 @@ export const exportCheckParams = named(
       .nullable()
       .default(null)
       .describe("Which graph of an ONNX export; null: the widest that is there."),
-    runtime: named("CheckpointRuntime", z.enum(checkpointRuntimes))
+    runtime: named("WorkerRuntime", z.enum([...checkpointRuntimes, "onnxruntime"]))
       .nullable()
       .default(null)
-      .describe("What loads a checkpoint; null: transformers."),
+      .describe("What loads it; null: transformers a checkpoint, onnxruntime an ONNX export."),
     trustRemoteCode: z.boolean().default(false).describe("Run the modelling file that lies in it."),
   }),
 );

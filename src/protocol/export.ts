@@ -1,10 +1,15 @@
 import { z } from "zod";
-import { subject, unitName } from "./common.ts";
+import { modelHandle, subject, unitName } from "./common.ts";
 import { dtypeChoice } from "./model.ts";
+import { repairMethod } from "./repair.ts";
 import { count, digest, extending, finite, list, named, path } from "./schema.ts";
 
 /** Formats of an export. */
 export const exportFormats = ["huggingface", "gguf", "onnx"] as const;
+/** One of them. */
+export type ExportFormat = (typeof exportFormats)[number];
+
+const exportFormat = named("ExportFormat", z.enum(exportFormats));
 
 /** What the numbers of an ONNX graph can be, by transformers.js's names, the widest first. */
 export const onnxDtypes = ["fp32", "fp16", "int8", "q4"] as const;
@@ -77,7 +82,7 @@ export const exportHuggingfaceResult = named(
 
 export const exportCanExportParams = named(
   "ExportCanExportParams",
-  z.strictObject({ ...subject, format: named("ExportFormat", z.enum(exportFormats)) }),
+  z.strictObject({ ...subject, format: exportFormat }),
 );
 
 export const exportCanExportResult = named(
@@ -94,6 +99,36 @@ export const exportCanExportResult = named(
     )
       .nullable()
       .describe("The nearest subnetwork that can be exported; null where this one can, or none is known."),
+  }),
+);
+
+export const exportLimitsParams = named(
+  "ExportLimitsParams",
+  z.strictObject({
+    model: modelHandle,
+    format: exportFormat,
+    units: list(unitName, 1).describe("The units that may go."),
+    repairs: list(repairMethod)
+      .default([])
+      .describe("What stands in the place of what is gone: each method on top of the one before."),
+  }),
+);
+
+export const exportLimitsResult = named(
+  "ExportLimits",
+  z.object({
+    refused: list(
+      named(
+        "ExportRefusedUnit",
+        z.object({
+          unit: unitName,
+          reason: z.string().describe("Why the format does not hold the model without it."),
+        }),
+      ),
+    ).describe("The units that are refused whatever else goes, in the given order."),
+    keepsPattern: z
+      .boolean()
+      .describe("Whether blocks of two kinds must keep their order: the format goes by a block's number."),
   }),
 );
 

@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "a85d4c17869b184916d19e724a8a1ee667cf542f7de48022a4389c3279a07306";
+export const contractDigest = "031fee137e3f7acf282c26fdbb8ecbc48a1324d0dad1153bba565818acd26072";

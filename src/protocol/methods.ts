@@ -26,6 +26,8 @@ import {
   exportCanExportResult,
   exportHuggingfaceParams,
   exportHuggingfaceResult,
+  exportLimitsParams,
+  exportLimitsResult,
 } from "./export.ts";
 import { exportCheckParams, exportCheckResult } from "./export-check.ts";
 import { exportGgufParams, exportGgufResult } from "./export-gguf.ts";
@@ -154,6 +156,7 @@ export const methods = {
   "export.gguf": { params: exportGgufParams, result: exportGgufResult },
   "export.onnx": { params: exportOnnxParams, result: exportOnnxResult },
   "export.canExport": { params: exportCanExportParams, result: exportCanExportResult },
+  "export.limits": { params: exportLimitsParams, result: exportLimitsResult },
   "export.check": { params: exportCheckParams, result: exportCheckResult },
   "files.digest": { params: filesDigestParams, result: filesDigestResult },
   "files.list": { params: filesListParams, result: filesListResult },

@@ -18,6 +18,7 @@ import {
 } from "../options.ts";
 import type { Progress } from "../progress.ts";
 import type { Budget, CostBudget, Part } from "./budget.ts";
+import type { BlockPattern } from "./pattern.ts";
 import type { MeasureScores, Scores } from "./scores.ts";
 import { type NamedStrategy, needsOf, type StrategyChoice } from "./strategy-choice.ts";
 
@@ -44,6 +45,11 @@ export interface SearchOptions<Player extends string = string> {
   readonly candidates?: readonly Player[] | undefined;
   /** Who stays, whatever the candidates. */
   readonly protect?: readonly Player[] | undefined;
+  /**
+   * Sets that keep it alone are chosen (`keepsPattern`), such as `model.info.pattern`. Players are then blocks,
+   * `block.0` and so on, and the budget says how many go. Not for `knapsack`.
+   */
+  readonly pattern?: BlockPattern | undefined;
   /**
    * For `lowest`, `iterative` and `knapsack`: a number per player, lowest first to go; `iterative` takes a
    * function, which is asked again after each removal. Default: what the game loses without each.
@@ -100,6 +106,7 @@ const searchChecks: Checks<SearchOptions> = {
   value: aText,
   candidates: listOf(aString),
   protect: listOf(aString),
+  pattern: anObject,
   scores: either(scoreList, anObject, {
     allowed: "a function",
     holds: (value) => typeof value === "function",
@@ -127,6 +134,12 @@ export function checkOptions(game: Game, strategy: NamedStrategy, options: Searc
   for (const name of ["scores", "start", "fidelities"] as const) {
     if (options[name] === undefined || needs[name] === true) continue;
     refuse(`"${strategy.name}" makes no use of \`${name}\`; leave it out or choose another strategy`);
+  }
+  if (strategy.name === "knapsack" && options.pattern !== undefined) {
+    refuse(
+      '"knapsack" adds scores up over any set, and cannot keep the order of blocks; choose "lowest" or ' +
+        "another strategy",
+    );
   }
   if (strategy.name === "iterative" && options.scores !== undefined && typeof options.scores !== "function") {
     refuse(

@@ -94,8 +94,12 @@ const aPattern: Check = {
   },
 };
 
-function checked(pattern: BlockPattern, removed: readonly number[]): Set<number> {
+export function checkPattern(pattern: BlockPattern): void {
   checkArgument("The pattern of blocks", "pattern", pattern, required(aPattern));
+}
+
+function checked(pattern: BlockPattern, removed: readonly number[]): Set<number> {
+  checkPattern(pattern);
   checkArgument("The pattern of blocks", "removed", removed, listOf(aWhole(0)));
   const { kinds } = pattern;
   const wrong = removed.find((block) => block >= kinds.length);
@@ -108,10 +112,10 @@ function checked(pattern: BlockPattern, removed: readonly number[]): Set<number>
   return new Set(removed);
 }
 
-function isLast({ kinds, last }: BlockPattern, block: number): boolean {
+export function isLast({ kinds, last }: BlockPattern, block: number): boolean {
   return kinds[block] === last;
 }
 
-function isLastPlace({ period }: BlockPattern, place: number): boolean {
+export function isLastPlace({ period }: BlockPattern, place: number): boolean {
   return (place + 1) % period === 0;
 }

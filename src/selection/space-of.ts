@@ -1,6 +1,7 @@
 import type { Game } from "../game/game.ts";
 import { constraintsOf, partsOf } from "./budget.ts";
 import { placesOf, type SearchOptions } from "./options.ts";
+import { PatternRule } from "./pattern-rule.ts";
 import { SearchSpace } from "./space.ts";
 
 /**
@@ -15,11 +16,14 @@ export function spaceOf(
     parts,
     candidates,
     protect = [],
-  }: Pick<SearchOptions, "budget" | "parts" | "candidates" | "protect">,
+    pattern,
+  }: Pick<SearchOptions, "budget" | "parts" | "candidates" | "protect" | "pattern">,
 ): SearchSpace {
   const all = game.players.map((_, place) => place);
   const stay = placesOf(game, "protect", protect);
   const named = candidates === undefined ? all : placesOf(game, "candidates", candidates);
   const mayGo = all.filter((place) => named.includes(place) && !stay.includes(place));
-  return new SearchSpace(game.players.length, mayGo, constraintsOf(budget, partsOf(game.players, parts)));
+  const rule = pattern === undefined ? undefined : new PatternRule(pattern, game.players, mayGo);
+  const constraints = constraintsOf(budget, partsOf(game.players, parts));
+  return new SearchSpace(game.players.length, mayGo, constraints, rule);
 }

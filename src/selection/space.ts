@@ -2,6 +2,7 @@ import { item } from "../arrays.ts";
 import { DepthkitError } from "../errors.ts";
 import { Coalition } from "../game/coalition.ts";
 import { type Constraint, sumOf } from "./budget.ts";
+import type { PatternRule } from "./pattern-rule.ts";
 
 /** Sums of costs are off by rounding. */
 const rounding = 1e-12;
@@ -15,12 +16,22 @@ export class SearchSpace {
   /** The players that may go and whose going counts, in the game's order. */
   readonly candidates: readonly number[];
   readonly constraints: readonly Constraint[];
+  /** What else is asked of a set that is chosen. */
+  readonly rule: PatternRule | undefined;
+  /** How many players go under the rule, which looks ahead to all of them. */
+  readonly #size: number;
 
-  constructor(players: number, mayGo: readonly number[], constraints: readonly Constraint[]) {
+  constructor(
+    players: number,
+    mayGo: readonly number[],
+    constraints: readonly Constraint[],
+    rule?: PatternRule | undefined,
+  ) {
     this.players = players;
     this.constraints = constraints;
     this.candidates = mayGo.filter((player) => constraints.some(({ costs }) => item(costs, player) > 0));
-    if (this.isMet([])) {
+    this.rule = rule;
+    if (this.#isReached([])) {
       throw new DepthkitError(
         "INVALID_ARGUMENT",
         "Searching: the budget asks to remove nothing. Ask for at least one player, or for more of a cost.",
@@ -35,6 +46,7 @@ export class SearchSpace {
           `together are ${most}. Ask for less, name more candidates or protect fewer players.`,
       );
     }
+    this.#size = rule === undefined ? Number.NaN : this.#sizeUnder(rule);
   }
 
   /** How many players go, where the budget says it. */
@@ -57,11 +69,10 @@ export class SearchSpace {
         "Searching for every size: the budget must be one count, such as 5 or { attention: 5 }.",
       );
     }
-    return Array.from(
-      { length: constraint.amount },
-      (_, less) =>
-        new SearchSpace(this.players, this.candidates, [{ ...constraint, amount: constraint.amount - less }]),
-    );
+    const { rule, candidates } = this;
+    return Array.from({ length: constraint.amount }, (_, less) => constraint.amount - less)
+      .filter((amount) => rule === undefined || rule.reaches([], candidates, amount))
+      .map((amount) => new SearchSpace(this.players, candidates, [{ ...constraint, amount }], rule));
   }
 
   /** The coalition that stays. */
@@ -69,17 +80,16 @@ export class SearchSpace {
     return Coalition.without(this.players, removed);
   }
 
-  /** Whether enough has gone. */
+  /** Whether enough has gone, as the rule has it where there is one. */
   isMet(removed: readonly number[]): boolean {
-    return this.constraints.every((constraint) => reaches(constraint, removed));
+    if (!this.#isReached(removed)) return false;
+    return this.rule === undefined || (removed.length === this.#size && this.rule.allows(removed));
   }
 
-  /** The candidates whose going brings the budget nearer; none when it is met. */
+  /** The candidates whose going brings the budget nearer; none when it is met. Under a rule such alone that a
+   * choice has beside those that are gone. */
   extensions(removed: readonly number[]): number[] {
-    const open = this.constraints.filter((constraint) => !reaches(constraint, removed));
-    return this.candidates.filter(
-      (player) => !removed.includes(player) && open.some(({ costs }) => item(costs, player) > 0),
-    );
+    return this.candidates.filter((player) => this.#extends(removed, player));
   }
 
   /** The members without which the budget is still met. */
@@ -94,12 +104,13 @@ export class SearchSpace {
 
   /**
    * Makes a choice of a set: lets players go in this order until the budget is met, then takes back what has
-   * become needless, the last of the order first.
+   * become needless, the last of the order first. Under a rule it begins with as many of the set as some choice
+   * has, the last of them first.
    */
   complete(removed: readonly number[], order: readonly number[]): number[] {
-    const chosen = [...removed];
+    const chosen = this.#together(removed);
     for (const player of order) {
-      if (this.extensions(chosen).includes(player)) chosen.push(player);
+      if (this.candidates.includes(player) && this.#extends(chosen, player)) chosen.push(player);
     }
     for (const player of [...order].reverse()) {
       if (this.needless(chosen).includes(player)) chosen.splice(chosen.indexOf(player), 1);
@@ -113,16 +124,65 @@ export class SearchSpace {
     for (const entering of this.candidates) {
       if (removed.includes(entering)) continue;
       for (const leaving of removed) {
-        const swapped = [...removed.filter((player) => player !== leaving), entering];
-        if (!this.isMet(swapped)) continue;
-        const choice = this.complete(
-          swapped,
-          swapped.filter((player) => player !== entering),
-        );
+        const rest = removed.filter((player) => player !== leaving);
+        const swapped = [...rest, entering];
+        // Under a rule others may have to go along.
+        const along = this.rule === undefined ? [] : this.candidates.filter((player) => player !== leaving);
+        if (this.rule === undefined && !this.isMet(swapped)) continue;
+        const choice = this.complete(swapped, [...rest, ...along]);
         if (this.isChoice(choice)) found.set(choice.join(), choice);
       }
     }
     return [...found.values()];
+  }
+
+  #isReached(removed: readonly number[]): boolean {
+    return this.constraints.every((constraint) => reaches(constraint, removed));
+  }
+
+  #extends(removed: readonly number[], player: number): boolean {
+    const counts = (constraint: Constraint) =>
+      item(constraint.costs, player) > 0 && !reaches(constraint, removed);
+    if (removed.includes(player) || !this.constraints.some(counts)) return false;
+    return this.rule === undefined || this.rule.reaches([...removed, player], this.candidates, this.#size);
+  }
+
+  #together(removed: readonly number[]): number[] {
+    if (this.rule === undefined) return [...removed];
+    const chosen: number[] = [];
+    for (const player of [...removed].reverse()) {
+      if (this.rule.reaches([...chosen, player], this.candidates, this.#size)) chosen.push(player);
+    }
+    return chosen;
+  }
+
+  /** Every choice has so many players: by counts, or by a cost that is the same for all candidates. */
+  #sizeUnder(rule: PatternRule): number {
+    const sizes = this.constraints.map(({ costs, amount, exact }) => {
+      const [one, ...others] = new Set(this.candidates.map((player) => item(costs, player)));
+      return exact
+        ? amount
+        : others.length > 0
+          ? Number.NaN
+          : Math.ceil((amount / (one ?? 0)) * (1 - rounding));
+    });
+    const size = this.count ?? Math.max(...sizes);
+    const asked = `Searching: the blocks that stay are to keep their order (${rule}), and `;
+    if (Number.isNaN(size)) {
+      throw new DepthkitError(
+        "INVALID_ARGUMENT",
+        `${asked}the budget does not say how many go, since they cost differently. Ask for a number of blocks.`,
+      );
+    }
+    if (rule.reaches([], this.candidates, size)) return size;
+    const possible = Array.from({ length: this.candidates.length }, (_, at) => at + 1).filter((count) =>
+      rule.reaches([], this.candidates, count),
+    );
+    throw new DepthkitError(
+      "INVALID_ARGUMENT",
+      `${asked}no ${size} of the ${this.candidates.length} candidates can go so. Numbers that can: ` +
+        `${possible.join(", ") || "none"}. Ask for one of them, or name more candidates.`,
+    );
   }
 }
 

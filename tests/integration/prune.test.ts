@@ -206,14 +206,16 @@ test("a GGUF file is saved of what one can hold", async () => {
   expect(again.export).toMatchObject({ sha256: record.export.sha256 });
 });
 
-test("what a GGUF file cannot hold is said when the first set is made, and is no contender", async () => {
+test("what a GGUF file cannot hold is said before any work, and is no contender", async () => {
   const toFile = { ...asked, export: { format: "gguf" } } as const;
   const patched = prune(kit, { ...toFile, repair: { method: "patch" }, out: at("patched.gguf") });
   await expect(patched).rejects.toMatchObject({
     code: "EXPORT_UNSUPPORTED",
-    message: expect.stringContaining("with the repair patch"),
+    message: expect.stringContaining("repaired by patch"),
   });
   expect(existsSync(at("patched.gguf"))).toBe(false);
+  // Nothing was measured.
+  expect(existsSync(at("patched.gguf.run/steps.jsonl"))).toBe(false);
   const baselines = ["tail", "linearpatch"] as const;
   const { contenders, leftOut } = await prune(kit, { ...toFile, baselines, out: at("without.gguf") });
   expect(contenders.map(({ name }) => name)).toEqual(["tail", "search"]);

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { resolveWorkerPython } from "../../src/environment/worker-python.ts";
-import { Depthkit, type Model } from "../../src/index.ts";
+import { Depthkit, type Model, prune } from "../../src/index.ts";
 import { tinyModel } from "./tiny-model.ts";
 
 /** Squares of 16 x 16 weights share a scale; the largest number of FP8 is 448. */
@@ -89,4 +89,40 @@ test("what its form has no place for is refused by name", async () => {
   }
   const answer = await model.without(["attention.2", "block.5"]).canExport({ format: "huggingface" });
   expect(answer).toMatchObject({ possible: false, nearest: { removed: ["block.5"], repairs: [] } });
+});
+
+test("what its own form does not hold is refused before a search or a pruning begins", async () => {
+  const corpus = await model.loadCorpus({ texts }, { length: 16 });
+  const sublayers = model.search({
+    budget: 1,
+    players: "attention",
+    choose: corpus,
+    exportable: "huggingface",
+  });
+  await expect(sublayers).rejects.toMatchObject({
+    code: "EXPORT_UNSUPPORTED",
+    message: expect.stringContaining("without attention.0, nor without any other of the 6 units"),
+  });
+  const blocks = await model.search({
+    budget: 1,
+    strategy: "tail",
+    choose: corpus,
+    exportable: "huggingface",
+  });
+  expect((await blocks.subnetwork.canExport({ format: "huggingface" })).possible).toBe(true);
+  const lines = Array.from({ length: 300 }, (_, at) => `In year ${at * 7} a boat of ${at % 13} left port.`);
+  const pruned = prune(kit, {
+    model: join(folder, "tiny"),
+    load: { device: "cpu" },
+    budget: 1,
+    data: { texts: [lines.join("\n")] },
+    text: { length: 16, fit: 4, choose: 4, report: 4 },
+    repair: null,
+    heal: { method: "lora", training: { steps: 1 } },
+    out: join(folder, "pruned"),
+  });
+  await expect(pruned).rejects.toMatchObject({
+    code: "EXPORT_UNSUPPORTED",
+    message: expect.stringContaining("repaired by lora"),
+  });
 });

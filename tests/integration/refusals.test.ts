@@ -429,6 +429,9 @@ const lists: readonly (readonly [path: string, call: () => unknown])[] = [
   ["lists", () => sdk.compareScores("cosine" as Anything)],
   ["lists.0.scores", () => sdk.compareScores([{ name: "a", scores: "cosine" as Anything }])],
   ["candidates", () => sdk.searchGame(game, { strategy: "tail", budget: 1, candidates: "a" as Anything })],
+  ["pattern", () => sdk.searchGame(game, { strategy: "tail", budget: 1, pattern: "keep" as Anything })],
+  ["pattern", () => model.search({ budget: 1, choose: corpus, pattern: "drop" as Anything })],
+  ["exportable", () => model.search({ budget: 1, choose: corpus, exportable: "pdf" as Anything })],
   [
     "budget",
     () => sdk.searchGame(game, { strategy: "tail", budget: { cost: "x", share: 0.5, totl: 1 } as Anything }),

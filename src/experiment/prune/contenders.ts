@@ -1,10 +1,13 @@
 import type { Subnetwork } from "../../model/model.ts";
 import type { RepairOptions } from "../../model/repair.ts";
+import type { ExportableInto } from "../../model/search/exportable.ts";
 import type { ModelSearchOptions } from "../../model/search/options.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import { namedStrategy, needsOf, type StrategyChoice } from "../../selection/strategy-choice.ts";
+import { holdsAll, placed } from "./format.ts";
 import { heldOutLosses } from "./judge.ts";
 import { type ContenderName, isRecipe } from "./names.ts";
+import { formatOf } from "./options.ts";
 import { pruneRecipes } from "./recipes.ts";
 import { type Choice, choiceSchema, type PrunePlan, type Verdict, verdictSchema } from "./record.ts";
 import { journalOf, type Workspace } from "./workspace.ts";
@@ -21,7 +24,8 @@ export async function choose(work: Workspace, name: ContenderName, plan?: PruneP
   const { model, options, costs, fit, chooseOn, steps, call } = work;
   const { budget, protect } = options;
   const { precision } = options;
-  const search = { budget, costs, protect, precision, ...searchOf(name, work, plan) };
+  const exportable = intoFormat(work, name);
+  const search = { budget, costs, protect, precision, exportable, ...searchOf(name, work, plan) };
   let made: Subnetwork | undefined;
   const choice = await steps.step({ step: "choose", search, of: work.key }, choiceSchema, async () => {
     const started = performance.now();
@@ -39,6 +43,12 @@ export async function choose(work: Workspace, name: ContenderName, plan?: PruneP
   });
   return { choice, made };
 }
+
+/** What a set must go into, where the format does not hold everything. */
+const intoFormat = (work: Workspace, name: ContenderName): ExportableInto | undefined =>
+  holdsAll(work)
+    ? undefined
+    : { format: formatOf(work.options), repairs: placed(repairOf(work, name), work.options) };
 
 /** How each contender looks for its set. */
 function searchOf(

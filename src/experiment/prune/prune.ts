@@ -29,7 +29,7 @@ import {
   pruneRecordSchema,
   type Verdict,
 } from "./record.ts";
-import { cannotBeSaved, checkFormat } from "./saving.ts";
+import { cannotBeSaved } from "./saving.ts";
 import { baselinesOf } from "./settle.ts";
 import { folderOf, openWorkspace, type Workspace } from "./workspace.ts";
 
@@ -135,7 +135,6 @@ function mayReplace(options: PruneOptions, steps: StepsFile): boolean {
 
 /** The cheapest baseline says how many units go, and those that look at no sets where the search starts. */
 async function planOf(work: Workspace): Promise<PrunePlan> {
-  await checkFormat(work);
   const { choice } = await choose(work, "tail");
   const start: (readonly UnitName[])[] = [];
   for (const name of startNames.filter((one) => baselinesOf(work.options).includes(one))) {

@@ -14,6 +14,7 @@ import { checkPartsApart } from "../../model/search/text-parts.ts";
 import type { UnitCosts } from "../../model/search/unit-costs.ts";
 import { type UnitName, unitName } from "../../protocol/common.ts";
 import type { CallOptions } from "../../rpc/call-options.ts";
+import { checkFormat } from "./format.ts";
 import type { PruneOptions } from "./options.ts";
 import { mostChunks, type Repairs, repairsOf, textOf } from "./settle.ts";
 
@@ -69,6 +70,9 @@ export async function openWorkspace(
   const call = { signal, onProgress, timeoutMs };
   const model = await kit.loadModel(options.model, { ...options.load, ...call });
   try {
+    const players = playersOf(options.players ?? "block", model.info);
+    const repairs = repairsOf(options);
+    await checkFormat({ model, options, players, repairs, call });
     const { split, corpus } = textOf(options);
     const parts = await model.splitText(data, { ...split, ...corpus, ...call });
     const { fit, choose, report } = parts as Parts;
@@ -80,7 +84,6 @@ export async function openWorkspace(
     await checkApart(model, options, { fit, choose: choose.at(-1) ?? fit, corpus }, call);
     const keys = { fit: fit.key, choose: choose.map(({ key }) => key), heldOut: report.key };
     const key = { model: modelKey(model.info), ...keys };
-    const players = playersOf(options.players ?? "block", model.info);
     const scores = await steps.step({ step: "influence", players, of: key }, scoresSchema, async () => {
       const influence = new FitInfluence(model.subject, fit);
       const found = await influenceScores(players, influence, { metric: "cosine" }, call);
@@ -95,7 +98,7 @@ export async function openWorkspace(
       ));
     return {
       options,
-      repairs: repairsOf(options),
+      repairs,
       model,
       players,
       scores,

@@ -15,7 +15,7 @@ export const influenceKey = ({ key }: OpenModel, condition: Condition): object =
 });
 
 export function rankingKey(
-  { seed: first, removals }: SettledPlan,
+  { seed: first, removals, exportable }: SettledPlan,
   opened: OpenModel,
   ranking: SettledRanking,
   condition: Condition,
@@ -23,7 +23,8 @@ export function rankingKey(
   const { name, ...asked } = ranking;
   const task = opened.deciding.get(name)?.key ?? null;
   const seed = first + condition.draw;
-  return { step: "ranking", asked, task, removals, seed, of: [opened.key, condition.key] };
+  const into = exportable === undefined ? {} : { exportable };
+  return { step: "ranking", asked, task, removals, ...into, seed, of: [opened.key, condition.key] };
 }
 
 export function evaluationKey(

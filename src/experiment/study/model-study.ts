@@ -58,6 +58,7 @@ export async function studyModel(work: StudyWork): Promise<ModelStudy> {
             opened,
             condition: known,
             removals: settled.removals,
+            exportable: settled.exportable,
             costs: costs as UnitCosts,
             seed: settled.seed + condition.draw,
             folder,

@@ -14,6 +14,8 @@ import type { Fault } from "../../options.ts";
 import { checkUnits } from "../../protocol/units.ts";
 import type { CallOptions } from "../../rpc/call-options.ts";
 import { probe } from "../probes.ts";
+import { type Bounds, boundsOf } from "./bounds.ts";
+import type { FaultList } from "./fault-list.ts";
 import type {
   SettledCalibration,
   SettledEvaluation,
@@ -22,7 +24,6 @@ import type {
   SettledRanking,
 } from "./plan.ts";
 import { policyOf } from "./policed.ts";
-import type { Written } from "./settle.ts";
 
 /** A model with its text and its questions. Closing the model gives all of it back. */
 export interface OpenModel {
@@ -34,6 +35,8 @@ export interface OpenModel {
   readonly evaluations: readonly OpenEvaluation[];
   /** Questions that decide a ranking, by its name. */
   readonly deciding: ReadonlyMap<string, Task>;
+  /** What the plan's format leaves of a ranking's units, by its name; none where there is no format. */
+  readonly bounds: ReadonlyMap<string, Bounds>;
   /** What has to be known of its texts. */
   readonly notes: readonly string[];
 }
@@ -57,44 +60,6 @@ export interface OpenEvaluation {
   /** Of what is read without being held, what tells it apart: a file keeps its name when its text changes. */
   readonly digest?: string;
 }
-
-/** What opening found wrong, path by path: all of it is told at once. */
-export class FaultList {
-  readonly faults: Fault[] = [];
-  readonly #written: Written;
-
-  constructor(written: Written) {
-    this.#written = written;
-  }
-
-  /** Where an entry was written. */
-  pathOf(entry: object): string {
-    return this.#written.get(entry) ?? "";
-  }
-
-  /** What `open` gives; undefined where the plan is at fault, which is then noted. */
-  async of<T>(path: string, open: () => Promise<T>): Promise<T | undefined> {
-    try {
-      return await open();
-    } catch (error) {
-      if (!(error instanceof DepthkitError) || !thePlans.some((code) => error.is(code))) throw error;
-      this.faults.push({ path, words: error.message });
-      return undefined;
-    }
-  }
-}
-
-/** What is a plan's fault: it names what is not there, or not what it is taken for. */
-const thePlans = [
-  "INVALID_ARGUMENT",
-  "FILE_NOT_FOUND",
-  "NOT_ENOUGH_TEXT",
-  "UNSUPPORTED_FORMAT",
-  "MODEL_NOT_FOUND",
-  "MODEL_UNSUPPORTED",
-  "MODEL_INVALID",
-  "DEVICE_UNAVAILABLE",
-] as const;
 
 /** Undefined where the model itself could not be loaded. */
 export async function openModel(
@@ -137,13 +102,14 @@ export async function openModel(
       const task = await list.of(`${path}.on`, () => model.loadTask(data as TaskData, { ...asked, ...call }));
       if (task !== undefined) deciding.set(ranking.name, task);
     }
+    const bounds = await boundsOf(model, plan, list, call);
     const { result: tokenizer } = await model.connection.call("model.tokenizer", {
       model: model.handle.on(model.connection),
     });
     // The same weights write otherwise with another tokenizer.
     const key = { ...modelKey(model.info), tokenizer: tokenizer.digest };
     const notes = await sharedText(model, conditions, evaluations, call);
-    return { name, model, key, conditions, evaluations, deciding, notes };
+    return { name, model, key, conditions, evaluations, deciding, bounds, notes };
   } catch (error) {
     await model.close();
     throw error;

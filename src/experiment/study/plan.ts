@@ -5,6 +5,7 @@ import { recipeNames, startRecipes } from "../../model/search/recipes.ts";
 import { fileSource, textSource, unitKind, unitName } from "../../protocol/common.ts";
 import { corpusOptions } from "../../protocol/corpus.ts";
 import { perplexityOptions } from "../../protocol/evaluation.ts";
+import { exportFormats } from "../../protocol/export.ts";
 import { generateOptions } from "../../protocol/generation.ts";
 import { generationTaskOptions, solveOptions } from "../../protocol/generation-task.ts";
 import { harnessOptions } from "../../protocol/harness.ts";
@@ -252,6 +253,10 @@ const about = {
     .optional()
     .describe("Whose claims the report puts to the test: those of arXiv 2407.16286."),
   removals,
+  exportable: z
+    .enum(exportFormats)
+    .optional()
+    .describe("A format that every subnetwork must go into: what it does not hold is never chosen."),
   draws: whole(1).default(1).describe("How often everything is done, each time on the text behind."),
   seed: whole(0).default(0).describe("Of the first draw, each next one having one more."),
   texts: texts.optional(),

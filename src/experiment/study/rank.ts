@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { item } from "../../arrays.ts";
 import type { Corpus } from "../../model/corpus.ts";
 import { influenceScores, isGradientMetric } from "../../model/search/influence-scores.ts";
+import type { CostName } from "../../model/search/names.ts";
 import type { ModelSearchOptions } from "../../model/search/options.ts";
 import { type MadeRepairs, type MakeSubnetwork, searchModel } from "../../model/search/search.ts";
 import { playersOf } from "../../model/search/settle.ts";
@@ -12,7 +13,8 @@ import type { UnitName } from "../../protocol/common.ts";
 import { checkUnits, parseUnit } from "../../protocol/units.ts";
 import { ranking as ranked } from "../../ranks.ts";
 import type { CallOptions } from "../../rpc/call-options.ts";
-import type { Budget } from "../../selection/budget.ts";
+import type { BlockPattern } from "../../selection/pattern.ts";
+import { spaceOf } from "../../selection/space-of.ts";
 import type { ShapleyEstimate } from "../../shapley/estimate.ts";
 import { estimateShapley } from "../../shapley/estimate-shapley.ts";
 import type { EstimateOptions } from "../../shapley/options.ts";
@@ -26,6 +28,8 @@ export interface RankWork {
   readonly opened: OpenModel;
   readonly condition: Condition;
   readonly removals: SettledPlan["removals"];
+  /** A format that each set must go into. */
+  readonly exportable: SettledPlan["exportable"];
   readonly costs: UnitCosts;
   /** Of this draw. */
   readonly seed: number;
@@ -56,7 +60,7 @@ export async function rank(ranking: SettledRanking, work: RankWork): Promise<Ran
 
 export type Of<K extends SettledRanking["by"]> = Extract<SettledRanking, { by: K }>;
 
-async function byInfluence({ units, metric, of }: Of<"influence">, work: RankWork): Promise<Ranked> {
+async function byInfluence({ name, units, metric, of }: Of<"influence">, work: RankWork): Promise<Ranked> {
   const { opened, condition, call } = work;
   const players = playersOf(units, opened.model.info);
   const values = await influenceScores(players, condition.influence, { metric, of }, call);
@@ -66,7 +70,7 @@ async function byInfluence({ units, metric, of }: Of<"influence">, work: RankWor
     value: item(values, at),
     standardError: errors[at] ?? null,
   }));
-  return fromScores(players, scores, work);
+  return fromScores(name, players, scores, work);
 }
 
 /** Static influence is a mean over sequences; of other scores no error is known. */
@@ -109,12 +113,13 @@ async function byGame(ranking: GameRanking, work: RankWork): Promise<Ranked> {
     standardError,
     interval: [...interval] as [number, number],
   }));
-  const found = fromScores(players, scores, work, estimate.ranking() as UnitName[]);
+  const order = estimate.ranking() as UnitName[];
+  const found = fromScores(ranking.name, players, scores, work, order);
   return {
     ...found,
     evaluations: estimate.info.evaluations,
     estimated: estimatedOf(estimate, found, ranking.interactions),
-    notes: [...game.notes],
+    notes: [...game.notes, ...found.notes],
   };
 }
 
@@ -199,7 +204,7 @@ async function bySearch(ranking: Of<"search">, work: RankWork): Promise<Ranked> 
 /** What each of a ranking's searches is given. */
 export function searchOptionsOf(
   ranking: Of<"search">,
-  { opened, condition, costs, folder, seed, call }: RankWork,
+  { opened, condition, costs, exportable, folder, seed, call }: RankWork,
 ): Omit<ModelSearchOptions, "budget"> {
   const { recipe, strategy, candidates, scores, protect, repair, evaluations, start, precision } = ranking;
   return {
@@ -210,6 +215,8 @@ export function searchOptionsOf(
     scores,
     protect,
     repair,
+    // The plan's repairs are asked about when it is opened.
+    exportable: exportable && { format: exportable, repairs: [] },
     evaluations,
     start,
     precision,
@@ -225,20 +232,22 @@ export function searchOptionsOf(
 /** The winner's own repairs, which a study fits to text of its own instead. */
 const given: MakeSubnetwork<MadeRepairs | undefined> = (_, made) => made;
 
-export function budgetsOf(removals: SettledPlan["removals"]): [number, Budget][] {
+type RemovalBudget = number | { readonly cost: CostName; readonly share: number };
+
+export function budgetsOf(removals: SettledPlan["removals"]): [number, RemovalBudget][] {
   if (Array.isArray(removals)) return removals.map((count) => [count, count]);
   return removals.shares.map((share) => [share, { cost: removals.of, share }]);
 }
 
-function byOrder({ order }: Of<"order">, work: RankWork): Ranked {
+function byOrder({ name, order }: Of<"order">, work: RankWork): Ranked {
   const { depth } = work.opened.model;
-  if (Array.isArray(order)) return { ...bare(checkUnits(order, depth)), sets: setsOf(order, work) };
+  if (Array.isArray(order)) return { ...bare(checkUnits(order, depth)), ...setsOf(name, order, work) };
   const scores = Object.entries(order).map(([unit, value]) => ({
     unit: unit as UnitName,
     value,
     standardError: null,
   }));
-  return fromScores(checkUnits(Object.keys(order), depth), scores, work);
+  return fromScores(name, checkUnits(Object.keys(order), depth), scores, work);
 }
 
 interface Scored {
@@ -248,15 +257,16 @@ interface Scored {
   readonly interval?: [number, number];
 }
 
-const bare = (units: readonly UnitName[]): Omit<Ranked, "sets"> => ({
+const bare = (units: readonly UnitName[]): Omit<Ranked, "sets" | "notes"> => ({
   units: [...units],
   scores: null,
   estimated: null,
   evaluations: 0,
-  notes: [],
 });
 
+/** `name`: the ranking's. */
 export function fromScores(
+  name: string,
   units: readonly UnitName[],
   scores: readonly Scored[],
   work: RankWork,
@@ -265,12 +275,19 @@ export function fromScores(
   return {
     ...bare(units),
     scores: Object.fromEntries(scores.map(({ unit, ...rest }) => [unit, rest])),
-    sets: setsOf(order, work),
+    ...setsOf(name, order, work),
   };
 }
 
-/** From the front of an order: so many, or as many as have the share. */
-function setsOf(order: readonly UnitName[], { removals, costs, opened }: RankWork): Ranked["sets"] {
+/** From the front of an order, what a format leaves of it: so many, or as many as have the share. */
+function setsOf(name: string, order: readonly UnitName[], work: RankWork): Pick<Ranked, "sets" | "notes"> {
+  const { stay = [], pattern, notes = [] } = work.opened.bounds.get(name) ?? {};
+  const left = order.filter((unit) => !stay.includes(unit));
+  const sets = pattern === undefined ? leading(left, work) : keeping(left, pattern, work);
+  return { sets, notes: [...notes] };
+}
+
+function leading(order: readonly UnitName[], { removals, costs, opened }: RankWork): Ranked["sets"] {
   const sorted = (count: number) => checkUnits(order.slice(0, count), opened.model.depth);
   if (Array.isArray(removals)) {
     return removals.map((removal) => ({ removal, removed: sorted(removal), error: null }));
@@ -285,5 +302,31 @@ function setsOf(order: readonly UnitName[], { removals, costs, opened }: RankWor
     if (gone >= removal * whole) return { removal, removed: sorted(count), error: null };
     const message = `All ${order.length} units together have ${gone} of ${whole} of the model's ${of}.`;
     return { removal, removed: [], error: { code: "BUDGET_TOO_SMALL" as const, message } };
+  });
+}
+
+/** As far in front as the order of blocks allows. */
+function keeping(
+  order: readonly UnitName[],
+  pattern: BlockPattern,
+  { removals, costs, opened }: RankWork,
+): Ranked["sets"] {
+  const players = checkUnits(order, opened.model.depth);
+  const places = order.map((unit) => players.indexOf(unit));
+  const parts = Object.fromEntries(
+    players.map((unit) => [
+      unit,
+      { kind: parseUnit(unit).kind, costs: { ...costs.units[unit] } as Record<string, number> },
+    ]),
+  );
+  return budgetsOf(removals).map(([removal, budget]) => {
+    const whole = typeof budget === "number" ? budget : { ...budget, total: costs.model[budget.cost] };
+    try {
+      const removed = spaceOf({ players }, { budget: whole, parts, pattern }).complete([], places);
+      return { removal, removed: removed.map((at) => item(players, at)), error: null };
+    } catch (error) {
+      if (!isItsOwn(error)) throw error;
+      return { removal, removed: [], error: { code: error.code, message: error.message } };
+    }
   });
 }

@@ -74,6 +74,7 @@ export function settlePlan(given: unknown): Settled {
     seed: parsed?.seed ?? 0,
     ...(parsed?.title === undefined ? {} : { title: parsed.title }),
     ...(parsed?.claims === undefined ? {} : { claims: parsed.claims }),
+    ...(parsed?.exportable === undefined ? {} : { exportable: parsed.exportable }),
     ...(parsed?.texts === undefined ? {} : { texts: parsed.texts }),
     models: read("model", plan["model"], (value, path) => {
       const found = parse(modelEntry, value, path, faults);

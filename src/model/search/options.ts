@@ -27,6 +27,7 @@ import type { StrategyChoice } from "../../selection/strategy-choice.ts";
 import type { Corpus } from "../corpus.ts";
 import { repairOptions } from "../repair.ts";
 import type { Task } from "../task.ts";
+import { anExportable, type Exportable } from "./exportable.ts";
 import { type GapRepairOptions, gapRepairOptions } from "./gap-repairs.ts";
 import type { InfluenceScores } from "./influence-scores.ts";
 import { checkLearnedGates, type LearnedGatesChoice } from "./learned-gates.ts";
@@ -61,6 +62,16 @@ export interface ModelSearchOptions extends Omit<EngineOptions, "onProgress"> {
   candidates?: readonly UnitName[] | number | undefined;
   /** Who stays; `ends`: the first block and the last. */
   protect?: readonly UnitName[] | "ends" | undefined;
+  /**
+   * `keep`: blocks of two kinds keep their order, for software that goes by a block's number
+   * (`model.info.pattern`).
+   */
+  pattern?: "keep" | undefined;
+  /**
+   * A format that the choice must go into: what it does not hold is never chosen, and what is known beforehand
+   * is refused before any work (docs/search.md).
+   */
+  exportable?: Exportable | undefined;
   /**
    * For `lowest`, `iterative` and `knapsack`: influence on `fit`, which `iterative` measures again after each
    * removal, or numbers. Default: leave-one-out.
@@ -119,6 +130,8 @@ export const searchChecks = {
   players: either(anyOf(...unitKinds), aUnitList),
   candidates: either(aUnitList, aWhole(1)),
   protect: either(anyOf("ends"), listOf(aText)),
+  pattern: anyOf("keep"),
+  exportable: anExportable,
   scores: { allowed: "scores, or a function that gives them", holds: (value) => Boolean(value) },
   fit: aHandle("a corpus"),
   choose: required(dataList),

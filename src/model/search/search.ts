@@ -4,6 +4,7 @@ import type { Subject } from "../../evaluation/subject.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import type { RepairReport } from "../../protocol/repair.ts";
 import type { Precision } from "../../protocol/subnetworks.ts";
+import type { CallOptions } from "../../rpc/call-options.ts";
 import { withTimeLimit } from "../../rpc/time-limit.ts";
 import { searchGame } from "../../selection/index.ts";
 import type { Fidelity } from "../../selection/options.ts";
@@ -14,6 +15,7 @@ import { type ModelGame, modelGame } from "../model-game.ts";
 import { fitRepair, type Repair, type RepairOptions } from "../repair.ts";
 import type { Task } from "../task.ts";
 import { countBudget } from "./count-budget.ts";
+import { checkHolds } from "./exportable.ts";
 import { FitInfluence } from "./fit-influence.ts";
 import { GapRepairs } from "./gap-repairs.ts";
 import { learnGates } from "./learned-gates.ts";
@@ -87,7 +89,7 @@ async function search<S>(
   ];
   const notes = await checkPartsApart(on, textParts, { signal, timeoutMs });
   const measured = known ?? (fit && new FitInfluence(on, fit));
-  const { players, value, ...settled } = await settle(on, options, measured);
+  const { players, value, notes: bounds, ...settled } = await settle(on, options, measured);
   // Text grows where a strategy compares many sets at a time; others look at the largest part alone.
   const levels = needsOf[namedStrategy(settled.strategy).name].fidelities === true ? given : [deciding];
   const counted = await countBudget(on, settled.budget, players, options.costs, call);
@@ -96,6 +98,7 @@ async function search<S>(
     gates && fit && (await learnGates(on, fit, { ...settled, ...counted, players }, gates, call));
   const repair = repairOf(options);
   const games: ModelGame<UnitName>[] = [];
+  let own: MadeRepairs | undefined;
   await using gaps =
     repair && (await GapRepairs.fit(on, repair.fit, players, { ...repair.options, ...call }));
   const gameOn = async (data: Corpus | Task, at: Precision | undefined) =>
@@ -129,10 +132,11 @@ async function search<S>(
       onProgress,
     });
     const { removed } = found;
-    const own =
+    own =
       repair && (await fitRepair({ ...on, removed, repairs: [] }, repair.fit, { ...repair.winner, ...call }));
     const made = own ?? learned?.lora ?? undefined;
     const choice = { removed, repairs: made?.repairs ?? [] };
+    await checkInto(on, options, choice, call);
     const parts: PartResult[] = [await worthOn(on, ["choose", deciding], choice, { value, ...engine })];
     for (const data of reportOn)
       parts.push(await worthOn(on, ["report", data], choice, { value, ...engine }));
@@ -146,6 +150,7 @@ async function search<S>(
       blockEvaluations: games.reduce((sum, game) => sum + game.blockEvaluations, 0),
       notes: [
         ...notes,
+        ...bounds,
         ...startNotes(start.from),
         ...lengthNotes(deciding, reportOn),
         ...(gaps === undefined ? [] : [approximation]),
@@ -153,11 +158,25 @@ async function search<S>(
       ],
     };
   } catch (error) {
-    await Promise.allSettled(learned?.lora?.repairs.map((one) => one.close()) ?? []);
+    const made = [...(learned?.lora?.repairs ?? []), ...(own?.repairs ?? [])];
+    await Promise.allSettled(made.map((one) => one.close()));
     throw error;
   } finally {
     await Promise.all(games.map((game) => game.close()));
   }
+}
+
+/** The choice as a whole, with the repairs that the search made where these are what is exported. */
+async function checkInto(
+  on: Subject,
+  { exportable }: ModelSearchOptions,
+  { removed, repairs }: Pick<Subject, "removed" | "repairs">,
+  call: CallOptions,
+): Promise<void> {
+  if (exportable === undefined) return;
+  const into = typeof exportable === "string" ? { format: exportable } : exportable;
+  const chosen = { ...on, removed, repairs: into.repairs === undefined ? repairs : [] };
+  await checkHolds(chosen, "Searching", into.format, call);
 }
 
 function finalistsNotes({ sets, error, open }: FinalistsResult): string[] {

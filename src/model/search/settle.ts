@@ -1,4 +1,5 @@
 import { item } from "../../arrays.ts";
+import { DepthkitError } from "../../errors.ts";
 import type { Subject } from "../../evaluation/subject.ts";
 import type { UnitKind, UnitName } from "../../protocol/common.ts";
 import { trainedMethods } from "../../protocol/repair.ts";
@@ -6,16 +7,21 @@ import { checkPresent, checkUnits, parseUnit, type Shape, unitsOf } from "../../
 import { ranking } from "../../ranks.ts";
 import { type CallOptions, callOf } from "../../rpc/call-options.ts";
 import type { Budget } from "../../selection/budget.ts";
+import type { BlockPattern } from "../../selection/pattern.ts";
 import type { MeasureScores, Scores } from "../../selection/scores.ts";
+import { spaceOf } from "../../selection/space-of.ts";
 import {
   type NamedStrategy,
   namedStrategy,
   needsOf,
   type StrategyChoice,
 } from "../../selection/strategy-choice.ts";
+import type { RepairOptions } from "../repair.ts";
+import { costBudgets } from "./count-budget.ts";
+import { type ExportableInto, exportLimits, limitNotes } from "./exportable.ts";
 import { FitInfluence } from "./fit-influence.ts";
 import { type InfluenceScores, influenceScores, isGradientMetric } from "./influence-scores.ts";
-import { isByInfluence, type ModelSearchOptions } from "./options.ts";
+import { isByInfluence, learnedGatesOf, type ModelSearchOptions } from "./options.ts";
 import { budgetOf, type Recipe, recipes } from "./recipes.ts";
 import { needsFit, refuse } from "./refuse.ts";
 
@@ -28,6 +34,9 @@ export interface SettledSearch {
   readonly protect: readonly UnitName[];
   readonly scores: Scores | MeasureScores | undefined;
   readonly value: ModelSearchOptions["value"];
+  readonly pattern: BlockPattern | undefined;
+  /** What units stay for a format's sake. */
+  readonly notes: readonly string[];
 }
 
 /** Measures influence where something rests on it, and then alone. */
@@ -47,16 +56,82 @@ export async function settle(
     return measured;
   };
   const fitted: Fitted = { players, depth, call: callOf(given), influence };
+  const budget = given.recipe === undefined ? given.budget : budgetOf(given.recipe, given.budget);
+  const protect = protectedOf(given.protect ?? [], recipe.protectedEnds ?? [0, 0], players, depth);
+  const bounds = await boundsOf(on, given, players);
+  const stays = { protect: [...protect, ...bounds.stay], pattern: bounds.pattern };
+  checkBudget(
+    players,
+    { budget, candidates: typeof candidates === "number" ? undefined : candidates, ...stays },
+    bounds,
+  );
   const strategy = await strategyOf(recipe.strategy ?? overGame(given.strategy), fitted);
   return {
     strategy,
     players,
-    budget: given.recipe === undefined ? given.budget : budgetOf(given.recipe, given.budget),
+    budget,
     candidates: typeof candidates === "number" ? await leastCosine(candidates, fitted) : candidates,
-    protect: protectedOf(given.protect ?? [], recipe.protectedEnds ?? [0, 0], players, depth),
+    ...stays,
+    notes: bounds.notes,
     scores: isByInfluence(scores) ? await scoresOf(scores, namedStrategy(strategy), fitted) : scores,
     value: given.value ?? recipe.value,
   };
+}
+
+/** What sets a format or an order of blocks leaves. */
+interface Bounds {
+  readonly stay: readonly UnitName[];
+  readonly pattern: BlockPattern | undefined;
+  readonly notes: readonly string[];
+}
+
+async function boundsOf(
+  on: Subject,
+  given: ModelSearchOptions,
+  players: readonly UnitName[],
+): Promise<Bounds> {
+  const { pattern } = on.info;
+  if (given.pattern === "keep" && pattern === null) {
+    refuse("`pattern` has nothing to keep, since all blocks of this model are of one kind; leave it out");
+  }
+  const into = exportableOf(given);
+  if (into === undefined) return { stay: [], pattern: given.pattern && (pattern ?? undefined), notes: [] };
+  const limits = await exportLimits(on, "Searching", players, into, callOf(given));
+  const keeps = given.pattern === "keep" || limits.keepsPattern;
+  return {
+    stay: limits.refused.map(({ unit }) => unit),
+    pattern: keeps ? (pattern ?? undefined) : undefined,
+    notes: limitNotes(into.format, limits),
+  };
+}
+
+/** A format with what will be in place of what goes, as far as a search knows. */
+function exportableOf(
+  given: ModelSearchOptions,
+): (ExportableInto & { repairs: readonly RepairOptions[] }) | undefined {
+  const { exportable, repair, strategy } = given;
+  if (exportable === undefined) return undefined;
+  const into = typeof exportable === "string" ? { format: exportable } : exportable;
+  const lora = learnedGatesOf(strategy)?.lora ?? undefined;
+  const { runs: _, ...own } = repair ?? {};
+  const made = repair === undefined ? [] : [own as RepairOptions];
+  const learned: RepairOptions[] = lora ? [{ method: "lora", rank: lora.rank, targets: lora.targets }] : [];
+  return { format: into.format, repairs: into.repairs ?? [...made, ...learned] };
+}
+
+/** Refuses a count that cannot be met before anything is measured; costs are counted later. */
+function checkBudget(
+  players: readonly UnitName[],
+  asked: Parameters<typeof spaceOf>[1],
+  { notes }: Bounds,
+): void {
+  if (costBudgets(asked.budget) !== undefined) return;
+  try {
+    spaceOf({ players }, asked);
+  } catch (error) {
+    if (!(error instanceof DepthkitError) || notes.length === 0) throw error;
+    throw new DepthkitError(error.code, `${error.message} ${notes.join(" ")}`, { details: error.details });
+  }
 }
 
 /** `learned-gates` takes the lowest of what it learned. */

@@ -37,7 +37,7 @@ export interface Starts {
 export async function startsOf(
   on: Subject,
   options: ModelSearchOptions,
-  settled: Pick<SettledSearch, "strategy" | "players" | "candidates">,
+  settled: Pick<SettledSearch, "strategy" | "players" | "candidates" | "protect">,
   counted: CountedBudget,
   game: Game<UnitName>,
   known: FitInfluence | undefined,
@@ -48,7 +48,7 @@ export async function startsOf(
     refuse(`"${name}" makes no use of \`start\`; leave it out or choose another strategy`);
   }
   const narrow = typeof options.candidates === "number" && (takes || name === "greedy");
-  const sets = takes || narrow ? await setsOf(on, options, settled.players, counted, game, known) : [];
+  const sets = takes || narrow ? await setsOf(on, options, settled, counted, game, known) : [];
   const { candidates } = settled;
   const beside = narrow ? sets.flatMap(({ removed }) => removed) : [];
   return {
@@ -60,7 +60,7 @@ export async function startsOf(
 async function setsOf(
   on: Subject,
   options: ModelSearchOptions,
-  players: readonly UnitName[],
+  { players, protect }: Pick<SettledSearch, "players" | "protect">,
   counted: CountedBudget,
   game: Game<UnitName>,
   known: FitInfluence | undefined,
@@ -78,8 +78,15 @@ async function setsOf(
     // A number of candidates narrows the search; what it starts from may be others.
     const listed = Array.isArray(candidates) ? candidates : undefined;
     const alone = { ...options, recipe: one, strategy: undefined, scores: undefined, players: undefined };
-    const { protect, scores, strategy } = await settle(on, { ...alone, candidates: listed }, known);
-    const own = { strategy, protect, scores, candidates: listed };
+    // What breaks an order of blocks is a start too: the strategy makes a set of it that does not.
+    const anywhere = { ...alone, protect, exportable: undefined, pattern: undefined, candidates: listed };
+    const found = await settle(on, anywhere, known);
+    const own = {
+      strategy: found.strategy,
+      protect: found.protect,
+      scores: found.scores,
+      candidates: listed,
+    };
     const { removed } = await searchGame(game, { ...own, ...counted, signal });
     sets.push({ removed, recipe: one });
   }

@@ -10,7 +10,7 @@ export const greedy: Strategy = {
   async search(run) {
     const { space } = run;
     // With one count the evaluations are known beforehand; else they are refused where they run out.
-    if (space.constraints.length === 1 && space.count !== undefined) {
+    if (space.constraints.length === 1 && space.count !== undefined && space.rule === undefined) {
       run.require(greedyEvaluations(space.candidates.length, space.count, run.weights));
     }
     let removed: number[] = [];

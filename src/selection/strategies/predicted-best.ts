@@ -33,7 +33,7 @@ export function predictedBest({ space, model, known, random }: Question, count: 
     return value;
   };
   if (isShort(space)) {
-    for (const set of subsets(space.candidates, space.count ?? 0)) look(set);
+    for (const set of subsets(space.candidates, space.count ?? 0)) if (space.isMet(set)) look(set);
   } else {
     const choices = known.map((set) => set.absent()).filter((set) => space.isChoice(set));
     const randoms = Array.from({ length: climbsFromRandom }, () =>

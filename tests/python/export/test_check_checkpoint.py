@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedTokenizerBase
 
-from depthkit_worker.export.check_checkpoint import check_here
+from depthkit_worker.contract.wire import ExportCheckParams
+from depthkit_worker.errors import DepthkitError
+from depthkit_worker.export.check_checkpoint import check_checkpoint, check_here
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.session.job import Unattended
@@ -26,3 +28,12 @@ def test_it_answers_as_in_memory_also_in_a_batch_padded_on_the_left(
     assert (found.agreement, found.written, found.cached, found.left_padded) == (1, 1, 1, 1)
     assert found.kv_bytes_per_token == result.kv_bytes_per_token_after
     assert found.same_tokens
+
+
+def test_software_for_graphs_is_refused_a_checkpoint(words: PreTrainedTokenizerBase, tmp_path: Path) -> None:
+    save(Decoder(tiny_model("llama"), words), (), tmp_path / "out")
+    params = ExportCheckParams(folder=str(tmp_path / "out"), runtime="onnxruntime")
+    with pytest.raises(DepthkitError) as refused:
+        check_checkpoint(params, Unattended())
+    assert refused.value.code == "INVALID_ARGUMENT"
+    assert "this is none: it has no folder onnx" in refused.value.message

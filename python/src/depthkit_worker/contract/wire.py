@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "a85d4c17869b184916d19e724a8a1ee667cf542f7de48022a4389c3279a07306"
+CONTRACT_DIGEST = "031fee137e3f7acf282c26fdbb8ecbc48a1324d0dad1153bba565818acd26072"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -568,8 +568,8 @@ class ExportCheckParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """A checkpoint or an ONNX export that depthkit wrote."""
     dtype: OnnxDtype | None = None
     """Which graph of an ONNX export; null: the widest that is there."""
-    runtime: CheckpointRuntime | None = None
-    """What loads a checkpoint; null: transformers."""
+    runtime: WorkerRuntime | None = None
+    """What loads it; null: transformers a checkpoint, onnxruntime an ONNX export."""
     trust_remote_code: bool = False
     """Run the modelling file that lies in it."""
 
@@ -689,6 +689,22 @@ class ExportHuggingfaceResult(Struct, frozen=True, kw_only=True, forbid_unknown_
     """Seconds it took."""
 
 
+class ExportLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    refused: tuple[ExportRefusedUnit, ...]
+    """The units that are refused whatever else goes, in the given order."""
+    keeps_pattern: bool
+    """Whether blocks of two kinds must keep their order: the format goes by a block's number."""
+
+
+class ExportLimitsParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    model: ModelHandle
+    format: ExportFormat
+    units: Annotated[tuple[UnitName, ...], Meta(min_length=1)]
+    """The units that may go."""
+    repairs: tuple[RepairMethod, ...] = ()
+    """What stands in the place of what is gone: each method on top of the one before."""
+
+
 class ExportNearest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     removed: tuple[UnitName, ...]
     """The units that it is without."""
@@ -783,6 +799,12 @@ class ExportReferenceText(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Spaces, accents, digits and signs, where tokenizers differ."""
     ids: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...]
     """What the model's own tokenizer makes of it."""
+
+
+class ExportRefusedUnit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    unit: UnitName
+    reason: str
+    """Why the format does not hold the model without it."""
 
 
 class ExportStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -2257,7 +2279,6 @@ AdapterInput: TypeAlias = Literal["normed", "raw"]
 AngularTokens: TypeAlias = Literal["last", "all"]
 AttentionChoice: TypeAlias = Literal["auto", "eager", "sdpa", "flash_attention_2"]
 BosPolicy: TypeAlias = Literal["auto", "always", "never"]
-CheckpointRuntime: TypeAlias = Literal["transformers", "mlx-lm"]
 CorpusHandle: TypeAlias = Annotated[str, Meta(pattern="^corpus-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 DataHandle: TypeAlias = Annotated[str, Meta(pattern="^(corpus|task)-[0-9a-f]{8}-[0-9]+$(?!\\n)")]
 DataSource: TypeAlias = FileSource | TextSource
@@ -2296,6 +2317,7 @@ TaskKind: TypeAlias = Literal["choices", "last-word"]
 TunedBlocks: TypeAlias = Literal["last", "neighbours"]
 UnitKind: TypeAlias = Literal["block", "attention", "feed-forward"]
 UnitName: TypeAlias = Annotated[str, Meta(pattern="^(block|attention|feed-forward)\\.[0-9]{1,6}$(?!\\n)")]
+WorkerRuntime: TypeAlias = Literal["transformers", "mlx-lm", "onnxruntime"]
 
 METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "worker.ping": (WorkerPingParams, WorkerPingResult),
@@ -2339,6 +2361,7 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "export.gguf": (ExportGgufParams, ExportGgufResult),
     "export.onnx": (ExportOnnxParams, ExportOnnxResult),
     "export.canExport": (ExportCanExportParams, ExportCanExportResult),
+    "export.limits": (ExportLimitsParams, ExportLimits),
     "export.check": (ExportCheckParams, ExportCheckResult),
     "files.digest": (FilesDigestParams, FilesDigestResult),
     "files.list": (FilesListParams, FilesListResult),

@@ -12,17 +12,18 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from depthkit_worker.contract.wire import (
-    CheckpointRuntime,
     ExportCheckParams,
     ExportCheckResult,
     ExportReference,
+    WorkerRuntime,
 )
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.export.onnx.files import GRAPHS
 from depthkit_worker.export.reference_file import read_reference
 from depthkit_worker.models.child import ChildJob, child_main, run_child
 from depthkit_worker.models.extras import install_command, is_installed
@@ -44,6 +45,14 @@ def check_checkpoint(params: ExportCheckParams, job: Job) -> ExportCheckResult:
             f"Checking {params.folder}: dtype {params.dtype} names a graph of an ONNX export, and this is "
             "none. Leave it out.",
         )
+    if params.runtime == "onnxruntime":
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"Checking {params.folder}: onnxruntime runs ONNX exports, and this is none: it has no folder "
+            f"{GRAPHS}. Leave runtime out.",
+            folder=params.folder,
+            runtime=params.runtime,
+        )
     runtime = params.runtime or "transformers"
     if runtime == "mlx-lm" and not is_installed("mlx_lm"):
         command = install_command("mlx")
@@ -60,9 +69,7 @@ def check_checkpoint(params: ExportCheckParams, job: Job) -> ExportCheckResult:
     return msgspec.convert(run_child(MODULE, arguments, job), ExportCheckResult)
 
 
-def check_here(
-    folder: Path, runtime: CheckpointRuntime, trust_remote_code: bool, job: Job
-) -> ExportCheckResult:
+def check_here(folder: Path, runtime: WorkerRuntime, trust_remote_code: bool, job: Job) -> ExportCheckResult:
     """The same in this process, which then holds the library and the model."""
     started = time.monotonic()
     if not (folder / "config.json").is_file():
@@ -183,7 +190,7 @@ def _measure(
 def main() -> int:
     parser = argparse.ArgumentParser(prog=f"python -m {MODULE}")
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--runtime", choices=get_args(CheckpointRuntime), required=True)
+    parser.add_argument("--runtime", choices=tuple(_CODE_FIELDS), required=True)
     parser.add_argument("--trust-remote-code", action="store_true")
     parser.add_argument("--stop-with-parent", action="store_true", help="end when standard input closes")
     given = parser.parse_args()

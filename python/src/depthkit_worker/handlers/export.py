@@ -11,6 +11,8 @@ from depthkit_worker.contract.wire import (
     ExportGgufResult,
     ExportHuggingfaceParams,
     ExportHuggingfaceResult,
+    ExportLimits,
+    ExportLimitsParams,
     ExportOnnxParams,
     ExportOnnxResult,
 )
@@ -21,7 +23,7 @@ from depthkit_worker.export.huggingface import export_huggingface
 from depthkit_worker.export.onnx.check_onnx import check_onnx, is_onnx
 from depthkit_worker.export.onnx.export_onnx import export_onnx
 from depthkit_worker.handlers.files import note_file_written, note_written
-from depthkit_worker.handlers.sources import subnetwork_of
+from depthkit_worker.handlers.sources import parse_units, subnetwork_of
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
 
@@ -46,6 +48,11 @@ def onnx(session: Session, params: ExportOnnxParams, call: Call) -> ExportOnnxRe
 
 def can_export(session: Session, params: ExportCanExportParams, call: Call) -> ExportCanExportResult:
     return asking.can_export(subnetwork_of(session, params), params.format)
+
+
+def limits(session: Session, params: ExportLimitsParams, call: Call) -> ExportLimits:
+    decoder = session.models.get(params.model)
+    return asking.export_limits(decoder, params.format, parse_units(params.units), params.repairs)
 
 
 def check(session: Session, params: ExportCheckParams, call: Call) -> ExportCheckResult:

@@ -49,6 +49,7 @@ HANDLERS = Handlers(
         "export.gguf": "export:gguf",
         "export.onnx": "export:onnx",
         "export.canExport": "export:can_export",
+        "export.limits": "export:limits",
         "export.check": "export:check",
         "files.digest": "files:digest",
         "files.list": "files:list_files",

@@ -177,7 +177,7 @@ def _places(base: Base, gaps: Sequence[Gap], reference: RepairReference) -> dict
         edit = edits.get(index)
         if edit is not None and edit.after is not None:
             _refuse(gap, f"another repair has put something behind block {index}")
-        place = _Place(index, *_projection(decoder, index, gap))
+        place = _Place(index, *projection_of(decoder, index, gap))
         changed = [name for name in (edit.weights if edit else ()) if name.startswith(f"{place.name}.")]
         if changed and reference == "dense":
             _refuse(gap, f"a repair has changed {changed[0]} of block {index}; fit with reference pruned")
@@ -185,7 +185,7 @@ def _places(base: Base, gaps: Sequence[Gap], reference: RepairReference) -> dict
     return places
 
 
-def _projection(decoder: Decoder, index: int, gap: Gap) -> tuple[str, nn.Module]:
+def projection_of(decoder: Decoder, index: int, gap: Gap) -> tuple[str, nn.Module]:
     """The matrix whose output the block adds to the stream, by its name in the block."""
     block, last = decoder.blocks[index], decoder.family.feed_forward[-1]
     if decoder.family.norms_updates:

@@ -35,7 +35,7 @@ def fit_low_rank(options: LowRankOptions, on_point: OnPoint, base: Base, job: Jo
             rank=options.rank,
             hidden=hidden,
         )
-    eps = _eps(base.decoder)
+    eps = eps_of(base.decoder)
 
     def read(x: Tensor) -> Tensor:
         return root_mean_square_norm(x, eps) if options.input == "normed" else x
@@ -56,6 +56,6 @@ def fit_low_rank(options: LowRankOptions, on_point: OnPoint, base: Base, job: Jo
     return finish(base, fitted, options, on_point, job)
 
 
-def _eps(decoder: Decoder) -> float:
+def eps_of(decoder: Decoder) -> float:
     """The model's own, so that its own kind of norm can take the adapter's norm over in an export."""
     return float(getattr(decoder.config, "rms_norm_eps", EPS))

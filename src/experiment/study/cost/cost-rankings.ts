@@ -150,6 +150,7 @@ class Looks {
       opened,
       condition,
       removals: settled.removals,
+      exportable: settled.exportable,
       costs: this.#costs as UnitCosts,
       seed,
       folder,

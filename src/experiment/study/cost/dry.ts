@@ -101,7 +101,7 @@ async function dryGame(ranking: GameRanking, work: RankWork, influence: GuessedI
   const estimate = await estimateShapley(game, { ...options, trace: false, signal: call.signal });
   const scores = players.map((unit, at) => ({ unit, value: item(values, at), standardError: null }));
   return {
-    ranked: { ...fromScores(players, scores, work), evaluations: estimate.info.evaluations },
+    ranked: { ...fromScores(ranking.name, players, scores, work), evaluations: estimate.info.evaluations },
     exact: false,
     looks: [{ data: opened.deciding.get(ranking.name) ?? condition.measured, batches }],
     passes: { static: 0, gradients: 0 },
@@ -121,7 +121,7 @@ async function drySearch(ranking: Of<"search">, work: RankWork, guess: () => Gue
   const search = async (budget: ReturnType<typeof budgetsOf>[number][1]) => {
     const influence = guess();
     const asked = { ...options, budget };
-    const { players, value: _, ...settled } = await settle(subject, asked, influence);
+    const { players, value: _, notes: __, ...settled } = await settle(subject, asked, influence);
     const counted = await countBudget(subject, budgetIn(ranking, budget), players, options.costs, call);
     const cosines = await influenceScores(players, guess(), { metric: "cosine" }, call);
     const grows = needsOf[namedStrategy(settled.strategy).name].fidelities === true;

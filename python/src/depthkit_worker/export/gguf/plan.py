@@ -40,8 +40,9 @@ class GgufPlan:
         return self.entry_factor != 1 or self.entry_vector is not None
 
 
-def plan_gguf(subnetwork: Subnetwork) -> GgufPlan | str:
-    """How `subnetwork` becomes a GGUF file, or why it cannot."""
+def plan_gguf(subnetwork: Subnetwork, *, in_any_order: bool = False) -> GgufPlan | str:
+    """How `subnetwork` becomes a GGUF file, or why it cannot. `in_any_order`: as if llama.cpp took no block's
+    kind from its number."""
     if (fault := quantised_fault(subnetwork, "gguf")) is not None:
         return fault
     decoder, places = subnetwork.decoder, places_of(subnetwork)
@@ -67,7 +68,8 @@ def plan_gguf(subnetwork: Subnetwork) -> GgufPlan | str:
     )
     faults = (
         _form_fault(plan, decoder),
-        _number_fault(plan, decoder),
+        None if in_any_order else _order_fault(plan, decoder),
+        _count_fault(plan, decoder),
         _constant_fault(plan),
         _change_fault(plan, places),
     )
@@ -92,18 +94,29 @@ def _form_fault(plan: GgufPlan, decoder: Decoder) -> str | None:
     )
 
 
-def _number_fault(plan: GgufPlan, decoder: Decoder) -> str | None:
-    """What llama.cpp takes from a block's number or the number of blocks."""
-    architecture, kept = plan.architecture, [layer.index for layer in plan.layers]
-    name = architecture.name
-    pattern = decoder.pattern
+def goes_by_number(decoder: Decoder) -> bool:
+    """Whether llama.cpp takes the kind of this model's blocks from their numbers."""
+    architecture = ARCHITECTURES.get(decoder.family.model_type)
+    periodic = architecture is not None and architecture.fixed_period is not None
+    return periodic and decoder.pattern is not None
+
+
+def _order_fault(plan: GgufPlan, decoder: Decoder) -> str | None:
+    """What llama.cpp takes from a block's number."""
+    architecture, pattern, name = plan.architecture, decoder.pattern, plan.architecture.name
+    kept = [layer.index for layer in plan.layers]
     if architecture.fixed_period is not None and pattern is not None and (strays := pattern.strays(kept)):
         return (
             f"llama.cpp takes every {architecture.fixed_period}. block of {name} for one without rotary "
             f"positions, by its number, and no metadata says otherwise. These blocks are of another kind "
             f"than their new number has: {', '.join(map(str, strays))}"
         )
-    special = architecture.scaled_at
+    return None
+
+
+def _count_fault(plan: GgufPlan, decoder: Decoder) -> str | None:
+    """What llama.cpp takes from the number of blocks."""
+    special, kept, name = plan.architecture.scaled_at, plan.layers, plan.architecture.name
     if special is not None and len(kept) != decoder.depth and special in (len(kept), decoder.depth):
         return (
             f"llama.cpp scales the attention of {name} otherwise with {special} blocks than with any other "

@@ -43,7 +43,7 @@ def check_onnx(params: ExportCheckParams, job: Job) -> ExportCheckResult:
             "INVALID_ARGUMENT",
             f"{doing}: trustRemoteCode does nothing for an ONNX export, which holds no code. Leave it out.",
         )
-    if params.runtime is not None:
+    if params.runtime not in (None, "onnxruntime"):
         raise DepthkitError(
             "INVALID_ARGUMENT",
             f"{doing}: {params.runtime} loads checkpoints, and this is an ONNX export, for onnxruntime and "
