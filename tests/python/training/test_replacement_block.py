@@ -6,7 +6,7 @@ import pytest
 import torch
 from msgspec import structs
 
-from depthkit_worker.contract.wire import ReplacementBlockOptions
+from depthkit_worker.contract.wire import Objective, ReplacementBlockOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.checksum import weights_checksum
 from depthkit_worker.models.units import Unit
@@ -79,3 +79,13 @@ def test_removed_sublayers_are_refused() -> None:
     with pytest.raises(DepthkitError, match=r"attention\.3 went alone") as caught:
         fit_replacement_block(ReplacementBlockOptions(training=None), ignore, base, Unattended())
     assert caught.value.code == "INVALID_ARGUMENT"
+
+
+def test_where_there_is_nothing_to_learn_it_is_said() -> None:
+    """A block in place of one block is that block: its streams are the whole model's already."""
+    base = base_of(tiny("llama"), (Unit("block", 3),))
+    options = ReplacementBlockOptions(training=structs.replace(SHORT, objective=Objective(hidden=1.0)))
+    with pytest.raises(DepthkitError, match="nothing to learn, as for a block in place of one") as caught:
+        fit_replacement_block(options, ignore, base, Unattended())
+    assert caught.value.code == "INVALID_ARGUMENT"
+    assert caught.value.details["steps"] == SHORT.steps

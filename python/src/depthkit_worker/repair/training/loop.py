@@ -143,12 +143,14 @@ class _Run:
         state = self._state
         change = state.masters.change()
         if not change > 0:
+            rate = self._options.learning_rate
             raise DepthkitError(
-                "INTERNAL",
-                f"Training took {state.step} steps and no parameter changed. Raise learningRate; if it was "
-                "not tiny, this is a fault in depthkit.",
+                "INVALID_ARGUMENT",
+                f"Training took {state.step} steps with learningRate {rate:g} and no parameter changed: the "
+                "rate is too small, or there was nothing to learn, as for a block in place of one, which starts "
+                "as that block and so is the whole model. Raise learningRate, remove more, or take another objective than the whole model's own streams and logits.",
                 steps=state.step,
-                learningRate=self._options.learning_rate,
+                learningRate=rate,
             )
         if state.best is not None:
             state.masters.put(state.best)
