@@ -147,8 +147,9 @@ class _Run:
             raise DepthkitError(
                 "INVALID_ARGUMENT",
                 f"Training took {state.step} steps with learningRate {rate:g} and no parameter changed: the "
-                "rate is too small, or there was nothing to learn, as for a block in place of one, which starts "
-                "as that block and so is the whole model. Raise learningRate, remove more, or take another objective than the whole model's own streams and logits.",
+                "rate is too small, or there was nothing to learn, as for a block in place of one, which "
+                "starts as that block and so is the whole model. Raise learningRate, remove more, or take "
+                "another objective than the whole model's own streams and logits.",
                 steps=state.step,
                 learningRate=rate,
             )
