@@ -18,8 +18,10 @@ export async function routesOf(
   const parts = quick
     ? { fit: 4, choose: 4, train: 8, report: 8 }
     : { fit: 8, choose: 16, train: 24, report: 32 };
+  // Folders are called by these names.
+  const domains = Object.entries(texts).map(([name, data]) => [name.replaceAll(/[^\w.-]/g, "-"), data]);
   await using routes = await model.routes({
-    texts,
+    texts: Object.fromEntries(domains),
     split: { ...parts, length: 64 },
     prompt: { tokens: 16 },
     strategy: "lowest",
