@@ -68,8 +68,8 @@ export interface ModelSearchOptions extends Omit<EngineOptions, "onProgress"> {
    */
   pattern?: "keep" | undefined;
   /**
-   * A format that the choice must go into: what it does not hold is never chosen, and what is known beforehand
-   * is refused before any work (docs/search.md).
+   * A format that the choice must go into: what it does not hold is never chosen, and what is known
+   * beforehand is refused before any work (docs/search.md).
    */
   exportable?: Exportable | undefined;
   /**
@@ -80,8 +80,8 @@ export interface ModelSearchOptions extends Omit<EngineOptions, "onProgress"> {
   /** What influence is measured on and repairs are fitted to. */
   fit?: Corpus | undefined;
   /**
-   * What decides. A list grows: with `greedy`, `beam`, `evolutionary` and `surrogate` new sets meet the first,
-   * and fewer of them each next one; other strategies look at the last alone.
+   * What decides. A list grows: with `greedy`, `beam`, `evolutionary` and `surrogate` new sets meet the
+   * first, and fewer of them each next one; other strategies look at the last alone.
    */
   choose: Corpus | Task | readonly (Corpus | Task)[];
   /** What says afterwards what the choice is worth; several are reported one by one. */
