@@ -62,10 +62,10 @@ export async function runPlan(kit: Depthkit, plan: Plan, options: RunOptions): P
 }
 
 /**
- * What {@link runPlan} with the same plan would do and how long that takes on this device, by a sample of each
- * kind of its work. Static influence is measured for real; what other rankings will say is guessed by it.
- * With the folder of the study nothing is counted that is done there, and what is measured is kept for the
- * run, whose record says how far off this was (docs/studies.md).
+ * What {@link runPlan} with the same plan would do and how long that takes on this device, by a sample of
+ * each kind of its work. Static influence is measured for real; what other rankings will say is guessed by
+ * it. With the folder of the study nothing is counted that is done there, and what is measured is kept for
+ * the run, whose record says how far off this was (docs/studies.md).
  *
  * @throws DepthkitError INVALID_ARGUMENT with everything that is wrong with the plan; OUT_OF_MEMORY,
  * DISK_FULL, CANCELLED

@@ -9,7 +9,8 @@
  * Everything is chosen and fitted on the calibration's text and measured on the others. Without these flags
  * four parts of the Python language reference are read, which needs no download; give three kinds of text to
  * learn something of routes. A JSONL file is read by its field `text`; `NAME=FILE#FIELD` reads another one.
- * `--without-gates` leaves out what takes longest: gates that are learned from a hundred batches with gradients.
+ * `--without-gates` leaves out what takes longest: gates that are learned from a hundred batches with
+ * gradients.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

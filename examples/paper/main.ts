@@ -1,7 +1,7 @@
 /**
- * The study of "A deeper look at depth pruning of LLMs" (arXiv 2407.16286) on the bundled model: ranked, removed,
- * repaired and measured, with a report that ends with the paper's claims. Takes half an hour on two cores, and a
- * few minutes with `--quick`; an interrupted study goes on.
+ * The study of "A deeper look at depth pruning of LLMs" (arXiv 2407.16286) on the bundled model: ranked,
+ * removed, repaired and measured, with a report that ends with the paper's claims. Takes half an hour on two
+ * cores, and a few minutes with `--quick`; an interrupted study goes on.
  *
  *   npx tsx examples/paper/main.ts [--quick] [--out FOLDER] [--model M] [--questions mmlu.jsonl]
  *

@@ -277,8 +277,8 @@ export class Subnetwork implements AsyncDisposable {
 
   /**
    * Saves it as a checkpoint of its own: a folder, or with `format: "gguf"` a file, that appears whole or not
-   * at all; with `format: "onnx"` a folder of graphs. With `check` it is loaded in the software that it is for,
-   * beside the whole model.
+   * at all; with `format: "onnx"` a folder of graphs. With `check` it is loaded in the software that it is
+   * for, beside the whole model.
    *
    * @throws DepthkitError TARGET_NOT_EMPTY, EXPORT_UNSUPPORTED, EXPORT_DIFFERS, FILE_NOT_FOUND (the base of a
    * GGUF), MODULE_MISSING (the environment of ONNX), DISK_FULL, CANCELLED

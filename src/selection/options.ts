@@ -46,8 +46,8 @@ export interface SearchOptions<Player extends string = string> {
   /** Who stays, whatever the candidates. */
   readonly protect?: readonly Player[] | undefined;
   /**
-   * Sets that keep it alone are chosen (`keepsPattern`), such as `model.info.pattern`. Players are then blocks,
-   * `block.0` and so on, and the budget says how many go. Not for `knapsack`.
+   * Sets that keep it alone are chosen (`keepsPattern`), such as `model.info.pattern`. Players are then
+   * blocks, `block.0` and so on, and the budget says how many go. Not for `knapsack`.
    */
   readonly pattern?: BlockPattern | undefined;
   /**

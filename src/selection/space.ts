@@ -104,8 +104,8 @@ export class SearchSpace {
 
   /**
    * Makes a choice of a set: lets players go in this order until the budget is met, then takes back what has
-   * become needless, the last of the order first. Under a rule it begins with as many of the set as some choice
-   * has, the last of them first.
+   * become needless, the last of the order first. Under a rule it begins with as many of the set as some
+   * choice has, the last of them first.
    */
   complete(removed: readonly number[], order: readonly number[]): number[] {
     const chosen = this.#together(removed);

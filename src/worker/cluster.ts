@@ -3,8 +3,8 @@ import { aWhole, type Check, type Checks, refuse } from "../options.ts";
 /** The Ray cluster that a worker has pieces of work done on (docs/cluster.md). */
 export interface ClusterOptions {
   /**
-   * `auto`: a Ray of this machine alone, which begins and ends with the worker. `ray://host:10001`: a cluster,
-   * by its Ray client server; `host:6379`: the same from one of its own nodes.
+   * `auto`: a Ray of this machine alone, which begins and ends with the worker. `ray://host:10001`: a
+   * cluster, by its Ray client server; `host:6379`: the same from one of its own nodes.
    */
   cluster?: string | undefined;
   /**

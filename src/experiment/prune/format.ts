@@ -27,8 +27,8 @@ export const placed = (repair: RepairOptions | null, { heal }: PruneOptions): Re
 ];
 
 /**
- * Refuses, before any work, a format that does not hold even the whole model, or none of the players' removals
- * with the repair that they get.
+ * Refuses, before any work, a format that does not hold even the whole model, or none of the players'
+ * removals with the repair that they get.
  *
  * @throws DepthkitError EXPORT_UNSUPPORTED
  */

@@ -31,8 +31,8 @@ export interface Starts {
 
 /**
  * The sets that a search starts from, given ones or what recipes choose, and the candidates beside them. By
- * default a span and single blocks: a block in the middle of a span can be dear by itself, so that a number of
- * candidates alone would leave it out, of `greedy` as well.
+ * default a span and single blocks: a block in the middle of a span can be dear by itself, so that a number
+ * of candidates alone would leave it out, of `greedy` as well.
  */
 export async function startsOf(
   on: Subject,
