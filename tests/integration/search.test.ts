@@ -6,6 +6,7 @@ import { item } from "../../src/arrays.ts";
 import {
   Depthkit,
   type Model,
+  type Progress,
   recipeNames,
   type StartRecipe,
   type TextParts,
@@ -196,7 +197,13 @@ describe("where a search starts", () => {
 
   test("is a span and single blocks by default, which are candidates beside those of least cosine", async () => {
     const [span, single] = [await chosenBy("llm-streamline"), await chosenBy("shortgpt")];
-    const found = await model.search({ ...surrogate(), candidates: 3 });
+    let passes = 0;
+    const onProgress = ({ phase, done, total }: Progress) => {
+      if (phase === "influence" && done === total) passes++;
+    };
+    const found = await model.search({ ...surrogate(), candidates: 3, onProgress });
+    // Candidates and the span are of one pass over the text.
+    expect(passes).toBe(1);
     const sets = Object.values(found.archive).flatMap((of) => of.map(({ removed }) => removed));
     expect(sets).toContainEqual(span);
     expect(sets).toContainEqual(single);

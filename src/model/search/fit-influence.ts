@@ -25,12 +25,18 @@ export class FitInfluence {
   readonly #fit: Corpus;
   readonly #static = new Map<string, Influence>();
   readonly #gradients = new Map<string, GradientInfluence>();
+  #cosines = false;
 
   /** `known`: the whole model's static influence on `fit`, where it was measured before. */
   constructor(on: Subject, fit: Corpus, known?: Influence) {
     this.#on = on;
     this.#fit = fit;
     if (known !== undefined) this.#static.set(keyOf([], undefined), known);
+  }
+
+  /** Cosines will be asked for: the first pass over the whole model takes them along, and is the only one. */
+  expectCosines(): void {
+    this.#cosines = true;
   }
 
   /**
@@ -45,7 +51,8 @@ export class FitInfluence {
     const made = inPlace && (await fitRepair(on, this.#fit, { ...inPlace, ...call }));
     try {
       const repairs = [...on.repairs, ...(made?.repairs ?? [])];
-      const influence = await measureInfluence({ ...on, repairs }, this.#fit, { cosines, ...call });
+      const options = { cosines: cosines || (this.#cosines && removed.length === 0), ...call };
+      const influence = await measureInfluence({ ...on, repairs }, this.#fit, options);
       this.#static.set(key, influence);
       return influence;
     } finally {

@@ -23,7 +23,7 @@ import type { ModelStrategyName } from "./names.ts";
 import { checkModelSearch, learnedGatesOf, type ModelSearchOptions } from "./options.ts";
 import type { RecipeName } from "./recipes.ts";
 import { settle } from "./settle.ts";
-import { startNotes, startsOf } from "./starts.ts";
+import { startNotes, startsFromSpans, startsOf } from "./starts.ts";
 import { checkPartsApart } from "./text-parts.ts";
 import { lengthNotes, type PartResult, worthOn } from "./worth.ts";
 
@@ -89,6 +89,7 @@ async function search<S>(
   ];
   const notes = await checkPartsApart(on, textParts, { signal, timeoutMs });
   const measured = known ?? (fit && new FitInfluence(on, fit));
+  if (startsFromSpans(options)) measured?.expectCosines();
   const { players, value, notes: bounds, ...settled } = await settle(on, options, measured);
   // Text grows where a strategy compares many sets at a time; others look at the largest part alone.
   const levels = needsOf[namedStrategy(settled.strategy).name].fidelities === true ? given : [deciding];

@@ -3,10 +3,10 @@ import type { Game } from "../../game/game.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import { unitsOf } from "../../protocol/units.ts";
 import { searchGame } from "../../selection/index.ts";
-import { namedStrategy, needsOf } from "../../selection/strategy-choice.ts";
+import { namedStrategy, needsOf, type StrategyChoice } from "../../selection/strategy-choice.ts";
 import type { CountedBudget } from "./count-budget.ts";
 import type { FitInfluence } from "./fit-influence.ts";
-import type { ModelSearchOptions } from "./options.ts";
+import { learnedGatesOf, type ModelSearchOptions } from "./options.ts";
 import type { StartRecipe } from "./recipes.ts";
 import { refuse } from "./refuse.ts";
 import { type SettledSearch, settle } from "./settle.ts";
@@ -55,6 +55,21 @@ export async function startsOf(
     from: takes ? sets : undefined,
     candidates: candidates && [...new Set([...candidates, ...beside])],
   };
+}
+
+/** Whether a search will ask how alike the ends of spans are, as far as its options tell. */
+export function startsFromSpans({
+  recipe,
+  strategy,
+  start,
+  candidates,
+  players,
+}: ModelSearchOptions): boolean {
+  if (recipe !== undefined || learnedGatesOf(strategy) !== undefined) return false;
+  const { name } = namedStrategy((strategy ?? "greedy") as StrategyChoice);
+  if (needsOf[name].start !== true && !(name === "greedy" && typeof candidates === "number")) return false;
+  if (start !== undefined) return start.some((one) => one === "llm-streamline" || one === "lorp");
+  return (players ?? "block") === "block" && !Array.isArray(candidates);
 }
 
 async function setsOf(
