@@ -7,6 +7,10 @@ import { fitText, textWidth } from "./text-width.ts";
 import type { TableColumn, TableFigure } from "./types.ts";
 
 const BAR = 130;
+/** Of the page; how wide a table can be before its names are cut, and the least that is left of them. */
+const PAGE = 860;
+const WIDEST = 1400;
+const SHORTEST = 200;
 
 type Cell = string | number | null;
 
@@ -68,8 +72,8 @@ function write(value: Cell, column: TableColumn | undefined): string {
   return typeof value === "number" ? writeNumber(value, column?.format) : value;
 }
 
-/** As wide as its cells, at most the width of the page. */
-export function drawTable({ columns, rows }: TableFigure, width = 860): Picture {
+/** As wide as its cells, and at least as the page. Names are cut where it would be too wide; nothing else is. */
+export function drawTable({ columns, rows }: TableFigure): Picture {
   const limits = limitsOf({ columns, rows });
   const wanted = columns.map(({ title, detail, bar }, index) => {
     const texts = rows.map((row) => textWidth(write(row[index] ?? null, columns[index]), 12.5, index === 0));
@@ -79,9 +83,12 @@ export function drawTable({ columns, rows }: TableFigure, width = 860): Picture 
       24
     );
   });
-  const total = wanted.reduce((sum, one) => sum + one, 0);
-  const shrink = Math.min(1, width / total);
-  const widths = wanted.map((one) => (total < width ? one + (width - total) / wanted.length : one * shrink));
+  const total = sumOf(wanted);
+  const [names = 0, ...others] = wanted;
+  const spare = Math.max(0, PAGE - total) / wanted.length;
+  const kept = Math.max(Math.min(names, SHORTEST), names - Math.max(0, total - WIDEST));
+  const widths = [kept, ...others].map((one) => one + spare);
+  const width = sumOf(widths);
   const lefts = widths.map((_, index) => widths.slice(0, index).reduce((sum, one) => sum + one, 0));
   const top = columns.some(({ detail }) => Boolean(detail)) ? 40 : 26;
   const place = (index: number) => {
@@ -141,3 +148,5 @@ export function drawTable({ columns, rows }: TableFigure, width = 860): Picture 
   });
   return { width, height: top + rows.length * 25 + 4, content: [...head, ...body].join(""), tips: "" };
 }
+
+const sumOf = (widths: readonly number[]) => widths.reduce((sum, one) => sum + one, 0);

@@ -42,7 +42,7 @@ export function policyTable({ record, protocols, prefix }: Study): TableFigure |
       { title: "evaluation, subnetwork" },
       { title: "skipped", format: { style: "percent", digits: 1 } },
       { title: "measured" },
-      ...policyControls.map((title) => ({ title, detail: "nats above the policy" })),
+      ...policyControls.map((title) => ({ title, detail: "above the policy, nats" })),
     ],
     rows,
   };

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test, vi } from "vitest";
 import type { DepthkitError } from "../../../src/errors.ts";
 import { loadTools, type Tools } from "../../../src/report/figures/chart.ts";
 import { cutLine } from "../../../src/report/figures/cut-lines.ts";
+import { drawFigure } from "../../../src/report/figures/draw.ts";
 import { drawLines } from "../../../src/report/figures/lines.ts";
 import { withFontFiles } from "../../../src/report/fonts.ts";
 import type { Figure, LinesFigure, ReportDocument, ReportFiles } from "../../../src/report/index.ts";
@@ -337,6 +338,32 @@ describe("a report is refused", () => {
       "one of light, dark",
     );
   });
+});
+
+test("a drawn table is as wide as its cells need: names alone are cut, and numbers never", () => {
+  const cells = Array.from({ length: 9 }, (_, at) => `perplexity ${1000 + at} \u00b1 0.0${at}`);
+  const table = (names: string): Figure => ({
+    id: "wide",
+    title: "A wide table",
+    subtitle: "",
+    caption: "",
+    protocols: [],
+    description: "A wide table.",
+    kind: "table",
+    columns: ["name", ...cells].map((title) => ({ title, detail: "above the policy, in nats per token" })),
+    rows: [[names, ...cells]],
+  });
+  for (const [name, cut] of [
+    ["short", false],
+    ["a name that goes on ".repeat(30), true],
+  ] as const) {
+    const drawing = drawFigure(tools, table(name));
+    if (drawing.layout !== "html") throw new Error("a table is a picture beside HTML");
+    const { width, content } = drawing.picture;
+    for (const cell of cells) expect(content).toContain(`>${cell}</text>`);
+    expect(content.includes("\u2026")).toBe(cut);
+    expect(width).toBeGreaterThan(1400);
+  }
 });
 
 test("a map of many cells and a table of none are drawn", async () => {
