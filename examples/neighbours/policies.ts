@@ -13,7 +13,9 @@ const length = 128;
 
 export type Skipping = Extract<PolicyOptions, { kind: "feed-forward-skipping" }>;
 
-/** Window and thresholds by how many feed-forwards they skip on the calibration's text: no loss is looked at. */
+/**
+ * Window and thresholds by how many feed-forwards they skip on the calibration's text: no loss is looked at.
+ */
 export async function proposePolicies(
   model: Model,
   calibration: TextData,

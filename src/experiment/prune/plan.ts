@@ -22,7 +22,7 @@ export async function planWork(
   start: readonly (readonly UnitName[])[],
 ): Promise<PrunePlan> {
   const { options, model, players, scores } = work;
-  const candidates = candidatesOf(options, players, scores, [removed, ...start]);
+  const candidates = candidatesOf(options, players, scores, removed, start);
   const secondsPerBlock = await paceOf(work);
   const secondsPerSet = secondsPerBlock * model.depth * shared;
   const greedy = greedyEvaluations(candidates.length, removed.length, weightsOf(work));

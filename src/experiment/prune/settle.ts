@@ -43,17 +43,18 @@ function scoringFor(repair: RepairOptions | null): GapRepairOptions | undefined 
 
 /**
  * Who may go in a search, unless units are named: of each kind half of the players, or twice as many as go
- * where that is more, those of least score, or as many as a number says; and what goes in the sets that are
- * known. A span is more alike from end to end than its blocks are by themselves.
+ * where that is more, those of least score, or as many as a number says; and what goes in `known` sets. A
+ * span is more alike from end to end than its blocks are by themselves.
  */
 export function candidatesOf(
   { candidates }: PruneOptions,
   players: readonly UnitName[],
   scores: Readonly<Record<UnitName, number>>,
-  [removed, ...others]: readonly [readonly UnitName[], ...(readonly UnitName[])[]],
+  removed: readonly UnitName[],
+  known: readonly (readonly UnitName[])[],
 ): readonly UnitName[] {
   if (typeof candidates === "object") return candidates;
-  const beside = (units: readonly UnitName[]) => [...new Set([...units, ...others.flat()])];
+  const beside = (units: readonly UnitName[]) => [...new Set([...units, ...known.flat()])];
   const lowest = (units: readonly UnitName[], count: number) => {
     const order = ranking(units.map((unit) => scores[unit] ?? Number.NaN));
     return order.slice(0, count).map((place) => item(units, place));

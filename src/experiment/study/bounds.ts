@@ -1,26 +1,19 @@
 /** What a plan's format leaves of each ranking's units, asked before anything is measured. */
 import { DepthkitError } from "../../errors.ts";
 import type { Model } from "../../model/model.ts";
-import { exportLimits, limitNotes, nameOfFormat } from "../../model/search/exportable.ts";
+import { type Bounds, checkNumber, formatBounds } from "../../model/search/bounds.ts";
+import { exportLimits, nameOfFormat } from "../../model/search/exportable.ts";
 import { recipes } from "../../model/search/recipes.ts";
 import { playersOf } from "../../model/search/settle.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import { checkUnits } from "../../protocol/units.ts";
 import type { CallOptions } from "../../rpc/call-options.ts";
-import type { BlockPattern } from "../../selection/pattern.ts";
-import { spaceOf } from "../../selection/space-of.ts";
 import type { FaultList } from "./fault-list.ts";
 import type { SettledPlan, SettledRanking } from "./plan.ts";
 
-/** Of one ranking. */
-export interface Bounds {
-  readonly stay: readonly UnitName[];
-  /** An order that the blocks that stay must keep. */
-  readonly pattern: BlockPattern | undefined;
-  readonly notes: readonly string[];
-}
-
-/** By the ranking's name; none where the plan names no format. What the format refuses is the plan's fault. */
+/**
+ * By the ranking's name; none where the plan names no format. What the format refuses is the plan's fault.
+ */
 export async function boundsOf(
   model: Model,
   plan: SettledPlan,
@@ -34,11 +27,10 @@ export async function boundsOf(
     const path = list.pathOf(ranking);
     const found = await list.of(path, async () => {
       const units = unitsOf(ranking, model);
-      const limits = await exportLimits(model.subject, "exportable", units, { format }, call);
-      const stay = limits.refused.map(({ unit }) => unit);
-      const pattern = limits.keepsPattern ? (model.info.pattern ?? undefined) : undefined;
-      const own = { stay, pattern, notes: limitNotes(format, limits) };
-      checkCounts(units, plan, own);
+      const own = await formatBounds(model.subject, "exportable", units, { format }, call);
+      const { stay, pattern } = own;
+      const budgets = Array.isArray(plan.removals) ? plan.removals : [];
+      for (const budget of budgets) checkNumber(units, { budget, protect: stay, pattern }, own);
       return { own, may: units.filter((unit) => !stay.includes(unit)) };
     });
     if (found === undefined) continue;
@@ -68,21 +60,4 @@ function unitsOf(ranking: SettledRanking, model: Model): UnitName[] {
   }
   const recipe = ranking.by === "search" ? ranking.recipe : undefined;
   return playersOf(recipe === undefined ? ranking.units : recipes[recipe].kinds, model.info);
-}
-
-/** Numbers of units that cannot go so. */
-function checkCounts(
-  units: readonly UnitName[],
-  { removals }: SettledPlan,
-  { stay, pattern, notes }: Bounds,
-): void {
-  if (!Array.isArray(removals)) return;
-  for (const budget of removals) {
-    try {
-      spaceOf({ players: units }, { budget, protect: stay, pattern });
-    } catch (error) {
-      if (!(error instanceof DepthkitError)) throw error;
-      throw new DepthkitError(error.code, [error.message, ...notes].join(" "));
-    }
-  }
 }

@@ -6,6 +6,7 @@ import { Corpus } from "../../model/corpus.ts";
 import type { Depthkit } from "../../model/depthkit.ts";
 import type { GenerationTask } from "../../model/generation-task.ts";
 import type { Model } from "../../model/model.ts";
+import type { Bounds } from "../../model/search/bounds.ts";
 import { FitInfluence } from "../../model/search/fit-influence.ts";
 import { sharedNote } from "../../model/search/text-parts.ts";
 import type { Task } from "../../model/task.ts";
@@ -14,7 +15,7 @@ import type { Fault } from "../../options.ts";
 import { checkUnits } from "../../protocol/units.ts";
 import type { CallOptions } from "../../rpc/call-options.ts";
 import { probe } from "../probes.ts";
-import { type Bounds, boundsOf } from "./bounds.ts";
+import { boundsOf } from "./bounds.ts";
 import type { FaultList } from "./fault-list.ts";
 import type {
   SettledCalibration,

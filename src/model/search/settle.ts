@@ -1,5 +1,4 @@
 import { item } from "../../arrays.ts";
-import { DepthkitError } from "../../errors.ts";
 import type { Subject } from "../../evaluation/subject.ts";
 import type { UnitKind, UnitName } from "../../protocol/common.ts";
 import { trainedMethods } from "../../protocol/repair.ts";
@@ -9,7 +8,6 @@ import { type CallOptions, callOf } from "../../rpc/call-options.ts";
 import type { Budget } from "../../selection/budget.ts";
 import type { BlockPattern } from "../../selection/pattern.ts";
 import type { MeasureScores, Scores } from "../../selection/scores.ts";
-import { spaceOf } from "../../selection/space-of.ts";
 import {
   type NamedStrategy,
   namedStrategy,
@@ -17,8 +15,9 @@ import {
   type StrategyChoice,
 } from "../../selection/strategy-choice.ts";
 import type { RepairOptions } from "../repair.ts";
+import { type Bounds, checkNumber, formatBounds } from "./bounds.ts";
 import { costBudgets } from "./count-budget.ts";
-import { type ExportableInto, exportLimits, limitNotes } from "./exportable.ts";
+import type { ExportableInto } from "./exportable.ts";
 import { FitInfluence } from "./fit-influence.ts";
 import { type InfluenceScores, influenceScores, isGradientMetric } from "./influence-scores.ts";
 import { isByInfluence, learnedGatesOf, type ModelSearchOptions } from "./options.ts";
@@ -60,11 +59,11 @@ export async function settle(
   const protect = protectedOf(given.protect ?? [], recipe.protectedEnds ?? [0, 0], players, depth);
   const bounds = await boundsOf(on, given, players);
   const stays = { protect: [...protect, ...bounds.stay], pattern: bounds.pattern };
-  checkBudget(
-    players,
-    { budget, candidates: typeof candidates === "number" ? undefined : candidates, ...stays },
-    bounds,
-  );
+  // Costs are counted later.
+  if (costBudgets(budget) === undefined) {
+    const named = typeof candidates === "number" ? undefined : candidates;
+    checkNumber(players, { budget, candidates: named, ...stays }, bounds);
+  }
   const strategy = await strategyOf(recipe.strategy ?? overGame(given.strategy), fitted);
   return {
     strategy,
@@ -78,13 +77,6 @@ export async function settle(
   };
 }
 
-/** What sets a format or an order of blocks leaves. */
-interface Bounds {
-  readonly stay: readonly UnitName[];
-  readonly pattern: BlockPattern | undefined;
-  readonly notes: readonly string[];
-}
-
 async function boundsOf(
   on: Subject,
   given: ModelSearchOptions,
@@ -96,13 +88,8 @@ async function boundsOf(
   }
   const into = exportableOf(given);
   if (into === undefined) return { stay: [], pattern: given.pattern && (pattern ?? undefined), notes: [] };
-  const limits = await exportLimits(on, "Searching", players, into, callOf(given));
-  const keeps = given.pattern === "keep" || limits.keepsPattern;
-  return {
-    stay: limits.refused.map(({ unit }) => unit),
-    pattern: keeps ? (pattern ?? undefined) : undefined,
-    notes: limitNotes(into.format, limits),
-  };
+  const bounds = await formatBounds(on, "Searching", players, into, callOf(given));
+  return given.pattern === "keep" ? { ...bounds, pattern: pattern ?? undefined } : bounds;
 }
 
 /** A format with what will be in place of what goes, as far as a search knows. */
@@ -117,21 +104,6 @@ function exportableOf(
   const made = repair === undefined ? [] : [own as RepairOptions];
   const learned: RepairOptions[] = lora ? [{ method: "lora", rank: lora.rank, targets: lora.targets }] : [];
   return { format: into.format, repairs: into.repairs ?? [...made, ...learned] };
-}
-
-/** Refuses a count that cannot be met before anything is measured; costs are counted later. */
-function checkBudget(
-  players: readonly UnitName[],
-  asked: Parameters<typeof spaceOf>[1],
-  { notes }: Bounds,
-): void {
-  if (costBudgets(asked.budget) !== undefined) return;
-  try {
-    spaceOf({ players }, asked);
-  } catch (error) {
-    if (!(error instanceof DepthkitError) || notes.length === 0) throw error;
-    throw new DepthkitError(error.code, `${error.message} ${notes.join(" ")}`, { details: error.details });
-  }
 }
 
 /** `learned-gates` takes the lowest of what it learned. */

@@ -3,7 +3,12 @@ import type { Game } from "../../game/game.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import { unitsOf } from "../../protocol/units.ts";
 import { searchGame } from "../../selection/index.ts";
-import { namedStrategy, needsOf, type StrategyChoice } from "../../selection/strategy-choice.ts";
+import {
+  namedStrategy,
+  needsOf,
+  type StrategyChoice,
+  type StrategyName,
+} from "../../selection/strategy-choice.ts";
 import type { CountedBudget } from "./count-budget.ts";
 import type { FitInfluence } from "./fit-influence.ts";
 import { learnedGatesOf, type ModelSearchOptions } from "./options.ts";
@@ -47,7 +52,7 @@ export async function startsOf(
   if (!takes && options.start !== undefined) {
     refuse(`"${name}" makes no use of \`start\`; leave it out or choose another strategy`);
   }
-  const narrow = typeof options.candidates === "number" && (takes || name === "greedy");
+  const narrow = typeof options.candidates === "number" && looksAtSets(name);
   const sets = takes || narrow ? await setsOf(on, options, settled, counted, game, known) : [];
   const { candidates } = settled;
   const beside = narrow ? sets.flatMap(({ removed }) => removed) : [];
@@ -57,19 +62,23 @@ export async function startsOf(
   };
 }
 
+/** Strategies to whose candidates those of known sets are added. */
+const looksAtSets = (name: StrategyName) => needsOf[name].start === true || name === "greedy";
+
+/** What a search starts from: as asked, or by default where all `blocks` play and none is named. */
+function askedStart({ start, fit, recipe, candidates }: ModelSearchOptions, blocks: boolean) {
+  const byDefault = blocks && fit !== undefined && recipe === undefined && !Array.isArray(candidates);
+  return start ?? (byDefault ? defaults : []);
+}
+
 /** Whether a search will ask how alike the ends of spans are, as far as its options tell. */
-export function startsFromSpans({
-  recipe,
-  strategy,
-  start,
-  candidates,
-  players,
-}: ModelSearchOptions): boolean {
+export function startsFromSpans(options: ModelSearchOptions): boolean {
+  const { recipe, strategy, candidates, players = "block" } = options;
   if (recipe !== undefined || learnedGatesOf(strategy) !== undefined) return false;
   const { name } = namedStrategy((strategy ?? "greedy") as StrategyChoice);
-  if (needsOf[name].start !== true && !(name === "greedy" && typeof candidates === "number")) return false;
-  if (start !== undefined) return start.some((one) => one === "llm-streamline" || one === "lorp");
-  return (players ?? "block") === "block" && !Array.isArray(candidates);
+  const asks = needsOf[name].start === true || (looksAtSets(name) && typeof candidates === "number");
+  const start = askedStart(options, players === "block");
+  return asks && start.some((one) => one === "llm-streamline" || one === "lorp");
 }
 
 async function setsOf(
@@ -80,10 +89,9 @@ async function setsOf(
   game: Game<UnitName>,
   known: FitInfluence | undefined,
 ): Promise<readonly StartSet[]> {
-  const { start, fit, recipe, candidates, signal } = options;
+  const { candidates, signal } = options;
   const blocks = players.join() === unitsOf("block", on.info).join();
-  const byDefault = blocks && fit !== undefined && recipe === undefined && !Array.isArray(candidates);
-  const named = start ?? (byDefault ? defaults : []);
+  const named = askedStart(options, blocks);
   if (!areRecipes(named)) return named;
   if (named.length > 0 && !blocks) {
     refuse("`start` names recipes, which choose among all blocks; give sets, or let all blocks play");

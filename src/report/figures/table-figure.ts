@@ -72,7 +72,9 @@ function write(value: Cell, column: TableColumn | undefined): string {
   return typeof value === "number" ? writeNumber(value, column?.format) : value;
 }
 
-/** As wide as its cells, and at least as the page. Names are cut where it would be too wide; nothing else is. */
+/**
+ * As wide as its cells, and at least as the page. Names are cut where it would be too wide; nothing else is.
+ */
 export function drawTable({ columns, rows }: TableFigure): Picture {
   const limits = limitsOf({ columns, rows });
   const wanted = columns.map(({ title, detail, bar }, index) => {

@@ -52,15 +52,17 @@ export function surrogate({ everySize, floor }: SurrogateSettings): Strategy {
         }
         if (through.length === 0) break;
         await run.evaluate(through);
-        const chosen = run.top.best().find((set) => space.isChoice(set.absent()));
+        const chosen = bestChoice(run);
         if (chosen !== undefined) run.step(through, chosen);
       }
-      const chosen = run.top.best().find((set) => space.isChoice(set.absent()));
+      const chosen = bestChoice(run);
       if (chosen === undefined) run.require(run.remaining + 1);
       return chosen?.absent() ?? [];
     },
   };
 }
+
+const bestChoice = ({ top, space }: SearchRun) => top.best().find((set) => space.isChoice(set.absent()));
 
 /** What a set costs that goes through all games. */
 const oneMore = (run: SearchRun) => narrowedCost(1, 1, run.weights);
