@@ -47,6 +47,8 @@ export async function settle(
   const { depth } = on.info;
   const { candidates } = given;
   const recipe: Partial<Recipe> = given.recipe === undefined ? {} : recipes[given.recipe];
+  const asked = recipe.strategy ?? overGame(given.strategy);
+  if (given.start !== undefined) checkStart(asked);
   const players = playersOf(recipe.kinds ?? given.players ?? "block", on.info);
   const scores = recipe.scores === undefined ? given.scores : { metric: recipe.scores };
   let measured = known;
@@ -64,7 +66,7 @@ export async function settle(
     const named = typeof candidates === "number" ? undefined : candidates;
     checkNumber(players, { budget, candidates: named, ...stays }, bounds);
   }
-  const strategy = await strategyOf(recipe.strategy ?? overGame(given.strategy), fitted);
+  const strategy = await strategyOf(asked, fitted);
   return {
     strategy,
     players,
@@ -113,6 +115,15 @@ function overGame(strategy: ModelSearchOptions["strategy"]): StrategyChoice {
   return typeof strategy === "object" && strategy.name === "learned-gates" ? "lowest" : strategy;
 }
 
+/** Refused before anything is measured. */
+function checkStart(asked: AskedStrategy): void {
+  const { name } = namedStrategy(asked === "angular-span" || asked === "cosine-span" ? "span" : asked);
+  if (needsOf[name].start === true) return;
+  refuse(`"${name}" makes no use of \`start\`; leave it out or choose another strategy`);
+}
+
+type AskedStrategy = StrategyChoice | "angular-span" | "cosine-span";
+
 /** What a search is settled with that rests on `fit`. */
 interface Fitted {
   readonly players: readonly UnitName[];
@@ -124,7 +135,7 @@ interface Fitted {
 
 /** The strategy with what it takes from the text. */
 async function strategyOf(
-  strategy: StrategyChoice | "angular-span" | "cosine-span",
+  strategy: AskedStrategy,
   { players, depth, call, influence }: Fitted,
 ): Promise<StrategyChoice> {
   if (strategy === "angular-span") {

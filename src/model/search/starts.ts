@@ -49,9 +49,6 @@ export async function startsOf(
 ): Promise<Starts> {
   const { name } = namedStrategy(settled.strategy);
   const takes = needsOf[name].start === true;
-  if (!takes && options.start !== undefined) {
-    refuse(`"${name}" makes no use of \`start\`; leave it out or choose another strategy`);
-  }
   const narrow = typeof options.candidates === "number" && looksAtSets(name);
   const sets = takes || narrow ? await setsOf(on, options, settled, counted, game, known) : [];
   const { candidates } = settled;
@@ -100,7 +97,8 @@ async function setsOf(
   for (const one of named) {
     // A number of candidates narrows the search; what it starts from may be others.
     const listed = Array.isArray(candidates) ? candidates : undefined;
-    const alone = { ...options, recipe: one, strategy: undefined, scores: undefined, players: undefined };
+    const asked = { strategy: undefined, scores: undefined, players: undefined, start: undefined };
+    const alone = { ...options, ...asked, recipe: one };
     // What breaks an order of blocks is a start too: the strategy makes a set of it that does not.
     const anywhere = { ...alone, protect, exportable: undefined, pattern: undefined, candidates: listed };
     const found = await settle(on, anywhere, known);
