@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
-import signal
-import tempfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from cluster.actors import OPTIONS, Meddling, actors, kill_one, saved
 from depthkit_worker.cluster.cluster import Cluster
-from depthkit_worker.cluster.leftovers import sweep
-from depthkit_worker.cluster.ray_session import RaySession
-from depthkit_worker.contract.wire import EngineOptions, ModelOptions
+from depthkit_worker.contract.wire import EngineOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.load import load_model
@@ -31,39 +24,11 @@ from depthkit_worker.session.job import Job, Unattended, cancelled
 from depthkit_worker.subnetworks.engine import EngineResult, evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks
 from subnetworks.physical import corpus_of, random_masks
-from tiny import DEPTH, t_llama, token_ids
+from tiny import DEPTH, token_ids
 
 UNITS = tuple(Unit(kind, index) for index in range(DEPTH) for kind in UNIT_KINDS)
 REPAIRED = Unit("block", 2)
-OPTIONS = ModelOptions(device="cpu", dtype="float32")
 CORPUS = corpus_of([*token_ids(8, 24)])
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    folder = Path(tempfile.mkdtemp(prefix="depthkit-ray-"))
-    yield Cluster(RaySession("auto", 2, folder, cores=2))
-    import ray  # reads how it authenticates itself when it is imported
-
-    ray.shutdown()
-    sweep(folder)
-    assert not folder.exists()
-
-
-@pytest.fixture(scope="module")
-def decoder(
-    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, smollm2_tokenizer: PreTrainedTokenizerBase
-) -> Decoder:
-    folder = saved(tmp_path_factory.mktemp("models") / "model", smollm2_tokenizer)
-    loaded = load_model(str(folder), folder, OPTIONS, Unattended())
-    cluster.place(loaded, OPTIONS, Unattended())
-    return loaded
-
-
-def saved(folder: Path, tokenizer: PreTrainedTokenizerBase, depth: int = DEPTH) -> Path:
-    t_llama(depth).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
 
 
 def evaluate(
@@ -91,33 +56,6 @@ def assert_same(there: EngineResult, here: EngineResult) -> None:
     assert there.counts == here.counts and there.distinct == here.distinct
 
 
-class Meddling(Unattended):
-    """Does something once, when pieces are under way."""
-
-    def __init__(self, meddle: Callable[[], None]) -> None:
-        self._meddle: Callable[[], None] | None = meddle
-        self.done: list[int] = []
-
-    def check(self) -> None:
-        if self._meddle is not None and any(".run" in title for title in actors().values()):
-            meddle, self._meddle = self._meddle, None
-            meddle()
-
-    def report(self, phase: str, done: int, total: int | None, unit: str = "") -> None:
-        self.done.append(done)
-
-
-def actors() -> dict[int, str]:
-    """The processes that live, with what Ray says they are at."""
-    found: dict[int, str] = {}
-    for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            title = " ".join(process.cmdline())
-            if title.startswith("ray::PieceActor"):
-                found[process.pid] = title
-    return found
-
-
 def test_values_are_those_of_one_device(cluster: Cluster, decoder: Decoder) -> None:
     here, there = evaluate(decoder), evaluate(decoder, cluster)
     assert_same(there, here)
@@ -142,8 +80,7 @@ def test_an_actor_that_is_killed_loses_nothing(cluster: Cluster, decoder: Decode
     killed: list[int] = []
 
     def kill() -> None:
-        killed.append(next(iter(actors())))
-        os.kill(killed[0], signal.SIGKILL)
+        killed.append(kill_one())
 
     job = Meddling(kill)
     assert_same(evaluate(decoder, cluster, job), evaluate(decoder))
@@ -166,12 +103,12 @@ def test_a_cancelled_run_ends_on_the_actors_too(cluster: Cluster, decoder: Decod
 
 
 def test_another_model_in_its_place_is_refused(
-    cluster: Cluster, decoder: Decoder, tmp_path: Path, smollm2_tokenizer: PreTrainedTokenizerBase
+    cluster: Cluster, decoder: Decoder, tmp_path: Path, words: PreTrainedTokenizerBase
 ) -> None:
-    other = saved(tmp_path / "model", smollm2_tokenizer)
+    other = saved(tmp_path / "model", words)
     loaded = load_model(str(other), tmp_path, OPTIONS, Unattended())
     shutil.rmtree(other)
-    saved(other, smollm2_tokenizer, depth=DEPTH + 1)
+    saved(other, words, depth=DEPTH + 1)
     with pytest.raises(DepthkitError, match="another model here than on the worker's machine") as refused:
         cluster.place(loaded, OPTIONS, Unattended())
     assert refused.value.code == "CLUSTER_UNAVAILABLE"

@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 from depthkit_worker.subnetworks.executor import Evaluation, Piece
 from depthkit_worker.subnetworks.plan import Plan, cost_of_rows
 from depthkit_worker.subnetworks.positions import ALL_POSITIONS
-from depthkit_worker.subnetworks.splits import MOST_SECONDS, Pace, Split, done_after, split
+from depthkit_worker.subnetworks.splits import (
+    MOST_SECONDS,
+    ItemCut,
+    Pace,
+    Split,
+    cut_items,
+    done_after,
+    split,
+)
 from depthkit_worker.subnetworks.steps import Shares, StepCost
 
 COST = StepCost(parallel=False, shares=Shares(0.3, 0.7))
@@ -110,3 +118,30 @@ def test_pieces_are_longer_where_short_ones_would_lose_what_is_shared() -> None:
 )
 def test_when_the_last_device_is_done(seconds: list[float], devices: int, last: float) -> None:
     assert done_after(seconds, devices) == last
+
+
+def items_cut(count: int, batch: int, pace: Pace, devices: int) -> ItemCut:
+    """Items of 64 tokens through 12 blocks."""
+    found = cut_items(count, batch, lambda items: DEPTH * pace.block(64 * len(items)), devices)
+    assert [item for part in found.parts for item in part] == list(range(count)), "each once, in order"
+    return found
+
+
+def test_items_go_in_whole_batches_where_there_are_enough() -> None:
+    found = items_cut(400, 4, LINEAR, 2)
+    assert all(len(part) % 4 == 0 for part in found.parts)
+    assert max(found.seconds) <= MOST_SECONDS
+    assert done_after(found.seconds, 2) < 0.6 * sum(found.seconds)
+
+
+def test_few_batches_are_cut_smaller_where_that_ends_sooner() -> None:
+    assert len(items_cut(16, 16, LINEAR, 4).parts) >= 4
+    assert len(items_cut(16, 16, FLAT, 4).parts) == 1, "a GPU takes as long for a part of them"
+
+
+def test_what_takes_no_time_is_one_part() -> None:
+    assert [*items_cut(1000, 8, Pace(0.0, 1e-9), 8).parts] == [range(1000)]
+
+
+def test_no_items_are_no_parts() -> None:
+    assert items_cut(0, 8, LINEAR, 2).parts == ()

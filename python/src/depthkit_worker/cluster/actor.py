@@ -1,4 +1,4 @@
-"""What runs on the cluster: holds models, and measures pieces of work on them."""
+"""What runs on the cluster: holds models, and does pieces of work on them."""
 
 from __future__ import annotations
 
@@ -6,29 +6,27 @@ import os
 import platform
 import sys
 import time
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection
+from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import ray
 import torch
 
-from depthkit_worker.cluster.messages import Done, Failed, Loaded, ModelOrder, received
+from depthkit_worker.cluster.messages import Done, Failed, Loaded, ModelOrder
+from depthkit_worker.cluster.orders import Begun, Order
 from depthkit_worker.cluster.pace import measure_pace
-from depthkit_worker.data.corpus import Corpus
-from depthkit_worker.data.tasks import Task
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.load import load_model
 from depthkit_worker.models.model_digest import model_digest
 from depthkit_worker.session.job import cancelled
-from depthkit_worker.subnetworks.executor import Evaluation, LocalExecutor, Piece
 from depthkit_worker.subnetworks.screening import screening_of
 
 T = TypeVar("T")
 HELD = 4
-"""Evaluations, and data made ready for a model, that are kept for the next piece."""
+"""Orders that were begun, and data made ready for a model, that are kept for the next piece."""
 
 
 class PieceActor:
@@ -37,8 +35,8 @@ class PieceActor:
     def __init__(self, threads: int) -> None:
         self._threads = threads
         self._decoders: dict[str, Decoder] = {}
-        self._executors: OrderedDict[tuple[str, str], LocalExecutor] = OrderedDict()
-        self._evaluations: OrderedDict[tuple[str, str], Evaluation] = OrderedDict()
+        self._orders: OrderedDict[tuple[str, str], Begun] = OrderedDict()
+        self._data: OrderedDict[tuple[str, str], Any] = OrderedDict()
         self._stopped: set[str] = set()
 
     def load(self, order: ModelOrder) -> Loaded | Failed:
@@ -55,7 +53,7 @@ class PieceActor:
 
     def unload(self, key: str) -> None:
         self._decoders.pop(key, None)
-        for held in (self._executors, self._evaluations):
+        for held in (self._orders, self._data):
             for one in [one for one in held if one[0] == key]:
                 del held[one]
 
@@ -64,33 +62,30 @@ class PieceActor:
         """Give up all that belongs to `run`, also what has not begun."""
         self._stopped.add(run)
 
-    def run(self, run: str, key: str, refs: tuple[Any, Any], piece: Piece) -> Done | Failed | None:
-        """`refs`: of the data and of the evaluation, in a tuple so that each is fetched once and not for
-        every piece. None: stopped."""
+    def run(self, run: str, key: str, refs: tuple[Any, ...], piece: Any) -> Done | Failed | None:
+        """`refs`: of the order, and of the data where it is about some, in a tuple so that each is fetched
+        once and not for every piece. None: stopped."""
         torch.set_num_threads(self._threads)
-        tally = _Tally(run, self._stopped)
+        job = _Watched(run, self._stopped)
         started = time.perf_counter()
         try:
-            tally.check()
-            data, evaluation = refs
-            executor = self._executor(key, data)
-            sums = tuple(executor.run(self._evaluation(key, evaluation), [piece], tally))
+            job.check()
+            found = self._begun(key, *refs)(piece, job)
         except DepthkitError as error:
             if error.code == "CANCELLED":
                 return None
             return Failed(error.code, error.message, error.details)
-        steps = tuple((index, codes, count) for (index, codes), count in tally.steps.items())
-        return Done(sums, steps, tally.heads, tuple(tally.notes), time.perf_counter() - started)
+        return Done(found, time.perf_counter() - started)
 
-    def _executor(self, key: str, ref: Any) -> LocalExecutor:
-        def make() -> LocalExecutor:
-            data: Corpus | Task = ray.get(ref)
-            return LocalExecutor(self._decoders[key], data)
+    def _begun(self, key: str, order: Any, data: Any = None) -> Begun:
+        def ready(make: Callable[[Any], Any]) -> Any:
+            return _held(self._data, (key, data.hex()), lambda: make(ray.get(data)))
 
-        return _held(self._executors, (key, ref.hex()), make)
+        def begin() -> Begun:
+            placed: Order = ray.get(order)
+            return placed.begin(self._decoders[key], ready)
 
-    def _evaluation(self, key: str, ref: Any) -> Evaluation:
-        return _held(self._evaluations, (key, ref.hex()), lambda: received(ray.get(ref), self._decoders[key]))
+        return _held(self._orders, (key, order.hex()), begin)
 
 
 class _Watched:
@@ -106,27 +101,6 @@ class _Watched:
 
     def report(self, phase: str, done: int, total: int | None, unit: str = "") -> None:
         return
-
-
-class _Tally(_Watched):
-    """What a piece spends, for the worker to count."""
-
-    def __init__(self, run: str, stopped: set[str]) -> None:
-        super().__init__(run, stopped)
-        self.steps: Counter[tuple[int, frozenset[int]]] = Counter()
-        self.heads = 0
-        self.notes: list[str] = []
-
-    def step(self, index: int, codes: Collection[int], sequences: int) -> None:
-        self.check()
-        self.steps[index, frozenset(codes)] += sequences
-
-    def head(self, sequences: int) -> None:
-        self.check()
-        self.heads += sequences
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def _require_same(decoder: Decoder, order: ModelOrder) -> None:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from depthkit_worker.cluster.crew import Crew, crew_for
 from depthkit_worker.cluster.executor import RayExecutor
+from depthkit_worker.cluster.hands import RayHands
 from depthkit_worker.cluster.messages import ModelOrder
 from depthkit_worker.cluster.ray_session import RaySession
 from depthkit_worker.contract.wire import ModelOptions
@@ -21,10 +22,11 @@ from depthkit_worker.models.model_digest import model_digest
 from depthkit_worker.session.job import GLANCE, Job
 from depthkit_worker.subnetworks.data_rows import Data
 from depthkit_worker.subnetworks.screening import screening_of
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
 class Cluster:
-    """Models are placed on actors, and executors made that have their work done there."""
+    """Models are placed on actors, and executors and hands made that have their work done there."""
 
     def __init__(self, ray: RaySession) -> None:
         self._ray = ray
@@ -60,6 +62,10 @@ class Cluster:
     def executor(self, decoder: Decoder, data: Data) -> RayExecutor:
         key, crew = self._models[decoder]
         return RayExecutor(crew, key, decoder, data, self._placed(data))
+
+    def hands(self, subnetwork: Subnetwork) -> RayHands:
+        key, crew = self._models[subnetwork.decoder]
+        return RayHands(crew, key, subnetwork)
 
     def _placed(self, data: Data) -> Any:
         """Put into the object store once, from where each node fetches it once."""

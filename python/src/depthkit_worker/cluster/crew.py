@@ -48,8 +48,8 @@ class Crew:
         self._tended = 0.0
         self._deaths = 0
         self._last: dict[str, Pace] = {}
-        self._off: dict[str, float] = {}
-        """By a model's key, how many times as long as expected its last pieces took."""
+        self._off: dict[tuple[str, str], float] = {}
+        """By a model's key and the kind of work, how many times as long as expected the last pieces took."""
 
     def hold(self, order: ModelOrder) -> None:
         """Have every actor load a model, those that come later too."""
@@ -74,10 +74,10 @@ class Crew:
         return sum(key in member.holds or key in member.loading for member in self.members)
 
     def pace(self, key: str) -> Pace:
-        """The median of those that hold the model, or held it last, corrected by the pieces they have run."""
+        """As measured: the median of those that hold the model, or held it last."""
         paces = [member.holds[key].pace for member in self.holding(key)] or [self._last[key]]
         call, token = (float(np.median([getattr(one, part) for one in paces])) for part in ("call", "token"))
-        return Pace(call, token).times(self.off(key))
+        return Pace(call, token)
 
     def tend(self, note: Callable[[str], None]) -> None:
         """Take note of who is ready, and make actors where there is room. An actor that cannot hold a model
@@ -109,16 +109,16 @@ class Crew:
             )
         self._tended = 0.0
 
-    def came_back(self, key: str, times: float | None) -> None:
-        """A piece is done, and took so many times as long as by the pace that was measured at first; None:
-        nothing was expected of it."""
+    def came_back(self, key: str, kind: str, times: float | None) -> None:
+        """A piece of this kind of work is done, and took so many times as long as by the pace that was
+        measured; None: nothing was expected of it."""
         self._deaths = 0
         if times is None:
             return
-        self._off[key] = (1 - LEARNING) * self.off(key) + LEARNING * times
+        self._off[key, kind] = (1 - LEARNING) * self.off(key, kind) + LEARNING * times
 
-    def off(self, key: str) -> float:
-        return self._off.get(key, 1.0)
+    def off(self, key: str, kind: str) -> float:
+        return self._off.get((key, kind), 1.0)
 
     def _size(self) -> int:
         return self._wanted or room_for(resources(), self._need)

@@ -11,6 +11,7 @@ import heapq
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,10 +65,55 @@ class Split:
 
 
 @dataclass(frozen=True)
+class ItemCut:
+    """Items of one subnetwork's work, cut into parts."""
+
+    parts: tuple[range, ...]
+    seconds: tuple[float, ...]
+    """That each part takes."""
+
+
+def cut_items(
+    count: int, batch: int, seconds: Callable[[range], float], devices: int, beside: float = 0.0
+) -> ItemCut:
+    """`count` items in parts of whole batches, or where these are too few in smaller batches, so that
+    `devices` are done soonest. `seconds`: of some items as one batch; `beside`: that every part takes
+    besides."""
+    return (
+        _best(_item_cuts(count, batch, seconds, devices, beside + PIECE_SECONDS), devices)
+        if count
+        else ItemCut((), ())
+    )
+
+
+def _item_cuts(
+    count: int, batch: int, seconds: Callable[[range], float], devices: int, beside: float
+) -> Iterator[ItemCut]:
+    """From one part down, each half as large as the one before, until there are many."""
+    batch = min(batch, count)
+    whole = [batch << power for power in reversed(range(((count - 1) // batch).bit_length() + 1))]
+    smaller = [-(-batch >> power) for power in range(1, batch.bit_length())]
+    for size in (*whole, *smaller):
+        parts = tuple(_stretches_of(range(count), size))
+        each = (sum(map(seconds, _stretches_of(part, min(size, batch)))) + beside for part in parts)
+        found = ItemCut(parts, tuple(each))
+        yield found
+        if len(parts) >= ENOUGH * devices and max(found.seconds) <= MOST_SECONDS:
+            return
+
+
+def _stretches_of(items: range, size: int) -> Iterator[range]:
+    return (items[first : first + size] for first in range(0, len(items), size))
+
+
+@dataclass(frozen=True)
 class _Cut:
     pieces: tuple[Piece, ...]
     seconds: tuple[float, ...]
     evaluations: float
+
+
+C = TypeVar("C", _Cut, ItemCut)
 
 
 def split(plan: Plan, evaluation: Evaluation, cost: StepCost, tokens: int, pace: Pace, devices: int) -> Split:
@@ -114,14 +160,14 @@ def done_after(seconds: Iterable[float], devices: int) -> float:
     return max(free)
 
 
-def _best(candidates: Iterable[_Cut], devices: int) -> _Cut:
+def _best(candidates: Iterable[C], devices: int) -> C:
     """The one that ends soonest; of those that end about as soon, the one whose pieces are short enough, and
     then the one with the fewest."""
     ends = [(done_after(found.seconds, devices), found) for found in candidates]
     soon = (1 + SLACK) * min(end for end, _ in ends)
     return min(
         (found for end, found in ends if end <= soon),
-        key=lambda found: (max(MOST_SECONDS, *found.seconds), len(found.pieces)),
+        key=lambda found: (max(MOST_SECONDS, *found.seconds), len(found.seconds)),
     )
 
 
