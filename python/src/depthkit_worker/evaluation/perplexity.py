@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,14 +19,15 @@ from depthkit_worker.contract.wire import (
     Policy,
 )
 from depthkit_worker.data.stream import TextStream
-from depthkit_worker.data.tokens import leading, tokeniser_of
+from depthkit_worker.data.tokens import Ids, leading, tokeniser_of
 from depthkit_worker.data.windows import Window, Windows, lay_windows
 from depthkit_worker.evaluation.finished_items import FinishedItems, exactly
 from depthkit_worker.evaluation.finite import exponential, finite
 from depthkit_worker.evaluation.token_losses import token_losses
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.policies.follow import following, require_teacher_forced
+from depthkit_worker.policies.follow import at_work, require_teacher_forced
 from depthkit_worker.session.job import Job
+from depthkit_worker.subnetworks.hands import Hands, Items, Load
 from depthkit_worker.subnetworks.head import Head
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
@@ -42,9 +44,11 @@ def perplexity(
     policy: Policy | None = None,
     finished: FinishedItems | None = None,
     each: Each | None = None,
+    hands: Hands | None = None,
 ) -> PerplexityResult:
     """Perplexity of `subnetwork` on `stream`, made with the same options, under `policy`. An item of
-    `finished` is a chunk, its value the summed loss. `each` makes what the result says of single chunks.
+    `finished` is a chunk, its value the summed loss. `each` makes what the result says of single chunks;
+    `hands` are who scores them, see `at_work`.
 
     The stream is cut in chunks; each token is scored once, in the first chunk that holds it, given the
     tokens before it in that chunk; a chunk's first token is not scored unless BOS stands before it.
@@ -62,8 +66,14 @@ def perplexity(
         len(stream.ids), options, limit=decoder.context_length, bos=bos is not None, own=own
     )
     finished = finished or FinishedItems()
-    with following(subnetwork, policy) as follower:
-        _score_chunks(decoder, stream, windows, bos, options.batch_size, job, finished)
+    missing = finished.missing([exactly(1)] * len(windows.chunks))
+    with at_work(subnetwork, policy, hands) as (workers, follower):
+        work = ChunkLosses(bos, windows.chunk, options.batch_size)
+        done = len(windows.chunks) - len(missing)
+        for found in workers.run(work, _items(stream, windows, missing, options.batch_size), job):
+            finished.add(found.places, [found.losses[row : row + 1] for row in range(len(found.places))])
+            done += len(found.places)
+            job.report("perplexity", done, len(windows.chunks), "chunks")
     losses = np.array([finished[chunk][0] for chunk in range(len(windows.chunks))])
     scored = np.array([window.end - window.scored_from for window in windows.chunks])
     total = float(losses.sum())
@@ -85,7 +95,7 @@ def perplexity(
         bos=options.bos,
         bos_added=bos is not None,
         bos_in_text=sum(own(window.start) > 0 for window in windows.chunks),
-        first_tokens=tokeniser.first(_row(stream, windows.chunks[0], bos).tolist()),
+        first_tokens=tokeniser.first(_with_bos(_text(stream, windows.chunks[0]), bos).tolist()),
         tokens_total=len(stream.ids),
         tokens_scored=tokens,
         tokens_dropped=windows.dropped,
@@ -96,39 +106,75 @@ def perplexity(
     )
 
 
-def _score_chunks(
-    decoder: Decoder,
-    stream: TextStream,
-    windows: Windows,
-    bos: int | None,
-    batch_size: int,
-    job: Job,
-    finished: FinishedItems,
-) -> None:
-    """Finishes the chunks that are missing, a batch at a time."""
-    front, head = int(bos is not None), Head(decoder)
-    missing = finished.missing([exactly(1)] * len(windows.chunks))
-    done = len(windows.chunks) - len(missing)
-    for first in range(0, len(missing), batch_size):
-        places = missing[first : first + batch_size]
-        batch = [windows.chunks[place] for place in places]
-        input_ids = torch.full((len(batch), front + windows.chunk), bos or 0)
-        scored = torch.zeros_like(input_ids, dtype=torch.bool)
-        counted = torch.zeros_like(scored)
-        for row, window in enumerate(batch):
-            ids = _row(stream, window, bos)
-            input_ids[row, : len(ids)] = torch.from_numpy(ids)
-            counted[row, : len(ids)] = True
-            scored[row, len(ids) - (window.end - window.scored_from) : len(ids)] = True
-        losses = token_losses(decoder, head, input_ids, scored, places, job, counted)
-        finished.add(places, list(losses.sum(1, keepdim=True).numpy()))
-        job.report("perplexity", done + first + len(batch), len(windows.chunks), "chunks")
+@dataclass(frozen=True)
+class Chunks:
+    """Some of the chunks of a text."""
+
+    places: tuple[int, ...]
+    """Among all of them."""
+    rows: tuple[Ids, ...]
+    """The text of each, without BOS."""
+    scored: tuple[int, ...]
+    """Tokens of each that are scored, the last ones."""
 
 
-def _row(stream: TextStream, window: Window, bos: int | None) -> NDArray[np.int64]:
+@dataclass(frozen=True)
+class FoundLosses:
+    places: tuple[int, ...]
+    losses: NDArray[np.float64]
+    """(places,): summed over the tokens scored, in nats."""
+
+
+@dataclass(frozen=True)
+class ChunkLosses:
+    """Scores chunks, a batch at a time."""
+
+    bos: int | None
+    """Put in front of each."""
+    chunk: int
+    """Tokens of text of the longest."""
+    batch_size: int
+
+    def run(self, decoder: Decoder, part: Chunks, job: Job) -> Iterator[FoundLosses]:
+        front, head = int(self.bos is not None), Head(decoder)
+        for first in range(0, len(part.places), self.batch_size):
+            places = part.places[first : first + self.batch_size]
+            input_ids = torch.full((len(places), front + self.chunk), self.bos or 0)
+            scored = torch.zeros_like(input_ids, dtype=torch.bool)
+            counted = torch.zeros_like(scored)
+            for row in range(len(places)):
+                ids = _with_bos(part.rows[first + row], self.bos)
+                input_ids[row, : len(ids)] = torch.from_numpy(ids)
+                counted[row, : len(ids)] = True
+                scored[row, len(ids) - part.scored[first + row] : len(ids)] = True
+            losses = token_losses(decoder, head, input_ids, scored, places, job, counted)
+            yield FoundLosses(places, losses.sum(1).numpy())
+
+
+def _items(stream: TextStream, windows: Windows, missing: Sequence[int], batch_size: int) -> Items[Chunks]:
+    def part(numbers: range) -> Chunks:
+        places = tuple(missing[number] for number in numbers)
+        chunks = [windows.chunks[place] for place in places]
+        return Chunks(
+            places,
+            tuple(_text(stream, window) for window in chunks),
+            tuple(window.end - window.scored_from for window in chunks),
+        )
+
+    def load(numbers: range) -> Load:
+        return Load(1, len(numbers) * windows.chunk)
+
+    return Items(len(missing), batch_size, load, part)
+
+
+def _text(stream: TextStream, window: Window) -> Ids:
+    return stream.ids[window.start + window.own : window.end]
+
+
+def _with_bos(text: Ids, bos: int | None) -> NDArray[np.int64]:
     """The ids of a chunk, as the model gets them."""
-    text = stream.ids[window.start + window.own : window.end].astype(np.int64)
-    return text if bos is None else np.concatenate([np.array([bos]), text])
+    ids = text.astype(np.int64)
+    return ids if bos is None else np.concatenate([np.array([bos]), ids])
 
 
 def _words_and_bytes(stream: TextStream, windows: Windows) -> tuple[int | None, int | None]:

@@ -33,7 +33,7 @@ from depthkit_worker.evaluation.choices import (
 )
 from depthkit_worker.evaluation.task_scores import Scores, task_scores
 from depthkit_worker.handlers.items import finished_items
-from depthkit_worker.handlers.sources import check_readable, subnetwork_of
+from depthkit_worker.handlers.sources import check_readable, hands_of, subnetwork_of
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
@@ -53,6 +53,7 @@ def perplexity(session: Session, params: EvaluationPerplexityParams, call: Call)
         policy=params.policy,
         finished=finished_items(params.known, call),
         each=each if params.items else None,
+        hands=hands_of(session, subnetwork),
     )
 
 
@@ -100,7 +101,13 @@ def _scores(
     finished = finished_items(params.known, call)
     subnetwork = subnetwork_of(session, params)
     return task_scores(
-        subnetwork, task, call, policy=params.policy, batch_size=params.batch_size, finished=finished
+        subnetwork,
+        task,
+        call,
+        policy=params.policy,
+        batch_size=params.batch_size,
+        finished=finished,
+        hands=hands_of(session, subnetwork),
     )
 
 
@@ -109,7 +116,10 @@ def _dense(session: Session, params: EvaluationChoicesParams, task: Task, call: 
 
     def make() -> Scores:
         whole = Subnetwork.dense(session.models.get(params.model))
-        return task_scores(whole, task, call, batch_size=params.batch_size, phase="dense choices")
+        hands = hands_of(session, whole)
+        return task_scores(
+            whole, task, call, batch_size=params.batch_size, phase="dense choices", hands=hands
+        )
 
     return session.dense_scores.get(key, key, make)
 

@@ -12,6 +12,7 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.session.session import Session
+from depthkit_worker.subnetworks.hands import Hands
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
@@ -34,6 +35,11 @@ def subnetwork_of(session: Session, params: SubnetworkParams) -> Subnetwork:
     """The subnetwork a call works on."""
     repairs = tuple(session.repairs.get(handle) for handle in params.repairs)
     return Subnetwork(session.models.get(params.model), parse_units(params.removed), repairs)
+
+
+def hands_of(session: Session, subnetwork: Subnetwork) -> Hands | None:
+    """The actors that work on it; None: without a cluster."""
+    return None if session.cluster is None else session.cluster.hands(subnetwork)
 
 
 def data_of(session: Session, handle: str) -> Corpus | Task:

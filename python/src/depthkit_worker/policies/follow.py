@@ -26,6 +26,7 @@ from depthkit_worker.models.units import Parts
 from depthkit_worker.policies.decisions import blocks_of, decisions_of, warm_up_of
 from depthkit_worker.policies.tally import Tally
 from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.hands import Hands, OwnDevice
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
@@ -127,6 +128,19 @@ def following(subnetwork: Subnetwork, policy: Policy | None) -> Iterator[Followe
     follower = follower_of(subnetwork, policy)
     with led_by(follower, subnetwork):
         yield follower
+
+
+@contextmanager
+def at_work(
+    subnetwork: Subnetwork, policy: Policy | None, hands: Hands | None
+) -> Iterator[tuple[Hands, Follower | None]]:
+    """Who works on `subnetwork` under `policy`: the hands that are given, which have actors of their own and
+    know no policy; None: this worker's device."""
+    if hands is not None and policy is None:
+        yield hands, None
+        return
+    with following(subnetwork, policy) as follower:
+        yield OwnDevice(subnetwork.decoder), follower
 
 
 def follower_of(subnetwork: Subnetwork, policy: Policy) -> Follower:

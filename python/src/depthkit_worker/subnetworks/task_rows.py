@@ -136,7 +136,9 @@ class TaskRows:
         found = {sharers: self._lay_out(sharers) for sharers in sharing_a_row(task.items, self._together)}
         ranked = sorted(found.items(), key=lambda entry: (-entry[1].width, entry[0]))
         self._layouts = [layout for _, layout in ranked]
-        self.order: tuple[int, ...] = tuple(itertools.chain.from_iterable(sharers for sharers, _ in ranked))
+        self.sharers = [sharers for sharers, _ in ranked]
+        """Items that lie in one row where one batch has them, as their numbers in the task."""
+        self.order: tuple[int, ...] = tuple(itertools.chain.from_iterable(self.sharers))
         """Which item of the task each sequence is."""
         self._starts = list(itertools.accumulate((len(layout.homes) for layout in self._layouts), initial=0))
 
@@ -147,6 +149,11 @@ class TaskRows:
     @property
     def longest(self) -> int:
         return self._layouts[0].width
+
+    @property
+    def widths(self) -> list[int]:
+        """Tokens of each of `sharers`."""
+        return [sum(row.width for row in layout.rows) for layout in self._layouts]
 
     def shares(self, size: int | None, fitting: Callable[[int], int]) -> list[tuple[int, int]]:
         """Items that share a row count as one towards `size`."""
