@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
@@ -76,6 +76,15 @@ class Corpus:
     def row(self, number: int) -> Ids:
         """The tokens of one sequence."""
         return self.ids[self.starts[number] : self.starts[number + 1]]
+
+    def part(self, sequences: range) -> Corpus:
+        """Some of the sequences, which follow each other; it is named as the whole."""
+        first, end = self.starts[sequences.start], self.starts[sequences.stop]
+        starts = tuple(start - first for start in self.starts[sequences.start : sequences.stop + 1])
+        lengths = self.prompt_lengths
+        if lengths is not None:
+            lengths = lengths[sequences.start : sequences.stop]
+        return replace(self, ids=self.ids[first:end], starts=starts, prompt_lengths=lengths)
 
     def batch_of(self, sequences: Sequence[int]) -> Batch:
         """The named sequences, in that order."""

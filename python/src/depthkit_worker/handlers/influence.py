@@ -10,11 +10,12 @@ from depthkit_worker.contract.wire import (
     InfluenceStreamParams,
     InfluenceStreamResult,
 )
-from depthkit_worker.handlers.sources import check_readable, parse_units, subnetwork_of
+from depthkit_worker.handlers.sources import check_readable, hands_of, parse_units, subnetwork_of
 from depthkit_worker.influence.gradients import gradient_influence
 from depthkit_worker.influence.static import static_influence
 from depthkit_worker.influence.stream import stream_measures
 from depthkit_worker.memory.allocator import freed_memory_kept
+from depthkit_worker.policies.follow import at_work
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
 from depthkit_worker.subnetworks.gates import removed
@@ -25,8 +26,8 @@ def measure(session: Session, params: InfluenceMeasureParams, call: Call) -> Inf
     started = time.monotonic()
     subnetwork, corpus = subnetwork_of(session, params), session.corpora.get(params.corpus)
     check_readable(corpus, subnetwork.decoder)
-    with removed(subnetwork):
-        influence = static_influence(subnetwork.decoder, corpus, params, call)
+    with at_work(subnetwork, None, hands_of(session, subnetwork)) as (hands, _):
+        influence = static_influence(subnetwork.decoder, corpus, params, call, hands)
     return InfluenceMeasureResult(
         kinds=influence.kinds,
         metrics=influence.metrics,
@@ -66,8 +67,8 @@ def stream(session: Session, params: InfluenceStreamParams, call: Call) -> Influ
     started = time.monotonic()
     subnetwork, corpus = subnetwork_of(session, params), session.corpora.get(params.corpus)
     check_readable(corpus, subnetwork.decoder)
-    with removed(subnetwork):
-        found = stream_measures(subnetwork.decoder, corpus, params, call)
+    with at_work(subnetwork, None, hands_of(session, subnetwork)) as (hands, _):
+        found = stream_measures(subnetwork.decoder, corpus, params, call, hands)
     return InfluenceStreamResult(
         measures=found.measures,
         values=call.attach(found.values.numpy()),

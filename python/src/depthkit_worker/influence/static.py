@@ -7,6 +7,7 @@ is the residual stream before the final norm.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -23,6 +24,8 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.devices import where_fp64_is
 from depthkit_worker.models.units import UNIT_KINDS, Unit
 from depthkit_worker.session.job import Job
+from depthkit_worker.subnetworks.corpus_rows import sequences_of
+from depthkit_worker.subnetworks.hands import Hands, OwnDevice
 
 
 @dataclass(frozen=True)
@@ -46,25 +49,58 @@ class Influence:
     metrics: tuple[InfluenceMetric, ...] = METRICS
 
 
-def static_influence(decoder: Decoder, corpus: Corpus, options: InfluenceOptions, job: Job) -> Influence:
-    """Measure `decoder`, as it stands, on `corpus`. The output head is not run, and what is kept does not
-    grow with the corpus."""
+@dataclass(frozen=True)
+class _OfBatch:
+    sums: Tensor
+    """fp64 (kinds, metrics, depth, batch): over the counted tokens of each sequence."""
+    counts: Tensor
+    """int64 (batch,): those tokens."""
+    angular: Tensor
+    """fp64 (depth + 1, depth + 1): summed over `angular_tokens`."""
+    angular_tokens: int
+    cosines: Tensor | None
+    """fp64, as `angular`: summed over the counted tokens."""
+
+
+@dataclass(frozen=True)
+class StaticSums:
+    """What single batches of a corpus add to the influence."""
+
+    options: InfluenceOptions
+
+    def run(self, decoder: Decoder, part: Corpus, job: Job) -> Iterator[_OfBatch]:
+        options = self.options
+        for batch in part.batches(options.batch_size):
+            counted = _counted(batch, options.skip_first_tokens)
+            angular_at = _last(counted) if options.angular_tokens == "last" else counted
+            sums, states = _run(decoder, batch, counted, counted if options.cosines else angular_at, job)
+            _check_finite(sums)
+            cosines = None
+            if options.cosines:
+                cosines = cosine_sums(states).cpu()
+                states = states[:, angular_at[counted].to(states.device)]
+            angular = angular_distances(states).cpu()
+            yield _OfBatch(sums, counted.sum(1), angular, int(angular_at.sum()), cosines)
+
+
+def static_influence(
+    decoder: Decoder, corpus: Corpus, options: InfluenceOptions, job: Job, hands: Hands | None = None
+) -> Influence:
+    """Measure `decoder` on `corpus`, as it stands; or the subnetwork of `hands`. The output head is not run,
+    and what is kept does not grow with the corpus."""
     moments = Moments((len(UNIT_KINDS), len(METRICS), decoder.depth))
     pairs = torch.zeros(decoder.depth + 1, decoder.depth + 1, dtype=torch.float64)
     cosines = torch.zeros_like(pairs)
     angular_count = done = 0
-    for batch in corpus.batches(options.batch_size):
-        counted = _counted(batch, options.skip_first_tokens)
-        angular_at = _last(counted) if options.angular_tokens == "last" else counted
-        sums, states = _run(decoder, batch, counted, counted if options.cosines else angular_at, job)
-        _check_finite(sums)
-        moments.add(sums, counted.sum(1))
-        if options.cosines:
-            cosines += cosine_sums(states).cpu()
-            states = states[:, angular_at[counted].to(states.device)]
-        pairs += angular_distances(states).cpu()
-        angular_count += int(angular_at.sum())
-        done += len(batch.lengths)
+    items = sequences_of(corpus, options.batch_size)
+    # In order, so that the sums are the same whoever did which part.
+    for found in (hands or OwnDevice(decoder)).run(StaticSums(options), items, job, ordered=True):
+        moments.add(found.sums, found.counts)
+        pairs += found.angular
+        angular_count += found.angular_tokens
+        if found.cosines is not None:
+            cosines += found.cosines
+        done += len(found.counts)
         job.report("influence", done, corpus.sequences, "sequences")
     if moments.tokens == 0:
         raise DepthkitError(

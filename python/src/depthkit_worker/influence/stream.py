@@ -3,6 +3,7 @@ spread, and how many directions its tokens take up. By the sequence, so that err
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast, get_args
 
@@ -17,6 +18,8 @@ from depthkit_worker.influence.moments import Moments
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.devices import in_fp64
 from depthkit_worker.session.job import Job
+from depthkit_worker.subnetworks.corpus_rows import sequences_of
+from depthkit_worker.subnetworks.hands import Hands, OwnDevice
 
 MEASURES: tuple[StreamMeasure, ...] = get_args(StreamMeasure)
 
@@ -36,27 +39,50 @@ class StreamMeasures:
     measures: tuple[StreamMeasure, ...] = MEASURES
 
 
-@torch.no_grad()
-def stream_measures(decoder: Decoder, corpus: Corpus, options: StreamOptions, job: Job) -> StreamMeasures:
-    """Measure the stream of `decoder`, as it stands, on `corpus`."""
+@dataclass(frozen=True)
+class _OfBatch:
+    values: Tensor
+    """fp64 (measures, depth + 1, batch)"""
+    counts: Tensor
+    """int64 (batch,): tokens that count."""
+
+
+@dataclass(frozen=True)
+class StreamValues:
+    """Every sequence's own values, a batch at a time."""
+
+    options: StreamOptions
+
+    def run(self, decoder: Decoder, part: Corpus, job: Job) -> Iterator[_OfBatch]:
+        skip = self.options.skip_first_tokens
+        for batch in part.batches(self.options.batch_size):
+            with torch.no_grad():
+                replay = decoder.begin(cast("LongTensor", batch.input_ids.to(decoder.device)))
+                hidden = replay.hidden
+                values = [_values(hidden, batch.lengths, skip)]
+                for index in range(decoder.depth):
+                    job.check()
+                    hidden = decoder.run_block(index, hidden, replay)
+                    values.append(_values(hidden, batch.lengths, skip))
+            found = torch.stack(values, dim=1)
+            _check_finite(found)
+            yield _OfBatch(found, (batch.lengths - skip).clamp(min=0))
+
+
+def stream_measures(
+    decoder: Decoder, corpus: Corpus, options: StreamOptions, job: Job, hands: Hands | None = None
+) -> StreamMeasures:
+    """Measure the stream of `decoder` on `corpus`, as it stands; or that of the subnetwork of `hands`."""
     moments = Moments((len(MEASURES), decoder.depth + 1))
     bound, tokens, done, skip = 0.0, 0, 0, options.skip_first_tokens
-    for batch in corpus.batches(options.batch_size):
-        replay = decoder.begin(cast("LongTensor", batch.input_ids.to(decoder.device)))
-        hidden = replay.hidden
-        values = [_values(hidden, batch.lengths, skip)]
-        for index in range(decoder.depth):
-            job.check()
-            hidden = decoder.run_block(index, hidden, replay)
-            values.append(_values(hidden, batch.lengths, skip))
-        counts = (batch.lengths - skip).clamp(min=0)
-        found = torch.stack(values, dim=1)
-        _check_finite(found)
+    items = sequences_of(corpus, options.batch_size)
+    for found in (hands or OwnDevice(decoder)).run(StreamValues(options), items, job, ordered=True):
+        counts = found.counts
         # A sequence is one value, however many its tokens.
-        moments.add(found, (counts > 0).long())
+        moments.add(found.values, (counts > 0).long())
         bound += sum(largest_rate(decoder.hidden_size, int(count)) for count in counts if count > 0)
         tokens += int(counts.sum())
-        done += len(batch.lengths)
+        done += len(counts)
         job.report("stream", done, corpus.sequences, "sequences")
     if moments.sequences == 0:
         raise DepthkitError(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from depthkit_worker.contract.wire import Measure, ScoredPositions
 from depthkit_worker.data.corpus import Corpus
+from depthkit_worker.subnetworks.hands import Items, Load
 from depthkit_worker.subnetworks.positions import MEASURES, scored_rows
 from depthkit_worker.subnetworks.scorable import Rows
 
@@ -39,3 +40,13 @@ class CorpusRows:
     def batch(self, first: int, end: int, positions: ScoredPositions, measures: Sequence[Measure]) -> Rows:
         batch = self.corpus.batch_of(range(first, end))
         return Rows(batch.input_ids, scored_rows(batch, positions, measures, first))
+
+
+def sequences_of(corpus: Corpus, batch_size: int) -> Items[Corpus]:
+    """A corpus's sequences, for work on one subnetwork."""
+
+    def load(sequences: range) -> Load:
+        longest = max(len(corpus.row(number)) for number in sequences)
+        return Load(1, len(sequences) * longest)
+
+    return Items(corpus.sequences, batch_size, load, corpus.part)
