@@ -29,7 +29,9 @@ def fit(session: Session, params: RepairFitParams, call: Call) -> RepairFitResul
     subnetwork, corpus = subnetwork_of(session, params), session.corpora.get(params.corpus)
     check_readable(corpus, subnetwork.decoder)
     apart = gaps_apart(subnetwork.decoder, params)
-    repairs, report = fit_repairs(Base(subnetwork, corpus, params, apart), params.repair, call.part, call)
+    hands = None if session.cluster is None else session.cluster.hands
+    base = Base(subnetwork, corpus, params, apart, hands)
+    repairs, report = fit_repairs(base, params.repair, call.part, call)
     return RepairFitResult(repairs=_held(session, params.model, repairs), report=report)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from depthkit_worker.contract.wire import GapError, RepairFitOptions, RepairMethod, TrainingReport
@@ -11,6 +11,7 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.gaps import Gap
 from depthkit_worker.repair.repair import BlockEdit
+from depthkit_worker.subnetworks.hands import Hands
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
@@ -24,6 +25,8 @@ class Base:
     options: RepairFitOptions
     apart: tuple[Gap, ...] = ()
     """Fitted each as if it were the only one, in place of the subnetwork's own; they may overlap."""
+    hands: Callable[[Subnetwork], Hands] | None = None
+    """Who adds up closed forms' sums over the corpus, on a subnetwork of the decoder; None: its device."""
 
     @property
     def decoder(self) -> Decoder:

@@ -15,7 +15,8 @@ multiplier of updates (Granite) is a number and commutes with T.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
@@ -42,7 +43,7 @@ from depthkit_worker.repair.fold_descent import KeptStreams, descend, kept_token
 from depthkit_worker.repair.gap_filling import first_token_notes
 from depthkit_worker.repair.gap_streams import fit_gaps
 from depthkit_worker.repair.gaps import Gap, require_gaps
-from depthkit_worker.repair.host_sums import host_sums
+from depthkit_worker.repair.host_sums import host_sums, products_bytes
 from depthkit_worker.repair.least_squares import GapRegression
 from depthkit_worker.repair.repair import BlockEdit
 from depthkit_worker.repair.ridge_regression import Affine
@@ -99,17 +100,30 @@ def fit_fold(options: FoldOptions, base: Base, job: Job) -> Fitted:
 
     choosing = options.ridge == "auto"
     host = host_sums(base, len(gaps), choosing)
-    with _outputs(base.decoder, places.values()) as outputs:
+    # What follows travels, and the modules in `places` do not.
+    blocks = {gap: place.block for gap, place in places.items()}
+    names = {place.block: place.name for place in places.values()}
+    outputs: dict[int, Tensor] = {}
 
-        def watch(gap: Gap) -> GapRegression:
-            def read(x: Tensor) -> Tensor:
-                return outputs[places[gap].block].to(x.device).view(x.shape)
+    def watch(gap: Gap) -> GapRegression:
+        def read(x: Tensor) -> Tensor:
+            return outputs[blocks[gap]].to(x.device).view(x.shape)
 
-            if kept is None:
-                return GapRegression(gap, read, choosing, host)
-            return KeptStreams(gap, read, choosing, host, options.objective, kept)
+        if kept is None:
+            return GapRegression(gap, read, choosing, host)
+        return KeptStreams(gap, read, choosing, host, options.objective, kept)
 
-        fitted = fit_gaps(base, gaps, options.reference, watch, fill, job)
+    fitted = fit_gaps(
+        # The streams kept are by their places in the whole corpus.
+        base if kept is None else dataclasses.replace(base, hands=None),
+        gaps,
+        options.reference,
+        watch,
+        fill,
+        job,
+        around=lambda decoder: _kept_outputs(decoder, names, outputs),
+        gap_bytes=products_bytes(base, 1, choosing),
+    )
     errors = tuple(
         replace(regression.gap_error(fits[regression.gap]), descent=descents.get(regression.gap))
         for _, regression in fitted
@@ -141,9 +155,8 @@ def _descent_notes(gaps: Sequence[GapError]) -> tuple[str, ...]:
 
 
 @contextmanager
-def _outputs(decoder: Decoder, places: Iterable[_Place]) -> Iterator[dict[int, Tensor]]:
-    """Inside, what each place's feed-forward last added to the stream, by its block."""
-    outputs: dict[int, Tensor] = {}
+def _kept_outputs(decoder: Decoder, names: Mapping[int, str], outputs: dict[int, Tensor]) -> Iterator[None]:
+    """Inside, `outputs` has what the named projection of each block last added to the stream."""
     multiplier = decoder.family.update_multiplier
     scale = 1.0 if multiplier is None else float(getattr(decoder.config, multiplier))
 
@@ -151,10 +164,14 @@ def _outputs(decoder: Decoder, places: Iterable[_Place]) -> Iterator[dict[int, T
         # A product is a copy as well: Falcon adds the attention to this very tensor.
         return lambda _module, _positional, output: outputs.__setitem__(block, output * scale)
 
-    handles = [place.projection.register_forward_hook(keep(place.block)) for place in places]
+    handles = [
+        decoder.blocks[block].get_submodule(name).register_forward_hook(keep(block))
+        for block, name in names.items()
+    ]
     try:
-        yield outputs
+        yield
     finally:
+        outputs.clear()
         for handle in handles:
             handle.remove()
 

@@ -10,23 +10,25 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar, cast
+from typing import Generic, Protocol, Self, TypeVar, cast
 
 import torch
 from torch import LongTensor, Tensor
 
 from depthkit_worker.contract.wire import RepairReference
-from depthkit_worker.data.corpus import Batch
+from depthkit_worker.data.corpus import Batch, Corpus
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.memory.batch_sizes import batch_sequences
 from depthkit_worker.models.decoder import Decoder, Replay
+from depthkit_worker.policies.follow import at_work
 from depthkit_worker.repair.fitting import Base, Fill
 from depthkit_worker.repair.gaps import Gap
 from depthkit_worker.repair.repair import BlockEdit, Repair
 from depthkit_worker.session.job import Job
-from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.corpus_rows import sequences_of
+from depthkit_worker.subnetworks.hands import Items
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 STATES = 4
@@ -40,6 +42,8 @@ class Tokens:
     rest: Tensor
     first: Tensor
     """The first ones of each sequence, kept apart."""
+    numbers: Tensor
+    """int64 (batch,): the sequences' places in the corpus."""
 
 
 class Statistic(Protocol):
@@ -48,8 +52,16 @@ class Statistic(Protocol):
     def add(self, x_in: Tensor, x_out: Tensor, tokens: Tokens) -> None:
         """The stream in front of the gap and behind it, both (batch, sequence, hidden)."""
 
+    def join(self, other: Self) -> None:
+        """Take in what was gathered of later sequences."""
+
+    def move(self, device: torch.device) -> None:
+        """To where the stream in front of the gap is. Elsewhere gathered it comes by the processor."""
+
 
 S = TypeVar("S", bound=Statistic)
+Around = Callable[[Decoder], AbstractContextManager[object]]
+"""What a decoder is put into while statistics are gathered."""
 
 
 def fit_gaps(
@@ -59,33 +71,92 @@ def fit_gaps(
     watch: Callable[[Gap], S],
     fill: Callable[[Gap, S], Fill],
     job: Job,
+    *,
+    around: Around = nullcontext,
+    gap_bytes: int = 0,
 ) -> list[tuple[Fill, S]]:
-    """What `fill` makes of the statistics of each gap, from the bottom up."""
+    """What `fill` makes of the statistics of each gap, from the bottom up. `watch` and `around` may travel to
+    other machines, so they hold nothing of the decoder; `gap_bytes`: what a statistic weighs then."""
     _check_tokens(base)
+    size = base.options.batch_size or batch_sequences(base.decoder, base.corpus, STATES, None)
+
+    def observed(subnetwork: Subnetwork, watched: Sequence[Gap], number: int, passes: int) -> dict[Gap, S]:
+        work = GapSums(tuple(watched), watch, around, size, base.options.skip_tokens)
+        items = _sequences(base.corpus, size, len(watched) * gap_bytes)
+        return _observe(base, subnetwork, work, items, job, (number, passes))
+
     if reference == "dense":
-        watched = {gap: watch(gap) for gap in gaps}
-        _observe(base, watched, job, 0, 1)
-        return [(fill(gap, statistic), statistic) for gap, statistic in watched.items()]
+        found = observed(Subnetwork.dense(base.decoder), gaps, 0, 1)
+        return [(fill(gap, found[gap]), found[gap]) for gap in gaps]
     fitted: list[tuple[Fill, S]] = []
     for number, gap in enumerate(gaps):
-        statistic = watch(gap)
-        with _pruned_below(base, gap, [done for done, _ in fitted]):
-            _observe(base, {gap: statistic}, job, number, len(gaps))
+        below = _pruned_below(base, gap, [done for done, _ in fitted])
+        statistic = observed(below, [gap], number, len(gaps))[gap]
         fitted.append((replace(fill(gap, statistic), base=_digests_below(base, gap)), statistic))
     return fitted
 
 
-@torch.no_grad()
-def _observe(base: Base, watched: Mapping[Gap, Statistic], job: Job, done_before: int, passes: int) -> None:
-    """One pass over the corpus through the model as it stands, as high as the highest gap."""
-    corpus = base.corpus
-    size = base.options.batch_size or batch_sequences(base.decoder, corpus, STATES, None)
-    done = done_before * corpus.sequences
-    for batch in corpus.batches(size):
-        replay = base.decoder.begin(cast("LongTensor", batch.input_ids.to(base.decoder.device)))
-        _climb(base.decoder, replay, watched, _tokens(batch, base.options.skip_tokens), job)
-        done += len(batch.lengths)
-        job.report("repair", done, passes * corpus.sequences, "sequences")
+@dataclass(frozen=True)
+class GapSums(Generic[S]):
+    """Gathers the statistics of gaps in one pass over sequences, as high as the highest gap."""
+
+    gaps: tuple[Gap, ...]
+    watch: Callable[[Gap], S]
+    around: Around
+    batch_size: int
+    skip_tokens: int
+
+    def run(self, decoder: Decoder, part: tuple[int, Corpus], job: Job) -> Iterator[int | dict[Gap, S]]:
+        """The sequences of each batch that is done, and at the end what was gathered. `part`: the place of
+        the first sequence, and the sequences."""
+        first, corpus = part
+        watched = {gap: self.watch(gap) for gap in self.gaps}
+        for batch in corpus.batches(self.batch_size):
+            count = len(batch.lengths)
+            tokens = _tokens(batch, self.skip_tokens, torch.arange(first, first + count))
+            with self.around(decoder), torch.no_grad():
+                replay = decoder.begin(cast("LongTensor", batch.input_ids.to(decoder.device)))
+                _climb(decoder, replay, watched, tokens, job)
+            first += count
+            yield count
+        yield watched
+
+
+def _sequences(corpus: Corpus, size: int, answer_bytes: int) -> Items[tuple[int, Corpus]]:
+    items = sequences_of(corpus, size)
+
+    def part(numbers: range) -> tuple[int, Corpus]:
+        return numbers.start, items.part(numbers)
+
+    return Items(items.count, items.batch, items.load, part, answer_bytes)
+
+
+def _observe(
+    base: Base,
+    subnetwork: Subnetwork,
+    work: GapSums[S],
+    items: Items[tuple[int, Corpus]],
+    job: Job,
+    of_passes: tuple[int, int],
+) -> dict[Gap, S]:
+    """One pass, of so many before and in all."""
+    number, passes = of_passes
+    done, gathered = number * items.count, dict[Gap, S]()
+    hands = None if base.hands is None else base.hands(subnetwork)
+    with at_work(subnetwork, None, hands) as (workers, _):
+        # In order, so that the sums are the same whoever found them.
+        for found in workers.run(work, items, job, ordered=True):
+            if isinstance(found, int):
+                done += found
+                job.report("repair", done, passes * items.count, "sequences")
+            elif not gathered:
+                gathered = found
+            else:
+                for gap, statistic in gathered.items():
+                    statistic.join(found[gap])
+    for gap, statistic in gathered.items():
+        statistic.move(base.decoder.block_device(gap.first))
+    return gathered
 
 
 def _climb(
@@ -121,17 +192,15 @@ def _climb(
             del fronts[first]
 
 
-@contextmanager
-def _pruned_below(base: Base, gap: Gap, fills: Sequence[Fill]) -> Iterator[None]:
-    """Inside, the model is as the subnetwork with its repairs is below the gap, and whole from there on."""
+def _pruned_below(base: Base, gap: Gap, fills: Sequence[Fill]) -> Subnetwork:
+    """What is as the subnetwork with its repairs below the gap, and whole from there on."""
     units = tuple(unit for unit in base.subnetwork.units if unit.index < gap.first)
     made = [Repair("", (), fill.edits, "") for fill in fills]
     # Cut to what lies below: a repair of the whole model names units that are still there.
     repairs = (
         Repair(each.method, (), _edits_below(each, gap), "") for each in (*base.subnetwork.repairs, *made)
     )
-    with removed(Subnetwork(base.decoder, units, tuple(repairs))):
-        yield
+    return Subnetwork(base.decoder, units, tuple(repairs))
 
 
 def _edits_below(repair: Repair, gap: Gap) -> dict[int, BlockEdit]:
@@ -147,10 +216,10 @@ def _digests_below(base: Base, gap: Gap) -> tuple[str, ...]:
     return tuple(repair.digest for repair in base.subnetwork.repairs if _edits_below(repair, gap))
 
 
-def _tokens(batch: Batch, skip: int) -> Tokens:
+def _tokens(batch: Batch, skip: int, numbers: Tensor) -> Tokens:
     positions = torch.arange(batch.input_ids.shape[1])
     there = positions < batch.lengths[:, None]
-    return Tokens(there & (positions >= skip), there & (positions < skip))
+    return Tokens(there & (positions >= skip), there & (positions < skip), numbers)
 
 
 def _check_tokens(base: Base) -> None:

@@ -39,11 +39,16 @@ class HostSums:
 def host_sums(base: Base, gaps: int, choosing: bool = False) -> HostSums | None:
     """Where the second moments of so many gaps are added up; None: where they are computed. `choosing`:
     whether held-out tokens have sums of their own. Refuses what the machine has no memory for."""
-    width = base.decoder.hidden_size
-    apart = 1 + (base.options.skip_tokens > 0) + choosing
-    needed = gaps * apart * 2 * width * width * FP64
+    needed = products_bytes(base, gaps, choosing)
     _check_room(base.decoder, gaps, needed)
     return HostSums() if base.decoder.device.type != "cpu" and needed > DEVICE_BYTES else None
+
+
+def products_bytes(base: Base, gaps: int, choosing: bool = False) -> int:
+    """Of the second moments of so many gaps, `choosing` as above."""
+    width = base.decoder.hidden_size
+    apart = 1 + (base.options.skip_tokens > 0) + choosing
+    return gaps * apart * 2 * width * width * FP64
 
 
 def _check_room(decoder: Decoder, gaps: int, needed: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -47,13 +47,29 @@ class GapRegression:
         z = None if self._read is None else self._read(x_in)
         parts = [(self.rest, tokens.rest), (self.first, tokens.first)]
         if self._held_out is not None:
-            numbers = torch.arange(self._sequences, self._sequences + len(x_in))
-            parts.append((self._held_out, tokens.rest & (numbers % HELD_OUT == 1)[:, None]))
+            parts.append((self._held_out, tokens.rest & (tokens.numbers % HELD_OUT == 1)[:, None]))
         self._sequences += len(x_in)
         for sums, chosen in parts:
             if bool(chosen.any()):
                 d = wide(x_out, chosen) - wide(x_in, chosen)
                 sums.add(d, None if z is None else wide(z, chosen))
+
+    def join(self, other: Self) -> None:
+        self.rest.join(other.rest)
+        self.first.join(other.first)
+        if self._held_out is not None and other._held_out is not None:
+            self._held_out.join(other._held_out)
+        self._sequences += other._sequences
+
+    def move(self, device: torch.device) -> None:
+        self.device = device
+        for sums in (self.rest, self.first, self._held_out):
+            if sums is not None:
+                sums.move(device)
+
+    def __getstate__(self) -> dict[str, object]:
+        """What was gathered; what gathers stays."""
+        return {**self.__dict__, "_read": None, "device": torch.device("cpu")}
 
     def mean(self) -> Tensor:
         """Of the update, first tokens left out: fp64 (hidden,)."""

@@ -15,7 +15,7 @@ from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.gap_filling import fill_gap, finish
 from depthkit_worker.repair.gap_streams import fit_gaps
 from depthkit_worker.repair.gaps import Gap, require_gaps
-from depthkit_worker.repair.host_sums import host_sums
+from depthkit_worker.repair.host_sums import host_sums, products_bytes
 from depthkit_worker.repair.least_squares import GapRegression
 from depthkit_worker.repair.training.report import OnPoint
 from depthkit_worker.session.job import Job
@@ -52,7 +52,8 @@ def fit_low_rank(options: LowRankOptions, on_point: OnPoint, base: Base, job: Jo
     def watch(gap: Gap) -> GapRegression:
         return GapRegression(gap, read, choosing, host)
 
-    fitted = fit_gaps(base, gaps, options.reference, watch, fill, job)
+    gap_bytes = products_bytes(base, 1, choosing)
+    fitted = fit_gaps(base, gaps, options.reference, watch, fill, job, gap_bytes=gap_bytes)
     return finish(base, fitted, options, on_point, job)
 
 

@@ -6,6 +6,8 @@ stream over all directions; s_k is the ratio of the mean absolute activation beh
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
 from torch import Tensor
 
@@ -16,7 +18,7 @@ from depthkit_worker.repair.gap_filling import fill_gap, finish
 from depthkit_worker.repair.gap_streams import Tokens, fit_gaps
 from depthkit_worker.repair.gaps import Gap, require_gaps
 from depthkit_worker.repair.hadamard import hadamard
-from depthkit_worker.repair.host_sums import HostSums, host_sums
+from depthkit_worker.repair.host_sums import HostSums, host_sums, products_bytes
 from depthkit_worker.repair.least_squares import GapRegression, wide
 from depthkit_worker.repair.training.report import OnPoint
 from depthkit_worker.session.job import Job
@@ -35,7 +37,15 @@ def fit_patch(options: PatchOptions, on_point: OnPoint, base: Base, job: Job) ->
         return fill_gap(base, gap, Linear(sizes.regression.cast(patch - identity)))
 
     host = host_sums(base, len(gaps))
-    fitted = fit_gaps(base, gaps, "dense", lambda gap: _Sizes(gap, H, host), fill, job)
+    fitted = fit_gaps(
+        base,
+        gaps,
+        "dense",
+        lambda gap: _Sizes(gap, H, host),
+        fill,
+        job,
+        gap_bytes=products_bytes(base, 1),
+    )
     return finish(base, [(made, sizes.regression) for made, sizes in fitted], options, on_point, job)
 
 
@@ -54,6 +64,17 @@ class _Sizes:
         self._turn = self._turn.to(front.device)
         self.front = self.front.to(front.device) + (front @ self._turn).abs().sum(0)
         self.behind = self.behind.to(front.device) + (behind @ self._turn).abs().sum(0)
+
+    def join(self, other: Self) -> None:
+        self.regression.join(other.regression)
+        self.front, self.behind = self.front + other.front, self.behind + other.behind
+
+    def move(self, device: torch.device) -> None:
+        self.regression.move(device)
+        self.front, self.behind = self.front.to(device), self.behind.to(device)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"regression": self.regression, "front": self.front.cpu(), "behind": self.behind.cpu()}
 
     def ratios(self) -> Tensor:
         """s; 1 in a direction that is empty in front of the gap, where no factor changes anything."""

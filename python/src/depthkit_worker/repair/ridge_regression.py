@@ -59,6 +59,26 @@ class Sums:
         self._host.add(total, z.T @ other)
         return total
 
+    def join(self, other: Sums) -> None:
+        """Add those over other tokens, in place."""
+        self.count += other.count
+        self.d, self.dd = self.d + other.d, self.dd + other.dd
+        self.z = _joined(self.z, other.z)
+        self.zz, self.zd = _joined(self.zz, other.zz), _joined(self.zd, other.zd)
+
+    def move(self, device: torch.device) -> None:
+        """All but the products, which go there when they are asked for."""
+        self.d, self.dd = self.d.to(device), self.dd.to(device)
+        self.z = None if self.z is None else self.z.to(device)
+
+    def __getstate__(self) -> dict[str, object]:
+        """What travels: numbers in main memory."""
+        return {
+            name: value.cpu() if isinstance(value, Tensor) else value
+            for name, value in self.__dict__.items()
+            if name != "_host"
+        } | {"_host": None}
+
     def products(self) -> tuple[Tensor, Tensor]:
         """zz and zd, where z is."""
         assert self.z is not None and self.zz is not None and self.zd is not None
@@ -87,6 +107,13 @@ class Sums:
             total = total - 2 * (M * zd).sum() + (M * (zz @ M)).sum() + 2 * (self.z @ M @ b)
         # A perfect fit leaves rounding, of either sign.
         return max(float(total), 0.0)
+
+
+def _joined(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+    """Their sum; of none and a sum that one."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one.add_(other)
 
 
 class Solver:

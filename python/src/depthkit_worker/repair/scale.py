@@ -10,6 +10,7 @@ the norms' epsilon, and the stream is larger there (`export/constants_and_factor
 from __future__ import annotations
 
 import math
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -56,6 +57,15 @@ class _Sums:
         self.xd = self.xd.to(x.device) + (x * d).sum()
         self.dd = self.dd.to(x.device) + d.square().sum()
 
+    def join(self, other: _Sums) -> None:
+        self.xx, self.xd, self.dd = self.xx + other.xx, self.xd + other.xd, self.dd + other.dd
+
+    def move(self, device: torch.device) -> None:
+        self.xx, self.xd, self.dd = self.xx.to(device), self.xd.to(device), self.dd.to(device)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value.cpu() for name, value in self.__dict__.items()}
+
     def error(self, factor: float) -> float:
         grown = factor - 1
         return max(float(self.dd - 2 * grown * self.xd + grown**2 * self.xx), 0.0)
@@ -77,6 +87,15 @@ class _Sizes:
                 sums.add(front, behind - front)
                 if sums is self.rest:
                     self._norms.append(torch.stack([front.norm(dim=1), behind.norm(dim=1)]).cpu())
+
+    def join(self, other: Self) -> None:
+        self.rest.join(other.rest)
+        self.first.join(other.first)
+        self._norms += other._norms
+
+    def move(self, device: torch.device) -> None:
+        self.rest.move(device)
+        self.first.move(device)
 
     def factor(self, ratio: ScaleRatio) -> float:
         """s, above 0 and finite. Tokens without a stream in front of the gap have no ratio."""
