@@ -30,6 +30,8 @@ class Writing:
     ended: Callable[[Sequence[int]], bool]
     """Whether a text ends with the ids written so far."""
     reader: Reader
+    numbers: Sequence[int]
+    """Of the prompts, for messages."""
 
 
 @dataclass
@@ -53,13 +55,18 @@ def write_batches(
     written does not depend on the batch but for the order of additions, which can tip a choice between two
     tokens that are as good as equally likely.
     """
-    order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
+    order = longest_first(prompts)
     for first in range(0, len(order), writing.batch_size):
         places = order[first : first + writing.batch_size]
         rows = [_Row(place) for place in places]
         written = {row.place: row.written for row in rows}
         _write_batch(decoder, [prompts[place] for place in places], rows, writing, job, grow)
         yield written
+
+
+def longest_first(prompts: Sequence[Sequence[int]]) -> list[int]:
+    """Their places."""
+    return sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
 
 
 def _write_batch(
@@ -75,7 +82,7 @@ def _write_batch(
         logits = stepper.begin(pad_left(prompts))
     for step in range(writing.most):
         job.check()
-        writing.reader.check(logits, [row.place for row in rows], step)
+        writing.reader.check(logits, [writing.numbers[row.place] for row in rows], step)
         chosen = chooser.choose(logits)
         for row, token in zip(rows, chosen, strict=True):
             row.written.append(token)

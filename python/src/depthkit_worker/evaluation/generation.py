@@ -25,10 +25,11 @@ from depthkit_worker.contract.wire import (
     Generation,
     GenerationGenerateResult,
     Policy,
+    Skips,
 )
 from depthkit_worker.data.tokens import Prompt, Tokeniser, tokeniser_of
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.evaluation.batched_writing import Grow, Writing, write_batches
+from depthkit_worker.evaluation.batched_writing import Grow, Writing, longest_first, write_batches
 from depthkit_worker.evaluation.finished_items import FinishedItems
 from depthkit_worker.evaluation.logits import FiniteLogits
 from depthkit_worker.evaluation.next_tokens import NextTokens, OnlyChosen, Stream
@@ -37,13 +38,24 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.ending_tokens import ending_tokens
 from depthkit_worker.models.kv_cache import cache_keyword, empty_cache, kv_bytes_per_token
 from depthkit_worker.models.logits import Reader
-from depthkit_worker.policies.follow import following
+from depthkit_worker.policies.follow import at_work
 from depthkit_worker.session.job import Job
+from depthkit_worker.subnetworks.gates import removed
+from depthkit_worker.subnetworks.hands import Hands, Items, Load, OwnDevice
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
-Texts = Generator[dict[int, list[int]]]
-"""Ids written, by the place of their prompt."""
 PHASE = "generating"
+Written = Generator[dict[int, list[int]]]
+"""Ids written, by the place of their prompt."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What a subnetwork wrote after some prompts."""
+
+    generations: tuple[Generation, ...]
+    skips: Skips | None
+    """What the policy skipped, if there is one."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +82,38 @@ def generate(
     *,
     policy: Policy | None = None,
     finished: FinishedItems | None = None,
+    tell: Tell | None = None,
+) -> GenerationGenerateResult:
+    """`write_texts` on this worker's device, and what the cache takes."""
+    started = time.monotonic()
+    texts = write_texts(subnetwork, prompts, options, job, policy=policy, finished=finished, tell=tell)
+    with removed(subnetwork):
+        kv_bytes = kv_bytes_per_token(subnetwork.decoder)
+    return GenerationGenerateResult(
+        generations=texts.generations,
+        kv_bytes_per_token=kv_bytes,
+        skips=texts.skips,
+        seconds=time.monotonic() - started,
+    )
+
+
+def write_texts(
+    subnetwork: Subnetwork,
+    prompts: Sequence[str],
+    options: GenerateOptions,
+    job: Job,
+    *,
+    policy: Policy | None = None,
+    finished: FinishedItems | None = None,
     places: Sequence[str] | None = None,
     streams: Sequence[Stream] | None = None,
     tell: Tell | None = None,
-) -> GenerationGenerateResult:
+    hands: Hands | None = None,
+) -> Texts:
     """What `subnetwork` writes after each of `prompts`, under `policy`. The values of an item of `finished`
     are the ids written after a prompt. `places` names the prompts in messages; None: by their numbers.
     `streams` are the random numbers of their texts; None: those of the prompts' numbers.
-    `tell` hears of text as it is written."""
-    started = time.monotonic()
+    `tell` hears of text as it is written, on this worker's device. `hands` are who write, see `at_work`."""
     check_options(options)
     _check_policy(policy, options)
     decoder = subnetwork.decoder
@@ -88,50 +123,85 @@ def generate(
     told = None if tell is None else ToldText(writer.decode, options.stop, tell)
     finished = finished or FinishedItems()
     missing = finished.missing([range(1, options.max_new_tokens + 1)] * len(prompts))
-    left = [encoded[place].ids for place in missing]
-    drawn = [(place, 0) if streams is None else streams[place] for place in missing]
-    with following(subnetwork, policy) as follower, torch.no_grad():
-        kv_bytes = kv_bytes_per_token(decoder)
-        # The library's own loop says of no token where it stands.
-        if options.batch_size > 1 or follower is not None:
-            texts = _write_batches(writer, left, drawn, job, _grow(told, missing))
-        else:
-            cached = options.cache and kv_bytes > 0
-            texts = _one_by_one(writer, left, drawn, job, _grow(told, missing), cached=cached)
-        with closing(texts):
+    left = Prompts(
+        tuple(missing),
+        tuple(tuple(encoded[place].ids) for place in missing),
+        tuple((place, 0) if streams is None else streams[place] for place in missing),
+    )
+    # The library's own loop says of no token where it stands.
+    batched, done = options.batch_size > 1 or policy is not None, 0
+    work = TextWriting(options, batched, None if told is None else told.grow)
+    with at_work(subnetwork, policy, None if tell else hands) as (workers, follower):
+        # One by one, each token is told of by who writes it here.
+        by_texts = batched or not isinstance(workers, OwnDevice)
+        with closing(workers.run(work, _items(left, work), job)) as texts:
             for written in texts:
                 ids = [np.asarray(text, dtype=np.float64) for text in written.values()]
-                finished.add([missing[place] for place in written], ids)
+                finished.add([*written], ids)
+                done += len(written)
+                if by_texts:
+                    job.report(PHASE, done, len(missing), "texts")
                 if told is not None:
                     for place, text in written.items():
-                        told.end(missing[place], _cut(writer, text)[0])
+                        told.end(place, _cut(writer, text)[0])
     generations = tuple(
         _read(writer, prompt, encoded[place], [int(token) for token in finished[place]])
         for place, prompt in enumerate(prompts)
     )
-    return GenerationGenerateResult(
-        generations=generations,
-        kv_bytes_per_token=kv_bytes,
-        skips=None if follower is None else follower.skips(),
-        seconds=time.monotonic() - started,
-    )
+    return Texts(generations, None if follower is None else follower.skips())
 
 
-def _grow(told: ToldText | None, places: Sequence[int]) -> Grow:
-    """Tells of the texts after prompts at these places."""
-    if told is None:
-        return lambda _place, _written: None
-    return lambda place, written: told.grow(places[place], written)
+@dataclass(frozen=True)
+class Prompts:
+    """Some of the prompts."""
+
+    places: tuple[int, ...]
+    """Among all of them."""
+    ids: tuple[tuple[int, ...], ...]
+    streams: tuple[Stream, ...]
+
+    def some(self, numbers: Sequence[int]) -> Prompts:
+        return Prompts(
+            tuple(self.places[number] for number in numbers),
+            tuple(self.ids[number] for number in numbers),
+            tuple(self.streams[number] for number in numbers),
+        )
 
 
-def _write_batches(
-    writer: _Writer,
-    encoded: Sequence[list[int]],
-    streams: Sequence[Stream],
-    job: Job,
-    grow: Grow,
-) -> Texts:
-    """Text after each of `encoded`, by the writer's decoder as it stands."""
+@dataclass(frozen=True)
+class TextWriting:
+    """Writes text after prompts; what it finds is the ids written, by the prompts' places."""
+
+    options: GenerateOptions
+    batched: bool
+    """Whether in batches, by a loop of our own; else one by one, by the library's."""
+    grow: Grow | None = None
+    """Hears of every token, where text is written here."""
+
+    @torch.no_grad()
+    def run(self, decoder: Decoder, part: Prompts, job: Job) -> Written:
+        writer = _Writer(decoder, tokeniser_of(decoder), self.options, ending_tokens(decoder))
+        write = _write_batches if self.batched else _one_by_one
+        yield from write(writer, part, job, self.grow or (lambda _place, _written: None))
+
+
+def _items(left: Prompts, work: TextWriting) -> Items[Prompts]:
+    """Batches as `write_batches` makes them of all."""
+    order = longest_first(left.ids) if work.batched else range(len(left.ids))
+    most = work.options.max_new_tokens
+
+    def part(numbers: range) -> Prompts:
+        return left.some([order[number] for number in numbers])
+
+    def load(numbers: range) -> Load:
+        tokens = sum(len(left.ids[order[number]]) for number in numbers)
+        return Load(1 + most, tokens + len(numbers) * most)
+
+    return Items(len(left.ids), work.options.batch_size, load, part)
+
+
+def _write_batches(writer: _Writer, part: Prompts, job: Job, grow: Grow) -> Written:
+    """By the writer's decoder as it stands."""
     options, decoder = writer.options, writer.decoder
 
     def ended(written: Sequence[int]) -> bool:
@@ -145,42 +215,38 @@ def _write_batches(
     writing = Writing(
         most=options.max_new_tokens,
         batch_size=options.batch_size,
-        choosing=lambda places: NextTokens(options, [streams[place] for place in places]),
+        choosing=lambda places: NextTokens(options, [part.streams[place] for place in places]),
         ended=ended,
         reader=Reader("Writing text", decoder.dtype),
+        numbers=part.places,
     )
-    done = 0
-    for written in write_batches(decoder, encoded, writing, job, grow):
-        yield written
-        done += len(written)
-        job.report(PHASE, done, len(encoded), "texts")
+    told = _of_places(grow, part.places)
+    for written in write_batches(decoder, part.ids, writing, job, told):
+        yield {part.places[index]: ids for index, ids in written.items()}
 
 
-def _one_by_one(
-    writer: _Writer,
-    encoded: Sequence[list[int]],
-    streams: Sequence[Stream],
-    job: Job,
-    grow: Grow,
-    *,
-    cached: bool,
-) -> Texts:
-    each = writer.options.max_new_tokens
-    total = len(encoded) * each
+def _of_places(grow: Grow, places: Sequence[int]) -> Grow:
+    return lambda index, written: grow(places[index], written)
+
+
+def _one_by_one(writer: _Writer, part: Prompts, job: Job, grow: Grow) -> Written:
+    each, options = writer.options.max_new_tokens, writer.options
+    total = len(part.ids) * each
+    cached = options.cache and kv_bytes_per_token(writer.decoder) > 0
     with _plain_defaults(writer.decoder):
-        for index, (ids, stream) in enumerate(zip(encoded, streams, strict=True)):
-            watch = _Watch(writer, len(ids), job, (index * each, total), partial(grow, index))
-            tokens = NextTokens(writer.options, [stream])
-            yield {index: _continue(writer, index, ids, tokens, watch, cached)}
+        for index, (place, ids, stream) in enumerate(zip(part.places, part.ids, part.streams, strict=True)):
+            watch = _Watch(writer, len(ids), job, (index * each, total), partial(grow, place))
+            tokens = NextTokens(options, [stream])
+            yield {place: _continue(writer, place, ids, tokens, watch, cached)}
     job.report(PHASE, total, total, "tokens")
 
 
 def _continue(
-    writer: _Writer, place: int, ids: list[int], tokens: NextTokens, watch: _Watch, cached: bool
+    writer: _Writer, place: int, ids: Sequence[int], tokens: NextTokens, watch: _Watch, cached: bool
 ) -> list[int]:
     device = writer.decoder.device
     cache: dict[str, Any] = {cache_keyword(writer.decoder.model): empty_cache()} if cached else {}
-    input_ids = torch.tensor([ids], device=device)
+    input_ids = torch.tensor([[*ids]], device=device)
     reader = Reader("Writing text", writer.decoder.dtype)
     processors = [FiniteLogits(reader, [place]), OnlyChosen(tokens)]
     output = writer.decoder.model.generate(  # type: ignore[operator]

@@ -22,10 +22,11 @@ from depthkit_worker.data.generation_tasks import GenerationTask, Item
 from depthkit_worker.data.numbers import number_in
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.finished_items import FinishedItems
-from depthkit_worker.evaluation.generation import generate
+from depthkit_worker.evaluation.generation import write_texts
 from depthkit_worker.evaluation.rates import mean, standard_error_of_mean
 from depthkit_worker.evaluation.rouge import Rouge, rouge_l
 from depthkit_worker.session.job import Job
+from depthkit_worker.subnetworks.hands import Hands
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
@@ -37,9 +38,10 @@ def solve(
     *,
     policy: Policy | None = None,
     finished: FinishedItems | None = None,
+    hands: Hands | None = None,
 ) -> GenerationSolveResult:
     """Let `subnetwork`, under `policy`, answer every item, greedily or in samples, and compare with the
-    targets; `finished` as in `generate`, sample after sample of an item."""
+    targets; `finished` and `hands` as in `write_texts`, sample after sample of an item."""
     started = time.monotonic()
     _check_samples(task, options)
     stop = (task.info.separator,) if options.stop is None else options.stop
@@ -55,7 +57,7 @@ def solve(
     )
     n = options.samples
     asked = [(item, place, sample) for place, item in enumerate(task.items) for sample in range(n)]
-    result = generate(
+    result = write_texts(
         subnetwork,
         [item.prompt for item, _, _ in asked],
         writing,
@@ -64,6 +66,7 @@ def solve(
         finished=finished,
         places=[f"the prompt of {item.place}" for item, _, _ in asked],
         streams=[(place, sample) for _, place, sample in asked],
+        hands=hands,
     )
     score = task.info.score
     compare = _COMPARISONS[score]

@@ -57,6 +57,7 @@ def write_corpus(
         batch_size=options.batch_size,
         choosing=lambda places: _choosing(options, [missing[place] for place in places]),
         ended=lambda written: written[-1] in ends,
+        numbers=missing,
         reader=Reader("Writing a corpus", decoder.dtype, "sequence"),
     )
     for written in write_batches(decoder, [begun[place] for place in missing], writing, job):

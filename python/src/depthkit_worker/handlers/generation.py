@@ -14,7 +14,7 @@ from depthkit_worker.contract.wire import (
 from depthkit_worker.data.generation_tasks import load_generation_task
 from depthkit_worker.evaluation import generation, generation_tasks
 from depthkit_worker.handlers.items import finished_items
-from depthkit_worker.handlers.sources import subnetwork_of
+from depthkit_worker.handlers.sources import hands_of, subnetwork_of
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
 
@@ -43,4 +43,12 @@ def solve(session: Session, params: GenerationSolveParams, call: Call) -> Genera
     task = session.generation_tasks.get(params.task)
     finished = finished_items(params.known, call)
     subnetwork = subnetwork_of(session, params)
-    return generation_tasks.solve(subnetwork, task, params, call, policy=params.policy, finished=finished)
+    return generation_tasks.solve(
+        subnetwork,
+        task,
+        params,
+        call,
+        policy=params.policy,
+        finished=finished,
+        hands=hands_of(session, subnetwork),
+    )
