@@ -16,6 +16,32 @@ test("a cluster's values are those of one device, and share its journal", async 
   // The managed environment has no extras; the tests' own Python has Ray beside it.
   const { python, env } = await pythonTools();
   vi.stubEnv("PYTHONPATH", env["PYTHONPATH"] ?? "");
+  const questions = Array.from({ length: 9 }, (_, item) => ({
+    q: `On day ${item} the fox counted`,
+    choices: ["stones", "the moon again", "nothing"],
+    a: item % 3,
+    word: "stones",
+  }));
+  /** Everything that is about one subnetwork and goes to actors. */
+  const ofOne = async (kit: Depthkit) => {
+    const model = await kit.loadModel(source, { device: "cpu", dtype: "float32" });
+    const corpus = await model.loadCorpus(text, { sequences: 8, length: 32 });
+    const pruned = model.without(["block.2", "block.3"]);
+    const fitted = await pruned.repair(corpus, { method: "low-rank", rank: 4, batchSize: 2 });
+    const influence = await model.influence(corpus, { metric: "cosine", batchSize: 2 });
+    const format = { prompt: "{q}", choices: "choices", answer: "a" } as const;
+    const task = await model.loadTask({ rows: questions }, { format });
+    const chosen = await fitted.choices(task, { items: true, batchSize: 2 });
+    const { loss } = await fitted.perplexity(text, { chunk: 32, batchSize: 2 });
+    const asked = await model.loadGenerationTask({ rows: questions }, { prompt: "{q}", target: "word" });
+    const solved = await fitted.solve(asked, { maxNewTokens: 4, items: true, batchSize: 2 });
+    const errors = fitted.report.gaps.map((gap) => gap.repairedError);
+    const influences = Object.values(influence.toScores().scores);
+    return {
+      numbers: [loss, chosen.choiceLoss, ...errors, ...influences],
+      texts: solved.perItem?.map((answer) => answer.text),
+    };
+  };
   const measured = async (kit: Depthkit, journal: string) => {
     const model = await kit.loadModel(source, { device: "cpu", dtype: "float32" });
     const corpus = await model.loadCorpus(text, { sequences: 4, length: 64 });
@@ -42,6 +68,11 @@ test("a cluster's values are those of one device, and share its journal", async 
     expect(here.split).toBeNull();
     for (const [place, value] of there.values.entries())
       expect(value).toBeCloseTo(here.values[place] ?? 0, 6);
+    const [far, near] = [await ofOne(cluster), await ofOne(kit)];
+    expect(near.numbers.length).toBeGreaterThan(6);
+    for (const [place, value] of far.numbers.entries())
+      expect(value).toBeCloseTo(near.numbers[place] ?? 0, 6);
+    expect(far.texts).toEqual(near.texts);
     // Its journal knows them all.
     expect(await measured(kit, join(folder, "there"))).toMatchObject({ values: there.values, distinct: 0 });
   } finally {
