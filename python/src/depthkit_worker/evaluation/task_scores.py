@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -165,7 +166,8 @@ def _items(task: Task, missing: Sequence[int], decoder: Decoder, batch_size: int
 
     def part(numbers: range) -> SomeItems:
         sharers = rows.sharers[numbers.start : numbers.stop]
-        return some([missing[number] for of_row in sharers for number in of_row])
+        # In the task's order, so that all together are laid out as the task itself is.
+        return some([missing[number] for number in sorted(itertools.chain.from_iterable(sharers))])
 
     def load(numbers: range) -> Load:
         return Load(1, sum(widths[numbers.start : numbers.stop]))
