@@ -14,8 +14,8 @@ from depthkit_worker.export.provenance import (
     copy_licenses,
     provenance_beside,
     provenance_of,
-    write_provenance,
 )
+from depthkit_worker.export.provenance_file import write_provenance
 from depthkit_worker.export.reference import reference_of
 from depthkit_worker.export.reference_file import write_reference
 from depthkit_worker.models.folders import files_in, sha256_of_files
