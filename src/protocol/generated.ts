@@ -1,3 +1,3 @@
 // Written by `npm run generate`; do not edit.
 /** sha256 of `schemas/wire.schema.json`: both sides must have the same. */
-export const contractDigest = "924386fdeda27fe2140ff6c7a47fd3030f0e0058bc7217015bdb32b9cfd42dc2";
+export const contractDigest = "54f835a6ba963fc62045cd83e208bb7559045ae373b62e75edc40a9915f5a061";

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "924386fdeda27fe2140ff6c7a47fd3030f0e0058bc7217015bdb32b9cfd42dc2"
+CONTRACT_DIGEST = "54f835a6ba963fc62045cd83e208bb7559045ae373b62e75edc40a9915f5a061"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -676,6 +676,8 @@ class ExportHuggingfaceResult(Struct, frozen=True, kw_only=True, forbid_unknown_
     """All that was written."""
     weights_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
     """As of a loaded model: sha256 over the weight files."""
+    adapter_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")] | None = None
+    """Of the LoRA adapter in the folder `adapter`, which belongs to packed weights: sha256 over its files; null: there is none."""
     parameters_before: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Of the whole model."""
     parameters_after: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -833,6 +835,8 @@ class ExportStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """The dtype written."""
     weights: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
     """Digest of the weights written."""
+    adapter: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")] | None = None
+    """Digest of the LoRA adapter that lies beside packed weights and belongs to them."""
     note: str
     """How the units were chosen, as the export was told."""
 

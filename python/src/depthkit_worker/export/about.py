@@ -35,7 +35,14 @@ def write_about(
     """Write it into `folder`, which has all the rest; the result with the files that there are then.
     `layers`: of the checkpoint; `replaced`: blocks in whose place another one runs."""
     decoder = subnetwork.decoder
-    made = Made(result.removed, result.kept_blocks, result.layout, result.dtype, result.weights_digest)
+    made = Made(
+        result.removed,
+        result.kept_blocks,
+        result.layout,
+        result.dtype,
+        result.weights_digest,
+        result.adapter_digest,
+    )
     provenance = provenance_of(subnetwork, made, note, provenance_beside(decoder))
     write_reference(reference_of(subnetwork, job), folder)
     write_provenance(provenance, folder)

@@ -40,6 +40,8 @@ class Made:
     dtype: str
     weights: str
     """Digest."""
+    adapter: str | None = None
+    """Digest of the one beside packed weights."""
 
 
 def provenance_of(
@@ -60,6 +62,7 @@ def provenance_of(
         layout=made.layout,
         dtype=made.dtype,
         weights=made.weights,
+        adapter=made.adapter,
         note=note,
     )
     origin = ExportOrigin(

@@ -28,7 +28,7 @@ class _Known:
     """That may be in it."""
 
 
-EXPORT_FOLDERS = ("additional_chat_templates", "onnx")
+EXPORT_FOLDERS = ("adapter", "additional_chat_templates", "onnx")
 """That an export may have in it."""
 _KNOWN: dict[TargetKind, _Known] = {
     "export": _Known("exported model", "depthkit.json", ("version", "source", "steps"), EXPORT_FOLDERS),

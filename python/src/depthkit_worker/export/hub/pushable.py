@@ -8,6 +8,7 @@ from pathlib import Path
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.onnx.files import GRAPHS
 from depthkit_worker.export.provenance_file import FILE, read_provenance
+from depthkit_worker.models.adapter_files import BESIDE
 from depthkit_worker.models.folders import files_in, sha256_of_files
 from depthkit_worker.models.gguf_header import gguf_fault, wrote_gguf
 from depthkit_worker.models.json_files import read_json_object
@@ -96,13 +97,20 @@ def _check_folder(folder: Path, names: list[str], job: Job) -> None:
     weights = [
         name
         for name in names
-        if (name.startswith(inside) if step.layout == "onnx" else name.endswith(".safetensors"))
+        if (
+            name.startswith(inside)
+            if step.layout == "onnx"
+            else "/" not in name and name.endswith(".safetensors")
+        )
     ]
     if "config.json" not in names or not weights:
         missing = "config.json" if "config.json" not in names else "file of weights"
         raise _not_whole(folder, f"it has no {missing}")
     if sha256_of_files((folder / name for name in weights), job.check) != step.weights:
         raise _not_whole(folder, f"the weights are not those that {FILE} says were written")
+    beside = [name for name in names if name.startswith(f"{BESIDE}/")]
+    if (sha256_of_files((folder / name for name in beside), job.check) if beside else None) != step.adapter:
+        raise _not_whole(folder, f"the adapter in {BESIDE} is not the one that {FILE} says was written")
 
 
 def _check_gguf(path: Path, file: Path) -> None:
