@@ -4,6 +4,7 @@
  * three kinds and on questions. What is done is kept in the folder, where an interrupted bench goes on.
  *
  *   npx tsx bench/prune.ts FOLDER [--counts 6,8,4,10] [--draws 5] [--compare tail,cosine,...] [--chunks 32]
+ *     [--strategy surrogate] [--evaluations 40] [--rank 128] [--precision screen] [--questions 200]
  */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -23,6 +24,11 @@ const {
     draws: { type: "string", default: "5" },
     compare: { type: "string" },
     chunks: { type: "string", default: "32" },
+    rank: { type: "string" },
+    strategy: { type: "string" },
+    evaluations: { type: "string" },
+    precision: { type: "string", default: "exact" },
+    questions: { type: "string", default: "0" },
   },
 });
 if (folder === undefined) throw new Error("Name a folder to keep what is done in.");
@@ -33,6 +39,9 @@ const all = [...baselineNames, ...pruneRecipeNames];
 const names = given.compare?.split(",") ?? all.filter((name) => name !== "partial-tail");
 const baselines = all.filter((name) => names.includes(name));
 const texts = await heldOutTexts();
+const asked = Number(given.questions);
+const questions = readFileSync(sharedData("arc_easy.jsonl"), "utf8").split("\n").slice(0, asked);
+const tasks = asked > 0 ? { "ARC-easy": { rows: questions.map((line) => JSON.parse(line)) } } : {};
 
 const records = new Map<number, PruneRecord[]>();
 for (let draw = 0; draw < Number(given.draws); draw++) {
@@ -58,7 +67,11 @@ async function pruned(place: string, count: number, draw: number): Promise<Prune
     folder: place,
     out,
     baselines,
-    evaluate: { texts, maxChunks: Number(given.chunks), beside: "all" },
+    precision: given.precision as "exact" | "screen",
+    ...(given.rank === undefined ? {} : { repair: { method: "low-rank", rank: Number(given.rank) } }),
+    ...(given.strategy === undefined ? {} : { strategy: given.strategy as "surrogate" }),
+    ...(given.evaluations === undefined ? {} : { evaluations: Number(given.evaluations) }),
+    evaluate: { texts, tasks, maxChunks: Number(given.chunks), beside: "all" },
     onEvent: (event) => {
       if (event.kind === "contender") console.log(`${event.contender.name}: ${event.contender.repairedLoss}`);
     },
@@ -67,13 +80,17 @@ async function pruned(place: string, count: number, draw: number): Promise<Prune
   return record;
 }
 
-/** Losses in nats, and how far each lies above the search's over draws, with its standard error. */
+/**
+ * Losses in nats and shares of right answers, and how far each lies above the search's over draws, with its
+ * standard error.
+ */
 function table(of: readonly PruneRecord[]): string {
-  const kinds = Object.keys(texts);
+  const kinds = [...Object.keys(texts), ...Object.keys(tasks)];
   const lossOn = (record: PruneRecord, kind: string, name: string): number => {
     const scores = record.proof.find((one) => one.name === kind)?.beside;
     const found = scores?.find(({ contender }) => contender === name)?.scores;
-    return found !== undefined && "loss" in found ? found.loss : Number.NaN;
+    if (found === undefined) return Number.NaN;
+    return "loss" in found ? found.loss : "acc" in found ? found.acc.micro : Number.NaN;
   };
   const rows = [...baselines, "search"].map((name) => [
     name,

@@ -1,16 +1,17 @@
 /**
  * What each way to choose is worth: SmolLM2-135M without some of its 30 blocks, or without 10 of its 60
  * sublayers, chosen on draws of WikiText-2's training part and scored, with nothing in place of what went, on
- * text of three kinds. Errors are over draws, paired with greedy's choice of the same draw. What is done is
- * kept in the folder, where an interrupted bench goes on: bench/search/measured has what was done so far.
+ * text of three kinds and on questions of ARC-easy. Errors are over draws, paired with greedy's choice of the
+ * same draw. What is done is kept in the folder, where an interrupted bench goes on: bench/search/measured
+ * has what was done so far.
  *
  *   npx tsx bench/search/choices.ts FOLDER [--counts 6,8,4,10] [--draws 5] [--sublayers 10] [--ways a,b,...]
- *     [--precision screen]
+ *     [--precision screen] [--questions 200]
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import { type Corpus, Depthkit, type ModelSearchOptions } from "../../src/index.ts";
+import { type Corpus, Depthkit, type ModelSearchOptions, type Task } from "../../src/index.ts";
 import { StepsFile } from "../../src/journal/steps-file.ts";
 import { FitInfluence } from "../../src/model/search/fit-influence.ts";
 import { searchModel } from "../../src/model/search/search.ts";
@@ -29,6 +30,7 @@ const {
     sublayers: { type: "string", default: "10" },
     ways: { type: "string" },
     precision: { type: "string", default: "exact" },
+    questions: { type: "string", default: "0" },
   },
 });
 if (folder === undefined) throw new Error("Name a folder to keep what is done in.");
@@ -85,6 +87,8 @@ const scoredOn = new Map<string, Corpus>();
 for (const [name, data] of Object.entries(await heldOutTexts())) {
   scoredOn.set(name, await model.loadCorpus(data, { sequences: 16, length: 512 }));
 }
+const limit = Number(given.questions);
+const questions = limit > 0 ? await model.loadTask(sharedData("arc_easy.jsonl"), { shots: 5, limit }) : null;
 for (const count of given.counts.split(",").map(Number))
   await compare(`${count} of 30 blocks`, count, ofBlocks);
 const sublayers = Number(given.sublayers);
@@ -106,6 +110,25 @@ async function compare(title: string, budget: number, ways: Readonly<Record<stri
     }
     console.log(`\nWithout ${title}, ${draw + 1} draws; loss in nats per token\n\n${table(found)}`);
   }
+  if (questions !== null) await ask(questions, title, found);
+}
+
+/** All sets at once: they share what lies below their first removed unit. Decides nothing, so it is screened. */
+async function ask(task: Task, title: string, found: ReadonlyMap<string, readonly Outcome[]>): Promise<void> {
+  const sets = [[], ...[...found.values()].flat().map(({ removed }) => removed)];
+  const asked = { measures: ["accuracy"] as const, precision: "screen" as const, journal: scored };
+  const { scores } = await model.evaluateSubnetworks(task, sets, asked).result;
+  const percents = scores.map(({ values }) => 100 * (values.accuracy ?? Number.NaN));
+  const of = (from: number, count: number) => meanOf(percents.slice(from, from + count)).toFixed(1);
+  const rows = [["nothing removed", of(0, 1)]];
+  let at = 1;
+  for (const [name, outcomes] of found) {
+    rows.push([name, of(at, outcomes.length)]);
+    at += outcomes.length;
+  }
+  const { items, shots } = task.info;
+  console.log(`\nWithout ${title}, ${items} questions of ARC-easy, ${shots} shots, percent right\n`);
+  console.log(renderTable([{ title: "" }, { title: "right", align: "right" }], rows));
 }
 
 async function choose(options: ModelSearchOptions, influence: FitInfluence): Promise<Outcome> {

@@ -131,7 +131,8 @@ export function registerPrune(command: Command): void {
       ]),
     )
     .option("--heal <steps>", "train a LoRA on the winner for so many steps", wholeNumber(1));
-  addRepairSettings(command, closedFormNames)
+  const rank = { help: "low-rank: rank of the map (default: 256, or the hidden size where that is less)" };
+  addRepairSettings(command, closedFormNames, { rank })
     .optionsGroup("What is measured besides:")
     .option("--evaluate-data <files...>", "held-out text of other kinds: perplexity")
     .option("--task <files...>", "questions: accuracy (docs/tasks.md)")
@@ -191,9 +192,10 @@ function optionsOf(flags: Flags, call: CallOptions): PruneOptions {
   };
 }
 
-function repairOf({ repair = "low-rank", ...flags }: Flags) {
-  if (repair !== "none") return repairMethodOf({ ...flags, method: repair });
+function repairOf({ repair, ...flags }: Flags) {
   const settings = settingsGiven(flags);
+  if (repair === undefined && settings.length === 0) return undefined;
+  if (repair !== "none") return repairMethodOf({ ...flags, method: repair ?? "low-rank" });
   if (settings.length === 0) return null;
   throw new DepthkitError(
     "INVALID_ARGUMENT",

@@ -2,7 +2,14 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { DepthkitError, type RepairMethodOptions, type TrainingOptions } from "../index.ts";
 import { type gapRepairMethods, repairMethod, trainedMethods, trainingOptions } from "../schemas.ts";
-import { addSchemaFlags, flagNames, propertiesOf, schemaOptions, wordsOf } from "./schema-flags.ts";
+import {
+  addSchemaFlags,
+  type FlagStyle,
+  flagNames,
+  propertiesOf,
+  schemaOptions,
+  wordsOf,
+} from "./schema-flags.ts";
 
 export interface RepairFlags {
   method: RepairMethodOptions["method"];
@@ -56,10 +63,14 @@ const stylesOf = (methods: readonly Method[]) =>
     }),
   );
 
-/** Flags of the settings of these methods. */
-export function addRepairSettings(command: Command, names: readonly string[] = methodNames): Command {
+/** Flags of the settings of these methods; `styles` changes what a flag says of itself. */
+export function addRepairSettings(
+  command: Command,
+  names: readonly string[] = methodNames,
+  styles: Readonly<Record<string, FlagStyle>> = {},
+): Command {
   const methods = repairMethod.options.filter(({ shape }) => names.includes(shape.method.value));
-  return addSchemaFlags(command, settingsOf(methods), stylesOf(methods));
+  return addSchemaFlags(command, settingsOf(methods), { ...stylesOf(methods), ...styles });
 }
 
 /** The same, and how to train. */

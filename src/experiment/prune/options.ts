@@ -87,13 +87,13 @@ export interface PruneOptions extends CallOptions {
   precision?: Precision | undefined;
   seed?: number | undefined;
   /**
-   * What every contender gets in place of what it lost, fitted to `fit`. Default: low-rank, rank 32; null:
-   * nothing.
+   * What every contender gets in place of what it lost, fitted to `fit`. Default: low-rank of rank 256, or
+   * of the hidden size where that is less; null: nothing.
    */
   repair?: RepairOptions | null | undefined;
   /**
    * The closed-form repair that stands in while sets are scored. Default: `repair` where it can, else
-   * low-rank of rank 32; none where `repair` is null.
+   * low-rank of rank 256; none where `repair` is null.
    */
   scoring?: GapRepairOptions | undefined;
   /** On top of the winner, such as LoRA; it stays only where it helps on held-out text. */

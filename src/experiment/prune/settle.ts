@@ -12,7 +12,8 @@ import { onlyBlocks, type PruneOptions } from "./options.ts";
 /** Chunks of a text that is measured besides. */
 export const mostChunks = 32;
 
-const defaultRepair = { method: "low-rank", rank: 32 } as const;
+/** Of a low-rank map that names none, and at most the hidden size. More wins little: docs/measurements/prune.md. */
+const defaultRank = 256;
 
 /** How the text is split, what was left out filled in, and how each part of it is made. */
 export function textOf({ text = {} }: PruneOptions) {
@@ -30,15 +31,19 @@ export interface Repairs {
   readonly scoring: GapRepairOptions | undefined;
 }
 
-export function repairsOf({ repair = defaultRepair, scoring }: PruneOptions): Repairs {
-  return { repair, scoring: scoring ?? scoringFor(repair) };
+export function repairsOf(options: PruneOptions, hiddenSize: number): Repairs {
+  const rank = Math.min(defaultRank, hiddenSize);
+  const lowRank = { method: "low-rank", rank } as const;
+  const { repair = lowRank, scoring } = options;
+  const own: RepairOptions | null =
+    repair?.method === "low-rank" ? { ...repair, rank: repair.rank ?? rank } : repair;
+  if (own === null) return { repair: own, scoring };
+  return { repair: own, scoring: scoring ?? (standsIn(own) ? own : lowRank) };
 }
 
-/** What can stand in for any set of units. */
-function scoringFor(repair: RepairOptions | null): GapRepairOptions | undefined {
-  if (repair === null) return undefined;
-  const standsIn = gapRepairMethods.some((method) => method === repair.method);
-  return standsIn && !trains(repair) ? repair : defaultRepair;
+/** Whether it can be put in place of any set of units. */
+function standsIn(repair: RepairOptions): repair is GapRepairOptions {
+  return gapRepairMethods.some((method) => method === repair.method) && !trains(repair);
 }
 
 /**

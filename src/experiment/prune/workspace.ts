@@ -71,7 +71,7 @@ export async function openWorkspace(
   const model = await kit.loadModel(options.model, { ...options.load, ...call });
   try {
     const players = playersOf(options.players ?? "block", model.info);
-    const repairs = repairsOf(options);
+    const repairs = repairsOf(options, model.info.hiddenSize);
     await checkFormat({ model, options, players, repairs, call });
     const { split, corpus } = textOf(options);
     const parts = await model.splitText(data, { ...split, ...corpus, ...call });
