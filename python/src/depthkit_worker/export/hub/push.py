@@ -23,6 +23,7 @@ from depthkit_worker.session.job import Job
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, HfApi
+    from huggingface_hub.hf_api import RepoFile
 
     from depthkit_worker.export.hub.pushable import LocalFile
 
@@ -120,21 +121,16 @@ def _branch(api: HfApi, params: HubPushParams) -> _Branch:
         api.create_branch(repo, branch=params.revision)
         heads = {branch.name: branch.target_commit for branch in api.list_repo_refs(repo).branches}
     head = heads.get(params.revision)
-    files = () if head is None else _names(api, repo, head)
+    files = () if head is None else tuple(_files_at(api, repo, head))
     kept_by_main = params.revision != MAIN and head == heads.get(MAIN)
     return _Branch(repo, created, head, files, kept_by_main)
 
 
-def _names(api: HfApi, repo: str, commit: str) -> tuple[str, ...]:
-    return tuple(
-        one.path for one in api.list_repo_tree(repo, recursive=True, revision=commit) if _is_file(one)
-    )
-
-
-def _is_file(entry: object) -> bool:
+def _files_at(api: HfApi, repo: str, commit: str) -> dict[str, RepoFile]:
     from huggingface_hub.hf_api import RepoFile
 
-    return isinstance(entry, RepoFile)
+    entries = api.list_repo_tree(repo, recursive=True, revision=commit)
+    return {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
 
 
 def _check_free(params: HubPushParams, branch: _Branch) -> None:
@@ -195,13 +191,11 @@ def _check_arrived(
     api: HfApi, branch: _Branch, params: HubPushParams, commit: str, files: Sequence[LocalFile]
 ) -> None:
     """That the commit holds what was sent: a `.gitignore` of the repository drops files silently."""
-    entries = api.list_repo_tree(branch.repo, recursive=True, revision=commit)
-    there = {one.path: one for one in entries if _is_file(one)}
+    there = _files_at(api, branch.repo, commit)
     for file in files:
         one = there.get(file.name)
-        sizes = None if one is None else one.size
-        if one is None or sizes != file.bytes or (one.lfs is not None and one.lfs.sha256 != file.sha256):
-            how = "is not in it" if one is None else f"has {sizes:,} bytes there and {file.bytes:,} here"
+        if one is None or one.size != file.bytes or (one.lfs is not None and one.lfs.sha256 != file.sha256):
+            how = "is not in it" if one is None else f"has {one.size:,} bytes there and {file.bytes:,} here"
             raise DepthkitError(
                 "HUB_REFUSED",
                 f"Pushing {params.path}: the commit {commit} of {branch.repo} is made, and it is not what "
