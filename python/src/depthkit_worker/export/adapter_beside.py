@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mode
 
 import torch
 from peft import LoraConfig, PeftModel
@@ -57,7 +58,7 @@ def write_adapter(
     blocks `kept`, which is called `base`."""
     factors = _factors_of(subnetwork, kept)
     ranks = {name: len(one.down) for name, one in factors.items()}
-    common = max(ranks.values())
+    common = mode(ranks.values())
     # Where several healings stand on each other, and not all of them changed the same modules.
     others = {name: rank for name, rank in ranks.items() if rank != common}
     config = LoraConfig(
