@@ -21,6 +21,7 @@ export const errorCodes = [
   "SETUP_FAILED", // a set-up step failed for a reason that has no code of its own
   "DISK_FULL", // no space left
   "NETWORK", // a package registry or the model hub could not be reached
+  "HUB_REFUSED", // the model hub does not let this user do what was asked
   // Models
   "MODEL_NOT_FOUND", // no bundled name, folder, file or hub id matches
   "MODEL_UNSUPPORTED", // an architecture no family describes

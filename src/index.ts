@@ -161,6 +161,7 @@ export type {
 export type { ModelGame, ModelGameOptions, PlayerName, Players, UnitGroup } from "./model/model-game.ts";
 export type { PolicyMeasureOptions, PolicyMeasures, PolicySubnetwork } from "./model/policy.ts";
 export type { Profile, ProfileOptions } from "./model/profile.ts";
+export type { PushOptions } from "./model/push.ts";
 export type { ConnectOptions } from "./model/remote-line.ts";
 export type {
   Repair,
@@ -242,6 +243,7 @@ export type {
   GenerationTaskInfo,
 } from "./protocol/generation-task.ts";
 export type { HarnessMetric, HarnessResult, HarnessTask } from "./protocol/harness.ts";
+export type { HubPush } from "./protocol/hub.ts";
 export type { GradientMetric, InfluenceMetric, RankedUnits } from "./protocol/influence.ts";
 export type { ModelInfo, ModelPattern, Quantisation } from "./protocol/model.ts";
 export {

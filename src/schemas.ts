@@ -18,6 +18,7 @@ export { onnxOptions } from "./protocol/export-onnx.ts";
 export { generateOptions } from "./protocol/generation.ts";
 export { generationTaskOptions, solveOptions } from "./protocol/generation-task.ts";
 export { harnessOptions } from "./protocol/harness.ts";
+export { hubPushOptions } from "./protocol/hub.ts";
 export {
   influenceChoice,
   influenceGradientOptions,

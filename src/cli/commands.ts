@@ -134,6 +134,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./check.ts")).registerCheck,
   },
   {
+    name: "push",
+    description: "Put an exported folder or GGUF file on the Hugging Face hub, as one commit.",
+    examples: ["npx depthkit push exported OWNER/smaller --private"],
+    load: async () => (await import("./push.ts")).registerPush,
+  },
+  {
     name: "init",
     description: "Write a first plan from a few answers.",
     examples: [

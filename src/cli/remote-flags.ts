@@ -7,7 +7,7 @@ export interface RemoteFlags {
 }
 
 /** Commands whose work is on this machine. */
-const localCommands = ["setup", "doctor", "demo", "keys", "worker"];
+const localCommands = ["setup", "doctor", "push", "demo", "keys", "worker"];
 let flags: RemoteFlags = {};
 
 /** As they were given to the command that runs. */

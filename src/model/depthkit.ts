@@ -16,6 +16,7 @@ import {
 } from "../options.ts";
 import type { WorkerEnvironment } from "../protocol/environment.ts";
 import type { RuntimeCheck } from "../protocol/export-check.ts";
+import type { HubPush } from "../protocol/hub.ts";
 import type { Device } from "../protocol/model.ts";
 import type { targetOptions, WorkerStatus } from "../protocol/worker.ts";
 import type { CallOptions } from "../rpc/call-options.ts";
@@ -30,6 +31,7 @@ import type { CheckExportOptions } from "./check-export.ts";
 import type { FetchedFolder } from "./fetch.ts";
 import { type KitOptions, kitChecks } from "./kit-options.ts";
 import type { LoadModelOptions, Model } from "./model.ts";
+import type { PushOptions } from "./push.ts";
 import type { ConnectOptions } from "./remote-line.ts";
 
 /** What `Depthkit.start` takes. */
@@ -201,6 +203,21 @@ export class Depthkit {
   async checkExport(path: string, options: CheckExportOptions = {}): Promise<RuntimeCheck> {
     const { checkPath } = await import("./check-export.ts");
     return checkPath(this.connection, path, options);
+  }
+
+  /**
+   * Puts an exported folder, or a GGUF file that depthkit wrote, on the Hugging Face hub as one commit of the
+   * repository `repo`, OWNER/NAME, which is made where there is none. The token is that of `hf auth login`, or
+   * HF_TOKEN; HF_ENDPOINT names another hub. A branch that holds files is replaced with `overwrite` only
+   * (docs/export.md). Corpora and tasks that are loaded meanwhile wait: take a kit of its own where that
+   * matters.
+   *
+   * @throws DepthkitError FILE_NOT_FOUND, INVALID_ARGUMENT, MODEL_INVALID where the export is not whole,
+   * TARGET_NOT_EMPTY, HUB_REFUSED, NETWORK, CANCELLED
+   */
+  async push(path: string, repo: string, options: PushOptions = {}): Promise<HubPush> {
+    const { pushExport } = await import("./push.ts");
+    return pushExport(this.connection, path, repo, options);
   }
 
   /**

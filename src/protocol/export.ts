@@ -63,6 +63,13 @@ export const exportHuggingfaceResult = named(
     keptBlocks: list(count()).describe("Blocks of which at least one sublayer stays."),
     files: list(exportedFile).describe("All that was written."),
     weightsDigest: digest().describe("As of a loaded model: sha256 over the weight files."),
+    adapterDigest: digest()
+      .nullable()
+      .default(null)
+      .describe(
+        "Of the LoRA adapter in the folder `adapter`, which belongs to packed weights: sha256 over its files; " +
+          "null: there is none.",
+      ),
     parametersBefore: count().describe("Of the whole model."),
     parametersAfter: count().describe("Of what was written."),
     weightBytesBefore: count().describe("Bytes of the whole model's weights, in the dtype written."),
@@ -147,6 +154,10 @@ const exportStep = named(
     layout: z.enum(["plain", "depthkit", "gguf", "onnx"]),
     dtype: z.string().describe("The dtype written."),
     weights: digest().describe("Digest of the weights written."),
+    adapter: digest()
+      .nullable()
+      .default(null)
+      .describe("Digest of the LoRA adapter that lies beside packed weights and belongs to them."),
     note: z.string().describe("How the units were chosen, as the export was told."),
   }),
 );

@@ -50,6 +50,7 @@ import {
   generationUnloadTaskParams,
 } from "./generation-task.ts";
 import { harnessRunParams, harnessRunResult } from "./harness.ts";
+import { hubPushParams, hubPushResult } from "./hub.ts";
 import {
   influenceGradientParams,
   influenceGradientResult,
@@ -158,6 +159,7 @@ export const methods = {
   "export.canExport": { params: exportCanExportParams, result: exportCanExportResult },
   "export.limits": { params: exportLimitsParams, result: exportLimitsResult },
   "export.check": { params: exportCheckParams, result: exportCheckResult },
+  "hub.push": { params: hubPushParams, result: hubPushResult },
   "files.digest": { params: filesDigestParams, result: filesDigestResult },
   "files.list": { params: filesListParams, result: filesListResult },
   "files.read": { params: filesReadParams, result: filesReadResult },

@@ -12,7 +12,7 @@ import { tinyModel } from "./tiny-model.ts";
 const runBash = (line: string) => promisify(execFile)("bash", ["-c", line], { cwd: folder });
 
 /** They need another machine, an extra environment, or minutes, and have tests of their own. */
-const elsewhere: readonly string[] = ["demo", "fetch", "lm-eval", "prune", "worker"];
+const elsewhere: readonly string[] = ["demo", "fetch", "lm-eval", "prune", "push", "worker"];
 
 /** What keeps some short: less text than a choice needs, and fewer tokens than a figure does. */
 const shorter: Readonly<Record<string, string>> = {

@@ -146,6 +146,7 @@ const calls: readonly Call[] = [
   ["Depthkit.checkExport", "trustRemoteCode", (o) => kit.checkExport("x", o)],
   ["Depthkit.checkExport", "dtype", (o) => kit.checkExport("x", o)],
   ["Depthkit.checkExport", "signal", (o) => kit.checkExport("x.gguf", o)],
+  ["Depthkit.push", "overwrite", (o) => kit.push("x", "me/x", o)],
   ["Subnetwork.perplexity", "stride", (o) => model.perplexity({ texts }, o)],
   ["Subnetwork.choices", "compareToDense", (o) => model.choices(task, o)],
   ["Subnetwork.lastWord", "items", (o) => model.lastWord(task, o)],

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "031fee137e3f7acf282c26fdbb8ecbc48a1324d0dad1153bba565818acd26072"
+CONTRACT_DIGEST = "54f835a6ba963fc62045cd83e208bb7559045ae373b62e75edc40a9915f5a061"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -130,6 +130,17 @@ class HarnessOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Items at a time."""
     include_path: Annotated[str, Meta(min_length=1)] | None = None
     """A folder with task files (.yaml) of your own."""
+
+
+class HubPushOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    private: bool = False
+    """Only you and your organisation see the repository. One that is there already is not changed: where it is public, the push is refused."""
+    revision: Annotated[str, Meta(min_length=1)] = "main"
+    """The branch; where there is none of this name, it is made from main."""
+    message: Annotated[str, Meta(min_length=1)] = "Model exported by depthkit"
+    """The commit's message."""
+    overwrite: bool = False
+    """Replace what the branch holds: all other files in it go in the same commit. Its history stays."""
 
 
 class InfluenceGradientOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -665,6 +676,8 @@ class ExportHuggingfaceResult(Struct, frozen=True, kw_only=True, forbid_unknown_
     """All that was written."""
     weights_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
     """As of a loaded model: sha256 over the weight files."""
+    adapter_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")] | None = None
+    """Of the LoRA adapter in the folder `adapter`, which belongs to packed weights: sha256 over its files; null: there is none."""
     parameters_before: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Of the whole model."""
     parameters_after: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -822,6 +835,8 @@ class ExportStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """The dtype written."""
     weights: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
     """Digest of the weights written."""
+    adapter: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")] | None = None
+    """Digest of the LoRA adapter that lies beside packed weights and belongs to them."""
     note: str
     """How the units were chosen, as the export was told."""
 
@@ -1255,6 +1270,34 @@ class HealedBlocks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """By its number in the whole model; null: 0."""
     last: Annotated[int, Meta(ge=0, le=9007199254740991)] | None = None
     """null: the last there is."""
+
+
+class HubPushParams(HubPushOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    path: Annotated[str, Meta(min_length=1)]
+    """An exported folder, or a GGUF file that depthkit wrote."""
+    repo: Annotated[str, Meta(pattern="^[\\w.-]+\\/[\\w.-]+$(?!\\n)")]
+    """The repository, as OWNER/NAME."""
+
+
+class HubPushResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    repo: str
+    """OWNER/NAME, as the hub has it."""
+    revision: str
+    """The branch."""
+    url: str
+    """The branch's page."""
+    commit: str
+    """The commit's number."""
+    created: bool
+    """Whether the repository was made for it."""
+    files: tuple[ExportedFile, ...]
+    """What the commit holds, by the names it has there."""
+    bytes: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Of all files."""
+    deleted: tuple[str, ...]
+    """Files of the branch that are gone in the commit."""
+    seconds: Annotated[float, Meta(ge=-1.7976931348623157e+308, le=1.7976931348623157e+308)]
+    """Seconds it took."""
 
 
 class InfluenceGradientParams(InfluenceGradientOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -2363,6 +2406,7 @@ METHODS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "export.canExport": (ExportCanExportParams, ExportCanExportResult),
     "export.limits": (ExportLimitsParams, ExportLimits),
     "export.check": (ExportCheckParams, ExportCheckResult),
+    "hub.push": (HubPushParams, HubPushResult),
     "files.digest": (FilesDigestParams, FilesDigestResult),
     "files.list": (FilesListParams, FilesListResult),
     "files.read": (FilesReadParams, FilesReadResult),

@@ -14,8 +14,8 @@ from depthkit_worker.export.provenance import (
     copy_licenses,
     provenance_beside,
     provenance_of,
-    write_provenance,
 )
+from depthkit_worker.export.provenance_file import write_provenance
 from depthkit_worker.export.reference import reference_of
 from depthkit_worker.export.reference_file import write_reference
 from depthkit_worker.models.folders import files_in, sha256_of_files
@@ -35,7 +35,14 @@ def write_about(
     """Write it into `folder`, which has all the rest; the result with the files that there are then.
     `layers`: of the checkpoint; `replaced`: blocks in whose place another one runs."""
     decoder = subnetwork.decoder
-    made = Made(result.removed, result.kept_blocks, result.layout, result.dtype, result.weights_digest)
+    made = Made(
+        result.removed,
+        result.kept_blocks,
+        result.layout,
+        result.dtype,
+        result.weights_digest,
+        result.adapter_digest,
+    )
     provenance = provenance_of(subnetwork, made, note, provenance_beside(decoder))
     write_reference(reference_of(subnetwork, job), folder)
     write_provenance(provenance, folder)

@@ -25,6 +25,7 @@ from depthkit_worker.contract.wire import (
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.onnx.files import GRAPHS
 from depthkit_worker.export.reference_file import read_reference
+from depthkit_worker.models.adapter_files import BESIDE
 from depthkit_worker.models.child import ChildJob, child_main, run_child
 from depthkit_worker.models.extras import install_command, is_installed
 from depthkit_worker.models.first_line import first_line
@@ -88,6 +89,14 @@ def check_here(folder: Path, runtime: WorkerRuntime, trust_remote_code: bool, jo
             "(--trust-remote-code).",
             folder=str(folder),
         )
+    if runtime == "mlx-lm" and (folder / BESIDE).is_dir():
+        raise DepthkitError(
+            "INVALID_ARGUMENT",
+            f"Checking {folder}: a LoRA adapter belongs to it, in the folder {BESIDE}, and mlx-lm does not "
+            "load peft's. Leave runtime out: transformers and peft load both.",
+            folder=str(folder),
+            runtime=runtime,
+        )
     job.report("loading", 0, len(reference.prompts), "prompts")
     load = _in_mlx if runtime == "mlx-lm" else _in_transformers
     name, model, tokenizer, rounds = load(folder, content, trust_remote_code)
@@ -118,7 +127,22 @@ def _in_transformers(folder: Path, content: dict[str, Any], trust_remote_code: b
         raise _not_loaded(name, folder, error) from error
     # Of weights that bitsandbytes packed, some processors have a lossy form: what was written is checked.
     without_repacking(model)
+    if (folder / BESIDE).is_dir():
+        name = f"{name} and {_with_adapter(model, folder, name)}"
     return name, InTransformers(model), tokenizer, _rounds(model.dtype.itemsize)
+
+
+def _with_adapter(model: Any, folder: Path, name: str) -> str:
+    """Put the adapter in `folder` beside the model's modules: both are checked. The software's name."""
+    import peft
+
+    from depthkit_worker.export.adapter_beside import load_beside
+
+    try:
+        load_beside(model, folder)
+    except Exception as error:  # As above.
+        raise _not_loaded(f"{name} with peft {peft.__version__}", folder / BESIDE, error) from error
+    return f"peft {peft.__version__}"
 
 
 def _in_mlx(folder: Path, content: dict[str, Any], trust_remote_code: bool) -> Loaded:

@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from huggingface_hub.repocard import metadata_load
 
-from depthkit_worker.contract.json_files import from_json, to_json
 from depthkit_worker.contract.wire import (
     ExportedRepair,
     ExportOrigin,
@@ -20,13 +19,12 @@ from depthkit_worker.contract.wire import (
     ExportStep,
 )
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.export.provenance_file import FILE, VERSION, read_provenance
 from depthkit_worker.models.bundled import BUNDLED, BUNDLED_CARDS
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.source import Source
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
-FILE = "depthkit.json"
-VERSION = 1
 LICENSE_FILES = ("LICENSE*", "LICENCE*", "COPYING*", "NOTICE*", "USE_POLICY*", "license*", "notice*")
 KEPT_IN_CARD = ("license", "license_name", "license_link", "language", "base_model")
 """What of a source's front matter holds for what is made from it as well."""
@@ -42,6 +40,8 @@ class Made:
     dtype: str
     weights: str
     """Digest."""
+    adapter: str | None = None
+    """Digest of the one beside packed weights."""
 
 
 def provenance_of(
@@ -62,6 +62,7 @@ def provenance_of(
         layout=made.layout,
         dtype=made.dtype,
         weights=made.weights,
+        adapter=made.adapter,
         note=note,
     )
     origin = ExportOrigin(
@@ -83,10 +84,6 @@ def provenance_beside(decoder: Decoder) -> ExportProvenance | None:
     if folder is None or not (folder / FILE).is_file():
         return None
     return read_provenance((folder / FILE).read_bytes(), folder / FILE)
-
-
-def write_provenance(provenance: ExportProvenance, folder: Path) -> None:
-    (folder / FILE).write_bytes(to_json(provenance))
 
 
 def copy_licenses(decoder: Decoder, folder: Path) -> None:
@@ -126,21 +123,6 @@ def _base_name(source: Source) -> str:
     if source.revision is not None or source.folder is None or source.name in BUNDLED:
         return source.name
     return Path(source.name).name or source.folder.name
-
-
-def read_provenance(content: bytes, path: Path) -> ExportProvenance:
-    """`content`, found at `path`."""
-    try:
-        found = from_json(content, ExportProvenance)
-        if found.version != VERSION:
-            raise ValueError(f"its version is {found.version}, not {VERSION}")
-        return found
-    except ValueError as error:
-        raise DepthkitError(
-            "MODEL_INVALID",
-            f"{path} should say how the checkpoint was made, and is not what this depthkit writes: {error}. "
-            "Move it away to export without its history.",
-        ) from error
 
 
 @cache

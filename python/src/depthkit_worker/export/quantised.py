@@ -1,23 +1,23 @@
 """A subnetwork of a quantised checkpoint in the same form: tensors of the blocks that stay are copied from
-the source's files byte for byte, and nothing is quantised anew."""
+the source's files byte for byte, and nothing is quantised anew. LoRA goes along as an adapter."""
 
 from __future__ import annotations
 
 import json
 import time
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from msgspec.structs import replace
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from depthkit_worker.contract.wire import ExportFormat, ExportHuggingfaceResult, ExportOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.about import write_about
+from depthkit_worker.export.adapter_beside import NOTE, load_beside, write_adapter
 from depthkit_worker.export.copied_tensors import mapped_tensors
 from depthkit_worker.export.generation_config import PassedOn, generation_settings
 from depthkit_worker.export.plain_config import carry_changes, cut_config
@@ -74,9 +74,13 @@ def quantised_fault(subnetwork: Subnetwork, format_: ExportFormat) -> str | None
         return f"{how}, and {_FORMS[format_]} is made of plain ones"
     if all(lost is Parts.BOTH for lost in subnetwork.lost):
         return "every block is removed: there is no model left to export"
-    if subnetwork.edits:
-        methods = ", ".join(dict.fromkeys(repair.method for repair in subnetwork.repairs))
-        return f"{how}, which are copied as they are, and a repair ({methods}) has no place beside them"
+    methods = dict.fromkeys(repair.method for repair in subnetwork.repairs)
+    if subnetwork.edits and not (quantisation.packed and set(methods) == {"lora"}):
+        only = "" if quantisation.packed else ": only weights that stay packed take LoRA beside them"
+        return (
+            f"{how}, which are copied as they are, and a repair ({', '.join(methods)}) has no place beside "
+            f"them{only}"
+        )
     if any(lost not in (Parts.NONE, Parts.BOTH) for lost in subnetwork.lost):
         return f"{how}, and depthkit's own layout, for sublayers removed by themselves, is of plain ones"
     if getattr(decoder.config, "scale_attn_by_inverse_layer_idx", False) and subnetwork.units:
@@ -142,7 +146,8 @@ def _check(subnetwork: Subnetwork, quantisation: Quantisation, options: ExportOp
         raise DepthkitError(
             "EXPORT_UNSUPPORTED",
             f"A checkpoint cannot hold this subnetwork: {fault}. Nothing was written. Remove whole blocks "
-            "alone, or take the checkpoint that it was quantised from, and quantise what is exported.",
+            "alone, with LoRA at most where weights stay packed, or take the checkpoint that it was "
+            "quantised from, and quantise what is exported.",
             quantMethod=quantisation.method,
         )
     if options.dtype not in ("auto", subnetwork.decoder.source.stored_dtype):
@@ -182,7 +187,11 @@ def _write(
     notes = settle_tokenizer(decoder, folder, AutoConfig.from_pretrained(folder))
     written = write_shards(plan.tensors, folder, None, max_shard_bytes, job)
     digest = sha256_of_files(written.files, job.check)
-    difference = _difference(subnetwork, plan.quantisation, folder, job)
+    adapter = None
+    if subnetwork.edits:
+        adapter = write_adapter(subnetwork, plan.kept, plan.target.name, folder, job)
+        notes = (NOTE, *notes)
+    difference = _difference(subnetwork, plan.quantisation, folder, adapter is not None, job)
     kv_bytes = kv_bytes_per_block(decoder)
     scale = getattr(torch, decoder.source.stored_dtype).itemsize / decoder.dtype.itemsize
     with physical(subnetwork):
@@ -194,10 +203,11 @@ def _write(
         kept_blocks=plan.kept,
         files=(),
         weights_digest=digest,
+        adapter_digest=None if adapter is None else adapter.digest,
         parameters_before=decoder.parameters,
-        parameters_after=parameters,
+        parameters_after=parameters + (0 if adapter is None else adapter.parameters),
         weight_bytes_before=sum(decoder.source.stored_bytes.values()),
-        weight_bytes_after=written.bytes,
+        weight_bytes_after=written.bytes + (0 if adapter is None else adapter.bytes),
         kv_bytes_per_token_before=round(sum(kv_bytes) * scale),
         kv_bytes_per_token_after=round(sum(kv_bytes[index] for index in plan.kept) * scale),
         dtype=decoder.source.stored_dtype,
@@ -209,9 +219,12 @@ def _write(
     return write_about(subnetwork, result, folder, options.note, len(plan.kept), job)
 
 
-def _difference(subnetwork: Subnetwork, quantisation: Quantisation, folder: Path, job: Job) -> float:
+def _difference(
+    subnetwork: Subnetwork, quantisation: Quantisation, folder: Path, adapted: bool, job: Job
+) -> float:
     """The largest difference of logits between the files in `folder`, loaded as any quantised checkpoint is,
-    and `subnetwork` in memory. More than `allowed_difference` stops the export."""
+    with the adapter in it where it is `adapted`, and `subnetwork` in memory. More than
+    `allowed_difference` stops the export."""
     decoder = subnetwork.decoder
     ids = fixed_batch(decoder)
     with removed(subnetwork):
@@ -227,9 +240,15 @@ def _difference(subnetwork: Subnetwork, quantisation: Quantisation, folder: Path
             output_loading_info=True,
             **arguments,
         )
+
+    def make_ready(model: PreTrainedModel) -> None:
+        settle(model, quantisation)
+        if adapted:
+            load_beside(model, folder)
+
     return loaded_difference(
         loaded,
-        partial(settle, quantisation=quantisation),
+        make_ready,
         ids,
         expected,
         decoder.dtype,

@@ -16,6 +16,9 @@ from depthkit_worker.models.json_files import read_json_object
 CONFIG = "adapter_config.json"
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
+BESIDE = "adapter"
+"""The folder of an export in which an adapter lies that belongs to its weights, which are packed."""
+
 NOT_APPLIED: dict[str, Any] = {"adapter_kwargs": {"subfolder": "adapters-are-not-applied"}}
 """For `from_pretrained`: where it looks for an adapter. It has no switch of its own, and this folder is in no
 checkpoint."""
@@ -23,6 +26,12 @@ checkpoint."""
 
 def adapter_notes(folder: Path) -> tuple[str, ...]:
     """What to know of an adapter beside the weights of `folder`."""
+    if (folder / BESIDE / CONFIG).is_file():
+        return (
+            f"{folder} was exported with a LoRA adapter that belongs to it, in {folder / BESIDE}, and it was "
+            "not applied: its weights are packed, and nothing is merged into them. All figures are those of "
+            "the weights without it. Ask peft for both (docs/export.md).",
+        )
     found = _found(folder)
     if not found:
         return ()

@@ -28,13 +28,10 @@ class _Known:
     """That may be in it."""
 
 
+EXPORT_FOLDERS = ("adapter", "additional_chat_templates", "onnx")
+"""That an export may have in it."""
 _KNOWN: dict[TargetKind, _Known] = {
-    "export": _Known(
-        "exported model",
-        "depthkit.json",
-        ("version", "source", "steps"),
-        ("additional_chat_templates", "onnx"),
-    ),
+    "export": _Known("exported model", "depthkit.json", ("version", "source", "steps"), EXPORT_FOLDERS),
     "repair": _Known("saved repair", "repair.json", ("format", "version", "repairs"), ()),
 }
 _CALLED: dict[TargetKind, str] = {

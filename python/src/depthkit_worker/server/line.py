@@ -24,6 +24,8 @@ class Line(Protocol):
 
     context: zmq.Context[zmq.Socket[bytes]]
     endpoint: str
+    remote: bool
+    """Whether clients come from other machines."""
     largest_frame: int
     """Bytes. Where a larger frame is announced, libzmq ends the connection before it makes room for it."""
 

@@ -18,6 +18,8 @@ from depthkit_worker.session.call import Buffer
 class LocalLine:
     """A ROUTER socket for this user alone, for the client that knows the token."""
 
+    remote = False
+
     def __init__(self, token: str) -> None:
         self._token = token.encode()
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()

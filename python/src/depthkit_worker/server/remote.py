@@ -40,6 +40,8 @@ class RemoteLine:
     """A ROUTER socket under CURVE. Nothing is read of a peer before libzmq has proved by its key that it is
     one of those trusted; libzmq's handshake is another each time, so that what was recorded opens nothing."""
 
+    remote = True
+
     def __init__(self, endpoint: str, keys: Path, keep: float) -> None:
         own = read_keys(keys)
         self._keys = keys

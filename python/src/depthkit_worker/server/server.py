@@ -47,7 +47,7 @@ class Server:
         self._outbox.setsockopt(zmq.RCVHWM, 0)
         self._outbox.bind("inproc://outbox")
         self._closed = threading.Event()
-        self._session = Session(ray)
+        self._session = Session(ray, remote=line.remote)
         self._inline = {method: handlers.resolve(method) for method in handlers.inline}
         self._clients: set[bytes] = set()
         self._calls: dict[tuple[bytes, int], Call] = {}

@@ -120,8 +120,10 @@ class Session:
     """One worker's state. The compute thread changes it, but for corpora and tasks, which the thread of
     light calls adds, and it alone; the I/O thread only reads it, for status."""
 
-    def __init__(self, ray: RaySession | None = None) -> None:
+    def __init__(self, ray: RaySession | None = None, *, remote: bool = False) -> None:
         self._ray = ray
+        self.remote = remote
+        """Whether its clients are on other machines: what is this user's alone is then not theirs."""
         self._cluster: Cluster | None = None
         self.ready = False
         self.compute = LaneState()

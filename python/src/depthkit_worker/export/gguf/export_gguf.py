@@ -28,7 +28,8 @@ from depthkit_worker.export.gguf.plan import GgufPlan, plan_gguf
 from depthkit_worker.export.gguf.stored import KINDS, UNQUANTISED, Stored, base_tensors
 from depthkit_worker.export.gguf.tensors import Writing, tensors_of
 from depthkit_worker.export.gguf.write import FILE_TYPES, Content, kind_of, size_of, write_file
-from depthkit_worker.export.provenance import Made, provenance_beside, provenance_of, read_provenance
+from depthkit_worker.export.provenance import Made, provenance_beside, provenance_of
+from depthkit_worker.export.provenance_file import read_provenance
 from depthkit_worker.export.reference import reference_of
 from depthkit_worker.models.cancellable import calls_obey
 from depthkit_worker.models.decoder import Decoder

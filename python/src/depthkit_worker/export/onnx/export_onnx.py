@@ -41,8 +41,8 @@ from depthkit_worker.export.provenance import (
     copy_licenses,
     provenance_beside,
     provenance_of,
-    write_provenance,
 )
+from depthkit_worker.export.provenance_file import write_provenance
 from depthkit_worker.export.reference_file import FILE as REFERENCE
 from depthkit_worker.models.child import run_child
 from depthkit_worker.models.folders import files_in, sha256_of_files

@@ -1,0 +1,92 @@
+/** An export on a hub, from the command line: the real huggingface_hub, and a server on this machine. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { resolveWorkerPython } from "../../src/environment/worker-python.ts";
+import { Depthkit } from "../../src/index.ts";
+import { cli } from "./cli.ts";
+import { tinyModel } from "./tiny-model.ts";
+
+const SERVER = fileURLToPath(new URL("../python/export/hub_server.py", import.meta.url));
+
+let folder: string;
+let exported: string;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "depthkit-push-"));
+  exported = join(folder, "exported");
+  await using kit = await Depthkit.start();
+  const model = await kit.loadModel(await tinyModel(folder), { device: "cpu" });
+  await model.without(["block.2"]).export(exported, { format: "huggingface" });
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A hub, which writes what it holds to the folder `name` when it is closed. */
+async function startHub(name: string, ...flags: readonly string[]) {
+  const { python } = await resolveWorkerPython();
+  const child = spawn(python, ["-I", SERVER, join(folder, name), ...flags]);
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  const line = async () => String((await lines.next()).value);
+  const close = async () => {
+    // Not its streams' end: nobody reads what it says last.
+    const exited = once(child, "exit");
+    child.stdin.end();
+    await exited;
+  };
+  return { address: await line(), line, close };
+}
+
+function push(address: string, ...args: readonly string[]): ChildProcess {
+  const env = {
+    ...process.env,
+    HF_ENDPOINT: address,
+    HF_TOKEN: "hf_test",
+    HF_HOME: join(folder, "hf"),
+    HF_HUB_DISABLE_XET: "1",
+  };
+  return spawn(process.execPath, [...cli, "push", exported, ...args, "--json"], { env });
+}
+
+async function finish(child: ChildProcess) {
+  let stdout = "";
+  child.stdout?.on("data", (text) => {
+    stdout += text;
+  });
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, document: JSON.parse(stdout) };
+}
+
+test("what is pushed arrives byte for byte, once", async () => {
+  const hub = await startHub("held");
+  const first = await finish(push(hub.address, "me/smaller", "--private", "--message", "Without block 2"));
+  const again = await finish(push(hub.address, "me/smaller"));
+  const nowhere = await finish(push(hub.address, "smaller"));
+  await hub.close();
+  const names = readdirSync(exported).sort();
+  expect(first).toMatchObject({
+    code: 0,
+    document: { repo: "me/smaller", url: `${hub.address}/me/smaller`, created: true, deleted: [] },
+  });
+  expect(first.document.files.map(({ name }: { name: string }) => name)).toEqual(names);
+  const held = join(folder, "held/me/smaller/main");
+  const differs = (name: string) =>
+    !readFileSync(join(held, name)).equals(readFileSync(join(exported, name)));
+  expect(names.filter(differs)).toEqual([]);
+  expect(again).toMatchObject({ code: 2, document: { error: { code: "TARGET_NOT_EMPTY" } } });
+  expect(nowhere).toMatchObject({ code: 2, document: { error: { code: "INVALID_ARGUMENT" } } });
+  expect(nowhere.document.error.message).toContain("OWNER/NAME");
+});
+
+test("Ctrl-C ends it in the middle of an upload, and the branch holds nothing new", async () => {
+  const hub = await startHub("nothing", "--hang");
+  const child = push(hub.address, "me/smaller");
+  expect(await hub.line()).toBe("hangs");
+  child.kill("SIGINT");
+  expect(await finish(child)).toMatchObject({ code: 130, document: { error: { code: "CANCELLED" } } });
+  await hub.close();
+  expect(readdirSync(join(folder, "nothing/me/smaller/main"))).toEqual([".gitattributes"]);
+});
