@@ -99,7 +99,7 @@ export function registerPrune(command: Command): void {
     )
     .option("--protect <units>", "units that stay, or `ends`: the first block and the last", parseProtected)
     .addOption(
-      new Option("--strategy <name>", "of the search (default: greedy, or what suits a limit)").choices(
+      new Option("--strategy <name>", "of the search (default: what suits the start and a limit)").choices(
         strategies,
       ),
     )

@@ -127,9 +127,12 @@ test("a plan says what would take long, and a limit of minutes changes it", asyn
   for (const set of plan.start) expect(plan.candidates).toEqual(expect.arrayContaining(set));
   expect(plan.steps.map(({ name, strategy, limit }) => [name, strategy, limit])).toEqual([
     ["greedy", "greedy", null],
-    ["search", "greedy", null],
+    ["search", "surrogate", 8],
   ]);
   expect(plan.steps[0]?.evaluations).toBe(4 / 2 + 2 + (3 / 2 + 2));
+  // Nothing to start from: what looks at sets from the whole model on.
+  const bare = await planPrune(kit, { ...asked, baselines: ["tail"], out: at("planned") });
+  expect(bare.steps).toMatchObject([{ name: "search", strategy: "greedy", limit: null }]);
   expect(existsSync(at("planned"))).toBe(false);
   const short = await planPrune(kit, { ...asked, out: at("planned"), minutes: 1e-9 });
   expect(short.steps).toMatchObject([{ name: "search", strategy: "surrogate", limit: 1 }]);

@@ -76,10 +76,11 @@ export interface PruneOptions extends CallOptions {
   /** Who stays. */
   protect?: ModelSearchOptions["protect"];
   /**
-   * How sets are looked at. Default: `greedy`; with a limit of evaluations or minutes what makes use of it.
+   * How sets are looked at. Default: where blocks go and `span` and `cosine` are compared with, a
+   * `surrogate` that starts from both, else `greedy`; with a limit of evaluations or minutes what makes use of it.
    */
   strategy?: StrategyChoice | undefined;
-  /** Sets that the search under repair evaluates at most. */
+  /** Sets that the search under repair evaluates at most. Default: 40 of a surrogate, else no limit. */
   evaluations?: number | undefined;
   /** What the searches may take together, by the pace that was measured first; this or `evaluations`. */
   minutes?: number | undefined;

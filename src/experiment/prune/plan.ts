@@ -3,12 +3,16 @@ import { item } from "../../arrays.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import { greedyEvaluations } from "../../selection/strategies/greedy.ts";
 import type { ContenderName } from "./names.ts";
+import { onlyBlocks } from "./options.ts";
 import type { PrunePlan } from "./record.ts";
 import { baselinesOf, candidatesOf } from "./settle.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** Sets that are scored together share about so much of their blocks. */
 const shared = 0.5;
+
+/** Sets that a search evaluates which starts from a span: enough, by docs/measurements/search.md. */
+const enough = 40;
 
 /**
  * What the long part of the work will be, by a pace that is measured once and then kept.
@@ -31,8 +35,12 @@ export async function planWork(
   const affordable =
     minutes === undefined ? undefined : Math.max(1, Math.floor((60 * minutes) / secondsPerSet));
   const greedyFits = affordable === undefined || affordable >= 2 * greedy;
+  // Without a limit a search that has a span to start from beats a greedy one, with fewer sets.
+  const startsWell = options.strategy === undefined && start.length > 1 && onlyBlocks(options.players);
+  const byDefault = startsWell ? Math.min(enough, Math.ceil(greedy)) : null;
   const limit =
-    evaluations ?? (affordable === undefined ? null : affordable - (wantsGreedy && greedyFits ? greedy : 0));
+    evaluations ??
+    (affordable === undefined ? byDefault : affordable - (wantsGreedy && greedyFits ? greedy : 0));
   const step = (name: ContenderName, strategy: string, sets: number, most: number | null) => ({
     name,
     strategy,
