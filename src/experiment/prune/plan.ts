@@ -71,16 +71,18 @@ export async function planWork(
   };
 }
 
+/** Seconds of a block on all of the text, which may be many batches. */
 async function paceOf(work: Workspace): Promise<number> {
   const { model, chooseOn, steps, key, call, options } = work;
   const { precision = "exact" } = options;
   const data = item(chooseOn, chooseOn.length - 1);
-  const middle = model.without([`block.${Math.floor(model.depth / 2)}`]);
-  return await steps.step({ step: "pace", precision, of: key }, z.number(), async () => {
-    const both = [model, middle];
-    const found = await model.evaluateSubnetworks(data, both, { ...call, precision }).result;
-    const { seconds, blockEvaluations } = found;
-    return seconds / blockEvaluations;
+  const middle = Math.floor(model.depth / 2);
+  const both = [model, model.without([`block.${middle}`])];
+  // They share the blocks below the one that is removed.
+  const blocks = model.depth + (model.depth - 1 - middle);
+  return await steps.step({ step: "pace", each: "text", precision, of: key }, z.number(), async () => {
+    const { seconds } = await model.evaluateSubnetworks(data, both, { ...call, precision }).result;
+    return seconds / blocks;
   });
 }
 
