@@ -35,7 +35,7 @@ export async function planWork(
   const affordable =
     minutes === undefined ? undefined : Math.max(1, Math.floor((60 * minutes) / secondsPerSet));
   const greedyFits = affordable === undefined || affordable >= 2 * greedy;
-  // Without a limit a search that has a span to start from beats a greedy one, with fewer sets.
+  // A search that has a span to start from is as good as a greedy one or better, with fewer sets.
   const startsWell = options.strategy === undefined && start.length > 1 && onlyBlocks(options.players);
   const byDefault = startsWell ? Math.min(enough, Math.ceil(greedy)) : null;
   const limit =
