@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,13 +17,19 @@ CHUNK_BYTES = 4 << 20
 def sha256_of_files(files: Iterable[Path], check: Callable[[], None]) -> str:
     """sha256 over the bytes of `files`, one after the other. Calls `check` every few milliseconds."""
     digest = hashlib.sha256()
+    read_into([digest], files, check)
+    return digest.hexdigest()
+
+
+def read_into(digests: Sequence[hashlib._Hash], files: Iterable[Path], check: Callable[[], None]) -> None:
+    """Feed the bytes of `files`, read once, to every one of `digests`. Calls `check` as above."""
     buffer = memoryview(bytearray(CHUNK_BYTES))
     for path in files:
         with path.open("rb", buffering=0) as file:
             while count := file.readinto(buffer):
-                digest.update(buffer[:count])
+                for digest in digests:
+                    digest.update(buffer[:count])
                 check()
-    return digest.hexdigest()
 
 
 def files_in(folder: Path) -> list[tuple[str, Path]]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.export.onnx.files import GRAPHS
 from depthkit_worker.export.provenance_file import FILE, read_provenance
 from depthkit_worker.models.adapter_files import BESIDE
-from depthkit_worker.models.folders import files_in, sha256_of_files
+from depthkit_worker.models.folders import files_in, read_into
 from depthkit_worker.models.gguf_header import gguf_fault, wrote_gguf
 from depthkit_worker.models.json_files import read_json_object
 from depthkit_worker.models.target import EXPORT_FOLDERS
@@ -36,6 +37,18 @@ class LocalFile:
     sha256: str
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Files of an export that have one digest together, in order."""
+
+    called: str
+    """With what is wrong, where the digest is another."""
+    names: frozenset[str]
+    written: str | None
+    """Their digest as the export wrote it down; None: it has none of them."""
+    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+
 def pushable(path: Path, job: Job) -> tuple[LocalFile, ...]:
     """The files of the export at `path`, in order, once it is known to be whole."""
     if not path.exists():
@@ -45,17 +58,21 @@ def pushable(path: Path, job: Job) -> tuple[LocalFile, ...]:
             path=str(path),
         )
     found = _files(path)
-    if path.is_dir():
-        _check_folder(path, [name for name, _ in found], job)
+    parts = _parts(path, [name for name, _ in found]) if path.is_dir() else ()
     for _, file in found:
         if file.suffix == GGUF:
             _check_gguf(path, file)
     total, done, files = sum(file.stat().st_size for _, file in found), 0, []
     for name, file in found:
-        size = file.stat().st_size
-        files.append(LocalFile(name, file, size, sha256_of_files([file], job.check)))
+        size, own = file.stat().st_size, hashlib.sha256()
+        # Read once for both: weights may be tens of gigabytes.
+        read_into([own, *(part.digest for part in parts if name in part.names)], [file], job.check)
+        files.append(LocalFile(name, file, size, own.hexdigest()))
         done += size
         job.report(PHASE, done, total, "bytes")
+    for part in parts:
+        if (part.digest.hexdigest() if part.names else None) != part.written:
+            raise _not_whole(path, f"{part.called} that {FILE} says was written")
     return tuple(files)
 
 
@@ -84,13 +101,13 @@ def _refused(path: Path, why: str) -> DepthkitError:
     )
 
 
-def _check_folder(folder: Path, names: list[str], job: Job) -> None:
-    """That it is an export whose weights are those that were written, or holds GGUF files alone."""
+def _parts(folder: Path, names: list[str]) -> tuple[_Part, ...]:
+    """What an export's own digests are of; of a folder of GGUF files alone nothing."""
     for name in LOADED & set(names):
         read_json_object(folder / name)
     if FILE not in names:
         if any(name.endswith(GGUF) for name in names) and "config.json" not in names:
-            return
+            return ()
         raise _refused(folder, f"it has no {FILE}, which every export has")
     step = read_provenance((folder / FILE).read_bytes(), folder / FILE).steps[-1]
     inside = f"{GRAPHS}/"
@@ -106,11 +123,11 @@ def _check_folder(folder: Path, names: list[str], job: Job) -> None:
     if "config.json" not in names or not weights:
         missing = "config.json" if "config.json" not in names else "file of weights"
         raise _not_whole(folder, f"it has no {missing}")
-    if sha256_of_files((folder / name for name in weights), job.check) != step.weights:
-        raise _not_whole(folder, f"the weights are not those that {FILE} says were written")
     beside = [name for name in names if name.startswith(f"{BESIDE}/")]
-    if (sha256_of_files((folder / name for name in beside), job.check) if beside else None) != step.adapter:
-        raise _not_whole(folder, f"the adapter in {BESIDE} is not the one that {FILE} says was written")
+    return (
+        _Part("the weights are not those", frozenset(weights), step.weights),
+        _Part(f"the adapter in {BESIDE} is not the one", frozenset(beside), step.adapter),
+    )
 
 
 def _check_gguf(path: Path, file: Path) -> None:
