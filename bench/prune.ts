@@ -9,10 +9,17 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { baselineNames, Depthkit, type PruneRecord, prune, pruneRecipeNames } from "../src/index.ts";
+import {
+  baselineNames,
+  Depthkit,
+  type PruneOptions,
+  type PruneRecord,
+  prune,
+  pruneRecipeNames,
+} from "../src/index.ts";
 import { renderTable } from "../src/report/index.ts";
 import { meanOf, pairedDifference } from "../src/selection/choice-certainty.ts";
-import { heldOutTexts, sharedData } from "./shared-data.ts";
+import { heldOutTexts, sharedData, sharedRows } from "./shared-data.ts";
 
 const {
   positionals: [folder],
@@ -40,8 +47,14 @@ const names = given.compare?.split(",") ?? all.filter((name) => name !== "partia
 const baselines = all.filter((name) => names.includes(name));
 const texts = await heldOutTexts();
 const asked = Number(given.questions);
-const questions = readFileSync(sharedData("arc_easy.jsonl"), "utf8").split("\n").slice(0, asked);
-const tasks = asked > 0 ? { "ARC-easy": { rows: questions.map((line) => JSON.parse(line)) } } : {};
+const tasks = asked > 0 ? { "ARC-easy": { rows: sharedRows("arc_easy.jsonl").slice(0, asked) } } : {};
+/** As options say it; what cannot be is refused there. */
+const varied: Partial<PruneOptions> = {
+  precision: given.precision as PruneOptions["precision"],
+  strategy: given.strategy as PruneOptions["strategy"],
+  evaluations: given.evaluations === undefined ? undefined : Number(given.evaluations),
+  repair: given.rank === undefined ? undefined : { method: "low-rank", rank: Number(given.rank) },
+};
 
 const records = new Map<number, PruneRecord[]>();
 for (let draw = 0; draw < Number(given.draws); draw++) {
@@ -67,10 +80,7 @@ async function pruned(place: string, count: number, draw: number): Promise<Prune
     folder: place,
     out,
     baselines,
-    precision: given.precision as "exact" | "screen",
-    ...(given.rank === undefined ? {} : { repair: { method: "low-rank", rank: Number(given.rank) } }),
-    ...(given.strategy === undefined ? {} : { strategy: given.strategy as "surrogate" }),
-    ...(given.evaluations === undefined ? {} : { evaluations: Number(given.evaluations) }),
+    ...varied,
     evaluate: { texts, tasks, maxChunks: Number(given.chunks), beside: "all" },
     onEvent: (event) => {
       if (event.kind === "contender") console.log(`${event.contender.name}: ${event.contender.repairedLoss}`);

@@ -6,27 +6,23 @@
  *
  *   npx tsx bench/routes.ts JOURNAL
  */
-import { readFileSync } from "node:fs";
 import { Depthkit, type Routes, type Subnetwork, type WayWorth } from "../src/index.ts";
 import { renderTable } from "../src/report/index.ts";
-import { sharedData, standardLibrary } from "./shared-data.ts";
+import { sharedRows, standardLibrary } from "./shared-data.ts";
 
 const [, , journal] = process.argv;
 const mixedCharacters = 16_000;
 
 /** Questions with their choices and the right one. */
 function questions(): string[] {
-  const rows = readFileSync(sharedData("arc_easy.jsonl"), "utf8").trim().split("\n");
-  return rows.map((row): string => {
-    const { question, choices, answer } = JSON.parse(row);
+  return sharedRows("arc_easy.jsonl").map(({ question, choices, answer }): string => {
     const listed = choices.map((choice: string, at: number) => `${"ABCDE"[at]}. ${choice}`);
     return [question, ...listed, `Answer: ${"ABCDE"[answer]}`].join("\n");
   });
 }
 
-const paragraphs = readFileSync(sharedData("calib_wikitext2_train.jsonl"), "utf8").trim().split("\n");
 const texts = {
-  prose: { texts: paragraphs.map((row): string => JSON.parse(row).text) },
+  prose: { texts: sharedRows("calib_wikitext2_train.jsonl").map(({ text }): string => text) },
   code: { texts: await standardLibrary() },
   questions: { texts: questions() },
 };

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { resolveWorkerPython } from "../src/environment/worker-python.ts";
@@ -9,6 +9,15 @@ export function sharedData(name: string): string {
   const file = fileURLToPath(new URL(`../../shared/data/${name}`, import.meta.url));
   if (!existsSync(file)) throw new Error(`The text ${file} is not there.`);
   return file;
+}
+
+/** The rows of one of them that is JSON lines. */
+// biome-ignore lint/suspicious/noExplicitAny: each file has fields of its own
+export function sharedRows(name: string): any[] {
+  return readFileSync(sharedData(name), "utf8")
+    .trim()
+    .split("\n")
+    .map((row) => JSON.parse(row));
 }
 
 /** Text that nothing is chosen on, of three kinds. */

@@ -67,7 +67,7 @@ def main(source: str, actors: int) -> None:
             flush=True,
         )
 
-    crew = cluster.executor(decoder, random_corpus(decoder.vocabulary_size, 1, LENGTH))._dispatch._crew
+    _, crew = cluster._models[decoder]
     while len(crew.members) < actors or any(member.loading for member in crew.members):
         measure("warm-up", actors)
     measure("strong", ROWS)

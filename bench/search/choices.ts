@@ -113,19 +113,20 @@ async function compare(title: string, budget: number, ways: Readonly<Record<stri
   if (questions !== null) await ask(questions, title, found);
 }
 
-/** All sets at once: they share what lies below their first removed unit. Decides nothing, so it is screened. */
+/** All sets at once: they share what lies below their first unit. It decides nothing, so it is screened. */
 async function ask(task: Task, title: string, found: ReadonlyMap<string, readonly Outcome[]>): Promise<void> {
-  const sets = [[], ...[...found.values()].flat().map(({ removed }) => removed)];
+  const sets: (readonly string[])[] = [[], ...[...found.values()].flat().map(({ removed }) => removed)];
   const asked = { measures: ["accuracy"] as const, precision: "screen" as const, journal: scored };
   const { scores } = await model.evaluateSubnetworks(task, sets, asked).result;
-  const percents = scores.map(({ values }) => 100 * (values.accuracy ?? Number.NaN));
-  const of = (from: number, count: number) => meanOf(percents.slice(from, from + count)).toFixed(1);
-  const rows = [["nothing removed", of(0, 1)]];
-  let at = 1;
-  for (const [name, outcomes] of found) {
-    rows.push([name, of(at, outcomes.length)]);
-    at += outcomes.length;
-  }
+  const percents = new Map(
+    scores.map(({ values }, at) => [sets[at]?.join(), 100 * (values.accuracy ?? Number.NaN)]),
+  );
+  const right = (of: readonly (readonly string[])[]) =>
+    meanOf(of.map((set) => percents.get(set.join()) ?? Number.NaN)).toFixed(1);
+  const rows = [
+    ["nothing removed", right([[]])],
+    ...[...found].map(([name, outcomes]) => [name, right(outcomes.map(({ removed }) => removed))]),
+  ];
   const { items, shots } = task.info;
   console.log(`\nWithout ${title}, ${items} questions of ARC-easy, ${shots} shots, percent right\n`);
   console.log(renderTable([{ title: "" }, { title: "right", align: "right" }], rows));
