@@ -207,8 +207,8 @@ export class Depthkit {
 
   /**
    * Puts an exported folder, or a GGUF file that depthkit wrote, on the Hugging Face hub as one commit of the
-   * repository `repo`, OWNER/NAME, which is made where there is none. The token is that of `hf auth login`, or
-   * HF_TOKEN; HF_ENDPOINT names another hub. A branch that holds files is replaced with `overwrite` only
+   * repository `repo`, OWNER/NAME, which is made where there is none. The token is that of `hf auth login`,
+   * or HF_TOKEN; HF_ENDPOINT names another hub. A branch that holds files is replaced with `overwrite` only
    * (docs/export.md). Corpora and tasks that are loaded meanwhile wait: take a kit of its own where that
    * matters.
    *

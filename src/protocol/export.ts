@@ -67,8 +67,8 @@ export const exportHuggingfaceResult = named(
       .nullable()
       .default(null)
       .describe(
-        "Of the LoRA adapter in the folder `adapter`, which belongs to packed weights: sha256 over its files; " +
-          "null: there is none.",
+        "Of the LoRA adapter in the folder `adapter`, which belongs to packed weights: sha256 over its " +
+          "files; null: there is none.",
       ),
     parametersBefore: count().describe("Of the whole model."),
     parametersAfter: count().describe("Of what was written."),

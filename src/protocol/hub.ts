@@ -11,8 +11,8 @@ export const hubPushOptions = named(
       .boolean()
       .default(false)
       .describe(
-        "Only you and your organisation see the repository. One that is there already is not changed: where " +
-          "it is public, the push is refused.",
+        "Only you and your organisation see the repository. One that is there already is not changed: " +
+          "where it is public, the push is refused.",
       ),
     revision: z
       .string()

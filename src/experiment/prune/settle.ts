@@ -12,7 +12,7 @@ import { onlyBlocks, type PruneOptions } from "./options.ts";
 /** Chunks of a text that is measured besides. */
 export const mostChunks = 32;
 
-/** Of a low-rank map that names none, and at most the hidden size. More wins little: docs/measurements/prune.md. */
+/** Of a low-rank map that names none; more wins little (docs/measurements/prune.md). */
 const defaultRank = 256;
 
 /** How the text is split, what was left out filled in, and how each part of it is made. */
