@@ -27,7 +27,7 @@ export interface TextFlags {
 export function addTextFlags(command: Command, { required = true } = {}): Command {
   const data = new Option(
     "--data <files...>",
-    "text: .txt files, or rows: .jsonl, .jsonl.gz, .json, .csv, .tsv, .parquet",
+    "text: .txt files, or rows: .jsonl, .json, .csv, .tsv, .parquet, or hf://datasets/OWNER/NAME/PATH",
   );
   return command
     .addOption(data.makeOptionMandatory(required))

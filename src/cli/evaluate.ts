@@ -52,7 +52,7 @@ export function registerEvaluate(command: Command): void {
   addSchemaFlags(command, perplexityOptions, textStyles);
   command.option(
     "--task <files...>",
-    "questions with choices, or last words: .jsonl files (docs/tasks.md)",
+    "questions with choices, or last words: files of rows, as --data takes them (docs/tasks.md)",
     [],
   );
   addSchemaFlags(command, taskOptions, taskStyles);

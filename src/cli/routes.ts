@@ -34,7 +34,7 @@ export function registerRoutes(command: Command): void {
   addModelFlags(command)
     .requiredOption(
       "--texts <name=files...>",
-      "a domain's name and its .txt, .jsonl or .jsonl.gz files, with commas between them",
+      "a domain's name and its files, as --data has them, with commas between them",
       parseText,
     )
     .option("--text-field <name>", "the field of a JSON line that holds its text (default: text)")

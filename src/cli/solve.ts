@@ -49,7 +49,10 @@ const solveStyles = {
 
 export function registerSolve(command: Command): void {
   addTokensFlag(addPolicyFlag(addSubjectFlags(command)))
-    .option("--task <files...>", "questions, one per row: .jsonl, .jsonl.gz, .json, .csv, .tsv, .parquet")
+    .option(
+      "--task <files...>",
+      "questions, one per row: .jsonl, .json, .csv, .tsv, .parquet files, or hf://datasets/...",
+    )
     .option(
       "--prompt <template>",
       'with fields in braces, such as "Question: {question}\\nAnswer:" (\\n is a line break)',

@@ -20,7 +20,13 @@ export function pathFor({ remote }: Executor, path: string): string {
   );
 }
 
-/** A list of paths; whatever else it is, the contract refuses. */
-export function pathsFor(connection: Executor, paths: readonly string[]): readonly string[] {
-  return Array.isArray(paths) ? paths.map((path: string) => pathFor(connection, path)) : paths;
+/**
+ * Files of data: paths, and names of the Hugging Face hub, which are the same everywhere. Whatever else it is,
+ * the contract refuses.
+ */
+export function filesFor(connection: Executor, files: readonly string[]): readonly string[] {
+  if (!Array.isArray(files)) return files;
+  return files.map((file: string) => (onHub(file) ? file : pathFor(connection, file)));
 }
+
+const onHub = (file: unknown): boolean => typeof file === "string" && file.startsWith("hf://");

@@ -4,12 +4,13 @@ import { type Check, type Fault, isObject, refusal, shown } from "../options.ts"
 import { dataSource } from "../protocol/common.ts";
 import type { Executor } from "../rpc/executor.ts";
 import { fits } from "../rpc/parse-params.ts";
-import { pathsFor } from "./paths.ts";
+import { filesFor } from "./paths.ts";
 
 /**
  * Text to work on: the path of a file, several files, or texts at hand. `.txt` is one stream whose bytes are
- * kept; files of rows (`.jsonl`, `.jsonl.gz`, `.json`, `.csv`, `.tsv`, `.parquet`) hold one text per row, in
- * `textField` ("text" by default).
+ * kept; files of rows (`.jsonl`, `.jsonl.gz`, `.json`, `.json.gz`, `.csv`, `.tsv`, `.parquet`) hold one text
+ * per row, in `textField` ("text" by default). A file may lie on the Hugging Face hub, as
+ * `hf://datasets/OWNER/NAME[@REVISION]/PATH`, where `*` in PATH stands for any characters.
  */
 export type TextData =
   | string
@@ -26,7 +27,7 @@ export type TextData =
  * @throws DepthkitError INVALID_ARGUMENT where it is none of the forms there are
  */
 export function toDataSource(connection: Executor, data: TextData): z.input<typeof dataSource> {
-  const form = formOf(data, (paths) => pathsFor(connection, paths));
+  const form = formOf(data, (paths) => filesFor(connection, paths));
   if (form === undefined) throw refusal("Reading text", [noForm(data, "data")]);
   return form;
 }

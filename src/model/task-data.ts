@@ -1,12 +1,13 @@
 import type { z } from "zod";
-import { pathsFor } from "../evaluation/paths.ts";
+import { filesFor } from "../evaluation/paths.ts";
 import { isObject, refusal, shown } from "../options.ts";
 import type { rowSource } from "../protocol/common.ts";
 import type { Executor } from "../rpc/executor.ts";
 
 /**
- * A task's rows: files (`.jsonl` or `.jsonl.gz`, a JSON object per line; `.json`, a list of them; `.csv`,
- * `.tsv` and `.parquet`), or the objects themselves.
+ * A task's rows: files (`.jsonl`, `.jsonl.gz` or `.json.gz`, a JSON object per line; `.json`, a list of them;
+ * `.csv`, `.tsv` and `.parquet`), or the objects themselves. Files may lie on the Hugging Face hub:
+ * `hf://datasets/OWNER/NAME/PATH`.
  */
 export type TaskData =
   | string
@@ -19,8 +20,8 @@ export type TaskData =
  * @throws DepthkitError INVALID_ARGUMENT where it is none of the forms there are
  */
 export function toRowSource(connection: Executor, data: TaskData, name = "data"): z.input<typeof rowSource> {
-  if (typeof data === "string") return { kind: "files", files: pathsFor(connection, [data]) };
-  if (Array.isArray(data)) return { kind: "files", files: pathsFor(connection, data) };
+  if (typeof data === "string") return { kind: "files", files: filesFor(connection, [data]) };
+  if (Array.isArray(data)) return { kind: "files", files: filesFor(connection, data) };
   if (isObject(data) && "rows" in data) {
     return { kind: "rows", ...data, rows: listOfRows(data.rows, `${name}.rows`) };
   }

@@ -48,7 +48,8 @@ export const fileSource = named(
   z.strictObject({
     kind: z.literal("files"),
     files: list(path(), 1).describe(
-      "Paths of .txt files, or of files of rows: .jsonl, .jsonl.gz, .json, .csv, .tsv, .parquet.",
+      "Paths of .txt files, or of files of rows: .jsonl, .jsonl.gz, .json, .json.gz, .csv, .tsv, .parquet. " +
+        "Or names on the Hugging Face hub, such as hf://datasets/OWNER/NAME/PATH.",
     ),
     textField: z.string().min(1).default("text").describe("The field of a JSON line that holds its text."),
     strict: z
@@ -68,7 +69,9 @@ export const dataInfo = named(
   "DataInfo",
   z.object({
     digest: digest().describe("sha256 of the text records, whatever file they came in."),
-    files: list(z.string()).describe("The files it was read from; empty where texts were given."),
+    files: list(z.string()).describe(
+      "The files it was read from, a hub's with its commit; empty where texts were given.",
+    ),
     records: count().describe("Text records read."),
     skipped: count().describe("Records without text, left out."),
     lines: count().describe("Lines of the files, those without text included."),
@@ -98,7 +101,8 @@ const rowFiles = named(
   z.strictObject({
     kind: z.literal("files"),
     files: list(path(), 1).describe(
-      "Paths of files of rows: .jsonl, .jsonl.gz, .json, .csv, .tsv, .parquet.",
+      "Paths of files of rows: .jsonl, .jsonl.gz, .json, .json.gz, .csv, .tsv, .parquet. " +
+        "Or names on the Hugging Face hub, such as hf://datasets/OWNER/NAME/PATH.",
     ),
   }),
 );

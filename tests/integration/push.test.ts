@@ -4,15 +4,11 @@ import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { resolveWorkerPython } from "../../src/environment/worker-python.ts";
 import { Depthkit } from "../../src/index.ts";
 import { cli } from "./cli.ts";
+import { hubEnvironment, startHub } from "./hub.ts";
 import { tinyModel } from "./tiny-model.ts";
-
-const SERVER = fileURLToPath(new URL("../python/export/hub_server.py", import.meta.url));
 
 let folder: string;
 let exported: string;
@@ -25,29 +21,8 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A hub, which writes what it holds to the folder `name` when it is closed. */
-async function startHub(name: string, ...flags: readonly string[]) {
-  const { python } = await resolveWorkerPython();
-  const child = spawn(python, ["-I", SERVER, join(folder, name), ...flags]);
-  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-  const line = async () => String((await lines.next()).value);
-  const close = async () => {
-    // Not its streams' end: nobody reads what it says last.
-    const exited = once(child, "exit");
-    child.stdin.end();
-    await exited;
-  };
-  return { address: await line(), line, close };
-}
-
 function push(address: string, ...args: readonly string[]): ChildProcess {
-  const env = {
-    ...process.env,
-    HF_ENDPOINT: address,
-    HF_TOKEN: "hf_test",
-    HF_HOME: join(folder, "hf"),
-    HF_HUB_DISABLE_XET: "1",
-  };
+  const env = hubEnvironment(address, folder);
   return spawn(process.execPath, [...cli, "push", exported, ...args, "--json"], { env });
 }
 
@@ -61,7 +36,7 @@ async function finish(child: ChildProcess) {
 }
 
 test("what is pushed arrives byte for byte, once", async () => {
-  const hub = await startHub("held");
+  const hub = await startHub(join(folder, "held"));
   const first = await finish(push(hub.address, "me/smaller", "--private", "--message", "Without block 2"));
   const again = await finish(push(hub.address, "me/smaller"));
   const nowhere = await finish(push(hub.address, "smaller"));
@@ -82,7 +57,7 @@ test("what is pushed arrives byte for byte, once", async () => {
 });
 
 test("Ctrl-C ends it in the middle of an upload, and the branch holds nothing new", async () => {
-  const hub = await startHub("nothing", "--hang");
+  const hub = await startHub(join(folder, "nothing"), "--hang");
   const child = push(hub.address, "me/smaller");
   expect(await hub.line()).toBe("hangs");
   child.kill("SIGINT");

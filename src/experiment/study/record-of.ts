@@ -1,6 +1,6 @@
 /** A study's findings as one document. */
 import { arch, platform } from "node:os";
-import { pathsFor } from "../../evaluation/paths.ts";
+import { filesFor } from "../../evaluation/paths.ts";
 import type { Depthkit } from "../../model/depthkit.ts";
 import { packageVersion } from "../../platform/package-root.ts";
 import type { UnitName } from "../../protocol/common.ts";
@@ -79,7 +79,7 @@ async function digestsOf(
   if (files.length === 0) return {};
   const { result } = await kit.connection.call(
     "files.digest",
-    { files: pathsFor(kit.connection, files) },
+    { files: filesFor(kit.connection, files) },
     call,
   );
   return Object.fromEntries(files.map((file, at) => [file, result.digests[at] ?? ""]));

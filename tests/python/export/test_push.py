@@ -26,7 +26,7 @@ from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.session.session import Session
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from export.checkpoints import save
-from export.hub_server import TOKEN, Hub, serving
+from hub_server import TOKEN, Hub, serving
 from tiny import SHAPE, random_model, tiny_model
 
 REPO = "me/smaller"

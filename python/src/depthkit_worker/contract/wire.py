@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "54f835a6ba963fc62045cd83e208bb7559045ae373b62e75edc40a9915f5a061"
+CONTRACT_DIGEST = "d67280bea65738f863677bf268ec1b5b23c6c3e1fe0daf514e89b360801a25c5"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -480,7 +480,7 @@ class DataInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
     """sha256 of the text records, whatever file they came in."""
     files: tuple[str, ...]
-    """The files it was read from; empty where texts were given."""
+    """The files it was read from, a hub's with its commit; empty where texts were given."""
     records: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Text records read."""
     skipped: Annotated[int, Meta(ge=0, le=9007199254740991)]
@@ -873,7 +873,7 @@ class FeedForwardSkipping(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 class FileSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="files"):
     files: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
-    """Paths of .txt files, or of files of rows: .jsonl, .jsonl.gz, .json, .csv, .tsv, .parquet."""
+    """Paths of .txt files, or of files of rows: .jsonl, .jsonl.gz, .json, .json.gz, .csv, .tsv, .parquet. Or names on the Hugging Face hub, such as hf://datasets/OWNER/NAME/PATH."""
     text_field: Annotated[str, Meta(min_length=1)] = "text"
     """The field of a JSON line that holds its text."""
     strict: bool = False
@@ -1947,7 +1947,7 @@ class RoutingReadParams(PromptOptions, frozen=True, kw_only=True, forbid_unknown
 
 class RowFiles(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="kind", tag="files"):
     files: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
-    """Paths of files of rows: .jsonl, .jsonl.gz, .json, .csv, .tsv, .parquet."""
+    """Paths of files of rows: .jsonl, .jsonl.gz, .json, .json.gz, .csv, .tsv, .parquet. Or names on the Hugging Face hub, such as hf://datasets/OWNER/NAME/PATH."""
 
 
 class ScaleOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="method", tag="scale"):

@@ -18,21 +18,19 @@ from depthkit_worker.data.encoding import (
     json_object,
 )
 from depthkit_worker.data.parquet import read_parquet
+from depthkit_worker.data.suffixes import ROWS, SUFFIXES, suffix_in
 from depthkit_worker.data.tables import ROWS_BETWEEN_CHECKS, read_csv, read_json
 from depthkit_worker.data.unpacking import open_gzip
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.file_kinds import lfs_pointer
 from depthkit_worker.session.job import Job
 
-ROWS = (".jsonl", ".jsonl.gz", ".json", ".csv", ".tsv", ".parquet")
-SUFFIXES = (".txt", *ROWS)
-
 DIGEST_BLOCK = 1 << 22
 
 
 def suffix_of(path: Path) -> str:
     """The one of `SUFFIXES` that `path`, an existing file, ends in."""
-    suffix = next((suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)), None)
+    suffix = suffix_in(path.name)
     if suffix is None:
         raise DepthkitError(
             "UNSUPPORTED_FORMAT",

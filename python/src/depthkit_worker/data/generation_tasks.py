@@ -46,7 +46,7 @@ def load_generation_task(data: RowSource, options: GenerationTaskOptions, job: J
     items = tuple(replace(item, prompt=front + item.prompt) for item in asked)
     info = GenerationTaskInfo(
         digest=_digest(items, options),
-        files=tuple(map(str, files_of(data))),
+        files=tuple(file.name for file in files_of(data, job)),
         items=len(items),
         score=options.score,
         shots=options.shots,

@@ -6,11 +6,11 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from depthkit_worker.contract.wire import OwnRows, RowSource
 from depthkit_worker.data.encoding import Place, json_object
 from depthkit_worker.data.files import check_rows_file, read_rows
+from depthkit_worker.data.find import DataFile, find_files
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.session.job import Job
 
@@ -125,20 +125,20 @@ class Row:
 
 
 def read_source(source: RowSource, job: Job) -> list[Row]:
-    """The rows of `.jsonl` or `.jsonl.gz` files in the order given, or those that the caller gave."""
+    """The rows of files in the order given, or those that the caller gave."""
     if isinstance(source, OwnRows):
         places = map(Place, range(1, len(source.rows) + 1))
         return [Row(json_object(text, place), place) for text, place in zip(source.rows, places, strict=True)]
-    files = files_of(source)
+    files = files_of(source, job)
     # Before any work: a wrong name at the end of a list should not cost the reading of the rest.
-    for path in files:
-        check_rows_file(path)
-    return [Row(fields, place) for path in files for place, fields in read_rows(path, job)]
+    for file in files:
+        check_rows_file(file.path)
+    return [Row(fields, place) for file in files for place, fields in read_rows(file.path, job)]
 
 
-def files_of(source: RowSource | None) -> list[Path]:
+def files_of(source: RowSource | None, job: Job) -> list[DataFile]:
     """None where rows are the caller's own."""
-    return [] if source is None or isinstance(source, OwnRows) else [Path(path) for path in source.files]
+    return [] if source is None or isinstance(source, OwnRows) else find_files(source.files, job)
 
 
 def check_template(template: str) -> None:

@@ -118,13 +118,13 @@ def load_task(tokeniser: Tokeniser, data: RowSource, options: TaskOptions, job: 
         items.append(_item(question, fitted))
         if done % ITEMS_BETWEEN_REPORTS == 0 or done + 1 == len(asked):
             job.report("tokenise", done + 1, len(asked), "items")
-    files = [*files_of(data), *(files_of(options.shots_from) if options.shots else [])]
+    files = [*files_of(data, job), *(files_of(options.shots_from, job) if options.shots else [])]
     info = TaskInfo(
         kind=format_.kind,
         format=format_.name,
         digest=_digest(items),
-        files=tuple(map(str, files)),
-        file_digests=tuple(file_digest(file, job) for file in files),
+        files=tuple(file.name for file in files),
+        file_digests=tuple(file_digest(file.path, job) for file in files),
         items=len(items),
         rows=len(rows),
         # In the order they come up.
@@ -150,7 +150,7 @@ def load_task(tokeniser: Tokeniser, data: RowSource, options: TaskOptions, job: 
 def _read(data: RowSource, options: TaskOptions, job: Job) -> tuple[list[Row], Format]:
     rows = read_source(data, job)
     if not rows:
-        names = ", ".join(map(str, files_of(data)))
+        names = ", ".join(file.name for file in files_of(data, job))
         raise DepthkitError(
             "NOT_ENOUGH_TEXT", f"There is no row in {names}. A task needs one.", have=0, need=1
         )

@@ -6,10 +6,10 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from depthkit_worker.contract.wire import DataInfo, DataSource, FileSource
 from depthkit_worker.data.files import read_records, read_txt, suffix_of
+from depthkit_worker.data.find import find_files
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.session.job import Job
 
@@ -51,12 +51,12 @@ def texts_from_strings(strings: Sequence[str]) -> Texts:
 def _texts_from_files(source: FileSource, job: Job) -> Texts:
     """The texts of files, in the order given. Of a row only the text field is looked at; those where it is
     missing, null, not a string or empty hold no text."""
-    files = [Path(path) for path in source.files]
+    files = find_files(source.files, job)
     # Before any work: a wrong name at the end of a list should not cost the reading of the rest.
-    suffixes = [suffix_of(path) for path in files]
+    suffixes = [suffix_of(file.path) for file in files]
     texts: list[str] = []
     records = skipped = 0
-    for path, suffix in zip(files, suffixes, strict=True):
+    for path, suffix in zip([file.path for file in files], suffixes, strict=True):
         if suffix == ".txt":
             found = [text] if (text := read_txt(path, strict=source.strict)) else []
             records += sum(len(lines_of(text)) for text in found)
@@ -66,7 +66,7 @@ def _texts_from_files(source: FileSource, job: Job) -> Texts:
             records += len(found)
             skipped += without
         texts += found
-    return _describe(texts, tuple(map(str, files)), records=records, skipped=skipped)
+    return _describe(texts, tuple(file.name for file in files), records=records, skipped=skipped)
 
 
 def lines_of(text: str) -> list[str]:

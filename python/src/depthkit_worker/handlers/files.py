@@ -15,6 +15,7 @@ from depthkit_worker.contract.wire import (
     FilesReadParams,
     FilesReadResult,
 )
+from depthkit_worker.data.find import find_files
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.folders import files_in, sha256_of_files
 from depthkit_worker.session.call import Call
@@ -35,17 +36,17 @@ def note_file_written(session: Session, file: Path) -> None:
 
 
 def digest(session: Session, params: FilesDigestParams, call: Call) -> FilesDigestResult:
-    return FilesDigestResult(digests=tuple(_digest(Path(file), call) for file in params.files))
+    return FilesDigestResult(digests=tuple(_digest(name, call) for name in params.files))
 
 
-def _digest(path: Path, call: Call) -> str:
+def _digest(name: str, call: Call) -> str:
     try:
-        return sha256_of_files([path], call.check)
+        return sha256_of_files([file.path for file in find_files([name], call)], call.check)
     except OSError as error:
         raise DepthkitError(
             "FILE_NOT_FOUND",
-            f"Reading text to evaluate on: {path} cannot be read ({error.strerror}). Check the path.",
-            path=str(path),
+            f"Reading text to evaluate on: {name} cannot be read ({error.strerror}). Check the path.",
+            path=name,
         ) from error
 
 

@@ -11,7 +11,7 @@ from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.bundled import BUNDLED, bundled_folder
 from depthkit_worker.models.convert_gguf import Conversion, convert_in_child
 from depthkit_worker.models.folders import sha256_of_files
-from depthkit_worker.models.hub import HubModel, fetch_in_child
+from depthkit_worker.models.hub import fetch_model
 from depthkit_worker.models.manifest import read_manifest
 from depthkit_worker.session.job import Job
 
@@ -52,7 +52,7 @@ def find_model(source: str, cache_folder: Path, options: ModelOptions, job: Job)
             source=source,
             bundled=list(BUNDLED),
         )
-    folder = fetch_in_child(HubModel(source, options.revision, options.trust_remote_code), job)
+    folder = fetch_model(source, options.revision, job, with_code=options.trust_remote_code)
     return Found(folder, folder.name)
 
 
@@ -67,7 +67,7 @@ def find_adapter(source: str, job: Job) -> Path:
             f"There is no folder {source} with an adapter. An adapter is a folder, or a hub id.",
             source=source,
         )
-    return fetch_in_child(HubModel(source, None, with_code=False), job)
+    return fetch_model(source, None, job, with_code=False)
 
 
 def _bundled(source: str, cache_folder: Path) -> Path:

@@ -1,16 +1,17 @@
-"""Fetching a checkpoint from the Hugging Face hub, in a process of its own.
+"""Fetching files of a repository of the Hugging Face hub, in a process of its own.
 
-The download lands in the library's usual cache, where what other tools fetched is found and what was
-interrupted is taken up again. Without a network a model that is in the cache still loads.
+They land in the library's usual cache, where what other tools fetched is found and what was interrupted is
+taken up again. Without a network what is in the cache still loads, where all of it is there.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, Literal, cast
 
 from depthkit_worker.disk_full import disk_full
 from depthkit_worker.errors import DepthkitError
@@ -18,82 +19,116 @@ from depthkit_worker.models.child import child_main, run_child
 from depthkit_worker.session.job import Job
 
 PHASE = "downloading"
-_ALWAYS = ["*.json", "*.jinja", "*.model", "*.txt"]
+_NOT_FOUND = {"model": "MODEL_NOT_FOUND", "dataset": "FILE_NOT_FOUND"}
+_ABOUT_A_MODEL = ("*.json", "*.jinja", "*.model", "*.txt")
 
 
 @dataclass(frozen=True)
-class HubModel:
+class HubFiles:
+    """The files of a repository that match one of `patterns` (`*` stands for any characters, "/" too)."""
+
+    kind: Literal["model", "dataset"]
     id: str
     revision: str | None
-    with_code: bool
+    patterns: tuple[str, ...]
 
 
-def fetch_in_child(model: HubModel, job: Job) -> Path:
-    """The folder of `model`'s snapshot, named after its commit."""
-    arguments = ["--id", model.id]
-    if model.revision is not None:
-        arguments += ["--revision", model.revision]
-    if model.with_code:
-        arguments.append("--with-code")
-    return Path(run_child("depthkit_worker.models.hub", arguments, job))
+def fetch_model(id_: str, revision: str | None, job: Job, *, with_code: bool) -> Path:
+    """The folder of a model's snapshot, named after its commit. Old weights only where there are no other."""
+    about = (*_ABOUT_A_MODEL, *(["*.py"] if with_code else []))
+    folder = fetch_in_child(HubFiles("model", id_, revision, (*about, "*.safetensors")), job)
+    if any(folder.glob("*.safetensors")):
+        return folder
+    return fetch_in_child(HubFiles("model", id_, revision, (*about, "*.bin")), job)
 
 
-def fetch(model: HubModel, job: Job) -> str:
+def fetch_in_child(asked: HubFiles, job: Job) -> Path:
+    """The folder of the snapshot, named after its commit. It may hold other files too, fetched before.
+
+    Raises:
+        DepthkitError: `MODEL_NOT_FOUND` or, for a dataset, `FILE_NOT_FOUND`; `NETWORK`.
+    """
+    arguments = ["--kind", asked.kind, "--id", asked.id]
+    if asked.revision is not None:
+        arguments += ["--revision", asked.revision]
+    return Path(run_child("depthkit_worker.models.hub", [*arguments, "--", *asked.patterns], job))
+
+
+def fetch(asked: HubFiles, job: Job) -> str:
     from huggingface_hub import errors, snapshot_download
-    from huggingface_hub.utils.tqdm import disable_progress_bars
 
-    disable_progress_bars()
     # OSError and the error of the hub's HTTP client, which is another module from release to release.
     transport = cast("tuple[type[Exception], ...]", errors.HfHubHTTPError.__bases__)
-    named = model.id if model.revision is None else f"{model.id} at revision {model.revision}"
-    patterns = [*_ALWAYS, *(["*.py"] if model.with_code else [])]
+    named = asked.id if asked.revision is None else f"{asked.id} at revision {asked.revision}"
+    not_found = _NOT_FOUND[asked.kind]
+    job.report(PHASE, 0, None, "bytes")
     try:
-        job.report(PHASE, 0, 2, "steps")
-        folder = snapshot_download(
-            model.id, revision=model.revision, allow_patterns=[*patterns, "*.safetensors"]
+        return snapshot_download(
+            asked.id,
+            repo_type=asked.kind,
+            revision=asked.revision,
+            allow_patterns=list(asked.patterns),
+            tqdm_class=_told_to(job),
         )
-        job.report(PHASE, 1, 2, "steps")
-        if not any(Path(folder).glob("*.safetensors")):
-            folder = snapshot_download(model.id, revision=model.revision, allow_patterns=[*patterns, "*.bin"])
-        job.report(PHASE, 2, 2, "steps")
-        return folder
     except errors.GatedRepoError as error:
         raise DepthkitError(
-            "MODEL_NOT_FOUND",
-            f"{named} asks for its licence to be accepted. Accept it on the model's page, then log in "
+            not_found,
+            f"{named} asks for its licence to be accepted. Accept it on the {asked.kind}'s page, then log in "
             "with `hf auth login` or set HF_TOKEN.",
-            id=model.id,
+            id=asked.id,
         ) from error
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
         raise DepthkitError(
-            "MODEL_NOT_FOUND",
-            f"The Hugging Face hub has no model {named}, or it is private and no token is set.",
-            id=model.id,
-            revision=model.revision,
+            not_found,
+            f"The Hugging Face hub has no {asked.kind} {named}, or it is private and no token is set.",
+            id=asked.id,
+            revision=asked.revision,
         ) from error
     except errors.HFValidationError as error:
-        raise DepthkitError(
-            "MODEL_NOT_FOUND", f"{model.id!r} is not a hub id: {error}", id=model.id
-        ) from error
+        raise DepthkitError(not_found, f"{asked.id!r} is not a hub id: {error}", id=asked.id) from error
     except transport as error:
         if disk_full(error) is not None:
             raise
         raise DepthkitError(
             "NETWORK",
-            f"{named} is not on this machine and could not be fetched from the Hugging Face hub: {error}",
-            id=model.id,
-            revision=model.revision,
+            f"{named} is not wholly on this machine and could not be fetched from the Hugging Face hub: "
+            f"{error}",
+            id=asked.id,
+            revision=asked.revision,
         ) from error
+
+
+def _told_to(job: Job) -> type[Any]:
+    """A bar of the library's that shows nothing and reports its bytes. The total grows as files begin."""
+    from huggingface_hub.utils.tqdm import tqdm
+
+    report = threading.Lock()
+
+    class Told(tqdm):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            # There are others, of whole files and of what comes over the wire before it is unpacked.
+            self._tells = kwargs.get("name") == "huggingface_hub.snapshot_download"
+            self._done = 0
+            super().__init__(*args, **{**kwargs, "disable": True})  # type: ignore[no-untyped-call]
+
+        def update(self, n: float | None = 1) -> None:
+            with report:
+                self._done += int(n or 0)
+                if self._tells:
+                    job.report(PHASE, self._done, int(self.total or 0) or None, "bytes")
+
+    return Told
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m depthkit_worker.models.hub")
+    parser.add_argument("--kind", choices=tuple(_NOT_FOUND), required=True)
     parser.add_argument("--id", required=True)
     parser.add_argument("--revision")
-    parser.add_argument("--with-code", action="store_true")
+    parser.add_argument("patterns", nargs="+")
     given = parser.parse_args()
-    model = HubModel(given.id, given.revision, given.with_code)
-    return child_main(lambda job: fetch(model, job), stop_with_parent=True)
+    asked = HubFiles(given.kind, given.id, given.revision, tuple(given.patterns))
+    return child_main(lambda job: fetch(asked, job), stop_with_parent=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""A small hub on this machine: what huggingface_hub asks of the real one to put files there, and no more.
+"""A small hub on this machine: what huggingface_hub asks of the real one to put files there, and to fetch
+them, and no more. A dataset is kept under the name `datasets/OWNER/NAME`.
 
 It keeps what it gets. `python hub_server.py FOLDER` prints its address, serves until standard input ends, and
-writes what every branch holds then to FOLDER, as FOLDER/OWNER/NAME/BRANCH/.... With `--hang` it says that an
-upload has come, and never answers it.
+writes what every branch holds then to FOLDER, as FOLDER/OWNER/NAME/BRANCH/.... With `--hang` it says that a
+file has come or is asked for, and never answers. With `--dataset OWNER/NAME FILE` it has a dataset.
 """
 
 from __future__ import annotations
@@ -94,6 +95,11 @@ class Hub:
             ("POST", "/large/([0-9a-f]{64})/verify", self._verify),
             ("GET", f"/api/models/{repo}/xet-write-token/([^/]+)", self._xet_token),
             ("POST", f"/api/models/{repo}/commit/([^/]+)", self._commit),
+            ("GET", f"/api/models/{repo}/revision/([^/]+)", self._revision),
+            ("GET", f"/api/(datasets/{repo[1:]}/revision/([^/]+)", self._revision),
+            ("GET", f"/api/(datasets/{repo[1:]}/tree/([^/]+)", self._tree),
+            ("GET", f"/((?:datasets/)?{repo[1:]}/resolve/([^/]+)/(.+)", self._resolve),
+            ("HEAD", f"/((?:datasets/)?{repo[1:]}/resolve/([^/]+)/(.+)", self._resolve),
         ]
 
     def _found(self, name: str) -> Repo | None:
@@ -107,6 +113,21 @@ class Hub:
         if repo is None:
             return self._missing()
         return 200, {"id": name, "private": repo.private, "sha": repo.branches["main"]}, {}
+
+    def _revision(self, body: bytes, name: str, revision: str) -> Answer:
+        repo = self._found(name)
+        if repo is None:
+            return self._missing()
+        commit = repo.branches.get(revision, revision)
+        if commit not in repo.commits:
+            return 404, {"error": "Invalid rev id"}, {"X-Error-Code": "RevisionNotFound"}
+        return 200, {"id": name.removeprefix("datasets/"), "private": repo.private, "sha": commit}, {}
+
+    def _resolve(self, body: bytes, name: str, commit: str, path: str) -> Answer:
+        content = self.repos[name].commits[commit].get(path)
+        if content is None:
+            return 404, {"error": "Entry not found"}, {"X-Error-Code": "EntryNotFound"}
+        return 200, content, {"X-Repo-Commit": commit, "ETag": f'"{hashlib.sha1(content).hexdigest()}"'}
 
     def _create(self, body: bytes) -> Answer:
         asked = json.loads(body)
@@ -209,11 +230,8 @@ class Hub:
                 case "header":
                     message = value["summary"]
                     if value.get("parentCommit", repo.branches[branch]) != repo.branches[branch]:
-                        return (
-                            412,
-                            {"error": "A commit has happened since. Please refresh and try again."},
-                            {},
-                        )
+                        changed = "A commit has happened since. Please refresh and try again."
+                        return 412, {"error": changed}, {}
                 case "file":
                     files[value["path"]] = base64.b64decode(value["content"])
                 case "lfsFile":
@@ -241,6 +259,7 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             refused = hub.refuse(self.command, path)
             # As the hub has it: what was uploaded goes to addresses that need no token.
             known = self.headers.get("Authorization") == f"Bearer {TOKEN}" or self.command == "PUT"
+            content: Any
             if refused is not None:
                 status, content, headers = refused, {"error": f"Refused with {refused}"}, {}
             elif not known:
@@ -248,13 +267,14 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                 status, content, headers = 401, {"error": invalid}, {"X-Error-Message": invalid}
             else:
                 status, content, headers = hub.answer(self.command, path, body)
-            data = json.dumps(content).encode()
+            data = content if isinstance(content, bytes) else json.dumps(content).encode()
             self.send_response(status)
             for name, value in {**headers, "Content-Type": "application/json"}.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            self.wfile.write(data)
+            if self.command != "HEAD":
+                self.wfile.write(data)
 
         def _body(self) -> bytes:
             if self.headers.get("Transfer-Encoding") != "chunked":
@@ -266,7 +286,7 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             self.rfile.readline()
             return b"".join(parts)
 
-        do_GET = do_POST = do_PUT = _serve  # noqa: N815 - names that the library calls
+        do_GET = do_HEAD = do_POST = do_PUT = _serve  # noqa: N815 - names that the library calls
 
     return Handler
 
@@ -288,7 +308,7 @@ def serving() -> Iterator[Hub]:
 
 
 def _hang(method: str, path: str) -> None:
-    if method == "PUT":
+    if method == "PUT" or "/resolve/" in path:
         print("hangs", flush=True)
         threading.Event().wait()
 
@@ -297,14 +317,17 @@ def main() -> None:
     with serving() as hub:
         if "--hang" in sys.argv:
             hub.before = _hang
+        if "--dataset" in sys.argv:
+            name, file = sys.argv[sys.argv.index("--dataset") + 1 :][:2]
+            hub.make(f"datasets/{name}", files={Path(file).name: Path(file).read_bytes()})
         print(hub.address, flush=True)
         sys.stdin.read()
         for name, repo in hub.repos.items():
             for branch in repo.branches:
                 for path, content in repo.files(branch).items():
-                    file = Path(sys.argv[1], name, branch, path)
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    file.write_bytes(content)
+                    target = Path(sys.argv[1], name, branch, path)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    target.write_bytes(content)
 
 
 if __name__ == "__main__":
