@@ -17,7 +17,7 @@ import {
 } from "../../src/index.ts";
 import { pruneRecordSchema } from "../../src/schemas.ts";
 import { cli } from "./cli.ts";
-import { tinyModel } from "./tiny-model.ts";
+import { LIVELY, tinyModel } from "./tiny-model.ts";
 
 const names = "Ada Bea Cid Dan Eva Fay Gus Hal Ida Jon".split(" ");
 const lines = Array.from({ length: 400 }, (_, at) => {
@@ -93,6 +93,24 @@ test("every contender has the budget's size and the same repair, and the best on
   const { scores } = await model.evaluateSubnetworks(heldOut, [model, repaired]).result;
   expect(record.wholeLoss).toBeCloseTo(scores[0]?.values.loss ?? Number.NaN, 6);
   expect(record.shipped.loss).toBeCloseTo(scores[1]?.values.loss ?? Number.NaN, 6);
+});
+
+test("the search starts from what the others chose, so on its own text it is as good as they are", async () => {
+  const lively = await tinyModel(at("lively"), LIVELY, { blocks: 8 });
+  const record = await prune(kit, {
+    ...{ ...asked, model: lively, budget: 3, repair: null, out: at("started") },
+    baselines: ["tail", "greedy"],
+    strategy: "surrogate",
+    evaluations: 6,
+    candidates: 8,
+  });
+  expect(record.contenders.map(({ name }) => name)).toEqual(["tail", "greedy", "search"]);
+  await using model = await kit.loadModel(lively, { device: "cpu" });
+  await using chooseOn = await model.loadCorpus(at("text.txt"), { length: 32, skip: 8, sequences: 4 });
+  const sets = record.contenders.map(({ removed }) => model.without(removed));
+  const { scores } = await model.evaluateSubnetworks(chooseOn, sets).result;
+  const losses = scores.map(({ values }) => values.loss ?? Number.NaN);
+  expect(Math.min(...losses)).toBe(losses.at(-1));
 });
 
 test("a run whose text is not there leaves nothing behind", async () => {

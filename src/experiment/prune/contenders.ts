@@ -19,13 +19,22 @@ export interface Chosen {
   readonly made: Subnetwork | undefined;
 }
 
-/** Chooses a contender's set, or takes it from what was finished. */
-export async function choose(work: Workspace, name: ContenderName, plan?: PrunePlan): Promise<Chosen> {
+/**
+ * Chooses a contender's set, or takes it from what was finished.
+ *
+ * @param before - sets that others chose, for the search to start from
+ */
+export async function choose(
+  work: Workspace,
+  name: ContenderName,
+  plan?: PrunePlan,
+  before: readonly (readonly UnitName[])[] = [],
+): Promise<Chosen> {
   const { model, options, costs, fit, chooseOn, steps, call } = work;
   const { budget, protect } = options;
   const { precision } = options;
   const exportable = intoFormat(work, name);
-  const search = { budget, costs, protect, precision, exportable, ...searchOf(name, work, plan) };
+  const search = { budget, costs, protect, precision, exportable, ...searchOf(name, work, plan, before) };
   let made: Subnetwork | undefined;
   const choice = await steps.step({ step: "choose", search, of: work.key }, choiceSchema, async () => {
     const started = performance.now();
@@ -55,6 +64,7 @@ function searchOf(
   name: ContenderName,
   { players, scores, repairs, options }: Workspace,
   plan: PrunePlan | undefined,
+  before: readonly (readonly UnitName[])[],
 ): Partial<ModelSearchOptions> {
   const candidates = plan?.candidates;
   switch (name) {
@@ -74,7 +84,7 @@ function searchOf(
         players,
         strategy,
         candidates,
-        start: starts ? startOf(plan) : undefined,
+        start: starts ? startOf(plan, before) : undefined,
         repair: repairs.scoring,
         evaluations: step?.limit ?? undefined,
         seed: options.seed,
@@ -85,10 +95,14 @@ function searchOf(
   }
 }
 
-/** Sets of baselines whose units may all go in the search. */
-function startOf(plan: PrunePlan | undefined): { removed: readonly UnitName[] }[] {
+/** Each set once that is known before the search, where its units may all go in it. */
+function startOf(
+  plan: PrunePlan | undefined,
+  before: readonly (readonly UnitName[])[],
+): { removed: readonly UnitName[] }[] {
   const { start = [], candidates = [] } = plan ?? {};
-  return start
+  const known = new Map([...start, ...before].map((removed) => [[...removed].sort().join(), removed]));
+  return [...known.values()]
     .filter((removed) => removed.every((unit) => candidates.includes(unit)))
     .map((removed) => ({ removed }));
 }

@@ -77,8 +77,8 @@ export interface PruneOptions extends CallOptions {
   protect?: ModelSearchOptions["protect"];
   /**
    * How sets are looked at. Default: where blocks go and `span` and `cosine` are compared with, a
-   * `surrogate` that starts from both, else `greedy`; with a limit of evaluations or minutes what makes use
-   * of it.
+   * `surrogate`, else `greedy`; with a limit of evaluations or minutes what makes use of it. What can start
+   * from known sets starts from those of the other contenders.
    */
   strategy?: StrategyChoice | undefined;
   /** Sets that the search under repair evaluates at most. Default: 40 of a surrogate, else no limit. */

@@ -170,7 +170,8 @@ async function compete(work: Workspace, plan: PrunePlan): Promise<Contest> {
   let subnetwork: Subnetwork | undefined;
   const leftOut: LeftOut[] = [];
   for (const name of [...names, "search"] as const) {
-    const fared = await fare(work, name, plan);
+    const before = contenders.map(({ choice }) => choice.removed);
+    const fared = await fare(work, name, plan, before);
     if (fared instanceof DepthkitError) {
       leftOut.push({ name, code: fared.code, why: fared.message });
       continue;
@@ -188,9 +189,14 @@ async function compete(work: Workspace, plan: PrunePlan): Promise<Contest> {
 }
 
 /** How a contender fares; an error of its own where its set or its repair cannot be made. */
-async function fare(work: Workspace, name: ContenderName, plan: PrunePlan) {
+async function fare(
+  work: Workspace,
+  name: ContenderName,
+  plan: PrunePlan,
+  before: readonly (readonly UnitName[])[],
+) {
   try {
-    const chosen = await choose(work, name, plan);
+    const chosen = await choose(work, name, plan, before);
     const { verdict, subnetwork } = await judge(work, name, chosen);
     const refused = await cannotBeSaved(work, name, chosen.choice.removed, subnetwork);
     if (refused !== undefined) {
