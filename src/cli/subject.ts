@@ -11,7 +11,8 @@ export interface SubjectFlags extends ModelFlags, RemovalFlags {
 export function addSubjectFlags(command: Command): Command {
   return addRemovalFlags(addModelFlags(command)).option(
     "--subnetwork <folder>",
-    "a subnetwork that --save of repair or search wrote: its removed units and repairs",
+    "a subnetwork that --save of repair or search wrote: its removed units and repairs; or a LoRA adapter " +
+      "of peft's, beside the weights of the whole model",
   );
 }
 

@@ -430,10 +430,12 @@ export class Model extends Subnetwork {
   }
 
   /**
-   * The subnetwork that {@link Subnetwork.save} wrote, with its repairs.
+   * The subnetwork that {@link Subnetwork.save} wrote, with its repairs. Or, of a folder with a LoRA adapter of
+   * peft's, the whole model with the adapter beside its weights as a repair: packed weights stay as they are,
+   * where `adapter` of {@link LoadModelOptions} would merge it.
    *
-   * @throws DepthkitError FILE_NOT_FOUND, UNSUPPORTED_FORMAT, MODEL_INVALID, and INVALID_ARGUMENT where it
-   * was made for other weights
+   * @throws DepthkitError FILE_NOT_FOUND, UNSUPPORTED_FORMAT, MODEL_INVALID, MODEL_UNSUPPORTED for an adapter
+   * that is more than low rank in blocks, and INVALID_ARGUMENT where it was made for other weights
    */
   async loadSubnetwork(folder: string, call: CallOptions = {}): Promise<Subnetwork> {
     const subject = { model: this.#id, folder: pathFor(this.connection, folder) };

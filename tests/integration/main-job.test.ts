@@ -65,7 +65,7 @@ describe("loading", () => {
     const adapter = relative(process.cwd(), folder);
     await expect(kit.loadModel("smollm2-135m", { device: "cpu", adapter })).rejects.toMatchObject({
       code: "MODEL_INVALID",
-      message: expect.stringMatching(/^The adapter in .+ cannot be merged: it has no adapter_config\.json/),
+      message: expect.stringMatching(/^The adapter in .+ cannot be taken: it has no adapter_config\.json/),
     });
     await expect(kit.loadModel("smollm2-135m", { adapter: join(folder, "none") })).rejects.toMatchObject({
       code: "MODEL_NOT_FOUND",

@@ -1,5 +1,13 @@
 /** Repairs end to end: fitted, scored by the engine and alone, composed, saved, loaded, refused, compared. */
-import { existsSync, mkdtempSync, readdirSync, rmSync, truncateSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
@@ -138,6 +146,51 @@ test("partial tunes blocks and a tied head, which the engine scores beside the d
   expect(fixed).toBeCloseTo(await lossOf(tuned), 4);
   expect(fixed).not.toBe(removed);
 });
+
+test("an adapter of peft's is a repair of the whole model, beside its weights", async () => {
+  const adapter = join(folder, "adapter");
+  mkdirSync(adapter);
+  const config = {
+    peft_type: "LORA",
+    task_type: "CAUSAL_LM",
+    r: 1,
+    lora_alpha: 1,
+    target_modules: ["down_proj"],
+  };
+  writeFileSync(join(adapter, "adapter_config.json"), JSON.stringify(config));
+  const name = "base_model.model.model.layers.3.mlp.down_proj";
+  writeFileSync(
+    join(adapter, "adapter_model.safetensors"),
+    safetensors({ [`${name}.lora_A.weight`]: [1, 1536], [`${name}.lora_B.weight`]: [576, 1] }),
+  );
+  const changed = await model.loadSubnetwork(adapter);
+  expect(changed.removed).toEqual([]);
+  expect(changed.repairs.map(({ method, removed }) => [method, removed])).toEqual([["lora", []]]);
+  const { scores } = await model.evaluateSubnetworks(corpus, [[], changed, changed.without(["block.3"])])
+    .result;
+  const [dense, beside, gone] = scores.map(({ values }) => values.loss ?? Number.NaN);
+  expect(Math.abs((beside ?? 0) - (dense ?? 0))).toBeGreaterThan(1e-3);
+  // What it changed is gone with its block.
+  const { scores: bare } = await model.evaluateSubnetworks(corpus, [["block.3"]]).result;
+  expect(gone).toBe(bare[0]?.values.loss);
+  expect(await lossOf(model.without([]))).not.toBe(await lossOf(changed));
+  rmSync(adapter, { recursive: true });
+}, 180_000);
+
+/** A file of float32 tensors of the given shapes, every number 0.1. */
+function safetensors(shapes: Readonly<Record<string, readonly number[]>>): Buffer {
+  let end = 0;
+  const header: Record<string, object> = {};
+  for (const [name, shape] of Object.entries(shapes)) {
+    const begin = end;
+    end += 4 * shape.reduce((product, size) => product * size, 1);
+    header[name] = { dtype: "F32", shape, data_offsets: [begin, end] };
+  }
+  const text = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  return Buffer.concat([length, text, Buffer.from(new Float32Array(end / 4).fill(0.1).buffer)]);
+}
 
 test("what cannot be is refused in words that help", async () => {
   await expect(model.without([]).repair(corpus, { method: "emulated-update" })).rejects.toThrow(

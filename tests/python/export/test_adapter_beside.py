@@ -25,7 +25,9 @@ from depthkit_worker.export.check_checkpoint import check_checkpoint, check_here
 from depthkit_worker.export.hub.pushable import pushable
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.stream_updates import Constant
+from depthkit_worker.models.units import Unit
 from depthkit_worker.repair.methods import fit_repairs
+from depthkit_worker.repair.peft_adapter import adapter_as_repair
 from depthkit_worker.repair.repair import BlockEdit, Repair
 from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.gates import removed
@@ -165,11 +167,31 @@ def test_the_adapter_is_told_of_and_never_taken_for_merged(exported: Path, tmp_p
     back: Decoder = loaded(exported, tmp_path)
     assert "a LoRA adapter that belongs to it" in back.source.notes[0]
     assert "it was not applied" in back.source.notes[0]
+    assert "--subnetwork" in back.source.notes[0]
     error = refusal(exported, tmp_path, adapter=str(exported / "adapter"))
     assert (error.code, "would be merged into plain weights" in error.message) == ("MODEL_UNSUPPORTED", True)
     card = (exported / "README.md").read_text()
     assert 'FOLDER + "/adapter"' in card
     assert "belongs to them" in card
+
+
+@pytest.mark.parametrize("kind", ["bitsandbytes 4 bit", "bitsandbytes 8 bit"])
+def test_it_comes_back_beside_the_weights_and_goes_out_again(
+    kind: str, words: PreTrainedTokenizerBase, tmp_path: Path
+) -> None:
+    subnetwork = healed(kind, words, tmp_path)
+    export(subnetwork, tmp_path / "out")
+    back = loaded(tmp_path / "out", tmp_path)
+    again = adapter_as_repair(back, tmp_path / "out" / "adapter")
+    assert torch.allclose(answers(again), answers(subnetwork), atol=1e-5)
+    smaller = Subnetwork(back, (Unit("block", back.depth - 2),), again.repairs)
+    export(smaller, tmp_path / "smaller")
+    assert torch.allclose(in_a_fresh_process(tmp_path / "smaller", tmp_path), answers(smaller), atol=1e-5)
+    fitted, _ = fit_repairs(base_of(back, smaller.units, again.repairs), TWO_STEPS, ignore, Unattended())
+    twice = Subnetwork(back, smaller.units, (*again.repairs, *fitted))
+    assert float((answers(twice) - answers(smaller)).abs().max()) > 1e-4
+    export(twice, tmp_path / "twice")
+    assert torch.allclose(in_a_fresh_process(tmp_path / "twice", tmp_path), answers(twice), atol=1e-5)
 
 
 def test_it_is_known_by_its_digest_and_replaced_with_the_rest(

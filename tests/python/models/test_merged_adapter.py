@@ -9,36 +9,23 @@ from typing import Any
 
 import pytest
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors.torch import load_file, save_file
+from peft import PeftModel
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 
 from depthkit_worker.models.units import Unit
 from export.checkpoints import reload, save
+from models.adapters import CONFIG, WEIGHTS, change_config, change_tensors, made
 from models.folders import loaded, refusal, saved
 from tiny import SMOLLM2_VOCABULARY, t_llama, token_ids
 
 IDS = token_ids(2, 9, SMOLLM2_VOCABULARY)
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
 def logits(model: nn.Module) -> Tensor:
     with torch.no_grad():
         found: Tensor = model(input_ids=IDS, use_cache=False).logits
     return found
-
-
-def made(folder: Path, tied: bool = False, depth: int = 6, **options: Any) -> Path:
-    """An adapter that changes the model much, as peft saves it."""
-    options = {"r": 4, "target_modules": ["q_proj", "down_proj"], "task_type": "CAUSAL_LM", **options}
-    model = get_peft_model(t_llama(depth, tied), LoraConfig(**options))
-    torch.manual_seed(1)
-    for name, parameter in model.named_parameters():
-        if "lora_B" in name or "modules_to_save" in name:
-            nn.init.normal_(parameter, std=0.2)
-    model.save_pretrained(str(folder))
-    return folder
 
 
 @pytest.fixture
@@ -109,30 +96,13 @@ def test_a_head_of_its_own_unties(tmp_path: Path, smollm2_tokenizer: PreTrainedT
     torch.testing.assert_close(logits(reload(tmp_path / "o")), expected, atol=5e-5, rtol=0)
 
 
-def change_config(**changes: object) -> Callable[[Path], object]:
-    def change(folder: Path) -> None:
-        content = json.loads((folder / CONFIG).read_text())
-        (folder / CONFIG).write_text(json.dumps({**content, **changes}))
-
-    return change
-
-
-def change_tensors(change: Callable[[dict[str, Tensor]], object]) -> Callable[[Path], object]:
-    def changed(folder: Path) -> None:
-        tensors = load_file(folder / WEIGHTS)
-        change(tensors)
-        save_file(tensors, folder / WEIGHTS)
-
-    return changed
-
-
 @pytest.mark.parametrize(
     ("damage", "code", "said"),
     [
         (lambda folder: (folder / CONFIG).unlink(), "MODEL_INVALID", "it has no adapter_config.json"),
         (lambda folder: (folder / WEIGHTS).unlink(), "MODEL_INVALID", "it has no adapter_model.safetensors"),
         (lambda folder: (folder / WEIGHTS).write_bytes(b"no tensors"), "MODEL_INVALID", WEIGHTS),
-        (change_config(peft_type="IA3"), "MODEL_UNSUPPORTED", "LORA is what can be merged"),
+        (change_config(peft_type="IA3"), "MODEL_UNSUPPORTED", "LORA is what can be taken"),
         (change_config(task_type="SEQ_CLS"), "MODEL_UNSUPPORTED", "CAUSAL_LM is what has logits"),
         (change_config(target_modules=["nowhere"]), "MODEL_INVALID", "does not fit the model"),
         (change_config(r=8), "MODEL_INVALID", "does not fit the model"),

@@ -16,9 +16,11 @@ from depthkit_worker.contract.wire import (
 from depthkit_worker.handlers.files import note_written
 from depthkit_worker.handlers.sources import check_readable, subnetwork_of
 from depthkit_worker.memory.allocator import give_back
+from depthkit_worker.models.adapter_files import is_adapter
 from depthkit_worker.repair.apart import gaps_apart
 from depthkit_worker.repair.fitting import Base
 from depthkit_worker.repair.methods import fit_repairs, repair_info
+from depthkit_worker.repair.peft_adapter import adapter_as_repair
 from depthkit_worker.repair.repair import Repair
 from depthkit_worker.repair.storage import load_repairs, save_repairs
 from depthkit_worker.session.call import Call
@@ -44,7 +46,8 @@ def save(session: Session, params: RepairSaveParams, call: Call) -> RepairSaveRe
 
 def load(session: Session, params: RepairLoadParams, call: Call) -> RepairLoadResult:
     decoder = session.models.get(params.model)
-    loaded = load_repairs(decoder, Path(params.folder))
+    folder = Path(params.folder)
+    loaded = adapter_as_repair(decoder, folder) if is_adapter(folder) else load_repairs(decoder, folder)
     return RepairLoadResult(
         removed=tuple(map(str, loaded.units)),
         repairs=_held(session, params.model, loaded.repairs),

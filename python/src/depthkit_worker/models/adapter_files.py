@@ -24,13 +24,19 @@ NOT_APPLIED: dict[str, Any] = {"adapter_kwargs": {"subfolder": "adapters-are-not
 checkpoint."""
 
 
+def is_adapter(folder: Path) -> bool:
+    """Whether it is an adapter's, and of nothing else that depthkit writes."""
+    return (folder / CONFIG).is_file() and not (folder / "repair.json").exists()
+
+
 def adapter_notes(folder: Path) -> tuple[str, ...]:
     """What to know of an adapter beside the weights of `folder`."""
     if (folder / BESIDE / CONFIG).is_file():
         return (
             f"{folder} was exported with a LoRA adapter that belongs to it, in {folder / BESIDE}, and it was "
-            "not applied: its weights are packed, and nothing is merged into them. All figures are those of "
-            "the weights without it. Ask peft for both (docs/export.md).",
+            "not applied: its weights are packed, and nothing is merged into them. The model's figures are "
+            "those of the weights without it. To have both, load the adapter as a subnetwork of this model "
+            f"(`model.loadSubnetwork`, --subnetwork {folder / BESIDE}).",
         )
     found = _found(folder)
     if not found:

@@ -54,7 +54,10 @@ def load_model(source: str, cache_folder: Path, options: ModelOptions, job: Job)
     content, quantisation = check_described(folder)
     if quantisation is not None and options.adapter is not None:
         raise refused(
-            folder, quantisation, f"the adapter {options.adapter} would be merged into plain weights"
+            folder,
+            quantisation,
+            f"the adapter {options.adapter} would be merged into plain weights. Load it without, and the "
+            "adapter beside it, as a subnetwork (`model.loadSubnetwork`, --subnetwork)",
         )
     stored = read_stored(folder, quantised=quantisation is not None)
     described = load_config(folder, content, stored, options.trust_remote_code, quantisation)

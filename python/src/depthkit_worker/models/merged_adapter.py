@@ -13,6 +13,7 @@ from peft import LoraConfig, PeftConfig, PeftModel, set_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from depthkit_worker.errors import DepthkitError
@@ -48,31 +49,39 @@ def read_adapter(folder: Path) -> Adapter:
     """The adapter in `folder`; its weights are not read yet."""
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
-            _refuse(folder, f"it has no {name}")
+            refuse_adapter(folder, f"it has no {name}")
     content = read_json_object(folder / CONFIG)
     kind, task = content.get("peft_type"), content.get("task_type")
     if kind != "LORA":
-        _refuse(folder, f"its peft_type is {kind!r}, and LORA is what can be merged", "MODEL_UNSUPPORTED")
+        refuse_adapter(
+            folder, f"its peft_type is {kind!r}, and LORA is what can be taken", "MODEL_UNSUPPORTED"
+        )
     if task not in (None, "CAUSAL_LM"):
-        _refuse(folder, f"its task_type is {task!r}, and CAUSAL_LM is what has logits", "MODEL_UNSUPPORTED")
+        refuse_adapter(
+            folder, f"its task_type is {task!r}, and CAUSAL_LM is what has logits", "MODEL_UNSUPPORTED"
+        )
     try:
         config = PeftConfig.from_pretrained(str(folder))
     except Exception as error:  # Configurations of newer releases raise whatever they do.
-        _refuse(folder, f"peft cannot read its {CONFIG}: {first_line(error)}")
+        refuse_adapter(folder, f"peft cannot read its {CONFIG}: {first_line(error)}")
     assert isinstance(config, LoraConfig)
     return Adapter(folder, config)
 
 
-def merge_adapter(model: PreTrainedModel, adapter: Adapter) -> tuple[str, ...]:
-    """Add `adapter` to the weights of `model`, and say so."""
-    folder, path = adapter.folder, adapter.folder / WEIGHTS
+def read_tensors(adapter: Adapter) -> dict[str, Tensor]:
+    path = adapter.folder / WEIGHTS
     fault = not_what_it_says(path)
     if fault is not None:
-        _refuse(folder, f"{WEIGHTS} is not what it says: {fault}")
+        refuse_adapter(adapter.folder, f"{WEIGHTS} is not what it says: {fault}")
     try:
-        tensors = load_file(path)
+        return load_file(path)
     except (SafetensorError, OSError) as error:
-        _refuse(folder, f"{WEIGHTS} is damaged: {error}")
+        refuse_adapter(adapter.folder, f"{WEIGHTS} is damaged: {error}")
+
+
+def merge_adapter(model: PreTrainedModel, adapter: Adapter) -> tuple[str, ...]:
+    """Add `adapter` to the weights of `model`, and say so."""
+    folder, tensors = adapter.folder, read_tensors(adapter)
     tied = bool(model.config.tie_word_embeddings)
     try:
         with warnings.catch_warnings():
@@ -83,16 +92,16 @@ def merge_adapter(model: PreTrainedModel, adapter: Adapter) -> tuple[str, ...]:
     except DepthkitError:
         raise
     except Exception as error:  # A module that is not there is a ValueError, another shape a RuntimeError.
-        _refuse(folder, f"it does not fit the model: {first_line(error)}")
+        refuse_adapter(folder, f"it does not fit the model: {first_line(error)}")
     missing = [name for name in report.missing_keys if "lora_" in name or "modules_to_save" in name]
     if missing or report.unexpected_keys:
         lists = {"missing": missing, "unexpected": list(report.unexpected_keys)}
         told = "; ".join(f"{kind}: {', '.join(names[:NAMED])}" for kind, names in lists.items() if names)
-        _refuse(folder, f"its tensors are not those that its {CONFIG} asks for of this model: {told}")
+        refuse_adapter(folder, f"its tensors are not those that its {CONFIG} asks for of this model: {told}")
     try:
         wrapped.merge_and_unload(safe_merge=True)
     except ValueError as error:  # NaN or infinity in what comes out.
-        _refuse(folder, f"merged, the weights are broken: {first_line(error)}")
+        refuse_adapter(folder, f"merged, the weights are broken: {first_line(error)}")
     model.requires_grad_(False)
     model.eval()
     return (
@@ -105,7 +114,7 @@ def _refuse_tied(folder: Path, model: PreTrainedModel, tied: bool) -> None:
     """One matrix would take what was meant for the head or for the embedding alone."""
     ends = (model.get_input_embeddings(), model.get_output_embeddings())
     if tied and any(isinstance(end, BaseTunerLayer) for end in ends):
-        _refuse(
+        refuse_adapter(
             folder,
             "it changes the embedding or the head by low rank, and the model has one matrix for both",
             "MODEL_UNSUPPORTED",
@@ -121,10 +130,11 @@ def _untied(model: PreTrainedModel, tied: bool) -> str:
     return " It brings a head or an embedding of its own, so the two are tied no longer."
 
 
-def _refuse(folder: Path, reason: str, code: str = "MODEL_INVALID") -> NoReturn:
+def refuse_adapter(folder: Path, reason: str, code: str = "MODEL_INVALID") -> NoReturn:
+    """Raises what says why an adapter is not taken."""
     raise DepthkitError(
         code,
-        f"The adapter in {folder} cannot be merged: {reason}. An adapter is a folder with {CONFIG} and "
+        f"The adapter in {folder} cannot be taken: {reason}. An adapter is a folder with {CONFIG} and "
         f"{WEIGHTS}, as peft saves them, for the very model that is loaded.",
         folder=str(folder),
     )
