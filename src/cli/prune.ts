@@ -206,13 +206,17 @@ function repairOf({ repair, ...flags }: Flags) {
 const given = <T extends object>(options: T): Partial<T> =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
 
-function describePlan({ removals, players, candidates, steps, notes }: PrunePlan): string {
-  const rows = steps.map(({ name, strategy, evaluations, seconds }) => [
-    name,
-    strategy,
-    formatCount(Math.ceil(evaluations)),
-    formatSeconds(seconds),
-  ]);
+function describePlan({ removals, players, candidates, steps, besides, notes }: PrunePlan): string {
+  const rows = [
+    ...steps.map(({ name, strategy, evaluations, seconds }) => [
+      name,
+      strategy,
+      formatCount(Math.ceil(evaluations)),
+      formatSeconds(seconds),
+    ]),
+    ["repairs, held-out losses", "", "", formatSeconds(besides.judging)],
+    ...(besides.evaluating > 0 ? [["other texts", "", "", formatSeconds(besides.evaluating)]] : []),
+  ];
   return [
     `About ${removals} of ${players} units go; ${candidates.length} are looked at.`,
     renderTable(

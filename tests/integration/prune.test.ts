@@ -148,6 +148,10 @@ test("a plan says what would take long, and a limit of minutes changes it", asyn
     ["search", "surrogate", 8],
   ]);
   expect(plan.steps[0]?.evaluations).toBe(4 / 2 + 2 + (3 / 2 + 2));
+  // Five contenders read 8 sequences twice and 6 twice; nothing else is to be measured on.
+  const perBlock = plan.secondsPerBlock / (4 * 32);
+  expect(plan.besides.judging).toBeCloseTo(5 * 6 * perBlock * 2 * (8 + 6) * 32, 9);
+  expect(plan.besides.evaluating).toBe(0);
   // Nothing to start from: what looks at sets from the whole model on.
   const bare = await planPrune(kit, { ...asked, baselines: ["tail"], out: at("planned") });
   expect(bare.steps).toMatchObject([{ name: "search", strategy: "greedy", limit: null }]);
@@ -155,6 +159,11 @@ test("a plan says what would take long, and a limit of minutes changes it", asyn
   const short = await planPrune(kit, { ...asked, out: at("planned"), minutes: 1e-9 });
   expect(short.steps).toMatchObject([{ name: "search", strategy: "surrogate", limit: 1 }]);
   expect(short.notes).toMatchObject([expect.stringContaining('"greedy" is left out')]);
+  const texts = { boats: { texts: [boats] } };
+  const more = { evaluate: { texts, maxChunks: 3 }, heal: { method: "lora", rank: 2 } } as const;
+  const measured = await planPrune(kit, { ...asked, ...more, precision: "screen", out: at("planned") });
+  expect(measured.besides.evaluating).toBeGreaterThan(0);
+  expect(measured.notes).toContain("Not in these times: healing.");
 });
 
 test("recipes choose and repair in their own way, and the best of all is shipped", async () => {

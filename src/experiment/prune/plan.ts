@@ -1,11 +1,13 @@
 import { z } from "zod";
 import { item } from "../../arrays.ts";
+import type { Corpus } from "../../model/corpus.ts";
 import type { UnitName } from "../../protocol/common.ts";
+import type { Precision } from "../../protocol/subnetworks.ts";
 import { greedyEvaluations } from "../../selection/strategies/greedy.ts";
 import type { ContenderName } from "./names.ts";
-import { onlyBlocks } from "./options.ts";
+import { onlyBlocks, type PruneOptions } from "./options.ts";
 import type { PrunePlan } from "./record.ts";
-import { baselinesOf, candidatesOf } from "./settle.ts";
+import { baselinesOf, candidatesOf, mostChunks } from "./settle.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** Sets that are scored together share about so much of their blocks. */
@@ -27,7 +29,8 @@ export async function planWork(
 ): Promise<PrunePlan> {
   const { options, model, players, scores } = work;
   const candidates = candidatesOf(options, players, scores, removed, start);
-  const secondsPerBlock = await paceOf(work);
+  const decides = item(work.chooseOn, work.chooseOn.length - 1);
+  const secondsPerBlock = await paceOf(work, decides, options.precision ?? "exact");
   const secondsPerSet = secondsPerBlock * model.depth * shared;
   const greedy = greedyEvaluations(candidates.length, removed.length, weightsOf(work));
   const { minutes, evaluations } = options;
@@ -61,26 +64,62 @@ export async function planWork(
       ...(wantsGreedy && greedyFits ? [step("greedy", "greedy", greedy, null)] : []),
       step("search", strategyName, limit ?? greedy, limit),
     ],
-    notes:
-      wantsGreedy && !greedyFits
+    besides: await besidesOf(work, secondsPerBlock, wantsGreedy && !greedyFits ? ["greedy"] : []),
+    notes: [
+      ...(wantsGreedy && !greedyFits
         ? [
             `The baseline "greedy" is left out: it evaluates ${Math.ceil(greedy)} sets, and ${minutes} ` +
               `minutes are enough for ${affordable}.`,
           ]
-        : [],
+        : []),
+      ...untimed(options),
+    ],
   };
 }
 
-/** Seconds of a block on all of the text, which may be many batches. */
-async function paceOf(work: Workspace): Promise<number> {
-  const { model, chooseOn, steps, key, call, options } = work;
-  const { precision = "exact" } = options;
-  const data = item(chooseOn, chooseOn.length - 1);
+/** What takes time and is in no number of the plan. */
+function untimed({ evaluate: { tasks = {} } = {}, heal, baselines = [] }: PruneOptions): string[] {
+  const parts = [
+    ...(heal === undefined ? [] : ["healing"]),
+    ...(Object.keys(tasks).length === 0 ? [] : ["tasks"]),
+    ...(baselines.includes("partial-tail") ? ["the training of partial-tail"] : []),
+  ];
+  return parts.length === 0 ? [] : [`Not in these times: ${parts.join(", ")}.`];
+}
+
+async function besidesOf(
+  work: Workspace,
+  secondsPerBlock: number,
+  leftOut: readonly ContenderName[],
+): Promise<PrunePlan["besides"]> {
+  const { options, model, chooseOn, fit, heldOut, repairs, sequences } = work;
+  const decides = item(chooseOn, chooseOn.length - 1);
+  // Only sets that are looked at in a search are screened.
+  const ownPace =
+    options.precision === "screen" ? await paceOf(work, item(sequences, 0), "exact") : undefined;
+  const perToken =
+    ownPace === undefined ? secondsPerBlock / decides.info.tokens : ownPace / heldOut.info.length;
+  const passOf = (tokens: number) => model.depth * perToken * tokens;
+  const contenders = baselinesOf(options).filter((name) => !leftOut.includes(name)).length + 1;
+  // A repair reads its text in the dense model and in the pruned one; then both bare and repaired are measured.
+  const each = repairs.repair === null ? heldOut.info.tokens : 2 * (fit.info.tokens + heldOut.info.tokens);
+  const { texts = {}, maxChunks = mostChunks, beside } = options.evaluate ?? {};
+  const measured = 2 + (beside === "all" ? contenders : 1);
+  return {
+    judging: contenders * passOf(each),
+    evaluating: measured * passOf(Object.keys(texts).length * maxChunks * heldOut.info.length),
+  };
+}
+
+/** Seconds of a block on all of a text, which may be many batches. */
+async function paceOf(work: Workspace, data: Corpus, precision: Precision): Promise<number> {
+  const { model, steps, key, call } = work;
   const middle = Math.floor(model.depth / 2);
   const both = [model, model.without([`block.${middle}`])];
   // They share the blocks below the one that is removed.
   const blocks = model.depth + (model.depth - 1 - middle);
-  return await steps.step({ step: "pace", each: "text", precision, of: key }, z.number(), async () => {
+  const asked = { step: "pace", each: "text", precision, on: data.key, of: key };
+  return await steps.step(asked, z.number(), async () => {
     const { seconds } = await model.evaluateSubnetworks(data, both, { ...call, precision }).result;
     return seconds / blocks;
   });

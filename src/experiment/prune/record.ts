@@ -64,7 +64,13 @@ export const prunePlanSchema = z.object({
         seconds: z.number().describe("By the pace measured; half of each set is shared with others."),
       }),
     )
-    .describe("What takes long, in its order."),
+    .describe("The searches, in their order."),
+  besides: z
+    .object({
+      judging: z.number().describe("Repairing what every contender chose, and its held-out losses, seconds."),
+      evaluating: z.number().describe("Measuring on the texts of `evaluate`, seconds."),
+    })
+    .describe("What else takes long, by the same pace."),
   notes: z.array(z.string()).describe("What is left out, and why."),
 });
 /** What a pruning will do, told before it begins. */
