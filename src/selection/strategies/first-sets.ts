@@ -12,7 +12,7 @@ const mostOfSingles = 0.6;
 /**
  * What a model of the game, of the cheapest where there are several, learns from first: the sets to start
  * from, every single removal where they leave enough to go on with, and random beginnings of choices, of two
- * players to all of them.
+ * players to all of them. Every second one crosses the sets to start from: it removes what one of them does.
  */
 export function firstSets(run: SearchRun, random: Random): Coalition[] {
   const { space } = run;
@@ -27,8 +27,12 @@ export function firstSets(run: SearchRun, random: Random): Coalition[] {
   if (space.candidates.length <= mostOfSingles * looks) {
     for (const player of space.candidates) add([player]);
   }
+  const started = new Set(run.start.flat());
   for (let tries = 0; found.size < wanted && tries < 20 * wanted; tries++) {
-    const choice = shuffled(space.complete([], shuffled(space.candidates, random)), random);
+    const order = shuffled(space.candidates, random);
+    const first = tries % 2 === 0 ? order.filter((player) => started.has(player)) : [];
+    const rest = order.filter((player) => !first.includes(player));
+    const choice = shuffled(space.complete([], [...first, ...rest]), random);
     const sizes = Math.max(1, choice.length - 1);
     add(choice.slice(0, choice.length - (tries % sizes)));
   }

@@ -208,6 +208,23 @@ test("a search starts from another's archive", async () => {
   }
 });
 
+test("a surrogate that starts from several sets looks at crossings of them first", async () => {
+  const seen: (readonly number[])[] = [];
+  const wide = gameFromFunction(
+    (kept) => {
+      seen.push(kept.absent());
+      return -kept.absent().length;
+    },
+    { players: 40 },
+  );
+  const names = (from: number) => [0, 1, 2, 3].map((at) => `player.${from + at}`);
+  const start = [{ removed: names(0) }, { removed: names(4) }];
+  await searchGame(wide, { strategy: "surrogate", budget: 4, start, evaluations: 40 });
+  const crosses = (gone: readonly number[]) =>
+    gone.every((at) => at < 8) && gone.some((at) => at < 4) && gone.some((at) => at > 3);
+  expect(seen.slice(0, 14).filter(crosses).length).toBeGreaterThan(2);
+});
+
 test("evolution lets few of the sets through to the game itself where there are cheaper ones", async () => {
   const noisy = gameFromFunction(
     (kept) => -lossOf(whole, kept) + 0.02 * Math.sin(997 * Number.parseInt(kept.key, 16)),
