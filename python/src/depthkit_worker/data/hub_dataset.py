@@ -21,6 +21,8 @@ _CONVERTED = "refs/convert/parquet"
 _PIECE = re.compile(r"\d{4,}(-of-\d{4,})?")
 """The number of one file among those that a split is cut into."""
 _MOST_TOLD = 12
+_KEEPS_LISTINGS = "2.4"
+"""The release of huggingface_hub that this was made and tested with."""
 
 
 def fetch_dataset(name: str, job: Job) -> dict[str, Any]:
@@ -29,6 +31,7 @@ def fetch_dataset(name: str, job: Job) -> dict[str, Any]:
     Returns:
         `id`; `folder`, the snapshot's; `files`, the paths in it, sorted.
     """
+    _require_listings()
     asked = _asked(name)
     # The listing first: what cannot be read is refused before it is fetched.
     folder = fetch(replace(asked, patterns=()), job)
@@ -47,6 +50,21 @@ def fetch_dataset(name: str, job: Job) -> dict[str, Any]:
         )
     fetch(replace(asked, revision=commit), job)
     return {"id": asked.id, "folder": folder, "files": files}
+
+
+def _require_listings() -> None:
+    """An interpreter of the user's own may hold any release."""
+    import huggingface_hub
+
+    if not hasattr(huggingface_hub, "get_cached_repo_tree"):
+        raise DepthkitError(
+            "MODULE_MISSING",
+            f"huggingface_hub is at {huggingface_hub.__version__}, which keeps no lists of files, and data "
+            f"of the hub is read by them. In the Python of your own: "
+            f'"{sys.executable}" -m pip install "huggingface_hub>={_KEEPS_LISTINGS}"',
+            module="huggingface_hub",
+            version=huggingface_hub.__version__,
+        )
 
 
 def _asked(name: str) -> HubFiles:
