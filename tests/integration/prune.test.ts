@@ -148,9 +148,9 @@ test("a plan says what would take long, and a limit of minutes changes it", asyn
     ["search", "surrogate", 8],
   ]);
   expect(plan.steps[0]?.evaluations).toBe(4 / 2 + 2 + (3 / 2 + 2));
-  // Five contenders read 8 sequences twice and 6 twice; nothing else is to be measured on.
+  // Five contenders read 8 sequences, and 6 bare and repaired with half of it shared; nothing else is asked.
   const perBlock = plan.secondsPerBlock / (4 * 32);
-  expect(plan.besides.judging).toBeCloseTo(5 * 6 * perBlock * 2 * (8 + 6) * 32, 9);
+  expect(plan.besides.judging).toBeCloseTo(5 * 6 * perBlock * (8 + 6) * 32, 9);
   expect(plan.besides.evaluating).toBe(0);
   // Nothing to start from: what looks at sets from the whole model on.
   const bare = await planPrune(kit, { ...asked, baselines: ["tail"], out: at("planned") });

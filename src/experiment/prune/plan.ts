@@ -101,8 +101,9 @@ async function besidesOf(
     ownPace === undefined ? secondsPerBlock / decides.info.tokens : ownPace / heldOut.info.length;
   const passOf = (tokens: number) => model.depth * perToken * tokens;
   const contenders = baselinesOf(options).filter((name) => !leftOut.includes(name)).length + 1;
-  // A repair reads its text in the dense model and in the pruned one; then both bare and repaired are measured.
-  const each = repairs.repair === null ? heldOut.info.tokens : 2 * (fit.info.tokens + heldOut.info.tokens);
+  // A repair reads its text once; then both the bare set and the repaired one are measured.
+  const own = heldOut.info.tokens;
+  const each = repairs.repair === null ? own : fit.info.tokens + 2 * shared * own;
   const { texts = {}, maxChunks = mostChunks, beside } = options.evaluate ?? {};
   const measured = 2 + (beside === "all" ? contenders : 1);
   return {
