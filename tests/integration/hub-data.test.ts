@@ -1,12 +1,11 @@
 /** Text of a hub, from the command line: the real huggingface_hub, and a server on this machine. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { cli } from "./cli.ts";
-import { hubEnvironment, startHub } from "./hub.ts";
+import { finish, hubEnvironment, startHub } from "./hub.ts";
 import { tinyModel } from "./tiny-model.ts";
 
 const NAME = "hf://datasets/me/texts/test.txt";
@@ -26,15 +25,6 @@ const evaluation = (address: string, data: string, cache = "cache"): ChildProces
   spawn(process.execPath, [...cli, "evaluate", "--model", model, "--data", data, "--chunk", "32", "--json"], {
     env: hubEnvironment(address, join(folder, cache)),
   });
-
-async function finish(child: ChildProcess) {
-  let stdout = "";
-  child.stdout?.on("data", (text) => {
-    stdout += text;
-  });
-  const [code] = (await once(child, "close")) as [number | null];
-  return { code, document: JSON.parse(stdout) };
-}
 
 test("text of a hub gives what the file gives, and is named with its commit", async () => {
   const hub = await startHub(join(folder, "held"), "--dataset", "me/texts", text);

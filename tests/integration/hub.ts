@@ -1,5 +1,5 @@
 /** A small hub on this machine, for tests of what goes there and of what comes from there. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -31,3 +31,13 @@ export const hubEnvironment = (address: string, folder: string) => ({
   HF_HOME: join(folder, "hf"),
   HF_HUB_DISABLE_XET: "1",
 });
+
+/** The exit code of a command with --json, and the document that it printed. */
+export async function finish(child: ChildProcess) {
+  let stdout = "";
+  child.stdout?.on("data", (text) => {
+    stdout += text;
+  });
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, document: JSON.parse(stdout) };
+}

@@ -1,13 +1,12 @@
 /** An export on a hub, from the command line: the real huggingface_hub, and a server on this machine. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Depthkit } from "../../src/index.ts";
 import { cli } from "./cli.ts";
-import { hubEnvironment, startHub } from "./hub.ts";
+import { finish, hubEnvironment, startHub } from "./hub.ts";
 import { tinyModel } from "./tiny-model.ts";
 
 let folder: string;
@@ -24,15 +23,6 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 function push(address: string, ...args: readonly string[]): ChildProcess {
   const env = hubEnvironment(address, folder);
   return spawn(process.execPath, [...cli, "push", exported, ...args, "--json"], { env });
-}
-
-async function finish(child: ChildProcess) {
-  let stdout = "";
-  child.stdout?.on("data", (text) => {
-    stdout += text;
-  });
-  const [code] = (await once(child, "close")) as [number | null];
-  return { code, document: JSON.parse(stdout) };
 }
 
 test("what is pushed arrives byte for byte, once", async () => {

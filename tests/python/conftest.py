@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 # Read when Triton is first imported, which torch does: without a GPU kernels run in Triton's interpreter.
@@ -17,6 +18,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedToken
 from depthkit_worker.models.bundled import bundled_folder
 from depthkit_worker.models.manifest import read_manifest
 from depthkit_worker.models.quiet import quiet_transformers
+from hub_server import TOKEN, Hub, serving
 from tiny import VOCABULARY
 
 # What a bench compares with, a test does as well.
@@ -76,3 +78,14 @@ def words() -> PreTrainedTokenizerBase:
     plain = Tokenizer(models.WordLevel(vocabulary, unk_token="t0"))
     plain.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     return PreTrainedTokenizerFast(tokenizer_object=plain, unk_token="t0")
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
+    """A hub on this machine, which the library takes for the real one."""
+    with serving() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.address)
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
+        yield hub

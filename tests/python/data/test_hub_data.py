@@ -6,7 +6,6 @@ import gzip
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ from depthkit_worker.models.find import find_adapter
 from depthkit_worker.models.hub import fetch_model
 from depthkit_worker.models.limits import Limits
 from depthkit_worker.session.job import Unattended, cancelled
-from hub_server import TOKEN, Hub, serving
+from hub_server import Hub
 
 FILES = {
     "README.md": b"# Texts\n",
@@ -36,15 +35,11 @@ TEXTS = "hf://datasets/me/texts"
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
-    with serving() as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.address)
-        monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-        monkeypatch.setenv("HF_TOKEN", TOKEN)
-        monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
-        forget(monkeypatch)
-        hub.make("datasets/me/texts", files=FILES)
-        yield hub
+def hub(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    """With a dataset, which nothing is known of yet."""
+    forget(monkeypatch)
+    hub.make("datasets/me/texts", files=FILES)
+    return hub
 
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:

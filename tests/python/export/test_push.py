@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +25,10 @@ from depthkit_worker.session.job import Unattended, cancelled
 from depthkit_worker.session.session import Session
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 from export.checkpoints import save
-from hub_server import TOKEN, Hub, serving
+from hub_server import TOKEN, Hub
 from tiny import SHAPE, random_model, tiny_model
 
 REPO = "me/smaller"
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
-    with serving() as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.address)
-        monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-        monkeypatch.setenv("HF_TOKEN", TOKEN)
-        monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
-        yield hub
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from transformers.pytorch_utils import Conv1D
 from depthkit_worker.contract.wire import LoraOptions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.decoder import Decoder
-from depthkit_worker.repair.weight_changes import Sum
+from depthkit_worker.repair.weight_changes import Sum, sum_of
 
 ADAPTER = "default"
 SUBLAYERS = ("attention", "feed-forward")
@@ -55,10 +55,7 @@ class Adapter:
 
     def change(self) -> Sum:
         """W + scale B A, in the layout of the place's weight."""
-        down, up, scale = _factors(self.module)
-        if self.place.output_first:
-            return Sum(down.contiguous(), up.contiguous(), scale)
-        return Sum(up.T.contiguous(), down.T.contiguous(), scale)
+        return sum_of(*_factors(self.module), self.place.output_first)
 
 
 class MaskedExperts(nn.Module):

@@ -21,7 +21,7 @@ from depthkit_worker.models.merged_adapter import Adapter, read_adapter, read_te
 from depthkit_worker.models.packed import weight_shape
 from depthkit_worker.repair.repair import BlockEdit
 from depthkit_worker.repair.storage import make_repair
-from depthkit_worker.repair.weight_changes import Sum, WeightChange
+from depthkit_worker.repair.weight_changes import Sum, WeightChange, sum_of
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 _TENSOR = re.compile(r"base_model\.model\.(.+)\.lora_([AB])\.weight")
@@ -116,7 +116,7 @@ def _sum(
         refuse_adapter(adapter.folder, f"beside {module} it has {there}, and {wanted} are what fits")
     # As the adapters that depthkit trains: in fp32 whatever the model's dtype.
     down, up = (pair[side].to(linear.weight.device, torch.float32) for side in "AB")
-    return Sum(up.T.contiguous(), down.T.contiguous(), scale) if turned else Sum(down, up, scale)
+    return sum_of(down, up, scale, output_first=not turned)
 
 
 def _rank_and_scale(config: LoraConfig, module: str) -> tuple[int, float]:

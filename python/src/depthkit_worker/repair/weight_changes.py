@@ -44,6 +44,12 @@ class Sum:
         return (weight.to(wide) + self.scale * change).to(weight.dtype)
 
 
+def sum_of(down: Tensor, up: Tensor, scale: float, output_first: bool) -> Sum:
+    """Of LoRA's factors, A (rank, in) and B (out, rank), for a weight (out, in), or else (in, out)."""
+    a, b = (down, up) if output_first else (up.T, down.T)
+    return Sum(a.contiguous(), b.contiguous(), scale)
+
+
 class InTurn:
     """Two weight changes, the second of what the first gives."""
 
