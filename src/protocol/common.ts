@@ -43,13 +43,15 @@ export const bosPolicy = named("BosPolicy", z.enum(bosPolicies));
 /** Whether a BOS token begins each sequence. */
 export type BosPolicy = (typeof bosPolicies)[number];
 
+const orOnHub = "Or names on the Hugging Face hub, such as hf://datasets/OWNER/NAME/PATH.";
+
 export const fileSource = named(
   "FileSource",
   z.strictObject({
     kind: z.literal("files"),
     files: list(path(), 1).describe(
       "Paths of .txt files, or of files of rows: .jsonl, .jsonl.gz, .json, .json.gz, .csv, .tsv, .parquet. " +
-        "Or names on the Hugging Face hub, such as hf://datasets/OWNER/NAME/PATH.",
+        orOnHub,
     ),
     textField: z.string().min(1).default("text").describe("The field of a JSON line that holds its text."),
     strict: z
@@ -101,8 +103,7 @@ const rowFiles = named(
   z.strictObject({
     kind: z.literal("files"),
     files: list(path(), 1).describe(
-      "Paths of files of rows: .jsonl, .jsonl.gz, .json, .json.gz, .csv, .tsv, .parquet. " +
-        "Or names on the Hugging Face hub, such as hf://datasets/OWNER/NAME/PATH.",
+      `Paths of files of rows: .jsonl, .jsonl.gz, .json, .json.gz, .csv, .tsv, .parquet. ${orOnHub}`,
     ),
   }),
 );

@@ -29,8 +29,7 @@ export async function planWork(
 ): Promise<PrunePlan> {
   const { options, model, players, scores } = work;
   const candidates = candidatesOf(options, players, scores, removed, start);
-  const decides = item(work.chooseOn, work.chooseOn.length - 1);
-  const secondsPerBlock = await paceOf(work, decides, options.precision ?? "exact");
+  const secondsPerBlock = await paceOf(work, decidingText(work), options.precision ?? "exact");
   const secondsPerSet = secondsPerBlock * model.depth * shared;
   const greedy = greedyEvaluations(candidates.length, removed.length, weightsOf(work));
   const { minutes, evaluations } = options;
@@ -38,6 +37,7 @@ export async function planWork(
   const affordable =
     minutes === undefined ? undefined : Math.max(1, Math.floor((60 * minutes) / secondsPerSet));
   const greedyFits = affordable === undefined || affordable >= 2 * greedy;
+  const leavesGreedy = wantsGreedy && !greedyFits;
   // A search that has a span to start from is as good as a greedy one or better, with fewer sets.
   const startsWell = options.strategy === undefined && start.length > 1 && onlyBlocks(options.players);
   const byDefault = startsWell ? Math.min(enough, Math.ceil(greedy)) : null;
@@ -64,9 +64,9 @@ export async function planWork(
       ...(wantsGreedy && greedyFits ? [step("greedy", "greedy", greedy, null)] : []),
       step("search", strategyName, limit ?? greedy, limit),
     ],
-    besides: await besidesOf(work, secondsPerBlock, wantsGreedy && !greedyFits ? ["greedy"] : []),
+    besides: await besidesOf(work, secondsPerBlock, baselinesOf(options).length - Number(leavesGreedy)),
     notes: [
-      ...(wantsGreedy && !greedyFits
+      ...(leavesGreedy
         ? [
             `The baseline "greedy" is left out: it evaluates ${Math.ceil(greedy)} sets, and ${minutes} ` +
               `minutes are enough for ${affordable}.`,
@@ -87,20 +87,20 @@ function untimed({ evaluate: { tasks = {} } = {}, heal, baselines = [] }: PruneO
   return parts.length === 0 ? [] : [`Not in these times: ${parts.join(", ")}.`];
 }
 
+/** @param baselines - how many the search is compared with */
 async function besidesOf(
   work: Workspace,
   secondsPerBlock: number,
-  leftOut: readonly ContenderName[],
+  baselines: number,
 ): Promise<PrunePlan["besides"]> {
-  const { options, model, chooseOn, fit, heldOut, repairs, sequences } = work;
-  const decides = item(chooseOn, chooseOn.length - 1);
+  const { options, model, fit, heldOut, repairs, sequences } = work;
   // Only sets that are looked at in a search are screened.
   const ownPace =
     options.precision === "screen" ? await paceOf(work, item(sequences, 0), "exact") : undefined;
   const perToken =
-    ownPace === undefined ? secondsPerBlock / decides.info.tokens : ownPace / heldOut.info.length;
+    ownPace === undefined ? secondsPerBlock / decidingText(work).info.tokens : ownPace / heldOut.info.length;
   const passOf = (tokens: number) => model.depth * perToken * tokens;
-  const contenders = baselinesOf(options).filter((name) => !leftOut.includes(name)).length + 1;
+  const contenders = baselines + 1;
   // A repair reads its text once; then both the bare set and the repaired one are measured.
   const own = heldOut.info.tokens;
   const each = repairs.repair === null ? own : fit.info.tokens + 2 * shared * own;
@@ -126,8 +126,11 @@ async function paceOf(work: Workspace, data: Corpus, precision: Precision): Prom
   });
 }
 
+/** All of the text that a choice is made on; what comes before it is less of it. */
+const decidingText = ({ chooseOn }: Workspace): Corpus => item(chooseOn, chooseOn.length - 1);
+
 /** What a set on the text that grows counts beside one on all of it. */
-function weightsOf({ chooseOn }: Workspace): number[] {
-  const whole = item(chooseOn, chooseOn.length - 1).info.tokens;
-  return chooseOn.slice(0, -1).map(({ info }) => info.tokens / whole);
+function weightsOf(work: Workspace): number[] {
+  const whole = decidingText(work).info.tokens;
+  return work.chooseOn.slice(0, -1).map(({ info }) => info.tokens / whole);
 }
