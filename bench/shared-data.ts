@@ -5,9 +5,14 @@ import { resolveWorkerPython } from "../src/environment/worker-python.ts";
 import { pythonReference } from "../src/index.ts";
 
 /** A file of the reference texts, which lie beside the project and not in it. */
-export function sharedData(name: string): string {
-  const file = fileURLToPath(new URL(`../../shared/data/${name}`, import.meta.url));
-  if (!existsSync(file)) throw new Error(`The text ${file} is not there.`);
+export const sharedData = (name: string) => shared(`data/${name}`);
+
+/** A file of figures from independent programs, which lie there too. */
+export const sharedGolden = (name: string) => shared(`golden/${name}`);
+
+function shared(name: string): string {
+  const file = fileURLToPath(new URL(`../../shared/${name}`, import.meta.url));
+  if (!existsSync(file)) throw new Error(`The file ${file} is not there.`);
   return file;
 }
 

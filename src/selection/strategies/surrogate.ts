@@ -1,6 +1,7 @@
 import type { Coalition } from "../../game/coalition.ts";
 import { fitSurrogate } from "../../shapley/surrogate/fit.ts";
-import { narrowedCost, type SearchRun } from "../run.ts";
+import type { Surrogate } from "../../shapley/surrogate/surrogate.ts";
+import { type Known, narrowedCost, type SearchRun } from "../run.ts";
 import type { Strategy } from "../strategy.ts";
 import { firstSets } from "./first-sets.ts";
 import { predictedBest } from "./predicted-best.ts";
@@ -36,22 +37,16 @@ export function surrogate({ everySize, floor }: SurrogateSettings): Strategy {
       }
       const batch = Math.ceil(run.remaining / oneMore(run) / fits / asked.length);
       while (run.remaining >= 1) {
-        const known = run.known();
-        // The hyperparameters are fitted to the first ones, so to the best: there the model must be right.
-        const values = Float64Array.from(known, ({ value }) => Math.max(floor, value));
-        const model = fitSurrogate(
-          known.map(({ set }) => set),
-          values,
-        );
-        const answers = run.top.best();
         const through: Coalition[] = [];
         for (const one of asked) {
-          const question = { space: one, model, known: answers, random };
+          // Anew for each size: what one size has just shown is known where the next is asked.
+          const question = { space: one, model: fitTo(run.known(), floor), known: run.top.best(), random };
           const proposed = predictedBest(question, batch * 2 ** (run.levels - 1));
-          through.push(...(await run.narrow(payable(run, proposed, batch, through.length), batch)));
+          const next = await run.narrow(payable(run, proposed, batch), batch);
+          await run.evaluate(next);
+          through.push(...next);
         }
         if (through.length === 0) break;
-        await run.evaluate(through);
         const chosen = bestChoice(run);
         if (chosen !== undefined) run.step(through, chosen);
       }
@@ -67,9 +62,16 @@ const bestChoice = ({ top, space }: SearchRun) => top.best().find((set) => space
 /** What a set costs that goes through all games. */
 const oneMore = (run: SearchRun) => narrowedCost(1, 1, run.weights);
 
-/** The leading sets that can be paid for, where `least` of them reach the game itself and `others` do too. */
-function payable(run: SearchRun, sets: readonly Coalition[], least: number, others: number): Coalition[] {
+/** The leading sets that can be paid for, where `least` of them reach the game itself. */
+function payable(run: SearchRun, sets: readonly Coalition[], least: number): Coalition[] {
   let count = sets.length;
-  while (count > 0 && narrowedCost(count, least, run.weights) > run.remaining - others + 1e-9) count--;
+  while (count > 0 && narrowedCost(count, least, run.weights) > run.remaining + 1e-9) count--;
   return sets.slice(0, count);
+}
+
+/** The hyperparameters are fitted to the first ones, so to the best: there the model must be right. */
+function fitTo(known: readonly Known[], floor: number): Surrogate {
+  const values = Float64Array.from(known, ({ value }) => Math.max(floor, value));
+  const sets = known.map(({ set }) => set);
+  return fitSurrogate(sets, values);
 }
