@@ -62,7 +62,7 @@ from depthkit_worker.models.stream_updates import root_mean_square_norm
 from depthkit_worker.models.units import Unit
 from depthkit_worker.profiling.workload import synchronize
 from depthkit_worker.repair.fitting import Base, Fill
-from depthkit_worker.repair.gap_streams import STATES, fit_gaps
+from depthkit_worker.repair.gap_streams import STATES, each, fit_gaps
 from depthkit_worker.repair.gaps import Gap
 from depthkit_worker.repair.host_sums import host_sums
 from depthkit_worker.repair.least_squares import GapRegression
@@ -214,7 +214,7 @@ def statistics(bench: Bench) -> tuple[int, str]:
         assert bool(regression.rest.dd.isfinite())
         return Fill(gap.units, {})
 
-    made = fit_gaps(base, bench.gaps, "dense", watch, fill, bench.job)
+    made = fit_gaps(base, bench.gaps, "dense", each(watch), fill, bench.job)
     # Two products of one gap at a time are all that has to be there.
     return bench.one_batch() + STATES * bench.state + 2 * bench.matrix, f"{len(made)} gaps"
 

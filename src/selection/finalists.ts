@@ -16,9 +16,14 @@ export interface Finalists {
   readonly open: boolean;
 }
 
+/** So many are scored whatever their values are: of fewer there is no error to go by. */
+const least = 3;
+/** The range of three errors, times this, is more than two standard deviations of a difference between two. */
+const margin = 2;
+
 /**
- * Scores the choice of a search by the exact game, and beside it the other sets of its size in the archive,
- * where the strategy chose the best of them; the best by the exact game is the choice.
+ * Scores the choice of a search by the exact game, and beside it the other sets of its size in the archive
+ * that may be as good, where the strategy chose the best of them; the best by the exact game is the choice.
  */
 export async function scoreFinalists(run: SearchRun, chosen: Coalition, exact: Ledger): Promise<Finalists> {
   const near = (set: Coalition) => run.valueOf(set);
@@ -29,11 +34,20 @@ export async function scoreFinalists(run: SearchRun, chosen: Coalition, exact: L
   const others = known.filter((set) => near(set) <= near(chosen) && !set.equals(chosen));
   const isBest = !known.some((set) => near(set) > near(chosen));
   const sets = isBest ? [chosen, ...others] : [chosen];
-  await exact.evaluate(sets, run.signal, () => {});
-  const values = sets.map((set) => exact.valueOf(set));
-  const errors = sets.map((set) => near(set) - exact.valueOf(set));
-  const error = Math.max(...errors) - Math.min(...errors);
+  let scored: readonly Coalition[] = [];
+  let error = 0;
+  let next = sets.slice(0, least);
+  while (next.length > 0) {
+    await exact.evaluate(next, run.signal, () => {});
+    scored = [...scored, ...next];
+    const errors = scored.map((set) => near(set) - exact.valueOf(set));
+    error = Math.max(...errors) - Math.min(...errors);
+    const reach = margin * error;
+    next = sets.slice(scored.length).filter((set) => near(chosen) - near(set) <= reach);
+  }
+  const values = scored.map((set) => exact.valueOf(set));
+  const all = scored.length === sets.length && known.length === run.archive.depth;
   const last = item(sets, sets.length - 1);
-  const open = isBest && known.length === run.archive.depth && near(chosen) - near(last) <= error;
-  return { sets, kept: best(sets, values), ledger: exact, error, open };
+  const open = isBest && all && near(chosen) - near(last) <= error;
+  return { sets: scored, kept: best(scored, values), ledger: exact, error, open };
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 
 import pytest
 import torch
@@ -19,6 +20,9 @@ from depthkit_worker.contract.wire import (
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.repair.apart import gaps_apart
 from depthkit_worker.repair.fitting import Fill
+from depthkit_worker.repair.gap_streams import Tokens
+from depthkit_worker.repair.gaps import Gap
+from depthkit_worker.repair.least_squares import regressions_of
 from depthkit_worker.repair.methods import fit
 from depthkit_worker.session.job import Unattended
 from influence.builders import llama
@@ -52,7 +56,16 @@ def tensors(fill: Fill) -> list[torch.Tensor]:
     ]
 
 
-@pytest.mark.parametrize("method", [EmulatedUpdateOptions(), LowRankOptions(rank=8), PatchOptions()])
+@pytest.mark.parametrize(
+    "method",
+    [
+        EmulatedUpdateOptions(),
+        LowRankOptions(rank=8),
+        LowRankOptions(rank=8, ridge="auto"),
+        LowRankOptions(rank=8, constant=False),
+        PatchOptions(),
+    ],
+)
 def test_each_gap_is_what_its_own_fit_gives(method: RepairMethod) -> None:
     decoder = llama()
     base = base_of(decoder)
@@ -66,6 +79,35 @@ def test_each_gap_is_what_its_own_fit_gives(method: RepairMethod) -> None:
         for one, other in zip(tensors(fill), tensors(own), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-6)
         assert gap.repaired_error == pytest.approx(alone.gaps[0].repaired_error, abs=1e-6)
+
+
+def test_gaps_that_begin_at_one_place_share_the_products_of_its_stream() -> None:
+    gaps = [Gap("block", 1, 1), Gap("block", 1, 2), Gap("block", 2, 2), Gap("attention", 1, 1)]
+    found = regressions_of(gaps, lambda x: x, choosing=True, host=None)
+    tokens = Tokens(torch.ones(2, 6, dtype=torch.bool), torch.zeros(2, 6, dtype=torch.bool), torch.arange(2))
+    generator = torch.Generator().manual_seed(0)
+    fronts = {
+        (kind, first): torch.randn(2, 6, 5, generator=generator)
+        for kind, first in {(gap.kind, gap.first) for gap in gaps}
+    }
+    for gap, regression in found.items():
+        regression.add(fronts[gap.kind, gap.first], torch.randn(2, 6, 5, generator=generator), tokens)
+    one, run, other, sublayer = (found[gap].rest for gap in gaps)
+    assert run.zz is one.zz is not None
+    assert other.zz is not one.zz and sublayer.zz is not one.zz
+    # Fits of one front need its eigenvectors once; the last one lets go of them.
+    assert run.spread(True)[1] is one.spread(True)[1]
+    assert one.spread(True)[1] is not one.spread(True)[1]
+    for gap in gaps:
+        x = fronts[gap.kind, gap.first].double().reshape(-1, 5)
+        torch.testing.assert_close(found[gap].rest.zz, x.T @ x)
+    # Each joins its own, the shared one once.
+    before = one.zz.clone()
+    later = pickle.loads(pickle.dumps(found))
+    for gap in gaps:
+        found[gap].join(later[gap])
+    torch.testing.assert_close(one.zz, 2 * before)
+    assert run.zz is one.zz
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ from depthkit_worker.models.units import Parts
 from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.fold_descent import KeptStreams, descend, kept_tokens
 from depthkit_worker.repair.gap_filling import first_token_notes
-from depthkit_worker.repair.gap_streams import fit_gaps
+from depthkit_worker.repair.gap_streams import each, fit_gaps
 from depthkit_worker.repair.gaps import Gap, require_gaps
 from depthkit_worker.repair.host_sums import host_sums, products_bytes
 from depthkit_worker.repair.least_squares import GapRegression
@@ -118,7 +118,7 @@ def fit_fold(options: FoldOptions, base: Base, job: Job) -> Fitted:
         base if kept is None else dataclasses.replace(base, hands=None),
         gaps,
         options.reference,
-        watch,
+        each(watch),
         fill,
         job,
         around=lambda decoder: _kept_outputs(decoder, names, outputs),

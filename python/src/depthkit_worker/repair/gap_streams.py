@@ -68,15 +68,16 @@ def fit_gaps(
     base: Base,
     gaps: Sequence[Gap],
     reference: RepairReference,
-    watch: Callable[[Gap], S],
+    watch: Callable[[Sequence[Gap]], dict[Gap, S]],
     fill: Callable[[Gap, S], Fill],
     job: Job,
     *,
     around: Around = nullcontext,
     gap_bytes: int = 0,
 ) -> list[tuple[Fill, S]]:
-    """What `fill` makes of the statistics of each gap, from the bottom up. `watch` and `around` may travel to
-    other machines, so they hold nothing of the decoder; `gap_bytes`: what a statistic weighs then."""
+    """What `fill` makes of the statistics that `watch` gathers of each gap, from the bottom up. `watch` and
+    `around` may travel to other machines, so they hold nothing of the decoder; `gap_bytes`: what a statistic
+    weighs then."""
     _check_tokens(base)
     size = base.options.batch_size or batch_sequences(base.decoder, base.corpus, STATES, None)
 
@@ -96,12 +97,17 @@ def fit_gaps(
     return fitted
 
 
+def each(watch: Callable[[Gap], S]) -> Callable[[Sequence[Gap]], dict[Gap, S]]:
+    """Watches every gap by itself."""
+    return lambda gaps: {gap: watch(gap) for gap in gaps}
+
+
 @dataclass(frozen=True)
 class GapSums(Generic[S]):
     """Gathers the statistics of gaps in one pass over sequences, as high as the highest gap."""
 
     gaps: tuple[Gap, ...]
-    watch: Callable[[Gap], S]
+    watch: Callable[[Sequence[Gap]], dict[Gap, S]]
     around: Around
     batch_size: int
     skip_tokens: int
@@ -110,7 +116,7 @@ class GapSums(Generic[S]):
         """The sequences of each batch that is done, and at the end what was gathered. `part`: the place of
         the first sequence, and the sequences."""
         first, corpus = part
-        watched = {gap: self.watch(gap) for gap in self.gaps}
+        watched = self.watch(self.gaps)
         for batch in corpus.batches(self.batch_size):
             count = len(batch.lengths)
             tokens = _tokens(batch, self.skip_tokens, torch.arange(first, first + count))

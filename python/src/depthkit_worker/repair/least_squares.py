@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, Self
 
 import torch
 from torch import Tensor, nn
 
-from depthkit_worker.contract.wire import GapError
+from depthkit_worker.contract.wire import GapError, UnitKind
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.devices import in_fp64
 from depthkit_worker.models.stream_updates import Constant, Linear, LowRank
@@ -26,19 +26,27 @@ HELD_OUT = 4
 class GapRegression:
     """The sums of one gap, first tokens apart, and the fits to them. Without `read`, sums of the update
     alone. `choosing`: whether held-out tokens are to choose the ridge, every `HELD_OUT`-th sequence's. `host`
-    as `Sums` has it."""
+    as `Sums` has it. `beside`: of a gap that begins at the same place, whose products of z serve both."""
 
     def __init__(
-        self, gap: Gap, read: Read | None = None, choosing: bool = False, host: HostSums | None = None
+        self,
+        gap: Gap,
+        read: Read | None = None,
+        choosing: bool = False,
+        host: HostSums | None = None,
+        beside: GapRegression | None = None,
     ) -> None:
         self.gap = gap
-        self.rest, self.first = Sums(host), Sums(host)
+        self.rest: Sums = Sums(host, None if beside is None else beside.rest)
+        self.first: Sums = Sums(host, None if beside is None else beside.first)
         self.device = torch.device("cpu")
         self.dtype = torch.float32
         """Of the stream at the gap."""
         self.choice: RidgeChoice | None = None
         self._read = read
-        self._held_out = Sums(host) if choosing else None
+        self._held_out: Sums | None = (
+            Sums(host, None if beside is None else beside._held_out) if choosing else None
+        )
         """Of the tokens in `rest`."""
         self._sequences = 0
 
@@ -114,6 +122,19 @@ class GapRegression:
 
     def _check(self) -> None:
         check_finite(self.gap, self.rest.dd + (0 if self.rest.zz is None else self.rest.zz.diagonal().sum()))
+
+
+def regressions_of(
+    gaps: Sequence[Gap], read: Read, choosing: bool, host: HostSums | None
+) -> dict[Gap, GapRegression]:
+    """Of gaps that may begin at the same place."""
+    found: dict[Gap, GapRegression] = {}
+    fronts: dict[tuple[UnitKind, int], GapRegression] = {}
+    for gap in gaps:
+        front = (gap.kind, gap.first)
+        found[gap] = GapRegression(gap, read, choosing, host, fronts.get(front))
+        fronts.setdefault(front, found[gap])
+    return found
 
 
 def check_finite(gap: Gap, squares: Tensor) -> None:

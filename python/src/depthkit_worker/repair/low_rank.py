@@ -5,6 +5,8 @@ At full rank, on the raw stream, without a ridge and without b it is Ghosted Lay
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from depthkit_worker.contract.wire import LowRankOptions
@@ -16,7 +18,7 @@ from depthkit_worker.repair.gap_filling import fill_gap, finish
 from depthkit_worker.repair.gap_streams import fit_gaps
 from depthkit_worker.repair.gaps import Gap, require_gaps
 from depthkit_worker.repair.host_sums import host_sums, products_bytes
-from depthkit_worker.repair.least_squares import GapRegression
+from depthkit_worker.repair.least_squares import GapRegression, regressions_of
 from depthkit_worker.repair.training.report import OnPoint
 from depthkit_worker.session.job import Job
 
@@ -49,8 +51,8 @@ def fit_low_rank(options: LowRankOptions, on_point: OnPoint, base: Base, job: Jo
     choosing = options.ridge == "auto"
     host = host_sums(base, len(gaps), choosing)
 
-    def watch(gap: Gap) -> GapRegression:
-        return GapRegression(gap, read, choosing, host)
+    def watch(gaps: Sequence[Gap]) -> dict[Gap, GapRegression]:
+        return regressions_of(gaps, read, choosing, host)
 
     gap_bytes = products_bytes(base, 1, choosing)
     fitted = fit_gaps(base, gaps, options.reference, watch, fill, job, gap_bytes=gap_bytes)

@@ -15,7 +15,7 @@ from depthkit_worker.contract.wire import PatchOptions
 from depthkit_worker.models.stream_updates import Linear
 from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.gap_filling import fill_gap, finish
-from depthkit_worker.repair.gap_streams import Tokens, fit_gaps
+from depthkit_worker.repair.gap_streams import Tokens, each, fit_gaps
 from depthkit_worker.repair.gaps import Gap, require_gaps
 from depthkit_worker.repair.hadamard import hadamard
 from depthkit_worker.repair.host_sums import HostSums, host_sums, products_bytes
@@ -41,7 +41,7 @@ def fit_patch(options: PatchOptions, on_point: OnPoint, base: Base, job: Job) ->
         base,
         gaps,
         "dense",
-        lambda gap: _Sizes(gap, H, host),
+        each(lambda gap: _Sizes(gap, H, host)),
         fill,
         job,
         gap_bytes=products_bytes(base, 1),

@@ -26,18 +26,28 @@ class Affine:
 
 class Sums:
     """Sums over tokens of z and of the update d = x_out - x_in. `host`: what adds up products elsewhere
-    than where they are computed."""
+    than where they are computed. `beside`: sums over the same tokens with the same z, which have zz."""
 
-    def __init__(self, host: HostSums | None = None) -> None:
+    def __init__(self, host: HostSums | None = None, beside: Sums | None = None) -> None:
         self._host = host
+        self._beside = beside
+        self._spread: tuple[bool, Tensor, Tensor] | None = None
+        self._uses = 1
+        """Fits that are yet to come by these products of z."""
+        if beside is not None:
+            beside._uses += 1
         self.count = 0
         self.d = torch.zeros((), dtype=torch.float64)
         """(hidden,), as soon as there is a token."""
         self.dd = torch.zeros((), dtype=torch.float64)
         """The squares of d, summed over hidden as well."""
         self.z: Tensor | None = None
-        self.zz: Tensor | None = None
+        self._zz: Tensor | None = None
         self.zd: Tensor | None = None
+
+    @property
+    def zz(self) -> Tensor | None:
+        return self._zz if self._beside is None else self._beside._zz
 
     def add(self, d: Tensor, z: Tensor | None) -> None:
         """d and z: fp64 (tokens, hidden)."""
@@ -47,7 +57,8 @@ class Sums:
         if z is None:
             return
         self.z = z.sum(0) if self.z is None else self.z + z.sum(0)
-        self.zz = self._added(self.zz, z, z)
+        if self._beside is None:
+            self._zz = self._added(self._zz, z, z)
         self.zd = self._added(self.zd, z, d)
 
     def _added(self, total: Tensor | None, z: Tensor, other: Tensor) -> Tensor:
@@ -64,7 +75,9 @@ class Sums:
         self.count += other.count
         self.d, self.dd = self.d + other.d, self.dd + other.dd
         self.z = _joined(self.z, other.z)
-        self.zz, self.zd = _joined(self.zz, other.zz), _joined(self.zd, other.zd)
+        self.zd = _joined(self.zd, other.zd)
+        if self._beside is None:
+            self._zz = _joined(self._zz, other._zz)
 
     def move(self, device: torch.device) -> None:
         """All but the products, which go there when they are asked for."""
@@ -91,8 +104,24 @@ class Sums:
         rest.d, rest.dd = self.d - part.d, self.dd - part.dd
         if self.z is not None and self.zz is not None and self.zd is not None:
             assert part.z is not None and part.zz is not None and part.zd is not None
-            rest.z, rest.zz, rest.zd = self.z - part.z, self.zz - part.zz, self.zd - part.zd
+            rest.z, rest._zz, rest.zd = self.z - part.z, self.zz - part.zz, self.zd - part.zd
         return rest
+
+    def spread(self, constant: bool) -> tuple[Tensor, Tensor]:
+        """Eigenvalues and eigenvectors of zz, about the mean of z where there is a constant: found once for
+        all sums that have the same z, and kept no longer than they need it."""
+        owner = self if self._beside is None else self._beside
+        owner._uses -= 1
+        if owner._spread is None or owner._spread[0] is not constant:
+            assert self.z is not None
+            zz, _ = self.products()
+            mean = self.z / self.count if constant else torch.zeros_like(self.z)
+            spread = zz - torch.outer(mean, self.z)
+            owner._spread = (constant, *torch.linalg.eigh((spread + spread.T) / 2))
+        _, values, vectors = owner._spread
+        if owner._uses <= 0:
+            owner._spread = None
+        return values, vectors
 
     def error(self, update: Affine) -> float:
         """The squared error of d by its fit, summed over tokens and hidden."""
@@ -128,9 +157,8 @@ class Solver:
         self._sums, self._constant = sums, constant
         zz, zd = sums.products()
         mean = sums.z / sums.count if constant else torch.zeros_like(sums.z)
-        spread = zz - torch.outer(mean, sums.z)
         self._cross = zd - torch.outer(mean, sums.d)
-        values, self._vectors = torch.linalg.eigh((spread + spread.T) / 2)
+        values, self._vectors = sums.spread(constant)
         self._values = values.clamp(min=0)
         self._unit = zz.diagonal().mean()
 

@@ -21,7 +21,7 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.stream_updates import Scale
 from depthkit_worker.repair.fitting import Base, Fill, Fitted
 from depthkit_worker.repair.gap_filling import fill_gap, first_token_notes, update_of
-from depthkit_worker.repair.gap_streams import Tokens, fit_gaps
+from depthkit_worker.repair.gap_streams import Tokens, each, fit_gaps
 from depthkit_worker.repair.gaps import Gap, require_gaps
 from depthkit_worker.repair.least_squares import check_finite, gap_error, wide
 from depthkit_worker.session.job import Job
@@ -34,7 +34,7 @@ def fit_scale(options: ScaleOptions, base: Base, job: Job) -> Fitted:
     def fill(gap: Gap, sizes: _Sizes) -> Fill:
         return fill_gap(base, gap, Scale(sizes.factor(options.ratio)))
 
-    fitted = fit_gaps(base, gaps, options.reference, _Sizes, fill, job)
+    fitted = fit_gaps(base, gaps, options.reference, each(_Sizes), fill, job)
     errors = []
     for made, sizes in fitted:
         update = update_of(base, sizes.gap, made)
