@@ -3,7 +3,7 @@
  * its 30 blocks, chosen and repaired on WikiText-2's training part, over draws of it, and scored on text of
  * three kinds and on questions. What is done is kept in the folder, where an interrupted bench goes on.
  *
- *   npx tsx bench/prune.ts FOLDER [--counts 6,8,4,10] [--draws 5] [--compare tail,cosine,...] [--chunks 32]
+ *   npx tsx bench/prune.ts FOLDER [--counts 6,8,4,10] [--draws 5] [--first-draw 0] [--compare tail,cosine,...] [--chunks 32]
  *     [--strategy surrogate] [--evaluations 40] [--rank 128] [--precision screen] [--questions 200]
  */
 import { existsSync, readFileSync, rmSync } from "node:fs";
@@ -29,6 +29,7 @@ const {
   options: {
     counts: { type: "string", default: "6,8,4,10" },
     draws: { type: "string", default: "5" },
+    "first-draw": { type: "string", default: "0" },
     compare: { type: "string" },
     chunks: { type: "string", default: "32" },
     rank: { type: "string" },
@@ -57,7 +58,8 @@ const varied: Partial<PruneOptions> = {
 };
 
 const records = new Map<number, PruneRecord[]>();
-for (let draw = 0; draw < Number(given.draws); draw++) {
+const firstDraw = Number(given["first-draw"]);
+for (let draw = firstDraw; draw < firstDraw + Number(given.draws); draw++) {
   for (const count of given.counts.split(",").map(Number)) {
     const record = await pruned(join(folder, `${count}-blocks-draw-${draw}`), count, draw);
     const known = records.get(count) ?? [];

@@ -89,7 +89,8 @@ for (const [name, data] of Object.entries(await heldOutTexts())) {
 }
 const limit = Number(given.questions);
 const questions = limit > 0 ? await model.loadTask(sharedData("arc_easy.jsonl"), { shots: 5, limit }) : null;
-for (const count of given.counts.split(",").map(Number))
+// Without counts: sublayers alone.
+for (const count of given.counts.split(",").filter(Boolean).map(Number))
   await compare(`${count} of 30 blocks`, count, ofBlocks);
 const sublayers = Number(given.sublayers);
 if (sublayers > 0) await compare(`${sublayers} of 60 sublayers`, sublayers, ofSublayers);

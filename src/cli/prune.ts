@@ -132,7 +132,12 @@ export function registerPrune(command: Command): void {
     )
     .option("--heal <steps>", "train a LoRA on the winner for so many steps", wholeNumber(1));
   const rank = { help: "low-rank: rank of the map (default: 256, or the hidden size where that is less)" };
-  addRepairSettings(command, closedFormNames, { rank })
+  const reference = {
+    help:
+      "emulated-update, low-rank, fold, scale: measure in the whole model, or in the one pruned and repaired " +
+      "below each gap (default: pruned; of fold and scale: dense)",
+  };
+  addRepairSettings(command, closedFormNames, { rank, reference })
     .optionsGroup("What is measured besides:")
     .option("--evaluate-data <files...>", "held-out text of other kinds: perplexity")
     .option("--task <files...>", "questions: accuracy (docs/tasks.md)")

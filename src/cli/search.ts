@@ -61,7 +61,12 @@ export function registerSearch(command: Command): void {
   addTextFlags(addModelFlags(command));
   addSchemaFlags(command, corpusOptions, textStyles);
   addOwnFlags(command);
-  addSchemaFlags(addRepairSettings(command, gapRepairMethods), repairFitOptions, fitStyles);
+  const reference = {
+    help:
+      "emulated-update, low-rank: measure the winner's own in the whole model, or in the one pruned and " +
+      "repaired below each gap (default: pruned)",
+  };
+  addSchemaFlags(addRepairSettings(command, gapRepairMethods, { reference }), repairFitOptions, fitStyles);
   command.action(async (flags: Flags) => {
     await runCommand(flags, ({ signal, progress }) => {
       const repair = repairOf(flags);

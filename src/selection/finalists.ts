@@ -17,7 +17,7 @@ export interface Finalists {
 }
 
 /** So many are scored whatever their values are: of fewer there is no error to go by. */
-const least = 3;
+export const fewestFinalists = 3;
 /** The range of three errors, times this, is more than two standard deviations of a difference between two. */
 const margin = 2;
 
@@ -36,7 +36,7 @@ export async function scoreFinalists(run: SearchRun, chosen: Coalition, exact: L
   const sets = isBest ? [chosen, ...others] : [chosen];
   let scored: readonly Coalition[] = [];
   let error = 0;
-  let next = sets.slice(0, least);
+  let next = sets.slice(0, fewestFinalists);
   while (next.length > 0) {
     await exact.evaluate(next, run.signal, () => {});
     scored = [...scored, ...next];

@@ -90,7 +90,8 @@ export interface PruneOptions extends CallOptions {
   seed?: number | undefined;
   /**
    * What every contender gets in place of what it lost, fitted to `fit`. Default: low-rank of rank 256, or
-   * of the hidden size where that is less; null: nothing.
+   * of the hidden size where that is less; null: nothing. `reference` of a low-rank map and of an emulated
+   * update is "pruned" where none is named.
    */
   repair?: RepairOptions | null | undefined;
   /**
@@ -212,6 +213,12 @@ export function checkPruneOptions(call: string, options: PruneOptions): void {
     refuse(
       "scoring",
       "sets would be scored with a repair that none of them gets; leave it out, or `repair: null`.",
+    );
+  }
+  if (scoring !== undefined && "reference" in scoring && scoring.reference === "pruned") {
+    refuse(
+      "scoring.reference",
+      'what stands in while sets are scored is fitted in the whole model; leave it out, or "dense".',
     );
   }
   const ofBlocks = baselines?.find(takesBlocks);

@@ -1,11 +1,9 @@
-import { z } from "zod";
-import { item } from "../../arrays.ts";
-import type { Corpus } from "../../model/corpus.ts";
 import type { UnitName } from "../../protocol/common.ts";
-import type { Precision } from "../../protocol/subnetworks.ts";
+import { fewestFinalists } from "../../selection/finalists.ts";
 import { greedyEvaluations } from "../../selection/strategies/greedy.ts";
 import type { ContenderName } from "./names.ts";
 import { onlyBlocks, type PruneOptions } from "./options.ts";
+import { decidingText, fittingSeconds, measurePace, type Pace } from "./pace.ts";
 import type { PrunePlan } from "./record.ts";
 import { baselinesOf, candidatesOf, mostChunks } from "./settle.ts";
 import type { Workspace } from "./workspace.ts";
@@ -29,13 +27,21 @@ export async function planWork(
 ): Promise<PrunePlan> {
   const { options, model, players, scores } = work;
   const candidates = candidatesOf(options, players, scores, removed, start);
-  const secondsPerBlock = await paceOf(work, decidingText(work), options.precision ?? "exact");
+  const pace = await measurePace(work);
+  const { secondsPerBlock, exactPerToken } = pace;
   const secondsPerSet = secondsPerBlock * model.depth * shared;
+  const screened = options.precision === "screen";
+  const finalists = screened
+    ? fewestFinalists * shared * model.depth * exactPerToken * decidingText(work).info.tokens
+    : 0;
   const greedy = greedyEvaluations(candidates.length, removed.length, weightsOf(work));
   const { minutes, evaluations } = options;
   const wantsGreedy = baselinesOf(options).includes("greedy");
+  const fitting = await fittingSeconds(work, candidates, pace);
   const affordable =
-    minutes === undefined ? undefined : Math.max(1, Math.floor((60 * minutes) / secondsPerSet));
+    minutes === undefined
+      ? undefined
+      : Math.max(1, Math.floor((60 * minutes - fitting - 2 * finalists) / secondsPerSet));
   const greedyFits = affordable === undefined || affordable >= 2 * greedy;
   const leavesGreedy = wantsGreedy && !greedyFits;
   // A search that has a span to start from is as good as a greedy one or better, with fewer sets.
@@ -44,12 +50,12 @@ export async function planWork(
   const limit =
     evaluations ??
     (affordable === undefined ? byDefault : affordable - (wantsGreedy && greedyFits ? greedy : 0));
-  const step = (name: ContenderName, strategy: string, sets: number, most: number | null) => ({
+  const step = (name: ContenderName, strategy: string, sets: number, most: number | null, more = 0) => ({
     name,
     strategy,
     evaluations: sets,
     limit: most,
-    seconds: sets * secondsPerSet,
+    seconds: sets * secondsPerSet + finalists + more,
   });
   const strategy =
     options.strategy ?? (limit === null ? "greedy" : limit >= 2 * greedy ? "beam" : "surrogate");
@@ -62,9 +68,9 @@ export async function planWork(
     secondsPerBlock,
     steps: [
       ...(wantsGreedy && greedyFits ? [step("greedy", "greedy", greedy, null)] : []),
-      step("search", strategyName, limit ?? greedy, limit),
+      step("search", strategyName, limit ?? greedy, limit, fitting),
     ],
-    besides: await besidesOf(work, secondsPerBlock, baselinesOf(options).length - Number(leavesGreedy)),
+    besides: besidesOf(work, pace, baselinesOf(options).length - Number(leavesGreedy)),
     notes: [
       ...(leavesGreedy
         ? [
@@ -88,18 +94,9 @@ function untimed({ evaluate: { tasks = {} } = {}, heal, baselines = [] }: PruneO
 }
 
 /** @param baselines - how many the search is compared with */
-async function besidesOf(
-  work: Workspace,
-  secondsPerBlock: number,
-  baselines: number,
-): Promise<PrunePlan["besides"]> {
-  const { options, model, fit, heldOut, repairs, sequences } = work;
-  // Only sets that are looked at in a search are screened.
-  const ownPace =
-    options.precision === "screen" ? await paceOf(work, item(sequences, 0), "exact") : undefined;
-  const perToken =
-    ownPace === undefined ? secondsPerBlock / decidingText(work).info.tokens : ownPace / heldOut.info.length;
-  const passOf = (tokens: number) => model.depth * perToken * tokens;
+function besidesOf(work: Workspace, { exactPerToken }: Pace, baselines: number): PrunePlan["besides"] {
+  const { options, model, fit, heldOut, repairs } = work;
+  const passOf = (tokens: number) => model.depth * exactPerToken * tokens;
   const contenders = baselines + 1;
   // A repair reads its text once; then both the bare set and the repaired one are measured.
   const own = heldOut.info.tokens;
@@ -111,23 +108,6 @@ async function besidesOf(
     evaluating: measured * passOf(Object.keys(texts).length * maxChunks * heldOut.info.length),
   };
 }
-
-/** Seconds of a block on all of a text, which may be many batches. */
-async function paceOf(work: Workspace, data: Corpus, precision: Precision): Promise<number> {
-  const { model, steps, key, call } = work;
-  const middle = Math.floor(model.depth / 2);
-  const both = [model, model.without([`block.${middle}`])];
-  // They share the blocks below the one that is removed.
-  const blocks = model.depth + (model.depth - 1 - middle);
-  const asked = { step: "pace", each: "text", precision, on: data.key, of: key };
-  return await steps.step(asked, z.number(), async () => {
-    const { seconds } = await model.evaluateSubnetworks(data, both, { ...call, precision }).result;
-    return seconds / blocks;
-  });
-}
-
-/** All of the text that a choice is made on; what comes before it is less of it. */
-const decidingText = ({ chooseOn }: Workspace): Corpus => item(chooseOn, chooseOn.length - 1);
 
 /** What a set on the text that grows counts beside one on all of it. */
 function weightsOf(work: Workspace): number[] {

@@ -61,7 +61,12 @@ export const prunePlanSchema = z.object({
         strategy: z.string().describe("How it looks at sets."),
         evaluations: z.number().describe("Sets; one on less text counts as its share."),
         limit: z.number().nullable().describe("At most so many; null: as many as the strategy asks for."),
-        seconds: z.number().describe("By the pace measured; half of each set is shared with others."),
+        seconds: z
+          .number()
+          .describe(
+            "By the pace measured, half of each set shared with others: with the finalists of sets that are " +
+              "screened, and the repairs that stand in while a search scores.",
+          ),
       }),
     )
     .describe("The searches, in their order."),

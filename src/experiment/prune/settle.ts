@@ -1,6 +1,6 @@
 import { item } from "../../arrays.ts";
 import type { RepairOptions } from "../../model/repair.ts";
-import type { GapRepairOptions } from "../../model/search/gap-repairs.ts";
+import { fittedToSet, type GapRepairOptions } from "../../model/search/gap-repairs.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import { unitKinds } from "../../protocol/names.ts";
 import { gapRepairMethods } from "../../protocol/repair.ts";
@@ -35,9 +35,8 @@ export function repairsOf(options: PruneOptions, hiddenSize: number): Repairs {
   const rank = Math.min(defaultRank, hiddenSize);
   const lowRank = { method: "low-rank", rank } as const;
   const { repair = lowRank, scoring } = options;
-  const own: RepairOptions | null =
-    repair?.method === "low-rank" ? { ...repair, rank: repair.rank ?? rank } : repair;
-  if (own === null) return { repair: own, scoring };
+  if (repair === null) return { repair, scoring };
+  const own = fittedToSet(repair.method === "low-rank" ? { ...repair, rank: repair.rank ?? rank } : repair);
   return { repair: own, scoring: scoring ?? (standsIn(own) ? own : lowRank) };
 }
 

@@ -19,6 +19,24 @@ export type GapRepairOptions = RepairOptions & {
 /** That options are those of a repair of gaps. */
 export const gapRepairOptions = repairOptionsWith({ runs: aWhole(1) });
 
+/**
+ * A repair as it is fitted to a set that is settled: to the model that is pruned and repaired below each gap,
+ * unless it says otherwise. Stand-ins cannot be, since nobody knows beforehand which of them will meet.
+ */
+export const fittedToSet = (repair: RepairOptions): RepairOptions =>
+  repair.method === "low-rank" || repair.method === "emulated-update"
+    ? { ...repair, reference: repair.reference ?? "pruned" }
+    : repair;
+
+/** The same as a stand-in. */
+export const standIn = (repair: GapRepairOptions): GapRepairOptions =>
+  repair.method === "low-rank" || repair.method === "emulated-update"
+    ? { ...repair, reference: "dense" }
+    : repair;
+
+/** Neighbouring blocks that have a repair of their own. */
+const mostRuns = 2;
+
 /** Sums of squares of one gap are two square matrices of doubles; those of one pass may take this much. */
 const bytesPerPass = 4 * 2 ** 30;
 
@@ -54,13 +72,19 @@ export class GapRepairs implements AsyncDisposable {
     );
   }
 
+  /** How many there are for these units, and at how many places they begin. */
+  static count(units: readonly UnitName[], depth: number, { runs = mostRuns }: GapRepairOptions) {
+    const gaps = gapsOf(units, depth, runs);
+    return { gaps: gaps.length, fronts: new Set(gaps.map(([first]) => first)).size };
+  }
+
   static async #fit(
     model: Subject,
     corpus: Corpus,
     units: readonly UnitName[],
     given: GapRepairOptions,
   ): Promise<GapRepairs> {
-    const { runs = 2, ...options } = given;
+    const { runs = mostRuns, ...options } = given;
     const gaps = gapsOf(units, model.info.depth, runs);
     const size = Math.max(1, Math.floor(bytesPerPass / (16 * model.info.hiddenSize ** 2)));
     const repairs: Repair[] = [];

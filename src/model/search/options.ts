@@ -90,7 +90,7 @@ export interface ModelSearchOptions extends Omit<EngineOptions, "onProgress"> {
   value?: Measure | ValueDefinition | undefined;
   /**
    * Score every set with a closed-form repair in place, fitted to `fit`, and give the winner its own:
-   * emulated-update, low-rank or patch.
+   * emulated-update, low-rank or patch. `reference` is the winner's, and "pruned" where none is named.
    */
   repair?: GapRepairOptions | undefined;
   /** At most this many evaluations of `choose`; with `precision: "screen"` up to eight exact ones follow. */

@@ -17,7 +17,7 @@ import type { Task } from "../task.ts";
 import { countBudget } from "./count-budget.ts";
 import { checkHolds } from "./exportable.ts";
 import { FitInfluence } from "./fit-influence.ts";
-import { GapRepairs } from "./gap-repairs.ts";
+import { fittedToSet, GapRepairs, standIn } from "./gap-repairs.ts";
 import { learnGates } from "./learned-gates.ts";
 import type { ModelStrategyName } from "./names.ts";
 import { checkModelSearch, learnedGatesOf, type ModelSearchOptions } from "./options.ts";
@@ -201,7 +201,7 @@ function listOf<T>(given: T | readonly T[]): readonly T[] {
 function repairOf({ fit, repair }: ModelSearchOptions) {
   if (repair === undefined || fit === undefined) return undefined;
   const { runs: _, ...winner } = repair;
-  return { fit, options: repair, winner: winner as RepairOptions };
+  return { fit, options: standIn(repair), winner: fittedToSet(winner as RepairOptions) };
 }
 
 /** Games on less text, weighed by it. */

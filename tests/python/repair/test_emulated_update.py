@@ -201,10 +201,13 @@ def peak(count: int) -> None:
     from depthkit_worker.memory.peaks import PeakMemory
     from depthkit_worker.memory.process import resident_bytes
     from depthkit_worker.models.decoder import Decoder
+    from depthkit_worker.repair import gap_streams
     from depthkit_worker.repair.low_rank import fit_low_rank
     from tiny import SHAPE, random_model
 
     torch.set_num_threads(1)
+    # Of the small corpus the stream in front of a gap is just kept, of the large one it is not.
+    gap_streams.KEPT_BYTES = 32 * 64 * 128 * 4
     shape = {**SHAPE, "hidden_size": 128, "num_attention_heads": 8}
     base = base_of(
         Decoder(random_model(LlamaConfig(**shape))), "block.1", "block.3", rows=many_rows(count, 64)

@@ -1,9 +1,9 @@
-"""The stream in front of every gap and behind it, batch after batch: one pass over a corpus, nothing kept.
+"""The stream in front of every gap and behind it, batch after batch.
 
 With the dense reference the streams are those of the whole model, and one pass serves all gaps. With the
 pruned one a gap sees the stream of the model that is already pruned and repaired below it, so that every
-gap takes a pass of its own, up to its own height: keeping the states of all sequences instead would take
-memory that grows with the corpus.
+gap takes a pass of its own, up to its own height. It begins where the last gap does, as long as the stream
+there of all sequences is small; else at the first block, so that memory does not grow with the corpus.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Generic, Protocol, Self, TypeVar, cast
 
 import torch
@@ -33,6 +34,10 @@ from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 STATES = 4
 """Of the stream, that live beside a block's own: at both ends of a gap, and the copies a statistic makes."""
+
+
+KEPT_BYTES = 1 << 28
+"""Of the stream of all sequences in front of one gap, in main memory."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +86,11 @@ def fit_gaps(
     _check_tokens(base)
     size = base.options.batch_size or batch_sequences(base.decoder, base.corpus, STATES, None)
 
+    # What is put around a decoder may look at any block.
+    fronts = Fronts() if reference == "pruned" and around is nullcontext and _can_keep(base) else None
+
     def observed(subnetwork: Subnetwork, watched: Sequence[Gap], number: int, passes: int) -> dict[Gap, S]:
-        work = GapSums(tuple(watched), watch, around, size, base.options.skip_tokens)
+        work = GapSums(tuple(watched), watch, around, size, base.options.skip_tokens, fronts)
         items = _sequences(base.corpus, size, len(watched) * gap_bytes)
         return _observe(base, subnetwork, work, items, job, (number, passes))
 
@@ -93,13 +101,43 @@ def fit_gaps(
     for number, gap in enumerate(gaps):
         below = _pruned_below(base, gap, [done for done, _ in fitted])
         statistic = observed(below, [gap], number, len(gaps))[gap]
-        fitted.append((replace(fill(gap, statistic), base=_digests_below(base, gap)), statistic))
+        made = replace(fill(gap, statistic), base=_digests_below(base, gap))
+        if fronts is not None and min(made.edits) < gap.first:
+            fronts.clear()
+        fitted.append((made, statistic))
     return fitted
 
 
 def each(watch: Callable[[Gap], S]) -> Callable[[Sequence[Gap]], dict[Gap, S]]:
     """Watches every gap by itself."""
     return lambda gaps: {gap: watch(gap) for gap in gaps}
+
+
+class Fronts:
+    """The stream in front of the block where the last gap began, of each batch: nothing below it changes any
+    more."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[int, Tensor]] = {}
+
+    def begin(self, first: int, replay: Replay) -> tuple[int, Tensor]:
+        """The block to go on from and the stream in front of it, of the batch that begins with sequence
+        `first`."""
+        block, hidden = self._kept.pop(first, (0, replay.hidden))
+        return block, hidden.to(replay.hidden.device)
+
+    def keep(self, first: int, block: int, hidden: Tensor) -> None:
+        self._kept[first] = (block, hidden.cpu())
+
+    def clear(self) -> None:
+        self._kept.clear()
+
+
+def _can_keep(base: Base) -> bool:
+    """Other machines keep nothing between passes."""
+    corpus, decoder = base.corpus, base.decoder
+    needed = corpus.sequences * corpus.longest * decoder.hidden_size * decoder.dtype.itemsize
+    return base.hands is None and needed <= KEPT_BYTES
 
 
 @dataclass(frozen=True)
@@ -111,6 +149,8 @@ class GapSums(Generic[S]):
     around: Around
     batch_size: int
     skip_tokens: int
+    fronts: Fronts | None = None
+    """What one pass leaves to the next."""
 
     def run(self, decoder: Decoder, part: tuple[int, Corpus], job: Job) -> Iterator[int | dict[Gap, S]]:
         """The sequences of each batch that is done, and at the end what was gathered. `part`: the place of
@@ -122,7 +162,10 @@ class GapSums(Generic[S]):
             tokens = _tokens(batch, self.skip_tokens, torch.arange(first, first + count))
             with self.around(decoder), torch.no_grad():
                 replay = decoder.begin(cast("LongTensor", batch.input_ids.to(decoder.device)))
-                _climb(decoder, replay, watched, tokens, job)
+                fronts = self.fronts
+                start = (0, replay.hidden) if fronts is None else fronts.begin(first, replay)
+                keep = None if fronts is None else partial(fronts.keep, first)
+                _climb(decoder, replay, start, watched, tokens, job, keep)
             first += count
             yield count
         yield watched
@@ -166,15 +209,25 @@ def _observe(
 
 
 def _climb(
-    decoder: Decoder, replay: Replay, watched: Mapping[Gap, Statistic], tokens: Tokens, job: Job
+    decoder: Decoder,
+    replay: Replay,
+    start: tuple[int, Tensor],
+    watched: Mapping[Gap, Statistic],
+    tokens: Tokens,
+    job: Job,
+    keep: Callable[[int, Tensor], None] | None,
 ) -> None:
-    hidden = replay.hidden
+    """From a block and the stream in front of it past the highest gap. `keep` gets the same of the lowest."""
+    begin, hidden = start
+    lowest = min(gap.first for gap in watched)
     fronts: dict[int, Tensor] = {}
     sublayers = {(gap.kind, gap.first): gap for gap in watched if gap.kind != "block"}
     runs = [gap for gap in watched if gap.kind == "block"]
-    for index in range(max(gap.last for gap in watched) + 1):
+    for index in range(begin, max(gap.last for gap in watched) + 1):
         job.check()
         hidden = decoder.at(index, hidden)
+        if keep is not None and index == lowest:
+            keep(index, hidden)
         if any(gap.first == index for gap in runs):
             fronts[index] = hidden
         attention = sublayers.get(("attention", index))
