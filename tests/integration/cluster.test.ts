@@ -35,11 +35,12 @@ test("a cluster's values are those of one device, and share its journal", async 
     const { loss } = await fitted.perplexity(text, { chunk: 32, batchSize: 2 });
     const asked = await model.loadGenerationTask({ rows: questions }, { prompt: "{q}", target: "word" });
     const solved = await fitted.solve(asked, { maxNewTokens: 4, items: true, batchSize: 2 });
+    const { generations } = await fitted.generate(["On day 1", "The fox", "Stones are"], { maxNewTokens: 4 });
     const errors = fitted.report.gaps.map((gap) => gap.repairedError);
     const influences = Object.values(influence.toScores().scores);
     return {
       numbers: [loss, chosen.choiceLoss, ...errors, ...influences],
-      texts: solved.perItem?.map((answer) => answer.text),
+      texts: [...(solved.perItem ?? []), ...generations].map(({ text }) => text),
     };
   };
   const measured = async (kit: Depthkit, journal: string) => {

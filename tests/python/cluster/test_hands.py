@@ -17,7 +17,9 @@ from cluster.actors import Meddling, kill_one
 from depthkit_worker.cluster.cluster import Cluster
 from depthkit_worker.cluster.dispatch import MOST_LOSSES
 from depthkit_worker.contract.wire import (
+    CorpusWriteOptions,
     FixedSkipping,
+    GenerateOptions,
     GenerationTaskOptions,
     InfluenceOptions,
     OwnRows,
@@ -33,9 +35,11 @@ from depthkit_worker.data.text import texts_from_strings
 from depthkit_worker.data.tokens import tokeniser_of
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.evaluation.finished_items import FinishedItems
+from depthkit_worker.evaluation.generation import generate
 from depthkit_worker.evaluation.generation_tasks import solve
 from depthkit_worker.evaluation.perplexity import perplexity
 from depthkit_worker.evaluation.task_scores import task_scores
+from depthkit_worker.evaluation.written_corpus import write_corpus
 from depthkit_worker.influence.static import static_influence
 from depthkit_worker.influence.stream import stream_measures
 from depthkit_worker.models.decoder import Decoder
@@ -210,6 +214,30 @@ def test_answers_are_those_of_one_device(cluster: Cluster, decoder: Decoder, cut
             there = solve(subnetwork, task, options, job, hands=cluster.hands(subnetwork))
             assert structs.replace(there, seconds=0) == structs.replace(here, seconds=0)
             assert job.done == sorted(job.done) and job.done[-1] == 14 * options.samples
+    assert min(len(cut.parts) for cut in cuts) > 1
+
+
+def test_texts_and_written_corpora_are_those_of_one_device(
+    cluster: Cluster, decoder: Decoder, cuts: list[ItemCut]
+) -> None:
+    rng = np.random.default_rng(1)
+    prompts = [" ".join(f"t{n}" for n in rng.integers(3, VOCABULARY, 2 + i % 5)) for i in range(14)]
+    for subnetwork in subnetworks(decoder)[1:]:
+        for batch_size, temperature in ((1, 0.0), (3, 0.9)):
+            options = GenerateOptions(max_new_tokens=6, batch_size=batch_size, temperature=temperature)
+            job = Counting()
+            here = generate(subnetwork, prompts, options, Unattended())
+            there = generate(subnetwork, prompts, options, job, hands=cluster.hands(subnetwork))
+            assert structs.replace(there, seconds=0) == structs.replace(here, seconds=0)
+            assert job.done == sorted(job.done) and job.done[-1] == 14
+    begun = corpus_of([*token_ids(14, 12)])
+    whole = Subnetwork.dense(decoder)
+    for sampling in (CorpusWriteOptions(), CorpusWriteOptions(temperature=0.9, seed=3)):
+        asked = structs.replace(sampling, prompt_tokens=5, new_tokens=7, batch_size=3)
+        alone = write_corpus(decoder, begun, asked, Unattended())
+        spread = write_corpus(decoder, begun, asked, Unattended(), hands=cluster.hands(whole))
+        assert spread.info == alone.info
+        np.testing.assert_array_equal(spread.ids, alone.ids)
     assert min(len(cut.parts) for cut in cuts) > 1
 
 

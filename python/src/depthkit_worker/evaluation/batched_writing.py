@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 
@@ -13,7 +14,9 @@ from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.logits import Reader
 from depthkit_worker.models.stepper import Stepper, pad_left
 from depthkit_worker.session.job import Job
+from depthkit_worker.subnetworks.hands import Items, Load
 
+P = TypeVar("P")
 Grow = Callable[[int, list[int]], None]
 """Hears of every token: the place of its prompt, and the ids written so far."""
 
@@ -62,6 +65,27 @@ def write_batches(
         written = {row.place: row.written for row in rows}
         _write_batch(decoder, [prompts[place] for place in places], rows, writing, job, grow)
         yield written
+
+
+def writing_items(
+    prompts: Sequence[Sequence[int]],
+    most: int,
+    batch_size: int,
+    some: Callable[[Sequence[int]], P],
+    sort: bool = True,
+) -> Items[P]:
+    """Prompts whose texts may be written anywhere, in batches as `write_batches` makes them of all; in their
+    own order without `sort`. `some`: those at some places."""
+    order = longest_first(prompts) if sort else range(len(prompts))
+
+    def part(numbers: range) -> P:
+        return some([order[number] for number in numbers])
+
+    def load(numbers: range) -> Load:
+        tokens = sum(len(prompts[order[number]]) for number in numbers)
+        return Load(1 + most, tokens + len(numbers) * most)
+
+    return Items(len(prompts), batch_size, load, part)
 
 
 def longest_first(prompts: Sequence[Sequence[int]]) -> list[int]:

@@ -29,7 +29,7 @@ from depthkit_worker.contract.wire import (
 )
 from depthkit_worker.data.tokens import Prompt, Tokeniser, tokeniser_of
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.evaluation.batched_writing import Grow, Writing, longest_first, write_batches
+from depthkit_worker.evaluation.batched_writing import Grow, Writing, write_batches, writing_items
 from depthkit_worker.evaluation.finished_items import FinishedItems
 from depthkit_worker.evaluation.logits import FiniteLogits
 from depthkit_worker.evaluation.next_tokens import NextTokens, OnlyChosen, Stream
@@ -41,7 +41,7 @@ from depthkit_worker.models.logits import Reader
 from depthkit_worker.policies.follow import at_work
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
-from depthkit_worker.subnetworks.hands import Hands, Items, Load, OwnDevice
+from depthkit_worker.subnetworks.hands import Hands, OwnDevice
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 PHASE = "generating"
@@ -83,10 +83,13 @@ def generate(
     policy: Policy | None = None,
     finished: FinishedItems | None = None,
     tell: Tell | None = None,
+    hands: Hands | None = None,
 ) -> GenerationGenerateResult:
-    """`write_texts` on this worker's device, and what the cache takes."""
+    """`write_texts`, and what the cache takes."""
     started = time.monotonic()
-    texts = write_texts(subnetwork, prompts, options, job, policy=policy, finished=finished, tell=tell)
+    texts = write_texts(
+        subnetwork, prompts, options, job, policy=policy, finished=finished, tell=tell, hands=hands
+    )
     with removed(subnetwork):
         kv_bytes = kv_bytes_per_token(subnetwork.decoder)
     return GenerationGenerateResult(
@@ -131,10 +134,11 @@ def write_texts(
     # The library's own loop says of no token where it stands.
     batched, done = options.batch_size > 1 or policy is not None, 0
     work = TextWriting(options, batched, None if told is None else told.grow)
+    items = writing_items(left.ids, options.max_new_tokens, options.batch_size, left.some, sort=batched)
     with at_work(subnetwork, policy, None if tell else hands) as (workers, follower):
         # One by one, each token is told of by who writes it here.
         by_texts = batched or not isinstance(workers, OwnDevice)
-        with closing(workers.run(work, _items(left, work), job)) as texts:
+        with closing(workers.run(work, items, job)) as texts:
             for written in texts:
                 ids = [np.asarray(text, dtype=np.float64) for text in written.values()]
                 finished.add([*written], ids)
@@ -183,21 +187,6 @@ class TextWriting:
         writer = _Writer(decoder, tokeniser_of(decoder), self.options, ending_tokens(decoder))
         write = _write_batches if self.batched else _one_by_one
         yield from write(writer, part, job, self.grow or (lambda _place, _written: None))
-
-
-def _items(left: Prompts, work: TextWriting) -> Items[Prompts]:
-    """Batches as `write_batches` makes them of all."""
-    order = longest_first(left.ids) if work.batched else range(len(left.ids))
-    most = work.options.max_new_tokens
-
-    def part(numbers: range) -> Prompts:
-        return left.some([order[number] for number in numbers])
-
-    def load(numbers: range) -> Load:
-        tokens = sum(len(left.ids[order[number]]) for number in numbers)
-        return Load(1 + most, tokens + len(numbers) * most)
-
-    return Items(len(left.ids), work.options.batch_size, load, part)
 
 
 def _write_batches(writer: _Writer, part: Prompts, job: Job, grow: Grow) -> Written:

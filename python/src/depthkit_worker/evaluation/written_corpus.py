@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,13 +15,16 @@ from depthkit_worker.contract.wire import CorpusWriteOptions, WrittenInfo
 from depthkit_worker.data.corpus import Corpus, joined
 from depthkit_worker.data.tokens import tokeniser_of
 from depthkit_worker.errors import DepthkitError
-from depthkit_worker.evaluation.batched_writing import Writing, write_batches
+from depthkit_worker.evaluation.batched_writing import Writing, write_batches, writing_items
 from depthkit_worker.evaluation.finished_items import FinishedItems
 from depthkit_worker.evaluation.next_tokens import Chooser
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.ending_tokens import ending_tokens
 from depthkit_worker.models.logits import Reader
+from depthkit_worker.policies.follow import at_work
 from depthkit_worker.session.job import Job
+from depthkit_worker.subnetworks.hands import Hands
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 SEQUENCE_STRIDE = 1_000_003
 """Between the seeds of two sequences, so that corpora of seeds next to each other share no draws."""
@@ -32,8 +37,10 @@ def write_corpus(
     job: Job,
     *,
     finished: FinishedItems | None = None,
+    hands: Hands | None = None,
 ) -> Corpus:
-    """The values of an item of `finished` are the ids written in a sequence."""
+    """The values of an item of `finished` are the ids written in a sequence. `hands` are who write, see
+    `at_work`."""
     if options.temperature == 0 and options.seed != 0:
         raise DepthkitError(
             "INVALID_ARGUMENT",
@@ -52,19 +59,17 @@ def write_corpus(
     )
     missing = finished.missing([range(1, options.new_tokens + 1)] * len(begun))
     done = len(begun) - len(missing)
-    writing = Writing(
-        most=options.new_tokens,
-        batch_size=options.batch_size,
-        choosing=lambda places: _choosing(options, [missing[place] for place in places]),
-        ended=lambda written: written[-1] in ends,
-        numbers=missing,
-        reader=Reader("Writing a corpus", decoder.dtype, "sequence"),
-    )
-    for written in write_batches(decoder, [begun[place] for place in missing], writing, job):
-        ids = [np.asarray(text, dtype=np.float64) for text in written.values()]
-        finished.add([missing[place] for place in written], ids)
-        done += len(written)
-        job.report("writing", done, len(begun), "sequences")
+    left = Begun(tuple(missing), tuple(tuple(begun[place]) for place in missing))
+    items = writing_items(left.ids, options.new_tokens, options.batch_size, left.some)
+    with (
+        at_work(Subnetwork.dense(decoder), None, hands) as (workers, _),
+        closing(workers.run(SequenceWriting(options), items, job)) as found,
+    ):
+        for written in found:
+            ids = [np.asarray(text, dtype=np.float64) for text in written.values()]
+            finished.add([*written], ids)
+            done += len(written)
+            job.report("writing", done, len(begun), "sequences")
     texts = [[int(token) for token in finished[place]] for place in range(len(begun))]
     rows = [np.asarray(prompt + text, dtype=np.int32) for prompt, text in zip(begun, texts, strict=True)]
     written_tokens = sum(map(len, texts))
@@ -79,6 +84,41 @@ def write_corpus(
         ended=sum(text[-1] in ends for text in texts),
     )
     return joined(prompts, rows, info, tuple(map(len, begun)), tokeniser.first(rows[0]))
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Beginnings of some of the sequences."""
+
+    places: tuple[int, ...]
+    """Among all of them."""
+    ids: tuple[tuple[int, ...], ...]
+
+    def some(self, numbers: Sequence[int]) -> Begun:
+        return Begun(
+            tuple(self.places[number] for number in numbers), tuple(self.ids[number] for number in numbers)
+        )
+
+
+@dataclass(frozen=True)
+class SequenceWriting:
+    """Writes sequences on; what it finds is the ids written, by the sequences' places."""
+
+    options: CorpusWriteOptions
+
+    @torch.no_grad()
+    def run(self, decoder: Decoder, part: Begun, job: Job) -> Iterator[dict[int, list[int]]]:
+        options, ends = self.options, ending_tokens(decoder)
+        writing = Writing(
+            most=options.new_tokens,
+            batch_size=options.batch_size,
+            choosing=lambda places: _choosing(options, [part.places[place] for place in places]),
+            ended=lambda written: written[-1] in ends,
+            numbers=part.places,
+            reader=Reader("Writing a corpus", decoder.dtype, "sequence"),
+        )
+        for written in write_batches(decoder, part.ids, writing, job):
+            yield {part.places[index]: ids for index, ids in written.items()}
 
 
 def _choosing(options: CorpusWriteOptions, sequences: Sequence[int]) -> Chooser:

@@ -15,9 +15,10 @@ from depthkit_worker.data.text import read_texts
 from depthkit_worker.data.tokens import reading_tokeniser_of, tokeniser_of
 from depthkit_worker.evaluation.written_corpus import write_corpus
 from depthkit_worker.handlers.items import finished_items
-from depthkit_worker.handlers.sources import check_readable
+from depthkit_worker.handlers.sources import check_readable, hands_of
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
+from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
 def load(session: Session, params: CorpusLoadParams, call: Call) -> CorpusLoadResult:
@@ -29,7 +30,9 @@ def load(session: Session, params: CorpusLoadParams, call: Call) -> CorpusLoadRe
 def write(session: Session, params: CorpusWriteParams, call: Call) -> CorpusLoadResult:
     decoder, prompts = session.models.get(params.model), session.corpora.get(params.corpus)
     check_readable(prompts, decoder)
-    corpus = write_corpus(decoder, prompts, params, call, finished=finished_items(params.known, call))
+    finished = finished_items(params.known, call)
+    hands = hands_of(session, Subnetwork.dense(decoder))
+    corpus = write_corpus(decoder, prompts, params, call, finished=finished, hands=hands)
     return CorpusLoadResult(corpus=session.corpora.add(corpus), info=corpus.info)
 
 

@@ -25,7 +25,17 @@ def generate(session: Session, params: GenerationGenerateParams, call: Call) -> 
 
     told = tell if params.stream else None
     subnetwork = subnetwork_of(session, params)
-    return generation.generate(subnetwork, params.prompts, params, call, policy=params.policy, tell=told)
+    # One text, and text that is told of as it is written, are this device's.
+    alone = params.stream or len(params.prompts) == 1
+    return generation.generate(
+        subnetwork,
+        params.prompts,
+        params,
+        call,
+        policy=params.policy,
+        tell=told,
+        hands=None if alone else hands_of(session, subnetwork),
+    )
 
 
 def load_task(session: Session, params: GenerationLoadTaskParams, call: Call) -> GenerationLoadTaskResult:
