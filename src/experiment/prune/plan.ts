@@ -1,3 +1,4 @@
+import { isScreened } from "../../evaluation/precision.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import { fewestFinalists } from "../../selection/finalists.ts";
 import { greedyEvaluations } from "../../selection/strategies/greedy.ts";
@@ -8,7 +9,7 @@ import type { PrunePlan } from "./record.ts";
 import { baselinesOf, candidatesOf, mostChunks } from "./settle.ts";
 import type { Workspace } from "./workspace.ts";
 
-/** Sets that are scored together share about so much of their blocks. */
+/** Sets that are scored together run about so much of their blocks, each. */
 const shared = 0.5;
 
 /** Sets that a search evaluates which starts from a span: enough, by docs/measurements/search.md. */
@@ -30,8 +31,7 @@ export async function planWork(
   const pace = await measurePace(work);
   const { secondsPerBlock, exactPerToken } = pace;
   const secondsPerSet = secondsPerBlock * model.depth * shared;
-  const screened = options.precision === "screen";
-  const finalists = screened
+  const finalists = isScreened(model.subject, options.precision)
     ? fewestFinalists * shared * model.depth * exactPerToken * decidingText(work).info.tokens
     : 0;
   const greedy = greedyEvaluations(candidates.length, removed.length, weightsOf(work));
@@ -47,19 +47,21 @@ export async function planWork(
   // A search that has a span to start from is as good as a greedy one or better, with fewer sets.
   const startsWell = options.strategy === undefined && start.length > 1 && onlyBlocks(options.players);
   const byDefault = startsWell ? Math.min(enough, Math.ceil(greedy)) : null;
-  const limit =
-    evaluations ??
-    (affordable === undefined ? byDefault : affordable - (wantsGreedy && greedyFits ? greedy : 0));
-  const step = (name: ContenderName, strategy: string, sets: number, most: number | null, more = 0) => ({
+  const left = affordable === undefined ? null : affordable - (wantsGreedy && greedyFits ? greedy : 0);
+  const sets = evaluations ?? left ?? byDefault;
+  const strategy = options.strategy ?? (sets === null ? "greedy" : sets >= 2 * greedy ? "beam" : "surrogate");
+  const strategyName = typeof strategy === "string" ? strategy : strategy.name;
+  // What a set of the search costs, of one that is scored with others.
+  const weight = strategyName === "surrogate" ? keptShare(removed, model.depth) / shared : 1;
+  const limit = evaluations ?? (left === null ? byDefault : Math.max(1, Math.floor(left / weight)));
+  const step = (name: ContenderName, strategy: string, sets: number, most: number | null) => ({
     name,
     strategy,
     evaluations: sets,
     limit: most,
-    seconds: sets * secondsPerSet + finalists + more,
+    seconds: sets * secondsPerSet + finalists,
   });
-  const strategy =
-    options.strategy ?? (limit === null ? "greedy" : limit >= 2 * greedy ? "beam" : "surrogate");
-  const strategyName = typeof strategy === "string" ? strategy : strategy.name;
+  const search = step("search", strategyName, limit ?? greedy, limit);
   return {
     removals: removed.length,
     players: players.length,
@@ -68,7 +70,7 @@ export async function planWork(
     secondsPerBlock,
     steps: [
       ...(wantsGreedy && greedyFits ? [step("greedy", "greedy", greedy, null)] : []),
-      step("search", strategyName, limit ?? greedy, limit, fitting),
+      { ...search, seconds: search.evaluations * weight * secondsPerSet + finalists + fitting },
     ],
     besides: besidesOf(work, pace, baselinesOf(options).length - Number(leavesGreedy)),
     notes: [
@@ -81,6 +83,12 @@ export async function planWork(
       ...untimed(options),
     ],
   };
+}
+
+/** Of the blocks, those that are left: a surrogate scores its sets one by one, and shares none of them. */
+function keptShare(removed: readonly UnitName[], depth: number): number {
+  const blocks = removed.reduce((sum, unit) => sum + (unit.startsWith("block.") ? 1 : 1 / 2), 0);
+  return 1 - blocks / depth;
 }
 
 /** What takes time and is in no number of the plan. */

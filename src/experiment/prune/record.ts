@@ -64,8 +64,8 @@ export const prunePlanSchema = z.object({
         seconds: z
           .number()
           .describe(
-            "By the pace measured, half of each set shared with others: with the finalists of sets that are " +
-              "screened, and the repairs that stand in while a search scores.",
+            "By the pace measured, half of each set shared with others but for a surrogate's: with the " +
+              "finalists of sets that are screened, and the repairs that stand in while a search scores.",
           ),
       }),
     )
