@@ -2,6 +2,7 @@ import { isScreened } from "../../evaluation/precision.ts";
 import type { UnitName } from "../../protocol/common.ts";
 import { fewestFinalists } from "../../selection/finalists.ts";
 import { greedyEvaluations } from "../../selection/strategies/greedy.ts";
+import { namedStrategy } from "../../selection/strategy-choice.ts";
 import type { ContenderName } from "./names.ts";
 import { onlyBlocks, type PruneOptions } from "./options.ts";
 import { decidingText, fittingSeconds, measurePace, type Pace } from "./pace.ts";
@@ -29,55 +30,41 @@ export async function planWork(
   const { options, model, players, scores } = work;
   const candidates = candidatesOf(options, players, scores, removed, start);
   const pace = await measurePace(work);
-  const { secondsPerBlock, exactPerToken } = pace;
-  const secondsPerSet = secondsPerBlock * model.depth * shared;
-  const finalists = isScreened(model.subject, options.precision)
-    ? fewestFinalists * shared * model.depth * exactPerToken * decidingText(work).info.tokens
-    : 0;
+  const costs: Costs = {
+    set: pace.secondsPerBlock * model.depth * shared,
+    ownSet: pace.secondsPerBlock * model.depth * keptShare(removed, model.depth),
+    finalists: isScreened(model.subject, options.precision)
+      ? fewestFinalists * shared * model.depth * pace.exactPerToken * decidingText(work).info.tokens
+      : 0,
+    fitting: await fittingSeconds(work, candidates, pace),
+  };
   const greedy = greedyEvaluations(candidates.length, removed.length, weightsOf(work));
-  const { minutes, evaluations } = options;
+  const { strategy, limit, affordable } = allot(options, costs, greedy, start.length);
   const wantsGreedy = baselinesOf(options).includes("greedy");
-  const fitting = await fittingSeconds(work, candidates, pace);
-  const affordable =
-    minutes === undefined
-      ? undefined
-      : Math.max(1, Math.floor((60 * minutes - fitting - 2 * finalists) / secondsPerSet));
-  const greedyFits = affordable === undefined || affordable >= 2 * greedy;
-  const leavesGreedy = wantsGreedy && !greedyFits;
-  // A search that has a span to start from is as good as a greedy one or better, with fewer sets.
-  const startsWell = options.strategy === undefined && start.length > 1 && onlyBlocks(options.players);
-  const byDefault = startsWell ? Math.min(enough, Math.ceil(greedy)) : null;
-  const left = affordable === undefined ? null : affordable - (wantsGreedy && greedyFits ? greedy : 0);
-  const sets = evaluations ?? left ?? byDefault;
-  const strategy = options.strategy ?? (sets === null ? "greedy" : sets >= 2 * greedy ? "beam" : "surrogate");
-  const strategyName = typeof strategy === "string" ? strategy : strategy.name;
-  // What a set of the search costs, of one that is scored with others.
-  const weight = strategyName === "surrogate" ? keptShare(removed, model.depth) / shared : 1;
-  const limit = evaluations ?? (left === null ? byDefault : Math.max(1, Math.floor(left / weight)));
-  const step = (name: ContenderName, strategy: string, sets: number, most: number | null) => ({
+  const leavesGreedy = wantsGreedy && affordable < 2 * greedy;
+  const step = (name: ContenderName, by: string, sets: number, most: number | null, more: number) => ({
     name,
-    strategy,
+    strategy: by,
     evaluations: sets,
     limit: most,
-    seconds: sets * secondsPerSet + finalists,
+    seconds: sets * perSet(by, costs) + costs.finalists + more,
   });
-  const search = step("search", strategyName, limit ?? greedy, limit);
   return {
     removals: removed.length,
     players: players.length,
     candidates: [...candidates],
     start: start.map((set) => [...set]),
-    secondsPerBlock,
+    secondsPerBlock: pace.secondsPerBlock,
     steps: [
-      ...(wantsGreedy && greedyFits ? [step("greedy", "greedy", greedy, null)] : []),
-      { ...search, seconds: search.evaluations * weight * secondsPerSet + finalists + fitting },
+      ...(wantsGreedy && !leavesGreedy ? [step("greedy", "greedy", greedy, null, 0)] : []),
+      step("search", strategy, limit ?? greedy, limit, costs.fitting),
     ],
     besides: besidesOf(work, pace, baselinesOf(options).length - Number(leavesGreedy)),
     notes: [
       ...(leavesGreedy
         ? [
-            `The baseline "greedy" is left out: it evaluates ${Math.ceil(greedy)} sets, and ${minutes} ` +
-              `minutes are enough for ${affordable}.`,
+            `The baseline "greedy" is left out: it evaluates ${Math.ceil(greedy)} sets, and ` +
+              `${options.minutes} minutes are enough for ${affordable}.`,
           ]
         : []),
       ...untimed(options),
@@ -85,7 +72,47 @@ export async function planWork(
   };
 }
 
-/** Of the blocks, those that are left: a surrogate scores its sets one by one, and shares none of them. */
+/** In seconds. */
+interface Costs {
+  /** Of one that is scored with others. */
+  readonly set: number;
+  /** Of one that is scored by itself. */
+  readonly ownSet: number;
+  /** Of what a search scores again, exactly. */
+  readonly finalists: number;
+  /** Of the repairs that stand in. */
+  readonly fitting: number;
+}
+
+/** A surrogate scores its sets one by one. */
+const perSet = (strategy: string, { set, ownSet }: Costs) => (strategy === "surrogate" ? ownSet : set);
+
+/**
+ * How the search looks at sets, and at how many at most (null: as many as it asks for); how many sets the
+ * minutes are enough for.
+ *
+ * @param greedy - sets that a greedy search evaluates
+ * @param starts - sets that the search can start from
+ */
+function allot(options: PruneOptions, costs: Costs, greedy: number, starts: number) {
+  const { minutes, evaluations, players } = options;
+  const seconds = minutes === undefined ? null : 60 * minutes - costs.fitting - 2 * costs.finalists;
+  const affordable =
+    seconds === null ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(seconds / costs.set));
+  const before = baselinesOf(options).includes("greedy") && affordable >= 2 * greedy ? greedy : 0;
+  // A search that has a span to start from is as good as a greedy one or better, with fewer sets.
+  const startsWell = options.strategy === undefined && starts > 1 && onlyBlocks(players);
+  const byDefault = startsWell ? Math.min(enough, Math.ceil(greedy)) : null;
+  const left = seconds === null ? null : affordable - before;
+  const sets = evaluations ?? left ?? byDefault;
+  const byBudget = sets === null ? "greedy" : sets >= 2 * greedy ? "beam" : "surrogate";
+  const strategy = namedStrategy(options.strategy ?? byBudget).name;
+  const paid = left === null ? byDefault : (left * costs.set) / perSet(strategy, costs);
+  const limit = evaluations ?? (paid === null ? null : Math.max(1, Math.floor(paid)));
+  return { strategy, limit, affordable };
+}
+
+/** Of the blocks, those that are left. */
 function keptShare(removed: readonly UnitName[], depth: number): number {
   const blocks = removed.reduce((sum, unit) => sum + (unit.startsWith("block.") ? 1 : 1 / 2), 0);
   return 1 - blocks / depth;
