@@ -101,5 +101,6 @@ def forget_everything(session: Session) -> None:
         registry.clear()
     session.dense_scores.clear()
     session.stream.clear()
+    session.dense_streams.clear()
     for device in set(devices):
         release(device)

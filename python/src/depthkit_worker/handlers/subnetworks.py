@@ -16,7 +16,9 @@ from depthkit_worker.handlers.sources import check_readable, data_of, parse_unit
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.session.call import Call
 from depthkit_worker.session.session import Session
+from depthkit_worker.subnetworks.data_rows import Data
 from depthkit_worker.subnetworks.engine import evaluate_subnetworks, split_of
+from depthkit_worker.subnetworks.executor import Executor, LocalExecutor
 from depthkit_worker.subnetworks.masks import Subnetworks, by_unit, unpack_masks
 from depthkit_worker.subnetworks.screening import screening_of
 from depthkit_worker.subnetworks.splits import Split
@@ -46,6 +48,17 @@ def _told(split: Split | None) -> WorkSplit | None:
         seconds=split.seconds,
         alone_seconds=split.alone,
     )
+
+
+def _executor(session: Session, params: SubnetworksEvaluateParams, decoder: Decoder, data: Data) -> Executor:
+    if session.cluster is not None:
+        return session.cluster.executor(decoder, data)
+    # A budget is of all that an evaluation takes, and what is kept stays behind it. A GPU's memory is for
+    # larger batches.
+    if params.memory_budget is not None or decoder.device.type != "cpu":
+        return LocalExecutor(decoder, data)
+    scope = (params.model, params.data, params.precision, params.scored_positions, params.measures)
+    return LocalExecutor(decoder, data, session.dense_streams.of(*scope))
 
 
 def split(session: Session, params: SubnetworksSplitParams, call: Call) -> SubnetworksSplitResult:
@@ -86,7 +99,6 @@ def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) ->
         call.part(SubnetworksEvaluatePart(rows=places, values=found, counts=counts, by_sequence=own))
 
     subnetworks = Subnetworks(units, kept, repairs, repaired)
-    cluster = session.cluster
     result = evaluate_subnetworks(
         decoder,
         data,
@@ -95,7 +107,7 @@ def evaluate(session: Session, params: SubnetworksEvaluateParams, call: Call) ->
         params,
         call,
         send,
-        executor=None if cluster is None else cluster.executor(decoder, data),
+        executor=_executor(session, params, decoder, data),
         by_sequence=params.by_sequence,
     )
     return SubnetworksEvaluateResult(

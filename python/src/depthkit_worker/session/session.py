@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.subnetworks.dense_streams import DenseStreams
 
 if TYPE_CHECKING:
     from depthkit_worker.cluster.cluster import Cluster
@@ -142,6 +143,8 @@ class Session:
         self.stream: Last[TextStream] = Last()
         """What perplexity is measured on: one subnetwork after the other is scored on the same text, which is
         tokenised once."""
+        self.dense_streams = DenseStreams()
+        """Where subnetworks begin that lose nothing below: one set after the other is looked at."""
 
     @property
     def cluster(self) -> Cluster | None:
@@ -160,6 +163,7 @@ class Session:
         self.repairs.drop_of(handle)
         self.dense_scores.drop_of(handle)
         self.stream.drop_of(handle)
+        self.dense_streams.clear()
         return decoder
 
     def close_task(self, handle: str) -> None:

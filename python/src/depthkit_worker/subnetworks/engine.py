@@ -53,7 +53,8 @@ class EngineResult:
     not_finite: tuple[int, ...]
     """Rows with a value that is NaN or infinite: logits that overflowed, or broken weights."""
     block_evaluations: float
-    """Blocks run on a batch, a sublayer alone counting as its share."""
+    """Blocks run on a batch, a sublayer alone counting as its share, and those below a stream that was kept
+    as if they had run."""
     batch_size: int
     states: int
     """States of the residual stream that were kept at most, on one device."""

@@ -21,19 +21,20 @@ from depthkit_worker.contract.wire import Measure, ScoredPositions
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.memory.allocator import freed_memory_kept, release
 from depthkit_worker.memory.out_of_memory import is_out_of_memory
-from depthkit_worker.models.decoder import Decoder
+from depthkit_worker.models.decoder import Decoder, Replay
 from depthkit_worker.models.logits import Unreadable, unreadable
 from depthkit_worker.models.stacked_replay import StackedReplay, stacked_replay
 from depthkit_worker.subnetworks.data_rows import Data, rows_of
+from depthkit_worker.subnetworks.dense_streams import DenseStreamsOf
 from depthkit_worker.subnetworks.head import Head
 from depthkit_worker.subnetworks.levels import walk_levels
-from depthkit_worker.subnetworks.masks import FIRST_VARIANT, Variants
+from depthkit_worker.subnetworks.masks import FIRST_VARIANT, WHOLE, Variants
 from depthkit_worker.subnetworks.positions import COMPARING
 from depthkit_worker.subnetworks.scorable import Scorable, ScoredRows
 from depthkit_worker.subnetworks.scoring import READABLE, Scorer
 from depthkit_worker.subnetworks.screening import own_products, screened_products
 from depthkit_worker.subnetworks.steps import Stepper
-from depthkit_worker.subnetworks.trie import Trie, walk
+from depthkit_worker.subnetworks.trie import Spend, Trie, walk
 
 if TYPE_CHECKING:
     from depthkit_worker.subnetworks.plan import Plan
@@ -131,8 +132,12 @@ class Executor(Protocol):
 class LocalExecutor:
     """Runs pieces one after the other on one decoder, as it stands."""
 
-    def __init__(self, decoder: Decoder, data: Data | Scorable) -> None:
+    def __init__(
+        self, decoder: Decoder, data: Data | Scorable, streams: DenseStreamsOf | None = None
+    ) -> None:
+        """`streams`: of the decoder without anything put into it, on the same data, in the same precision."""
         self._decoder = decoder
+        self._streams = streams
         self._data = rows_of(data, decoder)
         self._head = Head(decoder)
 
@@ -201,9 +206,10 @@ class LocalExecutor:
         stack: StackedReplay | None = None
         if piece.stacked > 1:
             stack = stacked_replay(self._decoder, replay, piece.stacked, batch.branching, batch.counted)
-        ends = (
-            walk(trie, stepper, replay, spend) if stack is None else walk_levels(trie, stepper, stack, spend)
-        )
+        if stack is None:
+            ends = walk(trie, stepper, replay, spend, self._begin(trie, piece, stepper, replay, spend))
+        else:
+            ends = walk_levels(trie, stepper, stack, spend)
         for place, state in ends:
             if scorer is None:  # the dense model comes first
                 scorer = Scorer(self._head, at, state, progress.check, products)
@@ -217,6 +223,22 @@ class LocalExecutor:
                 yield from self._score(evaluation, scorer, group, at, progress)
         if group and scorer is not None:
             yield from self._score(evaluation, scorer, group, at, progress)
+
+    def _begin(
+        self, trie: Trie, piece: Piece, stepper: Stepper, replay: Replay, spend: Spend
+    ) -> tuple[int, Tensor] | None:
+        """Where the rows of a piece part from the whole model, from the nearest stream that is kept. Blocks
+        below that are spent as ever: what a set counts does not depend on what was asked before."""
+        boundary, batch = trie.untouched, (piece.first, piece.end)
+        if self._streams is None or boundary == 0:
+            return None
+        begin, hidden = self._streams.highest(batch, boundary) or (0, replay.hidden)
+        for index in range(boundary):
+            if index >= begin:
+                hidden = stepper.run(index, hidden, (WHOLE,), replay)[WHOLE]
+            spend(index, (WHOLE,))
+        self._streams.keep(batch, boundary, hidden)
+        return boundary, hidden
 
     def _head_weight(self, evaluation: Evaluation, code: int) -> Tensor | None:
         """The head's weight as a repair made it; None: the model's own."""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from depthkit_worker.models.decoder import Replay
+from depthkit_worker.subnetworks.masks import WHOLE
 from depthkit_worker.subnetworks.steps import StepCost, Stepper
 
 Spend = Callable[[int, Collection[int]], None]
@@ -41,6 +42,13 @@ class Trie:
         self.depth = codes.shape[1]
         self.reference = reference
         """A row whose final state must come before all others."""
+
+    @property
+    def untouched(self) -> int:
+        """Blocks from the first on that all rows have whole, but for the reference: what they begin with."""
+        others = np.delete(self.codes, self.reference, axis=0) if self.reference is not None else self.codes
+        changed = (others != WHOLE).any(0)
+        return int(changed.argmax()) if changed.any() else 0
 
     def branches(self, first: int, end: int, depth: int) -> list[Branch]:
         """Those of the node of rows `first` to `end` at `depth`, in the order they are walked."""
@@ -84,9 +92,13 @@ def walk_cost(trie: Trie, cost: StepCost) -> WalkCost:
     return WalkCost(total, most)
 
 
-def walk(trie: Trie, stepper: Stepper, replay: Replay, spend: Spend) -> Iterator[tuple[int, Tensor]]:
-    """Each row with its final state (batch, sequence, hidden), as they come. `spend` hears of every step."""
-    waiting: list[tuple[Tensor, int, int, int]] = [(replay.hidden, 0, len(trie.codes), 0)]
+def walk(
+    trie: Trie, stepper: Stepper, replay: Replay, spend: Spend, start: tuple[int, Tensor] | None = None
+) -> Iterator[tuple[int, Tensor]]:
+    """Each row with its final state (batch, sequence, hidden), as they come. `spend` hears of every step.
+    `start`: a block below which no row loses anything, and the stream in front of it; None: the first."""
+    begin, hidden = (0, replay.hidden) if start is None else start
+    waiting: list[tuple[Tensor, int, int, int]] = [(hidden, 0, len(trie.codes), begin)]
     while waiting:
         x, first, end, depth = waiting.pop()
         while depth < trie.depth:
