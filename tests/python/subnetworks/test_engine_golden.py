@@ -25,7 +25,6 @@ from depthkit_worker.session.job import Unattended
 from depthkit_worker.subnetworks.engine import evaluate_subnetworks
 from depthkit_worker.subnetworks.masks import Subnetworks
 from depthkit_worker.subnetworks.positions import MEASURES
-from depthkit_worker.subnetworks.screening import fast_bfloat16
 from subnetworks.physical import one_removed
 
 DEFAULT_SHARED = Path(__file__).parents[4] / "shared"
@@ -93,7 +92,6 @@ def test_coalitions_of_the_game_of_ten(decoder: Decoder) -> None:
     np.testing.assert_allclose(result.values, expected, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.skipif(not fast_bfloat16(torch.device("cpu")), reason="no instructions for bfloat16")
 def test_screened_values_are_near_and_in_order(decoder: Decoder) -> None:
     asked = one_removed([*BLOCKS[2:30:6], *(Unit(kind, 24) for kind in UNIT_KINDS[1:])])
     exact, screened = (
@@ -104,6 +102,8 @@ def test_screened_values_are_near_and_in_order(decoder: Decoder) -> None:
             ("loss", "kl"),
             EngineOptions(precision=precision),
             Unattended(),
+            # The values are the same without instructions for bfloat16; they take longer.
+            fast=lambda _device: True,
         ).values
         for precision in ("exact", "screen")
     )
