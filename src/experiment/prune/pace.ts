@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { item } from "../../arrays.ts";
+import { isScreened } from "../../evaluation/precision.ts";
 import type { Corpus } from "../../model/corpus.ts";
 import { type GapRepairOptions, GapRepairs, standIn } from "../../model/search/gap-repairs.ts";
 import type { UnitName } from "../../protocol/common.ts";
@@ -18,13 +19,13 @@ export interface Pace {
 export async function measurePace(work: Workspace): Promise<Pace> {
   const deciding = decidingText(work);
   // Only sets that are looked at in a search are screened.
-  const { precision = "exact" } = work.options;
+  const { model, options } = work;
+  const { precision = "exact" } = options;
   const secondsPerBlock = await paceOf(work, deciding, precision);
   const one = item(work.sequences, 0);
-  const exactPerToken =
-    precision === "screen"
-      ? (await paceOf(work, one, "exact")) / one.info.tokens
-      : secondsPerBlock / deciding.info.tokens;
+  const exactPerToken = isScreened(model.subject, precision)
+    ? (await paceOf(work, one, "exact")) / one.info.tokens
+    : secondsPerBlock / deciding.info.tokens;
   return { secondsPerBlock, exactPerToken };
 }
 
@@ -76,9 +77,10 @@ async function gapPace(
 async function paceOf(work: Workspace, data: Corpus, precision: Precision): Promise<number> {
   const { model, steps, key, call } = work;
   const middle = Math.floor(model.depth / 2);
-  const both = [model, model.without([`block.${middle}`])];
-  // They share the blocks below the one that is removed.
-  const blocks = model.depth + (model.depth - 1 - middle);
+  // Without the first block, since the worker keeps what the whole model has in front of a later one. They
+  // share the blocks up to the other that is removed.
+  const both = [model.without(["block.0"]), model.without(["block.0", `block.${middle}`])];
+  const blocks = model.depth - 1 + (model.depth - 1 - middle);
   const asked = { step: "pace", each: "text", precision, on: data.key, of: key };
   return await steps.step(asked, z.number(), async () => {
     const { seconds } = await model.evaluateSubnetworks(data, both, { ...call, precision }).result;
