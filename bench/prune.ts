@@ -3,8 +3,9 @@
  * its 30 blocks, chosen and repaired on WikiText-2's training part, over draws of it, and scored on text of
  * three kinds and on questions. What is done is kept in the folder, where an interrupted bench goes on.
  *
- *   npx tsx bench/prune.ts FOLDER [--counts 6,8,4,10] [--draws 5] [--first-draw 0] [--compare tail,cosine,...] [--chunks 32]
- *     [--strategy surrogate] [--evaluations 40] [--rank 128] [--precision screen] [--questions 200]
+ *   npx tsx bench/prune.ts FOLDER [--counts 6,8,4,10] [--draws 5] [--first-draw 0]
+ *     [--compare tail,cosine,...] [--chunks 32] [--strategy surrogate] [--evaluations 40] [--rank 128]
+ *     [--precision screen] [--questions 200]
  */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";

@@ -29,6 +29,7 @@ const FEW_COLUMNS = [
   { title: "of the worst seed", align: "right" },
 ] as const;
 const rows: string[][] = [];
+
 interface Whole {
   readonly players: readonly unknown[];
   /** `loss[m]` where bit p of m says that player p stays. */

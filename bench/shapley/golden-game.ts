@@ -10,7 +10,7 @@
  * With SHAPIQ_PYTHON set to an interpreter that has shapiq, its Shapley approximators join the table.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Coalition } from "../../src/game/coalition.ts";
 import { prefixCost } from "../../src/game/depth-order.ts";
@@ -19,9 +19,9 @@ import type { ShapleyEstimate } from "../../src/shapley/estimate.ts";
 import { estimateShapley } from "../../src/shapley/estimate-shapley.ts";
 import type { MethodChoice } from "../../src/shapley/options.ts";
 import type { Target } from "../../src/shapley/target.ts";
+import { sharedGolden } from "../shared-data.ts";
 
-const path = fileURLToPath(new URL("../../../shared/golden/game10.json", import.meta.url));
-if (!existsSync(path)) throw new Error(`The table of the game is not there: ${path}`);
+const path = sharedGolden("game10.json");
 const table = JSON.parse(readFileSync(path, "utf8")) as {
   loss: number[];
   "best removals": Record<string, [number, number[]]>;

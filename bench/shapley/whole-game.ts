@@ -5,21 +5,18 @@
  *
  *   npx tsx bench/shapley/whole-game.ts
  */
-import { existsSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { readFileSync } from "node:fs";
 import { Depthkit } from "../../src/index.ts";
 import { Coalition, estimateShapley } from "../../src/shapley/index.ts";
+import { sharedData, sharedGolden } from "../shared-data.ts";
 
-const shared = (name: string) => fileURLToPath(new URL(`../../../shared/${name}`, import.meta.url));
-const path = shared("golden/game10.json");
-if (!existsSync(path)) throw new Error(`The table of the game is not there: ${path}`);
-const figures = JSON.parse(readFileSync(path, "utf8"));
+const figures = JSON.parse(readFileSync(sharedGolden("game10.json"), "utf8"));
 const names = ["loss", "kl"] as const;
 const tolerance = 1e-4;
 
 await using kit = await Depthkit.start();
 const model = await kit.loadModel("smollm2-135m", { device: "cpu", dtype: "float32" });
-const corpus = await model.loadCorpus(shared("data/calib_wikitext2_train.jsonl"), {
+const corpus = await model.loadCorpus(sharedData("calib_wikitext2_train.jsonl"), {
   sequences: 2,
   length: 128,
 });

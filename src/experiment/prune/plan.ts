@@ -39,9 +39,8 @@ export async function planWork(
     fitting: await fittingSeconds(work, candidates, pace),
   };
   const greedy = greedyEvaluations(candidates.length, removed.length, weightsOf(work));
-  const { strategy, limit, affordable } = allot(options, costs, greedy, start.length);
-  const wantsGreedy = baselinesOf(options).includes("greedy");
-  const leavesGreedy = wantsGreedy && affordable < 2 * greedy;
+  const { strategy, limit, affordable, takesGreedy } = allot(options, costs, greedy, start.length);
+  const leavesGreedy = baselinesOf(options).includes("greedy") && !takesGreedy;
   const step = (name: ContenderName, by: string, sets: number, most: number | null, more: number) => ({
     name,
     strategy: by,
@@ -56,7 +55,7 @@ export async function planWork(
     start: start.map((set) => [...set]),
     secondsPerBlock: pace.secondsPerBlock,
     steps: [
-      ...(wantsGreedy && !leavesGreedy ? [step("greedy", "greedy", greedy, null, 0)] : []),
+      ...(takesGreedy ? [step("greedy", "greedy", greedy, null, 0)] : []),
       step("search", strategy, limit ?? greedy, limit, costs.fitting),
     ],
     besides: besidesOf(work, pace, baselinesOf(options).length - Number(leavesGreedy)),
@@ -89,7 +88,7 @@ const perSet = (strategy: string, { set, ownSet }: Costs) => (strategy === "surr
 
 /**
  * How the search looks at sets, and at how many at most (null: as many as it asks for); how many sets the
- * minutes are enough for.
+ * minutes are enough for, and whether the baseline `greedy` is among the contenders.
  *
  * @param greedy - sets that a greedy search evaluates
  * @param starts - sets that the search can start from
@@ -99,17 +98,17 @@ function allot(options: PruneOptions, costs: Costs, greedy: number, starts: numb
   const seconds = minutes === undefined ? null : 60 * minutes - costs.fitting - 2 * costs.finalists;
   const affordable =
     seconds === null ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(seconds / costs.set));
-  const before = baselinesOf(options).includes("greedy") && affordable >= 2 * greedy ? greedy : 0;
+  const takesGreedy = baselinesOf(options).includes("greedy") && affordable >= 2 * greedy;
   // A search that has a span to start from is as good as a greedy one or better, with fewer sets.
   const startsWell = options.strategy === undefined && starts > 1 && onlyBlocks(players);
   const byDefault = startsWell ? Math.min(enough, Math.ceil(greedy)) : null;
-  const left = seconds === null ? null : affordable - before;
+  const left = seconds === null ? null : affordable - (takesGreedy ? greedy : 0);
   const sets = evaluations ?? left ?? byDefault;
   const byBudget = sets === null ? "greedy" : sets >= 2 * greedy ? "beam" : "surrogate";
   const strategy = namedStrategy(options.strategy ?? byBudget).name;
   const paid = left === null ? byDefault : (left * costs.set) / perSet(strategy, costs);
   const limit = evaluations ?? (paid === null ? null : Math.max(1, Math.floor(paid)));
-  return { strategy, limit, affordable };
+  return { strategy, limit, affordable, takesGreedy };
 }
 
 /** Of the blocks, those that are left. */

@@ -24,15 +24,16 @@ export const gapRepairOptions = repairOptionsWith({ runs: aWhole(1) });
  * unless it says otherwise. Stand-ins cannot be, since nobody knows beforehand which of them will meet.
  */
 export const fittedToSet = (repair: RepairOptions): RepairOptions =>
-  repair.method === "low-rank" || repair.method === "emulated-update"
-    ? { ...repair, reference: repair.reference ?? "pruned" }
-    : repair;
+  hasReference(repair) ? { ...repair, reference: repair.reference ?? "pruned" } : repair;
 
 /** The same as a stand-in. */
 export const standIn = (repair: GapRepairOptions): GapRepairOptions =>
-  repair.method === "low-rank" || repair.method === "emulated-update"
-    ? { ...repair, reference: "dense" }
-    : repair;
+  hasReference(repair) ? { ...repair, reference: "dense" } : repair;
+
+type Referenced = Extract<RepairOptions, { method: "low-rank" | "emulated-update" }>;
+
+const hasReference = (repair: RepairOptions): repair is Referenced =>
+  repair.method === "low-rank" || repair.method === "emulated-update";
 
 /** Neighbouring blocks that have a repair of their own. */
 const mostRuns = 2;

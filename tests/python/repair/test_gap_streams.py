@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
 
+from blocks_run import blocks_run
 from depthkit_worker.contract.wire import (
     EmulatedUpdateOptions,
     FoldOptions,
@@ -14,7 +13,6 @@ from depthkit_worker.contract.wire import (
     RepairMethod,
     ScaleOptions,
 )
-from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.repair import gap_streams
 from depthkit_worker.repair.fitting import Fitted
 from depthkit_worker.repair.methods import fit
@@ -28,15 +26,7 @@ def fitted(
 ) -> tuple[Fitted, list[int]]:
     """What was fitted, and the blocks that ran for it."""
     monkeypatch.setattr(gap_streams, "KEPT_BYTES", kept_bytes)
-    ran: list[int] = []
-    run_block = Decoder.run_block
-
-    def counted(self: Decoder, index: int, *arguments: Any, **keywords: Any) -> torch.Tensor:
-        ran.append(index)
-        return run_block(self, index, *arguments, **keywords)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Decoder, "run_block", counted)
+    with blocks_run(monkeypatch) as ran:
         base = base_of(model, *names, rows=[*many_rows(9, 12), *many_rows(3, 7)], skip=1, batch_size=5)
         return fit(base, method, lambda _: None, Unattended()), ran
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
 
+from blocks_run import blocks_run
 from depthkit_worker.contract.wire import EngineOptions, Measure
 from depthkit_worker.models.decoder import Decoder
 from depthkit_worker.models.units import Unit
@@ -34,15 +33,7 @@ def evaluated(
     corpus = corpus_of([*token_ids(6, 16)])
     units = tuple(Unit("block", index) for index in range(DEPTH))
     kept = np.array([[index not in lost for index in range(DEPTH)] for lost in sets])
-    ran: list[int] = []
-    run_block = Decoder.run_block
-
-    def counted(self: Decoder, index: int, *arguments: Any, **keywords: Any) -> torch.Tensor:
-        ran.append(index)
-        return run_block(self, index, *arguments, **keywords)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Decoder, "run_block", counted)
+    with blocks_run(monkeypatch) as ran:
         result = evaluate_subnetworks(
             decoder,
             corpus,

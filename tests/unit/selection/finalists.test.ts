@@ -12,7 +12,7 @@ const exact = gameFromFunction((kept) => -lost(kept), { players: 12 });
 const near = gameFromFunction((kept) => -lost(kept) + 0.3 - (kept.has(0) ? 0 : 0.05), { players: 12 });
 
 describe("a search of a game that is only near the one whose values count", () => {
-  test("scores sets again that may be the best, and chooses the best of them by their exact values", async () => {
+  test("scores again what may be the best, and chooses the best by exact values", async () => {
     const blind = await searchGame(near, { strategy: "greedy", budget: 1 });
     expect(blind.removed).toEqual(["player.1"]);
     expect([blind.finalists, blind.trace.at(-1)?.precision]).toEqual([null, "exact"]);

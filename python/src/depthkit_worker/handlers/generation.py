@@ -25,8 +25,6 @@ def generate(session: Session, params: GenerationGenerateParams, call: Call) -> 
 
     told = tell if params.stream else None
     subnetwork = subnetwork_of(session, params)
-    # One text, and text that is told of as it is written, are this device's.
-    alone = params.stream or len(params.prompts) == 1
     return generation.generate(
         subnetwork,
         params.prompts,
@@ -34,7 +32,8 @@ def generate(session: Session, params: GenerationGenerateParams, call: Call) -> 
         call,
         policy=params.policy,
         tell=told,
-        hands=None if alone else hands_of(session, subnetwork),
+        # One text is this device's.
+        hands=None if len(params.prompts) == 1 else hands_of(session, subnetwork),
     )
 
 

@@ -109,7 +109,8 @@ def _told_to(job: Job) -> type[Any]:
             # There are others, of whole files and of what comes over the wire before it is unpacked.
             self._tells = kwargs.get("name") == "huggingface_hub.snapshot_download"
             self._done = 0
-            super().__init__(*args, **{**kwargs, "disable": True})  # type: ignore[no-untyped-call]  # Untyped there.
+            # tqdm has no types.
+            super().__init__(*args, **{**kwargs, "disable": True})  # type: ignore[no-untyped-call]
 
         def update(self, n: float | None = 1) -> None:
             with report:

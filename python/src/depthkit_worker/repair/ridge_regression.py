@@ -107,15 +107,13 @@ class Sums:
             rest.z, rest._zz, rest.zd = self.z - part.z, self.zz - part.zz, self.zd - part.zd
         return rest
 
-    def spread(self, constant: bool) -> tuple[Tensor, Tensor]:
-        """Eigenvalues and eigenvectors of zz, about the mean of z where there is a constant: found once for
-        all sums that have the same z, and kept no longer than they need it."""
+    def spread(self, constant: bool, zz: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
+        """Eigenvalues and eigenvectors of zz about `mean`, that of z where there is a constant: found once
+        for all sums that have the same z, and kept no longer than they need it. `zz`: of `products`."""
         owner = self if self._beside is None else self._beside
         owner._uses -= 1
         if owner._spread is None or owner._spread[0] is not constant:
             assert self.z is not None
-            zz, _ = self.products()
-            mean = self.z / self.count if constant else torch.zeros_like(self.z)
             spread = zz - torch.outer(mean, self.z)
             owner._spread = (constant, *torch.linalg.eigh((spread + spread.T) / 2))
         _, values, vectors = owner._spread
@@ -158,7 +156,7 @@ class Solver:
         zz, zd = sums.products()
         mean = sums.z / sums.count if constant else torch.zeros_like(sums.z)
         self._cross = zd - torch.outer(mean, sums.d)
-        values, self._vectors = sums.spread(constant)
+        values, self._vectors = sums.spread(constant, zz, mean)
         self._values = values.clamp(min=0)
         self._unit = zz.diagonal().mean()
 

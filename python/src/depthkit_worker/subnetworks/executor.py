@@ -229,9 +229,9 @@ class LocalExecutor:
     ) -> tuple[int, Tensor] | None:
         """Where the rows of a piece part from the whole model, from the nearest stream that is kept. Blocks
         below that are spent as ever: what a set counts does not depend on what was asked before."""
-        boundary, batch = trie.untouched, (piece.first, piece.end)
-        if self._streams is None or boundary == 0:
+        if self._streams is None or (boundary := trie.untouched) == 0:
             return None
+        batch = (piece.first, piece.end)
         begin, hidden = self._streams.highest(batch, boundary) or (0, replay.hidden)
         for index in range(boundary):
             if index >= begin:

@@ -47,8 +47,8 @@ class Trie:
     def untouched(self) -> int:
         """Blocks from the first on that all rows have whole, but for the reference: what they begin with."""
         others = np.delete(self.codes, self.reference, axis=0) if self.reference is not None else self.codes
-        changed = (others != WHOLE).any(0)
-        return int(changed.argmax()) if changed.any() else 0
+        # Where nothing is changed, 0: there is no row that could begin later.
+        return int((others != WHOLE).any(0).argmax())
 
     def branches(self, first: int, end: int, depth: int) -> list[Branch]:
         """Those of the node of rows `first` to `end` at `depth`, in the order they are walked."""
