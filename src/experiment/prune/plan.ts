@@ -83,7 +83,7 @@ interface Costs {
   readonly fitting: number;
 }
 
-/** A surrogate scores its sets one by one. */
+/** A surrogate scores its sets one by one. What streams that a CPU keeps save of that is not counted. */
 const perSet = (strategy: string, { set, ownSet }: Costs) => (strategy === "surrogate" ? ownSet : set);
 
 /**
