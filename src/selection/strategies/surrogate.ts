@@ -1,7 +1,9 @@
 import type { Coalition } from "../../game/coalition.ts";
+import type { Random } from "../../shapley/random.ts";
 import { fitSurrogate } from "../../shapley/surrogate/fit.ts";
 import type { Surrogate } from "../../shapley/surrogate/surrogate.ts";
 import { type Known, narrowedCost, type SearchRun } from "../run.ts";
+import type { SearchSpace } from "../space.ts";
 import type { Strategy } from "../strategy.ts";
 import { firstSets } from "./first-sets.ts";
 import { predictedBest } from "./predicted-best.ts";
@@ -37,15 +39,10 @@ export function surrogate({ everySize, floor }: SurrogateSettings): Strategy {
       }
       const batch = Math.ceil(run.remaining / oneMore(run) / fits / asked.length);
       while (run.remaining >= 1) {
-        const through: Coalition[] = [];
-        for (const one of asked) {
-          // Anew for each size: what one size has just shown is known where the next is asked.
-          const question = { space: one, model: fitTo(run.known(), floor), known: run.top.best(), random };
-          const proposed = predictedBest(question, batch * 2 ** (run.levels - 1));
-          const next = await run.narrow(payable(run, proposed, batch), batch);
-          await run.evaluate(next);
-          through.push(...next);
-        }
+        const model = fitTo(run.known(), floor);
+        const proposed = mostGain(model, asked, run.top.best(), random, batch * 2 ** (run.levels - 1));
+        const through = await run.narrow(payable(run, proposed, batch), batch);
+        await run.evaluate(through);
         if (through.length === 0) break;
         const chosen = bestChoice(run);
         if (chosen !== undefined) run.step(through, chosen);
@@ -55,6 +52,26 @@ export function surrogate({ everySize, floor }: SurrogateSettings): Strategy {
       return chosen?.absent() ?? [];
     },
   };
+}
+
+/** The proposals of the size where the model sees most to gain above the best known choice. */
+function mostGain(
+  model: Surrogate,
+  sizes: readonly SearchSpace[],
+  known: readonly Coalition[],
+  random: Random,
+  count: number,
+): Coalition[] {
+  let most: { proposed: Coalition[]; gain: number } = { proposed: [], gain: Number.NEGATIVE_INFINITY };
+  for (const space of sizes) {
+    const proposed = predictedBest({ space, model, known, random }, count);
+    const [first] = proposed;
+    if (first === undefined) continue;
+    const best = known.find((set) => space.isChoice(set.absent()));
+    const gain = best === undefined ? Number.POSITIVE_INFINITY : model.predict(first) - model.predict(best);
+    if (gain > most.gain) most = { proposed, gain };
+  }
+  return most.proposed;
 }
 
 const bestChoice = ({ top, space }: SearchRun) => top.best().find((set) => space.isChoice(set.absent()));

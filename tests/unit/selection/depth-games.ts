@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { item } from "../../../src/arrays.ts";
 import { Coalition } from "../../../src/game/coalition.ts";
 import { type Game, gameFromFunction } from "../../../src/game/game.ts";
@@ -49,10 +50,10 @@ export function depthGame(seed: number): WholeGame {
   return wholeGame(`depth game ${seed}`, players, loss);
 }
 
-/** SmolLM2-135M in ten groups of three blocks. */
-export function game10(path: string): WholeGame {
+/** A game of a real model that was enumerated whole, from its file. */
+export function readGame(path: string): WholeGame {
   const { loss } = JSON.parse(readFileSync(path, "utf8")) as { loss: number[] };
-  return wholeGame("game10", 10, loss);
+  return wholeGame(basename(path, ".json"), Math.log2(loss.length), loss);
 }
 
 export const lossOf = ({ loss }: WholeGame, kept: Coalition): number =>
