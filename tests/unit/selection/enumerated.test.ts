@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { item } from "../../../src/arrays.ts";
 import { searchGame } from "../../../src/selection/index.ts";
-import { depthGame,  lossesWithout, readGame } from "./depth-games.ts";
+import { depthGame, lossesWithout, readGame } from "./depth-games.ts";
 
 const games = [1, 2, 3, 4].map(depthGame);
 const seeds = [1, 2, 3, 4, 5];
