@@ -46,7 +46,7 @@ const gameOf = ({ players, loss }: Whole) =>
 const lossesWithout = ({ players, loss }: Whole, count: number) =>
   loss.filter((_, mask) => mask.toString(2).replaceAll("0", "").length === players.length - count);
 
-// No strategy's defaults were chosen on any of these.
+// The surrogate's rule for every size was made with these in sight; nothing else was chosen on them.
 const own = ["blocks", "sublayers", "spread"].map(
   (name) => [name, read(new URL(`games/${name}.json`, import.meta.url))] as const,
 );

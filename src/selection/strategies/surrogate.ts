@@ -44,10 +44,10 @@ export function surrogate({ everySize, floor }: SurrogateSettings): Strategy {
         const through = await run.narrow(payable(run, proposed, batch), batch);
         await run.evaluate(through);
         if (through.length === 0) break;
-        const chosen = bestChoice(run);
+        const chosen = bestChoice(run.top.best(), space);
         if (chosen !== undefined) run.step(through, chosen);
       }
-      const chosen = bestChoice(run);
+      const chosen = bestChoice(run.top.best(), space);
       if (chosen === undefined) run.require(run.remaining + 1);
       return chosen?.absent() ?? [];
     },
@@ -67,14 +67,15 @@ function mostGain(
     const proposed = predictedBest({ space, model, known, random }, count);
     const [first] = proposed;
     if (first === undefined) continue;
-    const best = known.find((set) => space.isChoice(set.absent()));
+    const best = bestChoice(known, space);
     const gain = best === undefined ? Number.POSITIVE_INFINITY : model.predict(first) - model.predict(best);
     if (gain > most.gain) most = { proposed, gain };
   }
   return most.proposed;
 }
 
-const bestChoice = ({ top, space }: SearchRun) => top.best().find((set) => space.isChoice(set.absent()));
+const bestChoice = (known: readonly Coalition[], space: SearchSpace) =>
+  known.find((set) => space.isChoice(set.absent()));
 
 /** What a set costs that goes through all games. */
 const oneMore = (run: SearchRun) => narrowedCost(1, 1, run.weights);
