@@ -27,6 +27,7 @@ const ACK_MS = 200;
 const RETRY_MS = 500;
 /** How long one attempt to come back may take. */
 const ATTEMPT_MS = 5_000;
+/** How long to try to tell the worker that this is the end, over a lost link too. */
 const FAREWELL_MS = 2_000;
 
 /**
@@ -51,6 +52,7 @@ export class Link implements Transport {
   #refusedAt: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #ackTimer: NodeJS.Timeout | undefined;
+  #farewellTimer: NodeJS.Timeout | undefined;
   #sent = 0;
   #received = 0;
   #kept: { n: number; frames: Uint8Array[] }[] = [];
@@ -74,17 +76,18 @@ export class Link implements Transport {
     if (this.#open) this.#write(message);
   }
 
-  /** Ends the session, so that the worker is free for the next. */
+  /**
+   * Ends the session, so that the worker is free for the next. Where the link is lost, or breaks before the
+   * worker has heard of it, the link is made again for that: the worker would keep the session for as long as
+   * it waits for lost clients.
+   */
   close(): void {
     if (this.#over) return;
     this.#over = true;
     this.#stopTimers();
-    if (this.#open) {
-      this.#say({ k: "bye" });
-      this.#timer = setTimeout(() => this.#end(), FAREWELL_MS);
-    } else {
-      this.#end();
-    }
+    this.#farewellTimer = setTimeout(() => this.#end(), FAREWELL_MS);
+    if (this.#open) this.#say({ k: "bye" });
+    else this.#break(new Error("closed"));
   }
 
   #connect(): void {
@@ -115,7 +118,9 @@ export class Link implements Transport {
         this.#opened(message);
         break;
       case "refused":
-        this.#fail(asError(message.e));
+        // A session that the worker gave up meanwhile needs no end.
+        if (this.#over) this.#end();
+        else this.#fail(asError(message.e));
         break;
       case "bye":
         this.#leave();
@@ -144,6 +149,10 @@ export class Link implements Transport {
     this.#session = session;
     this.#keepMs = keepSeconds * 1_000;
     this.#open = true;
+    if (this.#over) {
+      this.#say({ k: "bye" });
+      return;
+    }
     for (const message of this.#kept) this.#write(message);
     if (this.#lostAt === undefined) return;
     this.#lostAt = undefined;
@@ -157,7 +166,8 @@ export class Link implements Transport {
     this.#open = false;
     this.#stopTimers();
     if (this.#over) {
-      this.#end();
+      if (this.#session === "") this.#end();
+      else this.#connectLater();
     } else if (this.#session === "") {
       this.#fail(error);
     } else if (this.#lostAt === undefined) {
@@ -196,6 +206,10 @@ export class Link implements Transport {
       this.#fail(new DepthkitError("CONNECTION_LOST", message, { cause: error }));
       return;
     }
+    this.#connectLater();
+  }
+
+  #connectLater(): void {
     this.#timer = setTimeout(() => {
       this.#connect();
       this.#timer = setTimeout(() => this.#break(new Error("no answer")), ATTEMPT_MS);
@@ -212,6 +226,7 @@ export class Link implements Transport {
 
   #end(): void {
     this.#stopTimers();
+    clearTimeout(this.#farewellTimer);
     this.#kept = [];
     this.#socket?.close();
     this.#onClosed();

@@ -312,6 +312,14 @@ describe("a link that breaks", () => {
     expect(watch.changes.filter((state) => state === "lost").length).toBeGreaterThan(0);
   });
 
+  test("just when the client closes: the worker hears of it all the same, and is free", async () => {
+    const proxy = await proxyTo(worker.endpoint);
+    const kit = await connect(proxy.url);
+    proxy.drop();
+    await kit.close();
+    expect(await (await connect()).status()).toMatchObject({ pid: worker.pid });
+  });
+
   test("for longer than the worker keeps a session: both give it up", async () => {
     const brief = await listenWorker({ listen: LISTEN, keys: keys("gpu"), keepSeconds: 1 });
     onTestFinished(() => brief.close());

@@ -168,6 +168,40 @@ test("a close says so, and is over when the worker has heard it", async () => {
   expect(failures).toEqual([]);
 });
 
+test.each(["before", "after"])("a link that breaks %s its close is made again to say so", async (when) => {
+  const { link, far, failures, changes, opened } = openLink();
+  opened(0);
+  send(link, "kept for a worker that is not asked any more");
+  const cut = () => far.at(0).listener.onFailure(new Error("cut"));
+  if (when === "before") cut();
+  link.close();
+  if (when === "after") cut();
+  await until(() => far.connections.length === 2);
+  expect(far.at(0).closed).toBe(true);
+  opened(1);
+  expect(far.at(1).heads.map(({ k }) => k)).toEqual(["open", "bye"]);
+  far.say(1, { k: "bye" });
+  await link.closed;
+  expect(far.at(1).closed).toBe(true);
+  expect(failures).toEqual([]);
+  expect(changes).not.toContain("restored");
+});
+
+test("a close is over where the worker has given the session up, or never answers", async () => {
+  for (const answer of [true, false]) {
+    const { link, far, failures, opened } = openLink();
+    opened(0);
+    far.at(0).listener.onFailure(new Error("cut"));
+    link.close();
+    await until(() => far.connections.length === 2);
+    const e = { code: "CONNECTION_LOST", message: "given up", details: {}, type: "", traceback: "" };
+    if (answer) far.say(1, { k: "refused", e });
+    await link.closed;
+    expect(far.at(1).closed).toBe(true);
+    expect(failures).toEqual([]);
+  }
+});
+
 test("a message that cannot be read ends the session instead of leaving calls waiting", () => {
   const { far, failures, opened } = openLink();
   opened(0);
