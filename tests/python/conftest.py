@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from pathlib import Path
 
 # Read when Triton is first imported, which torch does: without a GPU kernels run in Triton's interpreter.
 os.environ.setdefault("TRITON_INTERPRET", "0" if Path("/dev/nvidiactl").exists() else "1")
+
+gc.disable()  # Until all is imported and collected: the worker does the same (server/lanes.py).
 
 import pytest
 import torch
@@ -43,6 +46,11 @@ def pytest_configure() -> None:
     # waits for the slowest core: minutes in place of seconds.
     torch.set_num_threads(1)
     quiet_transformers()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def _cache_folder() -> Path:
