@@ -11,8 +11,6 @@ from pathlib import Path
 # Read when Triton is first imported, which torch does: without a GPU kernels run in Triton's interpreter.
 os.environ.setdefault("TRITON_INTERPRET", "0" if Path("/dev/nvidiactl").exists() else "1")
 
-gc.disable()  # Until all is imported and collected: the worker does the same (server/lanes.py).
-
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -46,11 +44,17 @@ def pytest_configure() -> None:
     # waits for the slowest core: minutes in place of seconds.
     torch.set_num_threads(1)
     quiet_transformers()
+    gc.disable()
 
 
 def pytest_collection_finish() -> None:
+    """What was imported and collected stays: no look for garbage goes through it, as in a worker."""
     gc.freeze()
     gc.enable()
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()
 
 
 def _cache_folder() -> Path:

@@ -18,6 +18,7 @@ from depthkit_worker.cluster.cluster import Cluster
 from depthkit_worker.cluster.dispatch import MOST_LOSSES
 from depthkit_worker.contract.wire import (
     CorpusWriteOptions,
+    FeedForwardSkipping,
     FixedSkipping,
     GenerateOptions,
     GenerationTaskOptions,
@@ -25,6 +26,9 @@ from depthkit_worker.contract.wire import (
     OwnRows,
     PerplexityOptions,
     PerplexityResult,
+    Policy,
+    PromptSkipping,
+    RandomSkipping,
     SolveOptions,
     StreamOptions,
     TaskKind,
@@ -82,6 +86,7 @@ def measured(
     cluster: Cluster | None = None,
     job: Job | None = None,
     finished: FinishedItems | None = None,
+    policy: Policy | None = None,
 ) -> PerplexityResult:
     return perplexity(
         subnetwork,
@@ -89,6 +94,7 @@ def measured(
         PerplexityOptions(chunk=CHUNK, batch_size=BATCH, bos="never"),
         job or Unattended(),
         finished=finished,
+        policy=policy,
         hands=None if cluster is None else cluster.hands(subnetwork),
     )
 
@@ -241,12 +247,50 @@ def test_texts_and_written_corpora_are_those_of_one_device(
     assert min(len(cut.parts) for cut in cuts) > 1
 
 
-def test_a_policy_is_followed_here(cluster: Cluster, decoder: Decoder) -> None:
-    whole, task = Subnetwork.dense(decoder), random_task()
-    policy = FixedSkipping(blocks=(1,), warm_up=2)
-    here = task_scores(whole, task, Unattended(), policy=policy)
-    there = task_scores(whole, task, Unattended(), policy=policy, hands=cluster.hands(whole))
-    assert there.skips == here.skips and there.skips is not None
+@pytest.mark.parametrize(
+    "policy",
+    [
+        FixedSkipping(blocks=(1,), warm_up=2),
+        RandomSkipping(start=0, end=3, share=0.5, warm_up=2),
+        FeedForwardSkipping(start=0, end=4, threshold=0.9, run=1, warm_up=2),
+    ],
+)
+def test_actors_follow_a_policy(
+    policy: Policy, cluster: Cluster, decoder: Decoder, cuts: list[ItemCut]
+) -> None:
+    stream, task = stream_of(decoder, 40 * CHUNK + 5), random_task(90)
+    for subnetwork in subnetworks(decoder)[::2]:
+        here = measured(subnetwork, stream, policy=policy)
+        there = measured(subnetwork, stream, cluster, policy=policy)
+        assert there.loss == pytest.approx(here.loss, rel=0, abs=1e-6)
+        assert abs(there.loss - measured(subnetwork, stream).loss) > 1e-4
+        assert there.skips == here.skips
+        assert here.skips is not None and here.skips.share_of_candidates is not None
+        assert 0 < here.skips.share_of_candidates <= 1
+        alone = task_scores(subnetwork, task, Unattended(), batch_size=4, policy=policy)
+        hands = cluster.hands(subnetwork)
+        spread = task_scores(subnetwork, task, Unattended(), batch_size=4, policy=policy, hands=hands)
+        mine, theirs = (np.concatenate(scores.log_likelihoods) for scores in (spread, alone))
+        np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-6)
+        assert spread.skips == alone.skips and alone.skips != here.skips
+    assert min(len(cut.parts) for cut in cuts) > 1
+
+
+def test_actors_pass_prompts_by(cluster: Cluster, decoder: Decoder, cuts: list[ItemCut]) -> None:
+    rng, policy = np.random.default_rng(2), PromptSkipping(start=0, end=3)
+    prompts = [" ".join(f"t{n}" for n in rng.integers(3, VOCABULARY, 2 + i % 5)) for i in range(14)]
+    options, whole = GenerateOptions(max_new_tokens=6, batch_size=3), Subnetwork.dense(decoder)
+    here = generate(whole, prompts, options, Unattended(), policy=policy)
+    there = generate(whole, prompts, options, Unattended(), policy=policy, hands=cluster.hands(whole))
+    assert structs.replace(there, seconds=0) == structs.replace(here, seconds=0)
+    assert here.skips is not None and here.skips.tokens > 14
+    assert min(len(cut.parts) for cut in cuts) > 1
+
+
+def test_actors_check_a_policy_as_one_device_does(cluster: Cluster, decoder: Decoder) -> None:
+    whole = Subnetwork.dense(decoder)
+    with pytest.raises(DepthkitError, match="name each once, from 0 to"):
+        measured(whole, stream_of(decoder, 4 * CHUNK), cluster, policy=FixedSkipping(blocks=(99,)))
 
 
 class Deadly:

@@ -36,10 +36,11 @@ class RayHands:
         *,
         ordered: bool = False,
         note: Note = lambda _text: None,
+        kind: str | None = None,
     ) -> Generator[R]:
         import ray
 
-        dispatch = Dispatch(self._crew, self._key, type(work).__name__)
+        dispatch = Dispatch(self._crew, self._key, kind or type(work).__name__)
         pace, depth = dispatch.pace, self._subnetwork.decoder.depth
 
         def seconds(batch: range) -> float:

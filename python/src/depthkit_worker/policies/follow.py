@@ -7,9 +7,11 @@ the model's own, bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -25,9 +27,13 @@ from depthkit_worker.models.stand_ins import require_whole
 from depthkit_worker.models.units import Parts
 from depthkit_worker.policies.decisions import blocks_of, decisions_of, warm_up_of
 from depthkit_worker.policies.tally import Tally
+from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.gates import removed
-from depthkit_worker.subnetworks.hands import Hands, OwnDevice
+from depthkit_worker.subnetworks.hands import Hands, Items, Note, OwnDevice, Work
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
+
+P = TypeVar("P")
+R = TypeVar("R")
 
 
 class Follower:
@@ -36,7 +42,7 @@ class Follower:
     def __init__(self, policy: Policy, blocks: tuple[int, ...], tally: Tally) -> None:
         self._decisions = decisions_of(policy)
         self.blocks = blocks
-        self._tally = tally
+        self.tally = tally
         self._tokens: Tokens | None = None
         self._runs: Tensor = torch.zeros(0, dtype=torch.bool)
         self._places: Tensor | None = None
@@ -68,7 +74,7 @@ class Follower:
         if block != self.blocks[-1]:
             return
         assert self._tokens is not None
-        self._tally.add(self._tokens.positions, self._tokens.counted, self._skipped)
+        self.tally.add(self._tokens.positions, self._tokens.counted, self._skipped)
 
     def saw(self, block: int, before: Tensor, behind: Tensor) -> None:
         self._decisions.saw(block, self._runs, before, behind)
@@ -85,7 +91,7 @@ class Follower:
 
     def skips(self) -> Skips:
         """Of all passes so far."""
-        return self._tally.skips()
+        return self.tally.skips()
 
 
 class _OnSomeTokens(nn.Module):
@@ -134,13 +140,63 @@ def following(subnetwork: Subnetwork, policy: Policy | None) -> Iterator[Followe
 def at_work(
     subnetwork: Subnetwork, policy: Policy | None, hands: Hands | None
 ) -> Iterator[tuple[Hands, Follower | None]]:
-    """Who works on `subnetwork` under `policy`: the hands that are given, which have actors of their own and
-    know no policy; None: this worker's device."""
-    if hands is not None and policy is None:
+    """Who works on `subnetwork` under `policy`: the hands that are given; None: this worker's device. And
+    where the policy's skips are counted."""
+    if hands is None:
+        with following(subnetwork, policy) as follower:
+            yield OwnDevice(subnetwork.decoder), follower
+    elif policy is None:
         yield hands, None
-        return
-    with following(subnetwork, policy) as follower:
-        yield OwnDevice(subnetwork.decoder), follower
+    else:
+        # It follows nothing here: what others count is added up in it.
+        follower = follower_of(subnetwork, policy)
+        yield _LedHands(hands, policy, follower), follower
+
+
+class _LedHands:
+    """Hands that follow a policy with each part of the items."""
+
+    def __init__(self, hands: Hands, policy: Policy, follower: Follower) -> None:
+        self._hands = hands
+        self._policy = policy
+        self._follower = follower
+        self._no_pass = deepcopy(follower.tally)
+
+    def run(
+        self,
+        work: Work[P, R],
+        items: Items[P],
+        job: Job,
+        *,
+        ordered: bool = False,
+        note: Note = lambda _text: None,
+        kind: str | None = None,
+    ) -> Generator[R]:
+        led = _Led(work, self._policy, self._follower.blocks, self._no_pass)
+        kind = f"{kind or type(work).__name__} by a policy"
+        with closing(self._hands.run(led, items, job, ordered=ordered, note=note, kind=kind)) as all_found:
+            for found in all_found:
+                if isinstance(found, Tally):
+                    self._follower.tally.join(found)
+                else:
+                    yield found
+
+
+@dataclass(frozen=True)
+class _Led(Generic[P, R]):
+    """`work` on a subnetwork that follows a policy; of each part what was skipped, too."""
+
+    work: Work[P, R]
+    policy: Policy
+    blocks: tuple[int, ...]
+    tally: Tally
+    """Of no pass."""
+
+    def run(self, decoder: Decoder, part: P, job: Job) -> Iterator[R | Tally]:
+        follower = Follower(self.policy, self.blocks, deepcopy(self.tally))
+        with _leading(follower, decoder):
+            yield from self.work.run(decoder, part, job)
+        yield follower.tally
 
 
 def follower_of(subnetwork: Subnetwork, policy: Policy) -> Follower:
@@ -152,8 +208,14 @@ def follower_of(subnetwork: Subnetwork, policy: Policy) -> Follower:
 @contextmanager
 def led_by(follower: Follower, subnetwork: Subnetwork) -> Iterator[None]:
     """Inside, the decoder behaves as `subnetwork`, which `follower` was made for, under its policy."""
-    decoder = subnetwork.decoder
-    with removed(subnetwork), ExitStack() as restore:
+    with removed(subnetwork), _leading(follower, subnetwork.decoder):
+        yield
+
+
+@contextmanager
+def _leading(follower: Follower, decoder: Decoder) -> Iterator[None]:
+    """The same where the decoder behaves as the subnetwork already."""
+    with ExitStack() as restore:
         for index in follower.blocks:
             _install(decoder, index, follower, restore)
         restore.enter_context(decoder.heard_by(follower))

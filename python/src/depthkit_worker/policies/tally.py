@@ -40,6 +40,13 @@ class Tally:
         self._skipped_at = _longer(self._skipped_at, size)
         np.add.at(self._skipped_at, places, times)
 
+    def join(self, other: Tally) -> None:
+        """Add the passes that another one of the same policy counted."""
+        size = max(len(self._tokens_at), len(other._tokens_at))
+        self._by_block = self._by_block + other._by_block
+        self._tokens_at = _longer(self._tokens_at, size) + _longer(other._tokens_at, size)
+        self._skipped_at = _longer(self._skipped_at, size) + _longer(other._skipped_at, size)
+
     def skips(self) -> Skips:
         tokens, skipped = int(self._tokens_at.sum()), int(self._skipped_at.sum())
         candidates = self._candidates * int(self._tokens_at[self._warm_up :].sum())

@@ -62,9 +62,10 @@ class Hands(Protocol):
         *,
         ordered: bool = False,
         note: Note = lambda _text: None,
+        kind: str | None = None,
     ) -> Generator[R]:
-        """What is found of all items, as it comes; `ordered`: in the items' order. Whoever gives up closes
-        it, so that nobody goes on."""
+        """What is found of all items, as it comes; `ordered`: in the items' order. `kind`: what the pace of
+        the work is known by; None: its class. Whoever gives up closes it, so that nobody goes on."""
 
 
 class OwnDevice:
@@ -81,6 +82,7 @@ class OwnDevice:
         *,
         ordered: bool = False,
         note: Note = lambda _text: None,
+        kind: str | None = None,
     ) -> Generator[R]:
         if items.count:
             yield from work.run(self._decoder, items.part(range(items.count)), job)
