@@ -2,7 +2,19 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** The longest, longest first, so that the last to end is short and no core is idle beside it. */
-const LONGEST = ["examples", "command-line", "gguf", "help-examples", "restart", "study", "prune"];
+const LONGEST = [
+  "examples",
+  "command-line",
+  "restart",
+  "help-examples",
+  "prune",
+  "gguf",
+  "main-job",
+  "backend",
+  "study",
+  "cluster",
+  "repair",
+];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -12,7 +12,8 @@ runStep(process.execPath, ["--import", "tsx", "src/cli/main.ts", "setup", "--wit
 
 const junit = join(reports, "python.xml");
 const { python, env } = await pythonTools();
-const pytest = runStep(python, ["-m", "pytest", "-q", "-n", "2", "-rs", `--junitxml=${junit}`], {
+// Three keep two cores at work while one of them waits for a process that it started.
+const pytest = runStep(python, ["-m", "pytest", "-q", "-n", "3", "-rs", `--junitxml=${junit}`], {
   env,
   cwd: join(root, "python"),
   keepGoing: true,
