@@ -58,7 +58,9 @@ export function backend(worker: ModelWorker, { graceMs = 10_000 } = {}): Fastify
       if (request.query.cancelOnDisconnect) jobs.cancel(user, id);
     });
     const events = asEvents(jobs.follow(user, id, gone.signal));
-    return reply.type("text/event-stream").header("cache-control", "no-cache").send(Readable.from(events));
+    // A stream has its connection for itself: kept open behind it, a shutdown would wait for that.
+    reply.type("text/event-stream").headers({ "cache-control": "no-cache", connection: "close" });
+    return reply.send(Readable.from(events));
   });
 
   app.get("/health", async () => ({ workerPid: (await worker.pid()) ?? null }));

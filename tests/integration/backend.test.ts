@@ -42,6 +42,8 @@ function client(base: string, user: string) {
       const init = { headers: { "x-user": user }, ...(signal ? { signal } : {}) };
       const response = await fetch(`${base}/jobs/${id}/events${query}`, init);
       expect(response.headers.get("content-type")).toContain("text/event-stream");
+      // One that is kept open behind its stream holds a shutdown up until it times out.
+      expect(response.headers.get("connection")).toBe("close");
       let rest = "";
       for await (const part of response.body ?? []) {
         rest += Buffer.from(part).toString();
