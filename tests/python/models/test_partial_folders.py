@@ -79,6 +79,24 @@ def test_a_process_at_work_keeps_its_folder_whoever_sweeps(tmp_path: Path) -> No
     assert hidden(tmp_path) == []
 
 
+def test_one_that_goes_with_its_process_meanwhile_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = os.scandir
+
+    def after_its_end(path: str | int) -> Iterator[os.DirEntry[str]]:
+        if str(path).endswith(".partial") and child.poll() is None:
+            child.communicate("")
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", after_its_end)
+    with at_work(tmp_path / "model") as child:
+        assert leftovers(tmp_path) == []
+    with at_work(tmp_path / "model") as child:
+        make(tmp_path / "another")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["another"]
+
+
 def of_another_machine(folder: Path) -> None:
     (folder / "lock").write_text("elsewhere\n1\n")
 

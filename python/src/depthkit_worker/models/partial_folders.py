@@ -96,7 +96,9 @@ def leftovers(parent: Path) -> list[Leftover]:
     found = []
     for folder in _partials(parent):
         with _looked_at(folder) as owner:
-            found.append(Leftover(folder, _size(folder), owner))
+            size = _size(folder)
+            if folder.exists():  # It may have gone with the end of its work meanwhile.
+                found.append(Leftover(folder, size, owner))
     return found
 
 
@@ -140,11 +142,12 @@ def _partials(parent: Path) -> list[Path]:
 
 
 def _size(folder: Path) -> int:
-    """Of the files in it, while others may come and go."""
+    """Of the files in it, while they and the folder may go."""
     total = 0
-    for path in folder.rglob("*"):
-        with suppress(OSError):
-            total += path.lstat().st_size if path.is_file() else 0
+    for where, _, names in os.walk(folder):  # which passes over what is gone, where `rglob` fails
+        for name in names:
+            with suppress(OSError):
+                total += Path(where, name).lstat().st_size
     return total
 
 
