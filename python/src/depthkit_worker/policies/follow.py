@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -39,10 +38,12 @@ R = TypeVar("R")
 class Follower:
     """Follows a policy through the passes of a decoder."""
 
-    def __init__(self, policy: Policy, blocks: tuple[int, ...], tally: Tally) -> None:
+    def __init__(self, policy: Policy, blocks: tuple[int, ...], there: tuple[bool, ...]) -> None:
+        """`blocks`: those the policy is about; `there`: of each block, whether it has its feed-forward."""
         self._decisions = decisions_of(policy)
         self.blocks = blocks
-        self.tally = tally
+        self.there = there
+        self.tally = Tally(there, blocks, warm_up_of(policy))
         self._tokens: Tokens | None = None
         self._runs: Tensor = torch.zeros(0, dtype=torch.bool)
         self._places: Tensor | None = None
@@ -160,7 +161,6 @@ class _LedHands:
         self._hands = hands
         self._policy = policy
         self._follower = follower
-        self._no_pass = deepcopy(follower.tally)
 
     def run(
         self,
@@ -172,7 +172,7 @@ class _LedHands:
         note: Note = lambda _text: None,
         kind: str | None = None,
     ) -> Generator[R]:
-        led = _Led(work, self._policy, self._follower.blocks, self._no_pass)
+        led = _Led(work, self._policy, self._follower.blocks, self._follower.there)
         kind = f"{kind or type(work).__name__} by a policy"
         with closing(self._hands.run(led, items, job, ordered=ordered, note=note, kind=kind)) as all_found:
             for found in all_found:
@@ -189,20 +189,18 @@ class _Led(Generic[P, R]):
     work: Work[P, R]
     policy: Policy
     blocks: tuple[int, ...]
-    tally: Tally
-    """Of no pass."""
+    there: tuple[bool, ...]
 
     def run(self, decoder: Decoder, part: P, job: Job) -> Iterator[R | Tally]:
-        follower = Follower(self.policy, self.blocks, deepcopy(self.tally))
+        follower = Follower(self.policy, self.blocks, self.there)
         with _leading(follower, decoder):
             yield from self.work.run(decoder, part, job)
         yield follower.tally
 
 
 def follower_of(subnetwork: Subnetwork, policy: Policy) -> Follower:
-    blocks = _candidates(subnetwork, policy)
-    there = [Parts.FEED_FORWARD not in lost for lost in subnetwork.lost]
-    return Follower(policy, blocks, Tally(there, blocks, warm_up_of(policy)))
+    there = tuple(Parts.FEED_FORWARD not in lost for lost in subnetwork.lost)
+    return Follower(policy, _candidates(subnetwork, policy), there)
 
 
 @contextmanager
