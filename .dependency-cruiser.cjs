@@ -1,9 +1,10 @@
 /** The import walls of docs/architecture.md: who may know whom. */
 const layers = {
   errors: [],
-  // Helpers on plain arrays, rank statistics and what callers give: every layer may take them, as it may take
-  // errors.
+  // Helpers on plain arrays, rank statistics, what callers give, several things at a time: every layer may
+  // take them, as it may take errors.
   arrays: ["errors"],
+  "at-once": [],
   ranks: ["errors"],
   options: ["errors"],
   progress: [],
@@ -55,6 +56,7 @@ const singleFiles = new Set([
   "errors",
   "calls",
   "arrays",
+  "at-once",
   "ranks",
   "options",
   "progress",
@@ -87,7 +89,7 @@ module.exports = {
       from: { path: path(layer) },
       to: {
         path: "^src/",
-        pathNot: [layer, "arrays", "ranks", "options", "progress", ...allowed].map(path),
+        pathNot: [layer, "arrays", "at-once", "ranks", "options", "progress", ...allowed].map(path),
       },
     })),
   ],

@@ -1,3 +1,4 @@
+import { atOnce } from "../at-once.ts";
 import { DepthkitError, type ErrorCode } from "../errors.ts";
 import { Corpus } from "../model/corpus.ts";
 import { type RepairedSubnetwork, Subnetwork } from "../model/model.ts";
@@ -116,19 +117,25 @@ async function compare(
 ): Promise<RepairComparison> {
   const { repairs, evaluate, signal, onProgress, timeoutMs, onRow } = options;
   const call = { signal, onProgress, timeoutMs };
-  const comparison: RepairComparison = {
-    dense: await evaluate(pruned.model, call),
-    removed: await evaluate(pruned, call),
-    rows: [],
-    subnetworks: [],
+  const dense = await evaluate(pruned.model, call);
+  const removed = await evaluate(pruned, call);
+  const most = pruned.model.trainingsAtOnce;
+  const made = await atOnce(
+    repairs,
+    most,
+    async (repair, stop) => {
+      const found = await rowOf(repair, pruned, corpus, evaluate, { ...call, signal: stop });
+      onRow?.(found.row);
+      return found;
+    },
+    signal,
+  );
+  return {
+    dense,
+    removed,
+    rows: made.map(({ row }) => row),
+    subnetworks: made.map(({ subnetwork }) => subnetwork),
   };
-  for (const repair of repairs) {
-    const { row, subnetwork } = await rowOf(repair, pruned, corpus, evaluate, call);
-    comparison.rows.push(row);
-    comparison.subnetworks.push(subnetwork);
-    onRow?.(row);
-  }
-  return comparison;
 }
 
 async function rowOf(

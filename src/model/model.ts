@@ -334,7 +334,7 @@ export class RepairedSubnetwork extends Subnetwork {
   }
 }
 
-type Loaded = Pick<Result<"model.load">, "model" | "info" | "screening">;
+type Loaded = Pick<Result<"model.load">, "model" | "info" | "screening" | "actors">;
 
 /** A model in the worker's memory: the subnetwork that nothing is removed from. */
 export class Model extends Subnetwork {
@@ -348,10 +348,18 @@ export class Model extends Subnetwork {
   readonly connection: Executor;
   /** @internal */
   readonly handle: Handle;
+  /**
+   * Trainings that are done at the same time where as many are asked for: by the workers of a pool, or the
+   * actors of a cluster.
+   *
+   * @internal
+   */
+  readonly trainingsAtOnce: number;
 
   /** @internal */
-  constructor(connection: Executor, { model, info, screening }: Loaded) {
+  constructor(connection: Executor, { model, info, screening, actors }: Loaded) {
     super(() => this, [], []);
+    this.trainingsAtOnce = actors ?? connection.workers;
     this.info = info;
     this.screening = screening;
     this.connection = connection;

@@ -147,6 +147,9 @@ export const modelLoadResult = named(
         "What the precision `screen` multiplies in; float32 where the device has no fast instructions for " +
           "bfloat16; null where the model is not loaded in float32, and nothing is to be gained.",
       ),
+    actors: count()
+      .nullable()
+      .describe("Of the worker's cluster that hold it, or are about to; null: it drives none."),
   }),
 );
 

@@ -42,6 +42,7 @@ export const workerStatusResult = named(
     running: z.string().nullable().describe("The method the compute thread is at."),
     reading: z.string().nullable().describe("The method that runs beside it: reading and tokenising."),
     queued: count().describe("Calls that wait for one of these two."),
+    away: count().describe("Calls whose work one actor of a cluster does by itself."),
     models: count().describe("Held, as the next three are."),
     corpora: count().describe("Corpora held."),
     tasks: count().describe("Of both kinds."),

@@ -20,6 +20,11 @@ export abstract class Executor {
   /** Where the workers are, where that is another machine, whose paths are not ours. */
   abstract readonly remote: string | undefined;
 
+  /** Workers, which do different calls at the same time. */
+  get workers(): number {
+    return 1;
+  }
+
   /** Why no call is answered any more; undefined while they are. */
   abstract readonly ended: DepthkitError | undefined;
 

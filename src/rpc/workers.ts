@@ -72,6 +72,10 @@ export class Workers extends Executor {
     return this.members[0]?.line.connection.remote;
   }
 
+  override get workers(): number {
+    return this.members.length;
+  }
+
   get ended(): DepthkitError | undefined {
     const ended = this.members.map((member) => member.ended);
     return ended.includes(undefined) ? undefined : ended[0];

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { pythonTools } from "../../scripts/python-tools.ts";
-import { Depthkit, planStudy } from "../../src/index.ts";
+import { compareRepairs, Depthkit, planStudy } from "../../src/index.ts";
 import { tinyModel } from "./tiny-model.ts";
 
 test("a cluster's values are those of one device, and share its journal", async () => {
@@ -51,6 +51,41 @@ test("a cluster's values are those of one device, and share its journal", async 
     const { scores, split, distinct } = await model.evaluateSubnetworks(corpus, sets, options).result;
     return { values: scores.flatMap(({ values }) => [values.loss, values.kl]), split, distinct };
   };
+  /** Trainings that each take an actor, and the most that were away at a time. */
+  const training = async (kit: Depthkit) => {
+    const model = await kit.loadModel(source, { device: "cpu", dtype: "float32" });
+    const corpus = await model.loadCorpus(text, { sequences: 8, length: 32 });
+    const other = await model.loadCorpus(text, { sequences: 2, length: 32, skip: 8 });
+    let away = 0;
+    const steps: number[] = [];
+    const named = [1, 2, 3].map((seed) => ({
+      name: `seed ${seed}`,
+      steps: [
+        {
+          method: "lora" as const,
+          rank: 2,
+          training: { steps: 60, batchSize: 2, learningRate: 1e-3, seed, folder: join(folder, `${seed}`) },
+          onTraining: ({ step }: { step: number }) => steps.push(step),
+        },
+      ],
+    }));
+    const looking = setInterval(async () => {
+      away = Math.max(away, (await kit.status()).away);
+    }, 20);
+    const { rows } = await compareRepairs(model.without(["block.2", "block.3"]), corpus, {
+      repairs: named,
+      evaluate: async (on, call) => {
+        const { scores } = await on.model.evaluateSubnetworks(other, [on], call).result;
+        return { loss: scores[0]?.values.loss ?? Number.NaN };
+      },
+    });
+    clearInterval(looking);
+    await model.close();
+    for (const { error } of rows) expect(error).toBeNull();
+    for (const { name } of named) rmSync(join(folder, name.slice(5)), { recursive: true });
+    expect(Math.max(...steps)).toBe(60);
+    return { away, losses: Object.fromEntries(rows.map(({ name, scores }) => [name, scores?.["loss"]])) };
+  };
   try {
     await using cluster = await Depthkit.start({ python, cluster: "auto", actors: 2 });
     const there = await measured(cluster, join(folder, "there"));
@@ -69,6 +104,11 @@ test("a cluster's values are those of one device, and share its journal", async 
     expect(here.split).toBeNull();
     for (const [place, value] of there.values.entries())
       expect(value).toBeCloseTo(here.values[place] ?? 0, 6);
+    const [trained, alone] = [await training(cluster), await training(kit)];
+    expect(trained.away).toBe(2);
+    expect(alone.away).toBe(0);
+    for (const [name, loss] of Object.entries(trained.losses))
+      expect(loss).toBeCloseTo(alone.losses[name] ?? 0, 5);
     const [far, near] = [await ofOne(cluster), await ofOne(kit)];
     expect(near.numbers.length).toBeGreaterThan(6);
     for (const [place, value] of far.numbers.entries())

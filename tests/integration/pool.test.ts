@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { Depthkit, type KitEvent, type Model } from "../../src/index.ts";
+import { compareRepairs, Depthkit, type KitEvent, type Model } from "../../src/index.ts";
 import { type Death, dyingWorkers, killTheDying } from "./dying-worker.ts";
 import { tinyModel } from "./tiny-model.ts";
 
@@ -52,6 +52,31 @@ test("a model is in each of them, and calls go to the least busy", async () => {
   controller.abort();
   for (const sleep of sleeps) await expect(sleep).rejects.toMatchObject({ code: "CANCELLED" });
   await eventually(async () => (await statuses()).map(({ running }) => running)).toEqual([null, null]);
+});
+
+test("repairs that are compared are trained side by side, one in each", async () => {
+  const corpus = await model.loadCorpus(prose("fox"), { sequences: 4, length: 64 });
+  const training = { steps: 30, batchSize: 2 };
+  let both = false;
+  const onTraining = async () => {
+    const running = (await statuses()).map((status) => status.running);
+    both ||= running.every((method) => method === "repair.fit");
+  };
+  const { rows, subnetworks } = await compareRepairs(model.without(["block.2"]), corpus, {
+    repairs: [1, 2].map((rank) => ({
+      name: `rank ${rank}`,
+      steps: [{ method: "lora" as const, rank, training, onTraining }],
+    })),
+    evaluate: async (on, call) => ({
+      loss: (await on.perplexity(prose("owl"), { chunk: 32, ...call })).loss,
+    }),
+  });
+  expect(both).toBe(true);
+  expect(rows.map(({ name, error }) => [name, error])).toEqual([
+    ["rank 1", null],
+    ["rank 2", null],
+  ]);
+  await Promise.all([corpus, ...subnetworks].map((one) => one?.close()));
 });
 
 test("every worker gives the same numbers, and reads what a call needs", async () => {

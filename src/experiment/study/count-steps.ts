@@ -10,7 +10,11 @@ export const rankingSteps = ({ conditions }: OpenModel, { rankings }: SettledPla
   1 + conditions.length * (1 + rankings.length);
 
 /** At most: a repair that does not apply is not measured. */
-export function measuringSteps({ evaluations }: OpenModel, { texts }: SettledPlan, points: Points): number {
+export function measuringSteps(
+  { model, evaluations }: OpenModel,
+  { texts }: SettledPlan,
+  points: Points,
+): number {
   const wanted = evaluations.map((opened) => ({
     shared: isShared(opened),
     by: new Set(points.wantedBy(opened.evaluation.where)),
@@ -25,6 +29,6 @@ export function measuringSteps({ evaluations }: OpenModel, { texts }: SettledPla
     return measured.reduce((sum, count) => sum + count, told);
   };
   const bare = points.subjects.filter(({ repair }) => repair === null);
-  const batches = batchesOf(points.subjects.filter(({ repair }) => repair !== null));
+  const batches = batchesOf(points.subjects, model.trainingsAtOnce);
   return batches.reduce((sum, batch) => sum + batch.length + stepsOn(batch), stepsOn(bare));
 }

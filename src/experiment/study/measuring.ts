@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { present } from "../../arrays.ts";
+import { atOnce } from "../../at-once.ts";
 import { objectDigest } from "../../journal/key.ts";
 import type { RepairedSubnetwork, Subnetwork } from "../../model/model.ts";
 import type { CallOptions } from "../../rpc/call-options.ts";
@@ -37,7 +38,7 @@ export async function measureAll(work: Measuring): Promise<Findings> {
   const { subjects } = work.points;
   const bare = subjects.filter(({ repair }) => repair === null);
   await measureOn(work, bare, async (subject) => bareOf(work, subject), found);
-  for (const batch of batchesOf(subjects.filter(({ repair }) => repair !== null))) {
+  for (const batch of batchesOf(subjects, work.opened.model.trainingsAtOnce)) {
     await measureRepaired(work, batch, found);
   }
   return found;
@@ -65,19 +66,21 @@ type Make = (subject: Subject, call: CallOptions) => Promise<Subnetwork>;
 /** Repairs held at a time: fitted in closed form they are small, and what is trained may not be. */
 const heldTogether = 8;
 
-export function batchesOf(subjects: readonly Subject[]): Subject[][] {
+/** The repaired subnetworks, those of a batch held together: of trained ones as many as train at once. */
+export function batchesOf(subjects: readonly Subject[], trainingsAtOnce: number): Subject[][] {
   const batches: Subject[][] = [];
-  for (const subject of subjects) {
+  for (const subject of subjects.filter(({ repair }) => repair !== null)) {
     const last = batches.at(-1);
-    const small = !isTrained(subject);
-    if (last !== undefined && small && last.length < heldTogether && !last.some(isTrained))
-      last.push(subject);
+    const trained = isTrained(subject);
+    const most = trained ? trainingsAtOnce : heldTogether;
+    const fits = last?.every((one) => isTrained(one) === trained) && last.length < most;
+    if (last !== undefined && fits) last.push(subject);
     else batches.push([subject]);
   }
   return batches;
 }
 
-const isTrained = ({ repair }: Subject): boolean => repair?.settled.steps.some(trains) ?? false;
+export const isTrained = ({ repair }: Subject): boolean => repair?.settled.steps.some(trains) ?? false;
 
 const bareOf = ({ opened }: Measuring, { removed }: Subject): Subnetwork => opened.model.without(removed);
 
@@ -192,18 +195,22 @@ async function measureRepaired(work: Measuring, batch: readonly Subject[], found
     return made;
   };
   try {
-    const good: Subject[] = [];
-    for (const subject of batch) {
-      const label = `repair ${describe(subject)}`;
-      const reports = await steps.step(
-        label,
-        keyOf(subject),
-        z.array(fitReport),
-        async (call) => (await fitOf(subject, call)).reports,
-      );
-      found.fits.set(subject, reports);
-      if (!isFailure(reports)) good.push(subject);
-    }
+    const most = batch.some(isTrained) ? batch.length : 1;
+    await atOnce(
+      batch,
+      most,
+      async (subject, signal) => {
+        const reports = await steps.step(
+          `repair ${describe(subject)}`,
+          keyOf(subject),
+          z.array(fitReport),
+          async (call) => (await fitOf(subject, { ...call, signal })).reports,
+        );
+        found.fits.set(subject, reports);
+      },
+      steps.signal,
+    );
+    const good = batch.filter((subject) => !isFailure(found.fits.get(subject)));
     await measureOn(work, good, async (subject, call) => (await fitOf(subject, call)).subnetwork, found);
   } finally {
     await Promise.all([...fitted.values()].map((made) => made.close()));

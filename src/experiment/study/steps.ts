@@ -57,6 +57,11 @@ export class Steps {
     this.#options = options;
   }
 
+  /** Ends all of it. */
+  get signal(): AbortSignal | undefined {
+    return this.#options.signal;
+  }
+
   begin(total: number, planned: Planned | null): void {
     this.#total = total;
     this.tell({ kind: "begun", total, planned });

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import sys
+import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import ray
 import torch
 
-from depthkit_worker.cluster.messages import Done, Failed, Loaded, ModelOrder
+from depthkit_worker.cache_folder import user_cache_folder
+from depthkit_worker.cluster.messages import Done, Failed, Loaded, ModelOrder, Reported
 from depthkit_worker.cluster.orders import Begun, Order
 from depthkit_worker.cluster.pace import measure_pace
 from depthkit_worker.errors import DepthkitError
@@ -30,7 +29,8 @@ HELD = 4
 
 
 class PieceActor:
-    """One device's worth of the cluster. `stop` is called beside the others, which come one by one."""
+    """One device's worth of the cluster. `stop` and `news` are called beside the others, which come one by
+    one."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
@@ -38,12 +38,13 @@ class PieceActor:
         self._orders: OrderedDict[tuple[str, str], Begun] = OrderedDict()
         self._data: OrderedDict[tuple[str, str], Any] = OrderedDict()
         self._stopped: set[str] = set()
+        self._news = News()
 
     def load(self, order: ModelOrder) -> Loaded | Failed:
         torch.set_num_threads(self._threads)
         try:
             decoder = load_model(
-                order.source, _cache_folder(), order.options, _Watched(order.key, self._stopped)
+                order.source, user_cache_folder(), order.options, _Watched(order.key, self._stopped)
             )
             _require_same(decoder, order)
         except DepthkitError as error:
@@ -62,11 +63,16 @@ class PieceActor:
         """Give up all that belongs to `run`, also what has not begun."""
         self._stopped.add(run)
 
-    def run(self, run: str, key: str, refs: tuple[Any, ...], piece: Any) -> Done | Failed | None:
+    @ray.method(concurrency_group="control")  # type: ignore[untyped-decorator]
+    def news(self, run: str) -> list[Any]:
+        """What a piece of `run` has said since it was asked last."""
+        return self._news.take(run)
+
+    def run(self, run: str, key: str, refs: tuple[Any, ...], piece: Any, aloud: bool) -> Done | Failed | None:
         """`refs`: of the order, and of the data where it is about some, in a tuple so that each is fetched
-        once and not for every piece. None: stopped."""
+        once and not for every piece. `aloud`: it is asked for news meanwhile. None: stopped."""
         torch.set_num_threads(self._threads)
-        job = _Watched(run, self._stopped)
+        job = _Watched(run, self._stopped, self._news if aloud else None)
         started = time.perf_counter()
         try:
             job.check()
@@ -88,19 +94,45 @@ class PieceActor:
         return _held(self._orders, (key, order.hex()), begin)
 
 
-class _Watched:
-    """The job of a call that the worker may give up."""
+class News:
+    """What pieces say while they are done."""
 
-    def __init__(self, run: str, stopped: set[str]) -> None:
+    def __init__(self) -> None:
+        self._said: defaultdict[str, list[Any]] = defaultdict(list)
+        self._lock = threading.Lock()
+
+    def add(self, run: str, one: Any) -> None:
+        """Of reports of one phase the last one counts."""
+        with self._lock:
+            said = self._said[run]
+            last = said[-1] if said else None
+            if isinstance(one, Reported) and isinstance(last, Reported) and one.phase == last.phase:
+                said.pop()
+            said.append(one)
+
+    def take(self, run: str) -> list[Any]:
+        with self._lock:
+            return self._said.pop(run, [])
+
+
+class _Watched:
+    """The job of a call that the worker may give up. `news`: where it says how far it is; None: nowhere."""
+
+    def __init__(self, run: str, stopped: set[str], news: News | None = None) -> None:
         self._run = run
         self._stopped = stopped
+        self._news = news
 
     def check(self) -> None:
         if self._run in self._stopped:
             raise cancelled()
 
     def report(self, phase: str, done: int, total: int | None, unit: str = "") -> None:
-        return
+        self.part(Reported(phase, done, total, unit))
+
+    def part(self, one: Any) -> None:
+        if self._news is not None:
+            self._news.add(self._run, one)
 
 
 def _require_same(decoder: Decoder, order: ModelOrder) -> None:
@@ -130,13 +162,3 @@ def _held(kept: OrderedDict[tuple[str, str], T], key: tuple[str, str], make: Cal
             kept.popitem(last=False)
     kept.move_to_end(key)
     return kept[key]
-
-
-def _cache_folder() -> Path:
-    """This node's, by the rule of the SDK."""
-    own = os.environ.get("DEPTHKIT_CACHE_FOLDER") or os.environ.get("DEPTHKIT_HOME")
-    if own:
-        return Path(own)
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "depthkit"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "depthkit")

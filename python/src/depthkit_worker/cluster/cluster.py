@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from depthkit_worker.cluster.crew import Crew, crew_for
 from depthkit_worker.cluster.executor import RayExecutor
+from depthkit_worker.cluster.fits import RayFitter
 from depthkit_worker.cluster.hands import RayHands
 from depthkit_worker.cluster.messages import ModelOrder
 from depthkit_worker.cluster.ray_session import RaySession
@@ -26,7 +27,7 @@ from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 
 class Cluster:
-    """Models are placed on actors, and executors and hands made that have their work done there."""
+    """Models are placed on actors, and executors, hands and fitters made that have work done there."""
 
     def __init__(self, ray: RaySession) -> None:
         self._ray = ray
@@ -36,8 +37,9 @@ class Cluster:
         self._data: dict[int, Any] = {}
         """What was placed, by the object's identity, for as long as it lives."""
 
-    def place(self, decoder: Decoder, options: ModelOptions, job: Job) -> None:
-        """Have actors hold the model too, loaded from the same place; returns when the first one does."""
+    def place(self, decoder: Decoder, options: ModelOptions, job: Job) -> int:
+        """Have actors hold the model too, loaded from the same place; returns when the first one does. How
+        many do or are about to."""
         self._ray.wait(job)
         gpus = _gpus_of(decoder)
         crew = self._crews.get(gpus)
@@ -54,6 +56,7 @@ class Cluster:
             crew.drop(key)
             raise
         self._models[decoder] = (key, crew)
+        return crew.expected(key)
 
     def forget(self, decoder: Decoder) -> None:
         key, crew = self._models.pop(decoder)
@@ -66,6 +69,10 @@ class Cluster:
     def hands(self, subnetwork: Subnetwork) -> RayHands:
         key, crew = self._models[subnetwork.decoder]
         return RayHands(crew, key, subnetwork)
+
+    def fitter(self, decoder: Decoder) -> RayFitter:
+        key, crew = self._models[decoder]
+        return RayFitter(crew, key)
 
     def _placed(self, data: Data) -> Any:
         """Put into the object store once, from where each node fetches it once."""

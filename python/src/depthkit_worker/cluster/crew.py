@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -34,12 +35,16 @@ class Member:
     holds: dict[str, Loaded] = field(default_factory=dict)
     busy: int = 0
     """Pieces that are with it."""
+    whole: str | None = None
+    """The run that has it to itself: it gets no more pieces of others."""
 
 
 class Crew:
     """All actors of one need. `wanted`: how many at most; None: as many as there is room for."""
 
     def __init__(self, need: Need, wanted: int | None) -> None:
+        self.lock = threading.RLock()
+        """Calls share the actors: who looks at them or changes them holds it."""
         self._need = need
         self._wanted = wanted
         self.members: list[Member] = []
@@ -53,25 +58,30 @@ class Crew:
 
     def hold(self, order: ModelOrder) -> None:
         """Have every actor load a model, those that come later too."""
-        self._orders[order.key] = order
-        for member in self.members:
-            self._load(member, order)
-        self._tended = 0.0
+        with self.lock:
+            self._orders[order.key] = order
+            for member in self.members:
+                self._load(member, order)
+            self._tended = 0.0
 
     def drop(self, key: str) -> None:
-        self._orders.pop(key, None)
-        for member in self.members:
-            member.loading.pop(key, None)
-            member.holds.pop(key, None)
-            member.actor.stop.remote(key)
-            member.actor.unload.remote(key)
+        with self.lock:
+            self._orders.pop(key, None)
+            for member in self.members:
+                member.loading.pop(key, None)
+                member.holds.pop(key, None)
+                member.actor.stop.remote(key)
+                member.actor.unload.remote(key)
 
     def holding(self, key: str) -> list[Member]:
-        return [member for member in self.members if key in member.holds]
+        with self.lock:
+            return [member for member in self.members if key in member.holds]
 
-    def expected(self, key: str) -> int:
-        """Actors that hold the model or are about to."""
-        return sum(key in member.holds or key in member.loading for member in self.members)
+    def expected(self, key: str, *, free: bool = False) -> int:
+        """Actors that hold the model or are about to. `free`: but for those that another run has whole."""
+        with self.lock:
+            there = [member for member in self.members if key in member.holds or key in member.loading]
+            return sum(not free or member.whole is None for member in there)
 
     def pace(self, key: str) -> Pace:
         """As measured: the median of those that hold the model, or held it last."""
@@ -82,24 +92,26 @@ class Crew:
     def tend(self, note: Callable[[str], None]) -> None:
         """Take note of who is ready, and make actors where there is room. An actor that cannot hold a model
         takes no part: `note` hears why."""
-        for member in list(self.members):
-            self._hear(member, note)
-        now = time.monotonic()
-        if now - self._tended < TEND_SECONDS:
-            return
-        self._tended = now
-        missing = self._size() - len(self.members)
-        for _ in range(missing):
-            self._add()
+        with self.lock:
+            for member in list(self.members):
+                self._hear(member, note)
+            now = time.monotonic()
+            if now - self._tended < TEND_SECONDS:
+                return
+            self._tended = now
+            missing = self._size() - len(self.members)
+            for _ in range(missing):
+                self._add()
 
     def lost(self, member: Member) -> None:
         """An actor that has died, or does not answer: another one takes its place."""
         import ray
 
-        if member in self.members:
-            self.members.remove(member)
-            self._deaths += 1
-            ray.kill(member.actor)
+        with self.lock:
+            if member in self.members:
+                self.members.remove(member)
+                self._deaths += 1
+                ray.kill(member.actor)
         if self._deaths >= MOST_DEATHS:
             raise DepthkitError(
                 "WORKER_DIED",

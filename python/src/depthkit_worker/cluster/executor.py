@@ -46,8 +46,9 @@ class RayExecutor:
 
         seconds = [self._expected[_name(piece)] for piece in each] if self._expected else []
         order = ray.put(EngineOrder.of(evaluation))
+        pieces_of = Pieces((order, self._placed), len(each), each.__getitem__, seconds, name)
         found: Measured
-        for _, found in self._dispatch.run(Pieces((order, self._placed), each, seconds, name), progress):
+        for _, found in self._dispatch.run(pieces_of, progress):
             for index, codes, sequences in found.steps:
                 progress.step(index, codes, sequences)
             if found.heads:

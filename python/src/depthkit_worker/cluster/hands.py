@@ -52,7 +52,8 @@ class RayHands:
         order = ray.put(WorkOrder.of(self._subnetwork, work))
         pieces = Pieces(
             (order,),
-            [items.part(part) for part in cut.parts],
+            len(cut.parts),
+            lambda place: items.part(cut.parts[place]),
             [expected / dispatch.off for expected in cut.seconds],
             lambda place: f"items {cut.parts[place][0]} to {cut.parts[place][-1]}",
         )

@@ -43,6 +43,16 @@ class Failed:
 
 
 @dataclass(frozen=True)
+class Reported:
+    """How far a piece is that takes its actor whole."""
+
+    phase: str
+    done: int
+    total: int | None
+    unit: str
+
+
+@dataclass(frozen=True)
 class Done:
     """A piece that is finished."""
 

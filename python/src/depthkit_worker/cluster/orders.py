@@ -26,7 +26,16 @@ from depthkit_worker.subnetworks.hands import Work
 from depthkit_worker.subnetworks.subnetwork import Subnetwork
 
 T = TypeVar("T")
-Begun = Callable[[Any, Job], Any]
+
+
+class Telling(Job, Protocol):
+    """The job of a piece."""
+
+    def part(self, one: Any) -> None:
+        """Something to be heard where the piece is waited for, if it has its actor whole; else by nobody."""
+
+
+Begun = Callable[[Any, Telling], Any]
 """From a piece to what is found of it."""
 Ready = Callable[[Callable[[Any], T]], T]
 """Makes the data ready that pieces are cut from, once for all orders about them."""
@@ -91,28 +100,48 @@ class EngineOrder:
 
 
 @dataclass(frozen=True)
+class PackedRepair:
+    bare: Repair
+    """Without its edits."""
+    edits: dict[int, bytes]
+    """By block."""
+
+    @classmethod
+    def of(cls, repair: Repair) -> PackedRepair:
+        edits = {index: _as_bytes(edit) for index, edit in repair.edits.items()}
+        return cls(replace(repair, edits={}), edits)
+
+    def on(self, decoder: Decoder) -> Repair:
+        edits = {index: _at_block(data, decoder, index) for index, data in self.edits.items()}
+        return replace(self.bare, edits=edits)
+
+
+@dataclass(frozen=True)
+class PackedSubnetwork:
+    units: tuple[Unit, ...]
+    repairs: tuple[PackedRepair, ...]
+
+    @classmethod
+    def of(cls, subnetwork: Subnetwork) -> PackedSubnetwork:
+        return cls(subnetwork.units, tuple(map(PackedRepair.of, subnetwork.repairs)))
+
+    def on(self, decoder: Decoder) -> Subnetwork:
+        return Subnetwork(decoder, self.units, tuple(repair.on(decoder) for repair in self.repairs))
+
+
+@dataclass(frozen=True)
 class WorkOrder:
     """Work on one subnetwork."""
 
-    units: tuple[Unit, ...]
-    repairs: tuple[tuple[Repair, dict[int, bytes]], ...]
-    """Without their edits, and those by block."""
+    subnetwork: PackedSubnetwork
     work: Work[Any, Any]
 
     @classmethod
     def of(cls, subnetwork: Subnetwork, work: Work[Any, Any]) -> WorkOrder:
-        repairs = tuple(
-            (replace(repair, edits={}), {index: _as_bytes(edit) for index, edit in repair.edits.items()})
-            for repair in subnetwork.repairs
-        )
-        return cls(subnetwork.units, repairs, work)
+        return cls(PackedSubnetwork.of(subnetwork), work)
 
     def begin(self, decoder: Decoder, ready: Ready[Any]) -> Begun:
-        repairs = tuple(
-            replace(repair, edits={index: _at_block(data, decoder, index) for index, data in edits.items()})
-            for repair, edits in self.repairs
-        )
-        subnetwork = Subnetwork(decoder, self.units, repairs)
+        subnetwork = self.subnetwork.on(decoder)
 
         def do(part: Any, job: Job) -> tuple[Any, ...]:
             with removed(subnetwork):

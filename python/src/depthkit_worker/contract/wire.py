@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "d67280bea65738f863677bf268ec1b5b23c6c3e1fe0daf514e89b360801a25c5"
+CONTRACT_DIGEST = "56cc4c0e235eedf35302ae55320c6b2fc382f483209bdd3a0bbd536f80d2b2e5"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -1520,6 +1520,8 @@ class ModelLoadResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """sha256 over weights, configuration, tokenizer, dtype and attention."""
     screening: Screening | None
     """What the precision `screen` multiplies in; float32 where the device has no fast instructions for bfloat16; null where the model is not loaded in float32, and nothing is to be gained."""
+    actors: Annotated[int, Meta(ge=0, le=9007199254740991)] | None
+    """Of the worker's cluster that hold it, or are about to; null: it drives none."""
 
 
 class ModelPattern(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -2285,6 +2287,8 @@ class WorkerStatusResult(Struct, frozen=True, kw_only=True, forbid_unknown_field
     """The method that runs beside it: reading and tokenising."""
     queued: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Calls that wait for one of these two."""
+    away: Annotated[int, Meta(ge=0, le=9007199254740991)]
+    """Calls whose work one actor of a cluster does by itself."""
     models: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Held, as the next three are."""
     corpora: Annotated[int, Meta(ge=0, le=9007199254740991)]

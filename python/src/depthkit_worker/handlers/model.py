@@ -30,8 +30,7 @@ from depthkit_worker.subnetworks.screening import screening_of
 def load(session: Session, params: ModelLoadParams, call: Call) -> ModelLoadResult:
     started = time.monotonic()
     decoder = load_model(params.source, Path(os.environ["DEPTHKIT_CACHE_FOLDER"]), params, call)
-    if session.cluster is not None:
-        session.cluster.place(decoder, params, call)
+    actors = None if session.cluster is None else session.cluster.place(decoder, params, call)
     info = ModelInfo(
         source=decoder.source.name,
         revision=decoder.source.revision,
@@ -57,6 +56,7 @@ def load(session: Session, params: ModelLoadParams, call: Call) -> ModelLoadResu
         info=info,
         digest=model_digest(decoder),
         screening=screening_of(decoder),
+        actors=actors,
     )
 
 
@@ -85,6 +85,7 @@ def tokenizer(session: Session, params: ModelTokenizerParams, call: Call) -> Tok
 
 
 def unload(session: Session, params: ModelUnloadParams, call: Call) -> Empty:
+    session.away.wait(call.check, params.model)
     devices = session.close_model(params.model).devices
     for device in devices:
         release(device)

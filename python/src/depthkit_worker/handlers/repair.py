@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from depthkit_worker.contract.wire import (
@@ -9,6 +10,8 @@ from depthkit_worker.contract.wire import (
     RepairFitResult,
     RepairLoadParams,
     RepairLoadResult,
+    RepairMethod,
+    RepairReport,
     RepairSaveParams,
     RepairSaveResult,
     RepairUnloadParams,
@@ -19,22 +22,33 @@ from depthkit_worker.memory.allocator import give_back
 from depthkit_worker.models.adapter_files import is_adapter
 from depthkit_worker.repair.apart import gaps_apart
 from depthkit_worker.repair.fitting import Base
-from depthkit_worker.repair.methods import fit_repairs, repair_info
+from depthkit_worker.repair.methods import fit_repairs, repair_info, takes_steps
 from depthkit_worker.repair.peft_adapter import adapter_as_repair
 from depthkit_worker.repair.repair import Repair
 from depthkit_worker.repair.storage import load_repairs, save_repairs
+from depthkit_worker.repair.training.report import OnPoint
+from depthkit_worker.session.away import Away
 from depthkit_worker.session.call import Call
+from depthkit_worker.session.job import Job
 from depthkit_worker.session.session import Session
 
+Fitter = Callable[[Base, RepairMethod, OnPoint, Job], tuple[tuple[Repair, ...], RepairReport]]
 
-def fit(session: Session, params: RepairFitParams, call: Call) -> RepairFitResult:
+
+def fit(session: Session, params: RepairFitParams, call: Call) -> RepairFitResult | Away:
     subnetwork, corpus = subnetwork_of(session, params), session.corpora.get(params.corpus)
     check_readable(corpus, subnetwork.decoder)
     apart = gaps_apart(subnetwork.decoder, params)
     hands = None if session.cluster is None else session.cluster.hands
     base = Base(subnetwork, corpus, params, apart, hands)
-    repairs, report = fit_repairs(base, params.repair, call.part, call)
-    return RepairFitResult(repairs=_held(session, params.model, repairs), report=report)
+
+    def result(fitter: Fitter) -> RepairFitResult:
+        repairs, report = fitter(base, params.repair, call.part, call)
+        return RepairFitResult(repairs=_held(session, params.model, repairs), report=report)
+
+    if session.cluster is None or not takes_steps(params.repair):
+        return result(fit_repairs)
+    return Away(params.model, partial(result, session.cluster.fitter(subnetwork.decoder).fit_repairs))
 
 
 def save(session: Session, params: RepairSaveParams, call: Call) -> RepairSaveResult:

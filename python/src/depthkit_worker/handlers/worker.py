@@ -50,6 +50,7 @@ def status(session: Session, params: Empty, call: Call) -> WorkerStatusResult:
         running=session.compute.running,
         reading=session.light.running,
         queued=session.compute.waiting + session.light.waiting,
+        away=session.away.count,
         models=len(session.models),
         corpora=len(session.corpora),
         tasks=len(session.tasks) + len(session.generation_tasks),

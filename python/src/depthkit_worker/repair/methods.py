@@ -74,6 +74,12 @@ def fit_repairs(
     return repairs, report
 
 
+def takes_steps(options: RepairMethod) -> bool:
+    """Whether it is lowered step by step, each from the last, on the whole corpus: not to be cut."""
+    descends = isinstance(options, FoldOptions) and options.objective != "least-squares"
+    return descends or getattr(options, "training", None) is not None
+
+
 def _check_quantised(decoder: Decoder, options: RepairMethod) -> None:
     doing = f"Repairing by {options.__struct_config__.tag}"
     if isinstance(options, FoldOptions | PartialOptions | ReplacementBlockOptions):

@@ -13,6 +13,7 @@ import msgspec
 
 from depthkit_worker.contract.wire import METHODS
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.session.away import Away
 from depthkit_worker.session.call import Call, Send
 from depthkit_worker.session.handlers import Handler, Handlers
 from depthkit_worker.session.job import GLANCE
@@ -178,7 +179,7 @@ class Lanes:
 
     @property
     def idle(self) -> bool:
-        return all(lane.idle for lane in self._lanes)
+        return all(lane.idle for lane in self._lanes) and self._session.away.count == 0
 
     @property
     def crowded(self) -> bool:
@@ -193,6 +194,7 @@ class Lanes:
         call = waiting.call
         if call.method == FAREWELL:
             self._light.wait_for(waiting.after, call)
+            self._session.away.wait(call.check)
             if self._import_error is None:  # else nothing was ever held
                 self._table.forget_everything()(self._session)
             return
@@ -200,22 +202,27 @@ class Lanes:
             call.check()
             result = self._result(waiting)
             waiting.finished = True
+            if isinstance(result, Away):
+                self._session.away.begin(call, result, self._done)
+                return
             call.answer(result)
         except BaseException as error:
             waiting.finished = True
             call.fail(error)
-        finally:
-            self._done(call)
+        self._done(call)
 
-    def _result(self, waiting: Waiting) -> msgspec.Struct:
+    def _result(self, waiting: Waiting) -> msgspec.Struct | Away:
         call = waiting.call
         if call.method not in self._table.early:
             self._wait_for_imports(call)
         if waiting.after > 0:
             self._light.wait_for(waiting.after, call)
         typed = msgspec.msgpack.decode(waiting.params, type=METHODS[call.method][0])
-        with self._light.paused(call) if call.method in self._table.alone else nullcontext():
-            result: msgspec.Struct = self._handlers[call.method](self._session, typed, call)
+        alone = call.method in self._table.alone
+        if alone:
+            self._session.away.wait(call.check)  # others may share this machine
+        with self._light.paused(call) if alone else nullcontext():
+            result: msgspec.Struct | Away = self._handlers[call.method](self._session, typed, call)
         return result
 
     def _wait_for_imports(self, call: Call) -> None:

@@ -52,7 +52,7 @@ class Server:
         self._clients: set[bytes] = set()
         self._calls: dict[tuple[bytes, int], Call] = {}
         self._lanes = Lanes(handlers, self._session, self._forget)
-        self._inboxes: dict[Lane, zmq.Socket[bytes]] = {}
+        self._posts: dict[Lane, Send] = {}
 
     def run(self) -> None:
         poller = zmq.Poller()
@@ -177,14 +177,25 @@ class Server:
         except Exception as error:
             here.fail(error)
             return
-        # From here on the call is its lane's, and so is the socket it answers through.
+        # From here on the call is its lane's, and so is what it answers through.
         call = Call(client, request.id, request.m, here.frames, self._post_of(self._lanes.lane_of(request.m)))
         self._calls[client, request.id] = call
         self._lanes.submit(call, request.p)
 
     def _post_of(self, lane: Lane) -> Send:
-        """What a lane sends through: a socket that it alone uses, after it was made here."""
-        inbox = self._inboxes.get(lane)
-        if inbox is None:
-            inbox = self._inboxes[lane] = self._join_outbox()
-        return lambda frames: inbox.send_multipart(frames, copy=False)
+        """What a lane's calls are answered through, those too that went away from it: a socket that one of
+        them uses at a time."""
+        post = self._posts.get(lane)
+        if post is None:
+            post = self._posts[lane] = _in_turn(self._join_outbox())
+        return post
+
+
+def _in_turn(inbox: zmq.Socket[bytes]) -> Send:
+    lock = threading.Lock()
+
+    def send(frames: Sequence[Buffer]) -> None:
+        with lock:
+            inbox.send_multipart(frames, copy=False)
+
+    return send

@@ -11,7 +11,8 @@ from depthkit_worker.contract.wire import METHODS
 from depthkit_worker.session.session import Session
 
 Handler = Callable[..., Any]
-"""(session, params, call) -> result, params and result those of the method in the contract."""
+"""(session, params, call) -> result, params and result those of the method in the contract; or `Away`, which
+gives the result."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Handlers:
     unloads: frozenset[str]
     """Methods that end what light ones may still need, and wait for those that came before."""
     alone: frozenset[str]
-    """Methods beside which no light one runs: they take the time."""
+    """Methods beside which no other one runs: they take the time."""
     farewell: str
     """`module:function` that lets go of all that a session holds."""
 

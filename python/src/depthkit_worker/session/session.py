@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from depthkit_worker.errors import DepthkitError
+from depthkit_worker.session.away import AwayCalls
 from depthkit_worker.subnetworks.dense_streams import DenseStreams
 
 if TYPE_CHECKING:
@@ -34,15 +36,17 @@ class Registry(Generic[T]):
         self._last = 0
         self._items: dict[str, T] = {}
         self._owners: dict[str, str] = {}
+        self._lock = threading.RLock()
 
     def add(self, item: T, owner: str | None = None) -> str:
         """`owner`: the handle of what the object cannot do without, and goes with."""
-        self._last += 1
-        handle = f"{self._prefix}{self._last}"
-        self._items[handle] = item
-        if owner is not None:
-            self._owners[handle] = owner
-        return handle
+        with self._lock:
+            self._last += 1
+            handle = f"{self._prefix}{self._last}"
+            self._items[handle] = item
+            if owner is not None:
+                self._owners[handle] = owner
+            return handle
 
     def get(self, handle: str) -> T:
         try:
@@ -51,21 +55,24 @@ class Registry(Generic[T]):
             raise self._unknown(handle) from None
 
     def drop(self, handle: str) -> T:
-        if handle not in self._items:
-            raise self._unknown(handle)
-        self._owners.pop(handle, None)
-        return self._items.pop(handle)
+        with self._lock:
+            if handle not in self._items:
+                raise self._unknown(handle)
+            self._owners.pop(handle, None)
+            return self._items.pop(handle)
 
     def drop_of(self, owner: str) -> None:
-        for handle in [handle for handle, its_owner in self._owners.items() if its_owner == owner]:
-            self.drop(handle)
+        with self._lock:
+            for handle in [handle for handle, its_owner in self._owners.items() if its_owner == owner]:
+                self.drop(handle)
 
     def handles(self) -> tuple[str, ...]:
         return tuple(self._items)
 
     def clear(self) -> None:
-        self._items.clear()
-        self._owners.clear()
+        with self._lock:
+            self._items.clear()
+            self._owners.clear()
 
     def __len__(self) -> int:
         return len(self._items)
@@ -119,7 +126,8 @@ class LaneState:
 
 class Session:
     """One worker's state. The compute thread changes it, but for corpora and tasks, which the thread of
-    light calls adds, and it alone; the I/O thread only reads it, for status."""
+    light calls adds, and for repairs, which calls that are away add too; the I/O thread only reads it, for
+    status."""
 
     def __init__(self, ray: RaySession | None = None, *, remote: bool = False) -> None:
         self._ray = ray
@@ -129,6 +137,7 @@ class Session:
         self.ready = False
         self.compute = LaneState()
         self.light = LaneState()
+        self.away = AwayCalls()
         worker = secrets.token_hex(4)
         self.models: Registry[Decoder] = Registry("model", worker)
         self.corpora: Registry[Corpus] = Registry("corpus", worker)

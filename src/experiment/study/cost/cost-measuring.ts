@@ -4,7 +4,7 @@ import type { WorkSplit } from "../../../protocol/subnetworks.ts";
 import { parseUnit } from "../../../protocol/units.ts";
 import { evaluationKey, fitKey, textKey } from "../keys.ts";
 import { isShared, type Shared } from "../measure.ts";
-import { batchesOf } from "../measuring.ts";
+import { batchesOf, isTrained } from "../measuring.ts";
 import type { OpenEvaluation } from "../open.ts";
 import type { Points, Subject } from "../points.ts";
 import type { CostWork, RankedCost } from "./cost-rankings.ts";
@@ -26,7 +26,7 @@ export async function costOfMeasuring(
   const cost = new MeasuringCost(work, points, ranked);
   const bare = points.subjects.filter(({ repair }) => repair === null);
   await cost.measure("evaluation", bare);
-  for (const batch of batchesOf(points.subjects.filter(({ repair }) => repair !== null))) {
+  for (const batch of batchesOf(points.subjects, work.opened.model.trainingsAtOnce)) {
     await cost.repair(batch);
     await cost.measure("repaired evaluation", batch);
   }
@@ -112,6 +112,7 @@ class MeasuringCost {
 
   /** A repair that was fitted before is fitted again where something is still to be measured with it. */
   async repair(batch: readonly Subject[]): Promise<void> {
+    const together = batch.some(isTrained) ? batch.length : 1;
     for (const subject of batch) {
       const { repair } = subject;
       if (repair === null) continue;
@@ -126,8 +127,9 @@ class MeasuringCost {
       const pace = this.#repairs.get(name);
       row.subnetworks += 1;
       row.addTokens(condition.measured.info.tokens);
-      row.takes(pace?.seconds(gapsOf(subject.removed)) ?? nothing);
+      row.takes(times(pace?.seconds(gapsOf(subject.removed)) ?? nothing, 1 / together));
       row.bytes += figureBytes + 4 * checkpointNumbers * (pace?.trained ?? 0);
+      if (together > 1) row.note = `${together} trained at a time`;
       if (pace === undefined) row.note = "it applies to none of the sets that were tried";
     }
   }

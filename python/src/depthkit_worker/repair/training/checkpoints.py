@@ -68,7 +68,7 @@ class Checkpoints:
     def resume(self, state: State) -> Resumed:
         """Put the newest valid checkpoint into `state`."""
         skipped: list[str] = []
-        for step, folder in self._found():
+        for step, folder in _found(self._folder):
             why = self._fault(folder)
             if why is None:
                 try:
@@ -90,9 +90,8 @@ class Checkpoints:
 
     def finished(self, options: SettledTraining) -> bool:
         """Whether the newest whole checkpoint is the training's end."""
-        numbers = next(
-            (_json(folder / NUMBERS) for _, folder in self._found() if self._fault(folder) is None), None
-        )
+        whole = (folder for _, folder in _found(self._folder) if self._fault(folder) is None)
+        numbers = next((_json(folder / NUMBERS) for folder in whole), None)
         if numbers is None or (options.validation and numbers["validated"] < numbers["step"]):
             return False
         patience = options.patience
@@ -116,14 +115,8 @@ class Checkpoints:
                 (folder / MARK).write_text(json.dumps(files), encoding="utf-8")
                 prepared.put_in_place(Unattended())
         except (OSError, SafetensorError) as error:
-            raise DepthkitError(
-                "DISK_FULL" if disk_full(error) else "INTERNAL",
-                f"Saving step {state.step} of the training to {self._folder} failed: {error}. What was saved "
-                "before is whole; make room and run the same training again, and it goes on from there.",
-                folder=str(self._folder),
-                step=state.step,
-            ) from error
-        self._prune(state.step)
+            raise not_saved(self._folder, state.step, error) from error
+        prune(self._folder, state.step)
         self.newest = state.step
 
     def _fault(self, folder: Path) -> str | None:
@@ -131,37 +124,15 @@ class Checkpoints:
             self._faults[folder] = _fault(folder)
         return self._faults[folder]
 
-    def _prune(self, newest: int) -> None:
-        """Keep the newest and the one before it. Later ones were skipped as damaged."""
-        kept = 0
-        for step, folder in self._found():
-            if step <= newest and kept < KEPT:
-                kept += 1
-                continue
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def _found(self) -> list[tuple[int, Path]]:
-        """Checkpoints whole or not, the newest first."""
-        named = [(match, path) for path in self._folder.iterdir() if (match := _NAME.fullmatch(path.name))]
-        return sorted(((int(match[1]), path) for match, path in named), reverse=True)
-
     def _open(self, content: dict[str, Any]) -> None:
-        folder, path = self._folder, self._folder / IDENTITY
+        folder = self._folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
             others = [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
-            if not others:
-                partial = folder / f".{IDENTITY}.{os.getpid()}.partial"
-                partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-                _flush(partial)
-                partial.replace(path)
         except OSError as error:
-            raise DepthkitError(
-                "DISK_FULL" if disk_full(error) else "INVALID_ARGUMENT",
-                f"Training cannot keep checkpoints in {folder}: {error}. Give a folder that can be written "
-                f"to.",
-                folder=str(folder),
-            ) from error
+            raise cannot_keep(folder, error) from error
+        if not others:
+            write_identity(folder, (json.dumps(content, indent=2) + "\n").encode())
         if others and IDENTITY not in others:
             raise DepthkitError(
                 "TARGET_NOT_EMPTY",
@@ -211,6 +182,56 @@ class Checkpoints:
             folder=str(self._folder),
             differs=list(differences),
         )
+
+
+def step_of(folder: Path) -> int | None:
+    """Of which step a checkpoint is, by its name; None: it is none."""
+    match = _NAME.fullmatch(folder.name)
+    return None if match is None else int(match[1])
+
+
+def prune(folder: Path, newest: int) -> None:
+    """Keep the newest checkpoint and the one before it. Later ones were skipped as damaged."""
+    kept = 0
+    for step, one in _found(folder):
+        if step <= newest and kept < KEPT:
+            kept += 1
+            continue
+        shutil.rmtree(one, ignore_errors=True)
+
+
+def write_identity(folder: Path, content: bytes) -> None:
+    try:
+        partial = folder / f".{IDENTITY}.{os.getpid()}.partial"
+        partial.write_bytes(content)
+        _flush(partial)
+        partial.replace(folder / IDENTITY)
+    except OSError as error:
+        raise cannot_keep(folder, error) from error
+
+
+def cannot_keep(folder: Path, error: OSError) -> DepthkitError:
+    return DepthkitError(
+        "DISK_FULL" if disk_full(error) else "INVALID_ARGUMENT",
+        f"Training cannot keep checkpoints in {folder}: {error}. Give a folder that can be written to.",
+        folder=str(folder),
+    )
+
+
+def not_saved(folder: Path, step: int, error: Exception) -> DepthkitError:
+    return DepthkitError(
+        "DISK_FULL" if disk_full(error) else "INTERNAL",
+        f"Saving step {step} of the training to {folder} failed: {error}. What was saved before is whole; "
+        "make room and run the same training again, and it goes on from there.",
+        folder=str(folder),
+        step=step,
+    )
+
+
+def _found(folder: Path) -> list[tuple[int, Path]]:
+    """Checkpoints whole or not, the newest first."""
+    named = [(step, path) for path in folder.iterdir() if (step := step_of(path)) is not None]
+    return sorted(named, reverse=True)
 
 
 def _fault(folder: Path) -> str | None:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
+from depthkit_worker.cache_folder import user_cache_folder
 from depthkit_worker.contract.wire import TrainingPoint, TrainingReport
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.memory.allocator import freed_memory_kept
@@ -25,7 +26,6 @@ from depthkit_worker.repair.training.options import SettledTraining
 from depthkit_worker.repair.training.order import Order
 from depthkit_worker.repair.training.passes import Passes, Trained
 from depthkit_worker.repair.training.report import OnPoint
-from depthkit_worker.repair.training.scratch import user_cache_folder
 from depthkit_worker.repair.training.settings import check_options, identity
 from depthkit_worker.repair.training.state import Masters, State
 from depthkit_worker.repair.training.teacher import Wanted, teach

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,17 +10,6 @@ from pathlib import Path
 from depthkit_worker.disk_full import disk_full
 from depthkit_worker.errors import DepthkitError
 from depthkit_worker.models.partial_folders import partial_folder
-
-
-def user_cache_folder() -> Path:
-    """depthkit's own folder or its place in the user's cache, as src/worker/cache-folder.ts finds it."""
-    if own := os.environ.get("DEPTHKIT_HOME"):
-        return Path(own).resolve()
-    if os.name == "nt":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "depthkit"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "depthkit"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "depthkit"
 
 
 @contextmanager
