@@ -54,31 +54,6 @@ test("a model is in each of them, and calls go to the least busy", async () => {
   await eventually(async () => (await statuses()).map(({ running }) => running)).toEqual([null, null]);
 });
 
-test("repairs that are compared are trained side by side, one in each", async () => {
-  const corpus = await model.loadCorpus(prose("fox"), { sequences: 4, length: 64 });
-  const training = { steps: 30, batchSize: 2 };
-  let both = false;
-  const onTraining = async () => {
-    const running = (await statuses()).map((status) => status.running);
-    both ||= running.every((method) => method === "repair.fit");
-  };
-  const { rows, subnetworks } = await compareRepairs(model.without(["block.2"]), corpus, {
-    repairs: [1, 2].map((rank) => ({
-      name: `rank ${rank}`,
-      steps: [{ method: "lora" as const, rank, training, onTraining }],
-    })),
-    evaluate: async (on, call) => ({
-      loss: (await on.perplexity(prose("owl"), { chunk: 32, ...call })).loss,
-    }),
-  });
-  expect(both).toBe(true);
-  expect(rows.map(({ name, error }) => [name, error])).toEqual([
-    ["rank 1", null],
-    ["rank 2", null],
-  ]);
-  await Promise.all([corpus, ...subnetworks].map((one) => one?.close()));
-});
-
 test("every worker gives the same numbers, and reads what a call needs", async () => {
   const corpus = await model.loadCorpus(prose("fox"), { sequences: 4, length: 64 });
   const phases: string[] = [];
@@ -103,6 +78,31 @@ test("repairs are used where they are, and everywhere once they are saved", asyn
   expect(await repairs()).toEqual([1, 1]);
   await repaired.close();
   expect(await repairs()).toEqual([0, 0]);
+});
+
+test("repairs that are compared are trained side by side, one in each", async () => {
+  const corpus = await model.loadCorpus(prose("fox"), { sequences: 4, length: 64 });
+  const training = { steps: 30, batchSize: 2 };
+  let both = false;
+  const onTraining = async () => {
+    const running = (await statuses()).map((status) => status.running);
+    both ||= running.every((method) => method === "repair.fit");
+  };
+  const { rows, subnetworks } = await compareRepairs(model.without(["block.2"]), corpus, {
+    repairs: [1, 2].map((rank) => ({
+      name: `rank ${rank}`,
+      steps: [{ method: "lora" as const, rank, training, onTraining }],
+    })),
+    evaluate: async (on, call) => ({
+      loss: (await on.perplexity(prose("owl"), { chunk: 32, ...call })).loss,
+    }),
+  });
+  expect(both).toBe(true);
+  expect(rows.map(({ name, error }) => [name, error])).toEqual([
+    ["rank 1", null],
+    ["rank 2", null],
+  ]);
+  await Promise.all([corpus, ...subnetworks].map((one) => one?.close()));
 });
 
 test("a device for one model is refused, and so is a worker that there is not", async () => {
