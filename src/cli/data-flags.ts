@@ -3,6 +3,7 @@ import type { LoadCorpusOptions, LoadModelOptions, TextData } from "../index.ts"
 import { corpusOptions, modelOptions } from "../schemas.ts";
 import { addTokensFlag, type TokensFlag } from "./first-tokens.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
+import { wholeNumber } from "./values.ts";
 
 export interface ModelFlags {
   model: string;
@@ -51,3 +52,10 @@ export function addCorpusFlags(command: Command): Command {
 export function corpusOptionsOf(flags: CorpusFlags): LoadCorpusOptions {
   return schemaOptions(corpusOptions, flags, corpusStyles);
 }
+
+/** Of commands that split a text into parts. */
+export const spacingOption = (): Option =>
+  new Option(
+    "--spacing <n>",
+    "from one sequence of a part to the next (default: far apart, with room for five draws; 16 at most)",
+  ).argParser(wholeNumber(1));

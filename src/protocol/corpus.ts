@@ -15,6 +15,12 @@ export const corpusOptions = named(
     skip: count()
       .default(0)
       .describe("Sequences at the front to leave out, so that one text gives parts that share nothing."),
+    spacing: count(1)
+      .default(1)
+      .describe(
+        "From one sequence that is taken to the next, in sequences: 1 takes each, 8 every eighth, from all " +
+          "over the text.",
+      ),
     length: count(2).default(512).describe("Tokens per sequence."),
     packing: packing
       .default("pack")
@@ -56,8 +62,9 @@ export const corpusInfo = named(
     length: count(2).describe("Tokens per sequence, at most."),
     tokens: count().describe("Tokens held."),
     tokensTotal: count().describe("Tokens in the text as a whole."),
-    tokensDropped: count().describe("Tokens left out, in front and at the end."),
+    tokensDropped: count().describe("Tokens left out, in front, between and at the end."),
     skip: count().default(0).describe("Sequences left out in front."),
+    spacing: count(1).default(1).describe("From one sequence to the next, in sequences of the text."),
     packing: packing.describe("How texts became sequences."),
     separator: z.string().describe("What stands between two texts of a packed stream."),
     bos: bosPolicy.describe("The policy asked for."),

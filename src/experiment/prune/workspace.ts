@@ -78,7 +78,7 @@ export async function openWorkspace(
     const { fit, choose, report } = parts as Parts;
     const sequences: Corpus[] = [];
     for (let at = 0; at < report.info.sequences; at++) {
-      const skip = report.info.skip + at;
+      const skip = report.info.skip + at * report.info.spacing;
       sequences.push(await model.loadCorpus(data, { ...corpus, sequences: 1, skip, signal, timeoutMs }));
     }
     await checkApart(model, options, { fit, choose: choose.at(-1) ?? fit, corpus }, call);

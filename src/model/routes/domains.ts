@@ -22,17 +22,17 @@ export async function loadDomain(
 ): Promise<Domain> {
   const parts = await model.splitText(data, { ...rest, report: train + report, ...call });
   const opened: Corpus[] = [];
-  const cut = async (skip: number, sequences: number) => {
-    const { fit: _, choose: __, draw: ___, ...corpus } = rest;
+  const { skip, spacing } = present(parts.report, "the part to report on").info;
+  const cut = async (behind: number, sequences: number) => {
+    const { fit: _, choose: __, draw: ___, spacing: ____, ...corpus } = rest;
     const { connection, handle } = model.subject;
-    const asked = { ...corpus, skip, sequences, ...call };
+    const asked = { ...corpus, skip: skip + behind * spacing, spacing, sequences, ...call };
     const part = await loadCorpus(connection, handle.on(connection), data, asked);
     opened.push(part);
     return part;
   };
   try {
-    const { skip } = present(parts.report, "the part to report on").info;
-    return { name, parts, train: await cut(skip, train), report: await cut(skip + train, report) };
+    return { name, parts, train: await cut(0, train), report: await cut(train, report) };
   } catch (error) {
     await Promise.allSettled([parts, ...opened].map((one) => one.close()));
     throw error;

@@ -11,7 +11,7 @@ import { Corpus, type LoadCorpusOptions, loadCorpus } from "../corpus.ts";
 import type { Task } from "../task.ts";
 
 /** How a text is split into parts that share nothing. */
-export interface SplitTextOptions extends Omit<LoadCorpusOptions, "sequences" | "skip"> {
+export interface SplitTextOptions extends Omit<LoadCorpusOptions, "sequences" | "skip" | "spacing"> {
   /** Sequences that scores and repairs are fitted to; 0 for none. Default 0. */
   fit?: number | undefined;
   /** Sequences that decide. A list grows: each number counts from the same first sequence. */
@@ -20,6 +20,12 @@ export interface SplitTextOptions extends Omit<LoadCorpusOptions, "sequences" | 
   report?: number | undefined;
   /** Another draw of text, behind the earlier ones; default 0, the front of the text. */
   draw?: number | undefined;
+  /**
+   * From one sequence of a part to the next, in sequences of the text: what lies apart comes from different
+   * documents, and says more of the text as a whole. Default: as many as leave room for five draws, up to 16;
+   * with `packing: "none"` 1, as each sequence is a document.
+   */
+  spacing?: number | undefined;
 }
 
 /** Parts of one text that share nothing: what a search fits to, chooses on and reports on. */
@@ -48,7 +54,10 @@ export class TextParts implements AsyncDisposable {
 }
 
 /** Of each part; how many sequences it has, and where they begin, is the split's. */
-export const splitCorpusOptions = corpusOptions.omit({ sequences: true, skip: true });
+export const splitCorpusOptions = corpusOptions.omit({ sequences: true, skip: true, spacing: true });
+
+/** Of the default spacing. */
+const [roomForDraws, widestSpacing] = [5, 16];
 
 /** What a split is given beside the options of a corpus. */
 export const splitChecks = {
@@ -57,6 +66,7 @@ export const splitChecks = {
   choose: required(either(aWhole(1), listOf(aWhole(1), 1))),
   report: aWhole(0),
   draw: aWhole(0),
+  spacing: aWhole(1),
 };
 
 /** @throws DepthkitError NOT_ENOUGH_TEXT and INVALID_ARGUMENT, and what reading a corpus throws */
@@ -66,7 +76,7 @@ export async function splitText(on: Subject, data: TextData, given: SplitTextOpt
 }
 
 async function loadParts(on: Subject, data: TextData, given: SplitTextOptions): Promise<TextParts> {
-  const { fit = 0, choose, report = 0, draw = 0, ...options } = given;
+  const { fit = 0, choose, report = 0, draw = 0, spacing: _, ...options } = given;
   const sizes = [choose].flat();
   const most = Math.max(...sizes);
   if (sizes.some((size, at) => at > 0 && size <= (sizes[at - 1] ?? 0))) {
@@ -76,15 +86,24 @@ async function loadParts(on: Subject, data: TextData, given: SplitTextOptions): 
         "is larger than the one before it.",
     );
   }
-  const front = draw * (fit + most + report);
+  const each = fit + most + report;
+  const front = draw * each;
   const model = on.handle.on(on.connection);
   const loaded: Corpus[] = [];
-  const part = async (sequences: number, skip: number): Promise<Corpus> => {
-    const corpus = await loadCorpus(on.connection, model, data, { ...options, sequences, skip });
+  let spacing = given.spacing ?? 1;
+  const part = async (sequences: number, behind: number): Promise<Corpus> => {
+    const at = { sequences, skip: behind * spacing, spacing };
+    const corpus = await loadCorpus(on.connection, model, data, { ...options, ...at });
     loaded.push(corpus);
     return corpus;
   };
   try {
+    if (given.spacing === undefined && options.packing !== "none") {
+      const { tokensTotal, length } = (await part(1, 0)).info;
+      const room = Math.floor(tokensTotal / length / (roomForDraws * each));
+      spacing = Math.min(widestSpacing, Math.max(1, room));
+      await loaded.pop()?.close();
+    }
     // The last first: where the text is too short, the error then says what all parts need together.
     const reported = report === 0 ? undefined : await part(report, front + fit + most);
     const chosen: Corpus[] = [];

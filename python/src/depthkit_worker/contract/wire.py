@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "56cc4c0e235eedf35302ae55320c6b2fc382f483209bdd3a0bbd536f80d2b2e5"
+CONTRACT_DIGEST = "21bb4b8010e0f1d1de4abd9d6a49fc541446c83cc1fedd2d8c0179f5fcf39b67"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -23,6 +23,8 @@ class CorpusOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How many sequences to take; null: all there are."""
     skip: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
     """Sequences at the front to leave out, so that one text gives parts that share nothing."""
+    spacing: Annotated[int, Meta(ge=1, le=9007199254740991)] = 1
+    """From one sequence that is taken to the next, in sequences: 1 takes each, 8 every eighth, from all over the text."""
     length: Annotated[int, Meta(ge=2, le=9007199254740991)] = 512
     """Tokens per sequence."""
     packing: Packing = "pack"
@@ -419,9 +421,11 @@ class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     tokens_total: Annotated[int, Meta(ge=0, le=9007199254740991)]
     """Tokens in the text as a whole."""
     tokens_dropped: Annotated[int, Meta(ge=0, le=9007199254740991)]
-    """Tokens left out, in front and at the end."""
+    """Tokens left out, in front, between and at the end."""
     skip: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
     """Sequences left out in front."""
+    spacing: Annotated[int, Meta(ge=1, le=9007199254740991)] = 1
+    """From one sequence to the next, in sequences of the text."""
     packing: Packing
     """How texts became sequences."""
     separator: str

@@ -111,7 +111,8 @@ def make_corpus(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, job:
     """Tokenise `texts` and cut them into sequences.
 
     Packed: the texts joined by the separator, tokenised as one stream, cut into consecutive sequences of
-    equal length, the short rest dropped. Unpacked: a sequence per text, cut at the length. With BOS each
+    equal length, the short rest dropped. Unpacked: a sequence per text, cut at the length. Of these `skip` are
+    left out in front, and then every `spacing`-th is taken. With BOS each
     sequence starts with it and so holds one token of text less; one that the text itself has there is that
     one, and no second.
     """
@@ -133,6 +134,7 @@ def make_corpus(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, job:
         tokens=len(ids),
         tokens_total=cut.tokens_total,
         skip=options.skip,
+        spacing=options.spacing,
         tokens_dropped=cut.tokens_total - cut.tokens_taken,
         packing=options.packing,
         separator=options.separator,
@@ -164,6 +166,7 @@ def joined(
         tokens=len(ids),
         tokens_total=source.tokens_total,
         skip=source.skip,
+        spacing=source.spacing,
         tokens_dropped=source.tokens_dropped + prompts.tokens - sum(prompt_lengths),
         packing="none",
         separator=source.separator,
@@ -205,22 +208,23 @@ def _packed(
     end = taken = in_text = 0
     wanted, skip = options.sequences or 1, options.skip
     for number in itertools.count():
-        if options.sequences is not None and number == skip + options.sequences:
+        if len(rows) == options.sequences:
             break
         start = end + own.skipped(stream[end:])
         if start + room > len(stream):
             break
-        if number >= skip:
+        if number >= skip and (number - skip) % options.spacing == 0:
             in_text += own.at(stream[end:]) > 0
             rows.append(stream[start : start + room])
             taken += start + room - end
         end = start + room
-    need = room * (skip + wanted)
+    need = room * _reach(options)
     if len(rows) < wanted:
         raise DepthkitError(
             "NOT_ENOUGH_TEXT",
-            f"{wanted} sequences of {room} tokens of text{_behind(skip)} were asked for, {need} tokens in "
-            f"all; the text has {len(stream)}. Ask for fewer or shorter sequences, or give more text.",
+            f"{wanted} sequences of {room} tokens of text{_where(options)} were asked for, {need} tokens in "
+            f"all; the text has {len(stream)}. Ask for fewer or shorter sequences{_nearer(options)}, or give "
+            "more text.",
             have=len(stream),
             need=need,
             unit="tokens",
@@ -243,14 +247,25 @@ def _stream(tokeniser: Tokeniser, texts: Texts, separator: str, job: Job) -> Ids
     return ids
 
 
-def _behind(skip: int) -> str:
-    return f" behind the first {skip}" if skip else ""
+def _reach(options: CorpusOptions) -> int:
+    """Sequences up to the last one that is taken."""
+    return options.skip + ((options.sequences or 1) - 1) * options.spacing + 1
+
+
+def _where(options: CorpusOptions) -> str:
+    behind = f" behind the first {options.skip}" if options.skip else ""
+    return behind if options.spacing == 1 else f"{behind}, one of every {options.spacing},"
+
+
+def _nearer(options: CorpusOptions) -> str:
+    return "" if options.spacing == 1 else ", take them closer together (spacing)"
 
 
 def _unpacked(
     tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: int, own: _OwnBos, job: Job
 ) -> _Cut:
-    need, left_out = options.sequences or 1, 0
+    need = options.sequences or 1
+    there = 0
     rows: list[Ids] = []
     total = taken = in_text = 0
     for number, ids in enumerate(tokeniser.each(texts.texts, job), start=1):
@@ -261,20 +276,20 @@ def _unpacked(
         # A sequence of one token predicts nothing.
         if len(row) + options.length - room < 2:
             continue
-        if left_out < options.skip:
-            left_out += 1
-        elif options.sequences is None or len(rows) < options.sequences:
+        behind = there - options.skip
+        there += 1
+        due = behind >= 0 and behind % options.spacing == 0
+        if due and (options.sequences is None or len(rows) < options.sequences):
             rows.append(row)
             taken += start + len(row)
             in_text += own.at(ids) > 0
     if len(rows) < need:
         raise DepthkitError(
             "NOT_ENOUGH_TEXT",
-            f"{need} sequences, each a text of its own,{_behind(options.skip)} were asked for; "
-            f"{left_out + len(rows)} texts have the two tokens a sequence needs. Ask for fewer sequences, or "
-            "give more texts.",
-            have=left_out + len(rows),
-            need=options.skip + need,
+            f"{need} sequences, each a text of its own,{_where(options)} were asked for; {there} texts have "
+            f"the two tokens a sequence needs. Ask for fewer sequences{_nearer(options)}, or give more texts.",
+            have=there,
+            need=_reach(options),
             unit="texts",
         )
     return _Cut(rows, total, taken, in_text)
