@@ -98,8 +98,7 @@ if (sublayers > 0) await compare(`${sublayers} of 60 sublayers`, sublayers, ofSu
 async function compare(title: string, budget: number, ways: Readonly<Record<string, Way>>): Promise<void> {
   const found = new Map<string, Outcome[]>(chosen(ways).map(([name]) => [name, []]));
   for (let draw = 0; draw < Number(given.draws); draw++) {
-    // Parts in one piece, as in all that is kept.
-    const split = { fit: 32, choose: [2, 8], length: 512, draw, spacing: 1 };
+    const split = { fit: 32, choose: [2, 8], length: 512, draw };
     await using parts = await model.splitText(calibration, split);
     const { fit, choose: chooseOn } = parts;
     if (fit === undefined) throw new Error("There is a part to fit to.");

@@ -3,7 +3,6 @@ import type { LoadCorpusOptions, LoadModelOptions, TextData } from "../index.ts"
 import { corpusOptions, modelOptions } from "../schemas.ts";
 import { addTokensFlag, type TokensFlag } from "./first-tokens.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
-import { wholeNumber } from "./values.ts";
 
 export interface ModelFlags {
   model: string;
@@ -43,7 +42,7 @@ export function textDataOf({ data, textField, strict }: TextFlags): TextData {
 /** Flags of the commands that measure on a corpus. */
 export interface CorpusFlags extends TextFlags, TokensFlag {}
 
-const corpusStyles = { separator: { escaped: true } };
+const corpusStyles = { numbers: false, separator: { escaped: true } } as const;
 
 export function addCorpusFlags(command: Command): Command {
   return addTokensFlag(addSchemaFlags(addTextFlags(command), corpusOptions, corpusStyles));
@@ -52,10 +51,3 @@ export function addCorpusFlags(command: Command): Command {
 export function corpusOptionsOf(flags: CorpusFlags): LoadCorpusOptions {
   return schemaOptions(corpusOptions, flags, corpusStyles);
 }
-
-/** Of commands that split a text into parts. */
-export const spacingOption = (): Option =>
-  new Option(
-    "--spacing <n>",
-    "from one sequence of a part to the next (default: far apart, with room for five draws; 16 at most)",
-  ).argParser(wholeNumber(1));

@@ -28,7 +28,6 @@ import {
   addTextFlags,
   type ModelFlags,
   modelOptionsOf,
-  spacingOption,
   type TextFlags,
   textDataOf,
 } from "./data-flags.ts";
@@ -62,7 +61,6 @@ interface Flags extends ModelFlags, TextFlags, FormatFlags, PrecisionFlag {
   choose?: number[];
   report?: number;
   draw?: number;
-  spacing?: number;
   seed?: number;
   repair?: RepairFlags["method"] | "none";
   heal?: number;
@@ -73,7 +71,7 @@ interface Flags extends ModelFlags, TextFlags, FormatFlags, PrecisionFlag {
 }
 
 /** Of the parts' corpora; how many sequences each has is said by the parts' own flags. */
-const textStyles = { sequences: false, skip: false, spacing: false, separator: { escaped: true } } as const;
+const textStyles = { sequences: false, skip: false, numbers: false, separator: { escaped: true } } as const;
 const exportStyles = { dtype: false, note: false, vision: false } as const;
 
 export function registerPrune(command: Command): void {
@@ -123,8 +121,7 @@ export function registerPrune(command: Command): void {
       "held-out sequences that contenders are compared on (default: 16)",
       wholeNumber(4),
     )
-    .option("--draw <n>", "which draw of the text, the first being 0", wholeNumber(0))
-    .addOption(spacingOption());
+    .option("--draw <n>", "which draw of the text, the first being 0", wholeNumber(0));
   addSchemaFlags(command, corpusOptions, textStyles)
     .optionsGroup("The repair, fitted to every contender:")
     .addOption(
@@ -173,7 +170,7 @@ async function run(flags: Flags, folder: string, { signal, progress }: CommandCo
 
 function optionsOf(flags: Flags, call: CallOptions): PruneOptions {
   const { budget, out, units, candidates, protect, strategy, evaluations, minutes, seed, compare } = flags;
-  const { fit, choose, report, draw, spacing, evaluateData = [], task = [], shots, heal } = flags;
+  const { fit, choose, report, draw, evaluateData = [], task = [], shots, heal } = flags;
   const named = (files: readonly string[]) => Object.fromEntries(files.map((file) => [file, file]));
   const training: TrainingOptions = { steps: heal };
   return {
@@ -183,7 +180,7 @@ function optionsOf(flags: Flags, call: CallOptions): PruneOptions {
     data: textDataOf(flags),
     text: {
       ...schemaOptions(corpusOptions, flags, textStyles),
-      ...given({ fit, choose, report, draw, spacing }),
+      ...given({ fit, choose, report, draw }),
     },
     out,
     export: { ...schemaOptions(exportOptions, flags, exportStyles), ...formatOptionsOf(flags) },

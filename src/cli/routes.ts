@@ -3,7 +3,7 @@ import type { Routes, Subnetwork, TextData } from "../index.ts";
 import { formatNumber, renderTable } from "../report/index.ts";
 import { corpusOptions, promptOptions } from "../schemas.ts";
 import { checkJournal, runCommand } from "./command.ts";
-import { addModelFlags, type ModelFlags, spacingOption } from "./data-flags.ts";
+import { addModelFlags, type ModelFlags } from "./data-flags.ts";
 import { noteLines } from "./notes.ts";
 import { withWorker } from "./remote.ts";
 import { addSchemaFlags, schemaOptions } from "./schema-flags.ts";
@@ -20,7 +20,6 @@ interface Flags extends ModelFlags, SetFlags {
   train: number;
   report: number;
   draw: number;
-  spacing?: number;
   evaluations?: number;
   seed: number;
   journal?: string;
@@ -31,7 +30,7 @@ interface Flags extends ModelFlags, SetFlags {
 const textStyles = {
   sequences: false,
   skip: false,
-  spacing: false,
+  numbers: false,
   packing: false,
   separator: { escaped: true },
 } as const;
@@ -59,7 +58,7 @@ export function registerRoutes(command: Command): void {
           await kit.checkTarget(flags.save, { kind: "repair", signal });
         }
         const model = await loadModel(kit, flags, call);
-        const { fit, choose = [16], train, report, draw, spacing, textField, strict } = flags;
+        const { fit, choose = [16], train, report, draw, textField, strict } = flags;
         const corpus = schemaOptions(corpusOptions, flags, textStyles);
         const texts = Object.entries(flags.texts).map(([name, files]): [string, TextData] => [
           name,
@@ -68,7 +67,7 @@ export function registerRoutes(command: Command): void {
         const { budget, recipe, strategy, units, candidates, protect, evaluations, seed, journal } = flags;
         await using routes = await model.routes({
           texts: Object.fromEntries(texts),
-          split: { ...corpus, fit, choose, train, report, draw, spacing },
+          split: { ...corpus, fit, choose, train, report, draw },
           prompt: schemaOptions(promptOptions, flags, promptStyles),
           players: units,
           ...{ budget, recipe, strategy, candidates, protect, evaluations, seed, journal },
@@ -112,7 +111,6 @@ function addOwnFlags(command: Command): void {
     .option("--train <n>", "sequences of each domain that the router learns on", wholeNumber(2), 64)
     .option("--report <n>", "sequences of each domain that say what routing is worth", wholeNumber(2), 64)
     .option("--draw <n>", "which draw of the texts, the first being 0", wholeNumber(0), 0)
-    .addOption(spacingOption())
     .option("--evaluations <n>", "sets to evaluate at most, a domain", wholeNumber(1))
     .option("--seed <n>", "of strategies that draw", wholeNumber(0), 0)
     .option("--journal <folder>", "keep every evaluated set here; an interrupted search goes on from it")

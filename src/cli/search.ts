@@ -21,14 +21,7 @@ import {
 import { formatCount, formatNumber, renderTable } from "../report/index.ts";
 import { corpusOptions, exportFormats, gapRepairMethods, repairFitOptions } from "../schemas.ts";
 import { checkJournal, runCommand } from "./command.ts";
-import {
-  addModelFlags,
-  addTextFlags,
-  type ModelFlags,
-  spacingOption,
-  type TextFlags,
-  textDataOf,
-} from "./data-flags.ts";
+import { addModelFlags, addTextFlags, type ModelFlags, type TextFlags, textDataOf } from "./data-flags.ts";
 import { noteLines } from "./notes.ts";
 import { withWorker } from "./remote.ts";
 import { addRepairSettings, type ClosedForm, closedFormOf, settingsGiven } from "./repair-flags.ts";
@@ -43,7 +36,6 @@ interface Flags extends ModelFlags, TextFlags, SetFlags, PrecisionFlag {
   choose?: readonly number[];
   report: number;
   draw: number;
-  spacing?: number;
   reportData?: string[];
   task?: string;
   shots?: number;
@@ -60,7 +52,7 @@ interface Flags extends ModelFlags, TextFlags, SetFlags, PrecisionFlag {
 }
 
 /** Of the parts' corpora; how many sequences each has is said by the parts' own flags. */
-const textStyles = { sequences: false, skip: false, spacing: false, separator: { escaped: true } } as const;
+const textStyles = { sequences: false, skip: false, numbers: false, separator: { escaped: true } } as const;
 
 /** Of measuring what repairs are fitted to. */
 const fitStyles = { batchSize: { name: "repairBatch" } } as const;
@@ -108,7 +100,6 @@ function addOwnFlags(command: Command): void {
     )
     .option("--report <n>", "sequences that say what the choice is worth on unseen text", wholeNumber(0), 16)
     .option("--draw <n>", "which draw of the text, the first being 0", wholeNumber(0), 0)
-    .addOption(spacingOption())
     .option("--report-data <files...>", "report on this text too: another kind than it was chosen on")
     .option("--task <file>", "decide by the questions of this file in place of text")
     .option("--shots <n>", "examples in front of each question of --task", wholeNumber(0, 5))
@@ -152,9 +143,9 @@ async function search(
   call: CallOptions,
 ): Promise<ModelSearch<Subnetwork>> {
   const corpus = schemaOptions(corpusOptions, flags, textStyles);
-  const { fit, choose = [16], report, draw, spacing } = flags;
+  const { fit, choose = [16], report, draw } = flags;
   const { budget, recipe, strategy, candidates, protect, value } = flags;
-  const split = { ...corpus, fit, choose, report, draw, spacing, ...call };
+  const split = { ...corpus, fit, choose, report, draw, ...call };
   const parts = await model.splitText(textDataOf(flags), split);
   const reportOn: Corpus[] = parts.report === undefined ? [] : [parts.report];
   for (const file of flags.reportData ?? []) {

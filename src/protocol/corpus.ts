@@ -15,11 +15,14 @@ export const corpusOptions = named(
     skip: count()
       .default(0)
       .describe("Sequences at the front to leave out, so that one text gives parts that share nothing."),
-    spacing: count(1)
-      .default(1)
+    numbers: z
+      .array(count())
+      .min(1)
+      .nullable()
+      .default(null)
       .describe(
-        "From one sequence that is taken to the next, in sequences: 1 takes each, 8 every eighth, from all " +
-          "over the text.",
+        "Which of the text's sequences to take, counted from 0, in growing order; null: those that follow " +
+          "`skip`.",
       ),
     length: count(2).default(512).describe("Tokens per sequence."),
     packing: packing
@@ -64,7 +67,11 @@ export const corpusInfo = named(
     tokensTotal: count().describe("Tokens in the text as a whole."),
     tokensDropped: count().describe("Tokens left out, in front, between and at the end."),
     skip: count().default(0).describe("Sequences left out in front."),
-    spacing: count(1).default(1).describe("From one sequence to the next, in sequences of the text."),
+    numbers: z
+      .array(count())
+      .nullable()
+      .default(null)
+      .describe("Which of the text's sequences it holds; null: those that follow `skip`."),
     packing: packing.describe("How texts became sequences."),
     separator: z.string().describe("What stands between two texts of a packed stream."),
     bos: bosPolicy.describe("The policy asked for."),

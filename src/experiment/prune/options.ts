@@ -146,8 +146,8 @@ const evaluationChecks: Checks<PruneEvaluations> = {
   beside: anyOf("best", "all"),
 };
 
-const { fit, choose, report, draw, spacing } = splitChecks;
-const textChecks = { fit, choose: { ...choose, required: false }, report, draw, spacing };
+const { fit, choose, report, draw } = splitChecks;
+const textChecks = { fit, choose: { ...choose, required: false }, report, draw };
 const { budget, players: some, candidates, protect, strategy, seed } = searchChecks;
 const nothing: Check = { allowed: "null", holds: (value) => value === null };
 

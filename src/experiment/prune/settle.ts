@@ -17,8 +17,8 @@ const defaultRank = 256;
 
 /** How the text is split, what was left out filled in, and how each part of it is made. */
 export function textOf({ text = {} }: PruneOptions) {
-  const { fit = 32, choose = [2, 8], report = 16, draw, spacing, length = 512, ...corpus } = text;
-  return { split: { fit, choose, report, draw, spacing }, corpus: { length, ...corpus } };
+  const { fit = 32, choose = [2, 8], report = 16, draw, length = 512, ...corpus } = text;
+  return { split: { fit, choose, report, draw }, corpus: { length, ...corpus } };
 }
 
 /** What a pruning compares with; default: all baselines that keep to the kinds of units asked for. */

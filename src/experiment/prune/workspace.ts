@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { present } from "../../arrays.ts";
 import { DepthkitError } from "../../errors.ts";
 import { modelKey } from "../../evaluation/keys.ts";
 import type { StepsFile } from "../../journal/steps-file.ts";
@@ -77,9 +78,8 @@ export async function openWorkspace(
     const parts = await model.splitText(data, { ...split, ...corpus, ...call });
     const { fit, choose, report } = parts as Parts;
     const sequences: Corpus[] = [];
-    for (let at = 0; at < report.info.sequences; at++) {
-      const skip = report.info.skip + at * report.info.spacing;
-      sequences.push(await model.loadCorpus(data, { ...corpus, sequences: 1, skip, signal, timeoutMs }));
+    for (const number of present(report.info.numbers ?? undefined, "the held-out sequences")) {
+      sequences.push(await model.loadCorpus(data, { ...corpus, numbers: [number], signal, timeoutMs }));
     }
     await checkApart(model, options, { fit, choose: choose.at(-1) ?? fit, corpus }, call);
     const keys = { fit: fit.key, choose: choose.map(({ key }) => key), heldOut: report.key };

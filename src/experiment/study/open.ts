@@ -153,7 +153,7 @@ async function openCondition(
   const { fit, choose: deciding } = decides
     ? await model.splitText(data, { ...options, fit: sequences, choose, draw, ...call })
     : { fit: undefined, choose: [] };
-  const skip = draw * sequences * options.spacing;
+  const skip = draw * sequences;
   const measured = fit ?? (await model.loadCorpus(data, { ...options, sequences, skip, ...call }));
   const key = { measured: measured.key, deciding: deciding.map((corpus) => corpus.key) };
   const influence = new FitInfluence(model.subject, measured);

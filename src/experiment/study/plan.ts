@@ -45,7 +45,7 @@ export const modelEntry = z
   .describe("The model to take apart.");
 
 export const calibrationEntry = corpusOptions
-  .omit({ skip: true })
+  .omit({ skip: true, numbers: true })
   .extend({
     name,
     data: textData,

@@ -1,6 +1,7 @@
 import { item, present } from "../../arrays.ts";
 import type { TextData } from "../../evaluation/text-data.ts";
 import type { CallOptions } from "../../rpc/call-options.ts";
+import { evenly } from "../../selection/spread.ts";
 import { type Corpus, loadCorpus } from "../corpus.ts";
 import type { Searchable } from "../search/draws.ts";
 import type { NamedPart, TextParts } from "../search/text-parts.ts";
@@ -22,17 +23,19 @@ export async function loadDomain(
 ): Promise<Domain> {
   const parts = await model.splitText(data, { ...rest, report: train + report, ...call });
   const opened: Corpus[] = [];
-  const { skip, spacing } = present(parts.report, "the part to report on").info;
-  const cut = async (behind: number, sequences: number) => {
-    const { fit: _, choose: __, draw: ___, spacing: ____, ...corpus } = rest;
+  const all = present(parts.report?.info.numbers ?? undefined, "the sequences to report on");
+  const cut = async (numbers: number[]) => {
+    const { fit: _, choose: __, draw: ___, ...corpus } = rest;
     const { connection, handle } = model.subject;
-    const asked = { ...corpus, skip: skip + behind * spacing, spacing, sequences, ...call };
+    const asked = { ...corpus, numbers, ...call };
     const part = await loadCorpus(connection, handle.on(connection), data, asked);
     opened.push(part);
     return part;
   };
   try {
-    return { name, parts, train: await cut(0, train), report: await cut(train, report) };
+    const learned = evenly(all, train);
+    const measured = all.filter((number) => !learned.includes(number));
+    return { name, parts, train: await cut(learned), report: await cut(measured) };
   } catch (error) {
     await Promise.allSettled([parts, ...opened].map((one) => one.close()));
     throw error;

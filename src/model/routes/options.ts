@@ -34,11 +34,11 @@ export interface RoutesOptions extends Omit<ModelSearchOptions, "fit" | "choose"
 
 const { fit: _, choose: __, report: ___, ...ofSearches } = searchChecks;
 
-const { fit, choose, draw, spacing } = splitChecks;
+const { fit, choose, draw } = splitChecks;
 
 /** Two sequences at least of what has an error. */
 const aSplit = optionsOf(splitCorpusOptions.omit({ packing: true }), {
-  ...{ fit, choose, draw, spacing },
+  ...{ fit, choose, draw },
   train: required(aWhole(2)),
   report: required(aWhole(2)),
 });

@@ -7,25 +7,23 @@ import type { CallOptions } from "../../rpc/call-options.ts";
 import { heldBy } from "../../rpc/handle.ts";
 import { checkCallOptions } from "../../rpc/parse-params.ts";
 import { withTimeLimit, workerCallChecks } from "../../rpc/time-limit.ts";
+import { evenly, spread } from "../../selection/spread.ts";
 import { Corpus, type LoadCorpusOptions, loadCorpus } from "../corpus.ts";
 import type { Task } from "../task.ts";
 
-/** How a text is split into parts that share nothing. */
-export interface SplitTextOptions extends Omit<LoadCorpusOptions, "sequences" | "skip" | "spacing"> {
+/**
+ * How a text is split into parts that share nothing. Each has sequences from all over the text, as far apart
+ * as it is long: of one piece, some thousand tokens, a choice would be made on one or two documents.
+ */
+export interface SplitTextOptions extends Omit<LoadCorpusOptions, "sequences" | "skip" | "numbers"> {
   /** Sequences that scores and repairs are fitted to; 0 for none. Default 0. */
   fit?: number | undefined;
-  /** Sequences that decide. A list grows: each number counts from the same first sequence. */
+  /** Sequences that decide. A list grows: the smaller parts are taken from the largest. */
   choose: number | readonly number[];
   /** Sequences that say what the choice is worth, and decided nothing; 0 for none. Default 0. */
   report?: number | undefined;
-  /** Another draw of text, behind the earlier ones; default 0, the front of the text. */
+  /** Another draw: other sequences between those of the earlier ones. Default 0. */
   draw?: number | undefined;
-  /**
-   * From one sequence of a part to the next, in sequences of the text: what lies apart comes from different
-   * documents, and says more of the text as a whole. Default: as many as leave room for five draws, up to 16;
-   * with `packing: "none"` 1, as each sequence is a document.
-   */
-  spacing?: number | undefined;
 }
 
 /** Parts of one text that share nothing: what a search fits to, chooses on and reports on. */
@@ -54,10 +52,7 @@ export class TextParts implements AsyncDisposable {
 }
 
 /** Of each part; how many sequences it has, and where they begin, is the split's. */
-export const splitCorpusOptions = corpusOptions.omit({ sequences: true, skip: true, spacing: true });
-
-/** Of the default spacing. */
-const [roomForDraws, widestSpacing] = [5, 16];
+export const splitCorpusOptions = corpusOptions.omit({ sequences: true, skip: true, numbers: true });
 
 /** What a split is given beside the options of a corpus. */
 export const splitChecks = {
@@ -66,7 +61,6 @@ export const splitChecks = {
   choose: required(either(aWhole(1), listOf(aWhole(1), 1))),
   report: aWhole(0),
   draw: aWhole(0),
-  spacing: aWhole(1),
 };
 
 /** @throws DepthkitError NOT_ENOUGH_TEXT and INVALID_ARGUMENT, and what reading a corpus throws */
@@ -76,7 +70,7 @@ export async function splitText(on: Subject, data: TextData, given: SplitTextOpt
 }
 
 async function loadParts(on: Subject, data: TextData, given: SplitTextOptions): Promise<TextParts> {
-  const { fit = 0, choose, report = 0, draw = 0, spacing: _, ...options } = given;
+  const { fit = 0, choose, report = 0, draw = 0, ...options } = given;
   const sizes = [choose].flat();
   const most = Math.max(...sizes);
   if (sizes.some((size, at) => at > 0 && size <= (sizes[at - 1] ?? 0))) {
@@ -86,29 +80,23 @@ async function loadParts(on: Subject, data: TextData, given: SplitTextOptions): 
         "is larger than the one before it.",
     );
   }
-  const each = fit + most + report;
-  const front = draw * each;
   const model = on.handle.on(on.connection);
   const loaded: Corpus[] = [];
-  let spacing = given.spacing ?? 1;
-  const part = async (sequences: number, behind: number): Promise<Corpus> => {
-    const at = { sequences, skip: behind * spacing, spacing };
-    const corpus = await loadCorpus(on.connection, model, data, { ...options, ...at });
+  const load = async (which: Pick<LoadCorpusOptions, "sequences" | "numbers">): Promise<Corpus> => {
+    const corpus = await loadCorpus(on.connection, model, data, { ...options, ...which });
     loaded.push(corpus);
     return corpus;
   };
   try {
-    if (given.spacing === undefined && options.packing !== "none") {
-      const { tokensTotal, length } = (await part(1, 0)).info;
-      const room = Math.floor(tokensTotal / length / (roomForDraws * each));
-      spacing = Math.min(widestSpacing, Math.max(1, room));
-      await loaded.pop()?.close();
-    }
-    // The last first: where the text is too short, the error then says what all parts need together.
-    const reported = report === 0 ? undefined : await part(report, front + fit + most);
+    // What all draws up to this one need together: where there is less, the error says so.
+    await load({ sequences: (draw + 1) * (fit + most + report) });
+    const { info } = await load({});
+    await Promise.all(loaded.splice(0).map((corpus) => corpus.close()));
+    const [fitOn, chooseOn, reportOn] = spread(info.sequences, [fit, most, report], draw);
+    const fitted = fit === 0 ? undefined : await load({ numbers: fitOn });
     const chosen: Corpus[] = [];
-    for (const size of sizes) chosen.push(await part(size, front + fit));
-    const fitted = fit === 0 ? undefined : await part(fit, front);
+    for (const size of sizes) chosen.push(await load({ numbers: evenly(chooseOn ?? [], size) }));
+    const reported = report === 0 ? undefined : await load({ numbers: reportOn });
     return new TextParts(fitted, chosen, reported);
   } catch (error) {
     await Promise.allSettled(loaded.map((corpus) => corpus.close()));

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-CONTRACT_DIGEST = "21bb4b8010e0f1d1de4abd9d6a49fc541446c83cc1fedd2d8c0179f5fcf39b67"
+CONTRACT_DIGEST = "f4c9614aa4ce1ed4444020b7855a386f7a793ead47da6daf188bd6781917f5f9"
 """sha256 of schemas/wire.schema.json: both sides must have the same."""
 
 class ChoicesOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -23,8 +23,8 @@ class CorpusOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How many sequences to take; null: all there are."""
     skip: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
     """Sequences at the front to leave out, so that one text gives parts that share nothing."""
-    spacing: Annotated[int, Meta(ge=1, le=9007199254740991)] = 1
-    """From one sequence that is taken to the next, in sequences: 1 takes each, 8 every eighth, from all over the text."""
+    numbers: Annotated[tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...], Meta(min_length=1)] | None = None
+    """Which of the text's sequences to take, counted from 0, in growing order; null: those that follow `skip`."""
     length: Annotated[int, Meta(ge=2, le=9007199254740991)] = 512
     """Tokens per sequence."""
     packing: Packing = "pack"
@@ -424,8 +424,8 @@ class CorpusInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """Tokens left out, in front, between and at the end."""
     skip: Annotated[int, Meta(ge=0, le=9007199254740991)] = 0
     """Sequences left out in front."""
-    spacing: Annotated[int, Meta(ge=1, le=9007199254740991)] = 1
-    """From one sequence to the next, in sequences of the text."""
+    numbers: tuple[Annotated[int, Meta(ge=0, le=9007199254740991)], ...] | None = None
+    """Which of the text's sequences it holds; null: those that follow `skip`."""
     packing: Packing
     """How texts became sequences."""
     separator: str

@@ -111,8 +111,7 @@ def make_corpus(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, job:
     """Tokenise `texts` and cut them into sequences.
 
     Packed: the texts joined by the separator, tokenised as one stream, cut into consecutive sequences of
-    equal length, the short rest dropped. Unpacked: a sequence per text, cut at the length. Of these `skip` are
-    left out in front, and then every `spacing`-th is taken. With BOS each
+    equal length, the short rest dropped. Unpacked: a sequence per text, cut at the length. With BOS each
     sequence starts with it and so holds one token of text less; one that the text itself has there is that
     one, and no second.
     """
@@ -134,7 +133,7 @@ def make_corpus(tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, job:
         tokens=len(ids),
         tokens_total=cut.tokens_total,
         skip=options.skip,
-        spacing=options.spacing,
+        numbers=options.numbers,
         tokens_dropped=cut.tokens_total - cut.tokens_taken,
         packing=options.packing,
         separator=options.separator,
@@ -166,7 +165,7 @@ def joined(
         tokens=len(ids),
         tokens_total=source.tokens_total,
         skip=source.skip,
-        spacing=source.spacing,
+        numbers=source.numbers,
         tokens_dropped=source.tokens_dropped + prompts.tokens - sum(prompt_lengths),
         packing="none",
         separator=source.separator,
@@ -206,25 +205,24 @@ def _packed(
     stream = _stream(tokeniser, texts, options.separator, job)
     rows: list[Ids] = []
     end = taken = in_text = 0
-    wanted, skip = options.sequences or 1, options.skip
+    wanted = _Wanted.of(options)
     for number in itertools.count():
-        if len(rows) == options.sequences:
+        if wanted.all(len(rows)):
             break
         start = end + own.skipped(stream[end:])
         if start + room > len(stream):
             break
-        if number >= skip and (number - skip) % options.spacing == 0:
+        if wanted.takes(number):
             in_text += own.at(stream[end:]) > 0
             rows.append(stream[start : start + room])
             taken += start + room - end
         end = start + room
-    need = room * _reach(options)
-    if len(rows) < wanted:
+    need = room * wanted.reach
+    if len(rows) < wanted.least:
         raise DepthkitError(
             "NOT_ENOUGH_TEXT",
-            f"{wanted} sequences of {room} tokens of text{_where(options)} were asked for, {need} tokens in "
-            f"all; the text has {len(stream)}. Ask for fewer or shorter sequences{_nearer(options)}, or give "
-            "more text.",
+            f"{wanted.least} sequences of {room} tokens of text{wanted.where} were asked for, {need} tokens "
+            f"in all; the text has {len(stream)}. Ask for fewer or shorter sequences, or give more text.",
             have=len(stream),
             need=need,
             unit="tokens",
@@ -247,24 +245,48 @@ def _stream(tokeniser: Tokeniser, texts: Texts, separator: str, job: Job) -> Ids
     return ids
 
 
-def _reach(options: CorpusOptions) -> int:
-    """Sequences up to the last one that is taken."""
-    return options.skip + ((options.sequences or 1) - 1) * options.spacing + 1
+@dataclass(frozen=True)
+class _Wanted:
+    """Which of a text's sequences are taken."""
 
+    least: int
+    """That there have to be."""
+    reach: int
+    """Sequences of the text up to the last of these."""
+    where: str
+    """For messages."""
+    _most: int | None
+    _skip: int
+    _numbers: frozenset[int] | None
 
-def _where(options: CorpusOptions) -> str:
-    behind = f" behind the first {options.skip}" if options.skip else ""
-    return behind if options.spacing == 1 else f"{behind}, one of every {options.spacing},"
+    @classmethod
+    def of(cls, options: CorpusOptions) -> _Wanted:
+        skip, sequences, numbers = options.skip, options.sequences, options.numbers
+        if numbers is None:
+            behind = f" behind the first {skip}" if skip else ""
+            least = sequences or 1
+            return cls(least, skip + least, behind, sequences, skip, None)
+        if skip or sequences is not None or list(numbers) != sorted(set(numbers)):
+            raise DepthkitError(
+                "INVALID_ARGUMENT",
+                "A corpus has the sequences that are named (numbers, each once and in growing order), or those "
+                "that follow others (sequences, skip); give one of the two.",
+                numbers=list(numbers),
+            )
+        many = len(numbers)
+        return cls(many, numbers[-1] + 1, f" up to number {numbers[-1]}", many, 0, frozenset(numbers))
 
+    def all(self, taken: int) -> bool:
+        return taken == self._most
 
-def _nearer(options: CorpusOptions) -> str:
-    return "" if options.spacing == 1 else ", take them closer together (spacing)"
+    def takes(self, number: int) -> bool:
+        return number >= self._skip if self._numbers is None else number in self._numbers
 
 
 def _unpacked(
     tokeniser: Tokeniser, texts: Texts, options: CorpusOptions, room: int, own: _OwnBos, job: Job
 ) -> _Cut:
-    need = options.sequences or 1
+    wanted = _Wanted.of(options)
     there = 0
     rows: list[Ids] = []
     total = taken = in_text = 0
@@ -276,20 +298,18 @@ def _unpacked(
         # A sequence of one token predicts nothing.
         if len(row) + options.length - room < 2:
             continue
-        behind = there - options.skip
-        there += 1
-        due = behind >= 0 and behind % options.spacing == 0
-        if due and (options.sequences is None or len(rows) < options.sequences):
+        if wanted.takes(there) and not wanted.all(len(rows)):
             rows.append(row)
             taken += start + len(row)
             in_text += own.at(ids) > 0
-    if len(rows) < need:
+        there += 1
+    if len(rows) < wanted.least:
         raise DepthkitError(
             "NOT_ENOUGH_TEXT",
-            f"{need} sequences, each a text of its own,{_where(options)} were asked for; {there} texts have "
-            f"the two tokens a sequence needs. Ask for fewer sequences{_nearer(options)}, or give more texts.",
+            f"{wanted.least} sequences, each a text of its own,{wanted.where} were asked for; {there} texts "
+            "have the two tokens a sequence needs. Ask for fewer sequences, or give more texts.",
             have=there,
-            need=_reach(options),
+            need=wanted.reach,
             unit="texts",
         )
     return _Cut(rows, total, taken, in_text)
