@@ -83,9 +83,10 @@ test("every contender has the budget's size and the same repair, and the best on
   expect(events.map(({ kind }) => kind)).toEqual(["plan", ...record.contenders.map(() => "contender")]);
   // What is said of the shipped set is what an evaluation of it on the same sequences says.
   await using model = await kit.loadModel(tiny, { device: "cpu" });
-  const text = { length: 32, sequences: 8 };
-  await using fit = await model.loadCorpus(at("text.txt"), text);
-  await using heldOut = await model.loadCorpus(at("text.txt"), { length: 32, skip: 12, sequences: 6 });
+  const { fit: fitOn, heldOut: measured } = record.parts;
+  expect([fitOn.numbers?.length, measured.numbers?.length]).toEqual([8, 6]);
+  await using fit = await model.loadCorpus(at("text.txt"), { length: 32, numbers: fitOn.numbers });
+  await using heldOut = await model.loadCorpus(at("text.txt"), { length: 32, numbers: measured.numbers });
   expect(heldOut.info.tokensDigest).toBe(record.parts.heldOut.tokensDigest);
   await using repaired = await model
     .without(winner?.removed ?? [])
@@ -106,7 +107,9 @@ test("the search starts from what the others chose, so on its own text it is as 
   });
   expect(record.contenders.map(({ name }) => name)).toEqual(["tail", "greedy", "search"]);
   await using model = await kit.loadModel(lively, { device: "cpu" });
-  await using chooseOn = await model.loadCorpus(at("text.txt"), { length: 32, skip: 8, sequences: 4 });
+  const { numbers } = record.parts.choose[1] ?? {};
+  expect(numbers).toHaveLength(4);
+  await using chooseOn = await model.loadCorpus(at("text.txt"), { length: 32, numbers });
   const sets = record.contenders.map(({ removed }) => model.without(removed));
   const { scores } = await model.evaluateSubnetworks(chooseOn, sets).result;
   const losses = scores.map(({ values }) => values.loss ?? Number.NaN);
@@ -201,13 +204,14 @@ test("recipes choose and repair in their own way, and the best of all is shipped
 
 test("a recipe's own repair is the repair of that name", async () => {
   const options = { ...asked, protect: ["block.0"] as const, baselines: ["replaceme"] as const };
-  const { contenders, leftOut } = await prune(kit, { ...options, out: at("replaced") });
+  const { contenders, leftOut, parts } = await prune(kit, { ...options, out: at("replaced") });
   expect(leftOut).toEqual([]);
   const [replaced] = contenders;
   expect(replaced?.removed).not.toContain("block.0");
   await using model = await kit.loadModel(tiny, { device: "cpu" });
-  await using fit = await model.loadCorpus(at("text.txt"), { length: 32, sequences: 8 });
-  await using heldOut = await model.loadCorpus(at("text.txt"), { length: 32, skip: 12, sequences: 6 });
+  const { fit: fitOn, heldOut: measured } = parts;
+  await using fit = await model.loadCorpus(at("text.txt"), { length: 32, numbers: fitOn.numbers });
+  await using heldOut = await model.loadCorpus(at("text.txt"), { length: 32, numbers: measured.numbers });
   await using folded = await model.without(replaced?.removed ?? []).repair(fit, { method: "fold" });
   const { scores } = await model.evaluateSubnetworks(heldOut, [folded]).result;
   expect(replaced?.repairedLoss).toBeCloseTo(scores[0]?.values.loss ?? Number.NaN, 6);

@@ -13,6 +13,7 @@ import {
   type Subnetwork,
   type UnitName,
 } from "../../src/index.ts";
+import { evenly } from "../../src/selection/spread.ts";
 
 const words = "stone river light house garden winter music letter market bridge forest window".split(" ");
 const word = (n: number, k: number) => item(words, (Math.imul(8 * n + k, 2654435761) >>> 16) % words.length);
@@ -42,16 +43,25 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** What the parts of a domain's text are, cut anew. */
-async function part(name: "train" | "report", line: (n: number) => string) {
-  const skip = name === "train" ? split.choose : split.choose + split.train;
-  return model.loadCorpus(of(line), { length: split.length, skip, sequences: split[name] });
+/** What the parts of a domain's text are, cut anew: what is reported on lies between what is learned on. */
+async function part(name: "choose" | "train" | "report", line: (n: number) => string) {
+  const { choose, train, report, length } = split;
+  await using parts = await model.splitText(of(line), { choose, report: train + report, length });
+  const behind = parts.report?.info.numbers ?? [];
+  const learned = evenly(behind, train);
+  const numbers = {
+    choose: parts.choose[0]?.info.numbers,
+    train: learned,
+    report: behind.filter((one) => !learned.includes(one)),
+  }[name];
+  expect(numbers).toHaveLength(split[name]);
+  return model.loadCorpus(of(line), { length, numbers });
 }
 
 describe("routes of two domains", () => {
   test("each domain's mask is what a search on its text alone finds", async () => {
     for (const [at, line] of [sentence, sum].entries()) {
-      await using text = await model.loadCorpus(of(line), { length: split.length, sequences: split.choose });
+      await using text = await part("choose", line);
       const { removed } = await model.search({ budget: 1, candidates, choose: text });
       expect(item(routes.masks, at).removed).toEqual(removed);
     }
@@ -196,7 +206,9 @@ test("masks have their own repairs, which are saved with them", async () => {
   expect(after.worth.oracle.value).toBeCloseTo(before.worth.oracle.value, 6);
 });
 
-const twice = { one: of(sum), two: of((n) => sum(n + 2)) };
+/** As many lines as the parts take: a stretch of one domain stands somewhere in the other's. */
+const short = ({ texts }: { texts: string[] }) => ({ texts: texts.slice(0, 50) });
+const twice = { one: short(of(sum)), two: short(of((n) => sum(n + 2))) };
 const refused: readonly (readonly [string, Partial<RoutesOptions>, RegExp])[] = [
   ["no text", { texts: {} }, /name at least one domain/],
   ["a name that is no folder's", { texts: { "../x": of(sum) } }, /"\.\.\/x" names a domain/],

@@ -7,10 +7,11 @@ import random
 
 import numpy as np
 import pytest
+from msgspec import structs
 from transformers import PreTrainedTokenizerBase
 
 from data.builders import BOS, LLAMA3_SPLIT, TRAINING, byte_level, sentence_piece
-from depthkit_worker.contract.wire import CorpusOptions
+from depthkit_worker.contract.wire import BosPolicy, CorpusOptions, Packing
 from depthkit_worker.data import tokens
 from depthkit_worker.data.corpus import Corpus, make_corpus
 from depthkit_worker.data.text import texts_from_strings
@@ -63,6 +64,38 @@ def test_dat3_too_little_text_is_said_with_both_numbers() -> None:
     with pytest.raises(DepthkitError) as caught:
         corpus(CorpusOptions(length=8), [])
     assert caught.value.code == "NOT_ENOUGH_TEXT"
+
+
+@pytest.mark.parametrize("packing", ["pack", "none"])
+@pytest.mark.parametrize("bos", ["never", "always"])
+def test_sequences_can_be_named(packing: Packing, bos: BosPolicy) -> None:
+    options = CorpusOptions(length=8, packing=packing, bos=bos)
+    tokenizer = byte_level(bos=True)
+    whole = corpus(options, tokenizer=tokenizer)
+    numbers = (0, 3, 4, whole.sequences - 1)
+    named = corpus(structs.replace(options, numbers=numbers), tokenizer=tokenizer)
+    assert [named.row(at).tolist() for at in range(4)] == [whole.row(number).tolist() for number in numbers]
+    assert named.info.numbers == numbers and whole.info.numbers is None
+    assert named.info.tokens_total == whole.info.tokens_total
+    behind = structs.replace(options, numbers=(2, whole.sequences))
+    with pytest.raises(DepthkitError, match=f"up to number {whole.sequences} were asked for") as caught:
+        corpus(behind, tokenizer=tokenizer)
+    assert caught.value.code == "NOT_ENOUGH_TEXT"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        CorpusOptions(length=8, numbers=(3, 1)),
+        CorpusOptions(length=8, numbers=(1, 1)),
+        CorpusOptions(length=8, numbers=(1,), skip=1),
+        CorpusOptions(length=8, numbers=(1,), sequences=1),
+    ],
+)
+def test_named_sequences_are_named_once_in_order_and_alone(options: CorpusOptions) -> None:
+    with pytest.raises(DepthkitError, match="give one of the two") as caught:
+        corpus(options)
+    assert caught.value.code == "INVALID_ARGUMENT"
 
 
 def test_ppl3_bos_starts_each_sequence_and_takes_a_place() -> None:

@@ -269,7 +269,7 @@ class _Wanted:
         if skip or sequences is not None or list(numbers) != sorted(set(numbers)):
             raise DepthkitError(
                 "INVALID_ARGUMENT",
-                "A corpus has the sequences that are named (numbers, each once and in growing order), or those "
+                "A corpus has sequences that are named (numbers, each once and in growing order), or those "
                 "that follow others (sequences, skip); give one of the two.",
                 numbers=list(numbers),
             )
