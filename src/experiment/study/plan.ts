@@ -54,7 +54,7 @@ export const calibrationEntry = corpusOptions
       .array(whole(1))
       .min(1)
       .default([2, 8])
-      .describe("Sequences behind them that searches decide on, growing."),
+      .describe("Sequences beside them that searches decide on, growing."),
   })
   .describe("The text that units are ranked on and repairs are fitted to.");
 
@@ -257,7 +257,7 @@ const about = {
     .enum(exportFormats)
     .optional()
     .describe("A format that every subnetwork must go into: what it does not hold is never chosen."),
-  draws: whole(1).default(1).describe("How often everything is done, each time on the text behind."),
+  draws: whole(1).default(1).describe("How often everything is done, each time on other text."),
   seed: whole(0).default(0).describe("Of the first draw, each next one having one more."),
   texts: texts.optional(),
 };
