@@ -148,6 +148,23 @@ def test_what_a_cancelled_training_has_comes_home(cluster: Cluster, decoder: Dec
     assert there(cluster, base, METHODS["fold"])
 
 
+def test_a_damaged_checkpoint_is_written_anew(cluster: Cluster, decoder: Decoder, tmp_path: Path) -> None:
+    base = base_of(decoder)
+    options = LoraOptions(training=replace(TRAINING, folder=str(tmp_path)))
+    there(cluster, base, options)
+    newest = tmp_path / "step-00000008" / "state.safetensors"
+    whole = newest.read_bytes()
+    newest.write_bytes(whole[:-1])
+    training = there(cluster, base, options)[1].training
+    assert training is not None and training.resumed_from == 6
+    assert training.skipped_checkpoints == (
+        f"step-00000008: state.safetensors has {len(whole) - 1} bytes of {len(whole)}",
+    )
+    assert len(newest.read_bytes()) == len(whole)
+    training = here(base, options)[1].training
+    assert training is not None and training.resumed_from == 8
+
+
 class Training(CancelAfter):
     """Given up after some steps."""
 

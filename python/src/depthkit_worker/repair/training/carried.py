@@ -86,7 +86,7 @@ class _CarryingJob:
         self._folder = folder
         self._job = job
         self._send = send
-        self._sent = set(there.steps)
+        self._sent = self._there()
         self._identity_sent = there.identity is not None
 
     def check(self) -> None:
@@ -97,16 +97,20 @@ class _CarryingJob:
         self._job.report(phase, done, total, unit)
 
     def carry(self) -> None:
-        names = {path.name for path in self._folder.iterdir() if step_of(path) is not None}
-        fresh = sorted(names - self._sent)
+        fresh = sorted(self._there() - self._sent)
         identity = self._folder / IDENTITY
         begun = not self._identity_sent and identity.exists()
         if not fresh and not begun:
             return
         self._sent.update(fresh)
         self._identity_sent = self._identity_sent or begun
-        steps = {name: _files(self._folder / name) for name in fresh}
+        steps = {name: _files(self._folder / name) for name, _ in fresh}
         self._send(Carried(identity.read_bytes() if begun else None, steps))
+
+    def _there(self) -> set[tuple[str, int]]:
+        """Checkpoints, each with its folder's own number: one in the place of a damaged one is another."""
+        steps = (path for path in self._folder.iterdir() if step_of(path) is not None)
+        return {(path.name, path.stat().st_ino) for path in steps}
 
 
 @contextmanager
