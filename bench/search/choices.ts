@@ -105,7 +105,8 @@ async function compare(title: string, budget: number, ways: Readonly<Record<stri
     // Measured where the first way needs it, and then known to all: it is in none's sets and seconds.
     const influence = new FitInfluence(model.subject, fit);
     for (const [name, way] of chosen(ways)) {
-      const key = { title, budget, draw, name, way, precision };
+      // What was kept before releases took parts from all over the text is not of the same draws.
+      const key = { title, budget, draw, name, way, precision, parts: "spread" };
       const on = { ...way, budget, fit, choose: chooseOn, precision };
       found.get(name)?.push(await steps.step(key, outcome, () => choose(on, influence)));
     }
