@@ -104,8 +104,16 @@ async function loadParts(on: Subject, data: TextData, given: SplitTextOptions): 
   }
 }
 
-/** Of the stretches of one part, the share that may stand in another: headings and licences recur. */
-const mostShared = 0.01;
+/**
+ * Of the stretches of one part, those that may stand in another: headings and licences recur. Where it is not
+ * one text, or its sequences are others, a few may of a small part too, as manuals repeat whole paragraphs.
+ */
+function mostShared({ info: first }: Corpus, { info: second }: Corpus, stretches: number): number {
+  const usual = 0.01 * stretches;
+  const same = first.data.digest === second.data.digest;
+  const others = first.numbers?.every((number) => second.numbers?.includes(number) === false);
+  return same && others !== true ? usual : Math.max(usual, Math.min(2, stretches / 8));
+}
 
 /** A part of text or questions, and what it is for. */
 export interface NamedPart {
@@ -134,7 +142,8 @@ export async function checkPartsApart(
       if (first.name === second.name) continue;
       if (first.data instanceof Corpus && second.data instanceof Corpus) {
         const found = await overlapOf(on, first.data, second.data, call);
-        if (found.shared > mostShared * found.stretches) throw sharing(first, second, found);
+        if (found.shared > mostShared(first.data, second.data, found.stretches))
+          throw sharing(first, second, found);
         if (found.shared > 0) notes.push(`${words(first, second, found)} Headings and licences recur.`);
       } else if (JSON.stringify(first.data.key) === JSON.stringify(second.data.key)) {
         throw new DepthkitError(
@@ -159,7 +168,7 @@ export async function sharedNote(
   call: CallOptions,
 ): Promise<string | undefined> {
   const found = await overlapOf(on, decided.data, measured.data, call);
-  if (found.shared <= mostShared * found.stretches) return undefined;
+  if (found.shared <= mostShared(decided.data, measured.data, found.stretches)) return undefined;
   return `${words(decided, measured, found)} What was chosen or fitted there looks better here than it is.`;
 }
 
