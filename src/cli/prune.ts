@@ -178,10 +178,7 @@ function optionsOf(flags: Flags, call: CallOptions): PruneOptions {
     load: modelOptionsOf(flags),
     budget,
     data: textDataOf(flags),
-    text: {
-      ...schemaOptions(corpusOptions, flags, textStyles),
-      ...given({ fit, choose, report, draw }),
-    },
+    text: { ...schemaOptions(corpusOptions, flags, textStyles), ...given({ fit, choose, report, draw }) },
     out,
     export: { ...schemaOptions(exportOptions, flags, exportStyles), ...formatOptionsOf(flags) },
     players: units,

@@ -143,8 +143,7 @@ async function search(
   call: CallOptions,
 ): Promise<ModelSearch<Subnetwork>> {
   const corpus = schemaOptions(corpusOptions, flags, textStyles);
-  const { fit, choose = [16], report, draw } = flags;
-  const { budget, recipe, strategy, candidates, protect, value } = flags;
+  const { fit, choose = [16], report, draw, budget, recipe, strategy, candidates, protect, value } = flags;
   const split = { ...corpus, fit, choose, report, draw, ...call };
   const parts = await model.splitText(textDataOf(flags), split);
   const reportOn: Corpus[] = parts.report === undefined ? [] : [parts.report];

@@ -38,6 +38,14 @@ class Watch(Protocol):
 
 
 @dataclass(frozen=True)
+class CallWatch:
+    """Looks on for a call."""
+
+    check: Callable[[], None]
+    note: Callable[[str], None]
+
+
+@dataclass(frozen=True)
 class Pieces:
     """What is to be run."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from depthkit_worker.cluster.crew import Crew
-from depthkit_worker.cluster.dispatch import Dispatch, Pieces
+from depthkit_worker.cluster.dispatch import CallWatch, Dispatch, Pieces
 from depthkit_worker.cluster.messages import Reported
 from depthkit_worker.cluster.orders import Begun, PackedRepair, PackedSubnetwork, Ready, Telling
 from depthkit_worker.contract.wire import RepairFitOptions, RepairMethod, RepairReport
@@ -87,16 +86,10 @@ class RayFitter:
             hear=hear,
         )
         job.report("waiting for an actor", 0, None)
-        [(_, (packed, report))] = Dispatch(self._crew, self._key, "fits").run(pieces, _Watch(job.check))
+        # A repair's report says nothing of actors.
+        watch = CallWatch(job.check, lambda _: None)
+        [(_, (packed, report))] = Dispatch(self._crew, self._key, "fits").run(pieces, watch)
         return tuple(repair.on(base.decoder) for repair in packed), report
-
-
-@dataclass(frozen=True)
-class _Watch:
-    check: Callable[[], None]
-
-    def note(self, text: str) -> None:
-        """A report of a repair says nothing of actors."""
 
 
 def _folder_of(options: RepairMethod) -> str | None:

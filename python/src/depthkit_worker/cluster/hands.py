@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
 from typing import Any, TypeVar
 
 from depthkit_worker.cluster.crew import Crew
-from depthkit_worker.cluster.dispatch import Dispatch, Pieces
+from depthkit_worker.cluster.dispatch import CallWatch, Dispatch, Pieces
 from depthkit_worker.cluster.orders import WorkOrder
 from depthkit_worker.session.job import Job
 from depthkit_worker.subnetworks.hands import Items, Note, Work
@@ -57,15 +56,9 @@ class RayHands:
             [expected / dispatch.off for expected in cut.seconds],
             lambda place: f"items {cut.parts[place][0]} to {cut.parts[place][-1]}",
         )
-        found = dispatch.run(pieces, _Watch(job.check, note))
+        found = dispatch.run(pieces, CallWatch(job.check, note))
         for results in _in_order(found) if ordered else (results for _, results in found):
             yield from results
-
-
-@dataclass(frozen=True)
-class _Watch:
-    check: Callable[[], None]
-    note: Note
 
 
 def _in_order(found: Iterator[tuple[int, Any]]) -> Iterator[Any]:

@@ -6,12 +6,11 @@ starts as what is in the caller's, and each one is carried to the caller's folde
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
 
 from depthkit_worker.cache_folder import user_cache_folder
 from depthkit_worker.models.partial_folders import partial_folder
@@ -37,6 +36,10 @@ class Carried:
     """By the folder's name, its files."""
     others: tuple[str, ...] = ()
     """What else is in the folder, for which it is refused."""
+
+
+Send = Callable[[Carried], None]
+"""Takes what is to go to the caller's folder."""
 
 
 class Home:
@@ -82,7 +85,7 @@ class Home:
 class _CarryingJob:
     """A job of a training that is away: each checkpoint goes to `send` as soon as it is there."""
 
-    def __init__(self, folder: Path, there: Carried, job: Job, send: Any) -> None:
+    def __init__(self, folder: Path, there: Carried, job: Job, send: Send) -> None:
         self._folder = folder
         self._job = job
         self._send = send
@@ -114,7 +117,7 @@ class _CarryingJob:
 
 
 @contextmanager
-def away_from_home(there: Carried, job: Job, send: Any) -> Iterator[tuple[Path, Job]]:
+def away_from_home(there: Carried, job: Job, send: Send) -> Iterator[tuple[Path, Job]]:
     """A folder for checkpoints that starts as `there`, and the job of who trains in it. What was kept is sent
     on whatever happens."""
     with scratch_folder(user_cache_folder(), "training-away", 0) as folder:
